@@ -1,0 +1,238 @@
+"""What an array is and where it lives: NumPy on the CPU, CuPy on a GPU, and random numbers on both.
+
+Everything above this file asks `array_module(x)` for the module that owns x and never names numpy or cupy itself, so one
+line of code serves both. CuPy is imported only when somebody asks for "cuda".
+"""
+
+from __future__ import annotations
+
+import importlib
+import zlib
+from collections.abc import Sequence
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: what they share has no static type
+Shape: TypeAlias = "int | Sequence[int]"
+
+DEVICES = {"cpu": "numpy", "cuda": "cupy"}
+
+_modules: dict[str, ModuleType] = {"cpu": np}
+_module_of: dict[type, ModuleType] = {np.ndarray: np}
+_current = "cpu"
+
+
+class DeviceError(RuntimeError):
+    """A device that was asked for is not there; the message says what to install or to check."""
+
+
+class use:
+    """Make "cpu" or "cuda" the device on which new arrays are made, at once or for the length of a `with` block.
+
+    Raises ValueError for another name, DeviceError if CuPy or a GPU is missing.
+    """
+
+    def __init__(self, device: str):
+        global _current
+        _load(device)
+        self.device, self._before = device, _current
+        _current = device
+
+    def __enter__(self) -> use:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        global _current
+        _current = self._before
+
+    def __repr__(self) -> str:
+        return f"tinygen.use({self.device!r})"
+
+
+def current_device() -> str:
+    """The device on which new arrays are made: "cpu" or "cuda"."""
+    return _current
+
+
+def current_module() -> ModuleType:
+    """The array module of the current device: numpy or cupy."""
+    return _modules[_current]
+
+
+def _load(device: str) -> ModuleType:
+    if device not in DEVICES:
+        raise ValueError(f"use: device is {device!r}, but it must be one of {', '.join(map(repr, DEVICES))}")
+    if device not in _modules:
+        try:
+            module = importlib.import_module(DEVICES[device])
+            if module.cuda.runtime.getDeviceCount() < 1:
+                raise DeviceError("CuPy sees no GPU")
+        except ImportError:
+            raise DeviceError(
+                'use("cuda"): CuPy is not installed; pip install "tinygen[cuda13]" (or [cuda12]), or use("cpu")'
+            ) from None
+        except Exception as error:  # CuPy raises its own types, which can't be named before it is there
+            raise DeviceError(f'use("cuda"): no usable GPU ({error}); `tinygen doctor` says more, or use("cpu")') from None
+        _modules[device] = module
+        _module_of[module.ndarray] = module
+    return _modules[device]
+
+
+def array_module(*xs: Any) -> ModuleType:
+    """The module (numpy or cupy) that owns the first array among xs; numpy if all are Python scalars."""
+    for x in xs:
+        module = _module_of.get(type(x))
+        if module is not None:
+            return module
+        data = getattr(x, "_data", None)  # a Tensor
+        if data is not None:
+            return array_module(data)
+        if type(x).__module__.partition(".")[0] == "cupy" and hasattr(x, "shape"):
+            return _load("cuda")
+    return np
+
+
+def is_array(x: object) -> bool:
+    """True for an array of a backend; False for scalars, lists, Tensors."""
+    return type(x) in _module_of or isinstance(x, np.ndarray) or (hasattr(x, "shape") and array_module(x) is not np)
+
+
+def device_of(x: Any) -> str:
+    """The device, "cpu" or "cuda", on which an array or a Tensor lives."""
+    return "cpu" if array_module(x) is np else "cuda"
+
+
+def to_host(x: Any) -> np.ndarray:
+    """x as a NumPy array: itself if it is one, a copy (which waits for the GPU) if it lives on the device."""
+    return np.asarray(x) if array_module(x) is np else x.get()
+
+
+def to_device(x: Any, device: str | None = None) -> Array:
+    """x as an array of the device (the current one by default): itself if it lives there, a copy if not."""
+    target = _modules[_current] if device is None else _load(device)
+    if target is array_module(x) and is_array(x):
+        return x
+    return target.asarray(to_host(x))
+
+
+# Random numbers. A stream is keyed by (seed, name), so that streams are independent of each other and of the order in
+# which they are made, and every stream can say where it stands and go back there: that is what lets a run resume to the bit.
+
+_GOLDEN = 0x9E3779B97F4A7C15
+_MASK = 2**64 - 1
+
+
+def _mix(bits: Array) -> Array:
+    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 14) on an array of uint64, with wrap-around."""
+    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9
+    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB
+    return bits ^ (bits >> 31)
+
+
+class Generator:
+    """A restorable stream of random numbers on one device.
+
+    On the CPU it is NumPy's PCG64DXSM, whose state can be read. On a GPU, where a generator's state can't be, it is
+    counter-based: number i of the stream is SplitMix64(key + i), computed on the device, and the state is the counter.
+
+    seed: any int >= 0.  name: separates streams of one seed.  device: the current one by default.
+    """
+
+    def __init__(self, seed: int = 0, name: str = "", device: str | None = None):
+        if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
+            raise ValueError(f"Generator: seed is {seed!r}, but it must be an int of at least 0")
+        self.seed, self.name, self.device = int(seed), name, device or _current
+        self._xp = _load(self.device)
+        sequence = np.random.SeedSequence([self.seed, zlib.crc32(name.encode())])
+        self._numpy = np.random.Generator(np.random.PCG64DXSM(sequence)) if self._xp is np else None
+        self._key, self._counter = int(sequence.generate_state(1, np.uint64)[0]), 0
+
+    def __repr__(self) -> str:
+        return f"Generator(seed={self.seed}, name={self.name!r}, device={self.device!r})"
+
+    def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
+        """Independent draws from N(mean, std²)."""
+        if self._numpy is not None:
+            x = self._numpy.standard_normal(shape, dtype)
+        else:  # Box and Muller 1958: u in (0, 1], so the logarithm is finite
+            xp, pair = self._xp, self._uniform((2, *_as_shape(shape)), np.float64)
+            x = (xp.sqrt(-2 * xp.log(1 - pair[0])) * xp.cos(2 * np.pi * pair[1])).astype(dtype)
+        return x if (mean, std) == (0.0, 1.0) else x * std + mean
+
+    def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
+        """Independent draws from the uniform distribution on [low, high)."""
+        x = self._numpy.random(shape, dtype) if self._numpy is not None else self._uniform(_as_shape(shape), dtype)
+        return x if (low, high) == (0.0, 1.0) else x * (high - low) + low
+
+    def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
+        """Independent draws from low, ..., high - 1, as int64."""
+        if self._numpy is not None:
+            return np.asarray(self._numpy.integers(low, high, shape))
+        return self._xp.floor(self._uniform(_as_shape(shape), np.float64) * (high - low)).astype(np.int64) + low
+
+    def permutation(self, n: int) -> Array:
+        """A random order of 0, ..., n - 1."""
+        if self._numpy is not None:
+            return self._numpy.permutation(n)
+        return self._xp.argsort(self._bits((n,)))
+
+    def _bits(self, shape: tuple[int, ...]) -> Array:
+        n = int(np.prod(shape))
+        first = (self._key + self._counter * _GOLDEN) & _MASK
+        self._counter += n
+        steps = self._xp.arange(n, dtype=np.uint64) * np.uint64(_GOLDEN) + np.uint64(first)
+        return _mix(steps).reshape(shape)
+
+    def _uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        digits = np.finfo(dtype).nmant + 1  # as many random bits as the significand holds: 1.0 is never reached
+        return (self._bits(shape) >> (64 - digits)).astype(dtype) * np.asarray(2.0**-digits, dtype).item()
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the stream stands, as a dict that JSON can hold; assign it to go back there."""
+        where = {"counter": self._counter} if self._numpy is None else self._numpy.bit_generator.state
+        return {"seed": self.seed, "name": self.name, "device": self.device, "where": where}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        if state["device"] != self.device:
+            raise ValueError(f"{self!r}: this state belongs to a stream on {state['device']!r}")
+        self.__init__(state["seed"], state["name"], self.device)  # type: ignore[misc]
+        if self._numpy is None:
+            self._counter = state["where"]["counter"]
+        else:
+            self._numpy.bit_generator.state = state["where"]
+
+
+def _as_shape(shape: Shape) -> tuple[int, ...]:
+    return (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+
+
+_seed = 0
+_streams: dict[str, int] = {}
+_defaults: dict[str, Generator] = {}
+
+
+def seed(n: int) -> None:
+    """Start every default stream anew from n: what is built after two equal calls draws equal numbers."""
+    global _seed
+    Generator(n)  # refuses a bad seed before anything changes
+    _seed = int(n)
+    _streams.clear()
+    _defaults.clear()
+
+
+def default_rng() -> Generator:
+    """The stream of `seed` that is shared by all who do not bring a generator: initial weights, mostly."""
+    if _current not in _defaults:
+        _defaults[_current] = Generator(_seed, "default")
+    return _defaults[_current]
+
+
+def new_stream(name: str) -> Generator:
+    """A stream of `seed` of its own: the k-th call with one name gives stream name/k."""
+    k = _streams.get(name, 0)
+    _streams[name] = k + 1
+    return Generator(_seed, f"{name}/{k}")
