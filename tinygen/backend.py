@@ -14,6 +14,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .errors import DeviceError
+
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: what they share has no static type
 Shape: TypeAlias = "int | Sequence[int]"
 
@@ -22,10 +24,6 @@ DEVICES = {"cpu": "numpy", "cuda": "cupy"}
 _modules: dict[str, ModuleType] = {"cpu": np}
 _module_of: dict[type, ModuleType] = {np.ndarray: np}
 _current = "cpu"
-
-
-class DeviceError(RuntimeError):
-    """A device that was asked for is not there; the message says what to install or to check."""
 
 
 class use:

@@ -1,0 +1,21 @@
+"""What a user can mend. The command line prints such an error's message alone and exits with 2; a program can catch it."""
+
+
+class UserError(Exception):
+    """Base of the errors whose message says what was expected, what came and what to do."""
+
+
+class DeviceError(UserError, RuntimeError):
+    """A device that was asked for is not there."""
+
+
+class DataError(UserError, ValueError):
+    """A data set that is missing, broken, or not what was expected."""
+
+
+class ConfigError(UserError, ValueError):
+    """A model, option or hyperparameter that does not exist or does not fit."""
+
+
+class RunError(UserError, RuntimeError):
+    """A run directory or checkpoint that is missing, broken, of another model, or can't be written."""
