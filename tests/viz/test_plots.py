@@ -1,0 +1,121 @@
+"""Curves and scatter plots: what is drawn is what was measured."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tinygen import viz
+
+
+def labels(axes):
+    return [line.get_label() for line in axes.get_lines() if not line.get_label().startswith("_")]
+
+
+def run(n):
+    rng = np.random.default_rng(0)
+    return [
+        {"step": 50 * (i + 1), "loss_D": 1 + 0.1 * rng.normal(), "loss_G": 2 + 0.1 * rng.normal(), "acc_D": 0.5}
+        | {"D(x)": 0.6, "D(G(z))": 0.4, "seconds": 1.0 * i, "note": "text"}
+        for i in range(n)
+    ]
+
+
+def test_losses_and_shares_have_panels_of_their_own():
+    fig = viz.curves(run(5))
+    losses, shares = fig.axes
+    assert labels(losses) == ["loss_D", "loss_G"]
+    assert labels(shares) == ["acc_D", "D(x)", "D(G(z))"]
+    assert shares.get_ylim() == (-0.02, 1.02)
+    assert shares.get_xlabel() == "step"
+
+
+def test_a_short_run_is_drawn_as_it_is():
+    rows = run(20)
+    line = viz.curves(rows).axes[0].get_lines()[0]
+    np.testing.assert_array_equal(line.get_xdata(), [row["step"] for row in rows])
+    np.testing.assert_array_equal(line.get_ydata(), [row["loss_D"] for row in rows])
+
+
+def test_a_long_run_is_smoothed_with_the_raw_values_behind():
+    rows = run(400)
+    raw, smooth = viz.curves(rows).axes[0].get_lines()[:2]
+    values = np.array([row["loss_D"] for row in rows])
+    np.testing.assert_array_equal(raw.get_ydata(), values)
+    assert raw.get_alpha() < 0.5 and smooth.get_label() == "loss_D"
+    assert np.std(smooth.get_ydata()) < 0.5 * np.std(values)
+    np.testing.assert_allclose(np.mean(smooth.get_ydata()), np.mean(values), rtol=0.02)
+
+
+def test_smoothing_keeps_a_straight_line_straight():
+    rows = [{"step": i, "loss": 3.0 * i} for i in range(600)]
+    smooth = viz.curves(rows).axes[0].get_lines()[1].get_ydata()
+    np.testing.assert_allclose(smooth[20:-20], 3.0 * np.arange(600)[20:-20])
+
+
+def test_a_spike_neither_bends_the_curve_nor_squeezes_the_panel():
+    rows = run(400)
+    rows[200]["loss_G"] = 1e6
+    axes = viz.curves(rows).axes[0]
+    assert axes.get_ylim()[1] < 5
+    assert np.max(axes.get_lines()[3].get_ydata()) < 2.5
+
+
+@pytest.mark.parametrize("n", [7, 300])
+def test_what_is_not_finite_is_a_gap(n):
+    rows = run(n)
+    rows[3]["loss_D"], rows[4]["loss_D"] = float("nan"), float("inf")
+    fig = viz.curves(rows)
+    for line in fig.axes[0].get_lines()[: 1 if n == 7 else 2]:
+        assert np.flatnonzero(np.isnan(line.get_ydata())).tolist() == [3, 4]
+    fig.canvas.draw()
+
+
+def test_a_name_may_be_absent_from_some_rows():
+    rows = [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 2.0, "fid": 30.0}, {"step": 3, "loss": None}]
+    lines = viz.curves(rows).axes[0].get_lines()
+    assert [line.get_xdata().tolist() for line in lines] == [[1, 2], [2]]
+
+
+def test_shares_alone_make_one_panel():
+    (axes,) = viz.curves([{"step": 1, "acc": 0.5}, {"step": 2, "acc": 0.6}]).axes
+    assert axes.get_ylim() == (-0.02, 1.02)
+
+
+def test_more_curves_than_colours_are_all_drawn():
+    (axes,) = viz.curves([{"step": 1} | {f"loss_{i}": float(i) for i in range(20)}]).axes
+    assert len(labels(axes)) == 20
+
+
+def test_rows_read_back_from_json_lines_are_drawn(tmp_path):
+    rows = [json.loads(json.dumps(row)) for row in [*run(3), {"step": 999, "loss_D": float("nan")}]]
+    viz.save_curves(rows, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_run_without_rows_says_so():
+    (axes,) = viz.curves([]).axes
+    assert axes.get_title() == "nothing was measured yet"
+
+
+def test_a_scatter_plot_has_the_limits_it_was_given_and_one_scale():
+    points = np.array([[0.0, 0.5], [3.0, 0.0], [0.0, -9.0], [np.nan, 0.0]])
+    (axes,) = viz.scatter(points, (-1, 1)).axes
+    assert axes.get_xlim() == axes.get_ylim() == (-1, 1)
+    assert axes.get_aspect() == 1
+    (dots,) = axes.collections
+    assert dots.get_offsets().tolist() == [[0, 0.5], [1, 0], [0, -1]]
+    colours = dots.get_facecolors()[:, :3]
+    assert (colours[0] != colours[1]).any() and (colours[1] == colours[2]).all()
+    assert axes.get_title() == "1 of 4 points are not finite"
+
+
+@pytest.mark.parametrize("points", [np.zeros((5, 2)), np.full((3, 2), np.nan), np.zeros((0, 2))])
+def test_degenerate_points_are_drawn(points):
+    viz.scatter(points).canvas.draw()
+
+
+def test_points_of_another_shape_are_refused():
+    with pytest.raises(ValueError, match=r"scatter: points has shape \(3, 4\)"):
+        viz.scatter(np.zeros((3, 4)))

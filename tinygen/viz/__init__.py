@@ -1,0 +1,11 @@
+"""Pictures of a run: grids of samples, curves of its losses, a film of its training.
+
+All of them are made without pyplot, so nothing here touches a figure of the caller's, and matplotlib and Pillow are
+imported when the first picture is drawn. The functions that return a matplotlib Figure leave it to be restyled.
+"""
+
+from .film import save_gif
+from .images import grid, samples, save_grid
+from .plots import curves, save_curves, scatter
+
+__all__ = ["curves", "grid", "samples", "save_curves", "save_gif", "save_grid", "scatter"]

@@ -1,0 +1,80 @@
+"""A film of the training: the sample pictures of a run as one short GIF."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..files import replace_file
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+MOST_FRAMES = 60
+RUNNING_TIME = 6000  # milliseconds, without the last frame's
+FRAME_TIME = (100, 400)  # milliseconds: no frame is shorter or longer
+LAST_FRAME_TIME = 2000
+LARGEST_FILE = 2_000_000  # bytes
+COLOURS = (64, 32)  # tried at every size, the larger first
+
+
+def save_gif(frame_paths: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str]) -> None:
+    """Write pictures, in order, as an endless GIF that stays on its last frame for two seconds.
+
+    Of more than 60 pictures, 60 are shown, the early ones, where most happens, more densely. Colours are reduced and
+    the picture shrunk as far as 2 MB demand.  Raises ValueError without frames, OSError for a file that can't be read
+    or written; a film that was there is then as it was.
+    """
+    if not frame_paths:
+        raise ValueError("save_gif: there is no frame to show")
+    frames = _read([frame_paths[i] for i in choose_frames(len(frame_paths))])
+    qualities = ((shrink, colours) for shrink in itertools.count(1) for colours in COLOURS)
+    films = (_encode(_reduce(frames, shrink, colours)) for shrink, colours in qualities)
+    film = next(film for film in films if len(film) <= LARGEST_FILE)
+    with replace_file(path) as temporary:
+        temporary.write_bytes(film)
+
+
+def choose_frames(n: int) -> list[int]:
+    """At most 60 of the indices 0, ..., n - 1, with the first and the last: all, or those at equal steps of sqrt(i)."""
+    if n <= MOST_FRAMES:
+        return list(range(n))
+    return sorted({round(u * u * (n - 1)) for u in np.linspace(0, 1, MOST_FRAMES)})
+
+
+def _read(paths: Sequence[str | os.PathLike[str]]) -> list[Image]:
+    from PIL import Image
+
+    frames = []
+    for path in paths:
+        with Image.open(path) as image:
+            frames.append(image.copy())
+    mode = "L" if all(frame.mode == "L" for frame in frames) else "RGB"
+    size = frames[-1].size
+    return [frame.convert(mode).resize(size, Image.Resampling.NEAREST) for frame in frames]
+
+
+def _reduce(frames: list[Image], shrink: int, colours: int) -> list[Image]:
+    """The frames shrunk, and drawn in so many colours, the same ones for all of them."""
+    from PIL import Image
+
+    frames = [frame.reduce(shrink) for frame in frames]
+    if frames[0].mode == "L":  # evenly spaced greys, black and white among them
+        levels = np.rint(np.rint(np.arange(256) * ((colours - 1) / 255)) * (255 / (colours - 1)))
+        return [frame.point(levels.astype(int).tolist()) for frame in frames]
+    typical = np.concatenate([np.asarray(frame) for frame in (frames[0], frames[len(frames) // 2], frames[-1])])
+    palette = Image.fromarray(typical).quantize(colours, Image.Quantize.MEDIANCUT)
+    return [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+
+
+def _encode(frames: list[Image]) -> bytes:
+    frame_time = min(max(RUNNING_TIME // len(frames), FRAME_TIME[0]), FRAME_TIME[1])
+    times = [frame_time] * (len(frames) - 1) + [LAST_FRAME_TIME]
+    buffer = io.BytesIO()
+    frames[0].save(buffer, "GIF", save_all=True, append_images=frames[1:], duration=times, loop=0, optimize=False)
+    return buffer.getvalue()

@@ -1,0 +1,147 @@
+"""Plots: the curves of a run, and points in the plane. Each returns a matplotlib Figure that nobody else holds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from ..backend import Array, to_host
+from ..files import replace_file
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Range: TypeAlias = "tuple[float, float]"
+
+# Eight colours that colour-blind readers can tell apart (Okabe and Ito 2002, "Color Universal Design"); of the eight,
+# yellow is too pale for a line on white.
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
+DPI = 100
+SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
+BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
+
+
+def figure(width: int, height: int, layout: Literal["constrained"] | None = "constrained") -> Figure:
+    """An empty Figure of width x height pixels that belongs to no window and no pyplot state."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout=layout)
+
+
+def write_png(fig: Figure, path: str | os.PathLike[str]) -> None:
+    """Write a Figure as a PNG file, whole or not at all. Raises OSError if it can't be written."""
+    with replace_file(path) as temporary:
+        fig.savefig(temporary, format="png")
+
+
+def scatter(points: Array, points_range: Range | None = None) -> Figure:
+    """Points (N, 2) in a square from low to high on both axes, points_range = (low, high), to one scale.
+
+    A point outside is drawn in orange on the border where it left; the title counts the points that are NaN or
+    infinite. By default the square holds all points.  Raises ValueError for another shape.
+    """
+    points = to_host(points)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"scatter: points has shape {points.shape}, but it must be (N, 2)")
+    finite = np.isfinite(points).all(axis=1)
+    inside = points[finite]
+    low, high = points_range or _square_around(inside)
+    outside = ((inside < low) | (inside > high)).any(axis=1)
+
+    fig = figure(480, 480)
+    axes = fig.add_subplot(aspect="equal", xlim=(low, high), ylim=(low, high))
+    x, y = inside.clip(low, high).T
+    size = 40 / max(1, len(points) / 100) ** 0.5
+    axes.scatter(x, y, s=size, c=np.where(outside, COLOURS[1], COLOURS[0]), alpha=0.6, linewidths=0, clip_on=False)
+    _tidy(axes)
+    if not finite.all():
+        axes.set_title(f"{(~finite).sum()} of {len(points)} points are not finite", color=COLOURS[1], fontsize=10)
+    return fig
+
+
+def _square_around(points: np.ndarray) -> Range:
+    if not len(points):
+        return -1.0, 1.0
+    margin = 0.05 * float(points.max() - points.min()) or 1.0
+    return float(points.min()) - margin, float(points.max()) + margin
+
+
+def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """The measurements of a run by step: losses in one panel; accuracies and probabilities, if there are any, below it.
+
+    rows: dicts with "step" and numbers under any other names, as metrics.jsonl holds them; a name may be absent from
+    some rows. A long run is drawn as a running mean with the raw values behind it; gaps mark what is not finite.
+    """
+    measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
+    names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
+    shares = [name for name in names if _is_share(name)]
+    losses = [name for name in names if name not in shares]
+    panels = [panel for panel in (losses, shares) if panel] or [[]]
+
+    fig = figure(800, 60 + 300 * len(panels))
+    for axes, panel in zip(fig.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True):
+        for name, colour in zip(panel, COLOURS * (1 + len(panel) // len(COLOURS)), strict=False):
+            _draw_curve(axes, rows, name, colour)
+        _tidy(axes)
+        if not rows:
+            axes.set_title("nothing was measured yet", fontsize=10)
+        if panel is shares:
+            axes.set_ylim(-0.02, 1.02)
+        else:
+            _frame_the_bulk(axes)
+        if panel:
+            axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    axes.set_xlabel("step")
+    return fig
+
+
+def save_curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
+    """Write `curves(rows)` as a PNG file. Raises OSError if it can't; one that was there is as it was."""
+    write_png(curves(rows), path)
+
+
+def _is_share(name: str) -> bool:
+    """Whether a measurement by this name lies between 0 and 1: acc, acc_D, D(x), D(G(z)), p_real ..."""
+    return name.startswith(("acc", "D(", "p_", "p(")) or name.endswith(("acc", "accuracy", "share"))
+
+
+def _draw_curve(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:
+    pairs = [(row["step"], row[name]) for row in rows if isinstance(row.get(name), (int, float))]
+    step, value = np.array(pairs, float).reshape(-1, 2).T
+    value[~np.isfinite(value)] = np.nan
+    known = np.isfinite(value)
+    if known.sum() < SMOOTHED_FROM:
+        axes.plot(step, value, color=colour, label=name, linewidth=1.5, marker="o" if known.sum() == 1 else None)
+        return
+    smooth = np.full(len(value), np.nan)
+    smooth[known] = _running_mean(value[known], max(len(value) // 60, 2))
+    axes.plot(step, value, color=colour, linewidth=0.8, alpha=0.25)
+    axes.plot(step, smooth, color=colour, label=name, linewidth=1.8)
+
+
+def _running_mean(value: np.ndarray, reach: int) -> np.ndarray:
+    """The mean of the middle half of the values within `reach` of each: one spike in a GAN's loss leaves no plateau."""
+    around = np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, "symmetric"), 2 * reach + 1)
+    return np.sort(around, axis=1)[:, reach // 2 : -(reach // 2)].mean(axis=1)
+
+
+def _frame_the_bulk(axes: Axes) -> None:
+    """Let 1% of the values at either end leave the panel if they would squeeze the rest: a spike hides a whole run."""
+    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.get_lines()] or [np.empty(0)])
+    values = values[np.isfinite(values)]
+    if len(values) < SMOOTHED_FROM:
+        return
+    low, high = np.percentile(values, [1, 99])
+    margin = 0.5 * (high - low)
+    axes.set_ylim(max(values.min(), low - margin), min(values.max(), high + margin))
+
+
+def _tidy(axes: Axes) -> None:
+    axes.grid(color="#e5e5e5", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(color="#999999")
