@@ -77,6 +77,11 @@ def test_a_name_may_be_absent_from_some_rows():
     assert [line.get_xdata().tolist() for line in lines] == [[1, 2], [2]]
 
 
+def test_the_score_of_a_critic_is_no_probability():
+    (axes,) = viz.curves([{"step": 1, "loss_D": 1.0, "D(x)": 0.5}, {"step": 2, "loss_D": 1.0, "D(x)": -7.5}]).axes
+    assert labels(axes) == ["loss_D", "D(x)"]
+
+
 def test_shares_alone_make_one_panel():
     (axes,) = viz.curves([{"step": 1, "acc": 0.5}, {"step": 2, "acc": 0.6}]).axes
     assert axes.get_ylim() == (-0.02, 1.02)

@@ -78,7 +78,7 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """
     measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
     names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
-    shares = [name for name in names if _is_share(name)]
+    shares = [name for name in names if _is_share(name, rows)]
     losses = [name for name in names if name not in shares]
     panels = [panel for panel in (losses, shares) if panel] or [[]]
 
@@ -100,13 +100,16 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def save_curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Write `curves(rows)` as a PNG file. Raises OSError if it can't; one that was there is as it was."""
+    """Write `curves(rows)` as a PNG file. Raises OSError, and leaves the old file, if it can't."""
     write_png(curves(rows), path)
 
 
-def _is_share(name: str) -> bool:
-    """Whether a measurement by this name lies between 0 and 1: acc, acc_D, D(x), D(G(z)), p_real ..."""
-    return name.startswith(("acc", "D(", "p_", "p(")) or name.endswith(("acc", "accuracy", "share"))
+def _is_share(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether this is an accuracy or a probability: acc_D, D(x), D(G(z)) ..., but not an unbounded critic's D(x)."""
+    if not (name.startswith(("acc", "D(")) or name.endswith(("acc", "accuracy", "share"))):
+        return False
+    values = (row.get(name) for row in rows)
+    return not any(isinstance(value, (int, float)) and (value < 0 or value > 1) for value in values)
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:
