@@ -1,0 +1,157 @@
+"""Hyperparameters as text: what `--set key=value` means is decided here, from the fields of a model's Config.
+
+A Config is a frozen dataclass. Its annotations say what a value may be: int, float, bool, str, Literal["a", "b"],
+tuple[int, ...] (written 256,512,1024), or X | None (none).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, NamedTuple, Union
+
+from .errors import ConfigError
+
+FROM_THE_DATA = {"data_shape"}  # fields that follow from the data set: no --set
+BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
+
+
+class Setting(NamedTuple):
+    """One hyperparameter: its name, its default as `--set` takes it, and what it may be, in words."""
+
+    name: str
+    default: str
+    type: str
+
+
+def parse_settings(config_class: type, assignments: Iterable[str]) -> dict[str, Any]:
+    """{"lr": 0.001} from ["lr=1e-3"], each value of the type that the field of config_class has.
+
+    Raises ConfigError, which names the key and the nearest one, the type, the choices and what came.
+    """
+    hints = _hints(config_class)
+    settings: dict[str, Any] = {}
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        key = key.strip()
+        if not equals or not key:
+            raise ConfigError(f"--set {assignment}: write key=value, for example --set {example(config_class)}")
+        if key not in hints:
+            raise ConfigError(f"--set {key}: {_why_unknown(config_class, key, list(hints))}")
+        if key in settings:
+            raise ConfigError(f"--set {key}: given twice")
+        try:
+            settings[key] = _parse(hints[key], text.strip())
+        except ValueError:
+            raise ConfigError(f"--set {key}: must be {describe_type(hints[key])}, not {text!r}") from None
+    return settings
+
+
+def describe_settings(config_class: type) -> list[Setting]:
+    """Every hyperparameter of a Config with its default and its type, in the order of its definition."""
+    defaults = config_class()
+    return [
+        Setting(name, format_value(getattr(defaults, name)), describe_type(hint))
+        for name, hint in _hints(config_class).items()
+    ]
+
+
+def example(config_class: type) -> str:
+    """An assignment that `parse_settings` accepts, to show how one is written."""
+    settings = describe_settings(config_class)
+    return f"{settings[0].name}={settings[0].default}" if settings else "key=value"
+
+
+def format_value(value: Any) -> str:
+    """A value as `--set` takes it: parse_settings gives the value back."""
+    if value is None or isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return ",".join(format_value(item) for item in value)
+    return f"{value:g}" if isinstance(value, float) and float(f"{value:g}") == value else str(value)
+
+
+def describe_type(hint: Any) -> str:
+    """What a field with this annotation may be, in words."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return _or([format_value(choice) for choice in arguments])
+    if origin in (Union, types.UnionType):
+        return _or(["none" if option is type(None) else describe_type(option) for option in arguments])
+    if origin is tuple:
+        count = "" if Ellipsis in arguments else f"{len(arguments)} "
+        return f"{count}{PLURALS[arguments[0]]} with commas between"
+    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """The words "; did you mean 'x'?" for the name most like this one, or "" if none is."""
+    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]!r}?" if matches else ""
+
+
+def _hints(config_class: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(config_class)
+    fields = dataclasses.fields(config_class)
+    return {field.name: hints[field.name] for field in fields if field.init and field.name not in FROM_THE_DATA}
+
+
+def _why_unknown(config_class: type, key: str, keys: Sequence[str]) -> str:
+    if key in FROM_THE_DATA:
+        return "it follows from the data set; choose that with --data and --size"
+    return f"no such setting{nearest(key, keys) or '; there are ' + ', '.join(keys)}"
+
+
+def _parse(hint: Any, text: str) -> Any:
+    """The value of type `hint` that the text says; ValueError if it says none."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal:
+        return {format_value(choice): choice for choice in arguments}[_known(text, map(format_value, arguments))]
+    if origin in (Union, types.UnionType):
+        return _parse_union(arguments, text)
+    if origin is tuple:
+        return _parse_tuple(arguments, text)
+    if hint is bool:
+        return BOOLS[_known(text.lower(), BOOLS)]
+    if hint is float:
+        return _finite(float(text))
+    return hint(text)
+
+
+def _parse_union(options: Sequence[Any], text: str) -> Any:
+    for option in options:
+        try:
+            return None if option is type(None) and _known(text.lower(), ["none"]) else _parse(option, text)
+        except ValueError:
+            continue
+    raise ValueError(text)
+
+
+def _parse_tuple(items: Sequence[Any], text: str) -> tuple[Any, ...]:
+    parts = [part.strip() for part in text.strip("()").rstrip(",").split(",")] if text.strip("()") else []
+    if Ellipsis in items:
+        items = [items[0]] * len(parts)
+    if len(parts) != len(items):
+        raise ValueError(text)
+    return tuple(_parse(item, part) for item, part in zip(items, parts, strict=True))
+
+
+def _known(text: str, choices: Iterable[str]) -> str:
+    if text not in choices:
+        raise ValueError(text)
+    return text
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ValueError(value)
+    return value
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
