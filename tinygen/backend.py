@@ -1,7 +1,7 @@
 """What an array is and where it lives: NumPy on the CPU, CuPy on a GPU, and random numbers on both.
 
-Everything above this file asks `array_module(x)` for the module that owns x and never names numpy or cupy itself, so one
-line of code serves both. CuPy is imported only when somebody asks for "cuda".
+Everything above this file asks `array_module(x)` for the module that owns x and never names numpy or cupy itself, so
+one line of code serves both. CuPy is imported only when somebody asks for "cuda".
 """
 
 from __future__ import annotations
@@ -72,7 +72,9 @@ def _load(device: str) -> ModuleType:
                 'use("cuda"): CuPy is not installed; pip install "tinygen[cuda13]" (or [cuda12]), or use("cpu")'
             ) from None
         except Exception as error:  # CuPy raises its own types, which can't be named before it is there
-            raise DeviceError(f'use("cuda"): no usable GPU ({error}); `tinygen doctor` says more, or use("cpu")') from None
+            raise DeviceError(
+                f'use("cuda"): no usable GPU ({error}); `tinygen doctor` says more, or use("cpu")'
+            ) from None
         _modules[device] = module
         _module_of[module.ndarray] = module
     return _modules[device]
@@ -116,7 +118,7 @@ def to_device(x: Any, device: str | None = None) -> Array:
 
 
 # Random numbers. A stream is keyed by (seed, name), so that streams are independent of each other and of the order in
-# which they are made, and every stream can say where it stands and go back there: that is what lets a run resume to the bit.
+# which they are made, and every stream can say where it stands and go back there: so a run resumes to the bit.
 
 _GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1

@@ -1,0 +1,80 @@
+"""What all tests share: the backends on which they run, and a seed that is the same for each."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import standin
+
+from tinygen import backend as tinygen_backend
+
+
+@dataclass
+class Backend:
+    """A backend under test: its name, its array module, and the ways in and out."""
+
+    name: str
+    xp: ModuleType
+
+    def asarray(self, host: Any, dtype: Any = None) -> Any:
+        """A fresh array of this backend with the values of a host array, list or scalar."""
+        return self.xp.asarray(np.array(host, dtype))
+
+    def to_host(self, x: Any) -> np.ndarray:
+        """The values as a NumPy array."""
+        return tinygen_backend.to_host(x)
+
+
+def _gpu_is_usable() -> bool:
+    """Whether CuPy and a GPU are there; without a driver CuPy, which loads slowly, is not even imported."""
+    try:
+        ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return False
+    if importlib.util.find_spec("cupy") is None:
+        return False
+    import cupy
+
+    return cupy.cuda.is_available()
+
+
+BACKENDS = ["numpy", "standin", *(["cupy"] if _gpu_is_usable() else [])]
+
+
+@contextmanager
+def device(name: str) -> Iterator[Backend]:
+    """Make a backend the current device for the length of a block; "standin" takes CuPy's place as "cuda"."""
+    b = tinygen_backend
+    before = dict(b._modules), dict(b._module_of), b._current
+    try:
+        if name == "standin":
+            b._modules["cuda"] = standin
+            b._module_of[standin.ndarray] = standin
+        b.use("cpu" if name == "numpy" else "cuda")
+        yield Backend(name, b.current_module())
+    finally:
+        b._modules.clear()
+        b._module_of.clear()
+        b._modules.update(before[0])
+        b._module_of.update(before[1])
+        b._current = before[2]
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each backend in turn, as the current device."""
+    with device(request.param) as current:
+        yield current
+
+
+@pytest.fixture(autouse=True)
+def _same_seed() -> None:
+    tinygen_backend.seed(0)
