@@ -19,3 +19,7 @@ class ConfigError(UserError, ValueError):
 
 class RunError(UserError, RuntimeError):
     """A run directory or checkpoint that is missing, broken, of another model, or can't be written."""
+
+
+class GradientError(RuntimeError):
+    """Backward can't go on: what is missing, was changed or does not fit, where, and what to do."""

@@ -1,0 +1,56 @@
+"""Every primitive beside its derivative rules, under NumPy's names. They take Tensors, arrays and Python scalars."""
+
+from . import operators  # gives Tensor its operators and methods
+from .elementwise import (
+    abs,
+    add,
+    astype,
+    clip,
+    cos,
+    divide,
+    elu,
+    equal,
+    exp,
+    expm1,
+    greater,
+    greater_equal,
+    leaky_relu,
+    less,
+    less_equal,
+    log,
+    log1p,
+    maximum,
+    minimum,
+    multiply,
+    negative,
+    not_equal,
+    power,
+    relu,
+    sigmoid,
+    sign,
+    sin,
+    softplus,
+    sqrt,
+    subtract,
+    tanh,
+    where,
+)
+from .linear import einsum, matmul
+from .norm import batch_norm, batch_norm_with_statistics
+from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var
+from .shape import (
+    broadcast_to,
+    concatenate,
+    expand_dims,
+    flip,
+    getitem,
+    moveaxis,
+    pad,
+    reshape,
+    split,
+    squeeze,
+    stack,
+    swapaxes,
+    take_along_axis,
+    transpose,
+)

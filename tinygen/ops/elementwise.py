@@ -1,0 +1,295 @@
+"""Element by element: arithmetic, functions, activations, choices, comparisons. Arguments broadcast as in NumPy.
+
+At a kink (relu at 0, abs at 0, equal arguments of maximum) the rules give the mean of the two slopes or the slope from
+the left, as PyTorch does; the second derivative there is 0.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+from ..backend import Array, array_module
+from ..tensor import primitive
+
+elementwise = functools.partial(primitive, elementwise=True)
+
+
+# Arithmetic
+
+
+@elementwise
+def add(a: Any, b: Any) -> Array:
+    """a + b."""
+    return a + b
+
+
+@elementwise
+def subtract(a: Any, b: Any) -> Array:
+    """a - b."""
+    return a - b
+
+
+@elementwise
+def multiply(a: Any, b: Any) -> Array:
+    """a · b."""
+    return a * b
+
+
+@elementwise
+def divide(a: Any, b: Any) -> Array:
+    """a / b."""
+    return a / b
+
+
+@elementwise
+def negative(x: Any) -> Array:
+    """-x."""
+    return -x
+
+
+@elementwise
+def power(x: Any, p: Any) -> Array:
+    """x to the power of p."""
+    return x**p
+
+
+add.rules(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy)
+subtract.rules(lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy)
+multiply.rules(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: a * gy)
+divide.rules(lambda gy, y, a, b: gy / b, lambda gy, y, a, b: -gy * y / b)
+negative.rules(lambda gy, y, x: -gy)
+power.rules(
+    lambda gy, y, x, p: gy * p * x ** _one_less(p),
+    lambda gy, y, x, p: gy * y * _log_or_0(x),
+)
+
+
+def _one_less(p: Any) -> Any:
+    """p - 1, and 0 where p is 0: there the derivative is 0 for every x, x = 0 too."""
+    if isinstance(p, (int, float)):
+        return p - 1 if p else p
+    return where(equal(p, 0), p, p - 1)
+
+
+def _log_or_0(x: Any) -> Any:
+    """log x, and 0 where x is 0: d(0^p)/dp is 0 for p > 0."""
+    if isinstance(x, (int, float)):
+        return math.log(x) if x > 0 else math.nan if x else 0.0
+    return log(where(equal(x, 0), 1.0, x))
+
+
+# Functions
+
+
+@elementwise
+def exp(x: Any) -> Array:
+    """eˣ."""
+    return array_module(x).exp(x)
+
+
+@elementwise
+def expm1(x: Any) -> Array:
+    """eˣ - 1, exact for small x."""
+    return array_module(x).expm1(x)
+
+
+@elementwise
+def log(x: Any) -> Array:
+    """The natural logarithm of x."""
+    return array_module(x).log(x)
+
+
+@elementwise
+def log1p(x: Any) -> Array:
+    """log(1 + x), exact for small x."""
+    return array_module(x).log1p(x)
+
+
+@elementwise
+def sqrt(x: Any) -> Array:
+    """The square root of x."""
+    return array_module(x).sqrt(x)
+
+
+@elementwise
+def abs(x: Any) -> Array:
+    """|x|."""
+    return array_module(x).abs(x)
+
+
+@elementwise
+def sign(x: Any) -> Array:
+    """-1, 0 or 1, as x is negative, zero or positive; a constant to backward."""
+    return array_module(x).sign(x)
+
+
+@elementwise
+def sin(x: Any) -> Array:
+    """sin x, x in radians."""
+    return array_module(x).sin(x)
+
+
+@elementwise
+def cos(x: Any) -> Array:
+    """cos x, x in radians."""
+    return array_module(x).cos(x)
+
+
+exp.rules(lambda gy, y, x: gy * y)
+expm1.rules(lambda gy, y, x: gy * (y + 1))
+log.rules(lambda gy, y, x: gy / x)
+log1p.rules(lambda gy, y, x: gy / (1 + x))
+sqrt.rules(lambda gy, y, x: gy * 0.5 / y)
+abs.rules(lambda gy, y, x: gy * sign(x))
+sin.rules(lambda gy, y, x: gy * cos(x))
+cos.rules(lambda gy, y, x: -gy * sin(x))
+
+
+# Activations
+
+
+@elementwise
+def tanh(x: Any) -> Array:
+    """tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return array_module(x).tanh(x)
+
+
+@elementwise
+def sigmoid(x: Any) -> Array:
+    """σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x."""
+    xp = array_module(x)
+    e = xp.exp(-xp.abs(x))
+    return xp.where(xp.greater_equal(x, 0), 1 / (1 + e), e / (1 + e))
+
+
+@elementwise
+def softplus(x: Any) -> Array:
+    """log(1 + eˣ) = max(x, 0) + log(1 + e⁻ˡˣˡ), without overflow for any x."""
+    xp = array_module(x)
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@elementwise
+def relu(x: Any) -> Array:
+    """max(x, 0)."""
+    return array_module(x).maximum(x, 0)
+
+
+@elementwise
+def leaky_relu(x: Any, slope: float = 0.2) -> Array:
+    """x where x > 0, slope · x elsewhere. slope: from 0 up to 1 (ValueError otherwise)."""
+    if not 0 <= slope <= 1:
+        raise ValueError(f"leaky_relu: slope is {slope}, but it must be from 0 to 1")
+    return array_module(x).maximum(x, x * slope)
+
+
+@elementwise
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15)."""
+    xp = array_module(x)
+    return xp.where(xp.greater(x, 0), x, alpha * xp.expm1(xp.minimum(x, 0)))
+
+
+tanh.rules(lambda gy, y, x: gy * (1 - y * y))
+sigmoid.rules(lambda gy, y, x: gy * y * (1 - y))
+softplus.rules(lambda gy, y, x: gy * sigmoid(x))
+relu.rules(lambda gy, y, x: where(y > 0, gy, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
+leaky_relu.rules(lambda gy, y, x, slope: where(y > 0, gy, gy * slope))
+elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
+
+
+# Choices
+
+
+@elementwise
+def maximum(a: Any, b: Any) -> Array:
+    """The larger of a and b."""
+    return array_module(a, b).maximum(a, b)
+
+
+@elementwise
+def minimum(a: Any, b: Any) -> Array:
+    """The smaller of a and b."""
+    return array_module(a, b).minimum(a, b)
+
+
+@elementwise
+def clip(x: Any, min: Any = None, max: Any = None) -> Array:
+    """x, but no smaller than min and no larger than max (None: no bound). The bounds are constants to backward."""
+    return array_module(x).clip(x, min, max)
+
+
+@elementwise
+def where(condition: Any, a: Any, b: Any) -> Array:
+    """a where condition holds, b elsewhere."""
+    return array_module(condition, a, b).where(condition, a, b)
+
+
+maximum.rules(
+    lambda gy, y, a, b: _to_winner(gy, greater(a, b), equal(a, b)),
+    lambda gy, y, a, b: _to_winner(gy, less(a, b), equal(a, b)),
+)
+minimum.rules(
+    lambda gy, y, a, b: _to_winner(gy, less(a, b), equal(a, b)),
+    lambda gy, y, a, b: _to_winner(gy, greater(a, b), equal(a, b)),
+)
+clip.rules(lambda gy, y, x, min, max: where(equal(x, y), gy, 0.0), None, None)
+where.rules(
+    None,
+    lambda gy, y, condition, a, b: where(condition, gy, 0.0),
+    lambda gy, y, condition, a, b: where(condition, 0.0, gy),
+)
+
+
+def _to_winner(gy: Any, wins: Any, tie: Any) -> Any:
+    return where(wins, gy, where(tie, gy * 0.5, 0.0))
+
+
+# Comparisons: constants to backward
+
+
+@elementwise
+def equal(a: Any, b: Any) -> Array:
+    """a == b."""
+    return a == b
+
+
+@elementwise
+def not_equal(a: Any, b: Any) -> Array:
+    """a != b."""
+    return a != b
+
+
+@elementwise
+def less(a: Any, b: Any) -> Array:
+    """a < b."""
+    return a < b
+
+
+@elementwise
+def less_equal(a: Any, b: Any) -> Array:
+    """a <= b."""
+    return a <= b
+
+
+@elementwise
+def greater(a: Any, b: Any) -> Array:
+    """a > b."""
+    return a > b
+
+
+@elementwise
+def greater_equal(a: Any, b: Any) -> Array:
+    """a >= b."""
+    return a >= b
+
+
+@elementwise
+def astype(x: Any, dtype: Any) -> Array:
+    """x as another dtype. The gradient comes back in x's own."""
+    return x.astype(dtype)
+
+
+astype.rules(lambda gy, y, x, dtype: gy)  # the engine casts every gradient to its argument's dtype

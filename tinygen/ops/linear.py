@@ -1,0 +1,80 @@
+"""Products of matrices: matmul and einsum."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, array_module
+from ..tape import sum_to
+from ..tensor import primitive
+from .shape import broadcast_to
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """a @ b for a (..., M, K) and b (..., K, N); batch axes broadcast. A vector is a row left, a column right.
+
+    Raises ValueError if the inner lengths differ or an operand is 0-d.
+    """
+    if not (a.ndim and b.ndim) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        raise ValueError(f"matmul: a is {a.shape} and b is {b.shape}, but the last axis of a must match the rows of b")
+    if b.ndim == 1:
+        y = matmul(a, b.reshape(-1, 1))
+        return y.reshape(y.shape[:-1])
+    if a.ndim == 1:
+        y = matmul(a.reshape(1, -1), b)
+        return y.reshape(*y.shape[:-2], y.shape[-1])
+    if a.ndim > 2 and b.ndim == 2:  # one large product, and one for the gradient of b, in place of many
+        return _matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
+    return _matmul(a, b)
+
+
+@primitive
+def _matmul(a: Any, b: Any) -> Array:
+    return a @ b
+
+
+_matmul.rules(
+    lambda gy, y, a, b: sum_to(gy @ b.swapaxes(-1, -2), a.shape),  # batch axes may broadcast
+    lambda gy, y, a, b: sum_to(a.swapaxes(-1, -2) @ gy, b.shape),
+)
+
+
+@primitive
+def einsum(subscripts: str, a: Any, b: Any) -> Array:
+    """Einstein's sum of two operands, such as einsum("bik,kj->bij", a, b); "->" and an ellipsis must be spelt out.
+
+    Raises ValueError for subscripts of another form, or with a letter twice in one operand.
+    """
+    left, right, out = _subscripts(subscripts)
+    return array_module(a, b).einsum(f"{left},{right}->{out}", a, b)
+
+
+einsum.rules(
+    None,
+    lambda gy, y, subscripts, a, b: _einsum_gradient(gy, b, a.shape, subscripts, 0),
+    lambda gy, y, subscripts, a, b: _einsum_gradient(gy, a, b.shape, subscripts, 1),
+)
+
+
+def _subscripts(subscripts: str) -> tuple[str, str, str]:
+    operands, arrow, out = subscripts.replace(" ", "").partition("->")
+    parts = (*operands.split(","), out)
+    if not arrow or len(parts) != 3 or not all(p.isalpha() or not p for p in parts):
+        raise ValueError(
+            f'einsum: subscripts are {subscripts!r}, but expected two operands and a result, as "ij,jk->ik"'
+        )
+    if any(len(set(p)) != len(p) for p in parts):
+        raise ValueError(
+            f"einsum: {subscripts!r} has a letter twice in one operand; take the diagonal by indexing first"
+        )
+    return parts  # type: ignore[return-value]
+
+
+def _einsum_gradient(gy: Any, other: Any, shape: tuple[int, ...], subscripts: str, position: int) -> Any:
+    """The gradient of one operand: gy against the other operand; a letter that only it had was summed, so spread it."""
+    *operands, out = _subscripts(subscripts)
+    own, others = operands[position], operands[1 - position]
+    shared = "".join(letter for letter in own if letter in out + others)
+    g = einsum(f"{out},{others}->{shared}", gy, other)
+    lengths = [n if letter in shared else 1 for letter, n in zip(own, shape, strict=True)]
+    return broadcast_to(g.reshape(lengths), shape)

@@ -1,0 +1,112 @@
+"""The operators, and the methods that NumPy's arrays have, given to Tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..backend import to_host
+from ..tensor import Tensor, describe
+from . import elementwise as e
+from . import linear, reduce, shape
+
+
+def _reshape(x: Tensor, *new_shape: Any) -> Tensor:
+    """reshape(2, 3) as well as reshape((2, 3))."""
+    return shape.reshape(x, new_shape[0] if len(new_shape) == 1 else new_shape)
+
+
+def _transpose(x: Tensor, *axes: Any) -> Tensor:
+    """transpose(1, 0) as well as transpose((1, 0)); no axes, or None, reverse them all."""
+    return shape.transpose(x, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
+
+
+def _iterate(x: Tensor) -> Iterator[Tensor]:
+    return (x[i] for i in range(len(x)))
+
+
+def _no_setitem(x: Tensor, index: Any, value: Any) -> None:
+    raise TypeError("Tensors are not changed item by item, the tape could not follow; use ops.where, or assign()")
+
+
+def _format(x: Tensor, spec: str) -> str:
+    return format(x.item(), spec) if spec else repr(x)
+
+
+def _repr(x: Tensor) -> str:
+    values = np.array2string(to_host(x.data), separator=", ", prefix="Tensor(", threshold=100)
+    grad = ", requires_grad=True" if x.requires_grad else ""
+    name = f", name={x.name!r}" if x.name else ""
+    return f"Tensor({values}, dtype={x.dtype}{grad}{name})"
+
+
+def _array(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+    if x.requires_grad:
+        raise TypeError("NumPy would drop the tape of a Tensor that requires grad; call .numpy(), or use tg.ops")
+    if x.device != "cpu":
+        raise TypeError("this Tensor lives on a GPU; call .numpy() for a copy on the host")
+    return np.array(x.data, dtype=dtype, copy=copy)
+
+
+def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
+    if not x.is_leaf:
+        raise ValueError(f"deepcopy: {describe(x)} is the result of an op; copy its detach()")
+    copy = object.__new__(type(x))
+    Tensor.__init__(copy, x.data.copy(), x.requires_grad, x.name)
+    return copy
+
+
+METHODS: dict[str, Any] = {
+    "__add__": e.add,
+    "__radd__": lambda b, a: e.add(a, b),
+    "__sub__": e.subtract,
+    "__rsub__": lambda b, a: e.subtract(a, b),
+    "__mul__": e.multiply,
+    "__rmul__": lambda b, a: e.multiply(a, b),
+    "__truediv__": e.divide,
+    "__rtruediv__": lambda b, a: e.divide(a, b),
+    "__pow__": e.power,
+    "__rpow__": lambda p, x: e.power(x, p),
+    "__matmul__": linear.matmul,
+    "__rmatmul__": lambda b, a: linear.matmul(a, b),
+    "__neg__": e.negative,
+    "__abs__": e.abs,
+    "__eq__": e.equal,
+    "__ne__": e.not_equal,
+    "__lt__": e.less,
+    "__le__": e.less_equal,
+    "__gt__": e.greater,
+    "__ge__": e.greater_equal,
+    "__getitem__": shape.getitem,
+    "__setitem__": _no_setitem,
+    "__iter__": _iterate,
+    "__len__": lambda x: len(x.data),
+    "__bool__": lambda x: bool(x.data),
+    "__int__": lambda x: int(x.item()),
+    "__float__": lambda x: float(x.item()),
+    "__format__": _format,
+    "__repr__": _repr,
+    "__array__": _array,
+    "__deepcopy__": _deepcopy,
+    "astype": e.astype,
+    "clip": e.clip,
+    "sum": reduce.sum,
+    "mean": reduce.mean,
+    "var": reduce.var,
+    "max": reduce.max,
+    "min": reduce.min,
+    "argmax": reduce.argmax,
+    "cumsum": reduce.cumsum,
+    "reshape": _reshape,
+    "ravel": lambda x: shape.reshape(x, -1),
+    "transpose": _transpose,
+    "swapaxes": shape.swapaxes,
+    "squeeze": shape.squeeze,
+    "T": property(shape.transpose, doc="The axes in reverse order."),
+    "mT": property(lambda x: shape.swapaxes(x, -1, -2), doc="The last two axes exchanged."),
+}
+
+for name, method in METHODS.items():
+    setattr(Tensor, name, method)

@@ -1,0 +1,121 @@
+"""Along axes: sums, means, extremes, variance, log-sum-exp, softmax. axis is None (all), an int or a tuple of ints."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+from ..backend import Array, array_module
+from ..tensor import primitive
+from .elementwise import equal, exp, where
+from .shape import broadcast_to
+
+Axis: TypeAlias = "int | tuple[int, ...] | None"
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    axes = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    return tuple(a % ndim for a in axes)
+
+
+def _count(x: Any, axis: Axis) -> int:
+    """How many elements each result is made of."""
+    return math.prod(x.shape[a] for a in _axes(axis, x.ndim))
+
+
+def _spread(r: Any, x: Any, axis: Axis) -> Any:
+    """A reduced array with its lost axes back as length 1, so that it broadcasts against x."""
+    axes = _axes(axis, x.ndim)
+    return r.reshape(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]))
+
+
+@primitive
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Σ x along the axes."""
+    return x.sum(axis=axis, keepdims=keepdims)
+
+
+@primitive
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean of x along the axes."""
+    return x.mean(axis=axis, keepdims=keepdims)
+
+
+@primitive
+def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
+    """Σ (x - mean)² / (n - ddof) along the axes."""
+    return x.var(axis=axis, ddof=ddof, keepdims=keepdims)
+
+
+@primitive
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The largest element along the axes; the gradient is shared equally by all that are the largest."""
+    return x.max(axis=axis, keepdims=keepdims)
+
+
+@primitive
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The smallest element along the axes; the gradient is shared equally by all that are the smallest."""
+    return x.min(axis=axis, keepdims=keepdims)
+
+
+@primitive
+def argmax(x: Any, axis: int | None = None) -> Array:
+    """Where the largest element along the axis is; a constant to backward."""
+    return x.argmax(axis=axis)
+
+
+@primitive
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
+    """log Σ eˣ along the axes, without overflow."""
+    xp = array_module(x)
+    top = x.max(axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return y if keepdims else y.squeeze(_axes(axis, x.ndim))
+
+
+@primitive
+def softmax(x: Any, axis: int = -1) -> Array:
+    """eˣ / Σ eˣ along the axis, without overflow."""
+    e = array_module(x).exp(x - x.max(axis=axis, keepdims=True))
+    return e / e.sum(axis=axis, keepdims=True)
+
+
+@primitive
+def log_softmax(x: Any, axis: int = -1) -> Array:
+    """x - log Σ eˣ along the axis."""
+    return x - logsumexp(x, axis, True)
+
+
+@primitive
+def cumsum(x: Any, axis: int | None = None) -> Array:
+    """The running sums of x along the axis, or of the flattened x if axis is None."""
+    return x.cumsum(axis=axis)
+
+
+def _reverse_cumsum(gy: Any, x: Any, axis: int | None) -> Any:
+    along = 0 if axis is None else axis % x.ndim
+    flipped = (slice(None),) * along + (slice(None, None, -1),)  # x[i] is in every sum from i on
+    return cumsum(gy[flipped], along)[flipped].reshape(x.shape)
+
+
+def _to_extreme(gy: Any, y: Any, x: Any, axis: Axis) -> Any:
+    chosen = equal(x, _spread(y, x, axis))
+    share = _spread(gy, x, axis) / sum(chosen, axis, True).astype(gy.dtype)
+    return where(chosen, share, 0.0)
+
+
+sum.rules(lambda gy, y, x, axis, keepdims: broadcast_to(_spread(gy, x, axis), x.shape))
+mean.rules(lambda gy, y, x, axis, keepdims: broadcast_to(_spread(gy, x, axis) * (1 / (_count(x, axis) or 1)), x.shape))
+var.rules(
+    lambda gy, y, x, axis, ddof, keepdims: (
+        _spread(gy, x, axis) * ((x - mean(x, axis, True)) * (2 / (_count(x, axis) - ddof)))
+    )
+)
+max.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))
+min.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))
+logsumexp.rules(lambda gy, y, x, axis, keepdims: _spread(gy, x, axis) * exp(x - _spread(y, x, axis)))
+softmax.rules(lambda gy, y, x, axis: y * (gy - sum(gy * y, axis, True)))
+log_softmax.rules(lambda gy, y, x, axis: gy - exp(y) * sum(gy, axis, True))
+cumsum.rules(lambda gy, y, x, axis: _reverse_cumsum(gy, x, axis))

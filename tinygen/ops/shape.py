@@ -1,0 +1,203 @@
+"""Where the elements stand: reshape, transpose, join, cut, pad, pick. What NumPy gives as a view is a view."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, array_module
+from ..tape import sum_to
+from ..tensor import Tensor, primitive
+
+
+@primitive
+def reshape(x: Any, shape: int | Sequence[int]) -> Array:
+    """x with another shape and the same elements in C order; one length may be -1."""
+    return x.reshape(shape)
+
+
+@primitive
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Array:
+    """x with its axes permuted: axis i of the result is axis axes[i] of x; reversed if axes is None."""
+    return x.transpose(axes)
+
+
+@primitive
+def swapaxes(x: Any, axis1: int, axis2: int) -> Array:
+    """x with two axes exchanged."""
+    return x.swapaxes(axis1, axis2)
+
+
+@primitive
+def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
+    """x with axes moved to other places, the rest in their order."""
+    return array_module(x).moveaxis(x, source, destination)
+
+
+@primitive
+def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Array:
+    """x with a new axis of length 1 at each place of the result named by axis."""
+    return array_module(x).expand_dims(x, axis)
+
+
+@primitive
+def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
+    """x without the axes of length 1 that axis names, or without all of them."""
+    return x.squeeze(axis)
+
+
+@primitive
+def broadcast_to(x: Any, shape: int | Sequence[int]) -> Array:
+    """x repeated along new axes and along those of length 1 until it has the shape."""
+    return array_module(x).broadcast_to(x, shape)
+
+
+@primitive
+def flip(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
+    """x backwards along the axes, or along all of them."""
+    return array_module(x).flip(x, axis)
+
+
+reshape.rules(lambda gy, y, x, shape: gy.reshape(x.shape))
+transpose.rules(lambda gy, y, x, axes: gy.transpose(_inverse(axes)))
+swapaxes.rules(lambda gy, y, x, axis1, axis2: gy.swapaxes(axis1, axis2))
+moveaxis.rules(lambda gy, y, x, source, destination: moveaxis(gy, destination, source))
+expand_dims.rules(lambda gy, y, x, axis: gy.reshape(x.shape))
+squeeze.rules(lambda gy, y, x, axis: gy.reshape(x.shape))
+broadcast_to.rules(lambda gy, y, x, shape: sum_to(gy, x.shape))
+flip.rules(lambda gy, y, x, axis: flip(gy, axis))
+
+
+def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
+    return None if axes is None else [int(i) for i in np.argsort([a % len(axes) for a in axes])]
+
+
+# Joining and cutting
+
+
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
+    """The arrays xs joined along an axis that they have."""
+    return _concatenate(axis, *_joinable("concatenate", xs))
+
+
+def stack(xs: Sequence[Any], axis: int = 0) -> Any:
+    """The arrays xs, all of one shape, joined along a new axis."""
+    return _stack(axis, *_joinable("stack", xs))
+
+
+def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
+    """x cut along an axis: into n equal parts, or before each of the given indices.
+
+    Raises ValueError if the length of the axis is no multiple of n.
+    """
+    length = x.shape[axis]
+    cuts: Sequence[int]
+    if isinstance(indices_or_sections, int):
+        if length % indices_or_sections:
+            raise ValueError(f"split: axis {axis} has length {length}, which {indices_or_sections} does not divide")
+        cuts = range(0, length, length // indices_or_sections) if length else [0] * indices_or_sections
+    else:
+        cuts = [0, *indices_or_sections]
+    before = (slice(None),) * (axis % x.ndim)
+    return [getitem(x, (*before, slice(a, b))) for a, b in zip(cuts, [*cuts[1:], length], strict=True)]
+
+
+def _joinable(name: str, xs: Sequence[Any]) -> Sequence[Any]:
+    if not isinstance(xs, (list, tuple)) or not xs:
+        raise ValueError(f"{name}: expected a list or tuple of at least one array, but got {type(xs).__name__}")
+    return xs
+
+
+@primitive
+def _concatenate(axis: int, *xs: Any) -> Array:
+    return array_module(*xs).concatenate(xs, axis)
+
+
+@primitive
+def _stack(axis: int, *xs: Any) -> Array:
+    return array_module(*xs).stack(xs, axis)
+
+
+def _cut(gy: Any, axis: int, xs: Sequence[Any]) -> tuple[Any, ...]:
+    ends = np.cumsum([x.shape[axis] for x in xs]).tolist()
+    return (None, *split(gy, ends[:-1], axis))
+
+
+_concatenate.joint(lambda gy, y, axis, *xs: _cut(gy, axis, xs))
+_stack.joint(
+    lambda gy, y, axis, *xs: (None, *[getitem(gy, (slice(None),) * (axis % gy.ndim) + (i,)) for i in range(len(xs))])
+)
+
+
+# Padding
+
+
+@primitive
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Array:
+    """x with a border: pad_width is n, (before, after), or one such pair an axis. Only mode "constant" is known."""
+    if mode != "constant":
+        raise ValueError(f'pad: mode is {mode!r}, but only "constant" is known')
+    return array_module(x).pad(x, _pairs(pad_width, x.ndim), constant_values=constant_values)
+
+
+pad.rules(
+    lambda gy, y, x, pad_width, mode, constant_values: getitem(
+        gy, tuple([slice(a, a + n) for (a, _), n in zip(_pairs(pad_width, gy.ndim), x.shape, strict=True)])
+    ),
+)
+
+
+def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
+    return [(int(a), int(b)) for a, b in np.broadcast_to(pad_width, (ndim, 2))]
+
+
+# Picking
+
+
+def getitem(x: Any, index: Any) -> Any:
+    """x[index]: slices, integers, None, ..., boolean and integer arrays (Tensors too), as NumPy reads them."""
+    parts = index if isinstance(index, tuple) else (index,)
+    parts = tuple([p._data if isinstance(p, Tensor) else p for p in parts])
+    return _getitem(x, parts if isinstance(index, tuple) else parts[0])
+
+
+def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
+    """x[..., indices[..., i, ...], ...]: for each place one element of x along the axis, chosen by indices."""
+    return _getitem(x, _open_mesh(indices._data if isinstance(indices, Tensor) else indices, axis % x.ndim))
+
+
+@primitive
+def _getitem(x: Any, index: Any) -> Array:
+    return x[index]
+
+
+@primitive
+def _put(gy: Any, index: Any, shape: tuple[int, ...]) -> Array:
+    """Zeros of the shape with gy added at index: the adjoint of x[index]. What was picked twice is added twice."""
+    xp = array_module(gy)
+    gx = xp.zeros(shape, gy.dtype)
+    if _may_repeat(index):
+        xp.add.at(gx, index, gy)
+    else:
+        gx[index] = gy
+    return gx
+
+
+_getitem.rules(lambda gy, y, x, index: _put(gy, index, x.shape))
+_put.rules(lambda ggx, gx, gy, index, shape: _getitem(ggx, index))
+
+
+def _may_repeat(index: Any) -> bool:
+    parts = index if isinstance(index, tuple) else (index,)
+    return any(isinstance(p, list) or getattr(p, "dtype", np.dtype(bool)).kind in "iu" for p in parts)
+
+
+def _open_mesh(indices: Array, axis: int) -> tuple[Array, ...]:
+    """The index with which x[index] is take_along_axis: indices on the axis, a counting range on every other."""
+    xp = array_module(indices)
+    return tuple(
+        indices if i == axis else xp.arange(n).reshape([n if j == i else 1 for j in range(indices.ndim)])
+        for i, n in enumerate(indices.shape)
+    )

@@ -1,0 +1,419 @@
+"""The engine: Tensor, primitive, grad(), frozen(). The tape that it writes, and the walk back, are in tape.py.
+
+A primitive is a function on arrays with one derivative rule an argument. Called with arrays it is just that function;
+called with a Tensor among its arguments it returns a Tensor and leaves a Node on the tape.
+"""
+
+from __future__ import annotations
+
+import dis
+import functools
+import inspect
+import itertools
+import weakref
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
+from .errors import GradientError
+from .tape import Node, brief, check_gradient, frozen, mode, no_grad, orders, trace, walk_back
+
+__all__ = [
+    "PRIMITIVES",
+    "GradientError",
+    "Parameter",
+    "Tensor",
+    "frozen",
+    "grad",
+    "no_grad",
+    "primitive",
+    "tensor",
+    "trace",
+]
+
+
+class Tensor:
+    """An array that remembers how it was computed. Make one with `tensor()`; ops on Tensors make the others."""
+
+    grad: Tensor | None = None
+    name: str | None = None
+    _version: list[int] | None = None  # one counter per memory: views and detach() share it. None: nobody may write
+    __array_ufunc__ = None  # NumPy's operators leave `array + tensor` to the Tensor
+    __hash__ = object.__hash__
+
+    def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None):
+        """Take over an array, uncopied, as a leaf of the graph; `tensor()` is the way in that copies."""
+        self._data = data
+        self._node: Node | None = None
+        self._version = [0]
+        self.name = name
+        self.requires_grad_(requires_grad)
+
+    shape = property(lambda self: self._data.shape, doc="The length of each axis.")
+    dtype = property(lambda self: self._data.dtype, doc="The type of the elements.")
+    ndim = property(lambda self: self._data.ndim, doc="The number of axes.")
+    size = property(lambda self: self._data.size, doc="The number of elements.")
+    device = property(lambda self: device_of(self._data), doc='Where the array lives: "cpu" or "cuda".')
+    requires_grad = property(lambda self: self._node is not None, doc="Whether backward reaches this Tensor.")
+    is_leaf = property(lambda self: self._node is None or self._node.plan is None, doc="True if no op made it.")
+
+    @property
+    def data(self) -> Array:
+        """The array itself. Assigning it (`p.data -= lr * g` too) counts as a change that backward will notice."""
+        return self._data
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        value = value._data if isinstance(value, Tensor) else value
+        if not is_array(value) or (value.shape, value.dtype) != (self.shape, self.dtype):
+            raise ValueError(f"data: {describe(self)} takes an array of its shape and dtype, but got {brief(value)}")
+        self.changed()
+        self._data = value
+
+    def assign(self, value: Any) -> None:
+        """Write value into this Tensor's memory, in place. Raises ValueError if it does not broadcast."""
+        self.changed()
+        self._data[...] = value._data if isinstance(value, Tensor) else value
+
+    def changed(self) -> None:
+        """Say that the memory was or will be written to, so that a backward over the old values is refused."""
+        if self._version is None:
+            raise ValueError(f"{describe(self)} is the result of an op and can't be changed; make a tensor() of it")
+        self._version[0] += 1
+
+    def requires_grad_(self, flag: bool = True) -> Tensor:
+        """Make this leaf take part in backward, or not. Raises ValueError for a result of an op or for integers."""
+        if not self.is_leaf:
+            raise ValueError(f"requires_grad_: {describe(self)} is the result of an op; call detach() first")
+        if flag and self._data.dtype.kind != "f":
+            raise ValueError(f"requires_grad: {describe(self)} can't have a gradient; give floats: 1.0, dtype=float32")
+        if flag != self.requires_grad:
+            self._node = Node(None, self._data) if flag else None
+            if self._node is not None:
+                self._node.leaf = weakref.ref(self)
+        return self
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array: a read-only view on the CPU, a copy from a GPU."""
+        array = to_host(self._data).view()
+        array.flags.writeable = False
+        return array
+
+    def item(self) -> Any:
+        """The only element, as a Python number (waits for the GPU)."""
+        return self._data.item()
+
+    def detach(self) -> Tensor:
+        """The same memory as a constant: gradients stop here."""
+        t = _wrap(self._data, None)
+        t._version, t.name = self._version, self.name
+        return t
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add d(self)/d(leaf), times gradient if this is no scalar, to `.grad` of every leaf that requires it.
+
+        Raises GradientError for a graph already freed, a value changed since, or a gradient that does not fit.
+        """
+        root, gy = _seed(self, gradient, "backward")
+        for node, (g, fresh) in walk_back(root, gy, None, retain_graph, None).items():
+            leaf = node.leaf and node.leaf()
+            if leaf is not None:
+                leaf.grad = Tensor(g if fresh else g.copy()) if leaf.grad is None else Tensor(leaf.grad._data + g)
+
+    def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
+        """Call hook(gradient) once a backward, on the summed gradient; what it returns, if anything, replaces it.
+
+        Returns a function that removes the hook. Raises ValueError if this Tensor does not require grad.
+        """
+        if self._node is None:
+            raise ValueError(f"register_hook: no gradient reaches {describe(self)}; it does not require grad")
+
+        def on_gradient(gy: Any) -> Any:
+            new = hook(gy if isinstance(gy, Tensor) else _wrap(gy, None))
+            return new if isinstance(gy, Tensor) or not isinstance(new, Tensor) else new._data
+
+        hooks, key = self._node.hooks or {}, next(orders)
+        self._node.hooks = hooks
+        hooks[key] = on_gradient
+        return lambda: hooks.pop(key, None) and None
+
+    if TYPE_CHECKING:  # ops/ fills in the operators and NumPy's methods
+        T: Tensor
+        mT: Tensor
+
+        def __getattr__(self, method: str) -> Callable[..., Any]: ...
+        def _binary(self, other: Any) -> Tensor: ...
+        def __neg__(self) -> Tensor: ...
+        def __abs__(self) -> Tensor: ...
+        def __len__(self) -> int: ...
+        def __float__(self) -> float: ...
+
+        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
+        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = _binary
+
+
+class Parameter(Tensor):
+    """A Tensor that a module learns: a leaf that requires grad."""
+
+    def __init__(self, data: Array, name: str | None = None):
+        super().__init__(data, True, name)
+
+
+def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> Tensor:
+    """A Tensor with a copy of data on the current device; Python floats become float32, arrays keep their dtype."""
+    data = data._data if isinstance(data, Tensor) else data
+    if not (is_array(data) or isinstance(data, np.generic)):
+        data = np.asarray(data)
+        if data.dtype == np.float64 and dtype is None:
+            dtype = np.float32
+    if data.dtype.kind not in "fiub":
+        raise TypeError(
+            f"tensor: data must be numbers of one shape, but NumPy reads {data.dtype}; to join Tensors, ops.stack"
+        )
+    array = to_device(data, current_device())
+    return Tensor(array.astype(array.dtype if dtype is None else dtype, copy=True), requires_grad, name)
+
+
+def _wrap(data: Array, node: Node | None) -> Tensor:
+    t = _new_tensor(Tensor)
+    t._data = data
+    t._node = node
+    return t
+
+
+_new_tensor = Tensor.__new__
+
+
+def describe(t: Tensor) -> str:
+    """Which Tensor, for an error: its name if it has one, dtype and shape."""
+    return f"the Tensor {t.name!r} ({brief(t)})" if t.name else f"a Tensor ({brief(t)})"
+
+
+# Primitives --------------------------------------------------------------------------------------------------------
+
+
+class Fact(NamedTuple):
+    """What the tape keeps of an argument of which a rule reads only the shape or the dtype."""
+
+    shape: tuple[int, ...]
+    dtype: Any
+    ndim: int
+
+
+class Plan(NamedTuple):
+    """What the tape does for one set of arguments that require grad. In `saved`, y is 0 and argument i is i + 1."""
+
+    op: Op
+    positions: tuple[int, ...]  # of the arguments whose gradients are wanted
+    whole: frozenset[int]  # what the rules read, in `saved`
+    facts: frozenset[int]  # that of which they read only the shape or the dtype
+    blank: tuple[None, ...] | None  # what is saved, if nothing is
+
+    def keep(self, y: Array, inputs: Sequence[Any]) -> tuple[Any, ...]:
+        """What the rules will get: the value, a Fact of it, or None where no rule looks."""
+        saved: list[Any] = [None] * (len(inputs) + 1)
+        for i in self.whole:
+            saved[i] = inputs[i - 1] if i else y
+        for i in self.facts:
+            x = inputs[i - 1] if i else y
+            saved[i] = Fact(x.shape, x.dtype, x.ndim) if hasattr(x, "shape") else x
+        return tuple(saved)
+
+    def versions(self, args: Sequence[Any], y: list[int] | None) -> list[tuple[list[int], int, str]]:
+        """The counters of what is kept whole, as they stand now, with a name for the error."""
+        kept = [args[i - 1] for i in self.whole if i and isinstance(args[i - 1], Tensor)]
+        found = [(a._version, a._version[0], describe(a)) for a in kept if a._version is not None]
+        return [*found, (y, y[0], "its output")] if y is not None and 0 in self.whole else found
+
+
+class Op:
+    """A primitive's function, name and derivative rules: one an argument, or one for all (`joint`)."""
+
+    def __init__(self, fn: Callable[..., Any], elementwise: bool):
+        self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
+        self.signature = inspect.signature(fn)
+        variadic = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
+        self.arity = -1 if variadic else len(self.signature.parameters)
+        self.rules: tuple[Callable[..., Any] | None, ...] = ()
+        self.joint: Callable[..., Any] | None = None
+        self.fused: Callable[..., Any] | None = None
+        self.plans: dict[int, Plan | None] = {}
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        """The arguments in order, defaults filled in, as fn and the rules take them."""
+        try:
+            bound = self.signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+        bound.apply_defaults()
+        return bound.args
+
+    def plan(self, key: int) -> Plan | None:
+        """The plan for one set of arguments that require grad; None if no rule serves them.
+
+        key: bit i is set if argument i requires grad, and so is bit n, for n arguments.
+        """
+        n = key.bit_length() - 1
+        rules = self.rules if self.joint is None else (self.joint,) * n
+        positions = tuple(i for i, rule in enumerate(rules) if rule and key >> i & 1)
+        read = [_reads(rule, n) for rule in ({rules[i] for i in positions} | {self.fused}) if rule]
+        whole = frozenset().union(*(w for w, _ in read))
+        facts = frozenset().union(*(f for _, f in read)) - whole
+        blank = None if whole or facts else (None,) * (n + 1)
+        self.plans[key] = Plan(self, positions, whole, facts, blank) if positions else None
+        return self.plans[key]
+
+
+def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:
+    """What a rule of n arguments reads whole and of what only facts, as positions in `saved`, seen in its bytecode."""
+    code, whole, facts = rule.__code__, set(), set()
+    names = code.co_varnames[1 : code.co_argcount]  # without gy
+    steps = list(dis.get_instructions(code))
+    for step, after in itertools.pairwise(steps):
+        if "LOAD_FAST" in step.opname or step.opname in ("LOAD_DEREF", "LOAD_CLOSURE"):
+            loaded = [names.index(name) for name in np.atleast_1d(step.argval) if name in names]
+            if loaded and after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in Fact._fields:
+                facts.add(loaded.pop())
+            whole.update(loaded)
+    if code.co_flags & inspect.CO_VARARGS:
+        whole.update(range(len(names), n + 1))
+    return {i for i in whole if i <= n}, {i for i in facts if i <= n}
+
+
+PRIMITIVES: dict[str, Callable[..., Any]] = {}
+
+
+def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -> Any:
+    """Make a function on arrays a primitive, which takes Tensors too and is recorded on the tape.
+
+        @primitive
+        def tanh(x): return array_module(x).tanh(x)
+        tanh.rules(lambda gy, y, x: gy * (1 - y * y))
+
+    fn takes its differentiable arguments by position. `.rules(...)` gives the gradient of each argument from gy, y and
+    all arguments (None: it has none); `.joint(rule)` gives all in one tuple. Rules use operators and tg.ops only.
+    elementwise: arguments broadcast, so the engine sums each gradient back to its argument's shape.
+    aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradient, for `.fused(rule)`
+    alone, which stands in front of the joint rule at first order and reads gy, y, the arguments, then more.
+    """
+    if fn is None:
+        return functools.partial(primitive, elementwise=elementwise, aux=aux)
+    op = Op(fn, elementwise)
+    plans = op.plans
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if kwargs or len(args) != op.arity:
+            args = op.bind(args, kwargs)
+        key, bit, inputs, any_tensor, versioned = 0, 1, list(args), False, False
+        for i, a in enumerate(args):
+            if isinstance(a, Tensor):
+                inputs[i], any_tensor = a._data, True
+                if a._node is not None:
+                    key |= bit
+                if a._version is not None:
+                    versioned = True
+            bit += bit
+        y = fn(*inputs)
+        if aux:
+            y, *more = y
+        if isinstance(y, np.generic):
+            y = np.asarray(y)
+        if not any_tensor:
+            return (y, *more) if aux else y
+        node = None
+        version = _shared_version(y, args) if versioned and (y.base is not None or y is inputs[0]) else None
+        if key and mode.recording:
+            key |= bit
+            plan = plans[key] if key in plans else op.plan(key)
+            if plan is not None:
+                saved = plan.keep(y, inputs) if plan.blank is None else plan.blank
+                node = Node(plan, y, tuple([args[i]._node for i in plan.positions]), saved)
+                if versioned and plan.whole:
+                    node.versions = plan.versions(args, version)
+                if aux:
+                    node.aux = more
+        if mode.tracer is not None:
+            where = mode.tracer(op.name, "forward", inputs, y, None)
+            if node is not None:
+                node.where = where
+        result = _wrap(y, node)
+        if version is not None:
+            result._version = version
+        return (result, *more) if aux else result
+
+    def rules(*each: Callable[..., Any] | None) -> None:
+        op.rules = each
+
+    def joint(rule: Callable[..., Any]) -> None:
+        op.joint = rule
+
+    def fused(rule: Callable[..., Any]) -> None:
+        op.fused = rule
+
+    call.rules, call.joint, call.fused, call.op = rules, joint, fused, op  # type: ignore[attr-defined]
+    PRIMITIVES[op.name] = call
+    return call
+
+
+def _shared_version(y: Array, args: Sequence[Any]) -> list[int] | None:
+    """The version counter of the argument of which y is a view, if it is one."""
+    base = y if y.base is None else y.base
+    for a in args:
+        if isinstance(a, Tensor) and (base is a._data or base is a._data.base):
+            return a._version
+    return None
+
+
+# Gradients ---------------------------------------------------------------------------------------------------------
+
+
+def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
+    """The node to start from and the gradient to start with: 1 for a scalar, else what the user gave, checked."""
+    if y._node is None:
+        raise GradientError(f"{caller}: {describe(y)} has no tape; made under no_grad, or of what requires no grad?")
+    if gradient is None:
+        if y.size != 1:
+            raise GradientError(f"{caller}: {describe(y)} is no scalar; pass its gradient, or take .sum() or .mean()")
+        return y._node, array_module(y).ones(y.shape, y.dtype)
+    if not isinstance(gradient, Tensor) and not is_array(gradient):
+        gradient = array_module(y).asarray(gradient, dtype=y.dtype)
+    check_gradient(gradient, y, f"{caller}: the gradient given for {describe(y)}")
+    return y._node, gradient._data if isinstance(gradient, Tensor) and caller == "backward" else gradient
+
+
+def grad(
+    y: Tensor, xs: Any, grad_outputs: Any = None, create_graph: bool = False, retain_graph: bool | None = None
+) -> Any:
+    """dy/dx for each x of xs (a Tensor, or a sequence, which gives a list), times grad_outputs if y is no scalar.
+
+    Zeros where y does not depend on x; touches no `.grad`. create_graph: the gradients are on the tape themselves.
+    retain_graph: keep the graph for another backward; None means as create_graph. Raises GradientError as backward.
+    """
+    many: list[Any] = [xs] if isinstance(xs, Tensor) else list(xs)
+    for i, x in enumerate(many):
+        if not isinstance(x, Tensor) or x._node is None:
+            what = describe(x) if isinstance(x, Tensor) else brief(x)
+            raise GradientError(f"grad: xs[{i}], {what}, does not require grad; is it frozen, or a constant?")
+    root, gy = _seed(y, grad_outputs, "grad")
+    if create_graph:
+        gy = gy if isinstance(gy, Tensor) else _wrap(gy, None)
+    else:
+        gy = gy._data if isinstance(gy, Tensor) else gy
+    retain = create_graph if retain_graph is None else retain_graph
+    found = walk_back(root, gy, {x._node for x in many}, retain, _wrap if create_graph else None) if many else {}
+    results = [_result(x, *found.get(x._node, (None, False)), create_graph) for x in many]
+    return results[0] if isinstance(xs, Tensor) else results
+
+
+def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
+    """The gradient of x as the user gets it: sharing memory with nothing; under create_graph always on the tape."""
+    if isinstance(g, Tensor) and g._node is not None:
+        return g
+    data = array_module(x).zeros(x.shape, x.dtype) if g is None else g._data if isinstance(g, Tensor) else g
+    constant = Node(None, data) if create_graph else None  # the derivative of a constant is 0, not an error
+    result = _wrap(data if fresh or g is None else data.copy(), constant)
+    result._version = [0]
+    return result
