@@ -1,0 +1,81 @@
+"""Data sets by name, and batches of them.
+
+data = load("digits")
+loader = Loader(data.train, batch=64, labels=data.labels)
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..errors import ConfigError, DataError
+from .augment import Augment, Compose, Flip, Noise, Rotate, Shift
+from .dataset import Dataset, Modes
+from .digits import load_digits
+from .folder import load_folder
+from .loader import Loader
+from .mnist import load_fashion, load_mnist
+from .toys import load_grid25, load_ring8, load_swissroll
+
+__all__ = [
+    "DATASETS",
+    "Augment",
+    "Compose",
+    "Dataset",
+    "Entry",
+    "Flip",
+    "Loader",
+    "Modes",
+    "Noise",
+    "Rotate",
+    "Shift",
+    "load",
+]
+
+FOLDER = "folder:PATH"
+
+
+class Entry(NamedTuple):
+    """A data set that `load` knows: what it is, in a line, and the function that makes it."""
+
+    about: str
+    make: Callable[..., Dataset]
+
+
+DATASETS: dict[str, Entry] = {
+    "digits": Entry("10,000 handwritten digits of MNIST, 28x28 grey; part of tinygen, no network needed", load_digits),
+    "mnist": Entry("70,000 handwritten digits, 28x28 grey; downloaded once (12 MB)", load_mnist),
+    "fashion": Entry("70,000 pieces of clothing, 28x28 grey; downloaded once (31 MB)", load_fashion),
+    FOLDER: Entry("the images in a folder, cropped and resized to a square (size 64, channels 3)", load_folder),
+    "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
+    "grid25": Entry("points in the plane: 25 narrow Gaussians on a 5x5 grid", load_grid25),
+    "swissroll": Entry("points in the plane: a spiral", load_swissroll),
+}
+
+
+def load(name: str, **options: Any) -> Dataset:
+    """The data set of that name (`DATASETS` lists them; "folder:PATH" reads images), made with the options it takes.
+
+    Raises DataError for an unknown name or data that can't be had, ConfigError for an option that does not fit.
+    """
+    kind, _, path = name.partition(":")
+    entry = DATASETS.get(FOLDER if kind == "folder" and path else name)
+    if entry is None:
+        raise DataError(f"unknown data set {name!r}; {_nearest(name)}known are {', '.join(DATASETS)}")
+    given = {"path": path} if entry.make is load_folder else {}
+    known = [option for option in inspect.signature(entry.make).parameters if option not in given]
+    for option in options:
+        if option not in known:
+            raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}")
+    return entry.make(**given, **options)
+
+
+def _nearest(name: str) -> str:
+    if Path(name).is_dir():
+        return f"to read the images in that folder, write folder:{name}; "
+    near = difflib.get_close_matches(name.lower(), DATASETS, n=1)
+    return f"did you mean {near[0]}? " if near else ""

@@ -1,0 +1,41 @@
+"""What a data set is: two arrays of examples, and labels where there are some."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The modes of a mixture of Gaussians: centres (K, 2), and the standard deviation that all of them share."""
+
+    centres: np.ndarray
+    std: float
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Examples to learn from and examples to judge by, all in host memory.
+
+    train, test: uint8 images (N, H, W, C), where 0 is the background or black, or float32 points (N, 2).
+    labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
+    """
+
+    name: str
+    train: np.ndarray = field(repr=False)
+    test: np.ndarray = field(repr=False)
+    labels: np.ndarray | None = field(default=None, repr=False)
+    test_labels: np.ndarray | None = field(default=None, repr=False)
+    modes: Modes | None = field(default=None, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example: (H, W, C), or (2,) for points."""
+        return self.train.shape[1:]
+
+    def __str__(self) -> str:
+        labels = "no labels" if self.labels is None else f"{len(np.unique(self.labels))} labels"
+        sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"
+        return f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"

@@ -1,0 +1,168 @@
+"""Bringing published files into a cache: from several mirrors, resumed, checked, and in place whole or not at all.
+
+A file is written as NAME.part at the positions of its own bytes, and renamed when its SHA-256 is the published one. So
+a download that was killed goes on where it stopped, from any mirror, and two processes that fetch one file at the same
+time write equal bytes to equal places.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from ..errors import DataError
+
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A published file: its name, its size in bytes and its SHA-256."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class _Failed(Exception):
+    """A mirror did not deliver; the message says how."""
+
+
+def cache_dir() -> Path:
+    """Where downloads are kept: $TINYGEN_CACHE, or tinygen in $XDG_CACHE_HOME, or ~/.cache/tinygen."""
+    if own := os.environ.get("TINYGEN_CACHE"):
+        return Path(own).expanduser()
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))  # to be ignored unless absolute: XDG Base Directory 0.8
+    return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
+
+
+def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], timeout: float = 20.0) -> list[Path]:
+    """The paths of the files of a data set in the cache, after downloading those that are not there.
+
+    mirrors: URLs that end in "/", tried in turn.  timeout: seconds without a byte after which a mirror is given up.
+    Raises DataError, which says what to do, if no mirror delivers the published bytes or the cache can't hold them.
+    """
+    folder = cache_dir() / dataset
+    paths = [folder / file.name for file in files]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, path in zip(files, paths, strict=True):
+            if not path.exists() or _sha256(path) != file.sha256:
+                _download(file, path, mirrors, timeout)
+    except _Failed as problems:
+        missing = ", ".join(path.name for path in paths if not path.exists()) or file.name
+        raise DataError(
+            f"{dataset}: {file.name} could not be downloaded ({problems}); without a network, put {missing} into "
+            f"{folder} by hand, or use the data set that is always there: digits"
+        ) from None
+    except OSError as error:
+        raise DataError(
+            f"{dataset}: the download can't be kept in {folder} ({error.strerror or error}); make room there, "
+            "or set TINYGEN_CACHE to another folder"
+        ) from None
+    return paths
+
+
+def _download(file: RemoteFile, path: Path, mirrors: Sequence[str], timeout: float) -> None:
+    part = path.with_name(path.name + ".part")
+    problems = [f"{path} has SHA-256 {_sha256(path)} instead of {file.sha256}"] if path.exists() else []
+    for mirror in mirrors:
+        url = mirror + file.name
+        try:
+            _complete(part, url, file, timeout)
+        except _Failed as problem:
+            problems.append(f"{url}: {problem}")
+        else:
+            os.replace(part, path)
+            return
+    raise _Failed("; ".join(problems))
+
+
+def _complete(part: Path, url: str, file: RemoteFile, timeout: float) -> None:
+    """Bring part to the published bytes from one mirror: on from where it stands or, if that was wrong, anew."""
+    start = part.stat().st_size if part.exists() else 0
+    if start > file.size:
+        part.unlink()
+        start = 0
+    at = start
+    while at < file.size:
+        reached = _receive(part, url, at, file, timeout)
+        if reached <= at:
+            raise _Failed(f"broke off after {reached:,} of {file.size:,} bytes")
+        at = reached
+    came = _sha256(part)
+    if came == file.sha256:
+        return
+    part.unlink()
+    if start == 0:
+        raise _Failed(f"sent a file with SHA-256 {came} instead of {file.sha256}")
+    _complete(part, url, file, timeout)
+
+
+def _receive(part: Path, url: str, start: int, file: RemoteFile, timeout: float) -> int:
+    """Write what a mirror sends from byte `start` on into part; return the position at which it ended."""
+    from tqdm import tqdm
+
+    with _request(url, start, timeout) as response:
+        at = _first_byte(response, start, file)
+        bar = tqdm(desc=file.name, total=file.size, initial=at, unit="B", unit_scale=True, leave=False, disable=None)
+        with open(part, "r+b" if part.exists() else "wb") as out, bar:
+            out.seek(at)
+            for chunk in _chunks(response):
+                at += len(chunk)
+                if at > file.size:
+                    raise _Failed(f"sends more than the {file.size:,} bytes that are published")
+                out.write(chunk)
+                bar.update(len(chunk))
+            out.flush()
+            os.fsync(out.fileno())
+    return at
+
+
+def _request(url: str, start: int, timeout: float) -> HTTPResponse:
+    headers = {"User-Agent": "tinygen"} | ({"Range": f"bytes={start}-"} if start else {})
+    try:
+        return urlopen(Request(url, headers=headers), timeout=timeout)
+    except HTTPError as error:
+        with error:
+            if error.code == 416 and start:  # no such range: ask for the whole file
+                return _request(url, 0, timeout)
+            raise _Failed(f"HTTP {error.code} {error.reason}") from None
+    except (OSError, HTTPException) as error:
+        raise _Failed(str(getattr(error, "reason", error)) or type(error).__name__) from None
+
+
+def _first_byte(response: HTTPResponse, start: int, file: RemoteFile) -> int:
+    """The position in the file of the first byte that is sent: `start`, or 0 where a server ignores ranges."""
+    if response.status == 206:
+        sent = response.headers.get("Content-Range", "")
+        if not sent.startswith(f"bytes {start}-"):
+            raise _Failed(f"was asked for the bytes from {start} on and sends {sent or 'it does not say which'}")
+        return start
+    length = response.headers.get("Content-Length")
+    if length is not None and int(length) != file.size:
+        raise _Failed(f"offers {int(length):,} bytes instead of {file.size:,}")
+    return 0
+
+
+def _chunks(response: HTTPResponse) -> Iterator[bytes]:
+    """The body, as far as it comes: from the number of bytes the caller sees whether it broke off."""
+    try:
+        while chunk := response.read(CHUNK):
+            yield chunk
+    except (OSError, HTTPException):
+        return
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()

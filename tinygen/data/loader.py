@@ -1,0 +1,169 @@
+"""Batches: shuffled, scaled, on the device, and from any point of an epoch on again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Generator, is_array, new_stream, to_device
+from ..errors import ConfigError, DataError
+from .checks import whole
+
+
+class Loader:
+    """An endless stream of batches, epoch after epoch, each epoch in a new order.
+
+    `for x in loader` runs through the rest of the current epoch (a whole one, if none is begun); `next_batch()` never
+    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or the pair of it and its labels if labels are given.
+
+    data: uint8 images (N, H, W, C), which are scaled from 0..255 to value_range, or floats (N, ...), which are not.
+    They are brought to the current device once, and the batches live there.
+    batch: examples a batch, 1 to N.  value_range: (low, high), or None for points that have no range.
+    rng: a Generator on the CPU that decides the order, by default a stream of `tinygen.seed`.
+    augment: changes each batch after scaling, f(x) -> x; if it has a `state`, that is part of the loader's.
+    drop_last: leave out an epoch's last batch if it is smaller than the others.
+
+    Raises ConfigError for an option and DataError for data that don't fit.
+    """
+
+    def __init__(
+        self,
+        data: Array,
+        batch: int,
+        value_range: tuple[float, float] | None = (-1, 1),
+        rng: Generator | None = None,
+        shuffle: bool = True,
+        labels: Array | None = None,
+        augment: Callable[[Array], Array] | None = None,
+        drop_last: bool = True,
+    ):
+        _check_data(data, labels, value_range)
+        _check_fill(augment, value_range)
+        self.batch = whole("Loader", "batch", batch, 1, len(data), unit=", the number of examples")
+        self.value_range, self.shuffle, self.drop_last = value_range, shuffle, drop_last
+        self.augment = augment
+        self.rng = _host_stream() if rng is None else rng
+        self._data = to_device(data)
+        self._labels = None if labels is None else to_device(labels)
+        self._epoch = self._position = 0
+        self._begin_epoch()
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self._data) // self.batch if self.drop_last else -(-len(self._data) // self.batch)
+
+    def __iter__(self) -> Iterator[Any]:
+        epoch = self._epoch
+        while self._epoch == epoch:
+            yield self.next_batch()
+
+    def next_batch(self) -> Any:
+        """The next batch x, or (x, labels); after an epoch's last, the first of the next epoch."""
+        rows = self._order[self._position * self.batch : (self._position + 1) * self.batch]
+        self._position += 1
+        if self._position == len(self):
+            self._epoch, self._position = self._epoch + 1, 0
+            self._begin_epoch()
+        x = self._scaled(self._data.take(rows, axis=0))
+        if self.augment is not None:
+            x = self.augment(x)
+        return x if self._labels is None else (x, self._labels.take(rows, axis=0))
+
+    def _scaled(self, x: Array) -> Array:
+        """A fresh batch as float32; 0..255 becomes low..high, and both ends are exact for (-1, 1) and (0, 1)."""
+        if x.dtype != np.uint8 or self.value_range is None:
+            return x.astype(np.float32, copy=False)
+        low, high = self.value_range
+        x = x.astype(np.float32)
+        x /= 255 / (high - low)
+        x += low
+        return x
+
+    def _begin_epoch(self) -> None:
+        """Draw the epoch's order, on the host so that no GPU is kept waiting, and bring it to the device at once."""
+        self._before_order = self.rng.state
+        n = len(self._data)
+        self._order = to_device(self.rng.permutation(n) if self.shuffle else np.arange(n))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """Where the stream of batches stands, as a dict that JSON can hold; assign it to go on from there, to the bit.
+
+        Raises ConfigError if it is the state of a loader of other examples, batches or augmentations.
+        """
+        where = {"epoch": self._epoch, "position": self._position, "order": self._before_order}
+        return self._kind() | where | {"augment": getattr(self.augment, "state", None)}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        for name, here in self._kind().items():
+            if state[name] != here:
+                raise ConfigError(
+                    f"Loader: the state is of a loader with {name} {state[name]}, but this one has {here}"
+                )
+        self._epoch, self._position = state["epoch"], state["position"]
+        self.rng.state = state["order"]
+        self._begin_epoch()
+        if state["augment"] is not None:
+            self.augment.state = state["augment"]  # type: ignore[union-attr]
+
+    def _kind(self) -> dict[str, Any]:
+        """What must agree between two loaders, if one is to go on from where the other stands."""
+        stateful = type(self.augment).__name__ if hasattr(self.augment, "state") else None
+        return {
+            "examples": len(self._data),
+            "batch": self.batch,
+            "shuffle": self.shuffle,
+            "drop_last": self.drop_last,
+            "augmentation": stateful,
+        }
+
+
+def _host_stream() -> Generator:
+    stream = new_stream("loader")
+    return Generator(stream.seed, stream.name, device="cpu")
+
+
+def _check_data(data: Array, labels: Array | None, value_range: tuple[float, float] | None) -> None:
+    if not is_array(data) or data.ndim < 2:
+        raise DataError(f"Loader: data is {_kind_of(data)}, but it must be an array (N, H, W, C) or (N, D)")
+    if len(data) == 0:
+        raise DataError("Loader: data holds no examples")
+    if data.dtype != np.uint8 and data.dtype.kind != "f":
+        raise DataError(f"Loader: data has dtype {data.dtype}, but it must be uint8 (0 to 255) or floating point")
+    if labels is not None and (not is_array(labels) or len(labels) != len(data)):
+        raise DataError(f"Loader: labels is {_kind_of(labels)}, but each of {len(data):,} examples needs one")
+    _check_range(data, value_range)
+
+
+def _check_range(data: Array, value_range: tuple[float, float] | None) -> None:
+    if value_range is None:
+        if data.dtype == np.uint8:
+            raise ConfigError("Loader: value_range is None, but uint8 images must be scaled to one: (-1, 1) or (0, 1)")
+        return
+    if len(value_range) != 2 or not value_range[0] < value_range[1]:
+        raise ConfigError(f"Loader: value_range is {value_range!r}, but it must be None or (low, high)")
+    if data.dtype != np.uint8:
+        low, high = float(data.min()), float(data.max())
+        if not (value_range[0] <= low and high <= value_range[1]):
+            raise DataError(
+                f"Loader: data has values from {low:g} to {high:g}, outside of value_range {value_range}; "
+                "floats are not scaled: scale them before, or pass value_range=None"
+            )
+
+
+def _kind_of(x: Any) -> str:
+    return f"an array of shape {tuple(x.shape)}" if is_array(x) else f"a {type(x).__name__}"
+
+
+def _check_fill(augment: object, value_range: tuple[float, float] | None) -> None:
+    """A background outside of the range of the images would be a colour that no model can draw."""
+    for step in getattr(augment, "steps", (augment,)):
+        fill = getattr(step, "fill", None)
+        if fill is not None and value_range is not None and not value_range[0] <= fill <= value_range[1]:
+            raise ConfigError(
+                f"Loader: {type(step).__name__} fills with {fill:g}, outside of value_range {value_range}; "
+                f"pass fill={value_range[0]:g}"
+            )
