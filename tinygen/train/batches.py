@@ -1,0 +1,119 @@
+"""Whatever data `fit` is given, as an endless stream of batches that can say where it stands and go back there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..backend import is_array, to_device
+from ..errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from ..models.base import Model
+
+
+class Batches(Protocol):
+    """An endless stream of batches on the current device.
+
+    first: the first batch of the run, which the sample pictures show.
+    state: where the stream stands, as values that JSON can hold; assign it to go back there.
+    """
+
+    first: Any
+    state: Any
+
+    def next(self) -> Any: ...
+
+
+def batches_of(data: Any, model: Model) -> Batches:
+    """The batches of a Loader, of an array or a Dataset (as many examples as the model likes), or of any iterable.
+
+    Raises ConfigError for anything else, DataError if there are none.
+    """
+    if isinstance(data, str) or not any(hasattr(data, name) for name in ("next_batch", "train", "__iter__")):
+        raise ConfigError(
+            f"fit: data is {data!r}, but it must be a Loader, an array, an iterable of batches, or a Dataset such as "
+            'tinygen.data.load("digits")'
+        )
+    if hasattr(data, "train"):
+        data = data.train
+    if is_array(data):
+        from ..data import Loader
+
+        size = min(len(data), int(model.defaults["batch"]))
+        data = Loader(data, size, model.value_range)
+    return LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
+
+
+class LoaderBatches:
+    """The batches of a Loader, or of anything with a next_batch() and a state. It goes back to the bit."""
+
+    def __init__(self, loader: Any):
+        self._loader, self._start = loader, loader.state
+        self.first = self._peek()
+
+    def next(self) -> Any:
+        return self._loader.next_batch()
+
+    def _peek(self) -> Any:
+        here = self._loader.state
+        self._loader.state = self._start
+        batch = self._loader.next_batch()
+        self._loader.state = here
+        return batch
+
+    @property
+    def state(self) -> dict[str, Any]:
+        return {"start": self._start, "now": self._loader.state}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._start, self._loader.state = state["start"], state["now"]
+        self.first = self._peek()
+
+
+class IterableBatches:
+    """The batches of an iterable, over and over. Going back means to iterate anew and pass over as many batches, which
+    is right for a list, and wrong for what iterates in another order each time: give such data as a Loader."""
+
+    def __init__(self, data: Iterable[Any]):
+        self._data = data
+        self._restart()
+        self.first = _on_device(self._first)
+
+    def next(self) -> Any:
+        for batch in self._iterator:
+            self._passed += 1
+            return _on_device(batch)
+        self._restart()
+        return self.next()
+
+    def _restart(self) -> None:
+        iterator = iter(self._data)
+        self._first = next(iterator, None)
+        if self._first is None:
+            raise DataError("fit: the data holds no batch (any more); give a list of batches, an array or a Loader")
+        self._iterator, self._passed = chain([self._first], iterator), 0
+
+    @property
+    def state(self) -> int:
+        return self._passed
+
+    @state.setter
+    def state(self, passed: int) -> None:
+        if self._passed > 0:
+            if iter(self._data) is self._data:
+                raise DataError(
+                    "fit: an iterator can't be gone through again; give a list of batches, an array or a Loader"
+                )
+            self._restart()
+        if sum(1 for _ in islice(self._iterator, passed)) < passed:
+            raise DataError(f"fit: the data has fewer batches than the {passed} that the run had used of it")
+        self._passed = passed
+
+
+def _on_device(batch: Any) -> Any:
+    if isinstance(batch, (tuple, list)):
+        return tuple(_on_device(x) for x in batch)
+    return to_device(batch) if is_array(batch) else batch

@@ -1,0 +1,136 @@
+"""What may look on while a model trains, and the pictures that every run leaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import Generator
+from .batches import Batches
+from .files import writing
+
+if TYPE_CHECKING:
+    from ..models.base import Model
+    from .run import RunDirectory
+
+PICTURED = 25  # images in a sample picture
+SCATTERED = 1000  # points in one
+
+
+@dataclass
+class History:
+    """What `fit` returns: a row of metrics for each logged step, the last step, and the run directory if any."""
+
+    rows: list[dict[str, float]]
+    steps: int = 0
+    path: Path | None = None
+
+    def __getitem__(self, name: str) -> list[float]:
+        """The values of one metric, or of "step"."""
+        return [row[name] for row in self.rows if name in row]
+
+
+class Callback:
+    """Base of what looks on while `fit` trains. Override what you need; all of it does nothing here.
+
+    A callback looks and does not change the run: what a model draws, learns or schedules belongs to the model. After a
+    kill the steps since the last checkpoint come again, and so do the calls.
+    """
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        """Before the first step, with the step after which the run goes on: 0 for a new one."""
+
+    def on_step(self, step: int, metrics: dict[str, Any]) -> None:
+        """After each step, with what train_step returned, still on the device: fetching a value waits for the GPU."""
+
+    def on_log(self, step: int, values: dict[str, float]) -> None:
+        """After each logged step, with the metrics as numbers."""
+
+    def on_checkpoint(self, step: int, history: History) -> None:
+        """Before the checkpoint of a step is written."""
+
+    def on_end(self, history: History) -> None:
+        """After the last step and its checkpoint."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint must hold for this callback: arrays, and values that JSON can hold, by name."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go back to where state_dict() was called; comes after on_start."""
+
+
+class SamplePictures(Callback):
+    """samples/step_000200.png every so many steps: always the same noise, so that one sees it learn."""
+
+    def __init__(self, batches: Batches, every: int):
+        self._batches, self._every = batches, every
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        assert run is not None
+        self._model, self._run, self._points_range = model, run, None
+        if model.value_range is None:
+            self._points_range = _square_around(self._batches.first)
+        if step == 0:
+            self._draw(0)
+
+    def on_step(self, step: int, metrics: dict[str, Any]) -> None:
+        if step % self._every == 0:
+            self._draw(step)
+
+    def on_end(self, history: History) -> None:
+        if history.steps not in self._run.samples():
+            self._draw(history.steps)
+
+    def _draw(self, step: int) -> None:
+        from .. import viz
+
+        model, path = self._model, self._run.sample_file(step)
+        n = SCATTERED if model.value_range is None else PICTURED
+        images = model.preview(self._batches.first, n, Generator(0, "preview"))  # keyed anew: the same noise each time
+        with writing(path):
+            viz.save_grid(images, path, model.value_range, self._points_range)
+
+
+class Curves(Callback):
+    """curves.png, as often as there is a checkpoint."""
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        assert run is not None
+        self._path = run.curves_file
+
+    def on_checkpoint(self, step: int, history: History) -> None:
+        if history.rows:
+            self.on_end(history)
+
+    def on_end(self, history: History) -> None:
+        from .. import viz
+
+        with writing(self._path):
+            viz.save_curves(history.rows, self._path)
+
+
+class Film(Callback):
+    """training.gif: the sample pictures one after another."""
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        assert run is not None
+        self._run = run
+
+    def on_end(self, history: History) -> None:
+        from .. import viz
+
+        with writing(self._run.film_file):
+            viz.save_gif(list(self._run.samples().values()), self._run.film_file)
+
+
+def _square_around(batch: Any) -> tuple[float, float]:
+    """A range for both axes that holds a batch of points with some room, the same in every picture of a run."""
+    from ..backend import to_host
+
+    points = to_host(batch[0] if isinstance(batch, tuple) else batch)
+    reach = 1.25 * float(np.abs(points).max())
+    return (-reach, reach)

@@ -1,0 +1,120 @@
+"""The hunt for what made a loss or a weight NaN: the steps since the last checkpoint run again, with every op watched.
+
+An op may make an infinity in good times too (a -inf that a maximum drops), so what good steps made is never blamed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..backend import array_module
+from ..errors import RunError
+from ..tensor import trace
+from .batches import Batches
+from .snapshot import Snapshot, restore
+from .trace import Event, Place, Watch
+
+if TYPE_CHECKING:
+    from ..models.base import Model
+
+_REMEDIES = {
+    "log": "keep its argument above 0, or take a loss that starts from logits",
+    "sqrt": "its derivative at 0 is infinite: add a small number to its argument",
+    "power": "keep its base away from 0 and its exponent small",
+    "divide": "keep its divisor away from 0",
+    "exp": "clip its argument, or take a loss that starts from logits",
+}
+
+
+class NonFiniteError(RunError):
+    """A loss or a weight became NaN or infinite.
+
+    step: the first step that went wrong.  event: the op in it that was the first to.  Each is None if none was found.
+    """
+
+    step: int | None = None
+    event: Event | None = None
+
+
+class Finding(NamedTuple):
+    """The first step of a replay that went wrong, the op that was the first to, and what was not finite after it."""
+
+    step: int
+    event: Event | None
+    broken: list[str]
+
+    def __str__(self) -> str:
+        event, broken = self.event, f"{_join(self.broken)} no longer"
+        if event is None:
+            return f"In step {self.step} all ops were finite, but then {broken}: the update of the weights overflowed."
+        did = "received" if event.inherited else "made"
+        return (
+            f"In step {self.step} ({broken} after it) `{event.op}` was the first op that {did} a value that is not "
+            f"finite, in the {event.phase} pass, called at\n{event}"
+        )
+
+    @property
+    def advice(self) -> str:
+        """What may help."""
+        usual = "a lower learning rate or clipped gradients"
+        if self.event is None or self.event.inherited or self.event.op not in _REMEDIES:
+            return f"What may help: {usual}"
+        return f"What may help: {usual}; for `{self.event.op}`, {_REMEDIES[self.event.op]}"
+
+
+def explain(step: int, broken: Sequence[str], good: Snapshot | None, model: Model, batches: Batches) -> NonFiniteError:
+    """Why values, seen after a step, are not finite. Takes the model back to `good`, the last snapshot, if any."""
+    symptom = f"after step {step} {_join(broken)} not finite"
+    if good is None:
+        return NonFiniteError(f"{symptom}, before any training: look at the initial weights")
+    stays = f"The model is as at its last good checkpoint, {good.source}, after step {good.step}"
+    try:
+        restore(good, model, batches)
+        finding = replay(model, batches, range(good.step + 1, step + 1))
+        restore(good, model, batches)
+    except RunError as error:
+        return NonFiniteError(f"{symptom}. What made it can't be found by running the steps again: {error}")
+    if finding is None:
+        return NonFiniteError(
+            f"{symptom}, but when the steps since {good.step} run again they stay finite: are there random numbers of "
+            f"none of the model's generators(), or a callback that changes the model?\n{stays}"
+        )
+    found = NonFiniteError(f"{symptom}. {finding}\n{finding.advice}\n{stays}")
+    found.step, found.event = finding.step, finding.event
+    return found
+
+
+def replay(model: Model, batches: Batches, steps: Iterable[int]) -> Finding | None:
+    """Run steps again; the first after which a metric or a weight is not finite, if any."""
+    known: set[tuple[str, str, tuple[Place, ...]]] = set()
+    for step in steps:
+        watch = Watch(known)
+        with trace(watch):
+            metrics = model.train_step(batches.next())
+        broken = [*not_finite(fetch(metrics)), *broken_arrays(model.state_dict())]
+        if broken:
+            return Finding(step, watch.first, broken)
+        known |= watch.seen
+    return None
+
+
+def fetch(metrics: dict[str, Any]) -> dict[str, float]:
+    """What train_step returned, as Python numbers. This waits for the GPU."""
+    return {name: value.item() if hasattr(value, "item") else value for name, value in metrics.items()}
+
+
+def not_finite(values: dict[str, float]) -> list[str]:
+    """The names of the numbers that are NaN or infinite."""
+    return [name for name, value in values.items() if not math.isfinite(value)]
+
+
+def broken_arrays(arrays: dict[str, Any]) -> list[str]:
+    """The names of the arrays that hold a NaN or an infinity."""
+    return [name for name, x in arrays.items() if x.dtype.kind == "f" and not array_module(x).isfinite(x).all()]
+
+
+def _join(names: Sequence[str]) -> str:
+    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return f"{listed} {'is' if len(names) == 1 else 'are'}"

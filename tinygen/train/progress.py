@@ -1,0 +1,55 @@
+"""What one sees of a training: a bar on a terminal, a line for each logged step elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Any
+
+
+class Progress:
+    """The progress of a run from a step to the last one, as a context manager."""
+
+    def __init__(self, step: int, steps: int):
+        self._steps, self._bar = steps, None
+        self._since = (step, time.perf_counter())
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=steps, initial=step, unit=" steps", dynamic_ncols=True)
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self) -> None:
+        """One more step is done."""
+        if self._bar is not None:
+            self._bar.update()
+
+    def log(self, step: int, values: dict[str, float]) -> None:
+        """Show the metrics of a step: `step 200  loss_D 0.610  loss_G 0.982  acc 63%   112 steps/s`."""
+        shown = "  ".join(_format(name, value) for name, value in values.items())
+        if self._bar is not None:
+            self._bar.set_postfix_str(shown, refresh=False)
+        else:
+            width = len(str(self._steps))
+            print(f"step {step:<{width}}  {shown}   {self._rate(step)} steps/s", flush=True)
+
+    def _rate(self, step: int) -> str:
+        (before, then), now = self._since, time.perf_counter()
+        self._since = (step, now)
+        rate = (step - before) / max(now - then, 1e-9)
+        return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+def _format(name: str, value: Any) -> str:
+    if name.startswith("acc"):
+        return f"{name} {value:.0%}"
+    size = abs(value)
+    digits = ".1f" if size >= 100 else ".3f" if size >= 0.001 or size == 0 else ".1e"
+    return f"{name} {value:{digits}}"

@@ -1,0 +1,198 @@
+"""The run directory: where everything lies that a training leaves behind, and who may write there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import RunError
+from . import checkpoint, files
+from .snapshot import Snapshot
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+KEPT_CHECKPOINTS = 3  # should the newest be damaged, there is one before it
+
+
+class RunDirectory:
+    """The files of one run.
+
+    config.json                          the model and its hyperparameters; with it a directory becomes a run
+    metrics.jsonl                        a line for each logged step
+    samples/step_000200.png              what the model could do after 200 steps
+    curves.png, training.gif             the metrics, and the samples as a film
+    checkpoints/step_000200.safetensors  all it takes to go on after 200 steps, the newest three
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.metrics_file = self.path / "metrics.jsonl"
+        self.curves_file = self.path / "curves.png"
+        self.film_file = self.path / "training.gif"
+
+    def sample_file(self, step: int) -> Path:
+        """Where the sample picture of a step lies."""
+        return self.path / "samples" / f"step_{step:06d}.png"
+
+    def checkpoint_file(self, step: int) -> Path:
+        """Where the checkpoint of a step lies."""
+        return self.path / "checkpoints" / f"step_{step:06d}.safetensors"
+
+    def samples(self) -> dict[int, Path]:
+        """The sample pictures by step, in order."""
+        return _by_step(self.path / "samples", ".png")
+
+    def checkpoints(self) -> dict[int, Path]:
+        """The checkpoints by step, in order."""
+        return _by_step(self.path / "checkpoints", ".safetensors")
+
+    # Who may write
+
+    @contextmanager
+    def locked(self, resume: bool) -> Iterator[None]:
+        """Hold the directory, made if need be, for the length of a block. The system lets go of it if we are killed.
+
+        Raises RunError if another process holds it, if it can't be written, if there is a run and `resume` is not set,
+        or if there is none and it is.
+        """
+        if resume:
+            self.read_config()
+        with files.writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = open(self.path / ".lock", "w")  # noqa: SIM115
+        with lock:
+            self._hold(lock)
+            if not resume and self._is_used():
+                raise RunError(
+                    f"{self.path} already holds a run: go on with it with --resume (resume=True), "
+                    "or choose another directory with --out (out=)"
+                )
+            with files.writing(self.path):
+                files.remove_leftovers(self.path)
+                for folder in ("samples", "checkpoints"):
+                    (self.path / folder).mkdir(exist_ok=True)
+            yield
+
+    def _is_used(self) -> bool:
+        """Whether a run is there, or part of one; a beginning that was killed leaves a checkpoint of step 0 at most."""
+        return self.config_file.exists() or self.metrics_file.exists() or any(self.checkpoints())
+
+    def _hold(self, lock: Any) -> None:
+        try:
+            if fcntl is not None:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(
+                f"{self.path}: another process is training there; wait for it, or choose another directory with --out"
+            ) from None
+        except OSError:
+            pass  # a network file system without locks: training there is better than not training
+
+    # What the run is
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.json. Raises RunError."""
+        files.write(self.config_file, json.dumps(config, indent=2).encode() + b"\n")
+
+    def read_config(self) -> dict[str, Any]:
+        """The contents of config.json. Raises RunError if there is none, or none of tinygen's."""
+        try:
+            config = json.loads(self.config_file.read_bytes())
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunError(f"{self.path}: there is no run (no config.json); is the path right? "
+                           "`tinygen train MODEL --out DIR` begins one") from None  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise RunError(f"{self.config_file} can't be read: {error}") from None
+        if not isinstance(config, dict) or not {"tinygen", "model", "config", "settings", "steps"} <= config.keys():
+            raise RunError(f"{self.config_file} is not of tinygen's; choose another directory with --out")
+        return config
+
+    def check(self, config: dict[str, Any]) -> None:
+        """Raise RunError, with the difference, if the run there is not the one that config describes."""
+        there, config = self.read_config(), json.loads(json.dumps(config))  # JSON has no tuples
+        if there["model"] != config["model"]:
+            raise RunError(f"{self.path} holds a run of {there['model']!r}, not of {config['model']!r}; "
+                           f"train {there['model']!r}, or choose another directory with --out")  # fmt: skip
+        for part in ("config", "settings"):
+            for key in {**there[part], **config[part]}:
+                before, now = there[part].get(key), config[part].get(key)
+                if before != now:
+                    raise RunError(f"{self.path}: the run there has {key}={before!r}, but {key}={now!r} came; "
+                                   f"resume with {before!r}, or choose another directory with --out")  # fmt: skip
+
+    # What it measured
+
+    def append_metrics(self, row: dict[str, float]) -> None:
+        """Add a row to metrics.jsonl. Raises RunError."""
+        files.append(self.metrics_file, json.dumps(row))
+
+    def read_metrics(self) -> list[dict[str, float]]:
+        """The rows of metrics.jsonl, without those that a kill tore."""
+        return list(_rows(self.metrics_file.read_bytes())) if self.metrics_file.exists() else []
+
+    def cut_after(self, step: int) -> list[dict[str, float]]:
+        """Forget the metrics and pictures of later steps, which will come again; returns the metrics that stay."""
+        rows = [row for row in self.read_metrics() if row["step"] <= step]
+        files.write(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        for later, path in self.samples().items():
+            if later > step:
+                with files.writing(path):
+                    path.unlink()
+        return rows
+
+    # Where it can go on
+
+    def save(self, snapshot: Snapshot) -> None:
+        """Write a checkpoint, and remove the oldest ones. Raises RunError; what was there then stays."""
+        files.flush(self.metrics_file)  # a checkpoint never knows of rows that the disk does not
+        checkpoint.save(self.checkpoint_file(snapshot.step), snapshot.tensors, snapshot.facts)
+        for path in list(self.checkpoints().values())[:-KEPT_CHECKPOINTS]:
+            path.unlink(missing_ok=True)
+
+    def newest(self) -> Snapshot:
+        """The newest checkpoint that can be read; a line is printed for each that can't. Raises RunError for none."""
+        problem = f"{self.path}: its checkpoints are gone; begin again, in another directory (--out)"
+        for path in reversed(self.checkpoints().values()):
+            try:
+                return read_checkpoint(path)
+            except RunError as error:
+                problem = str(error)
+                print(f"passing over {problem}")
+        raise RunError(problem)
+
+    def set_aside_after(self, step: int) -> None:
+        """Rename the checkpoints of later steps, which could not be read, out of the way of those to come."""
+        for later, path in self.checkpoints().items():
+            if later > step:
+                with files.writing(path):
+                    path.replace(path.with_name(f"{path.name}.damaged"))
+
+
+def read_checkpoint(path: Path) -> Snapshot:
+    """The snapshot in a checkpoint file. Raises RunError for a file that is none."""
+    tensors, facts = checkpoint.load(path)
+    return Snapshot(facts["step"], tensors, facts, str(path))
+
+
+def _by_step(folder: Path, suffix: str) -> dict[int, Path]:
+    found = {path: re.fullmatch(rf"step_(\d{{6,}}){re.escape(suffix)}", path.name) for path in folder.glob("step_*")}
+    return dict(sorted((int(match[1]), path) for path, match in found.items() if match))
+
+
+def _rows(lines: bytes) -> Iterator[dict[str, float]]:
+    for line in lines.splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict) and "step" in row:
+            yield row

@@ -1,0 +1,129 @@
+"""A training between its first and its last step: what `fit` keeps around its loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from . import snapshot
+from .batches import Batches
+from .callbacks import Callback, History
+from .hunt import NonFiniteError, broken_arrays, explain, not_finite
+from .run import RunDirectory
+from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ..models.base import Model
+
+
+class Session:
+    """A model, its data, who looks on, and the run directory if there is one."""
+
+    def __init__(self, model: Model, batches: Batches, callbacks: Sequence[Callback], run: RunDirectory | None):
+        self.model, self.batches, self.callbacks, self.run = model, batches, callbacks, run
+        self.history = History([], path=None if run is None else run.path)
+        self._saved: Snapshot | None = None  # the last snapshot, for a run that has no directory
+        self._safe = 0  # the step of the last checkpoint
+
+    @contextmanager
+    def opened(self, steps: int, settings: dict[str, Any] | None, resume: bool) -> Iterator[None]:
+        """Begin or resume, alone in the run directory for the length of the block. Raises RunError."""
+        if self.run is None:
+            self._begin()
+            with self._interruptible(steps):
+                yield
+            return
+        with self.run.locked(resume):
+            if settings is None:
+                settings = self.run.read_config()["settings"] if resume else {}
+            config = {"tinygen": _version(), **snapshot.describe(self.model), "settings": settings, "steps": steps}
+            if resume:
+                self._resume(self.run, config)
+            else:
+                self._begin()
+            self.run.write_config(config)  # the last file of a beginning: a run that is there can be resumed
+            with self._interruptible(steps):
+                yield
+
+    @contextmanager
+    def _interruptible(self, steps: int) -> Iterator[None]:
+        try:
+            yield
+        except KeyboardInterrupt:
+            how = "" if self.run is None else f"; go on from step {self._safe} with --resume --out {self.run.path}"
+            print(f"\nstopped after step {self.history.steps} of {steps}{how}", flush=True)
+            raise
+
+    def _begin(self) -> None:
+        for callback in self.callbacks:
+            callback.on_start(self.model, self.run, 0)
+        self.save(0)
+
+    def _resume(self, run: RunDirectory, config: dict[str, Any]) -> None:
+        run.check(config)
+        newest = run.newest()
+        snapshot.restore(newest, self.model, self.batches)
+        run.set_aside_after(newest.step)
+        self.history.rows, self.history.steps = run.cut_after(newest.step), newest.step
+        self._safe = newest.step
+        for callback in self.callbacks:
+            callback.on_start(self.model, run, newest.step)
+        for name in snapshot.restore_callbacks(newest, self.callbacks):
+            print(f"{name} was not part of this run before: it begins now")
+        print(f"resuming {run.path} after step {newest.step}")
+
+    def step(self, step: int, metrics: dict[str, Any]) -> None:
+        """Tell the callbacks of a step."""
+        self.history.steps = step
+        for callback in self.callbacks:
+            callback.on_step(step, metrics)
+
+    def log(self, step: int, values: dict[str, float], scheduled: bool) -> None:
+        """Add a row to the history. One off the schedule, of a last step, leaves no trace in what the run goes on from:
+        a run that ended there and went on equals one that never ended."""
+        row = {"step": step, **values}
+        self.history.rows.append(row)
+        if scheduled:
+            if self.run is not None:
+                self.run.append_metrics(row)
+            for callback in self.callbacks:
+                callback.on_log(step, values)
+
+    def save(self, step: int) -> None:
+        """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
+        for callback in self.callbacks:
+            callback.on_checkpoint(step, self.history)
+        taken = snapshot.take(step, self.model, self.batches, self.callbacks)
+        if broken := broken_arrays(taken.tensors):
+            raise self._blame(step, broken)
+        if self.run is None:
+            self._saved = taken
+        else:
+            self.run.save(taken)
+        self._safe = step
+
+    def check(self, step: int, values: dict[str, float]) -> None:
+        """Raise NonFiniteError if a metric of a step is not finite."""
+        if broken := not_finite(values):
+            raise self._blame(step, broken)
+
+    def _blame(self, step: int, broken: list[str]) -> NonFiniteError:
+        """The error that says what first went wrong, found by replaying. The model goes back to the last checkpoint."""
+        good = self._saved if self.run is None else self.run.newest() if self.run.checkpoints() else None
+        return explain(step, broken, good, self.model, self.batches)
+
+    def end(self) -> History:
+        """Tell the callbacks of the end, and the user what to open."""
+        for callback in self.callbacks:
+            callback.on_end(self.history)
+        if self.run is not None:
+            picture, curves, film = self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file
+            print(f"open {picture}, {curves.name} and {film.name}", flush=True)
+        return self.history
+
+
+def _version() -> str:
+    from .. import __version__
+
+    return __version__

@@ -1,0 +1,111 @@
+"""What each op of a training step makes, and which line of code called it: a callback for `tinygen.tensor.trace`."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import linecache
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, NamedTuple
+
+from ..backend import Array, array_module, is_array
+from ..tensor import PRIMITIVES, Tensor
+
+_PACKAGE = Path(__file__).parent.parent
+_ENGINE = tuple(str(_PACKAGE / name) for name in ("tensor.py", "tape.py", "backend.py", "ops", "kernels"))
+
+
+class Place(NamedTuple):
+    """A line of code outside the engine."""
+
+    file: str
+    line: int
+    function: str
+
+    def __str__(self) -> str:
+        code = linecache.getline(self.file, self.line).strip()
+        return f"{_short(self.file)}:{self.line} in {self.function}: {code}"
+
+
+class Event(NamedTuple):
+    """An op whose result was not finite.
+
+    phase: "forward", or "backward" for the gradient of one of its arguments.  places: the lines that called the op in
+    its forward pass, the innermost first.  arguments, result: in words.  inherited: an argument was not finite already.
+    """
+
+    op: str
+    phase: str
+    places: tuple[Place, ...]
+    arguments: list[str]
+    result: str
+    inherited: bool
+
+    def __str__(self) -> str:
+        calls = [f"  {place}" for place in self.places]
+        return "\n".join([*calls, *(f"    {x}" for x in self.arguments), f"    result: {self.result}"])
+
+
+class Watch:
+    """Notes which ops make something that is not finite, and describes the first that is not among `known`."""
+
+    def __init__(self, known: set[tuple[str, str, tuple[Place, ...]]]):
+        self._known = known
+        self.seen: set[tuple[str, str, tuple[Place, ...]]] = set()
+        self.first: Event | None = None
+
+    def __call__(self, op: str, phase: str, inputs: Any, output: Any, where: Any) -> tuple[Place, ...]:
+        places = _lines_above(sys._getframe(1)) if where is None else where
+        output = _array(output)
+        if not _is_finite(output):
+            event = (op, phase, places)
+            self.seen.add(event)
+            if self.first is None and event not in self._known:
+                self.first = _describe_event(op, phase, places, inputs, output)
+        return places
+
+
+def _lines_above(frame: FrameType | None) -> tuple[Place, ...]:
+    """The lines that led to an op from the training loop (this package excluded), the innermost first."""
+    places: list[Place] = []
+    while frame is not None and not frame.f_code.co_filename.startswith(str(_PACKAGE / "train")):
+        file = frame.f_code.co_filename
+        if not file.startswith(_ENGINE) and file != contextlib.__file__:
+            places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
+        frame = frame.f_back
+    return tuple(places)
+
+
+def _describe_event(op: str, phase: str, places: tuple[Place, ...], inputs: Any, output: Array) -> Event:
+    names = list(inspect.signature(PRIMITIVES[op]).parameters)
+    if phase == "backward":
+        names = ["gy", "y", *names]
+    if len(names) != len(inputs):  # a primitive of any number of arguments
+        names = [f"argument {i}" for i in range(len(inputs))]
+    arrays = {name: _array(x) for name, x in zip(names, inputs, strict=True) if is_array(_array(x))}
+    inherited = not all(map(_is_finite, arrays.values()))
+    return Event(op, phase, places, [f"{n}: {_describe(x)}" for n, x in arrays.items()], _describe(output), inherited)
+
+
+def _array(x: Any) -> Any:
+    return x._data if isinstance(x, Tensor) else x
+
+
+def _is_finite(x: Array) -> bool:
+    return x.dtype.kind != "f" or bool(array_module(x).isfinite(x).all())
+
+
+def _describe(x: Array) -> str:
+    finite = array_module(x).isfinite(x)
+    good = x[finite]
+    span = f", from {good.min():.4g} to {good.max():.4g}" if good.size else ""
+    broken = x.size - good.size
+    return f"{x.dtype} of shape {x.shape}{span}" + (f", {broken:,} of {x.size:,} not finite" if broken else "")
+
+
+def _short(file: str) -> str:
+    """A path as one would type it here."""
+    path = Path(file)
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file
