@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -29,16 +29,19 @@ mode = _Mode()
 orders = itertools.count(1)
 
 
+Version: TypeAlias = "tuple[list[int], int, int, str | None]"  # a counter, its value at forward, place in saved, name
+
+
 class Node:
     """One step of the tape, or a leaf (no plan). It never holds the Tensor that holds it: a graph has no cycles."""
 
     aux: Any = ()  # what a primitive returned beside y
-    versions: list[tuple[list[int], int, str]] | None = None  # counter, its value at forward, and whose it is
+    versions: list[Version] | None = None  # of what was saved and can be changed in place
     hooks: dict[int, Callable[[Any], Any]] | None = None
     leaf: Any = None  # a weak reference to the Tensor
     where: Any = None  # what a tracer returned
 
-    def __init__(self, plan: Any, y: Array, parents: tuple[Node, ...] = (), saved: Any = None):
+    def __init__(self, plan: Any, y: Array, parents: Sequence[Node] = (), saved: Any = None):
         self.plan = plan
         self.parents = parents  # of the arguments at plan.positions
         self.saved = saved  # (y, *arguments) as far as the rules read them; None once freed
@@ -71,13 +74,15 @@ def walk_back(
                 continue
             for parent, g in _apply_rules(node, gy, needed, wrap):
                 order = parent.order
-                if order not in pending:
+                earlier = pending.get(order)
+                if earlier is None:
                     pending[order] = (parent, g, _FROM_RULE if wrap is None and _is_new(g, gy, node.saved) else _SHARED)
                     heappush(heap, -order)
-                elif pending[order][2] is _OURS:
-                    pending[order][1].__iadd__(g)
+                elif earlier[2] is _OURS:
+                    total = earlier[1]
+                    total += g
                 else:
-                    pending[order] = (parent, pending[order][1] + g, _OURS if wrap is None else _SHARED)
+                    pending[order] = (parent, earlier[1] + g, _OURS if wrap is None else _SHARED)
             if not retain_graph:
                 node.saved = None
                 if node.aux:
@@ -145,12 +150,11 @@ def _apply_rules(node: Node, gy: Any, needed: set[Node] | None, wrap: Any) -> li
         g = op.rules[i](gy, *saved) if together is None else together[i]
         if isinstance(g, np.generic):
             g = np.asarray(g)
-        if op.elementwise and g.shape != parent.shape:
-            g = sum_to(g, parent.shape)
+        if g.shape != parent.shape:
+            g = sum_to(g, parent.shape) if op.elementwise else g
+            check_shape(g, parent, f"{op.name}: what the rule of argument {i} returns")
         if g.dtype is not parent.dtype and g.dtype != parent.dtype:
             g = g.astype(parent.dtype)
-        if g.shape != parent.shape:
-            check_gradient(g, parent, f"{op.name}: what the rule of argument {i} returns")
         if mode.tracer is not None:
             mode.tracer(op.name, "backward", (gy, *saved), g, node.where)
         sent.append((parent, g))
@@ -158,8 +162,9 @@ def _apply_rules(node: Node, gy: Any, needed: set[Node] | None, wrap: Any) -> li
 
 
 def _check_versions(node: Node) -> None:
-    for version, count, what in node.versions or ():
+    for version, count, i, name in node.versions or ():
         if version[0] != count:
+            what = describe(node.saved[i], name) if i else "its output"
             raise GradientError(
                 f"{node.plan.op.name}: {what} was changed after the forward pass, so its gradient would be wrong (an "
                 "optimiser step in between?); take all gradients before the change, or run the forward pass again"
@@ -174,15 +179,27 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     return g.sum(axis=axes, keepdims=True).reshape(shape) if axes else g
 
 
+def check_shape(g: Any, like: Any, what: str) -> None:
+    """Raise GradientError unless g has the shape of `like`."""
+    if getattr(g, "shape", None) != like.shape:
+        raise GradientError(f"{what} must be {brief(like)}, but it is {brief(g)}")
+
+
 def check_gradient(g: Any, like: Any, what: str) -> None:
     """Raise GradientError unless g has the shape and dtype of `like`."""
-    if getattr(g, "shape", None) != like.shape or g.dtype != like.dtype:
+    check_shape(g, like, what)
+    if g.dtype != like.dtype:
         raise GradientError(f"{what} must be {brief(like)}, but it is {brief(g)}")
 
 
 def brief(x: Any) -> str:
     """What x is, for an error: dtype and shape of an array, else the type."""
     return f"{x.dtype} of shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
+
+
+def describe(x: Any, name: str | None) -> str:
+    """Which Tensor it is, for an error: its name if it has one, dtype and shape."""
+    return f"the Tensor {name!r} ({brief(x)})" if name else f"a Tensor ({brief(x)})"
 
 
 class no_grad(contextlib.ContextDecorator):

@@ -6,18 +6,17 @@ called with a Tensor among its arguments it returns a Tensor and leaves a Node o
 
 from __future__ import annotations
 
-import dis
 import functools
-import inspect
-import itertools
 import weakref
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import tape
 from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
 from .errors import GradientError
+from .rules import Op
 from .tape import Node, brief, check_gradient, frozen, mode, no_grad, orders, trace, walk_back
 
 __all__ = [
@@ -188,98 +187,10 @@ _new_tensor = Tensor.__new__
 
 def describe(t: Tensor) -> str:
     """Which Tensor, for an error: its name if it has one, dtype and shape."""
-    return f"the Tensor {t.name!r} ({brief(t)})" if t.name else f"a Tensor ({brief(t)})"
+    return tape.describe(t, t.name)
 
 
 # Primitives --------------------------------------------------------------------------------------------------------
-
-
-class Fact(NamedTuple):
-    """What the tape keeps of an argument of which a rule reads only the shape or the dtype."""
-
-    shape: tuple[int, ...]
-    dtype: Any
-    ndim: int
-
-
-class Plan(NamedTuple):
-    """What the tape does for one set of arguments that require grad. In `saved`, y is 0 and argument i is i + 1."""
-
-    op: Op
-    positions: tuple[int, ...]  # of the arguments whose gradients are wanted
-    whole: frozenset[int]  # what the rules read, in `saved`
-    facts: frozenset[int]  # that of which they read only the shape or the dtype
-    blank: tuple[None, ...] | None  # what is saved, if nothing is
-
-    def keep(self, y: Array, inputs: Sequence[Any]) -> tuple[Any, ...]:
-        """What the rules will get: the value, a Fact of it, or None where no rule looks."""
-        saved: list[Any] = [None] * (len(inputs) + 1)
-        for i in self.whole:
-            saved[i] = inputs[i - 1] if i else y
-        for i in self.facts:
-            x = inputs[i - 1] if i else y
-            saved[i] = Fact(x.shape, x.dtype, x.ndim) if hasattr(x, "shape") else x
-        return tuple(saved)
-
-    def versions(self, args: Sequence[Any], y: list[int] | None) -> list[tuple[list[int], int, str]]:
-        """The counters of what is kept whole, as they stand now, with a name for the error."""
-        kept = [args[i - 1] for i in self.whole if i and isinstance(args[i - 1], Tensor)]
-        found = [(a._version, a._version[0], describe(a)) for a in kept if a._version is not None]
-        return [*found, (y, y[0], "its output")] if y is not None and 0 in self.whole else found
-
-
-class Op:
-    """A primitive's function, name and derivative rules: one an argument, or one for all (`joint`)."""
-
-    def __init__(self, fn: Callable[..., Any], elementwise: bool):
-        self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
-        self.signature = inspect.signature(fn)
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
-        self.arity = -1 if variadic else len(self.signature.parameters)
-        self.rules: tuple[Callable[..., Any] | None, ...] = ()
-        self.joint: Callable[..., Any] | None = None
-        self.fused: Callable[..., Any] | None = None
-        self.plans: dict[int, Plan | None] = {}
-
-    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-        """The arguments in order, defaults filled in, as fn and the rules take them."""
-        try:
-            bound = self.signature.bind(*args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self.name}{self.signature}: {error}") from None
-        bound.apply_defaults()
-        return bound.args
-
-    def plan(self, key: int) -> Plan | None:
-        """The plan for one set of arguments that require grad; None if no rule serves them.
-
-        key: bit i is set if argument i requires grad, and so is bit n, for n arguments.
-        """
-        n = key.bit_length() - 1
-        rules = self.rules if self.joint is None else (self.joint,) * n
-        positions = tuple(i for i, rule in enumerate(rules) if rule and key >> i & 1)
-        read = [_reads(rule, n) for rule in ({rules[i] for i in positions} | {self.fused}) if rule]
-        whole = frozenset().union(*(w for w, _ in read))
-        facts = frozenset().union(*(f for _, f in read)) - whole
-        blank = None if whole or facts else (None,) * (n + 1)
-        self.plans[key] = Plan(self, positions, whole, facts, blank) if positions else None
-        return self.plans[key]
-
-
-def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:
-    """What a rule of n arguments reads whole and of what only facts, as positions in `saved`, seen in its bytecode."""
-    code, whole, facts = rule.__code__, set(), set()
-    names = code.co_varnames[1 : code.co_argcount]  # without gy
-    steps = list(dis.get_instructions(code))
-    for step, after in itertools.pairwise(steps):
-        if "LOAD_FAST" in step.opname or step.opname in ("LOAD_DEREF", "LOAD_CLOSURE"):
-            loaded = [names.index(name) for name in np.atleast_1d(step.argval) if name in names]
-            if loaded and after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in Fact._fields:
-                facts.add(loaded.pop())
-            whole.update(loaded)
-    if code.co_flags & inspect.CO_VARARGS:
-        whole.update(range(len(names), n + 1))
-    return {i for i in whole if i <= n}, {i for i in facts if i <= n}
 
 
 PRIMITIVES: dict[str, Callable[..., Any]] = {}
@@ -307,14 +218,16 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != op.arity:
             args = op.bind(args, kwargs)
-        key, bit, inputs, any_tensor, versioned = 0, 1, list(args), False, False
-        for i, a in enumerate(args):
+        key, bit, inputs, nodes, any_tensor = 0, 1, [], [], False
+        for a in args:
             if isinstance(a, Tensor):
-                inputs[i], any_tensor = a._data, True
+                any_tensor = True
+                inputs.append(a._data)
                 if a._node is not None:
                     key |= bit
-                if a._version is not None:
-                    versioned = True
+                    nodes.append(a._node)
+            else:
+                inputs.append(a)
             bit += bit
         y = fn(*inputs)
         if aux:
@@ -324,14 +237,15 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         if not any_tensor:
             return (y, *more) if aux else y
         node = None
-        version = _shared_version(y, args) if versioned and (y.base is not None or y is inputs[0]) else None
+        version = None if y.base is None and y is not inputs[0] else _shared_version(y, args)
         if key and mode.recording:
             key |= bit
             plan = plans[key] if key in plans else op.plan(key)
             if plan is not None:
-                saved = plan.keep(y, inputs) if plan.blank is None else plan.blank
-                node = Node(plan, y, tuple([args[i]._node for i in plan.positions]), saved)
-                if versioned and plan.whole:
+                if len(nodes) != len(plan.positions):  # some that require grad have no rule
+                    nodes = [args[i]._node for i in plan.positions]
+                node = Node(plan, y, nodes, plan.keep(y, inputs) if plan.blank is None else plan.blank)
+                if plan.whole:
                     node.versions = plan.versions(args, version)
                 if aux:
                     node.aux = more

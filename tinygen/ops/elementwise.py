@@ -13,7 +13,7 @@ from typing import Any
 from ..backend import Array, array_module
 from ..tensor import primitive
 
-elementwise = functools.partial(primitive, elementwise=True)
+elementwise: Any = functools.partial(primitive, elementwise=True)
 
 
 # Arithmetic

@@ -67,7 +67,7 @@ def _subscripts(subscripts: str) -> tuple[str, str, str]:
         raise ValueError(
             f"einsum: {subscripts!r} has a letter twice in one operand; take the diagonal by indexing first"
         )
-    return parts  # type: ignore[return-value]
+    return parts
 
 
 def _einsum_gradient(gy: Any, other: Any, shape: tuple[int, ...], subscripts: str, position: int) -> Any:
