@@ -70,8 +70,8 @@ def test_a_value_has_the_type_of_its_field(text, value):
         ("widths=1,,2", "--set widths: must be whole numbers with commas between, not '1,,2'"),
         ("betas=0.5", "--set betas: must be 2 numbers with commas between, not '0.5'"),
         ("clip=some", "--set clip: must be a number or none, not 'some'"),
-        ("lrr=1", "--set lrr: no such setting; did you mean 'lr'?"),
-        ("latent_dim=1", "--set latent_dim: no such setting; did you mean 'latent'?"),
+        ("lrr=1", "--set lrr: no such setting (did you mean 'lr'?)"),
+        ("latent_dim=1", "--set latent_dim: no such setting (did you mean 'latent'?)"),
         (
             "zzz=1",
             "--set zzz: no such setting; there are lr, latent, batch_norm, loss, widths, betas, clip, limit, note",
@@ -120,5 +120,5 @@ def test_values_are_written_short_but_whole(value, text):
 
 
 def test_the_nearest_name_is_offered_only_if_it_is_near():
-    assert nearest("gna", ["vae", "gan"]) == "; did you mean 'gan'?"
+    assert nearest("gna", ["vae", "gan"]) == " (did you mean 'gan'?)"
     assert nearest("xyzzy", ["vae", "gan"]) == ""

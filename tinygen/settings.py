@@ -90,9 +90,9 @@ def describe_type(hint: Any) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The words "; did you mean 'x'?" for the name most like this one, or "" if none is."""
+    """The words " (did you mean 'x'?)" for the name most like this one, or "" if none is."""
     matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean {matches[0]!r}?" if matches else ""
+    return f" (did you mean {matches[0]!r}?)" if matches else ""
 
 
 def _hints(config_class: type) -> dict[str, Any]:

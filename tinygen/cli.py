@@ -1,0 +1,374 @@
+"""The command line. Each command is one function below; what it needs is imported there, so that --help is quick."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from . import __version__
+from .backend import DEVICES
+from .errors import ConfigError, RunError, UserError
+from .settings import describe_settings, format_value, nearest, parse_settings
+
+if TYPE_CHECKING:
+    from .models.base import Model
+
+OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+ABOUT = """\
+Autoencoders, VAEs and GANs on a from-scratch autodiff framework.
+
+examples:
+  tinygen train gan                      a GAN learns handwritten digits; pictures in runs/gan
+  tinygen train vae --set latent=2 --out runs/plane
+  tinygen sample runs/gan -n 64
+  tinygen models                         what can be trained, and every setting
+  tinygen COMMAND --help                 more, with examples
+
+exit codes:
+  0    done
+  1    a check failed, or a training met a NaN or an infinity
+  2    bad usage or bad input: one line says what to do
+  130  stopped by Ctrl-C, after a checkpoint was saved: go on with --resume
+  141  what read our output closed it
+"""
+
+TRAIN = """\
+Train a model and leave a run directory: pictures of samples while it learns, training.gif, curves.png, metrics.jsonl
+and checkpoints to go on from.
+
+examples:
+  tinygen train gan
+  tinygen train gan --steps 20000 --set loss=least-squares --out runs/lsgan
+  tinygen train vae --data fashion --batch 128 --set latent=2 lr=3e-4
+  tinygen train gan --data folder:photos --size 32
+  tinygen train gan --resume --steps 40000        go on where a run stopped, here to more steps than planned
+  tinygen models                                  the models and what --set can change
+"""
+
+SAMPLE = """\
+Draw samples from a trained model. The run itself is not changed.
+
+examples:
+  tinygen sample runs/gan
+  tinygen sample runs/gan -n 100 --seed 7 --out digits.png
+"""
+
+MODELS_TEXT = """\
+List the models: what each is, what it is trained on, and its settings with their defaults.
+
+examples:
+  tinygen models
+  tinygen models gan vae
+  tinygen train gan --set widths=128,256 lr=1e-3      how a setting is changed
+"""
+
+DATA_TEXT = """\
+List the data sets that `tinygen train --data NAME` takes.
+
+examples:
+  tinygen data
+  tinygen train gan --data ring8
+  tinygen train vae --data folder:photos --size 32
+"""
+
+DOCTOR = """\
+Report on what tinygen runs on: versions, the BLAS with its kernels and threads, its speed, Numba, CuPy, GPU, data
+sets, and what to do about what is missing. The exit code is 1 if something is broken that tinygen needs.
+
+examples:
+  tinygen doctor
+"""
+
+GRADCHECK = """\
+Compare every derivative with a numeric one, in float64, at first and second order, and print a table of the errors.
+
+examples:
+  tinygen gradcheck
+  tinygen gradcheck matmul softmax --order 1
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code. What a user can mend is one line on standard error."""
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            args = _parser().parse_args(argv)
+            code = args.command(args)
+        sys.stdout.flush()  # a pipe that was closed is noticed here, not at exit
+        return code
+    except SystemExit as stop:  # --help and --version
+        return int(stop.code or 0)
+    except UserError as error:
+        return _say(error, FAILED if _is_non_finite(error) else BAD_INPUT)
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush is quiet too
+        return BROKEN_PIPE
+    except MemoryError as error:
+        return _say(f"not enough memory: {error or 'choose a smaller batch or model'}", BAD_INPUT)
+    except OSError as error:
+        return _say(f"{error.filename}: {error.strerror}" if error.filename else error, BAD_INPUT)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    print(f"tinygen: warning: {message}", file=sys.stderr)
+
+
+def _say(message: object, code: int) -> int:
+    print(f"tinygen: error: {message}", file=sys.stderr)
+    return code
+
+
+def _is_non_finite(error: UserError) -> bool:
+    from .train import NonFiniteError
+
+    return isinstance(error, NonFiniteError)
+
+
+# The commands
+
+# What `train` takes beside the model's own settings, as config.json records it; None: the model's default.
+RUN_OPTIONS: dict[str, Any] = {
+    "data": None,
+    "size": None,
+    "batch": None,
+    "seed": 0,
+    "device": "cpu",
+    "log_every": 50,
+    "sample_every": 200,
+    "checkpoint_every": 500,
+}
+
+
+def train(args: argparse.Namespace) -> int:
+    """Train a model, or go on with a run."""
+    from . import backend, data
+    from .train import fit, load
+
+    model_class, out = _model_class(args.model), Path(args.out or Path("runs", args.model))
+    settings = parse_settings(model_class.Config, args.set)
+    given = {name: value for name, value in vars(args).items() if name in RUN_OPTIONS and value is not None}
+    if args.resume:
+        saved = _saved_run(out, args.model, given, settings)
+        options, steps = saved["settings"], args.steps or saved["steps"]
+    else:
+        options = {**RUN_OPTIONS, **model_class.defaults, **given}
+        steps = args.steps or options["steps"]
+    options = {name: options[name] for name in RUN_OPTIONS}
+
+    seed, batch, device = options["seed"], options["batch"], options["device"]
+    backend.use(device)
+    backend.seed(seed)
+    dataset = data.load(options["data"], **({"size": options["size"]} if options["size"] else {}))
+    model = load(out) if args.resume else _build(model_class, settings, dataset.shape, seed)
+    loader = data.Loader(dataset.train, batch, model.value_range, backend.Generator(seed, "loader", "cpu"))
+    if not args.resume:
+        print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
+    every = {name: value for name, value in options.items() if name.endswith("_every")}
+    fit(model, loader, steps, out=out, resume=args.resume, settings=options, **every)
+    return OK
+
+
+def _model_class(name: str) -> type[Model]:
+    from .models import MODELS
+
+    if name not in MODELS:
+        raise ConfigError(f"there is no model {name!r}{nearest(name, MODELS)}; `tinygen models` lists them")
+    return MODELS[name]
+
+
+def _build(model_class: type[Model], settings: dict[str, Any], data_shape: tuple[int, ...], seed: int) -> Model:
+    try:
+        return model_class(model_class.Config(**settings, data_shape=data_shape), seed)
+    except ValueError as error:  # a width of 0, say, that a layer refuses
+        raise ConfigError(str(error)) from error
+
+
+def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """What config.json in `out` says. Raises RunError, ConfigError if an option that was given says something else."""
+    from .train import RunDirectory
+
+    saved = RunDirectory(out).read_config()
+    if saved["model"] != model:
+        raise RunError(
+            f"{out} holds a run of {saved['model']!r}, not of {model!r}; choose another directory with --out"
+        )
+    if not RUN_OPTIONS.keys() <= saved["settings"].keys():
+        raise RunError(f"{out}: this run was not begun by `tinygen train`; resume it with the program that began it")
+    begun = {f"--{name.replace('_', '-')}": (value, saved["settings"][name]) for name, value in given.items()}
+    begun |= {f"--set {name}": (value, saved["config"].get(name)) for name, value in settings.items()}
+    for option, (now, before) in begun.items():
+        if format_value(now) != format_value(before):
+            raise ConfigError(
+                f"{option}: the run in {out} has {format_value(before)}, not {format_value(now)}; "
+                "leave it out to go on with that run, or begin another with --out DIR"
+            )
+    return saved
+
+
+def sample(args: argparse.Namespace) -> int:
+    """Draw samples of a trained model and save them as one picture."""
+    from . import backend, viz
+    from .train import load
+
+    out = Path(args.out or Path(args.run, "sample.png"))
+    if out.suffix.lower() != ".png":
+        raise ConfigError(f"--out {out}: the picture is a PNG file, so its name must end in .png")
+    backend.use(args.device)
+    model = load(args.run)
+    viz.save_grid(model.sample(args.n, backend.Generator(args.seed, "sample")), out, model.value_range)
+    print(f"{args.n:,} samples of {model.name}: {out}")
+    return OK
+
+
+def models(args: argparse.Namespace) -> int:
+    """List the models with their settings."""
+    from .models import MODELS
+
+    for name in args.names or MODELS:
+        model_class = _model_class(name)
+        defaults = model_class.defaults
+        print(f"{name}: {_first_line(model_class)}")
+        print(f"  trained on {defaults['data']} for {defaults['steps']:,} steps of batch {defaults['batch']}")
+        print(_table(("--set", "default", "may be"), describe_settings(model_class.Config), indent=2), end="\n\n")
+    return OK
+
+
+def data(args: argparse.Namespace) -> int:
+    """List the data sets."""
+    from .data import DATASETS
+
+    print(_table(("--data", "what it is"), [(name, entry.about) for name, entry in DATASETS.items()]))
+    return OK
+
+
+def gradcheck(args: argparse.Namespace) -> int:
+    """Check the derivatives of every primitive and layer."""
+    from . import selfcheck
+
+    return OK if selfcheck.run(args.names, args.order) else FAILED
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Report on what tinygen runs on."""
+    from .doctor import run
+
+    return OK if run() else FAILED
+
+
+def _first_line(thing: object) -> str:
+    return (thing.__doc__ or "").strip().partition("\n")[0]
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], indent: int = 0) -> str:
+    """Rows in columns as wide as they need, below a head."""
+    lines = [head, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return "\n".join(" " * indent + line.rstrip() for line in padded)
+
+
+# The arguments
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help that keeps the lines of the examples and gives an option's words room beside it."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=32, width=min(shutil.get_terminal_size().columns, 120))
+
+
+class _Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line that says where to read on."""
+
+    def __init__(self, **options: Any):
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        raise ConfigError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser's, but a command refuses what it does not know itself, with the nearest of its options."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = re.findall(r"--[\w-]+", self.format_help())
+            self.error(f"unknown argument {unknown[0]!r}{nearest(unknown[0].partition('=')[0], options)}")
+        return known, unknown
+
+
+def _parser() -> _Parser:
+    description, _, epilog = ABOUT.partition("\n\n")
+    usage = "tinygen [-h] [--version] COMMAND ..."
+    parser = _Parser(prog="tinygen", usage=usage, description=description, epilog=epilog)
+    parser.add_argument("--version", action="version", version=f"tinygen {__version__}")
+    commands = parser.add_subparsers(title="commands", prog="tinygen", metavar="COMMAND ...", required=True)
+
+    def add(command: Callable[[argparse.Namespace], int], text: str) -> _Parser:
+        description, _, epilog = text.partition("\n\n")
+        about = _first_line(command).rstrip(".")
+        added = commands.add_parser(command.__name__, help=about, description=description, epilog=epilog)
+        added.set_defaults(command=command)
+        return added
+
+    _add_train_arguments(add(train, TRAIN))
+
+    command = add(sample, SAMPLE)
+    command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("-n", type=_int_from(1), default=25, help="how many (25)")
+    command.add_argument("--seed", type=_int_from(0), default=0, help="other samples for another seed (0)")
+    command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
+    command.add_argument("--out", metavar="FILE", help="the picture, a PNG file (RUN/sample.png)")
+
+    command = add(models, MODELS_TEXT)
+    command.add_argument("names", metavar="NAME", nargs="*", help="the models to list (all)")
+
+    add(data, DATA_TEXT)
+
+    command = add(gradcheck, GRADCHECK)
+    command.add_argument("names", metavar="NAME", nargs="*", help="primitives and layers to check (all)")
+    command.add_argument("--order", type=int, choices=(1, 2), default=2, help="up to which order (2)")
+
+    add(doctor, DOCTOR)
+    return parser
+
+
+def _add_train_arguments(command: _Parser) -> None:
+    count, add = _int_from(1), command.add_argument
+    add("model", metavar="MODEL", help="`tinygen models` lists them")
+    add("--data", metavar="NAME", help="`tinygen data` lists them; folder:PATH for your own images (the model's own)")
+    add("--size", type=count, metavar="N", help="the side of the square to which folder: brings its images")
+    add("--steps", type=count, metavar="N", help="the last step (the model's own)")
+    add("--batch", type=count, metavar="N", help="examples a step (the model's own)")
+    add("--seed", type=_int_from(0), metavar="N", help="decides every random number: weights, batches, noise (0)")
+    add("--device", choices=DEVICES, help="cpu (the default) or cuda, a GPU through CuPy")
+    add("--out", metavar="DIR", help="the run directory (runs/MODEL)")
+    add("--resume", action="store_true", help="go on with the run in --out, with its options, from its last checkpoint")
+    add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
+    add("--log-every", type=count, metavar="N", help="steps between lines of metrics.jsonl (50)")
+    add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")
+    add("--checkpoint-every", type=count, metavar="N", help="steps between checkpoints (500)")
+
+
+def _int_from(lowest: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number of at least `lowest`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest:
+            raise argparse.ArgumentTypeError(f"must be a whole number of at least {lowest}, not {text!r}")
+        return value
+
+    return parse
