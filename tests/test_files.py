@@ -27,9 +27,13 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_missing_folder_is_an_os_error_that_names_it(tmp_path):
-    with pytest.raises(FileNotFoundError, match="nowhere"), replace_file(tmp_path / "nowhere" / "a.txt") as temporary:
+@pytest.mark.parametrize("folder, error", [("nowhere", FileNotFoundError), ("file", NotADirectoryError)])
+def test_a_path_that_cannot_be_written_is_an_os_error_that_names_it(tmp_path, folder, error):
+    (tmp_path / "file").write_text("in the way")
+    path = tmp_path / folder / "a.txt"
+    with pytest.raises(error) as raised, replace_file(path) as temporary:
         temporary.write_text("x")
+    assert raised.value.filename == str(path)
 
 
 def test_a_block_that_writes_nothing_is_an_error_and_keeps_the_old_file(tmp_path):

@@ -1,0 +1,471 @@
+"""The command line, mostly in this process: what it does, what it says, and the code with which it ends."""
+
+import json
+import os
+import subprocess
+import sys
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import ClassVar, Literal
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tinygen
+from tinygen import cli, doctor, viz
+from tinygen.backend import Generator
+from tinygen.cli import main
+from tinygen.models import MODELS
+from tinygen.tensor import Tensor
+
+
+class Mean:
+    """Learns the mean image, and draws it with noise.
+
+    A second paragraph, which no list shows.
+    """
+
+    @dataclass(frozen=True)
+    class Config:
+        data_shape: tuple[int, ...] = (28, 28, 1)
+        rate: float = 0.1
+        noise: float = 0.2
+        mood: Literal["calm", "broken", "hungry", "impatient"] = "calm"
+
+        def __post_init__(self):
+            if self.rate < 0:
+                raise ValueError(f"Mean: rate is {self.rate}, but it must be at least 0")
+
+    name, value_range = "mean", (-1, 1)
+    defaults: ClassVar = {"data": "digits", "steps": 20, "batch": 16}
+
+    def __init__(self, config=None, seed=0):
+        self.config = config or self.Config()
+        self.noise = Generator(seed, "noise")
+        self.mean = self.noise.normal(self.config.data_shape)
+
+    def train_step(self, batch):
+        if self.config.mood == "hungry":
+            raise MemoryError("Unable to allocate 7 TiB")
+        if self.config.mood == "impatient":
+            raise KeyboardInterrupt
+        target = batch.mean(axis=0) + self.config.noise * self.noise.normal(self.mean.shape)
+        error = target - self.mean
+        self.mean += np.float32(self.config.rate) * error
+        loss = np.float32("nan") if self.config.mood == "broken" else (error**2).mean()
+        return {"loss": Tensor(np.asarray(loss))}
+
+    def sample(self, n, rng=None):
+        return self.mean + self.config.noise * (rng or Generator(0)).normal((n, *self.mean.shape))
+
+    def preview(self, batch, n, rng):
+        return self.sample(n, rng)
+
+    def state_dict(self):
+        return {"mean": self.mean}
+
+    def load_state_dict(self, state):
+        self.mean = state["mean"].copy()
+
+    def generators(self):
+        return {"noise": self.noise}
+
+    def summary(self):
+        return f"mean: {self.mean.size} parameters"
+
+
+@pytest.fixture(autouse=True)
+def in_a_fresh_folder(monkeypatch, tmp_path):
+    monkeypatch.setitem(MODELS, "mean", Mean)
+    monkeypatch.setitem(MODELS, "other", type("Other", (Mean,), {"name": "other", "__doc__": "Learns the same."}))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run(capsys):
+    """A function that runs a command and gives its exit code, output, and errors."""
+
+    def run(line):
+        code = main(line.split())
+        captured = capsys.readouterr()
+        return SimpleNamespace(code=code, out=captured.out, err=captured.err)
+
+    return run
+
+
+def refused(result, *words, code=2):
+    """One line on standard error, which says all of the words, and the exit code."""
+    assert result.code == code
+    assert result.err.startswith("tinygen: error: ") and result.err.count("\n") == 1
+    for word in words:
+        assert word in result.err
+    return True
+
+
+def weights(folder, step):
+    from safetensors.numpy import load_file
+
+    return load_file(folder / "checkpoints" / f"step_{step:06d}.safetensors")
+
+
+# Help
+
+
+@pytest.mark.parametrize("command", ["train", "sample", "models", "data", "gradcheck", "doctor"])
+def test_every_command_has_help_with_examples(run, command):
+    result = run(f"{command} --help")
+    assert result.code == 0 and result.err == ""
+    assert f"usage: tinygen {command}" in result.out
+    assert f"examples:\n  tinygen {command}" in result.out
+    assert command in run("--help").out
+
+
+def test_the_help_tells_the_exit_codes(run):
+    out = run("--help").out
+    for code in (cli.OK, cli.FAILED, cli.BAD_INPUT, cli.INTERRUPTED, cli.BROKEN_PIPE):
+        assert f"\n  {code:<4} " in out
+
+
+def test_the_version_is_the_package_s(run):
+    assert run("--version").out == f"tinygen {tinygen.__version__}\n"
+
+
+# Bad usage
+
+BAD_USAGE = {
+    "": ["COMMAND", "tinygen --help"],
+    "trian gan": ["trian", "train", "tinygen --help"],
+    "train": ["MODEL", "tinygen train --help"],
+    "train mean extra": ["extra"],
+    "train meen": ["no model 'meen'", "did you mean 'mean'?", "tinygen models"],
+    "train xyzzy": ["no model 'xyzzy'", "tinygen models"],
+    "train mean --bacth 3": ["--bacth", "did you mean '--batch'?", "tinygen train --help"],
+    "train mean --step 3": ["--step", "did you mean '--steps'?"],
+    "train mean --batch -3": ["--batch", "at least 1", "'-3'"],
+    "train mean --batch 0": ["--batch", "at least 1"],
+    "train mean --batch=ten": ["--batch", "whole number", "'ten'"],
+    "train mean --batch 9001": ["batch", "9001", "9,000"],
+    "train mean --steps 0": ["--steps", "at least 1", "'0'"],
+    "train mean --steps 1.5": ["--steps", "whole number", "'1.5'"],
+    "train mean --seed -1": ["--seed", "at least 0", "'-1'"],
+    "train mean --size 0 --data folder:.": ["--size", "at least 1"],
+    "train mean --log-every 0": ["--log-every", "at least 1"],
+    "train mean --device tpu": ["--device", "tpu", "cuda"],
+    "train mean --set": ["--set"],
+    "train mean --set rat=1": ["--set rat", "did you mean 'rate'?"],
+    "train mean --set rate=fast": ["--set rate", "a number", "'fast'"],
+    "train mean --set rate=-1": ["rate is -1"],
+    "train mean --set mood=angry": ["--set mood", "calm, broken, hungry or impatient", "'angry'"],
+    "train mean --set data_shape=3": ["--set data_shape", "--data"],
+    "train mean --data digitz": ["digitz", "digits"],
+    "train mean --data folder:nowhere": ["nowhere"],
+    "train mean --data digits --size 14": ["size"],
+    "train mean --resume": ["runs/mean", "no run"],
+    "sample": ["RUN", "tinygen sample --help"],
+    "sample nowhere": ["nowhere", "no run"],
+    "sample nowhere -n 0": ["-n", "at least 1"],
+    "sample nowhere --out a.jpg": ["a.jpg", ".png"],
+    "models meen": ["no model 'meen'", "did you mean 'mean'?"],
+    "gradcheck --order 3": ["--order", "3"],
+    "doctor now": ["now", "tinygen doctor --help"],
+}
+
+
+@pytest.mark.parametrize("line", BAD_USAGE)
+def test_bad_usage_gets_one_clear_line_and_leaves_nothing(run, line, tmp_path):
+    assert refused(run(line), *BAD_USAGE[line])
+    assert list(tmp_path.iterdir()) == []
+
+
+# train
+
+
+def test_a_training_leaves_its_run_directory(run, tmp_path):
+    result = run("train mean --log-every 5 --sample-every 10 --checkpoint-every 10 --seed 3 --set rate=0.5 mood=calm")
+    assert result.code == 0 and result.err == ""
+    assert "mean: 784 parameters" in result.out and "20 steps of batch 16, seed 3, cpu" in result.out
+    assert "training.gif" in result.out.splitlines()[-1]
+    folder = tmp_path / "runs" / "mean"
+    config = json.loads((folder / "config.json").read_text())
+    assert config["config"] == {"data_shape": [28, 28, 1], "rate": 0.5, "noise": 0.2, "mood": "calm"}
+    assert config["steps"] == 20
+    assert config["settings"] == {
+        "data": "digits",
+        "size": None,
+        "batch": 16,
+        "seed": 3,
+        "device": "cpu",
+        "log_every": 5,
+        "sample_every": 10,
+        "checkpoint_every": 10,
+    }
+    rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [1, 5, 10, 15, 20]
+    assert sorted(path.name for path in (folder / "samples").iterdir()) == [
+        f"step_{step:06d}.png" for step in (0, 10, 20)
+    ]
+    with Image.open(folder / "samples" / "step_000020.png") as picture:
+        assert picture.size == (432, 432)
+    assert {"curves.png", "training.gif", "checkpoints"} <= {path.name for path in folder.iterdir()}
+
+
+def test_the_seed_decides_everything(run, tmp_path):
+    for out, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert run(f"train mean --steps 5 --seed {seed} --out {out}").code == 0
+    a, b, c = (weights(tmp_path / out, 5)["mean"] for out in "abc")
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, c)
+
+
+def test_points_are_trained_and_drawn_too(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(Mean, "value_range", None)
+    assert run("train mean --data ring8 --steps 3 --set noise=1").code == 0
+    assert weights(tmp_path / "runs" / "mean", 3)["mean"].shape == (2,)
+
+
+def test_images_of_a_folder_are_brought_to_a_size(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in range(5):
+        Image.new("RGB", (20, 30), (50 * i, 0, 0)).save(tmp_path / "photos" / f"{i}.png")
+    assert run("train mean --data folder:photos --size 12 --batch 4 --steps 2").code == 0
+    assert weights(tmp_path / "runs" / "mean", 2)["mean"].shape == (12, 12, 3)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in range(5):
+        Image.new("RGB", (20, 30), (50 * i, 0, 0)).save(tmp_path / "photos" / f"{i}.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"x")
+    before = warnings.showwarning
+    result = run("train mean --data folder:photos --size 12 --batch 4 --steps 2")
+    assert result.code == 0
+    assert result.err.startswith("tinygen: warning: ") and "broken.png" in result.err and result.err.count("\n") == 1
+    assert warnings.showwarning is before
+
+
+def test_a_run_that_is_there_is_left_alone(run, tmp_path):
+    run("train mean --steps 3")
+    folder = tmp_path / "runs" / "mean"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert refused(run("train mean --steps 5"), "--resume", "--out", "runs/mean")
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("command", ["train mean --steps 2 --out file/below", "sample run --out file/below.png"])
+def test_a_place_that_cannot_be_written_gets_one_line(run, tmp_path, command):
+    run("train mean --steps 2 --out run")
+    (tmp_path / "file").write_text("in the way")
+    assert refused(run(command), "file/below")
+
+
+# train --resume
+
+
+def test_a_resumed_run_ends_as_one_that_never_stopped(run, tmp_path):
+    options = "--seed 5 --batch 32 --log-every 4 --set rate=0.3"
+    run(f"train mean {options} --steps 16 --out whole")
+    run(f"train mean {options} --steps 7 --out parts")
+    result = run("train mean --resume --steps 16 --out parts")
+    assert result.code == 0 and "after step 7" in result.out
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    np.testing.assert_array_equal(weights(whole, 16)["mean"], weights(parts, 16)["mean"])
+    assert (whole / "metrics.jsonl").read_text() == (parts / "metrics.jsonl").read_text()
+    assert json.loads((parts / "config.json").read_text())["steps"] == 16
+
+
+def test_resuming_needs_no_option_again_and_takes_equal_ones(run, tmp_path):
+    run("train mean --steps 6 --seed 5 --batch 32 --set rate=0.3")
+    assert run("train mean --resume").code == 0
+    assert run("train mean --resume --seed 5 --batch 32 --set rate=3e-1").code == 0
+    assert run("train mean --resume --steps 9").code == 0
+    assert weights(tmp_path / "runs" / "mean", 9)
+
+
+@pytest.mark.parametrize(
+    "option, words",
+    [
+        ("--batch 64", ["--batch", "has 16", "not 64"]),
+        ("--seed 1", ["--seed", "has 0", "not 1"]),
+        ("--data mnist", ["--data", "has digits", "not mnist"]),
+        ("--size 9", ["--size", "has none", "not 9"]),
+        ("--log-every 7", ["--log-every", "has 50", "not 7"]),
+        ("--set rate=0.5", ["--set rate", "has 0.1", "not 0.5"]),
+        ("--set mood=broken", ["--set mood", "has calm", "not broken"]),
+    ],
+)
+def test_an_option_that_contradicts_the_run_is_named(run, tmp_path, option, words):
+    run("train mean --steps 3")
+    config = (tmp_path / "runs" / "mean" / "config.json").read_bytes()
+    assert refused(run(f"train mean --resume {option}"), *words, "--out")
+    assert (tmp_path / "runs" / "mean" / "config.json").read_bytes() == config
+
+
+def test_a_run_of_another_model_is_refused(run):
+    run("train mean --steps 2 --out run")
+    assert refused(run("train other --resume --out run"), "'mean'", "'other'", "--out")
+
+
+def test_a_run_that_a_program_began_is_refused(run, tmp_path):
+    from tinygen.train import fit
+
+    fit(Mean(), np.zeros((4, 28, 28, 1), np.float32), 2, out=tmp_path / "run")
+    assert refused(run("train mean --resume --out run"), "tinygen train", "program")
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[1]", "not json", '{"model": "mean"}'])
+def test_a_foreign_config_is_refused(run, tmp_path, text):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(text)
+    assert refused(run("train mean --resume --out run"), "config.json")
+    assert refused(run("sample run"), "config.json")
+
+
+# How a training ends
+
+
+def test_a_loss_that_is_nan_ends_with_1_and_keeps_the_checkpoint(run, tmp_path):
+    result = run("train mean --set mood=broken")
+    assert result.code == 1 and result.err.startswith("tinygen: error: ")
+    assert "loss" in result.err and "step 1" in result.err and "Traceback" not in result.err
+    assert np.isfinite(weights(tmp_path / "runs" / "mean", 0)["mean"]).all()
+
+
+def test_ctrl_c_ends_with_130(run):
+    result = run("train mean --set mood=impatient")
+    assert result.code == 130 and "--resume" in result.out and result.err == ""
+
+
+def test_too_little_memory_gets_one_line(run):
+    assert refused(run("train mean --set mood=hungry"), "memory", "7 TiB")
+
+
+@pytest.mark.parametrize(
+    "error, words",
+    [
+        (OSError(28, "No space left on device", "sample.png"), "sample.png: No space left on device"),
+        (OSError("cannot identify image file"), "cannot identify image file"),
+    ],
+)
+def test_an_error_of_the_system_gets_one_line(run, monkeypatch, error, words):
+    def refuse(*_):
+        raise error
+
+    run("train mean --steps 2 --out run")
+    monkeypatch.setattr(viz, "save_grid", refuse)
+    assert refused(run("sample run"), words)
+
+
+# sample
+
+
+def test_samples_are_a_picture(run, tmp_path):
+    run("train mean --steps 2 --out run")
+    result = run("sample run")
+    assert result.code == 0 and "run/sample.png" in result.out
+    run("sample run -n 4 --out b.png")
+    run("sample run -n 4 --out c.png --seed 0")
+    run("sample run -n 4 --out d.png --seed 1")
+    first, same, other = (tmp_path / name for name in ("b.png", "c.png", "d.png"))
+    with Image.open(first) as picture:
+        assert picture.size == (8 * 56 + 6, 8 * 56 + 6)
+    assert first.read_bytes() == same.read_bytes() != other.read_bytes()
+
+
+def test_sampling_does_not_change_the_run(run, tmp_path):
+    run("train mean --steps 2 --out run")
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    run("sample run --out elsewhere.png")
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_gets_one_line(run, tmp_path, damage):
+    run("train mean --steps 2 --out run")
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.write_bytes(path.read_bytes()[:100] if damage is None else damage)
+    assert refused(run("sample run"), "step_00000")
+
+
+# models, data, gradcheck, doctor
+
+
+def test_models_lists_what_a_setting_may_be(run):
+    out = run("models mean").out
+    assert out.startswith("mean: Learns the mean image, and draws it with noise.\n")
+    assert "second paragraph" not in out and "other" not in out and "data_shape" not in out
+    assert "digits for 20 steps of batch 16" in out
+    assert ["rate", "0.1", "a", "number"] in [line.split() for line in out.splitlines()]
+    assert "calm, broken, hungry or impatient" in out
+
+
+def test_models_lists_all_of_them(run):
+    out = run("models").out
+    for name, model in MODELS.items():
+        assert f"{name}: {model.__doc__.strip().splitlines()[0]}" in out
+
+
+def test_data_lists_the_data_sets(run):
+    from tinygen.data import DATASETS
+
+    lines = run("data").out.splitlines()
+    for name, entry in DATASETS.items():
+        assert any(line.split()[0] == name and line.endswith(entry.about) for line in lines)
+
+
+@pytest.mark.parametrize("passes, code", [(True, 0), (False, 1)])
+def test_gradcheck_passes_on_what_it_is_asked_and_judged(run, monkeypatch, passes, code):
+    asked = []
+    fake = SimpleNamespace(run=lambda names, order: asked.append((names, order)) or passes)
+    monkeypatch.setitem(sys.modules, "tinygen.selfcheck", fake)
+    monkeypatch.setattr(tinygen, "selfcheck", fake, raising=False)
+    assert run("gradcheck").code == run("gradcheck matmul tanh --order 1").code == code
+    assert asked == [([], 2), (["matmul", "tanh"], 1)]
+
+
+@pytest.mark.parametrize("healthy, code", [(True, 0), (False, 1)])
+def test_doctor_ends_with_1_if_something_needed_is_broken(run, monkeypatch, healthy, code):
+    monkeypatch.setattr(doctor, "run", lambda: healthy)
+    assert run("doctor").code == code
+
+
+# As a process of its own
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinygen.__file__).parents[1])}
+
+
+def tinygen_process(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinygen", *arguments],
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options},
+        env=ENVIRONMENT,
+    )
+
+
+def test_help_is_quick_since_it_imports_nothing_heavy():
+    code = """if True:
+        import sys
+        from tinygen.cli import main
+        assert main(["--help"]) == 0
+        heavy = {"matplotlib", "PIL", "tqdm", "safetensors", "urllib.request", "numba", "cupy", "tinygen.models"}
+        assert not heavy & set(sys.modules), heavy & set(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, env=ENVIRONMENT)
+
+
+def test_a_process_ends_with_the_code_and_one_line():
+    process = tinygen_process("train", "xyzzy")
+    out, err = process.communicate()
+    assert process.returncode == 2 and out == "" and err.startswith("tinygen: error: ") and err.count("\n") == 1
+
+
+def test_a_closed_pipe_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = tinygen_process("data", stdout=writer)
+    os.close(writer)
+    _, err = process.communicate()
+    assert process.returncode == 141 and err == ""
