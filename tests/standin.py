@@ -8,7 +8,7 @@ of reach, and it is as strict as CuPy 14.2, whose source is where every rule bel
 - A name, an option or a data type that CuPy lacks is refused, and results lie in memory as CuPy's would.
 
 Where CuPy is silent about a mistake (an index out of range wraps around, an assignment to duplicate places is a race,
-fresh memory holds anything) the stand-in raises, or fills with NaN.
+fresh memory holds anything) the stand-in raises, or fills with the worst.
 """
 
 from __future__ import annotations
@@ -30,14 +30,18 @@ _capturing = False
 
 
 class Syncs:
-    """The synchronisations since a point in time: how many (`count`) and which (`names`)."""
+    """The synchronisations in a block: how many (`count`) and which (`names`)."""
 
     def __init__(self) -> None:
         self._start = len(_log)
+        self._end: int | None = None
+
+    def stop(self) -> None:
+        self._end = len(_log)
 
     @property
     def names(self) -> list[str]:
-        return _log[self._start :]
+        return _log[self._start : self._end]
 
     @property
     def count(self) -> int:
@@ -49,8 +53,12 @@ class Syncs:
 
 @contextmanager
 def count_syncs() -> Iterator[Syncs]:
-    """A block whose synchronisations are counted: `with count_syncs() as syncs: ...; assert syncs.count == 0, syncs`."""
-    yield Syncs()
+    """Count the synchronisations in a block: `with count_syncs() as syncs: ...; assert syncs.count == 0, syncs`."""
+    syncs = Syncs()
+    try:
+        yield syncs
+    finally:
+        syncs.stop()
 
 
 @contextmanager
@@ -77,273 +85,234 @@ def _host_copy(what: str) -> None:
         raise RuntimeError(f"{what} copies from the host, which is not permitted while a stream is capturing")
 
 
-# What may pass between the host and the device.
+# The tables: what NumPy and CuPy share. Each line has CuPy's parameters in CuPy's order, and no more; the annotation
+# says what may be passed. test_standin.py holds the tables against CuPy, where that is installed.
+#
+#   A  an array of the device          L  a list or tuple of arrays of the device
+#   S  such an array, or a scalar      O  any object
+#   (none)  what lives on the host: a number, a shape, an axis, a data type, an option
 
-DTYPES = frozenset("?bBhHiIlLqQefdFD")  # CuPy has no others: no objects, strings, dates or long doubles
+FUNCTIONS = """
+all(a: A, axis=None, out: A = None, keepdims=False)
+allclose(a: S, b: S, rtol=1e-05, atol=1e-08, equal_nan=False)
+amax(a: A, axis=None, out: A = None, keepdims=False)
+amin(a: A, axis=None, out: A = None, keepdims=False)
+any(a: A, axis=None, out: A = None, keepdims=False)
+arange(start, stop=None, step=1, dtype=None)
+argmax(a: A, axis=None, dtype=None, out: A = None, keepdims=False)
+argmin(a: A, axis=None, dtype=None, out: A = None, keepdims=False)
+argsort(a: A, axis=-1, kind=None)
+argwhere(a: A)
+array(obj: O, dtype=None, copy=True, order='K', subok=False, ndmin=0, *, blocking=False)
+array_equal(a1: A, a2: A, equal_nan=False)
+array_split(ary: A, indices_or_sections, axis=0)
+asarray(a: O, dtype=None, order=None, *, copy=None, blocking=False)
+ascontiguousarray(a: A, dtype=None)
+asnumpy(a: O, stream=None, order='C', out: O = None, *, blocking=True)
+atleast_1d(*arys: A)
+atleast_2d(*arys: A)
+atleast_3d(*arys: A)
+bincount(x: A, weights: A = None, minlength=None)
+broadcast_arrays(*args: A)
+broadcast_shapes(*args)
+broadcast_to(array: A, shape)
+can_cast(from_, to, casting='safe')
+clip(a: A, a_min: S, a_max: S, out: A = None)
+concatenate(tup: L, axis=0, out: A = None, *, dtype=None, casting='same_kind')
+copy(a: A, order='K')
+copyto(dst: A, src: S, casting='same_kind', where: S = None)
+count_nonzero(a: A, axis=None)
+cumprod(a: A, axis=None, dtype=None, out: A = None)
+cumsum(a: A, axis=None, dtype=None, out: A = None)
+diag(v: A, k=0)
+diagonal(a: A, offset=0, axis1=0, axis2=1)
+diff(a: A, n=1, axis=-1, prepend: S = None, append: S = None)
+dot(a: A, b: A, out: A = None)
+einsum(*operands: O, **kwargs)
+empty(shape, dtype=float, order='C')
+empty_like(prototype: A, dtype=None, order='K', subok=None, shape=None)
+expand_dims(a: A, axis)
+eye(N, M=None, k=0, dtype=float, order='C')
+flatnonzero(a: A)
+flip(a: A, axis=None)
+fliplr(a: A)
+flipud(a: A)
+full(shape, fill_value: S, dtype=None, order='C')
+full_like(a: A, fill_value: S, dtype=None, order='K', subok=None, shape=None)
+hstack(tup: L, *, dtype=None, casting='same_kind')
+identity(n, dtype=float)
+indices(dimensions, dtype=int)
+inner(a: A, b: A)
+isclose(a: S, b: S, rtol=1e-05, atol=1e-08, equal_nan=False)
+isscalar(element: O)
+issubdtype(arg1, arg2)
+kron(a: A, b: A)
+linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0)
+logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0)
+matrix_transpose(x: A, /)
+max(a: A, axis=None, out: A = None, keepdims=False)
+may_share_memory(a: A, b: A, max_work=None)
+mean(a: A, axis=None, dtype=None, out: A = None, keepdims=False)
+median(a: A, axis=None, out: A = None, overwrite_input=False, keepdims=False)
+meshgrid(*xi: A, **kwargs)
+min(a: A, axis=None, out: A = None, keepdims=False)
+moveaxis(a: A, source, destination)
+nan_to_num(x: A, copy=True, nan=0.0, posinf=None, neginf=None)
+ndim(a: A)
+nonzero(a: A)
+ones(shape, dtype=float, order='C')
+ones_like(a: A, dtype=None, order='K', subok=None, shape=None)
+outer(a: A, b: A, out: A = None)
+pad(array: A, pad_width, mode='constant', **kwargs)
+prod(a: A, axis=None, dtype=None, out: A = None, keepdims=False)
+promote_types(type1, type2, /)
+ptp(a: A, axis=None, out: A = None, keepdims=False)
+put_along_axis(arr: A, indices: A, values: S, axis)
+ravel(a: A, order='C')
+repeat(a: A, repeats, axis=None)
+reshape(a: A, newshape, order='C', *, copy=None)
+result_type(*arrays_and_dtypes: O)
+roll(a: A, shift, axis=None)
+rot90(a: A, k=1, axes=(0, 1))
+round(a: A, decimals=0, out: A = None)
+searchsorted(a: A, v: A, side='left', sorter: A = None)
+shape(a: A)
+shares_memory(a: A, b: A, max_work=None)
+sort(a: A, axis=-1, kind=None)
+split(ary: A, indices_or_sections, axis=0)
+squeeze(a: A, axis=None)
+stack(tup: L, axis=0, out: A = None, *, dtype=None, casting='same_kind')
+std(a: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False)
+sum(a: A, axis=None, dtype=None, out: A = None, keepdims=False)
+swapaxes(a: A, axis1, axis2)
+take(a: A, indices: S, axis=None, out: A = None)
+take_along_axis(a: A, indices: A, axis)
+tensordot(a: A, b: A, axes=2)
+tile(A: A, reps)
+trace(a: A, offset=0, axis1=0, axis2=1, dtype=None, out: A = None)
+transpose(a: A, axes=None)
+tri(N, M=None, k=0, dtype=float)
+tril(m: A, k=0)
+triu(m: A, k=0)
+unique(ar: A, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True)
+var(a: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False)
+vdot(a: A, b: A)
+vstack(tup: L, *, dtype=None, casting='same_kind')
+where(condition: A, x: S = None, y: S = None)
+zeros(shape, dtype=float, order='C')
+zeros_like(a: A, dtype=None, order='K', subok=None, shape=None)
+"""
 
+MATMUL = "matmul(x1: A, x2: A, /, *, casting='same_kind', dtype=None, out: A = None)"  # in CuPy a generalised ufunc
 
-def _check_dtype(dtype: Any) -> np.dtype:
-    dtype = np.dtype(dtype)
-    if dtype.char not in DTYPES:
-        raise ValueError(f"Unsupported dtype {dtype}")
-    return dtype
+LINALG = """
+cholesky(a: A)
+det(a: A)
+eigh(a: A, UPLO='L')
+eigvalsh(a: A, UPLO='L')
+inv(a: A)
+norm(x: A, ord=None, axis=None, keepdims=False)
+pinv(a: A, rcond=1e-15)
+qr(a: A, mode='reduced')
+slogdet(a: A)
+solve(a: A, b: A)
+svd(a: A, full_matrices=True, compute_uv=True)
+"""
 
+STRIDE_TRICKS = """
+as_strided(x: A, shape=None, strides=None)
+sliding_window_view(x: A, window_shape, axis=None, *, subok=False, writeable=False)
+"""
 
-def _is_scalar(x: Any) -> bool:
-    return type(x) in (bool, int, float, complex) or (isinstance(x, np.generic) and x.dtype.char in DTYPES)
+METHODS = """
+all(self: A, axis=None, out: A = None, keepdims=False)
+any(self: A, axis=None, out: A = None, keepdims=False)
+argmax(self: A, axis=None, out: A = None, dtype=None, keepdims=False)
+argmin(self: A, axis=None, out: A = None, dtype=None, keepdims=False)
+argsort(self: A, axis=-1, kind=None)
+clip(self: A, min: S = None, max: S = None, out: A = None)
+conj(self: A)
+conjugate(self: A)
+copy(self: A, order='C')
+cumprod(self: A, axis=None, dtype=None, out: A = None)
+cumsum(self: A, axis=None, dtype=None, out: A = None)
+diagonal(self: A, offset=0, axis1=0, axis2=1)
+dot(self: A, b: A, out: A = None)
+flatten(self: A, order='C')
+max(self: A, axis=None, out: A = None, keepdims=False)
+mean(self: A, axis=None, dtype=None, out: A = None, keepdims=False)
+min(self: A, axis=None, out: A = None, keepdims=False)
+nonzero(self: A)
+prod(self: A, axis=None, dtype=None, out: A = None, keepdims=None)
+ravel(self: A, order='C')
+repeat(self: A, repeats, axis=None)
+reshape(self: A, *shape, order='C', copy=None)
+round(self: A, decimals=0, out: A = None)
+searchsorted(self: A, v: A, side='left', sorter: A = None)
+sort(self: A, axis=-1, kind=None)
+squeeze(self: A, axis=None)
+std(self: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False)
+sum(self: A, axis=None, dtype=None, out: A = None, keepdims=False)
+swapaxes(self: A, axis1, axis2)
+take(self: A, indices: S, axis=None, out: A = None)
+trace(self: A, offset=0, axis1=0, axis2=1, dtype=None, out: A = None)
+transpose(self: A, *axes)
+var(self: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False)
+"""
 
+UFUNCS = """
+abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_not bitwise_or bitwise_xor
+cbrt ceil conj conjugate copysign cos cosh deg2rad degrees divide equal exp exp2 expm1 fabs float_power floor
+floor_divide fmax fmin fmod gcd greater greater_equal heaviside hypot invert isfinite isinf isnan lcm ldexp
+left_shift less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor
+maximum minimum mod multiply negative nextafter not_equal positive power rad2deg radians reciprocal remainder
+right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc
+"""
 
-def _operand(x: Any, what: str) -> Any:
-    """The value behind an array or a scalar, for NumPy to compute with."""
-    if isinstance(x, ndarray):
-        return x._host
-    if _is_scalar(x):
-        return x
-    raise TypeError(f"{what}: Unsupported type {type(x)}; expected an array of the device or a scalar")
+SHARED = """
+bool_ complex64 complex128 complexfloating dtype e finfo float16 float32 float64 floating generic iinfo inexact inf int8
+int16 int32 int64 integer intp nan newaxis number pi signedinteger uint8 uint16 uint32 uint64 unsignedinteger
+"""  # data types and constants, which CuPy has from NumPy
 
-
-def _array(x: Any, what: str) -> np.ndarray:
-    if isinstance(x, ndarray):
-        return x._host
-    raise TypeError(f"{what}: expected an array of the device, not {type(x)}")
-
-
-def _owner(host: np.ndarray) -> np.ndarray:
-    return host if host.base is None else host.base
-
-
-def _new(host: np.ndarray, base: ndarray | None = None) -> ndarray:
-    x = object.__new__(ndarray)
-    x._host, x.base = host, base
-    return x
-
-
-def _wrap(result: Any, sources: tuple[ndarray, ...] = (), keep_order: bool = False) -> Any:
-    """NumPy's result as the device's: a source itself, a view of one, or a fresh array (in C order, unless kept)."""
-    if isinstance(result, (tuple, list)):
-        items = [_wrap(item, sources, keep_order) for item in result]
-        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
-    if result is None:
-        return None
-    host = np.asarray(result)
-    _check_dtype(host.dtype)
-    for x in sources:
-        if host is x._host:
-            return x
-        if host.base is not None and host.base is _owner(x._host):
-            return _new(host, x if x.base is None else x.base)
-    return _new(host if keep_order else np.asarray(host, order="C"))
-
-
-# The table of functions. Each stub has CuPy's parameters, in CuPy's order, and no more; the annotation says what may be
-# passed. A parameter without one takes what lives on the host: a number, a shape, an axis, a dtype, an option.
-
-A = "an array of the device"
-S = "an array of the device, or a scalar"
-L = "a sequence of arrays of the device"
-O = "any object"
-
-
-class Functions:
-    """Functions that NumPy and CuPy share."""
-
-    def all(a: A, axis=None, out: A = None, keepdims=False): ...
-    def allclose(a: S, b: S, rtol=1e-5, atol=1e-8, equal_nan=False): ...
-    def amax(a: A, axis=None, out: A = None, keepdims=False): ...
-    def amin(a: A, axis=None, out: A = None, keepdims=False): ...
-    def any(a: A, axis=None, out: A = None, keepdims=False): ...
-    def arange(start, stop=None, step=1, dtype=None): ...
-    def argmax(a: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def argmin(a: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def argsort(a: A, axis=-1, kind=None): ...
-    def argwhere(a: A): ...
-    def array(obj: O, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False): ...
-    def array_equal(a1: A, a2: A, equal_nan=False): ...
-    def asarray(a: O, dtype=None, order=None, *, copy=None, blocking=False): ...
-    def ascontiguousarray(a: A, dtype=None): ...
-    def asnumpy(a: O, stream=None, order="C", out: O = None, *, blocking=True): ...
-    def atleast_1d(*arys: A): ...
-    def atleast_2d(*arys: A): ...
-    def atleast_3d(*arys: A): ...
-    def bincount(x: A, weights: A = None, minlength=None): ...
-    def broadcast_arrays(*args: A): ...
-    def broadcast_shapes(*args): ...
-    def broadcast_to(array: A, shape): ...
-    def can_cast(from_: O, to: O, casting="safe"): ...
-    def clip(a: A, a_min: S, a_max: S, out: A = None): ...
-    def concatenate(tup: L, axis=0, out: A = None, *, dtype=None, casting="same_kind"): ...
-    def copy(a: A, order="K"): ...
-    def copyto(dst: A, src: S, casting="same_kind", where: S = None): ...
-    def count_nonzero(a: A, axis=None): ...
-    def cumprod(a: A, axis=None, dtype=None, out: A = None): ...
-    def cumsum(a: A, axis=None, dtype=None, out: A = None): ...
-    def diag(v: A, k=0): ...
-    def diagonal(a: A, offset=0, axis1=0, axis2=1): ...
-    def diff(a: A, n=1, axis=-1, prepend: S = None, append: S = None): ...
-    def dot(a: A, b: A, out: A = None): ...
-    def einsum(*operands: O, **kwargs): ...
-    def empty(shape, dtype=float, order="C"): ...
-    def empty_like(prototype: A, dtype=None, order="K", subok=None, shape=None): ...
-    def expand_dims(a: A, axis): ...
-    def eye(N, M=None, k=0, dtype=float, order="C"): ...
-    def flatnonzero(a: A): ...
-    def flip(a: A, axis=None): ...
-    def fliplr(a: A): ...
-    def flipud(a: A): ...
-    def full(shape, fill_value: S, dtype=None, order="C"): ...
-    def full_like(a: A, fill_value: S, dtype=None, order="K", subok=None, shape=None): ...
-    def identity(n, dtype=float): ...
-    def indices(dimensions, dtype=int): ...
-    def inner(a: A, b: A): ...
-    def isclose(a: S, b: S, rtol=1e-5, atol=1e-8, equal_nan=False): ...
-    def isscalar(element: O): ...
-    def issubdtype(arg1, arg2): ...
-    def kron(a: A, b: A): ...
-    def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0): ...
-    def logspace(start, stop, num=50, endpoint=True, base=10.0, dtype=None, axis=0): ...
-    def matmul(x1: A, x2: A, /, *, casting="same_kind", dtype=None, out: A = None): ...
-    def matrix_transpose(x: A, /): ...
-    def max(a: A, axis=None, out: A = None, keepdims=False): ...
-    def may_share_memory(a: A, b: A, max_work=None): ...
-    def mean(a: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def median(a: A, axis=None, out: A = None, overwrite_input=False, keepdims=False): ...
-    def meshgrid(*xi: A, indexing="xy", sparse=False, copy=True): ...
-    def min(a: A, axis=None, out: A = None, keepdims=False): ...
-    def moveaxis(a: A, source, destination): ...
-    def nan_to_num(x: A, copy=True, nan=0.0, posinf=None, neginf=None): ...
-    def ndim(a: A): ...
-    def nonzero(a: A): ...
-    def ones(shape, dtype=float, order="C"): ...
-    def ones_like(a: A, dtype=None, order="K", subok=None, shape=None): ...
-    def outer(a: A, b: A, out: A = None): ...
-    def pad(array: A, pad_width, mode="constant", **kwargs): ...
-    def prod(a: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def promote_types(type1, type2, /): ...
-    def ptp(a: A, axis=None, out: A = None, keepdims=False): ...
-    def put_along_axis(arr: A, indices: A, values: S, axis): ...
-    def ravel(a: A, order="C"): ...
-    def repeat(a: A, repeats, axis=None): ...
-    def reshape(a: A, newshape, order="C", *, copy=None): ...
-    def result_type(*arrays_and_dtypes: O): ...
-    def roll(a: A, shift, axis=None): ...
-    def rot90(a: A, k=1, axes=(0, 1)): ...
-    def round(a: A, decimals=0, out: A = None): ...
-    def searchsorted(a: A, v: A, side="left", sorter: A = None): ...
-    def shape(a: A): ...
-    def shares_memory(a: A, b: A, max_work=None): ...
-    def sort(a: A, axis=-1, kind=None): ...
-    def split(ary: A, indices_or_sections, axis=0): ...
-    def array_split(ary: A, indices_or_sections, axis=0): ...
-    def squeeze(a: A, axis=None): ...
-    def stack(tup: L, axis=0, out: A = None, *, dtype=None, casting="same_kind"): ...
-    def std(a: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False): ...
-    def sum(a: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def swapaxes(a: A, axis1, axis2): ...
-    def take(a: A, indices: S, axis=None, out: A = None): ...
-    def take_along_axis(a: A, indices: A, axis): ...
-    def tensordot(a: A, b: A, axes=2): ...
-    def tile(A: A, reps): ...
-    def trace(a: A, offset=0, axis1=0, axis2=1, dtype=None, out: A = None): ...
-    def transpose(a: A, axes=None): ...
-    def tri(N, M=None, k=0, dtype=float): ...
-    def tril(m: A, k=0): ...
-    def triu(m: A, k=0): ...
-    def unique(ar: A, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True): ...
-    def var(a: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False): ...
-    def vdot(a: A, b: A): ...
-    def where(condition: A, x: S = None, y: S = None): ...
-    def zeros(shape, dtype=float, order="C"): ...
-    def zeros_like(a: A, dtype=None, order="K", subok=None, shape=None): ...
-    def hstack(tup: L, *, dtype=None, casting="same_kind"): ...
-    def vstack(tup: L, *, dtype=None, casting="same_kind"): ...
-
-
-class LinalgFunctions:
-    """Functions that numpy.linalg and cupy.linalg share."""
-
-    def cholesky(a: A): ...
-    def det(a: A): ...
-    def eigh(a: A, UPLO="L"): ...
-    def eigvalsh(a: A, UPLO="L"): ...
-    def inv(a: A): ...
-    def norm(x: A, ord=None, axis=None, keepdims=False): ...
-    def pinv(a: A, rcond=1e-15): ...
-    def qr(a: A, mode="reduced"): ...
-    def slogdet(a: A): ...
-    def solve(a: A, b: A): ...
-    def svd(a: A, full_matrices=True, compute_uv=True): ...
-
-
-class Methods:
-    """Methods that numpy.ndarray and cupy.ndarray share, apart from those that are written out in the class below."""
-
-    def all(self: A, axis=None, out: A = None, keepdims=False): ...
-    def any(self: A, axis=None, out: A = None, keepdims=False): ...
-    def argmax(self: A, axis=None, out: A = None, dtype=None, keepdims=False): ...
-    def argmin(self: A, axis=None, out: A = None, dtype=None, keepdims=False): ...
-    def argsort(self: A, axis=-1, kind=None): ...
-    def clip(self: A, min: S = None, max: S = None, out: A = None): ...
-    def conj(self: A): ...
-    def conjugate(self: A): ...
-    def copy(self: A, order="C"): ...
-    def cumprod(self: A, axis=None, dtype=None, out: A = None): ...
-    def cumsum(self: A, axis=None, dtype=None, out: A = None): ...
-    def diagonal(self: A, offset=0, axis1=0, axis2=1): ...
-    def dot(self: A, b: A, out: A = None): ...
-    def flatten(self: A, order="C"): ...
-    def max(self: A, axis=None, out: A = None, keepdims=False): ...
-    def mean(self: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def min(self: A, axis=None, out: A = None, keepdims=False): ...
-    def nonzero(self: A): ...
-    def prod(self: A, axis=None, dtype=None, out: A = None, keepdims=None): ...
-    def ravel(self: A, order="C"): ...
-    def repeat(self: A, repeats, axis=None): ...
-    def reshape(self: A, *shape, order="C", copy=None): ...
-    def round(self: A, decimals=0, out: A = None): ...
-    def searchsorted(self: A, v: A, side="left", sorter: A = None): ...
-    def sort(self: A, axis=-1, kind=None): ...
-    def squeeze(self: A, axis=None): ...
-    def std(self: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False): ...
-    def sum(self: A, axis=None, dtype=None, out: A = None, keepdims=False): ...
-    def swapaxes(self: A, axis1, axis2): ...
-    def take(self: A, indices: S, axis=None, out: A = None): ...
-    def trace(self: A, offset=0, axis1=0, axis2=1, dtype=None, out: A = None): ...
-    def transpose(self: A, *axes): ...
-    def var(self: A, axis=None, dtype=None, out: A = None, ddof=0, keepdims=False): ...
-
-
-UFUNCS = frozenset(
-    """abs absolute add arccos arccosh arcsin arcsinh arctan arctan2 arctanh bitwise_and bitwise_not bitwise_or bitwise_xor
-    cbrt ceil conj conjugate copysign cos cosh deg2rad degrees divide divmod equal exp exp2 expm1 fabs float_power floor
-    floor_divide fmax fmin fmod frexp gcd greater greater_equal heaviside hypot invert isfinite isinf isnan lcm ldexp
-    left_shift less less_equal log log10 log1p log2 logaddexp logaddexp2 logical_and logical_not logical_or logical_xor
-    maximum minimum mod modf multiply negative nextafter not_equal positive power rad2deg radians reciprocal remainder
-    right_shift rint sign signbit sin sinh sqrt square subtract tan tanh true_divide trunc""".split()
-)
-
-SHARED = frozenset(
-    """bool_ complex64 complex128 complexfloating dtype e finfo float16 float32 float64 floating generic iinfo inexact inf
-    int8 int16 int32 int64 integer intp nan newaxis number pi signedinteger uint8 uint16 uint32 uint64
-    unsignedinteger""".split()
-)
-"""What CuPy takes from NumPy as it is: data types and constants."""
-
-# What becomes of a result.
-ON_HOST = {
-    "asnumpy",
-    "broadcast_shapes",
-    "can_cast",
-    "isscalar",
-    "issubdtype",
-    "may_share_memory",
-    "ndim",
-    "promote_types",
+OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "remainder",
+    "pow": "power",
+    "lshift": "left_shift",
+    "rshift": "right_shift",
+    "and": "bitwise_and",
+    "or": "bitwise_or",
+    "xor": "bitwise_xor",
 }
-ON_HOST |= {"result_type", "shape", "shares_memory"}
-KEEPS_ORDER = {"array", "asarray", "copy", "empty", "empty_like", "eye", "full", "full_like", "ones", "ones_like"}
-KEEPS_ORDER |= {"einsum", "pad", "roll", "zeros", "zeros_like"}
+COMPARISONS = {
+    "lt": "less",
+    "le": "less_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+}
+UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
+
+DTYPES = "?bBhHiIlLqQefdFD"  # no objects, strings, dates or long doubles
+ATOMIC = {
+    "add": "iIlLqQefd",
+    "subtract": "iI",
+    "maximum": "iIlLqQfd",
+    "minimum": "iIlLqQfd",
+}  # the ufuncs that have .at
+ATOMIC |= dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), "iIlLqQ")
+
 SYNCHRONISES = {"argwhere", "bincount", "flatnonzero", "nonzero", "shares_memory", "unique"}
 JOINS = {"concatenate", "hstack", "stack", "vstack"}
+ON_HOST = {"asnumpy", "broadcast_shapes", "can_cast", "isscalar", "issubdtype", "may_share_memory", "ndim"}
+ON_HOST |= {"promote_types", "result_type", "shape", "shares_memory"}  # what gives no array
+KEEPS_ORDER = {"array", "asarray", "copy", "einsum", "empty", "empty_like", "eye", "full", "full_like", "ones"}
+KEEPS_ORDER |= {"ones_like", "pad", "roll", "zeros", "zeros_like"}  # the rest gives a fresh array in C order, or a view
 
 PAD_OPTIONS: dict[str, set[str]] = {
     "constant": {"constant_values"},
@@ -359,58 +328,117 @@ PAD_OPTIONS: dict[str, set[str]] = {
 }
 
 
-def _check_argument(value: Any, kind: Any, what: str) -> Any:
-    """The argument as NumPy takes it. Raises TypeError if CuPy would not take it."""
+def signatures(table: str) -> dict[str, inspect.Signature]:
+    """The lines of a table by name."""
+    stubs: dict[str, Any] = {}
+    exec("\n".join(f"def {line}: ..." for line in table.splitlines() if line), dict.fromkeys("ASLO"), stubs)
+    return {name: inspect.signature(stub) for name, stub in stubs.items()}
+
+
+# From arrays of the device to the arrays that they hide, and back.
+
+
+def _is_scalar(x: Any) -> bool:
+    return type(x) in (bool, int, float, complex) or (isinstance(x, np.generic) and x.dtype.char in DTYPES)
+
+
+def _hidden(x: Any, what: str) -> np.ndarray:
+    if isinstance(x, ndarray):
+        return x._host
+    raise TypeError(f"{what}: expected an array of the device, not {type(x)}")
+
+
+def _operand(x: Any, what: str) -> Any:
+    if isinstance(x, ndarray) or not _is_scalar(x):
+        return _hidden(x, what)
+    return x
+
+
+def _argument(x: Any, kind: str, what: str) -> Any:
+    """An argument as NumPy takes it. Raises TypeError where CuPy would not take it."""
+    if x is None or kind == "O":
+        return x
     if kind == "A":
-        return _array(value, what)
+        return _hidden(x, what)
     if kind == "S":
-        return _operand(value, what)
-    if kind == "O":
-        return value
+        return _operand(x, what)
     if kind == "L":
-        if not isinstance(value, (list, tuple)):
-            raise TypeError(f"{what}: expected a list or tuple of arrays, not {type(value)}")
-        return [_array(item, what) for item in value]
-    for item in value if isinstance(value, (list, tuple)) else [value]:
-        if isinstance(item, (ndarray, np.ndarray)):
-            raise TypeError(f"{what}: expected a value of the host, not an array ({type(item)})")
-    return value
+        if not isinstance(x, (list, tuple)):
+            raise TypeError(f"{what}: expected a list or tuple of arrays, not {type(x)}")
+        return [_hidden(item, what) for item in x]
+    if any(isinstance(item, (ndarray, np.ndarray)) for item in (x if isinstance(x, (list, tuple)) else [x])):
+        raise TypeError(f"{what}: expected a value of the host, not an array")
+    return x
 
 
-def _checked(name: str, stub: Callable, function: Callable) -> Callable:
-    """NumPy's function behind CuPy's signature."""
-    signature = inspect.signature(stub)
-    kinds = {key: parameter.annotation for key, parameter in signature.parameters.items()}
+def _new(host: np.ndarray, base: ndarray | None = None) -> ndarray:
+    if host.dtype.char not in DTYPES:
+        raise ValueError(f"Unsupported dtype {host.dtype}")
+    x = object.__new__(ndarray)
+    x._host, x.base = host, base
+    return x
+
+
+def _view(host: np.ndarray, x: ndarray) -> ndarray:
+    return _new(host, x if x.base is None else x.base)
+
+
+def _wrap(result: Any, sources: tuple[ndarray, ...] = (), keep_order: bool = False) -> Any:
+    """What NumPy returned, as CuPy would return it: one of the sources, a view of one, or a fresh array."""
+    if result is None:
+        return None
+    if isinstance(result, (tuple, list)):
+        items = [_wrap(item, sources, keep_order) for item in result]
+        return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
+    host = np.asarray(result)
+    for x in sources:
+        if host is x._host:
+            return x
+        if np.may_share_memory(host, x._host):
+            return _view(host, x)
+    return _new(host if keep_order else np.asarray(host, order="C"))
+
+
+def _forward(name: str, signature: inspect.Signature, function: Callable) -> Callable:
+    """A function of NumPy behind the signature that CuPy gives it."""
+    parameters = signature.parameters
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        bound = signature.bind(*args, **kwargs)
-        sources = tuple(x for x in (*args, *kwargs.values()) if isinstance(x, ndarray))
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}; in CuPy it is {name}{signature}") from None
         for key, value in bound.arguments.items():
-            what = f"{name}({key}=)"
-            if signature.parameters[key].kind is inspect.Parameter.VAR_POSITIONAL:
-                bound.arguments[key] = tuple(_check_argument(item, kinds[key], what) for item in value)
-            elif value is not None:
-                bound.arguments[key] = _check_argument(value, kinds[key], what)
+            kind, what = parameters[key].annotation, f"{name}({key}=)"
+            several = parameters[key].kind is inspect.Parameter.VAR_POSITIONAL
+            bound.arguments[key] = (
+                tuple(_argument(item, kind, what) for item in value) if several else _argument(value, kind, what)
+            )
         if name in SYNCHRONISES:
             _synchronise(name)
         if name in JOINS and len(args[0]) > 8:
-            _host_copy(f"{name} of more than 8 arrays")  # their addresses
+            _host_copy(f"{name} of more than 8 arrays")  # CuPy sends their addresses
         with np.errstate(all="ignore"):
             result = function(*bound.args, **bound.kwargs)
+        sources = tuple(x for x in (*args, *kwargs.values()) if isinstance(x, ndarray))
         return result if name in ON_HOST else _wrap(result, sources, name in KEEPS_ORDER)
 
     call.__name__ = call.__qualname__ = name
-    call.__signature__ = signature  # type: ignore[attr-defined]
     return call
 
 
-# Functions that mean less in CuPy than in NumPy, or wait for the device on some arguments. They get the arguments that the
-# table has checked, with host arrays for those of the device.
+# Functions that do less in CuPy than in NumPy, or do it otherwise. They get what _argument made of their arguments.
+
+SPECIAL: dict[str, Callable] = {}
 
 
-def _array_from(
-    obj: Any, dtype: Any = None, copy: bool | None = True, order: str = "K", subok=False, ndmin=0, blocking=False
-):
+def special(function: Callable) -> Callable:
+    SPECIAL[function.__name__.removeprefix("_")] = function
+    return function
+
+
+@special
+def _array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
     if subok:
         raise NotImplementedError("array: CuPy has no subok=True")
     if blocking:
@@ -418,179 +446,172 @@ def _array_from(
     if isinstance(obj, ndarray):
         obj = obj._host
     elif isinstance(obj, (list, tuple)) and any(isinstance(item, ndarray) for item in obj):
-        obj = np.stack([_array(item, "array") for item in obj])
+        obj = np.stack([_hidden(item, "array") for item in obj])
     elif not _is_scalar(obj):
         _host_copy("array")
-        obj = np.array(obj, dtype, order="F" if getattr(obj, "flags", None) and obj.flags.fnc else "C")
+        obj = np.array(obj, dtype, order="F" if isinstance(obj, np.ndarray) and obj.flags.fnc else "C")
     return np.array(obj, dtype, copy=copy, order=order or "K", ndmin=ndmin)
 
 
-def _asarray(a: Any, dtype: Any = None, order: str | None = None, *, copy: bool | None = None, blocking=False):
-    return _array_from(a, dtype, copy, order or "K", blocking=blocking)
+@special
+def _asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
+    return _array(a, dtype, copy, order, blocking=blocking)
 
 
-def _asnumpy(a: Any, stream=None, order="C", out=None, *, blocking=True):
+@special
+def _ascontiguousarray(a, dtype=None):
+    return np.asarray(a, dtype, order="C")  # NumPy's makes 1-d of 0-d
+
+
+@special
+def _asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
     return a.get(stream, order, out, blocking) if isinstance(a, ndarray) else np.asarray(a, order=order)
 
 
-def _garbage(host: np.ndarray) -> np.ndarray:
-    """What fresh memory holds: the worst it can, so that who reads it notices."""
-    host.fill({"b": True, "f": np.nan, "c": np.nan}.get(host.dtype.kind) or np.iinfo(host.dtype).max)
+def _worst(host: np.ndarray) -> np.ndarray:
+    """Fresh memory, with what shows best that it was read before it was written."""
+    host.fill(True if host.dtype == bool else np.iinfo(host.dtype).max if host.dtype.kind in "iu" else np.nan)
     return host
 
 
+@special
 def _empty(shape, dtype=float, order="C"):
-    return _garbage(np.empty(shape, _check_dtype(dtype), order))
+    return _worst(np.empty(shape, dtype, order))
 
 
+@special
 def _empty_like(prototype, dtype=None, order="K", subok=None, shape=None):
-    if subok is not None:
-        raise TypeError("empty_like: CuPy has no subok")
-    return _garbage(np.empty_like(prototype, dtype, order, shape=shape))
+    return _worst(np.empty_like(prototype, dtype, order, shape=shape))
 
 
+@special
 def _array_equal(a1, a2, equal_nan=False):
     if equal_nan:
         _synchronise("array_equal(equal_nan=True)")
     return np.array_equal(a1, a2, equal_nan)
 
 
-def _sort(function: Callable) -> Callable:
+def _stable(sort: Callable) -> Callable:
     def call(a, axis=-1, kind=None):
         if kind not in (None, "stable"):
-            raise ValueError(f"sort: kind is {kind!r}, but CuPy takes None or 'stable'")
-        return function(a, axis=axis, kind="stable")
+            raise ValueError(f"sort: kind is {kind!r}, but CuPy knows None and 'stable'")
+        return sort(a, axis=axis, kind="stable")
 
     return call
 
 
-def _clip(a, a_min=None, a_max=None, out=None):
+SPECIAL["sort"], SPECIAL["argsort"] = _stable(np.sort), _stable(np.argsort)
+
+
+@special
+def _clip(a, a_min, a_max, out=None):
     if a_min is None and a_max is None:
-        raise ValueError("clip: give a_min or a_max")
+        raise ValueError("clip: must set either max or min")
     return np.clip(a, a_min, a_max, out)
 
 
-def _copyto(dst, src, casting="same_kind", where=True):
-    np.copyto(dst, src, casting, where)
+@special
+def _copyto(dst, src, casting="same_kind", where=None):
+    np.copyto(dst, src, casting, True if where is None else where)
 
 
+@special
 def _einsum(subscripts, *operands, dtype=None, optimize=False):
     if not isinstance(subscripts, str):
         raise TypeError("einsum: the subscripts must be a string")
-    arrays = [_array(x, "einsum") for x in operands]
-    return np.einsum(subscripts, *arrays, dtype=dtype, optimize=optimize)
+    return np.einsum(subscripts, *[_hidden(x, "einsum") for x in operands], dtype=dtype, optimize=optimize)
 
 
+@special
 def _pad(array, pad_width, mode="constant", **options):
     if mode not in PAD_OPTIONS:
-        raise ValueError(f"pad: CuPy has no mode {mode!r}")
-    if unknown := set(options) - PAD_OPTIONS[mode]:
-        raise ValueError(f"pad: mode {mode!r} takes no {', '.join(sorted(unknown))}")
+        raise ValueError(f"pad: mode {mode!r} is not supported")
+    if unknown := options.keys() - PAD_OPTIONS[mode]:
+        raise ValueError(f"pad: unsupported keyword arguments for mode {mode!r}: {unknown}")
     return np.asarray(np.pad(array, pad_width, mode, **options), order="F" if array.flags.fnc else "C")
 
 
+def _refuse_race(places: np.ndarray, values: Any) -> None:
+    if np.ndim(values) and np.unique(places).size != places.size:
+        raise IndexError("assigning several values to one place is a race in CuPy; add.at adds them all")
+
+
+@special
 def _put_along_axis(arr, indices, values, axis):
-    places = np.take_along_axis(np.arange(arr.size).reshape(arr.shape), indices, axis)
-    _refuse_race(places, values)
+    _refuse_race(np.take_along_axis(np.arange(arr.size).reshape(arr.shape), indices, axis), values)
     np.put_along_axis(arr, indices, values, axis)
 
 
+@special
 def _repeat(a, repeats, axis=None):
     if not isinstance(repeats, (int, np.integer)):
-        raise TypeError("repeat: give one number of repeats; with several, CuPy waits for the device")
+        raise TypeError("repeat: expected one int; given several, CuPy waits for the device")
     return np.repeat(a, repeats, axis)
 
 
+@special
 def _result_type(*arrays_and_dtypes):
     return np.result_type(*[x._host if isinstance(x, ndarray) else x for x in arrays_and_dtypes])
 
 
+@special
 def _where(condition, x=None, y=None):
     if (x is None) != (y is None):
-        raise ValueError("where: give both x and y, or neither")
+        raise ValueError("where: must provide both 'x' and 'y' or neither")
     if x is None:
         _synchronise("where(condition)")
         return np.nonzero(condition)
     return np.where(condition, x, y)
 
 
-SPECIAL: dict[str, Callable] = {
-    "array": _array_from,
-    "array_equal": _array_equal,
-    "argsort": _sort(np.argsort),
-    "asarray": _asarray,
-    "asnumpy": _asnumpy,
-    "clip": _clip,
-    "copyto": _copyto,
-    "einsum": _einsum,
-    "empty": _empty,
-    "empty_like": _empty_like,
-    "pad": _pad,
-    "put_along_axis": _put_along_axis,
-    "repeat": _repeat,
-    "result_type": _result_type,
-    "sort": _sort(np.sort),
-    "where": _where,
-}
-
-AT = {"add": "ilefdIL", "subtract": "iI", "maximum": "ilfdIL", "minimum": "ilfdIL"}
-AT |= dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), "ilIL")
-"""The ufuncs that have `at` in CuPy, with the types for which atomic operations exist."""
-
-
 class ufunc:
-    """A universal function of CuPy: out=, dtype= and casting= are all its options, and its results are in C order."""
+    """A universal function. Its options are out=, dtype= and casting= alone, and fresh results are in C order."""
 
     def __init__(self, name: str):
         self.name = self.__name__ = name
         self._function: np.ufunc = getattr(np, name)
-        self.nin, self.nout = self._function.nin, self._function.nout
+        self.nin, self.nout, self.nargs = self._function.nin, 1, self._function.nargs
 
     def __repr__(self) -> str:
         return f"<ufunc {self.name!r}>"
 
     def __call__(self, *args: Any, out: Any = None, dtype: Any = None, casting: str = "same_kind") -> Any:
-        if not self.nin <= len(args) <= self.nin + self.nout:
-            raise TypeError(f"{self.name}: takes {self.nin} arguments, and outputs; {len(args)} were given")
-        hosts = [_operand(x, self.name) for x in args[: self.nin]]
+        if not self.nin <= len(args) <= self.nargs:
+            raise TypeError(f"{self.name}: takes {self.nin} to {self.nargs} arguments, but {len(args)} were given")
         outs = args[self.nin :] if out is None else out if isinstance(out, tuple) else (out,)
-        given = tuple(None if x is None else _array(x, f"{self.name}(out=)") for x in outs)
-        if any(x is not None and x.shape != np.broadcast_shapes(*map(np.shape, hosts)) for x in given):
-            raise ValueError(f"{self.name}: Out shape is mismatched")
+        hosts = [_operand(x, self.name) for x in args[: self.nin]]
+        out_hosts = tuple(_argument(x, "A", f"{self.name}(out=)") for x in outs)
         with np.errstate(all="ignore"):
-            result = self._function(*hosts, out=given or None, dtype=dtype, casting=casting, order="C")
-        return _wrap(result, tuple(x for x in outs if x is not None), keep_order=True)
+            result = self._function(*hosts, out=out_hosts or None, dtype=dtype, casting=casting, order="C")
+        return _wrap(result, tuple(x for x in outs if x is not None))
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
-        if self.name not in AT:
+        if self.name not in ATOMIC:
             raise NotImplementedError(f"`{self.name}.at` is not supported yet")
-        host, values = _array(a, f"{self.name}.at"), np.asarray(_operand(b, f"{self.name}.at"))
-        if host.dtype.char not in AT[self.name].replace("l", "lq").replace("L", "LQ"):
+        host, values = _hidden(a, f"{self.name}.at"), np.asarray(_operand(b, f"{self.name}.at"))
+        if host.dtype.char not in ATOMIC[self.name]:
             raise TypeError(f"cupy.{self.name}.at does not support {host.dtype}")
         with np.errstate(all="ignore"):
             self._function.at(host, _index(indices)[0], values.astype(host.dtype))
 
-    def outer(self, a: ndarray, b: ndarray, **kwargs: Any) -> Any:
-        return self(a.reshape(a.shape + (1,) * b.ndim), b, **kwargs)
-
     def reduce(self, array: ndarray, axis=0, dtype=None, out=None, keepdims=False) -> ndarray:
-        if self.name not in ("add", "multiply"):
-            raise NotImplementedError(f"`{self.name}.reduce` is not supported yet")
-        return (array.sum if self.name == "add" else array.prod)(axis, dtype, out, keepdims)
+        return self._method(array, {"add": "sum", "multiply": "prod"}, "reduce")(axis, dtype, out, keepdims)
 
     def accumulate(self, array: ndarray, axis=0, dtype=None, out=None) -> ndarray:
-        if self.name not in ("add", "multiply"):
-            raise NotImplementedError(f"`{self.name}.accumulate` is not supported yet")
-        return (array.cumsum if self.name == "add" else array.cumprod)(axis, dtype, out)
+        return self._method(array, {"add": "cumsum", "multiply": "cumprod"}, "accumulate")(axis, dtype, out)
+
+    def _method(self, array: ndarray, methods: dict[str, str], what: str) -> Callable:
+        if self.name not in methods:
+            raise NotImplementedError(f"`{self.name}.{what}` is not supported yet")
+        return getattr(array, methods[self.name])
 
 
 def _index(key: Any) -> tuple[tuple, bool]:
-    """An index on the host, and whether it gathers (has an array or list in it) rather than views."""
+    """An index for the hidden array, and whether it gathers (it has an array or a list) rather than views."""
     parts, gathers = [], False
     for part in key if isinstance(key, tuple) else (key,):
         if isinstance(part, (list, np.ndarray)):
-            _host_copy("an index of the host")
-            part = asarray(part if len(part) else np.zeros(0, np.int64))
+            part = __getattr__("asarray")(part if np.size(part) else np.zeros(0, np.int64))
         if isinstance(part, ndarray):
             if part.dtype.kind not in "biu":
                 raise IndexError(f"arrays used as indices must be of integer or boolean type, not {part.dtype}")
@@ -603,21 +624,16 @@ def _index(key: Any) -> tuple[tuple, bool]:
         else:
             raise IndexError(f"only integers, slices, `...`, None and arrays are valid indices, not {type(part)}")
     if not any(part is Ellipsis for part in parts):
-        parts.append(Ellipsis)  # so that integers alone give a 0-d view, as in CuPy, and not a scalar
+        parts.append(Ellipsis)  # integers alone then give a 0-d view, as in CuPy, and no scalar
     return tuple(parts), gathers
 
 
-def _refuse_race(places: np.ndarray, values: Any) -> None:
-    if np.ndim(values) and np.unique(places).size != places.size:
-        raise IndexError("an assignment to duplicate places is a race in CuPy; add.at adds all up")
-
-
 class Flags:
-    """The memory layout of an array, as far as CuPy tells it: there is no `writeable`."""
+    """How an array lies in memory, as far as CuPy says: there is no `writeable`."""
 
     def __init__(self, host: np.ndarray, owndata: bool):
-        self.c_contiguous, self.f_contiguous = host.flags.c_contiguous, host.flags.f_contiguous
-        self.owndata, self.fnc, self.forc = owndata, host.flags.fnc, host.flags.forc
+        self.c_contiguous, self.f_contiguous, self.owndata = host.flags.c_contiguous, host.flags.f_contiguous, owndata
+        self.fnc, self.forc = host.flags.fnc, host.flags.forc
 
     def __getitem__(self, name: str) -> bool:
         if name not in ("C_CONTIGUOUS", "F_CONTIGUOUS", "OWNDATA"):
@@ -626,10 +642,10 @@ class Flags:
 
 
 class ndarray:
-    """An array of the device. It holds a NumPy array that only this module touches."""
+    """An array of the device. It hides a NumPy array, which only this module touches."""
 
     __slots__ = ("__weakref__", "_host", "base")
-    __array_ufunc__ = None  # NumPy's ufuncs refuse it, and NumPy's scalars leave operators to it
+    __array_ufunc__ = None  # NumPy's ufuncs refuse it, and NumPy's arrays and scalars leave their operators to it
     __array_priority__ = 100
     __hash__ = None  # type: ignore[assignment]
 
@@ -647,7 +663,7 @@ class ndarray:
     def __array_function__(self, func, types, args, kwargs):
         raise TypeError(f"numpy.{func.__name__} got an array of the device; use the function of its own module")
 
-    # Where it lies.
+    # How it looks and lies in memory.
 
     shape = property(lambda self: self._host.shape)
     dtype = property(lambda self: self._host.dtype)
@@ -658,9 +674,9 @@ class ndarray:
     strides = property(lambda self: self._host.strides)
     flags = property(lambda self: Flags(self._host, self.base is None))
     data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
-    device = property(lambda self: cuda.Device())
-    T = property(lambda self: _wrap(self._host.T, (self,)) if self.ndim > 1 else self)
-    mT = property(lambda self: self.swapaxes(-1, -2))
+    device = property(lambda self: Device())
+    T = property(lambda self: self.transpose() if self.ndim > 1 else self)
+    mT = property(lambda self: _view(self._host.mT, self))
     real = property(lambda self: _wrap(self._host.real, (self,)))
     imag = property(lambda self: _wrap(self._host.imag, (self,)))
 
@@ -671,19 +687,18 @@ class ndarray:
         if self.ndim == 0:
             raise TypeError("iteration over a 0-d array")
         if self.ndim == 1:
-            _synchronise("iteration over values")  # it does not in CuPy, but whoever looks at the values will
+            _synchronise("iteration over values")  # not itself, in CuPy; but what is done with each value will
         return (self[i] for i in range(len(self)))
 
-    # From the device to the host: everything here waits.
+    # From the device to the host: all of this waits.
 
     def get(self, stream=None, order="C", out=None, blocking=True) -> np.ndarray:
         _synchronise("get")
-        host = np.array(self._host, order=order)
         if out is None:
-            return host
-        if out.dtype != host.dtype or out.shape != host.shape:
-            raise TypeError(f"get: out is {out.dtype} {out.shape}, but the array is {host.dtype} {host.shape}")
-        out[...] = host
+            return np.array(self._host, order=order)
+        if out.dtype != self.dtype or out.shape != self.shape:
+            raise TypeError(f"get: out is {out.dtype} {out.shape}, but the array is {self.dtype} {self.shape}")
+        out[...] = self._host
         return out
 
     def item(self) -> bool | int | float | complex:
@@ -721,7 +736,7 @@ class ndarray:
         return format(self.get(), spec)
 
     def __reduce__(self):
-        return array, (self.get(order="A"),)
+        return _unpickle, (self.get(order="A"),)
 
     # From the host to the device.
 
@@ -737,13 +752,12 @@ class ndarray:
         if casting is not None or subok is not None:
             raise TypeError("astype: casting and subok are not supported yet")
         with np.errstate(all="ignore"):
-            return _wrap(self._host.astype(_check_dtype(dtype), order, copy=copy), (self,), keep_order=True)
+            return _wrap(self._host.astype(dtype, order, copy=copy), (self,), keep_order=True)
 
     def view(self, dtype=None, type=None) -> ndarray:
         if type is not None:
             raise ValueError("view: Type must be a sub-type of ndarray type")
-        host = self._host.view() if dtype is None else self._host.view(_check_dtype(dtype))
-        return _new(host, self if self.base is None else self.base)
+        return _view(self._host.view() if dtype is None else self._host.view(dtype), self)
 
     def fill(self, value) -> None:
         self._host.fill(_operand(value, "fill"))
@@ -756,9 +770,8 @@ class ndarray:
 
     def __getitem__(self, key: Any) -> ndarray:
         index, gathers = _index(key)
-        if gathers:
-            return _new(np.array(self._host[index], order="C"))
-        return _new(self._host[index], self if self.base is None else self.base)
+        host = self._host[index]
+        return _new(np.array(host, order="C")) if gathers else _view(host, self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         index, gathers = _index(key)
@@ -768,14 +781,6 @@ class ndarray:
         with np.errstate(all="ignore"):
             self._host[index] = value
 
-    def __pow__(self, exponent: Any) -> ndarray:
-        if type(exponent) in (int, float) and exponent in POWERS and (exponent == 2 or type(exponent) is float):
-            return ufunc(POWERS[exponent])(self)  # so rounded as CuPy rounds
-        return _operate("power", self, exponent)
-
-    def __rpow__(self, base: Any) -> ndarray:
-        return _operate("power", base, self)
-
     def __matmul__(self, other: Any) -> ndarray:
         return _operate("matmul", self, other)
 
@@ -783,76 +788,57 @@ class ndarray:
         return _operate("matmul", other, self)
 
 
-POWERS = {2: "square", 0.5: "sqrt", -1.0: "reciprocal"}
-
-OPERATORS = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "true_divide",
-    "floordiv": "floor_divide",
-    "mod": "remainder",
-    "lshift": "left_shift",
-    "rshift": "right_shift",
-    "and": "bitwise_and",
-    "or": "bitwise_or",
-    "xor": "bitwise_xor",
-}
-COMPARISONS = {
-    "lt": "less",
-    "le": "less_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-}
-UNARY = {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}
-
-
 def _operate(name: str, x: Any, y: Any) -> Any:
-    """x op y. Who says `__array_ufunc__ = None` and is no array, a Tensor say, has operators of its own that take over."""
+    """x op y, unless one of them, a Tensor for instance, says that it has operators of its own."""
     for operand in (x, y):
-        if not isinstance(operand, ndarray) and getattr(operand, "__array_ufunc__", operand) is None:
+        if not isinstance(operand, ndarray) and getattr(operand, "__array_ufunc__", ...) is None:
             return NotImplemented
+    if name == "power" and type(y) in (int, float) and (y == 2 or (type(y) is float and y in (0.5, -1))):
+        return __getattr__({2: "square", 0.5: "sqrt", -1: "reciprocal"}[y])(x)  # so rounded as CuPy does
     return __getattr__(name)(x, y)
 
 
-def _define_operators() -> None:
+def _define_operators_and_methods() -> None:
     for symbol, name in (OPERATORS | COMPARISONS).items():
         setattr(ndarray, f"__{symbol}__", lambda self, other, name=name: _operate(name, self, other))
     for symbol, name in OPERATORS.items():
         setattr(ndarray, f"__r{symbol}__", lambda self, other, name=name: _operate(name, other, self))
-    for symbol, name in (OPERATORS | {"pow": "power"}).items():
         setattr(ndarray, f"__i{symbol}__", lambda self, other, name=name: __getattr__(name)(self, other, out=self))
     for symbol, name in UNARY.items():
         setattr(ndarray, f"__{symbol}__", lambda self, name=name: __getattr__(name)(self))
+    special = {
+        "argsort": SPECIAL["argsort"],
+        "clip": lambda self, min=None, max=None, out=None: _clip(self, min, max, out),
+        "repeat": _repeat,
+        "sort": _stable(np.ndarray.sort),
+    }
+    for name, signature in signatures(METHODS).items():
+        setattr(ndarray, name, _forward(name, signature, special.get(name) or getattr(np.ndarray, name)))
 
 
-def _define_methods() -> None:
-    for name, stub in _stubs(Methods).items():
-        function = {"argsort": SPECIAL["argsort"], "clip": _clip, "repeat": _repeat}.get(
-            name, getattr(np.ndarray, name)
-        )
-        setattr(ndarray, name, _checked(name, stub, function))
+def _unpickle(host: np.ndarray) -> ndarray:
+    return __getattr__("asarray")(host)
 
 
-def _stubs(table: type) -> dict[str, Callable]:
-    return {name: stub for name, stub in vars(table).items() if not name.startswith("_")}
+def _namespace(table: str, module: Any) -> SimpleNamespace:
+    return SimpleNamespace(
+        **{name: _forward(name, line, getattr(module, name)) for name, line in signatures(table).items()}
+    )
 
 
 @functools.cache
 def __getattr__(name: str) -> Any:
-    if name in UFUNCS:
+    if name in UFUNCS.split():
         return ufunc(name)
-    if name in SHARED:
+    if name in SHARED.split():
         return getattr(np, name)
-    if stub := _stubs(Functions).get(name):
-        return _checked(name, stub, SPECIAL.get(name) or getattr(np, name))
+    if name in _SIGNATURES:
+        return _forward(name, _SIGNATURES[name], SPECIAL.get(name) or getattr(np, name))
     raise AttributeError(f"standin has no {name!r}; if CuPy has it, add it to the tables of tests/standin.py")
 
 
 class Device:
-    """The one device there is."""
+    """The only device."""
 
     id = 0
 
@@ -861,7 +847,7 @@ class Device:
 
 
 class Stream:
-    """A stream, on which everything has been done already."""
+    """A stream, in which everything is done at once."""
 
     null: Stream
 
@@ -870,17 +856,15 @@ class Stream:
 
 
 Stream.null = Stream()
-_define_operators()
-_define_methods()
+_SIGNATURES = signatures(FUNCTIONS + MATMUL)
+_define_operators_and_methods()
 
 cuda = SimpleNamespace(
     Device=Device,
     Stream=Stream,
     get_current_stream=lambda: Stream.null,
     is_available=lambda: True,
-    runtime=SimpleNamespace(getDeviceCount=lambda: 1, deviceSynchronize=Device().synchronize),
+    runtime=SimpleNamespace(getDeviceCount=lambda: 1, deviceSynchronize=lambda: _synchronise("deviceSynchronize")),
 )
-linalg = SimpleNamespace(
-    **{name: _checked(name, stub, getattr(np.linalg, name)) for name, stub in _stubs(LinalgFunctions).items()}
-)
-array, asarray = __getattr__("array"), __getattr__("asarray")
+linalg = _namespace(LINALG, np.linalg)
+lib = SimpleNamespace(stride_tricks=_namespace(STRIDE_TRICKS, np.lib.stride_tricks))
