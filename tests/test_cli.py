@@ -15,8 +15,7 @@ import pytest
 from PIL import Image
 
 import tinygen
-from tinygen import cli, doctor, viz
-from tinygen.backend import Generator
+from tinygen import backend, cli, doctor, viz
 from tinygen.cli import main
 from tinygen.models import MODELS
 from tinygen.tensor import Tensor
@@ -44,7 +43,7 @@ class Mean:
 
     def __init__(self, config=None, seed=0):
         self.config = config or self.Config()
-        self.noise = Generator(seed, "noise")
+        self.noise = backend.Generator(seed, "noise")
         self.mean = self.noise.normal(self.config.data_shape)
 
     def train_step(self, batch):
@@ -59,7 +58,7 @@ class Mean:
         return {"loss": Tensor(np.asarray(loss))}
 
     def sample(self, n, rng=None):
-        return self.mean + self.config.noise * (rng or Generator(0)).normal((n, *self.mean.shape))
+        return self.mean + self.config.noise * (rng or backend.Generator(0)).normal((n, *self.mean.shape))
 
     def preview(self, batch, n, rng):
         return self.sample(n, rng)
@@ -302,6 +301,19 @@ def test_an_option_that_contradicts_the_run_is_named(run, tmp_path, option, word
     config = (tmp_path / "runs" / "mean" / "config.json").read_bytes()
     assert refused(run(f"train mean --resume {option}"), *words, "--out")
     assert (tmp_path / "runs" / "mean" / "config.json").read_bytes() == config
+
+
+def test_a_run_does_not_go_back(run, tmp_path):
+    run("train mean --steps 6")
+    assert refused(run("train mean --resume --steps 5"), "--steps 5", "made 6")
+    assert json.loads((tmp_path / "runs" / "mean" / "config.json").read_text())["steps"] == 6
+    assert run("train mean --resume --steps 6").code == 0
+
+
+def test_a_gpu_that_is_not_there_gets_one_line(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)
+    monkeypatch.delitem(backend._modules, "cuda", raising=False)
+    assert refused(run("train mean --device cuda"), "CuPy is not installed", "tinygen[cuda13]")
 
 
 def test_a_run_of_another_model_is_refused(run):

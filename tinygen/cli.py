@@ -1,8 +1,27 @@
-"""The command line. Each command is one function below; what it needs is imported there, so that --help is quick."""
+"""Autoencoders, VAEs and GANs on a from-scratch autodiff framework.
+
+examples:
+  tinygen train gan                      a GAN learns handwritten digits; pictures in runs/gan
+  tinygen train vae --set latent=2 --out runs/plane
+  tinygen sample runs/gan -n 64
+  tinygen models                         what can be trained, and every setting
+  tinygen COMMAND --help                 more, with examples
+
+exit codes:
+  0    done
+  1    a check failed, or a training met a NaN or an infinity
+  2    bad usage or bad input: one line says what to do
+  130  stopped by Ctrl-C, after a checkpoint was saved: go on with --resume
+  141  what read our output closed it
+"""
+
+# The docstring above is what --help prints, and a command's docstring is its help. What a command needs is imported
+# inside of it, so that --help is quick.
 
 from __future__ import annotations
 
 import argparse
+import inspect
 import os
 import re
 import shutil
@@ -21,79 +40,6 @@ if TYPE_CHECKING:
     from .models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
-
-ABOUT = """\
-Autoencoders, VAEs and GANs on a from-scratch autodiff framework.
-
-examples:
-  tinygen train gan                      a GAN learns handwritten digits; pictures in runs/gan
-  tinygen train vae --set latent=2 --out runs/plane
-  tinygen sample runs/gan -n 64
-  tinygen models                         what can be trained, and every setting
-  tinygen COMMAND --help                 more, with examples
-
-exit codes:
-  0    done
-  1    a check failed, or a training met a NaN or an infinity
-  2    bad usage or bad input: one line says what to do
-  130  stopped by Ctrl-C, after a checkpoint was saved: go on with --resume
-  141  what read our output closed it
-"""
-
-TRAIN = """\
-Train a model and leave a run directory: pictures of samples while it learns, training.gif, curves.png, metrics.jsonl
-and checkpoints to go on from.
-
-examples:
-  tinygen train gan
-  tinygen train gan --steps 20000 --set loss=least-squares --out runs/lsgan
-  tinygen train vae --data fashion --batch 128 --set latent=2 lr=3e-4
-  tinygen train gan --data folder:photos --size 32
-  tinygen train gan --resume --steps 40000        go on where a run stopped, here to more steps than planned
-  tinygen models                                  the models and what --set can change
-"""
-
-SAMPLE = """\
-Draw samples from a trained model. The run itself is not changed.
-
-examples:
-  tinygen sample runs/gan
-  tinygen sample runs/gan -n 100 --seed 7 --out digits.png
-"""
-
-MODELS_TEXT = """\
-List the models: what each is, what it is trained on, and its settings with their defaults.
-
-examples:
-  tinygen models
-  tinygen models gan vae
-  tinygen train gan --set widths=128,256 lr=1e-3      how a setting is changed
-"""
-
-DATA_TEXT = """\
-List the data sets that `tinygen train --data NAME` takes.
-
-examples:
-  tinygen data
-  tinygen train gan --data ring8
-  tinygen train vae --data folder:photos --size 32
-"""
-
-DOCTOR = """\
-Report on what tinygen runs on: versions, the BLAS with its kernels and threads, its speed, Numba, CuPy, GPU, data
-sets, and what to do about what is missing. The exit code is 1 if something is broken that tinygen needs.
-
-examples:
-  tinygen doctor
-"""
-
-GRADCHECK = """\
-Compare every derivative with a numeric one, in float64, at first and second order, and print a table of the errors.
-
-examples:
-  tinygen gradcheck
-  tinygen gradcheck matmul softmax --order 1
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -151,7 +97,19 @@ RUN_OPTIONS: dict[str, Any] = {
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train a model, or go on with a run."""
+    """Train a model, or go on with a run.
+
+    It leaves a run directory: pictures of samples while it learns, training.gif, curves.png, metrics.jsonl, and
+    checkpoints to go on from.
+
+    examples:
+      tinygen train gan
+      tinygen train gan --steps 20000 --set loss=least-squares --out runs/lsgan
+      tinygen train vae --data fashion --batch 128 --set latent=2 lr=3e-4
+      tinygen train gan --data folder:photos --size 32
+      tinygen train gan --resume --steps 40000     go on where a run stopped, here to more steps than were planned
+      tinygen models                               the models, and what --set can change
+    """
     from . import backend, data
     from .train import fit, load
 
@@ -160,11 +118,12 @@ def train(args: argparse.Namespace) -> int:
     given = {name: value for name, value in vars(args).items() if name in RUN_OPTIONS and value is not None}
     if args.resume:
         saved = _saved_run(out, args.model, given, settings)
-        options, steps = saved["settings"], args.steps or saved["steps"]
+        _check_steps(out, args.steps)
+        chosen = {**saved["settings"], "steps": saved["steps"]}
     else:
-        options = {**RUN_OPTIONS, **model_class.defaults, **given}
-        steps = args.steps or options["steps"]
-    options = {name: options[name] for name in RUN_OPTIONS}
+        chosen = {**RUN_OPTIONS, **model_class.defaults, **given}
+    steps = args.steps or chosen["steps"]
+    options = {name: chosen[name] for name in RUN_OPTIONS}
 
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
@@ -216,8 +175,25 @@ def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str,
     return saved
 
 
+def _check_steps(out: Path, steps: int | None) -> None:
+    from .train import RunDirectory
+
+    made = max(RunDirectory(out).checkpoints(), default=0)
+    if steps is not None and steps < made:
+        raise ConfigError(
+            f"--steps {steps}: the run in {out} has made {made} already; give more, or leave the option out"
+        )
+
+
 def sample(args: argparse.Namespace) -> int:
-    """Draw samples of a trained model and save them as one picture."""
+    """Draw samples of a trained model and save them as one picture.
+
+    The run itself is not changed.
+
+    examples:
+      tinygen sample runs/gan
+      tinygen sample runs/gan -n 100 --seed 7 --out digits.png
+    """
     from . import backend, viz
     from .train import load
 
@@ -232,7 +208,13 @@ def sample(args: argparse.Namespace) -> int:
 
 
 def models(args: argparse.Namespace) -> int:
-    """List the models with their settings."""
+    """List the models with their settings and defaults.
+
+    examples:
+      tinygen models
+      tinygen models gan vae
+      tinygen train gan --set widths=128,256 lr=1e-3     how a setting is changed
+    """
     from .models import MODELS
 
     for name in args.names or MODELS:
@@ -245,7 +227,13 @@ def models(args: argparse.Namespace) -> int:
 
 
 def data(args: argparse.Namespace) -> int:
-    """List the data sets."""
+    """List the data sets that train --data takes.
+
+    examples:
+      tinygen data
+      tinygen train gan --data ring8
+      tinygen train vae --data folder:photos --size 32
+    """
     from .data import DATASETS
 
     print(_table(("--data", "what it is"), [(name, entry.about) for name, entry in DATASETS.items()]))
@@ -253,14 +241,29 @@ def data(args: argparse.Namespace) -> int:
 
 
 def gradcheck(args: argparse.Namespace) -> int:
-    """Check the derivatives of every primitive and layer."""
+    """Check the derivatives of every primitive and layer.
+
+    Each is compared with a numeric one in float64, at first and second order; a table shows the worst errors. The exit
+    code is 1 if one is too large.
+
+    examples:
+      tinygen gradcheck
+      tinygen gradcheck matmul softmax --order 1
+    """
     from . import selfcheck
 
     return OK if selfcheck.run(args.names, args.order) else FAILED
 
 
 def doctor(args: argparse.Namespace) -> int:
-    """Report on what tinygen runs on."""
+    """Report on what tinygen runs on and what is missing.
+
+    Versions, the BLAS with its kernels, threads and speed, Numba, CuPy and GPU, where files go; and what to do about
+    each. The exit code is 1 if something is broken that tinygen needs.
+
+    examples:
+      tinygen doctor
+    """
     from .doctor import run
 
     return OK if run() else FAILED
@@ -307,39 +310,42 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> _Parser:
-    description, _, epilog = ABOUT.partition("\n\n")
-    usage = "tinygen [-h] [--version] COMMAND ..."
-    parser = _Parser(prog="tinygen", usage=usage, description=description, epilog=epilog)
+    parser = _Parser(prog="tinygen", usage="tinygen [-h] [--version] COMMAND ...", **_help(sys.modules[__name__]))
     parser.add_argument("--version", action="version", version=f"tinygen {__version__}")
     commands = parser.add_subparsers(title="commands", prog="tinygen", metavar="COMMAND ...", required=True)
 
-    def add(command: Callable[[argparse.Namespace], int], text: str) -> _Parser:
-        description, _, epilog = text.partition("\n\n")
+    def add(command: Callable[[argparse.Namespace], int]) -> _Parser:
         about = _first_line(command).rstrip(".")
-        added = commands.add_parser(command.__name__, help=about, description=description, epilog=epilog)
+        added = commands.add_parser(command.__name__, help=about, **_help(command))
         added.set_defaults(command=command)
         return added
 
-    _add_train_arguments(add(train, TRAIN))
+    _add_train_arguments(add(train))
 
-    command = add(sample, SAMPLE)
+    command = add(sample)
     command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
     command.add_argument("-n", type=_int_from(1), default=25, help="how many (25)")
     command.add_argument("--seed", type=_int_from(0), default=0, help="other samples for another seed (0)")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", metavar="FILE", help="the picture, a PNG file (RUN/sample.png)")
 
-    command = add(models, MODELS_TEXT)
+    command = add(models)
     command.add_argument("names", metavar="NAME", nargs="*", help="the models to list (all)")
 
-    add(data, DATA_TEXT)
+    add(data)
 
-    command = add(gradcheck, GRADCHECK)
+    command = add(gradcheck)
     command.add_argument("names", metavar="NAME", nargs="*", help="primitives and layers to check (all)")
     command.add_argument("--order", type=int, choices=(1, 2), default=2, help="up to which order (2)")
 
-    add(doctor, DOCTOR)
+    add(doctor)
     return parser
+
+
+def _help(thing: object) -> dict[str, Any]:
+    """A docstring as argparse takes it: what comes before the arguments, and the examples, which come after them."""
+    description, _, examples = (inspect.getdoc(thing) or "").partition("\nexamples:\n")
+    return {"description": description.strip(), "epilog": f"examples:\n{examples}"}
 
 
 def _add_train_arguments(command: _Parser) -> None:
