@@ -1,8 +1,7 @@
 """Bringing published files into a cache: from several mirrors, resumed, checked, and in place whole or not at all.
 
-A file is written as NAME.part at the positions of its own bytes, and renamed when its SHA-256 is the published one. So
-a download that was killed goes on where it stopped, from any mirror, and two processes that fetch one file at the same
-time write equal bytes to equal places.
+A file is written as NAME.part and renamed when its SHA-256 is the published one. So a download that was killed goes on
+where it stopped, from any mirror.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
@@ -51,10 +51,12 @@ def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], tim
     folder = cache_dir() / dataset
     paths = [folder / file.name for file in files]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for file, path in zip(files, paths, strict=True):
-            if not path.exists() or _sha256(path) != file.sha256:
-                _download(file, path, mirrors, timeout)
+        if not all(map(_holds, paths, files)):
+            folder.mkdir(parents=True, exist_ok=True)
+            with _alone(folder):
+                for path, file in zip(paths, files, strict=True):
+                    if not _holds(path, file):  # while this process waited, another may have brought it
+                        _download(file, path, mirrors, timeout)
     except _Failed as problems:
         missing = ", ".join(path.name for path in paths if not path.exists()) or file.name
         raise DataError(
@@ -69,6 +71,20 @@ def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], tim
     return paths
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process downloads into folder, where the system has locks that die with their owner."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two first downloads at one time may spoil each other's part, and then try again
+        yield
+        return
+    with open(folder / ".lock", "w") as lock:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _download(file: RemoteFile, path: Path, mirrors: Sequence[str], timeout: float) -> None:
     part = path.with_name(path.name + ".part")
     problems = [f"{path} has SHA-256 {_sha256(path)} instead of {file.sha256}"] if path.exists() else []
@@ -76,11 +92,10 @@ def _download(file: RemoteFile, path: Path, mirrors: Sequence[str], timeout: flo
         url = mirror + file.name
         try:
             _complete(part, url, file, timeout)
-        except _Failed as problem:
-            problems.append(f"{url}: {problem}")
-        else:
             os.replace(part, path)
             return
+        except _Failed as problem:
+            problems.append(f"{url}: {problem}")
     raise _Failed("; ".join(problems))
 
 
@@ -135,7 +150,8 @@ def _request(url: str, start: int, timeout: float) -> HTTPResponse:
                 return _request(url, 0, timeout)
             raise _Failed(f"HTTP {error.code} {error.reason}") from None
     except (OSError, HTTPException) as error:
-        raise _Failed(str(getattr(error, "reason", error)) or type(error).__name__) from None
+        cause = getattr(error, "reason", error)  # urllib wraps what went wrong while it connected
+        raise _Failed(getattr(cause, "strerror", None) or str(cause) or type(cause).__name__) from None
 
 
 def _first_byte(response: HTTPResponse, start: int, file: RemoteFile) -> int:
@@ -158,6 +174,10 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
             yield chunk
     except (OSError, HTTPException):
         return
+
+
+def _holds(path: Path, file: RemoteFile) -> bool:
+    return path.exists() and _sha256(path) == file.sha256
 
 
 def _sha256(path: Path) -> str:

@@ -1,0 +1,60 @@
+"""Data sets are found by name, and what is mistyped is answered with what was probably meant."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tinygen.data import DATASETS, load
+from tinygen.errors import ConfigError, DataError
+
+
+def test_the_table_has_them_all_in_a_line_each():
+    assert list(DATASETS) == ["digits", "mnist", "fashion", "folder:PATH", "ring8", "grid25", "swissroll"]
+    for entry in DATASETS.values():
+        assert 10 < len(entry.about) < 100 and "\n" not in entry.about
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [("digit", "digits"), ("MNIST", "mnist"), ("fashon", "fashion"), ("ring", "ring8"), ("folder", "folder:PATH")],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(name, nearest):
+    with pytest.raises(
+        DataError, match=f"unknown data set '{name}'; did you mean {nearest}\\? known are digits, mnist"
+    ):
+        load(name)
+
+
+def test_an_unknown_name_like_no_other_is_answered_with_the_list():
+    with pytest.raises(DataError, match=r"unknown data set 'cats'; known are digits, .*swissroll$"):
+        load("cats")
+
+
+def test_a_bare_folder_is_answered_with_how_to_write_it(tmp_path):
+    with pytest.raises(DataError, match=f"write folder:{tmp_path}"):
+        load(str(tmp_path))
+
+
+def test_an_unknown_option_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="digits: no option 'size'; it takes none"):
+        load("digits", size=3)
+    with pytest.raises(ConfigError, match="ring8: no option 'size'; it takes train, test, seed"):
+        load("ring8", size=3)
+    with pytest.raises(ConfigError, match="folder: no option 'path'; it takes size, channels"):
+        load(f"folder:{tmp_path}", path="elsewhere")
+
+
+def test_a_data_set_says_what_it_is():
+    assert str(load("digits")) == "digits: 9,000 to train and 1,000 to test, each (28, 28, 1) uint8, 10 labels"
+    assert str(load("swissroll", train=10, test=0)) == (
+        "swissroll: 10 to train and 0 to test, each (2,) float32, no labels"
+    )
+    assert "array" not in repr(load("digits"))
+
+
+def test_importing_it_loads_nothing_slow():
+    program = (
+        "import sys, tinygen.data; print([m for m in ('PIL', 'tqdm', 'urllib.request', 'ssl') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
