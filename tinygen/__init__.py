@@ -6,8 +6,10 @@ x = tg.tensor([1.0, 2.0], requires_grad=True)
 x.grad                                            # Tensor([2., 4.], dtype=float32)
 """
 
-from . import ops
-from .backend import Generator, array_module, current_device, seed, to_device, to_host, use
-from .tensor import GradientError, Parameter, Tensor, frozen, grad, no_grad, primitive, tensor
-
 __version__ = "0.1.0"
+
+from . import data, init, layers, losses, models, ops, optim, train, viz
+from .backend import Generator, array_module, current_device, seed, to_device, to_host, use
+from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
+from .tensor import Parameter, Tensor, frozen, grad, no_grad, primitive, tensor
+from .train import fit, load

@@ -1,4 +1,4 @@
-"""What a user can mend. The command line prints such an error's message alone and exits with 2; a program can catch it."""
+"""Errors that a user can mend. The command line prints the message alone and exits with 2."""
 
 
 class UserError(Exception):

@@ -27,6 +27,7 @@ from .elementwise import (
     power,
     relu,
     sigmoid,
+    sigmoid_cross_entropy,
     sign,
     sin,
     softplus,

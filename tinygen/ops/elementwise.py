@@ -200,6 +200,22 @@ leaky_relu.rules(lambda gy, y, x, slope: where(y > 0, gy, gy * slope))
 elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
 
 
+# Cross entropy
+
+
+@elementwise
+def sigmoid_cross_entropy(x: Any, t: Any) -> Array:
+    """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + e⁻ˡˣˡ), without overflow for any x."""
+    xp = array_module(x)
+    return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+sigmoid_cross_entropy.rules(
+    lambda gy, y, x, t: gy * (sigmoid(x) - t),
+    lambda gy, y, x, t: -gy * x,
+)
+
+
 # Choices
 
 

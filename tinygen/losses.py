@@ -1,0 +1,103 @@
+"""Losses. Each is the mean over all elements, or over the batch where it says so, as a 0-d Tensor.
+
+`reduction` of those that have it: "mean", "sum", or "none" for the loss of each element.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from . import ops
+from .backend import array_module
+
+
+def _reduce(loss: Any, reduction: str) -> Any:
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f'reduction is {reduction!r}, but it must be "mean", "sum" or "none"')
+    return loss if reduction == "none" else ops.mean(loss) if reduction == "mean" else ops.sum(loss)
+
+
+def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+    """Binary cross entropy of p = σ(logits): -t log p - (1 - t) log(1 - p), without overflow for any logit.
+
+    target: in [0, 1], an array like logits or one number.
+    """
+    return _reduce(ops.sigmoid_cross_entropy(logits, target), reduction)
+
+
+def bce(p: Any, target: Any, reduction: str = "mean") -> Any:
+    """Binary cross entropy of probabilities: -t log p - (1 - t) log(1 - p).
+
+    p is held off 0 and 1 by the machine's epsilon, as in Keras, so that the loss stays finite; there its gradient is 0:
+    where a network ends in a sigmoid, bce_logits learns better.
+    """
+    edge = float(np.finfo(p.dtype).eps)
+    p = ops.clip(p, edge, 1 - edge)
+    return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), reduction)
+
+
+def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
+    """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch."""
+    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+        raise ValueError(
+            f"cross_entropy: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}"
+        )
+    rows = array_module(logits).arange(logits.shape[0])
+    return _reduce(-ops.getitem(ops.log_softmax(logits), (rows, labels)), reduction)
+
+
+def mse(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """(x - target)²."""
+    return _reduce(ops.power(x - target, 2), reduction)
+
+
+def l1(x: Any, target: Any, reduction: str = "mean") -> Any:
+    """|x - target|."""
+    return _reduce(ops.abs(x - target), reduction)
+
+
+def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
+    """max(0, 1 - target · score), with targets -1 and 1."""
+    return _reduce(ops.relu(1 - target * score), reduction)
+
+
+def gaussian_kl(mu: Any, logvar: Any) -> Any:
+    """KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ Σ (mu² + e^logvar - 1 - logvar), summed over the latents, mean over the batch.
+
+    Kingma and Welling 2013, appendix B. mu, logvar: (N, latents).
+    """
+    return ops.mean(ops.sum(mu * mu + ops.exp(logvar) - 1 - logvar, 1)) * 0.5
+
+
+class GANLoss(NamedTuple):
+    """The two sides of a GAN's game, on D's scores: real and fake are what D's last layer gives, before any sigmoid."""
+
+    D: Callable[[Any, Any], Any]  # (real, fake) -> the loss that D lowers
+    G: Callable[[Any], Any]  # fake -> the loss that G lowers
+    probability: bool  # whether σ(score) is D's probability that the image is real
+    threshold: float  # the score above which D takes an image for real
+
+
+def _logistic_D(real: Any, fake: Any) -> Any:
+    return bce_logits(real, 1.0) + bce_logits(fake, 0.0)
+
+
+GAN_LOSSES = {
+    # Goodfellow et al. 2014, eq. 1: G lowers log(1 - D(G(z))), which is flat while D wins
+    "minimax": GANLoss(_logistic_D, lambda fake: -bce_logits(fake, 0.0), True, 0.0),
+    # Goodfellow et al. 2014, section 3: G raises log D(G(z))
+    "nonsaturating": GANLoss(_logistic_D, lambda fake: bce_logits(fake, 1.0), True, 0.0),
+    # Mao et al. 2017, eq. 9, with labels 0 and 1
+    "lsgan": GANLoss(
+        lambda real, fake: (mse(real, 1.0) + mse(fake, 0.0)) * 0.5, lambda fake: mse(fake, 1.0) * 0.5, False, 0.5
+    ),
+    # Lim and Ye 2017, eq. 3; Miyato et al. 2018, eq. 16 and 17
+    "hinge": GANLoss(lambda real, fake: hinge(real, 1.0) + hinge(fake, -1.0), lambda fake: -ops.mean(fake), False, 0.0),
+    # Arjovsky et al. 2017, eq. 2; D must be held Lipschitz by other means
+    "wasserstein": GANLoss(
+        lambda real, fake: ops.mean(fake) - ops.mean(real), lambda fake: -ops.mean(fake), False, 0.0
+    ),
+}

@@ -1,0 +1,149 @@
+"""The autoencoder, and the lesson before it: a decoder that learns four images by heart.
+
+    Autoencoder:  minimise  mean (x - decoder(encoder(x)))²
+    Memory:       minimise  mean (x_i - decoder(e_i))²  over images x_i and their one-hot codes e_i
+
+The second has no encoder: each image is given a code, and the decoder has to hit it. Between two codes it has learnt
+nothing, and what it draws there is the question that autoencoders and VAEs answer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .. import layers, losses, ops
+from ..backend import Array, Generator, array_module
+from ..tensor import Tensor, grad, no_grad
+from .base import Model
+from .networks import VALUE_RANGES, Activation, OptimizerName, Output, elements, make_optimizer, mlp, output_for
+
+
+@dataclass(frozen=True)
+class AutoencoderConfig:
+    """The hyperparameters. The defaults are a small form of Hinton and Salakhutdinov 2006, trained in one piece."""
+
+    data_shape: tuple[int, ...] = (28, 28, 1)
+    latent_dim: int = 32
+    hidden: tuple[int, ...] = (512, 256)
+    activation: Activation = "relu"
+    output: Output = "auto"
+    optimizer: OptimizerName = "adam"
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+
+class Autoencoder(Model):
+    """An autoencoder of dense layers."""
+
+    name = "ae"
+    Config = AutoencoderConfig
+    defaults: ClassVar = {"data": "digits", "steps": 3000, "batch": 128}
+
+    def __init__(self, config: AutoencoderConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        c, rng = self.config, Generator(seed, "ae/init")
+        size = elements(c.data_shape)
+        output = output_for(c.output, c.data_shape, images="sigmoid")
+        self.encoder = layers.Sequential(layers.Flatten(), *mlp((size, *c.hidden, c.latent_dim), c.activation, rng=rng))
+        self.decoder = layers.Sequential(
+            *mlp((c.latent_dim, *reversed(c.hidden), size), c.activation, output, rng=rng),
+            layers.Reshape(c.data_shape),
+        )
+        self.opt = make_optimizer(c, self.parameters())
+        self.value_range = VALUE_RANGES[output]
+
+    def forward(self, x: Array) -> Tensor:
+        return self.decoder(self.encoder(x))
+
+    def train_step(self, x: Array) -> dict[str, Tensor]:
+        """One step down the mean squared error of a batch's reconstruction."""
+        loss = losses.mse(self(x), x)
+        self.opt.step(grad(loss, self.parameters()))
+        return {"loss": loss.detach()}
+
+    @no_grad()
+    def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
+        """Rows of originals, each above the row of their reconstructions, as far as n pictures reach."""
+        columns = max(int(n**0.5), 1)
+        rows = max(n // columns // 2, 1)
+        x = x[: rows * columns]
+        pairs = ops.stack([x.reshape(rows, -1, *x.shape[1:]), self(x).data.reshape(rows, -1, *x.shape[1:])], 1)
+        return pairs.reshape(-1, *x.shape[1:])
+
+    @no_grad()
+    def sample(self, n: int, rng: Generator | None = None) -> Array:
+        """What the decoder makes of codes from N(0, 1): an autoencoder promises nothing about them (a VAE does)."""
+        return self.decoder(self._looking(rng).normal((n, self.config.latent_dim))).data
+
+
+@dataclass(frozen=True)
+class MemoryConfig:
+    """The hyperparameters. images: how many to learn by heart, each with a one-hot code of that length."""
+
+    data_shape: tuple[int, ...] = (28, 28, 1)
+    images: int = 4
+    hidden: tuple[int, ...] = (128,)
+    activation: Activation = "relu"
+    output: Output = "auto"
+    optimizer: OptimizerName = "adam"
+    lr: float = 3e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+
+class Memory(Model):
+    """A decoder that learns a few images by heart, from one-hot codes, and is asked what lies between them."""
+
+    name = "memory"
+    Config = MemoryConfig
+    defaults: ClassVar = {"data": "digits", "steps": 300, "batch": 4, "examples": 4, "shuffle": False}
+
+    def __init__(self, config: MemoryConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        c, rng = self.config, Generator(seed, "memory/init")
+        output = output_for(c.output, c.data_shape, images="sigmoid")
+        self.decoder = layers.Sequential(
+            *mlp((c.images, *c.hidden, elements(c.data_shape)), c.activation, output, rng=rng),
+            layers.Reshape(c.data_shape),
+        )
+        self.opt = make_optimizer(c, self.parameters())
+        self.value_range = VALUE_RANGES[output]
+
+    def train_step(self, x: Array) -> dict[str, Tensor]:
+        """One step down the mean squared error of all images; x: the same ones in the same order each time.
+
+        Raises ValueError if they are not as many as the codes.
+        """
+        n = self.config.images
+        if len(x) != n:
+            raise ValueError(f"memory: a batch has {len(x)} images for {n} codes; make it {n}, or set images={len(x)}")
+        loss = losses.mse(self.decoder(array_module(x).eye(n, dtype=x.dtype)), x)
+        self.opt.step(grad(loss, self.parameters()))
+        return {"loss": loss.detach()}
+
+    @no_grad()
+    def decode(self, codes: Array) -> Array:
+        """The images of real-valued codes (N, images)."""
+        return self.decoder(codes).data
+
+    @no_grad()
+    def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
+        """A square of at most n pictures: the first four images in its corners, mixtures of their codes between."""
+        side = max(int(n**0.5), 2)
+        xp = array_module(x)
+        t = xp.linspace(0, 1, side, dtype=x.dtype)
+        down, right = t.reshape(-1, 1), t.reshape(1, -1)
+        corners = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+        codes = xp.zeros((side * side, self.config.images), x.dtype)
+        for i, weight in enumerate(corners[: self.config.images]):
+            codes[:, i] = weight.reshape(-1)
+        return self.decode(codes)
+
+    def sample(self, n: int, rng: Generator | None = None) -> Array:
+        """The images of n random mixtures of the codes (weights that sum to 1)."""
+        weights = self._looking(rng).uniform((n, self.config.images))
+        return self.decode(weights / weights.sum(axis=1, keepdims=True))

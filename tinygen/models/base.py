@@ -1,0 +1,77 @@
+"""What every model is: networks, optimisers and generators, a train_step, and a way to look at what it has learnt."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from ..backend import Array, Generator
+from ..layers import Module
+from ..optim import Optimizer
+from ..tensor import Tensor
+
+
+class Model(Module):
+    """A generative model. A subclass sets `name`, `Config` and `defaults`, builds networks, and writes the algorithm.
+
+    Networks, optimisers and generators are attributes: state_dict(), load_state_dict(), generators() see them.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type]
+    defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
+    value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
+
+    def __init__(self, config: Any = None, seed: int = 0):
+        self.config = self.Config() if config is None else config
+        self.seed = seed
+        self.rng = Generator(seed, f"{self.name}/train")
+
+    def train_step(self, x: Array) -> dict[str, Tensor]:
+        """One step of the algorithm on a batch; returns 0-d Tensors, on the device, to be looked at or not."""
+        raise NotImplementedError
+
+    def sample(self, n: int, rng: Generator | None = None) -> Array:
+        """n new examples in value_range. An rng in the same state gives the same; training is not changed by it."""
+        raise NotImplementedError
+
+    def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
+        """What the sample picture shows, given a fixed batch x of data: here, samples."""
+        return self.sample(n, rng)
+
+    def _looking(self, rng: Generator | None) -> Generator:
+        """The stream for samples when none is given: never the training's."""
+        return Generator(self.seed, f"{self.name}/sample") if rng is None else rng
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """The optimisers by attribute."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Optimizer)}
+
+    def generators(self) -> dict[str, Generator]:
+        """All streams of random numbers that training draws from, those of layers (dropout) among them, by name."""
+        return {
+            f"{path}.{name}" if path else name: value
+            for path, module in self.named_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, Generator)
+        }
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of all weights, buffers and optimiser states, by name."""
+        state = super().state_dict()
+        for name, optimizer in self.optimizers().items():
+            state.update({f"{name}.{slot}": array for slot, array in optimizer.state_dict().items()})
+        return state
+
+    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
+        """Go back to a state_dict. Raises ValueError if it is of another model or configuration."""
+        own = {name: dict[str, Any]() for name in self.optimizers()}
+        weights = {}
+        for key, array in state.items():
+            name, _, slot = key.partition(".")
+            if name in own:
+                own[name][slot] = array
+            else:
+                weights[key] = array
+        super().load_state_dict(weights, strict)
+        for name, optimizer in self.optimizers().items():
+            optimizer.load_state_dict(own[name])

@@ -1,0 +1,114 @@
+"""The GAN of dense layers: Goodfellow et al. 2014, in the form that tutorials made classic.
+
+    min_G max_D  E log D(x) + E log(1 - D(G(z))),   z ~ N(0, 1)
+
+D ends without a sigmoid: its output is a score, the logit of D(x). The losses take scores, so nothing overflows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .. import layers, ops
+from ..backend import Array, Generator
+from ..losses import GAN_LOSSES
+from ..tensor import Tensor, frozen, grad, no_grad
+from .base import Model
+from .networks import VALUE_RANGES, Activation, OptimizerName, Output, elements, make_optimizer, mlp, output_for
+
+
+@dataclass(frozen=True)
+class GANConfig:
+    """The hyperparameters. The defaults are those of the classic Keras tutorial GAN on MNIST (E. Linder-Norén 2017):
+    widths 256-512-1024 and 512-256, LeakyReLU(0.2) then BatchNorm(0.8) in G, tanh, Adam(2e-4, 0.5); its momentum of 0.5
+    and its lr are those of the DCGAN (Radford et al. 2015, section 4).
+
+    mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
+    """
+
+    data_shape: tuple[int, ...] = (28, 28, 1)
+    latent_dim: int = 100
+    g_hidden: tuple[int, ...] = (256, 512, 1024)
+    d_hidden: tuple[int, ...] = (512, 256)
+    g_activation: Activation = "leaky_relu"
+    d_activation: Activation = "leaky_relu"
+    slope: float = 0.2
+    batch_norm: bool = True
+    bn_momentum: float = 0.8
+    bn_eps: float = 1e-3
+    output: Output = "auto"
+    loss: Literal["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"] = "nonsaturating"
+    mean_d_loss: bool = False
+    optimizer: OptimizerName = "adam"
+    lr: float = 2e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+
+class GAN(Model):
+    """A GAN of dense layers, with or without batch norm."""
+
+    name = "gan"
+    Config = GANConfig
+
+    def __init__(self, config: GANConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        c, rng = self.config, Generator(seed, "gan/init")
+        size = elements(c.data_shape)
+        output = output_for(c.output, c.data_shape, images="tanh")
+        norm = {"momentum": c.bn_momentum, "eps": c.bn_eps} if c.batch_norm else None
+        self.G = layers.Sequential(
+            *mlp((c.latent_dim, *c.g_hidden, size), c.g_activation, output, c.slope, norm, rng),
+            layers.Reshape(c.data_shape),
+        )
+        self.D = layers.Sequential(
+            layers.Flatten(),
+            *mlp((size, *c.d_hidden, 1), c.d_activation, "linear", c.slope, None, rng),
+        )
+        self.opt_D = make_optimizer(c, self.D.parameters())
+        self.opt_G = make_optimizer(c, self.G.parameters())
+        self.loss = GAN_LOSSES[c.loss]
+        self.value_range = VALUE_RANGES[output]
+
+    def train_step(self, x: Array) -> dict[str, Tensor]:
+        """D learns to tell x from G's images, then G learns to pass: Goodfellow et al. 2014, algorithm 1 with k = 1."""
+        z = self.noise(len(x))
+        with no_grad():
+            fake = self.G(z)  # D's step: G is fixed
+        real_score, fake_score = self.D(x), self.D(fake)
+        loss_D = self.loss.D(real_score, fake_score)
+        if self.config.mean_d_loss:
+            loss_D = loss_D * 0.5
+        self.opt_D.step(grad(loss_D, self.D.parameters()))
+
+        with frozen(self.D):  # G's step: D passes the gradient on, and keeps none
+            loss_G = self.loss.G(self.D(self.G(self.noise(len(x)))))
+            self.opt_G.step(grad(loss_G, self.G.parameters()))
+        return {"loss_D": loss_D.detach(), "loss_G": loss_G.detach(), **self.verdicts(real_score, fake_score)}
+
+    def noise(self, n: int, rng: Generator | None = None) -> Array:
+        """n latent vectors z ~ N(0, 1), (n, latent_dim)."""
+        return (rng or self.rng).normal((n, self.config.latent_dim))
+
+    @no_grad()
+    def verdicts(self, real_score: Tensor, fake_score: Tensor) -> dict[str, Tensor]:
+        """How D judged a real and a fake batch: the share that it got right, and its mean verdict on each.
+
+        The verdict is D's probability that an image is real where the loss makes it one, else its score.
+        """
+        limit = self.loss.threshold
+        right = ops.mean((real_score > limit).astype(real_score.dtype)) + ops.mean(
+            (fake_score <= limit).astype(fake_score.dtype)
+        )
+        verdict: Any = ops.sigmoid if self.loss.probability else lambda score: score
+        return {"acc": right * 0.5, "D(x)": ops.mean(verdict(real_score)), "D(G(z))": ops.mean(verdict(fake_score))}
+
+    @no_grad()
+    def sample(self, n: int, rng: Generator | None = None) -> Array:
+        """G(z) for n draws of z, with batch norm's running statistics."""
+        mode = self.G.training
+        images = self.G.eval()(self.noise(n, self._looking(rng)))
+        self.G.train(mode)
+        return images.data

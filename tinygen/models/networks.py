@@ -1,0 +1,67 @@
+"""What the models of this folder share: a network of dense layers, and the optimiser of a Config."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any, Literal, TypeAlias
+
+from .. import layers
+from ..backend import Generator
+from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
+
+Activation: TypeAlias = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
+Output: TypeAlias = Literal["auto", "tanh", "sigmoid", "linear"]
+OptimizerName: TypeAlias = Literal["adam", "adamw", "rmsprop", "sgd"]
+
+VALUE_RANGES: dict[str, tuple[float, float] | None] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "linear": None}
+
+
+def activation(name: str, slope: float = 0.2) -> list[layers.Module]:
+    """The layer of that name, in a list; none for "linear". slope: of a leaky ReLU."""
+    if name == "linear":
+        return []
+    if name == "leaky_relu":
+        return [layers.LeakyReLU(slope)]
+    return [{"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid}[name]()]
+
+
+def mlp(
+    widths: Sequence[int],
+    hidden: str,
+    output: str = "linear",
+    slope: float = 0.2,
+    batch_norm: dict[str, float] | None = None,
+    rng: Generator | None = None,
+) -> list[layers.Module]:
+    """Dense layers from width to width, each but the last with its activation, then batch norm if it has options.
+
+    Activation before normalisation is the order of the classic Keras GAN.
+    """
+    network: list[layers.Module] = []
+    for n_in, n_out in itertools.pairwise(widths[:-1]):
+        network += [layers.Dense(n_in, n_out, rng=rng), *activation(hidden, slope)]
+        if batch_norm is not None:
+            network.append(layers.BatchNorm(n_out, **batch_norm))
+    return [*network, layers.Dense(widths[-2], widths[-1], rng=rng), *activation(output, slope)]
+
+
+def elements(data_shape: Sequence[int]) -> int:
+    """How many numbers one example has."""
+    return math.prod(data_shape)
+
+
+def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
+    """A network's last activation: what was asked for, or, for "auto", linear for points and `images` for images."""
+    return output if output != "auto" else "linear" if len(data_shape) == 1 else images
+
+
+def make_optimizer(config: Any, parameters: list[Any]) -> Optimizer:
+    """The optimiser that a Config names, with its lr, and with its betas and eps as far as that optimiser has them."""
+    kind = OPTIMIZERS[config.optimizer]
+    if kind is SGD:
+        return SGD(parameters, config.lr, momentum=config.beta1)
+    if kind is RMSprop:
+        return RMSprop(parameters, config.lr, alpha=config.beta2, eps=config.eps)
+    return kind(parameters, config.lr, betas=(config.beta1, config.beta2), eps=config.eps)  # type: ignore[call-arg]

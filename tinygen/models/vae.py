@@ -1,0 +1,107 @@
+"""The variational autoencoder: Kingma and Welling 2013.
+
+    minimise  E_q(z|x) [-log p(x|z)] + beta · KL(q(z|x) ‖ N(0, 1)),   q(z|x) = N(mu(x), e^logvar(x))
+
+The sample z = mu + e^(logvar/2) · eps with eps ~ N(0, 1) lets the gradient through to mu and logvar (section 2.4).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from .. import layers, losses, ops
+from ..backend import Array, Generator
+from ..tensor import Tensor, grad, no_grad
+from .base import Model
+from .networks import Activation, OptimizerName, elements, make_optimizer, mlp
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """The hyperparameters. The defaults are the common form of the paper's MNIST model: one hidden layer of 400 in the
+    encoder and in the decoder, 20 latents, grey values taken as Bernoulli means, Adam(1e-3).
+
+    reconstruction: "bernoulli", -log p(x|z) = cross entropy of each pixel (x in [0, 1]); or "mse", ½ Σ (x - x̂)², a
+    Gaussian of unit variance.  beta: the weight of the KL term (Higgins et al. 2017); 1 is the VAE.
+    """
+
+    data_shape: tuple[int, ...] = (28, 28, 1)
+    latent_dim: int = 20
+    hidden: tuple[int, ...] = (400,)
+    activation: Activation = "relu"
+    reconstruction: Literal["bernoulli", "mse"] = "bernoulli"
+    beta: float = 1.0
+    optimizer: OptimizerName = "adam"
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+
+class VAE(Model):
+    """A variational autoencoder of dense layers."""
+
+    name = "vae"
+    Config = VAEConfig
+    defaults: ClassVar = {
+        "data": "digits",
+        "steps": 3500,
+        "batch": 128,
+    }  # 3,500 steps are 50 epochs of the 9,000 digits
+
+    def __init__(self, config: VAEConfig | None = None, seed: int = 0):
+        super().__init__(config, seed)
+        c, rng = self.config, Generator(seed, "vae/init")
+        size = elements(c.data_shape)
+        points = len(c.data_shape) == 1
+        self.encoder = layers.Sequential(
+            layers.Flatten(), *mlp((size, *c.hidden, 2 * c.latent_dim), c.activation, rng=rng)
+        )  # its output is mu and logvar side by side
+        self.decoder = layers.Sequential(
+            *mlp((c.latent_dim, *reversed(c.hidden), size), c.activation, rng=rng), layers.Reshape(c.data_shape)
+        )  # its output is a logit for "bernoulli", and for "mse" too unless the data are points
+        self.opt = make_optimizer(c, self.parameters())
+        self.value_range = None if points else (0.0, 1.0)
+        self.to_image: Any = ops.sigmoid if not points else lambda y: y
+
+    def train_step(self, x: Array) -> dict[str, Tensor]:
+        """One step down the negative evidence lower bound of a batch."""
+        loss, parts = self.loss(x)
+        self.opt.step(grad(loss, self.parameters()))
+        return {"loss": loss.detach(), **parts}
+
+    def loss(self, x: Array, rng: Generator | None = None) -> tuple[Tensor, dict[str, Tensor]]:
+        """The negative evidence lower bound, in nats an example, and its two parts."""
+        mu, logvar = self.encode(x)
+        z = self.reparameterise(mu, logvar, rng)
+        reconstruction = self.reconstruction_loss(self.decoder(z), x)
+        kl = losses.gaussian_kl(mu, logvar)
+        loss = reconstruction + self.config.beta * kl
+        return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
+
+    def encode(self, x: Array) -> tuple[Tensor, Tensor]:
+        """mu and logvar of q(z|x), each (N, latent_dim)."""
+        mu, logvar = ops.split(self.encoder(x), 2, axis=1)
+        return mu, logvar
+
+    def reparameterise(self, mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
+        """z = mu + e^(logvar/2) · eps, eps ~ N(0, 1): Kingma and Welling 2013, section 2.4."""
+        eps = (rng or self.rng).normal(mu.shape, dtype=mu.dtype)
+        return mu + ops.exp(logvar * 0.5) * eps
+
+    def reconstruction_loss(self, y: Tensor, x: Array) -> Tensor:
+        """-log p(x|z) up to a constant, summed over each example, mean over the batch; y: what the decoder gives."""
+        if self.config.reconstruction == "bernoulli":
+            return losses.bce_logits(y, x, "sum") * (1 / len(x))
+        return losses.mse(self.to_image(y), x, "sum") * (0.5 / len(x))
+
+    @no_grad()
+    def sample(self, n: int, rng: Generator | None = None) -> Array:
+        """The decoder's means for n draws of z from the prior N(0, 1)."""
+        return self.to_image(self.decoder(self._looking(rng).normal((n, self.config.latent_dim)))).data
+
+    @no_grad()
+    def reconstruct(self, x: Array) -> Array:
+        """The decoder's means at z = mu(x)."""
+        return self.to_image(self.decoder(self.encode(x)[0])).data
