@@ -104,6 +104,10 @@ def test_a_run_without_rows_says_so():
     assert axes.get_title() == "nothing was measured yet"
 
 
+def test_a_notebook_shows_a_figure_without_pyplot():
+    assert viz.curves([])._repr_png_().startswith(b"\x89PNG")
+
+
 def test_a_scatter_plot_has_the_limits_it_was_given_and_one_scale():
     points = np.array([[0.0, 0.5], [3.0, 0.0], [0.0, -9.0], [np.nan, 0.0]])
     (axes,) = viz.scatter(points, (-1, 1)).axes

@@ -26,10 +26,10 @@ BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says 
 
 
 def figure(width: int, height: int, layout: Literal["constrained"] | None = "constrained") -> Figure:
-    """An empty Figure of width x height pixels that belongs to no window and no pyplot state."""
-    from matplotlib.figure import Figure
+    """An empty Figure of width x height pixels."""
+    from .picture import Picture
 
-    return Figure(figsize=(width / DPI, height / DPI), dpi=DPI, layout=layout)
+    return Picture(figsize=(width / DPI, height / DPI), dpi=DPI, layout=layout)
 
 
 def write_png(fig: Figure, path: str | os.PathLike[str]) -> None:
