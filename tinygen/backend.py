@@ -7,6 +7,7 @@ one line of code serves both. CuPy is imported only when somebody asks for "cuda
 from __future__ import annotations
 
 import importlib
+import math
 import zlib
 from collections.abc import Sequence
 from types import ModuleType
@@ -67,7 +68,7 @@ def _load(device: str) -> ModuleType:
             module = importlib.import_module(DEVICES[device])
             if module.cuda.runtime.getDeviceCount() < 1:
                 raise DeviceError("CuPy sees no GPU")
-        except ImportError:
+        except ModuleNotFoundError:
             raise DeviceError(
                 'use("cuda"): CuPy is not installed; pip install "tinygen[cuda13]" (or [cuda12]), or use("cpu")'
             ) from None
@@ -80,23 +81,27 @@ def _load(device: str) -> ModuleType:
     return _modules[device]
 
 
+def _module_owning(x: object) -> ModuleType | None:
+    module = _module_of.get(type(x))
+    if module is None and isinstance(x, np.ndarray):  # a subclass, such as a memory map
+        return np
+    if module is None and type(x).__module__ == "cupy" and hasattr(x, "shape"):  # made before CuPy was asked for here
+        return _load("cuda")
+    return module
+
+
 def array_module(*xs: Any) -> ModuleType:
-    """The module (numpy or cupy) that owns the first array among xs; numpy if all are Python scalars."""
+    """The module (numpy or cupy) that owns the first array or Tensor among xs; numpy if there is none."""
     for x in xs:
-        module = _module_of.get(type(x))
+        module = _module_of.get(type(x)) or _module_owning(x) or _module_owning(getattr(x, "_data", None))
         if module is not None:
             return module
-        data = getattr(x, "_data", None)  # a Tensor
-        if data is not None:
-            return array_module(data)
-        if type(x).__module__.partition(".")[0] == "cupy" and hasattr(x, "shape"):
-            return _load("cuda")
     return np
 
 
 def is_array(x: object) -> bool:
     """True for an array of a backend; False for scalars, lists, Tensors."""
-    return type(x) in _module_of or isinstance(x, np.ndarray) or (hasattr(x, "shape") and array_module(x) is not np)
+    return _module_owning(x) is not None
 
 
 def device_of(x: Any) -> str:
@@ -135,7 +140,8 @@ class Generator:
     """A restorable stream of random numbers on one device.
 
     On the CPU it is NumPy's PCG64DXSM, whose state can be read. On a GPU, where a generator's state can't be, it is
-    counter-based: number i of the stream is SplitMix64(key + i), computed on the device, and the state is the counter.
+    counter-based: number i of the stream is output i of SplitMix64 seeded with the stream's key, computed on the device
+    from i alone, and the state is the counter.
 
     seed: any int >= 0.  name: separates streams of one seed.  device: the current one by default.
     """
@@ -144,9 +150,9 @@ class Generator:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"Generator: seed is {seed!r}, but it must be an int of at least 0")
         self.seed, self.name, self.device = int(seed), name, device or _current
-        self._xp = _load(self.device)
+        on_cpu = _load(self.device) is np
         sequence = np.random.SeedSequence([self.seed, zlib.crc32(name.encode())])
-        self._numpy = np.random.Generator(np.random.PCG64DXSM(sequence)) if self._xp is np else None
+        self._numpy = np.random.Generator(np.random.PCG64DXSM(sequence)) if on_cpu else None
         self._key, self._counter = int(sequence.generate_state(1, np.uint64)[0]), 0
 
     def __repr__(self) -> str:
@@ -157,32 +163,34 @@ class Generator:
         if self._numpy is not None:
             x = self._numpy.standard_normal(shape, dtype)
         else:  # Box and Muller 1958: u in (0, 1], so the logarithm is finite
-            xp, pair = self._xp, self._uniform((2, *_as_shape(shape)), np.float64)
-            x = (xp.sqrt(-2 * xp.log(1 - pair[0])) * xp.cos(2 * np.pi * pair[1])).astype(dtype)
-        return x if (mean, std) == (0.0, 1.0) else x * std + mean
+            xp, pair = _load(self.device), self._uniform((*_as_shape(shape), 2), np.float64)
+            x = (xp.sqrt(-2 * xp.log(1 - pair[..., 0])) * xp.cos(2 * np.pi * pair[..., 1])).astype(dtype)
+        return _scale_and_shift(x, std, mean)
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
-        """Independent draws from the uniform distribution on [low, high)."""
+        """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
         x = self._numpy.random(shape, dtype) if self._numpy is not None else self._uniform(_as_shape(shape), dtype)
-        return x if (low, high) == (0.0, 1.0) else x * (high - low) + low
+        return _scale_and_shift(x, high - low, low)
 
     def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
-        """Independent draws from low, ..., high - 1, as int64."""
+        """Independent draws from low, ..., high - 1, as int64. Raises ValueError if there are none."""
+        if low >= high:
+            raise ValueError(f"integers: low is {low}, but it must be less than high, which is {high}")
         if self._numpy is not None:
             return np.asarray(self._numpy.integers(low, high, shape))
-        return self._xp.floor(self._uniform(_as_shape(shape), np.float64) * (high - low)).astype(np.int64) + low
+        return (self._uniform(_as_shape(shape), np.float64) * (high - low)).astype(np.int64) + low
 
     def permutation(self, n: int) -> Array:
         """A random order of 0, ..., n - 1."""
         if self._numpy is not None:
             return self._numpy.permutation(n)
-        return self._xp.argsort(self._bits((n,)))
+        return _load(self.device).argsort(self._bits((n,)))
 
     def _bits(self, shape: tuple[int, ...]) -> Array:
-        n = int(np.prod(shape))
-        first = (self._key + self._counter * _GOLDEN) & _MASK
+        n = math.prod(shape)
+        first = (self._key + (self._counter + 1) * _GOLDEN) & _MASK
         self._counter += n
-        steps = self._xp.arange(n, dtype=np.uint64) * np.uint64(_GOLDEN) + np.uint64(first)
+        steps = _load(self.device).arange(n, dtype=np.uint64) * np.uint64(_GOLDEN) + np.uint64(first)
         return _mix(steps).reshape(shape)
 
     def _uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
@@ -204,6 +212,13 @@ class Generator:
             self._counter = state["where"]["counter"]
         else:
             self._numpy.bit_generator.state = state["where"]
+
+
+def _scale_and_shift(x: Array, scale: float, shift: float) -> Array:
+    if (scale, shift) != (1.0, 0.0):
+        x *= scale
+        x += shift
+    return x
 
 
 def _as_shape(shape: Shape) -> tuple[int, ...]:
