@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Generator
+from ..backend import Generator, to_host
 from .batches import Batches
 from .files import writing
 
@@ -129,8 +129,6 @@ class Film(Callback):
 
 def _square_around(batch: Any) -> tuple[float, float]:
     """A range for both axes that holds a batch of points with some room, the same in every picture of a run."""
-    from ..backend import to_host
-
     points = to_host(batch[0] if isinstance(batch, tuple) else batch)
-    reach = 1.25 * float(np.abs(points).max())
+    reach = 1.25 * float(np.abs(points).max()) or 1.0
     return (-reach, reach)

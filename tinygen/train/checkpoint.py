@@ -19,21 +19,16 @@ from . import files
 VERSION = 1
 
 
-def host_copy(x: Array) -> np.ndarray:
-    """x as a C-contiguous NumPy array of its own.
-
-    safetensors' NumPy writer stores the memory of an array as it lies, which for any other order is a wrong array.
-    """
-    return np.array(to_host(x), order="C", copy=True)
-
-
 def save(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:
-    """Write arrays, and metadata that JSON can hold, as one file, whole or not at all. Raises RunError."""
+    """Write arrays, and metadata that JSON can hold, as one file, whole or not at all. Raises RunError.
+
+    safetensors' NumPy writer stores the memory of an array as it lies, which is a wrong array unless that is C order.
+    """
     from safetensors.numpy import save as to_bytes
 
-    arrays = {name: host_copy(x) for name, x in tensors.items()}
-    facts = {**metadata, "tinygen": VERSION, "crc32": _checksum(arrays)}
-    files.write(path, to_bytes(arrays, {key: json.dumps(value) for key, value in facts.items()}))
+    arrays = {name: np.asarray(to_host(x), order="C") for name, x in tensors.items()}
+    texts = {key: json.dumps(value) for key, value in {**metadata, "tinygen": VERSION}.items()}
+    files.write(path, to_bytes(arrays, {**texts, "crc32": _checksum(arrays, texts)}))
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -45,27 +40,29 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
     try:
         with safe_open(path, framework="np") as file:
-            facts, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            texts, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such checkpoint") from None
     except (SafetensorError, OSError) as error:
         raise RunError(f"{path}: truncated, or not a checkpoint at all ({error}); {_ADVICE}") from None
-    if "tinygen" not in facts:
+    version, checksum = texts.get("tinygen"), texts.pop("crc32", None)
+    if version is None:
         raise RunError(f"{path}: a safetensors file, but not one of tinygen's; {_ADVICE}")
-    metadata = {key: json.loads(value) for key, value in facts.items()}
-    if metadata.pop("tinygen") > VERSION:
+    if version.isdecimal() and int(version) > VERSION:
         raise RunError(f"{path}: written by a newer tinygen; install that one to read it")
-    if metadata.pop("crc32") != _checksum(tensors):
+    if checksum != _checksum(tensors, texts):
         raise RunError(f"{path}: damaged, its checksum does not fit its contents; {_ADVICE}")
+    metadata = {key: json.loads(text) for key, text in texts.items() if key != "tinygen"}
     return tensors, metadata
 
 
 _ADVICE = "give another checkpoint or run, or remove it to use the one before"
 
 
-def _checksum(tensors: dict[str, np.ndarray]) -> int:
-    """CRC-32 of the arrays' bytes, in the order of their names."""
-    crc = 0
-    for name in sorted(tensors):
-        crc = zlib.crc32(tensors[name].data if tensors[name].size else b"", crc)
-    return crc
+def _checksum(tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:
+    """CRC-32 of all that a checkpoint holds, in the order of the names."""
+    crc = zlib.crc32(repr(sorted(texts.items())).encode())
+    for name, x in sorted(tensors.items()):
+        crc = zlib.crc32(f"{name} {x.dtype} {x.shape}".encode(), crc)
+        crc = zlib.crc32(x.data if x.size else b"", crc)  # an empty array has no buffer to look at
+    return str(crc)

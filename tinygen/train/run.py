@@ -139,22 +139,15 @@ class RunDirectory:
         """The rows of metrics.jsonl, without those that a kill tore."""
         return list(_rows(self.metrics_file.read_bytes())) if self.metrics_file.exists() else []
 
-    def cut_after(self, step: int) -> list[dict[str, float]]:
-        """Forget the metrics and pictures of later steps, which will come again; returns the metrics that stay."""
-        rows = [row for row in self.read_metrics() if row["step"] <= step]
-        files.write(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows).encode())
-        for later, path in self.samples().items():
-            if later > step:
-                with files.writing(path):
-                    path.unlink()
-        return rows
-
     # Where it can go on
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint, and remove the oldest ones. Raises RunError; what was there then stays."""
         files.flush(self.metrics_file)  # a checkpoint never knows of rows that the disk does not
         checkpoint.save(self.checkpoint_file(snapshot.step), snapshot.tensors, snapshot.facts)
+        self._remove_oldest()
+
+    def _remove_oldest(self) -> None:
         for path in list(self.checkpoints().values())[:-KEPT_CHECKPOINTS]:
             path.unlink(missing_ok=True)
 
@@ -169,12 +162,21 @@ class RunDirectory:
                 print(f"passing over {problem}")
         raise RunError(problem)
 
-    def set_aside_after(self, step: int) -> None:
-        """Rename the checkpoints of later steps, which could not be read, out of the way of those to come."""
-        for later, path in self.checkpoints().items():
-            if later > step:
-                with files.writing(path):
-                    path.replace(path.with_name(f"{path.name}.damaged"))
+    def go_on_from(self, step: int) -> list[dict[str, float]]:
+        """Make the directory what it was at a checkpoint, and return the metrics up to there.
+
+        The later metrics and pictures are removed, for they will come again; a later checkpoint, which could not be
+        read, is set aside under another name.
+        """
+        rows = [row for row in self.read_metrics() if row["step"] <= step]
+        files.write(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        with files.writing(self.path):
+            for picture in _after(step, self.samples()):
+                picture.unlink()
+            for unreadable in _after(step, self.checkpoints()):
+                unreadable.replace(unreadable.with_name(f"{unreadable.name}.damaged"))
+            self._remove_oldest()
+        return rows
 
 
 def read_checkpoint(path: Path) -> Snapshot:
@@ -186,6 +188,10 @@ def read_checkpoint(path: Path) -> Snapshot:
 def _by_step(folder: Path, suffix: str) -> dict[int, Path]:
     found = {path: re.fullmatch(rf"step_(\d{{6,}}){re.escape(suffix)}", path.name) for path in folder.glob("step_*")}
     return dict(sorted((int(match[1]), path) for path, match in found.items() if match))
+
+
+def _after(step: int, paths: dict[int, Path]) -> list[Path]:
+    return [path for later, path in paths.items() if later > step]
 
 
 def _rows(lines: bytes) -> Iterator[dict[str, float]]:

@@ -37,12 +37,13 @@ class Session:
         with self.run.locked(resume):
             if settings is None:
                 settings = self.run.read_config()["settings"] if resume else {}
-            config = {"tinygen": _version(), **snapshot.describe(self.model), "settings": settings, "steps": steps}
+            config = {"tinygen": _version(), **snapshot.describe(self.model), "settings": settings}
             if resume:
                 self._resume(self.run, config)
             else:
                 self._begin()
-            self.run.write_config(config)  # the last file of a beginning: a run that is there can be resumed
+            # The last file of a beginning: a run that is there can be resumed.
+            self.run.write_config({**config, "steps": max(steps, self.history.steps)})
             with self._interruptible(steps):
                 yield
 
@@ -64,8 +65,7 @@ class Session:
         run.check(config)
         newest = run.newest()
         snapshot.restore(newest, self.model, self.batches)
-        run.set_aside_after(newest.step)
-        self.history.rows, self.history.steps = run.cut_after(newest.step), newest.step
+        self.history.rows, self.history.steps = run.go_on_from(newest.step), newest.step
         self._safe = newest.step
         for callback in self.callbacks:
             callback.on_start(self.model, run, newest.step)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import is_array
+from ..backend import is_array, to_host
 from ..errors import RunError
 from .batches import Batches
 from .callbacks import Callback
-from .checkpoint import host_copy
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -47,7 +46,7 @@ def take(step: int, model: Model, batches: Batches, callbacks: Sequence[Callback
         state = callback.state_dict()
         tensors |= {f"{_prefix(name)}{key}": x for key, x in state.items() if is_array(x)}
         facts["callbacks"][name] = {key: x for key, x in state.items() if not is_array(x)}
-    return Snapshot(step, {name: host_copy(x) for name, x in tensors.items()}, facts)
+    return Snapshot(step, {name: np.array(to_host(x)) for name, x in tensors.items()}, facts)
 
 
 def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
@@ -55,6 +54,8 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
     restore_weights(snapshot, model)
     try:
         for name, generator in model.generators().items():
+            if name not in snapshot.facts["generators"]:
+                raise KeyError(f"there is no state of the generator {name!r}")
             generator.state = snapshot.facts["generators"][name]
         batches.state = snapshot.facts["batches"]
     except (ValueError, KeyError) as error:
@@ -64,7 +65,8 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
 def restore_weights(snapshot: Snapshot, model: Model) -> None:
     """Put the weights, buffers and optimisers of a model back. Raises RunError if they do not fit the snapshot."""
     try:
-        model.load_state_dict({name: x for name, x in snapshot.tensors.items() if not name.startswith(_prefix())})
+        own = {name: x for name, x in snapshot.tensors.items() if not name.startswith(_prefix())}
+        model.load_state_dict({name: x.copy() for name, x in own.items()})  # a model may keep the arrays
     except (ValueError, KeyError) as error:
         raise _misfit(snapshot, error) from error
 

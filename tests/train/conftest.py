@@ -1,0 +1,27 @@
+"""Pictures that cost nothing, for tests that are not about pictures."""
+
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+import tinygen
+
+
+@pytest.fixture
+def viz(monkeypatch):
+    """In place of tinygen.viz: notes what it is asked to draw, and writes a file with no picture in it."""
+    fake = ModuleType("tinygen.viz")
+    fake.drawn = []
+
+    def draw(path, *content):
+        fake.drawn.append((Path(path).name, *content))
+        Path(path).write_bytes(b"a picture")
+
+    fake.save_grid = lambda images, path, value_range, points_range: draw(path, images, value_range, points_range)
+    fake.save_curves = lambda rows, path: draw(path, list(rows))
+    fake.save_gif = lambda frames, path: draw(path, [frame.name for frame in frames])
+    monkeypatch.setitem(sys.modules, "tinygen.viz", fake)
+    monkeypatch.setattr(tinygen, "viz", fake, raising=False)
+    return fake

@@ -1,0 +1,170 @@
+"""fit: it loops, logs and saves, fetches at log steps only, and resumes to the bit."""
+
+import json
+
+import numpy as np
+import pytest
+from train.tiny import Config, Stream, Tiny
+
+from tinygen.backend import Generator
+from tinygen.data import Loader
+from tinygen.errors import ConfigError, DataError, RunError
+from tinygen.train import RunDirectory, fit
+
+EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}
+
+
+def test_fit_makes_the_steps_and_nothing_else():
+    by_hand, fitted, stream = Tiny(), Tiny(), Stream()
+    for _ in range(20):
+        metrics = by_hand.train_step(stream.next_batch())
+    history = fit(fitted, Stream(), 20)
+    np.testing.assert_array_equal(fitted.w, by_hand.w)
+    assert (history.steps, history.path) == (20, None)
+    assert history.rows[-1] == {"step": 20, "loss": metrics["loss"].item(), "acc": 0.5}
+
+
+def test_rows_come_at_the_first_step_each_so_many_and_the_last():
+    assert fit(Tiny(), Stream(), 10, log_every=4)["step"] == [1, 4, 8, 10]
+
+
+class Counting(Tiny):
+    """Counts how often a value of each step is fetched."""
+
+    def train_step(self, batch):
+        value, model = super().train_step(batch)["loss"], self
+
+        class Metric:
+            step = int(model.count)
+
+            def item(self):
+                model.fetched.append(self.step)
+                return value.item()
+
+        return {"loss": Metric()}
+
+
+def test_losses_are_fetched_at_few_steps():
+    model = Counting()
+    model.fetched = []
+    fit(model, Stream(), 30, log_every=10, sample_every=8, checkpoint_every=12)
+    assert model.fetched == [1, 8, 10, 12, 16, 20, 24, 30]
+
+
+def test_the_files_of_a_run(tmp_path, viz, capsys):
+    history = fit(Tiny(), Stream(), 10, out=tmp_path / "run", settings={"batch": 8, "size": (4, 4)}, **EVERY)
+    run = RunDirectory(tmp_path / "run")
+    config = run.read_config()
+    assert config == {
+        "tinygen": config["tinygen"],
+        "model": "tiny",
+        "config": {"data_shape": [4, 4, 1], "lr": 0.1, "size": 16},
+        "settings": {"batch": 8, "size": [4, 4]},
+        "steps": 10,
+    }
+    assert [json.loads(line) for line in run.metrics_file.read_text().splitlines()] == history.rows[:-1]
+    assert history["step"] == [1, 4, 8, 10] and history.path == run.path
+    assert list(run.checkpoints()) == [0, 5, 10]
+    picture = run.path / "samples" / "step_000010.png"
+    assert capsys.readouterr().out.splitlines()[-1] == f"open {picture}, curves.png and training.gif"
+
+
+@pytest.mark.parametrize("stops", [[5], [3, 4, 11], [1], [19], [20]])
+def test_a_resumed_run_equals_a_straight_one(tmp_path, viz, stops):
+    def train(name, steps, resume):
+        model, rng = Tiny(seed=3), Generator(3, "loader")
+        loader = Loader(np.arange(400, dtype=np.uint8).reshape(25, 4, 4, 1), 8, rng=rng)
+        fit(model, loader, steps, out=tmp_path / name, resume=resume, settings={"seed": 3}, **EVERY)
+        return RunDirectory(tmp_path / name)
+
+    straight = train("straight", 20, False)
+    for i, steps in enumerate(stops):
+        train("parts", steps, i > 0)
+    parts = train("parts", 20, True)
+    a, b = straight.newest(), parts.newest()
+    assert (a.step, a.facts) == (b.step, b.facts)
+    assert a.tensors.keys() == b.tensors.keys()
+    for name, x in a.tensors.items():
+        np.testing.assert_array_equal(x, b.tensors[name])
+    assert straight.metrics_file.read_bytes() == parts.metrics_file.read_bytes()
+    assert straight.config_file.read_bytes() == parts.config_file.read_bytes()
+
+
+def test_the_history_of_a_resumed_run_is_that_of_the_whole(tmp_path, viz):
+    fit(Tiny(), Stream(), 10, out=tmp_path, **EVERY)
+    history = fit(Tiny(), Stream(), 20, out=tmp_path, resume=True, **EVERY)
+    assert history["step"] == [1, 4, 8, 12, 16, 20]
+    assert RunDirectory(tmp_path).read_config()["steps"] == 20
+
+
+def test_resuming_a_finished_run_trains_nothing(tmp_path, viz):
+    fit(Tiny(), Stream(), 10, out=tmp_path, **EVERY)
+    model = Tiny()
+    model.train_step = None
+    history = fit(model, Stream(), 8, out=tmp_path, resume=True, **EVERY)
+    assert history.steps == 10 and model.count == 10
+    assert RunDirectory(tmp_path).read_config()["steps"] == 10
+
+
+def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path, viz, capsys):
+    straight, resumed = Tiny(), Tiny()
+    fit(straight, Stream(), 20, out=tmp_path / "straight", **EVERY)
+    fit(Tiny(), Stream(), 10, out=tmp_path / "run", **EVERY)
+    run = RunDirectory(tmp_path / "run")
+    run.checkpoint_file(10).write_bytes(run.checkpoint_file(10).read_bytes()[:-1])
+    fit(resumed, Stream(), 20, out=run.path, resume=True, **EVERY)
+    np.testing.assert_array_equal(resumed.w, straight.w)
+    assert run.metrics_file.read_text() == RunDirectory(tmp_path / "straight").metrics_file.read_text()
+    out = capsys.readouterr().out
+    assert f"passing over {run.checkpoint_file(10)}: truncated" in out and "after step 5" in out
+
+
+def test_a_run_that_is_there_stays_as_it_is(tmp_path, viz):
+    fit(Tiny(), Stream(), 10, out=tmp_path, **EVERY)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for arguments, message in [
+        ({}, "already holds a run"),
+        ({"model": Tiny(Config(lr=0.5)), "resume": True}, r"has lr=0\.1, but lr=0\.5 came"),
+        ({"model": Tiny(Config(size=9)), "resume": True}, "has size=16, but size=9 came"),
+        ({"settings": {"seed": 1}, "resume": True}, "has seed=None, but seed=1 came"),
+    ]:
+        options = {"model": Tiny(), "data": Stream(), "steps": 20, "out": tmp_path, **EVERY, **arguments}
+        with pytest.raises(RunError, match=message):
+            fit(**options)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_another_batch_size_does_not_fit(tmp_path, viz):
+    images = np.zeros((20, 4, 4, 1), np.uint8)
+    fit(Tiny(), Loader(images, 8), 5, out=tmp_path)
+    with pytest.raises(RunError, match=r"does not fit this run: .*batch 8, but this one has 4"):
+        fit(Tiny(), Loader(images, 4), 9, out=tmp_path, resume=True)
+
+
+@pytest.mark.parametrize("option", ["steps", "log_every", "sample_every", "checkpoint_every"])
+@pytest.mark.parametrize("value", [0, -1, 1.5, True, "10"])
+def test_options_are_checked_before_anything_happens(tmp_path, option, value):
+    options = {"steps": 1, "out": tmp_path / "run", option: value}
+    with pytest.raises(ConfigError, match=f"fit: {option} is {value!r}, but it must be a whole number of at least 1"):
+        fit(Tiny(), Stream(), **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_resuming_needs_a_directory():
+    with pytest.raises(ConfigError, match="say which with out="):
+        fit(Tiny(), Stream(), 1, resume=True)
+
+
+def test_no_data_makes_no_directory(tmp_path):
+    with pytest.raises(DataError):
+        fit(Tiny(), [], 1, out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_error_in_a_step_frees_the_directory_and_keeps_the_run(tmp_path, viz):
+    model = Tiny()
+    good = model.train_step
+    model.train_step = lambda batch: 1 / 0 if model.count == 7 else good(batch)
+    with pytest.raises(ZeroDivisionError):
+        fit(model, Stream(), 20, out=tmp_path, **EVERY)
+    assert fit(Tiny(), Stream(), 20, out=tmp_path, resume=True, **EVERY).steps == 20

@@ -1,0 +1,57 @@
+"""What a training prints: lines that one can search, or a bar on a terminal."""
+
+import re
+import sys
+
+import pytest
+from train.tiny import Stream, Tiny
+
+from tinygen.train import fit
+from tinygen.train.progress import Progress
+
+
+def test_a_line_for_each_logged_step(capsys):
+    fit(Tiny(), Stream(), 100, log_every=40)
+    lines = capsys.readouterr().out.splitlines()
+    pattern = r"step (\d+) +loss \d\.\d{3}  acc 50%   [\d.e+]+ steps/s"
+    assert [int(re.fullmatch(pattern, line)[1]) for line in lines] == [1, 40, 80, 100]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (0.0, "0.000"),
+        (0.61, "0.610"),
+        (-1.5, "-1.500"),
+        (109.42, "109.4"),
+        (2e-5, "2.0e-05"),
+        (0.001, "0.001"),
+    ],
+)
+def test_numbers_are_short(capsys, value, shown):
+    Progress(0, 1).log(1, {"x": value})
+    assert f"step 1  x {shown}   " in capsys.readouterr().out
+
+
+def test_a_gan_reads_as_in_the_tutorials(capsys):
+    values = {"loss_D": 0.61, "loss_G": 0.98, "acc": 0.634, "D(x)": 0.61, "D(G(z))": 0.39}
+    Progress(0, 5000).log(200, values)
+    line = "step 200   loss_D 0.610  loss_G 0.980  acc 63%  D(x) 0.610  D(G(z)) 0.390   "
+    assert capsys.readouterr().out.startswith(line)
+
+
+def test_the_rate_is_that_since_the_last_line(capsys, monkeypatch):
+    moments = iter([0.0, 2.0, 6.0, 1000.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(moments))
+    progress = Progress(100, 1000)
+    for step in (150, 350, 351):
+        progress.log(step, {})
+    assert re.findall(r"(\S+) steps/s", capsys.readouterr().out) == ["25", "50", "0.001"]
+
+
+def test_a_bar_on_a_terminal(capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    fit(Tiny(), Stream(), 100, log_every=40)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "100/100" in err and "steps/s" in err and "loss 0." in err and "acc 50%" in err
