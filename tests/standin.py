@@ -582,7 +582,7 @@ class ufunc:
         hosts = [_operand(x, self.name) for x in args[: self.nin]]
         out_hosts = tuple(_argument(x, "A", f"{self.name}(out=)") for x in outs)
         with np.errstate(all="ignore"):
-            result = self._function(*hosts, out=out_hosts or None, dtype=dtype, casting=casting, order="C")
+            result = self._function(*hosts, out=out_hosts or None, dtype=dtype, casting=casting)
         return _wrap(result, tuple(x for x in outs if x is not None))
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
