@@ -66,9 +66,15 @@ def test_the_next_mirror_is_asked_when_one_refuses(get, status):
 
 
 def test_the_next_mirror_is_asked_when_one_hangs(get):
-    released = threading.Event()
+    released, awake = threading.Event(), []
+
+    def hangs(reply, body):
+        released.wait(20)
+        awake.append(True)
+
     try:
-        assert get(timeout=0.3, first=lambda *_: released.wait(20), second=good).read_bytes() == BODY
+        assert get(timeout=0.3, first=hangs, second=good).read_bytes() == BODY
+        assert not awake
     finally:
         released.set()
 

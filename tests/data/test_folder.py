@@ -124,6 +124,12 @@ def test_every_colour_mode_is_read(tmp_path, mode):
     assert load(f"folder:{tmp_path}", size=16).train.std() > 5
 
 
+def test_a_file_that_pillow_only_warns_about_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # from here to twice as many, Pillow warns
+    picture(12, 12).save(tmp_path / "a.png")
+    assert len(load(f"folder:{tmp_path}").train) == 1
+
+
 def test_grey_is_the_luma_of_the_colours(tmp_path):
     picture(16, 16).save(tmp_path / "a.png")
     read = load(f"folder:{tmp_path}", size=16, channels=1).train[0, ..., 0]

@@ -114,6 +114,7 @@ def test_the_order_is_the_same_on_every_device(backend):
     loader = Loader(NUMBERED, 6, (0, 1), rng=Generator(3, "order", "cpu"))
     expected = Generator(3, "order", "cpu").permutation(N)
     assert [k for x in loader for k in numbers(x, backend)] == expected[:18].tolist()
+    assert Loader(NUMBERED, 6).rng.device == "cpu"
 
 
 @pytest.mark.parametrize("steps", [0, 1, 4, 5, 11])

@@ -38,6 +38,11 @@ def test_the_mixtures_lie_round_their_centres(name, modes, std):
     assert data.test_labels.shape == (5_000,)
 
 
+def test_the_mixtures_do_not_share_their_noise():
+    ring, grid = (data.train - data.modes.centres[data.labels] for data in (load("ring8"), load("grid25")))
+    assert abs(np.corrcoef(ring[:, 0], grid[:, 0])[0, 1]) < 0.03
+
+
 def test_the_ring_is_a_regular_octagon_on_the_unit_circle():
     centres = load("ring8").modes.centres
     np.testing.assert_allclose(np.hypot(*centres.T), 1)

@@ -102,9 +102,6 @@ def _download(file: RemoteFile, path: Path, mirrors: Sequence[str], timeout: flo
 def _complete(part: Path, url: str, file: RemoteFile, timeout: float) -> None:
     """Bring part to the published bytes from one mirror: on from where it stands or, if that was wrong, anew."""
     start = part.stat().st_size if part.exists() else 0
-    if start > file.size:
-        part.unlink()
-        start = 0
     at = start
     while at < file.size:
         reached = _receive(part, url, at, file, timeout)
