@@ -25,6 +25,7 @@ def test_a_line_for_each_logged_step(capsys):
         (-1.5, "-1.500"),
         (109.42, "109.4"),
         (2e-5, "2.0e-05"),
+        (-4e30, "-4.0e+30"),
         (0.001, "0.001"),
     ],
 )
@@ -40,12 +41,17 @@ def test_a_gan_reads_as_in_the_tutorials(capsys):
     assert capsys.readouterr().out.startswith(line)
 
 
-def test_the_rate_is_that_since_the_last_line(capsys, monkeypatch):
-    moments = iter([0.0, 2.0, 6.0, 1000.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(moments))
+def test_the_rate_is_that_of_training_since_the_last_line(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
     progress = Progress(100, 1000)
-    for step in (150, 350, 351):
+    for step, training, looking in [(150, 2.0, 30.0), (350, 4.0, 0.0), (351, 1000.0, 0.0)]:
+        now += training
+        progress.pause()
+        now += looking / 2
         progress.log(step, {})
+        now += looking / 2
+        progress.advance()
     assert re.findall(r"(\S+) steps/s", capsys.readouterr().out) == ["25", "50", "0.001"]
 
 

@@ -46,27 +46,24 @@ class Finding(NamedTuple):
     broken: list[str]
 
     def __str__(self) -> str:
-        event, broken = self.event, f"{_join(self.broken)} no longer"
+        where, event = f"In step {self.step}, which left {_join(self.broken)} not finite,", self.event
         if event is None:
-            return f"In step {self.step} all ops were finite, but then {broken}: the update of the weights overflowed."
+            return f"{where} every op was finite: the update of the weights overflowed."
         did = "received" if event.inherited else "made"
-        return (
-            f"In step {self.step} ({broken} after it) `{event.op}` was the first op that {did} a value that is not "
-            f"finite, in the {event.phase} pass, called at\n{event}"
-        )
+        phase = f"in its {event.phase} pass, called at"
+        return f"{where} `{event.op}` was the first op that {did} such a value, {phase}\n{event}"
 
     @property
     def advice(self) -> str:
         """What may help."""
         usual = "a lower learning rate or clipped gradients"
-        if self.event is None or self.event.inherited or self.event.op not in _REMEDIES:
-            return f"What may help: {usual}"
-        return f"What may help: {usual}; for `{self.event.op}`, {_REMEDIES[self.event.op]}"
+        own = None if self.event is None or self.event.inherited else _REMEDIES.get(self.event.op)
+        return f"What may help: {own}; or {usual}" if own else f"What may help: {usual}"
 
 
 def explain(step: int, broken: Sequence[str], good: Snapshot | None, model: Model, batches: Batches) -> NonFiniteError:
     """Why values, seen after a step, are not finite. Takes the model back to `good`, the last snapshot, if any."""
-    symptom = f"after step {step} {_join(broken)} not finite"
+    symptom = f"after step {step} {_join(broken)} {'is' if len(broken) == 1 else 'are'} not finite"
     if good is None:
         return NonFiniteError(f"{symptom}, before any training: look at the initial weights")
     stays = f"The model is as at its last good checkpoint, {good.source}, after step {good.step}"
@@ -116,5 +113,6 @@ def broken_arrays(arrays: dict[str, Any]) -> list[str]:
 
 
 def _join(names: Sequence[str]) -> str:
-    listed = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return f"{listed} {'is' if len(names) == 1 else 'are'}"
+    """a; a and b; a, b, c and 5 more."""
+    names = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else names
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -63,6 +63,7 @@ def fit(
                 saves = stops or step == steps or step % checkpoint_every == 0
                 if logs or saves or step % sample_every == 0:
                     values = fetch(metrics)
+                    progress.pause()
                     session.check(step, values)
                 session.step(step, metrics)
                 if logs or step == steps:

@@ -13,7 +13,8 @@ class Progress:
 
     def __init__(self, step: int, steps: int):
         self._steps, self._bar = steps, None
-        self._since = (step, time.perf_counter())
+        self._logged, self._trained = step, 0.0  # the step of the last line, and the seconds of training since then
+        self._began: float | None = time.perf_counter()  # None while the clock stands
         if sys.stderr.isatty():
             from tqdm import tqdm
 
@@ -26,8 +27,15 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
+    def pause(self) -> None:
+        """Stop the clock of steps/s: until the next advance() there is no training, but looking and saving."""
+        if self._began is not None:
+            self._trained, self._began = self._trained + time.perf_counter() - self._began, None
+
     def advance(self) -> None:
         """One more step is done."""
+        if self._began is None:
+            self._began = time.perf_counter()
         if self._bar is not None:
             self._bar.update()
 
@@ -41,9 +49,9 @@ class Progress:
             print(f"step {step:<{width}}  {shown}   {self._rate(step)} steps/s", flush=True)
 
     def _rate(self, step: int) -> str:
-        (before, then), now = self._since, time.perf_counter()
-        self._since = (step, now)
-        rate = (step - before) / max(now - then, 1e-9)
+        self.pause()
+        rate = (step - self._logged) / max(self._trained, 1e-9)
+        self._logged, self._trained = step, 0.0
         return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
@@ -51,5 +59,6 @@ def _format(name: str, value: Any) -> str:
     if name.startswith("acc"):
         return f"{name} {value:.0%}"
     size = abs(value)
-    digits = ".1f" if size >= 100 else ".3f" if size >= 0.001 or size == 0 else ".1e"
-    return f"{name} {value:{digits}}"
+    if size != 0 and not 1e-3 <= size < 1e5:
+        return f"{name} {value:.1e}"
+    return f"{name} {value:.3f}" if size < 100 else f"{name} {value:.1f}"

@@ -14,6 +14,7 @@ from ..backend import Array, array_module, is_array
 from ..tensor import PRIMITIVES, Tensor
 
 _PACKAGE = Path(__file__).parent.parent
+_LAYERS = str(_PACKAGE / "layers.py")
 _ENGINE = tuple(str(_PACKAGE / name) for name in ("tensor.py", "tape.py", "backend.py", "ops", "kernels"))
 
 
@@ -72,7 +73,8 @@ def _lines_above(frame: FrameType | None) -> tuple[Place, ...]:
     places: list[Place] = []
     while frame is not None and not frame.f_code.co_filename.startswith(str(_PACKAGE / "train")):
         file = frame.f_code.co_filename
-        if not file.startswith(_ENGINE) and file != contextlib.__file__:
+        plumbing = file == contextlib.__file__ or (file == _LAYERS and frame.f_code.co_name == "__call__")
+        if not plumbing and not file.startswith(_ENGINE):
             places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
@@ -86,6 +88,7 @@ def _describe_event(op: str, phase: str, places: tuple[Place, ...], inputs: Any,
         names = [f"argument {i}" for i in range(len(inputs))]
     arrays = {name: _array(x) for name, x in zip(names, inputs, strict=True) if is_array(_array(x))}
     inherited = not all(map(_is_finite, arrays.values()))
+    op = op.lstrip("_")  # _matmul is what matmul and @ come down to
     return Event(op, phase, places, [f"{n}: {_describe(x)}" for n, x in arrays.items()], _describe(output), inherited)
 
 
