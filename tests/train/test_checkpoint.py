@@ -65,6 +65,7 @@ def test_a_file_cut_short_anywhere_is_refused(path):
 
 
 def test_every_damaged_byte_is_noticed(path):
+    checkpoint.save(path, {"w": np.arange(4.0), "count": np.array(3)}, {"step": 12})
     whole = path.read_bytes()
     for position in range(len(whole)):
         path.write_bytes(whole[:position] + bytes([whole[position] ^ 4]) + whole[position + 1 :])

@@ -101,16 +101,16 @@ def test_a_run_in_two_parts_equals_a_straight_one(nursery, straight, tmp_path):
     assert_same(contents(tmp_path / "run"), straight)
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_kills_at_random_moments(nursery, straight, tmp_path, seed):
     moment, kills, runs = random.Random(seed), 0, 0
     while kills < 10:
         runs += 1
-        out = tmp_path / f"run{runs}"
-        status = None
+        out, status, patience = tmp_path / f"run{runs}", None, 0.0
         while status != 0:
             training = nursery.begin(out)
-            time.sleep(moment.uniform(0, 0.1))
+            patience += 0.02  # seconds: however slow the machine is, at last the run lives long enough to end
+            time.sleep(moment.uniform(0, patience))
             os.kill(training, signal.SIGKILL)
             status = nursery.end()
             assert status in (0, -signal.SIGKILL), Path(f"{out}.log").read_text()
@@ -118,16 +118,16 @@ def test_kills_at_random_moments(nursery, straight, tmp_path, seed):
         assert_same(contents(out), straight)
 
 
-@pytest.mark.parametrize(("how", "at_least"), [("file", 45), ("torn file", 12), ("torn line", 4)])
+@pytest.mark.parametrize(("how", "at_least"), [("file", 35), ("torn file", 8), ("torn line", 3)])
 def test_a_kill_at_each_file_operation(nursery, tmp_path, how, at_least):
     """Before each file is opened, renamed, removed; and with each file, and each line of metrics, half written."""
-    nursery.train_until_done(tmp_path / "straight", steps=9)
+    nursery.train_until_done(tmp_path / "straight", steps=6)
     straight = contents(tmp_path / "straight")
     for nth in range(1, 1000):
         out = tmp_path / f"run{nth}"
-        if nursery.train(out, steps=9, die=[how, nth]) == 0:
+        if nursery.train(out, steps=6, die=[how, nth]) == 0:
             break
-        nursery.train_until_done(out, steps=9)
+        nursery.train_until_done(out, steps=6)
         assert_same(contents(out), straight)
     assert nth > at_least
 
