@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,7 +37,7 @@ class Backend:
 def _gpu_is_usable() -> bool:
     """Whether CuPy and a GPU are there; without a driver CuPy, which loads slowly, is not even imported."""
     try:
-        ctypes.CDLL("libcuda.so.1")
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
     except OSError:
         return False
     if importlib.util.find_spec("cupy") is None:
@@ -75,6 +76,15 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield current
 
 
+@pytest.fixture(params=BACKENDS[1:])
+def gpu(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """The backends of a GPU in turn, as the current device: the stand-in, and CuPy where there is one."""
+    with device(request.param) as current:
+        yield current
+
+
 @pytest.fixture(autouse=True)
-def _same_seed() -> None:
+def _same_start() -> Iterator[None]:
     tinygen_backend.seed(0)
+    yield
+    assert tinygen_backend.current_device() == "cpu", "the test left another device in use"

@@ -248,20 +248,27 @@ def _flat(result):
 
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
-def test_computes_what_numpy_computes(expression):
-    ours, theirs = _inputs(standin), _inputs(np)
+def test_computes_what_numpy_computes(gpu, expression):
+    """On CuPy this tests what the stand-in promises of it."""
+    ours, theirs = _inputs(gpu.xp), _inputs(np)
     results = _flat(eval(expression, ours))
     with np.errstate(all="ignore"):
         expected = _flat(eval(expression, theirs))
     assert len(results) == len(expected)
+    signs_vary = re.search("qr|svd|eigh", expression)
     for result, host in zip(results, expected, strict=True):
-        assert type(result) is standin.ndarray
+        assert type(result) is gpu.xp.ndarray
         assert (result.dtype, result.shape) == (np.asarray(host).dtype, np.shape(host))
-        np.testing.assert_array_equal(result.get(), host)
+        if gpu.name == "standin":
+            np.testing.assert_array_equal(result.get(), host)
+        elif signs_vary:
+            np.testing.assert_allclose(np.abs(result.get()), np.abs(host), rtol=1e-4, atol=1e-5)
+        else:
+            np.testing.assert_allclose(result.get(), host, rtol=1e-5, atol=1e-6)
         shared = [key for key in "xis" if np.may_share_memory(host, theirs[key])]
         if shared:
             assert result is ours[shared[0]] or result.base is ours[shared[0]]
-        elif result.ndim:  # what is a 0-d view here is a scalar in NumPy
+        elif result.ndim and not re.search("linalg|einsum", expression):  # what is a 0-d view is a scalar in NumPy
             assert result.base is None
             assert result.flags.c_contiguous
 
@@ -276,21 +283,22 @@ def test_every_function_and_method_has_an_expression():
 
 
 @pytest.mark.parametrize("name", standin.UFUNCS.split())
-def test_ufuncs_compute_what_numpy_computes_in_c_order(name):
+def test_ufuncs_compute_what_numpy_computes_in_c_order(gpu, name):
     kind = np.int64 if re.match("bitwise|gcd|invert|lcm|ldexp|left|right", name) else np.float32
     host = np.asfortranarray(np.random.default_rng(1).integers(1, 5, (3, 4)).astype(kind))
-    ours, theirs = getattr(standin, name), getattr(np, name)
-    x = standin.asarray(host)
+    ours, theirs = getattr(gpu.xp, name), getattr(np, name)
+    x = gpu.xp.asarray(host)
     assert x.flags.f_contiguous
     with np.errstate(all="ignore"):
         expected = theirs(*[host] * theirs.nin)
     y = ours(*[x] * ours.nin)
     assert y.dtype == expected.dtype
     assert y.flags.c_contiguous
-    np.testing.assert_array_equal(y.get(), expected)
-    out = standin.empty(y.shape, y.dtype)
+    rtol = 0 if gpu.name == "standin" else 1e-5
+    np.testing.assert_allclose(y.get(), expected, rtol)
+    out = gpu.xp.empty(y.shape, y.dtype)
     assert ours(*[x] * ours.nin, out=out) is out
-    np.testing.assert_array_equal(out.get(), expected)
+    np.testing.assert_allclose(out.get(), expected, rtol)
 
 
 # Refusals.
