@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -19,6 +20,7 @@ from tinygen import backend, cli, doctor, viz
 from tinygen.cli import main
 from tinygen.models import MODELS
 from tinygen.tensor import Tensor
+from tinygen.train import RunDirectory
 
 
 class Mean:
@@ -444,6 +446,31 @@ def test_doctor_ends_with_1_if_something_needed_is_broken(run, monkeypatch, heal
     assert run("doctor").code == code
 
 
+# The models of the package
+
+REAL = [name for name in MODELS if name not in ("mean", "other")]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_model_trains_resumes_and_samples(run, tmp_path, name):
+    assert run(f"train {name} --steps 2 --out run").code == 0
+    assert run(f"train {name} --resume --steps 3 --out run").code == 0
+    assert run("sample run -n 9").code == 0
+    folder = tmp_path / "run"
+    pictures = {"sample.png", "samples/step_000000.png", "samples/step_000002.png", "samples/step_000003.png"}
+    for picture in pictures | {"curves.png", "training.gif"}:
+        with Image.open(folder / picture) as image:
+            image.load()
+    steps = [json.loads(line)["step"] for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    assert steps == [1]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_a_setting_that_does_not_fit_the_model_gets_one_line(run, name):
+    assert refused(run(f"train {name} --set lr=-1 --steps 2"), "lr", "-1")
+    assert refused(run(f"train {name} --set optimizer=adamm --steps 2"), "--set optimizer", "adam, adamw")
+
+
 # As a process of its own
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(tinygen.__file__).parents[1])}
@@ -472,6 +499,33 @@ def test_a_process_ends_with_the_code_and_one_line():
     process = tinygen_process("train", "xyzzy")
     out, err = process.communicate()
     assert process.returncode == 2 and out == "" and err.startswith("tinygen: error: ") and err.count("\n") == 1
+
+
+CTRL_C_IS_HEARD = """if True:
+    import signal, sys
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits deafness
+    from tinygen.cli import main
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_after_ctrl_c_a_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
+    options = "train gan --batch 8 --log-every 1 --set g_hidden=8 d_hidden=8 latent_dim=4"
+    command = [sys.executable, "-c", CTRL_C_IS_HEARD, *options.split(), "--steps", "100000", "--out", "parts"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    for line in process.stdout:
+        if line.startswith("step 3 "):
+            process.send_signal(signal.SIGINT)
+            break
+    out, err = process.communicate()
+    assert process.returncode == 130 and "--resume" in out and "Traceback" not in err
+    made = max(RunDirectory(tmp_path / "parts").checkpoints())
+    assert made >= 3
+    assert run(f"{options} --steps {made + 3} --out whole").code == 0
+    whole = weights(tmp_path / "whole", made + 3)
+    assert run(f"train gan --resume --steps {made + 3} --out parts").code == 0
+    for name, array in weights(tmp_path / "parts", made + 3).items():
+        np.testing.assert_array_equal(array, whole[name], err_msg=name)
 
 
 def test_a_closed_pipe_is_no_error():

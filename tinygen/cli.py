@@ -2,7 +2,7 @@
 
 examples:
   tinygen train gan                      a GAN learns handwritten digits; pictures in runs/gan
-  tinygen train vae --set latent=2 --out runs/plane
+  tinygen train vae --set latent_dim=2 --out runs/plane
   tinygen sample runs/gan -n 64
   tinygen models                         what can be trained, and every setting
   tinygen COMMAND --help                 more, with examples
@@ -37,6 +37,7 @@ from .errors import ConfigError, RunError, UserError
 from .settings import describe_settings, format_value, nearest, parse_settings
 
 if TYPE_CHECKING:
+    from .data import Dataset, Loader
     from .models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -104,14 +105,16 @@ def train(args: argparse.Namespace) -> int:
 
     examples:
       tinygen train gan
-      tinygen train gan --steps 20000 --set loss=least-squares --out runs/lsgan
-      tinygen train vae --data fashion --batch 128 --set latent=2 lr=3e-4
+      tinygen train gan --steps 20000 --set loss=lsgan --out runs/lsgan
+      tinygen train vae --data fashion --batch 128 --set latent_dim=2 lr=3e-4
       tinygen train gan --data folder:photos --size 32
       tinygen train gan --resume --steps 40000     go on where a run stopped, here to more steps than were planned
       tinygen models                               the models, and what --set can change
     """
-    from . import backend, data
-    from .train import fit, load
+    from . import backend
+    from .data import load as load_data
+    from .train import fit
+    from .train import load as load_run
 
     model_class, out = _model_class(args.model), Path(args.out or Path("runs", args.model))
     settings = parse_settings(model_class.Config, args.set)
@@ -128,9 +131,9 @@ def train(args: argparse.Namespace) -> int:
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
     backend.seed(seed)
-    dataset = data.load(options["data"], **({"size": options["size"]} if options["size"] else {}))
-    model = load(out) if args.resume else _build(model_class, settings, dataset.shape, seed)
-    loader = data.Loader(dataset.train, batch, model.value_range, backend.Generator(seed, "loader", "cpu"))
+    dataset = load_data(options["data"], **({"size": options["size"]} if options["size"] else {}))
+    model = load_run(out) if args.resume else _build(model_class, settings, dataset.shape, seed)
+    loader = _loader(model, dataset, batch, seed)
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     every = {name: value for name, value in options.items() if name.endswith("_every")}
@@ -151,6 +154,18 @@ def _build(model_class: type[Model], settings: dict[str, Any], data_shape: tuple
         return model_class(model_class.Config(**settings, data_shape=data_shape), seed)
     except ValueError as error:  # a width of 0, say, that a layer refuses
         raise ConfigError(str(error)) from error
+
+
+def _loader(model: Model, dataset: Dataset, batch: int, seed: int) -> Loader:
+    """The model's batches. Its defaults say if it wants but a few examples, and if in the same order each time."""
+    from .backend import Generator
+    from .data import Loader
+
+    examples = dataset.train
+    if "examples" in model.defaults:
+        examples = examples[: max(batch, model.defaults["examples"])]
+    order, shuffle = Generator(seed, "loader", "cpu"), model.defaults.get("shuffle", True)
+    return Loader(examples, batch, model.value_range, order, shuffle)
 
 
 def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +228,7 @@ def models(args: argparse.Namespace) -> int:
     examples:
       tinygen models
       tinygen models gan vae
-      tinygen train gan --set widths=128,256 lr=1e-3     how a setting is changed
+      tinygen train gan --set g_hidden=128,256 lr=1e-3     how a setting is changed
     """
     from .models import MODELS
 
