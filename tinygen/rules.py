@@ -6,6 +6,7 @@ Nobody declares what a rule needs: it is read off the rule. `lambda gy, y, x: gy
 
 from __future__ import annotations
 
+import dataclasses
 import dis
 import inspect
 import itertools
@@ -26,33 +27,37 @@ class Fact(NamedTuple):
     ndim: int
 
 
-class Plan(NamedTuple):
+@dataclasses.dataclass(frozen=True, slots=True)
+class Plan:
     """What the tape does for one set of arguments that require grad. In `saved`, y is 0 and argument i is i + 1."""
 
     op: Op
+    rules: tuple[Callable[..., Any] | None, ...] | None  # one an argument; None if one serves all
     positions: tuple[int, ...]  # of the arguments whose gradients are wanted
-    whole: frozenset[int]  # what the rules read, in `saved`
-    facts: frozenset[int]  # that of which they read only the shape or the dtype
+    skips: bool  # whether others require grad too, and have no rule
+    whole: tuple[int, ...]  # what the rules read, in `saved`
+    facts: tuple[int, ...]  # that of which they read only the shape or the dtype
+    unread: tuple[int, ...]
     blank: tuple[None, ...] | None  # what is saved, if nothing is
 
-    def keep(self, y: Array, inputs: Sequence[Any]) -> tuple[Any, ...]:
+    def keep(self, y: Array, inputs: Sequence[Any]) -> Sequence[Any]:
         """What the rules will get: the value, a Fact of it, or None where no rule looks."""
-        saved: list[Any] = [None] * (len(inputs) + 1)
-        for i in self.whole:
-            saved[i] = inputs[i - 1] if i else y
+        saved = [y, *inputs]
         for i in self.facts:
-            x = inputs[i - 1] if i else y
+            x = saved[i]
             saved[i] = Fact(x.shape, x.dtype, x.ndim) if hasattr(x, "shape") else x
-        return tuple(saved)
+        for i in self.unread:
+            saved[i] = None
+        return saved
 
-    def versions(self, args: Sequence[Any], y: list[int] | None) -> list[Version]:
-        """The counters of what is kept whole, as they stand now, and whose they are, for the error."""
-        found: list[Version] = [] if y is None or 0 not in self.whole else [(y, y[0], 0, None)]
+    def versions(self, args: Sequence[Any], y: Version | None) -> dict[int, tuple[Version, int]] | None:
+        """The versions of what is kept whole, with their counts as they stand now; None if nothing of it can change."""
+        found = {}
         for i in self.whole:
-            version = getattr(args[i - 1], "_version", None) if i else None
+            version = getattr(args[i - 1], "_version", None) if i else y
             if version is not None:
-                found.append((version, version[0], i, args[i - 1].name))
-        return found
+                found[i] = version, version.count
+        return found or None
 
 
 class Op:
@@ -86,24 +91,43 @@ class Op:
         rules = self.rules if self.joint is None else (self.joint,) * n
         positions = tuple(i for i, rule in enumerate(rules) if rule and key >> i & 1)
         read = [_reads(rule, n) for rule in ({rules[i] for i in positions} | {self.fused}) if rule]
-        whole = frozenset().union(*(w for w, _ in read))
-        facts = frozenset().union(*(f for _, f in read)) - whole
-        blank = None if whole or facts else (None,) * (n + 1)
-        self.plans[key] = Plan(self, positions, whole, facts, blank) if positions else None
+        whole = set().union(*(w for w, _ in read))
+        facts = set().union(*(f for _, f in read)) - whole
+        self.plans[key] = None
+        if positions:
+            self.plans[key] = Plan(
+                op=self,
+                rules=rules if self.joint is None else None,
+                positions=positions,
+                skips=len(positions) < key.bit_count() - 1,
+                whole=tuple(whole),
+                facts=tuple(facts),
+                unread=tuple(set(range(n + 1)) - whole - facts),
+                blank=None if whole or facts else (None,) * (n + 1),
+            )
         return self.plans[key]
+
+    def joint_gradients(self, gy: Any, saved: Sequence[Any], aux: Sequence[Any], on_tape: bool) -> Sequence[Any]:
+        """The gradients of all arguments: by the joint rule, or at first order by the fused one before it, if any."""
+        if on_tape or self.fused is None:
+            return self.joint(gy, *saved)  # type: ignore[misc]
+        return self.fused(gy, *saved, *aux)
 
 
 def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:
     """What a rule of n arguments reads whole and of what only facts, as positions in `saved`, seen in its bytecode."""
-    code, whole, facts = rule.__code__, set(), set()
-    names = code.co_varnames[1 : code.co_argcount]  # without gy
-    steps = list(dis.get_instructions(code))
-    for step, after in itertools.pairwise(steps):
+    if not inspect.isfunction(rule):  # a partial, a method: who knows
+        return set(range(n + 1)), set()
+    code = rule.__code__
+    whole: set[int] = set()
+    facts: set[int] = set()
+    place = {name: i for i, name in enumerate(code.co_varnames[1 : code.co_argcount])}  # without gy
+    for step, after in itertools.pairwise(dis.get_instructions(code)):
         if "LOAD_FAST" in step.opname or step.opname in ("LOAD_DEREF", "LOAD_CLOSURE"):
-            loaded = [names.index(name) for name in np.atleast_1d(step.argval) if name in names]
-            if loaded and after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in Fact._fields:
-                facts.add(loaded.pop())
-            whole.update(loaded)
+            *others, last = np.atleast_1d(step.argval).tolist()  # one instruction may load two
+            only_fact = after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in Fact._fields
+            (facts if only_fact else whole).update(place[name] for name in [last] if name in place)
+            whole.update(place[name] for name in others if name in place)
     if code.co_flags & inspect.CO_VARARGS:
-        whole.update(range(len(names), n + 1))
+        whole.update(range(len(place), n + 1))
     return {i for i in whole if i <= n}, {i for i in facts if i <= n}

@@ -10,9 +10,10 @@ from __future__ import annotations
 import contextlib
 import itertools
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from heapq import heappop, heappush
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -29,17 +30,20 @@ mode = _Mode()
 orders = itertools.count(1)
 
 
-Version: TypeAlias = "tuple[list[int], int, int, str | None]"  # a counter, its value at forward, place in saved, name
+class Version:
+    """How often one memory was changed. A Tensor shares it with its views and with what detach() gives."""
+
+    __slots__ = ("count", "owner")
+
+    def __init__(self, owner: Any):
+        self.count = 0
+        self.owner = weakref.ref(owner)
 
 
 class Node:
     """One step of the tape, or a leaf (no plan). It never holds the Tensor that holds it: a graph has no cycles."""
 
-    aux: Any = ()  # what a primitive returned beside y
-    versions: list[Version] | None = None  # of what was saved and can be changed in place
-    hooks: dict[int, Callable[[Any], Any]] | None = None
-    leaf: Any = None  # a weak reference to the Tensor
-    where: Any = None  # what a tracer returned
+    __slots__ = ("aux", "dtype", "hooks", "leaf", "order", "parents", "plan", "saved", "shape", "versions", "where")
 
     def __init__(self, plan: Any, y: Array, parents: Sequence[Node] = (), saved: Any = None):
         self.plan = plan
@@ -48,45 +52,62 @@ class Node:
         self.shape = y.shape
         self.dtype = y.dtype
         self.order = next(orders)
+        self.aux: Any = ()  # what a primitive returned beside y
+        self.versions: dict[int, tuple[Version, int]] | None = None  # of what was saved; counts then
+        self.hooks: dict[int, Callable[[Any], Any]] | None = None
+        self.leaf: Any = None  # a weak reference to the Tensor
+        self.where: Any = None  # what a tracer returned
 
 
 def walk_back(
-    root: Node, gy: Any, targets: set[Node] | None, retain_graph: bool, wrap: Callable[[Array, Node], Any] | None
+    root: Node, gy: Any, targets: set[Node] | None, retain_graph: bool, wrap: Callable[..., Any] | None
 ) -> dict[Node, tuple[Any, bool]]:
     """The gradients of the targets (None: of every leaf), each with whether its memory is shared with nobody.
 
     gy: the gradient of root, in an array, or in a Tensor if the gradients are to be on the tape; then `wrap` makes
     Tensors of what the nodes saved. Visits only the paths to the targets. Raises GradientError.
     """
-    needed = None if targets is None else _paths(root, targets)
+    routes = None if targets is None else _routes(root, targets)
     results: dict[Node, tuple[Any, bool]] = {}
     pending = {root.order: (root, gy, _SHARED)}
     heap = [-root.order]
+    tracer = mode.tracer
     before, mode.recording = mode.recording, wrap is not None
     try:
         while heap:
-            node, gy, owner = pending.pop(-heappop(heap))
+            node, gy, whose = pending.pop(-heappop(heap))
             if node.hooks:
-                gy, owner = _run_hooks(node, gy, owner)
-            if node.plan is None if targets is None else node in targets:
-                results[node] = gy, owner is not _SHARED
-            if node.plan is None:
+                gy, whose = _run_hooks(node, gy), _SHARED
+            plan = node.plan
+            if plan is None if targets is None else node in targets:
+                results[node] = gy, whose is not _SHARED
+            if plan is None or (routes is not None and node not in routes):
                 continue
-            for parent, g in _apply_rules(node, gy, needed, wrap):
+            saved = node.saved
+            if saved is None or node.versions is not None or wrap is not None:
+                saved = _unpack(node, wrap)
+            rules = plan.rules
+            joint = None if rules is not None else plan.op.joint_gradients(gy, saved, node.aux, wrap is not None)
+            for i, parent in zip(plan.positions, node.parents) if routes is None else routes[node]:  # noqa: B905, slower
+                g = rules[i](gy, *saved) if joint is None else joint[i]
+                if type(g) is not type(gy) or g.shape != parent.shape or g.dtype is not parent.dtype:
+                    g = _fit(g, gy, parent, plan.op, i)
+                if tracer is not None:
+                    tracer(plan.op.name, "backward", (gy, *saved), g, node.where)
                 order = parent.order
                 earlier = pending.get(order)
                 if earlier is None:
-                    pending[order] = (parent, g, _FROM_RULE if wrap is None and _is_new(g, gy, node.saved) else _SHARED)
+                    new = wrap is None and parent.plan is None and _is_new(g, (gy, *saved, *(joint or (g,))))
+                    pending[order] = parent, g, _FROM_RULE if new else _SHARED
                     heappush(heap, -order)
-                elif earlier[2] is _OURS:
+                elif earlier[2] is _OURS and g.size > 1:  # NumPy adds a single element faster out of place
                     total = earlier[1]
                     total += g
                 else:
-                    pending[order] = (parent, earlier[1] + g, _OURS if wrap is None else _SHARED)
+                    pending[order] = parent, no_scalar(earlier[1] + g), _SHARED if wrap else _OURS
             if not retain_graph:
                 node.saved = None
-                if node.aux:
-                    node.aux = ()
+                node.aux = ()
     finally:
         mode.recording = before
     return results
@@ -95,80 +116,69 @@ def walk_back(
 _SHARED, _FROM_RULE, _OURS = "shared", "from a rule", "summed here"  # whose memory a gradient is: only ours is added to
 
 
-def _run_hooks(node: Node, gy: Any, owner: str) -> tuple[Any, str]:
+def _run_hooks(node: Node, gy: Any) -> Any:
     for hook in list((node.hooks or {}).values()):
         replaced = hook(gy)
         if replaced is not None:
             check_gradient(replaced, node, "register_hook: what the hook returns")
-            gy, owner = replaced, _SHARED
-    return gy, owner
+            gy = replaced
+    return gy
 
 
-def _is_new(g: Array, gy: Array, saved: tuple[Any, ...]) -> bool:
-    """Whether a rule made this array: it is not a view, and not what the rule was given."""
-    return g is not gy and g.base is None and all([x is not g for x in saved])  # noqa: C419, a list is quicker here
+def _is_new(g: Array, known: tuple[Any, ...]) -> bool:
+    """Whether a rule made this array for one argument alone: it is no view, and only once among all that is known."""
+    return g.base is None and [x is g for x in known].count(True) == 1
 
 
-def _paths(root: Node, targets: set[Node]) -> set[Node]:
-    """The nodes on a path from root to a target. Whatever is older than the oldest target can't be on one."""
+def _routes(root: Node, targets: set[Node]) -> dict[Node, list[tuple[int, Node]]]:
+    """For each node on a path from root to a target: the arguments, and their nodes, through which the path goes on."""
     oldest, reached, stack = min(t.order for t in targets), {}, [root]
     while stack:
         node = stack.pop()
-        if node.order >= oldest and node.order not in reached:
+        if node.order >= oldest and node.order not in reached:  # what is older than all targets can't be on a path
             reached[node.order] = node
             stack.extend(node.parents)
-    needed: set[Node] = set()
+    routes: dict[Node, list[tuple[int, Node]]] = {}
     for _, node in sorted(reached.items()):
-        if node in targets or not needed.isdisjoint(node.parents):
-            needed.add(node)
-    return needed
+        arguments = zip(node.plan.positions, node.parents, strict=True) if node.plan else ()
+        onward = [(i, parent) for i, parent in arguments if parent in targets or parent in routes]
+        if onward:
+            routes[node] = onward
+    return routes
 
 
-def _apply_rules(node: Node, gy: Any, needed: set[Node] | None, wrap: Any) -> list[tuple[Node, Any]]:
-    """The gradients that a node sends to its parents (those in needed), each of the parent's shape and dtype."""
-    plan, op, saved = node.plan, node.plan.op, node.saved
-    if saved is None:
-        if needed is None or not needed.isdisjoint(node.parents):
+def _unpack(node: Node, wrap: Callable[..., Any] | None) -> Sequence[Any]:
+    """What the node saved, on the tape if there is a `wrap`. Raises GradientError if it was freed, or changed since."""
+    plan, versions = node.plan, node.versions or {}
+    if node.saved is None:
+        raise GradientError(
+            f"{plan.op.name}: its graph was freed by an earlier backward; pass retain_graph=True to that"
+        )
+    for i, (version, count) in versions.items():
+        if version.count != count:
+            owner = version.owner()
+            what = describe(node.saved[i], None) if owner is None else describe(owner, owner.name)
             raise GradientError(
-                f"{op.name}: its graph was freed by an earlier backward; pass retain_graph=True to that"
-            )
-        return []
-    if node.versions is not None:
-        _check_versions(node)
-    if wrap is not None:
-        saved = list(saved)
-        for i, source in ((0, node), *((i + 1, p) for i, p in zip(plan.positions, node.parents, strict=True))):
-            if i in plan.whole:
-                saved[i] = wrap(saved[i], source)
-    together = None
-    if op.joint is not None:
-        together = op.joint(gy, *saved) if wrap or op.fused is None else op.fused(gy, *saved, *node.aux)
-    sent = []
-    for i, parent in zip(plan.positions, node.parents):  # noqa: B905, strict costs time in the hottest loop
-        if needed is not None and parent not in needed:
-            continue
-        g = op.rules[i](gy, *saved) if together is None else together[i]
-        if isinstance(g, np.generic):
-            g = np.asarray(g)
-        if g.shape != parent.shape:
-            g = sum_to(g, parent.shape) if op.elementwise else g
-            check_shape(g, parent, f"{op.name}: what the rule of argument {i} returns")
-        if g.dtype is not parent.dtype and g.dtype != parent.dtype:
-            g = g.astype(parent.dtype)
-        if mode.tracer is not None:
-            mode.tracer(op.name, "backward", (gy, *saved), g, node.where)
-        sent.append((parent, g))
-    return sent
-
-
-def _check_versions(node: Node) -> None:
-    for version, count, i, name in node.versions or ():
-        if version[0] != count:
-            what = describe(node.saved[i], name) if i else "its output"
-            raise GradientError(
-                f"{node.plan.op.name}: {what} was changed after the forward pass, so its gradient would be wrong (an "
+                f"{plan.op.name}: {what} was changed after the forward pass, so the gradient would be wrong (an "
                 "optimiser step in between?); take all gradients before the change, or run the forward pass again"
             )
+    if wrap is None:
+        return node.saved
+    saved, sources = list(node.saved), dict(zip(plan.positions, node.parents, strict=True))
+    for i in plan.whole:
+        source = sources.get(i - 1) if i else node
+        if source is not None or i in versions:  # constants too, so that the second backward sees them changed
+            saved[i] = wrap(saved[i], source, versions[i][0] if i in versions else None)
+    return saved
+
+
+def _fit(g: Any, gy: Any, parent: Node, op: Any, i: int) -> Any:
+    """What a rule returned, with its argument's shape and dtype. Raises GradientError if it can't be."""
+    g = no_scalar(g)
+    if op.elementwise and getattr(g, "shape", None) == gy.shape:
+        g = sum_to(g, parent.shape)
+    check_shape(g, parent, f"{op.name}: what the rule of argument {i} returns")
+    return g if g.dtype == parent.dtype else g.astype(parent.dtype)
 
 
 def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
@@ -177,6 +187,11 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     stretched = [lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1]
     axes = (*range(lead), *stretched)
     return g.sum(axis=axes, keepdims=True).reshape(shape) if axes else g
+
+
+def no_scalar(x: Any) -> Any:
+    """x, but a 0-d array where NumPy gave a scalar."""
+    return np.asarray(x) if isinstance(x, np.generic) else x
 
 
 def check_shape(g: Any, like: Any, what: str) -> None:
@@ -202,23 +217,23 @@ def describe(x: Any, name: str | None) -> str:
     return f"the Tensor {name!r} ({brief(x)})" if name else f"a Tensor ({brief(x)})"
 
 
-class no_grad(contextlib.ContextDecorator):
-    """Record nothing: `with no_grad():`, or as a decorator. Results are constants."""
-
-    def __enter__(self) -> None:
-        self._before, mode.recording = mode.recording, False
-
-    def __exit__(self, *exception: object) -> None:
-        mode.recording = self._before
+@contextlib.contextmanager
+def no_grad() -> Iterator[None]:
+    """Record nothing: `with no_grad():`, or as a decorator, `@no_grad()`. Results are constants."""
+    before, mode.recording = mode.recording, False
+    try:
+        yield
+    finally:
+        mode.recording = before
 
 
 @contextlib.contextmanager
 def frozen(module: Any) -> Iterator[None]:
-    """Let gradients pass through a module (or some Tensors) and none stay: its parameters are constants in the block.
+    """Let gradients pass through a module (or a Tensor, or some) and none stay: its parameters are constants inside.
 
     Nests: the flags found are restored. Buffers, such as running statistics, still update.
     """
-    parameters = list(module.parameters() if hasattr(module, "parameters") else module)
+    parameters = [module] if hasattr(module, "_node") else list(getattr(module, "parameters", lambda: module)())
     nodes = [p._node for p in parameters]
     for p in parameters:
         p._node = None

@@ -17,7 +17,7 @@ from . import tape
 from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
 from .errors import GradientError
 from .rules import Op
-from .tape import Node, brief, check_gradient, frozen, mode, no_grad, orders, trace, walk_back
+from .tape import Node, Version, brief, check_gradient, frozen, mode, no_grad, no_scalar, orders, trace, walk_back
 
 __all__ = [
     "PRIMITIVES",
@@ -38,7 +38,8 @@ class Tensor:
 
     grad: Tensor | None = None
     name: str | None = None
-    _version: list[int] | None = None  # one counter per memory: views and detach() share it. None: nobody may write
+    _version: Version | None = None  # one per memory: views and detach() share it. None: nobody may write
+    _idle: Node | None = None  # the node of a leaf that takes no part for a while
     __array_ufunc__ = None  # NumPy's operators leave `array + tensor` to the Tensor
     __hash__ = object.__hash__
 
@@ -46,7 +47,7 @@ class Tensor:
         """Take over an array, uncopied, as a leaf of the graph; `tensor()` is the way in that copies."""
         self._data = data
         self._node: Node | None = None
-        self._version = [0]
+        self._version = Version(self)
         self.name = name
         self.requires_grad_(requires_grad)
 
@@ -60,16 +61,20 @@ class Tensor:
 
     @property
     def data(self) -> Array:
-        """The array itself. Assigning it (`p.data -= lr * g` too) counts as a change that backward will notice."""
+        """The array itself. Assigning to it (`p.data -= lr * g`) writes into this memory, and backward notices.
+
+        Whoever writes into the array by other ways, such as `p.data[0] = 1`, calls `changed()`.
+        """
         return self._data
 
     @data.setter
     def data(self, value: Any) -> None:
         value = value._data if isinstance(value, Tensor) else value
-        if not is_array(value) or (value.shape, value.dtype) != (self.shape, self.dtype):
-            raise ValueError(f"data: {describe(self)} takes an array of its shape and dtype, but got {brief(value)}")
+        if not is_array(value) or (value.shape, value.dtype, device_of(value)) != (self.shape, self.dtype, self.device):
+            raise ValueError(f"data: {describe(self)} on {self.device} takes an array like its own, not {brief(value)}")
         self.changed()
-        self._data = value
+        if value is not self._data:
+            self._data[...] = value
 
     def assign(self, value: Any) -> None:
         """Write value into this Tensor's memory, in place. Raises ValueError if it does not broadcast."""
@@ -80,7 +85,7 @@ class Tensor:
         """Say that the memory was or will be written to, so that a backward over the old values is refused."""
         if self._version is None:
             raise ValueError(f"{describe(self)} is the result of an op and can't be changed; make a tensor() of it")
-        self._version[0] += 1
+        self._version.count += 1
 
     def requires_grad_(self, flag: bool = True) -> Tensor:
         """Make this leaf take part in backward, or not. Raises ValueError for a result of an op or for integers."""
@@ -89,8 +94,9 @@ class Tensor:
         if flag and self._data.dtype.kind != "f":
             raise ValueError(f"requires_grad: {describe(self)} can't have a gradient; give floats: 1.0, dtype=float32")
         if flag != self.requires_grad:
-            self._node = Node(None, self._data) if flag else None
-            if self._node is not None:
+            self._node, self._idle = self._idle, self._node  # the same node again: graphs made before lead to it
+            if flag and self._node is None:
+                self._node = Node(None, self._data)
                 self._node.leaf = weakref.ref(self)
         return self
 
@@ -106,8 +112,8 @@ class Tensor:
 
     def detach(self) -> Tensor:
         """The same memory as a constant: gradients stop here."""
-        t = _wrap(self._data, None)
-        t._version, t.name = self._version, self.name
+        t = _wrap(self._data, None, self._version)
+        t.name = self.name
         return t
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -119,19 +125,24 @@ class Tensor:
         for node, (g, fresh) in walk_back(root, gy, None, retain_graph, None).items():
             leaf = node.leaf and node.leaf()
             if leaf is not None:
-                leaf.grad = Tensor(g if fresh else g.copy()) if leaf.grad is None else Tensor(leaf.grad._data + g)
+                earlier = leaf.grad
+                leaf.grad = Tensor(no_scalar(earlier._data + g) if earlier is not None else g if fresh else g.copy())
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
         """Call hook(gradient) once a backward, on the summed gradient; what it returns, if anything, replaces it.
 
-        Returns a function that removes the hook. Raises ValueError if this Tensor does not require grad.
+        The hook gets a copy; under create_graph the gradient itself, on the tape. Returns a function that removes the
+        hook. Raises ValueError if this Tensor does not require grad.
         """
         if self._node is None:
             raise ValueError(f"register_hook: no gradient reaches {describe(self)}; it does not require grad")
 
         def on_gradient(gy: Any) -> Any:
-            new = hook(gy if isinstance(gy, Tensor) else _wrap(gy, None))
-            return new if isinstance(gy, Tensor) or not isinstance(new, Tensor) else new._data
+            on_tape = isinstance(gy, Tensor)
+            new = hook(gy if on_tape else Tensor(gy.copy()))
+            if on_tape and is_array(new):
+                return Tensor(new)
+            return new._data if isinstance(new, Tensor) and not on_tape else new
 
         hooks, key = self._node.hooks or {}, next(orders)
         self._node.hooks = hooks
@@ -175,14 +186,16 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str 
     return Tensor(array.astype(array.dtype if dtype is None else dtype, copy=True), requires_grad, name)
 
 
-def _wrap(data: Array, node: Node | None) -> Tensor:
+def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
     t = _new_tensor(Tensor)
     t._data = data
     t._node = node
+    if version is not None:
+        t._version = version
     return t
 
 
-_new_tensor = Tensor.__new__
+_new_tensor, _Scalar = Tensor.__new__, np.generic
 
 
 def describe(t: Tensor) -> str:
@@ -212,27 +225,28 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
     if fn is None:
         return functools.partial(primitive, elementwise=elementwise, aux=aux)
     op = Op(fn, elementwise)
-    plans = op.plans
+    plans, arity = op.plans, op.arity
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != op.arity:
+        if kwargs or len(args) != arity:
             args = op.bind(args, kwargs)
         key, bit, inputs, nodes, any_tensor = 0, 1, [], [], False
         for a in args:
             if isinstance(a, Tensor):
                 any_tensor = True
                 inputs.append(a._data)
-                if a._node is not None:
+                node = a._node
+                if node is not None:
                     key |= bit
-                    nodes.append(a._node)
+                    nodes.append(node)
             else:
                 inputs.append(a)
             bit += bit
         y = fn(*inputs)
         if aux:
             y, *more = y
-        if isinstance(y, np.generic):
+        if isinstance(y, _Scalar):
             y = np.asarray(y)
         if not any_tensor:
             return (y, *more) if aux else y
@@ -242,7 +256,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             key |= bit
             plan = plans[key] if key in plans else op.plan(key)
             if plan is not None:
-                if len(nodes) != len(plan.positions):  # some that require grad have no rule
+                if plan.skips:
                     nodes = [args[i]._node for i in plan.positions]
                 node = Node(plan, y, nodes, plan.keep(y, inputs) if plan.blank is None else plan.blank)
                 if plan.whole:
@@ -253,27 +267,28 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             where = mode.tracer(op.name, "forward", inputs, y, None)
             if node is not None:
                 node.where = where
-        result = _wrap(y, node)
-        if version is not None:
-            result._version = version
+        result = _wrap(y, node, version)
         return (result, *more) if aux else result
 
     def rules(*each: Callable[..., Any] | None) -> None:
         op.rules = each
+        plans.clear()
 
     def joint(rule: Callable[..., Any]) -> None:
         op.joint = rule
+        plans.clear()
 
     def fused(rule: Callable[..., Any]) -> None:
         op.fused = rule
+        plans.clear()
 
     call.rules, call.joint, call.fused, call.op = rules, joint, fused, op  # type: ignore[attr-defined]
     PRIMITIVES[op.name] = call
     return call
 
 
-def _shared_version(y: Array, args: Sequence[Any]) -> list[int] | None:
-    """The version counter of the argument of which y is a view, if it is one."""
+def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
+    """The version of the argument of which y is a view, if it is one."""
     base = y if y.base is None else y.base
     for a in args:
         if isinstance(a, Tensor) and (base is a._data or base is a._data.base):
@@ -318,7 +333,11 @@ def grad(
         gy = gy._data if isinstance(gy, Tensor) else gy
     retain = create_graph if retain_graph is None else retain_graph
     found = walk_back(root, gy, {x._node for x in many}, retain, _wrap if create_graph else None) if many else {}
-    results = [_result(x, *found.get(x._node, (None, False)), create_graph) for x in many]
+    results = []
+    for x in many:
+        g, fresh = found.get(x._node, (None, False))
+        results.append(_result(x, g, fresh, create_graph))
+        found[x._node] = g, False  # an x named twice gets two gradients
     return results[0] if isinstance(xs, Tensor) else results
 
 
@@ -326,8 +345,11 @@ def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
     """The gradient of x as the user gets it: sharing memory with nothing; under create_graph always on the tape."""
     if isinstance(g, Tensor) and g._node is not None:
         return g
-    data = array_module(x).zeros(x.shape, x.dtype) if g is None else g._data if isinstance(g, Tensor) else g
-    constant = Node(None, data) if create_graph else None  # the derivative of a constant is 0, not an error
-    result = _wrap(data if fresh or g is None else data.copy(), constant)
-    result._version = [0]
+    if g is None:
+        result = Tensor(array_module(x).zeros(x.shape, x.dtype))
+    else:
+        data = g._data if isinstance(g, Tensor) else g
+        result = Tensor(data if fresh else data.copy())
+    if create_graph:
+        result._node = Node(None, result._data)  # the derivative of a constant is 0, not an error
     return result

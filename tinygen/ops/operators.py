@@ -47,7 +47,7 @@ def _array(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray
         raise TypeError("NumPy would drop the tape of a Tensor that requires grad; call .numpy(), or use tg.ops")
     if x.device != "cpu":
         raise TypeError("this Tensor lives on a GPU; call .numpy() for a copy on the host")
-    return np.array(x.data, dtype=dtype, copy=copy)
+    return np.array(x.numpy(), dtype=dtype, copy=copy)  # read-only, or a copy
 
 
 def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
