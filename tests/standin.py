@@ -781,6 +781,8 @@ def _operate(name: str, x: Any, y: Any) -> Any:
     for operand in (x, y):
         if not isinstance(operand, ndarray) and getattr(operand, "__array_ufunc__", ...) is None:
             return NotImplemented
+    if name == "power" and type(y) in (int, float) and y in (2, 0.5, -1) and (y == 2 or type(y) is float):
+        return __getattr__({2: "square", 0.5: "sqrt", -1: "reciprocal"}[y])(x)  # as CuPy, which rounds so
     return __getattr__(name)(x, y)
 
 
