@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import init, ops
-from .backend import Array, Generator, current_module, new_stream
+from .backend import Array, Generator, current_module, new_stream, to_device
 from .tensor import Parameter, Tensor, no_grad
 
 
@@ -65,8 +67,12 @@ class Module:
                 yield from ((f"{name}.{path}", t) for path, t in value.named_tensors())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """What is learnt, in order of definition."""
-        return ((name, t) for name, t in self.named_tensors() if isinstance(t, Parameter))
+        """What is learnt, in order of definition; what two layers share comes once, under its first name."""
+        seen: set[int] = set()
+        for name, t in self.named_tensors():
+            if isinstance(t, Parameter) and id(t) not in seen:
+                seen.add(id(t))
+                yield name, t
 
     def parameters(self) -> list[Parameter]:
         """What is learnt, in order of definition."""
@@ -97,7 +103,7 @@ class Module:
             raise ValueError(f"load_state_dict: this state is of another {type(self).__name__}: {'; '.join(wrong)}")
         for name, t in own.items():
             if name in state:
-                t.assign(state[name] if isinstance(state[name], Tensor) else current_module().asarray(state[name]))
+                t.assign(state[name] if isinstance(state[name], Tensor) else to_device(state[name], t.device))
 
     def train(self, mode: bool = True) -> Module:
         """Switch dropout and batch statistics on (or off) in this module and all below."""
@@ -119,29 +125,36 @@ class Module:
         """A table of the layers: name, shape of the output for one example, number of parameters.
 
         input_shape: of one example, without the batch axis; without it the table shows no output shapes.
+        Below: the sums of what is learnt, of the buffers (Keras: "non-trainable"), and of both.
         """
-        shapes: dict[int, tuple[int, ...]] = {}
-        if input_shape is not None:
-            modes = [(m, m.training) for _, m in self.named_modules()]
-            Module._watcher = lambda module, y: shapes.update({id(module): y.shape[1:]})
-            try:
-                with no_grad():
-                    self.eval()(current_module().zeros((1, *input_shape), np.float32))
-            finally:
-                Module._watcher = None
-                for module, mode in modes:
-                    module.training = mode
-        rows = [("layer", "output", "parameters")]
-        for name, module in self.named_modules():
-            if not any(True for _ in module.named_children()):
-                count = sum(p.size for p in module.parameters())
-                rows.append((f"{name} {module!r}".strip(), str(shapes.get(id(module), "")), f"{count:,}"))
-        total = sum(p.size for p in self.parameters())
-        rows.append(("total", "", f"{total:,}"))
+        shapes = self._output_shapes(input_shape)
+        own = Counter[str]()  # the parameters of each module itself
+        for path, p in self.named_parameters():
+            own[path.rpartition(".")[0]] += p.size
+        buffers = sum(t.size for _, t in self.named_tensors() if isinstance(t, Buffer))
+        rows = [
+            (f"{name} {type(module).__name__}({module._options()})", str(shapes.get(id(module), "")), f"{own[name]:,}")
+            for name, module in self.named_modules()
+            if name in own or not any(module.named_children())
+        ]
+        sums = [("parameters", own.total()), ("buffers", buffers), ("total", own.total() + buffers)]
+        rows = [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]
         widths = [max(len(row[i]) for row in rows) for i in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
         rule = "-" * max(len(line) for line in lines)
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
+
+    def _output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
+        """The shape of what each layer makes of one example, by the layer's id."""
+        shapes: dict[int, tuple[int, ...]] = {}
+        if input_shape is not None:
+            Module._watcher = lambda module, y: shapes.update({id(module): y.shape[1:]})
+            try:
+                with no_grad(), evaluating(self):
+                    self(current_module().zeros((1, *input_shape), np.float32))
+            finally:
+                Module._watcher = None
+        return shapes
 
     def __repr__(self) -> str:
         children = [f"({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
@@ -153,11 +166,25 @@ class Module:
         return ""
 
 
+@contextlib.contextmanager
+def evaluating(module: Module) -> Iterator[None]:
+    """A module in eval mode for the length of a block; then each layer is in the mode in which it was."""
+    modes = [(m, m.training) for _, m in module.named_modules()]
+    module.eval()
+    try:
+        yield
+    finally:
+        for m, mode in modes:
+            m.training = mode
+
+
 class Sequential(Module):
-    """The layers one after another."""
+    """The layers one after another. Raises TypeError for what is no Module, such as a class that was not called."""
 
     def __init__(self, *layers: Module):
         for i, layer in enumerate(layers):
+            if not isinstance(layer, Module):
+                raise TypeError(f"Sequential: layer {i} is {layer!r}, but it must be a Module, such as ReLU()")
             setattr(self, str(i), layer)
 
     def forward(self, x: Any) -> Any:
@@ -178,7 +205,8 @@ class Sequential(Module):
 class Dense(Module):
     """y = x @ w + b for x (..., in_features), with w (in_features, out_features) and b (out_features,).
 
-    w begins Glorot-uniform, b at 0, as in Keras. Raises ValueError if the last axis of x is not in_features.
+    w begins Glorot-uniform, b at 0, as in Keras. Raises ValueError for a size below 1, and if the last axis of x is not
+    in_features.
     """
 
     def __init__(
@@ -190,6 +218,8 @@ class Dense(Module):
         rng: Generator | None = None,
         dtype: Any = np.float32,
     ):
+        if in_features < 1 or out_features < 1:
+            raise ValueError(f"Dense: from {in_features} to {out_features} features, but both must be at least 1")
         self.w = Parameter(weight_init((in_features, out_features), rng, dtype))
         self.b = Parameter(init.zeros((out_features,), rng, dtype)) if bias else None
 
@@ -291,9 +321,14 @@ class Dropout(Module):
 
 
 class LeakyReLU(Module):
-    """x where x > 0, slope · x elsewhere. Keras's own default slope is 0.3, PyTorch's 0.01; GANs take 0.2."""
+    """x where x > 0, slope · x elsewhere. Keras's own default slope is 0.3, PyTorch's 0.01; GANs take 0.2.
+
+    Raises ValueError unless 0 <= slope <= 1.
+    """
 
     def __init__(self, slope: float = 0.2):
+        if not 0 <= slope <= 1:
+            raise ValueError(f"LeakyReLU: slope is {slope}, but it must be from 0 to 1")
         self.slope = slope
 
     def forward(self, x: Any) -> Any:

@@ -1,6 +1,7 @@
 """Losses. Each is the mean over all elements, or over the batch where it says so, as a 0-d Tensor.
 
-`reduction` of those that have it: "mean", "sum", or "none" for the loss of each element.
+`reduction` of those that have it: "mean", "sum", or "none" for the loss of each element. A target has the shape of
+what is compared with it, or broadcasts to that; all raise ValueError for others.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from . import ops
 from .backend import array_module
 
 
-def _reduce(loss: Any, reduction: str) -> Any:
+def _reduce(loss: Any, like: Any, reduction: str) -> Any:
+    if loss.shape != like.shape:  # (N, 1) against (N,) would make (N, N), and learn nonsense
+        raise ValueError(f"the target stretches a loss of shape {like.shape} to {loss.shape}; give it the first shape")
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f'reduction is {reduction!r}, but it must be "mean", "sum" or "none"')
     return loss if reduction == "none" else ops.mean(loss) if reduction == "mean" else ops.sum(loss)
@@ -23,9 +26,9 @@ def _reduce(loss: Any, reduction: str) -> Any:
 def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
     """Binary cross entropy of p = σ(logits): -t log p - (1 - t) log(1 - p), without overflow for any logit.
 
-    target: in [0, 1], an array like logits or one number.
+    target: in [0, 1].
     """
-    return _reduce(ops.sigmoid_cross_entropy(logits, target), reduction)
+    return _reduce(ops.sigmoid_cross_entropy(logits, target), logits, reduction)
 
 
 def bce(p: Any, target: Any, reduction: str = "mean") -> Any:
@@ -36,7 +39,7 @@ def bce(p: Any, target: Any, reduction: str = "mean") -> Any:
     """
     edge = float(np.finfo(p.dtype).eps)
     p = ops.clip(p, edge, 1 - edge)
-    return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), reduction)
+    return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), p, reduction)
 
 
 def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
@@ -46,22 +49,22 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
             f"cross_entropy: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}"
         )
     rows = array_module(logits).arange(logits.shape[0])
-    return _reduce(-ops.getitem(ops.log_softmax(logits), (rows, labels)), reduction)
+    return _reduce(-ops.getitem(ops.log_softmax(logits), (rows, labels)), labels, reduction)
 
 
 def mse(x: Any, target: Any, reduction: str = "mean") -> Any:
     """(x - target)²."""
-    return _reduce(ops.power(x - target, 2), reduction)
+    return _reduce(ops.power(x - target, 2), x, reduction)
 
 
 def l1(x: Any, target: Any, reduction: str = "mean") -> Any:
     """|x - target|."""
-    return _reduce(ops.abs(x - target), reduction)
+    return _reduce(ops.abs(x - target), x, reduction)
 
 
 def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
     """max(0, 1 - target · score), with targets -1 and 1."""
-    return _reduce(ops.relu(1 - target * score), reduction)
+    return _reduce(ops.relu(1 - target * score), score, reduction)
 
 
 def gaussian_kl(mu: Any, logvar: Any) -> Any:

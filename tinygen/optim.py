@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import kernels
-from .backend import Array, array_module
+from .backend import Array, array_module, to_device
 from .errors import GradientError
 from .tape import check_shape
 from .tensor import Parameter, Tensor
@@ -43,19 +43,32 @@ class Optimizer:
             raise ValueError(f"{name}: params names a Parameter twice")
         if len({(p.dtype, p.device) for p in self.params}) > 1:
             raise ValueError(f"{name}: params must be of one dtype and device; give each kind an optimiser of its own")
-        if not callable(lr) and lr < 0:
+        if not callable(lr) and not lr >= 0:
             raise ValueError(f"{name}: lr is {lr}, but it must be at least 0")
+        for option, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+            if limit is not None and not limit > 0:
+                raise ValueError(f"{name}: {option} is {limit}, but it must be above 0")
         xp = array_module(self.params[0])
         ends = np.cumsum([p.size for p in self.params]).tolist()
         self._slices = [slice(end - p.size, end) for p, end in zip(self.params, ends, strict=True)]
         self.flat, self.flat_grad = (xp.zeros(ends[-1], self.params[0].dtype) for _ in range(2))
         self.state = {slot: xp.zeros_like(self.flat) for slot in self.slots}
-        self._views, self._grad_views = self._as_views(self.flat), self._as_views(self.flat_grad)
         self.t = 0
+        self._make_views()
+
+    def _make_views(self) -> None:
+        self._views, self._grad_views = (
+            [flat[s].reshape(p.shape) for p, s in zip(self.params, self._slices, strict=True)]
+            for flat in (self.flat, self.flat_grad)
+        )
         self._adopt()
 
-    def _as_views(self, flat: Array) -> list[Array]:
-        return [flat[s].reshape(p.shape) for p, s in zip(self.params, self._slices, strict=True)]
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in ("_views", "_grad_views")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._make_views()  # a deepcopy of the old ones would be no views
 
     def _adopt(self) -> None:
         """Make every parameter a view of the flat buffer: at first, and when somebody gave one another array since."""
@@ -81,7 +94,7 @@ class Optimizer:
         for g, view in zip(grads, self._grad_views, strict=True):
             view[...] = 0 if g is None else g._data if isinstance(g, Tensor) else g
         self._clip()
-        lr = float(self.lr(self.t)) if callable(self.lr) else self.lr
+        lr = float(self.lr(self.t) if callable(self.lr) else self.lr)
         self.t += 1
         for part in self._parts([g is not None for g in grads]):
             self.update(self.flat[part], self.flat_grad[part], *[s[part] for s in self.state.values()], lr=lr)
@@ -126,12 +139,16 @@ class Optimizer:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go back to a state_dict. Raises ValueError if it is of another optimiser or other parameters."""
-        for slot, s in self.state.items():
-            if slot not in state or state[slot].shape != s.shape:
-                raise ValueError(f"load_state_dict: {slot!r} of this {type(self).__name__} is missing or not {s.shape}")
+        self.check_state(state)
         self.t = int(state["t"])
         for slot, s in self.state.items():
-            s[...] = array_module(s).asarray(state[slot])
+            s[...] = to_device(state[slot], self.params[0].device)
+
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise the ValueError of load_state_dict, if there is one."""
+        own, given = ({name: x.shape for name, x in d.items()} for d in (self.state_dict(), state))
+        if own != given:
+            raise ValueError(f"load_state_dict: this {type(self).__name__} keeps {own}, but the state has {given}")
 
 
 class SGD(Optimizer):
@@ -146,6 +163,8 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
+        if not 0 <= momentum < 1:
+            raise ValueError(f"SGD: momentum is {momentum}, but it must be at least 0 and below 1")
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum, such as 0.9")
         self.momentum, self.nesterov = momentum, nesterov
@@ -175,6 +194,8 @@ class RMSprop(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
+        if not 0 <= alpha < 1:
+            raise ValueError(f"RMSprop: alpha is {alpha}, but it must be at least 0 and below 1")
         self.alpha, self.eps = alpha, eps
         super().__init__(params, lr, clip_norm, clip_value)
 

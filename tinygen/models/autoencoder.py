@@ -52,6 +52,7 @@ class Autoencoder(Model):
             *mlp((c.latent_dim, *reversed(c.hidden), size), c.activation, output, rng=rng),
             layers.Reshape(c.data_shape),
         )
+        self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
         self.opt = make_optimizer(c, self.parameters())
         self.value_range = VALUE_RANGES[output]
 
@@ -67,8 +68,8 @@ class Autoencoder(Model):
     @no_grad()
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
         """Rows of originals, each above the row of their reconstructions, as far as n pictures reach."""
-        columns = max(int(n**0.5), 1)
-        rows = max(n // columns // 2, 1)
+        columns = max(int(min(n, 2 * len(x)) ** 0.5), 1)  # so that a square grid shows each pair in one column
+        rows = max(columns // 2, 1)
         x = x[: rows * columns]
         pairs = ops.stack([x.reshape(rows, -1, *x.shape[1:]), self(x).data.reshape(rows, -1, *x.shape[1:])], 1)
         return pairs.reshape(-1, *x.shape[1:])
@@ -110,6 +111,7 @@ class Memory(Model):
             *mlp((c.images, *c.hidden, elements(c.data_shape)), c.activation, output, rng=rng),
             layers.Reshape(c.data_shape),
         )
+        self.inputs = {"decoder": (c.images,)}
         self.opt = make_optimizer(c, self.parameters())
         self.value_range = VALUE_RANGES[output]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from ..backend import Array, Generator
@@ -24,6 +25,7 @@ class Model(Module):
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config
         self.seed = seed
+        self.inputs: dict[str, tuple[int, ...]] = {}  # the shape of what each network takes, for summary()
         self.rng = Generator(seed, f"{self.name}/train")
 
     def train_step(self, x: Array) -> dict[str, Tensor]:
@@ -41,6 +43,10 @@ class Model(Module):
     def _looking(self, rng: Generator | None) -> Generator:
         """The stream for samples when none is given: never the training's."""
         return Generator(self.seed, f"{self.name}/sample") if rng is None else rng
+
+    def _output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
+        networks = [(getattr(self, name), shape) for name, shape in self.inputs.items()]
+        return {layer: out for network, shape in networks for layer, out in network._output_shapes(shape).items()}
 
     def optimizers(self) -> dict[str, Optimizer]:
         """The optimisers by attribute."""
@@ -63,7 +69,8 @@ class Model(Module):
         return state
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Go back to a state_dict. Raises ValueError if it is of another model or configuration."""
+        """Go back to a state_dict. Raises ValueError, before anything is written, if it is of another model or
+        configuration. strict=False: take what weights there are, and the optimisers that are there."""
         own = {name: dict[str, Any]() for name in self.optimizers()}
         weights = {}
         for key, array in state.items():
@@ -72,6 +79,9 @@ class Model(Module):
                 own[name][slot] = array
             else:
                 weights[key] = array
+        given = {optimizer: own[name] for name, optimizer in self.optimizers().items() if strict or own[name]}
+        for optimizer, its_state in given.items():
+            optimizer.check_state(its_state)
         super().load_state_dict(weights, strict)
-        for name, optimizer in self.optimizers().items():
-            optimizer.load_state_dict(own[name])
+        for optimizer, its_state in given.items():
+            optimizer.load_state_dict(its_state)

@@ -67,6 +67,7 @@ class GAN(Model):
             layers.Flatten(),
             *mlp((size, *c.d_hidden, 1), c.d_activation, "linear", c.slope, None, rng),
         )
+        self.inputs = {"G": (c.latent_dim,), "D": c.data_shape}
         self.opt_D = make_optimizer(c, self.D.parameters())
         self.opt_G = make_optimizer(c, self.G.parameters())
         self.loss = GAN_LOSSES[c.loss]
@@ -108,7 +109,5 @@ class GAN(Model):
     @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """G(z) for n draws of z, with batch norm's running statistics."""
-        mode = self.G.training
-        images = self.G.eval()(self.noise(n, self._looking(rng)))
-        self.G.train(mode)
-        return images.data
+        with layers.evaluating(self.G):
+            return self.G(self.noise(n, self._looking(rng))).data

@@ -23,14 +23,15 @@ class VAEConfig:
     encoder and in the decoder, 20 latents, grey values taken as Bernoulli means, Adam(1e-3).
 
     reconstruction: "bernoulli", -log p(x|z) = cross entropy of each pixel (x in [0, 1]); or "mse", ½ Σ (x - x̂)², a
-    Gaussian of unit variance.  beta: the weight of the KL term (Higgins et al. 2017); 1 is the VAE.
+    Gaussian of unit variance; "auto" is the first for images, the second for points.  beta: the weight of the KL term
+    (Higgins et al. 2017); 1 is the VAE.
     """
 
     data_shape: tuple[int, ...] = (28, 28, 1)
     latent_dim: int = 20
     hidden: tuple[int, ...] = (400,)
     activation: Activation = "relu"
-    reconstruction: Literal["bernoulli", "mse"] = "bernoulli"
+    reconstruction: Literal["auto", "bernoulli", "mse"] = "auto"
     beta: float = 1.0
     optimizer: OptimizerName = "adam"
     lr: float = 1e-3
@@ -55,15 +56,18 @@ class VAE(Model):
         c, rng = self.config, Generator(seed, "vae/init")
         size = elements(c.data_shape)
         points = len(c.data_shape) == 1
+        self.reconstruction = c.reconstruction if c.reconstruction != "auto" else "mse" if points else "bernoulli"
+        unbounded = points and self.reconstruction == "mse"
         self.encoder = layers.Sequential(
             layers.Flatten(), *mlp((size, *c.hidden, 2 * c.latent_dim), c.activation, rng=rng)
         )  # its output is mu and logvar side by side
         self.decoder = layers.Sequential(
             *mlp((c.latent_dim, *reversed(c.hidden), size), c.activation, rng=rng), layers.Reshape(c.data_shape)
-        )  # its output is a logit for "bernoulli", and for "mse" too unless the data are points
+        )  # its output is a logit, except for unbounded data
+        self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
         self.opt = make_optimizer(c, self.parameters())
-        self.value_range = None if points else (0.0, 1.0)
-        self.to_image: Any = ops.sigmoid if not points else lambda y: y
+        self.value_range = None if unbounded else (0.0, 1.0)
+        self.to_image: Any = (lambda y: y) if unbounded else ops.sigmoid
 
     def train_step(self, x: Array) -> dict[str, Tensor]:
         """One step down the negative evidence lower bound of a batch."""
@@ -92,7 +96,7 @@ class VAE(Model):
 
     def reconstruction_loss(self, y: Tensor, x: Array) -> Tensor:
         """-log p(x|z) up to a constant, summed over each example, mean over the batch; y: what the decoder gives."""
-        if self.config.reconstruction == "bernoulli":
+        if self.reconstruction == "bernoulli":
             return losses.bce_logits(y, x, "sum") * (1 / len(x))
         return losses.mse(self.to_image(y), x, "sum") * (0.5 / len(x))
 
