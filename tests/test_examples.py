@@ -1,0 +1,32 @@
+"""Every example runs as a person would paste it, with fewer steps, and leaves its picture."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_example_runs(path, tmp_path, monkeypatch, capsys):
+    source, found = re.subn(
+        r"^steps = \d+$", "steps = 500" if "gaussian" in path.stem else "steps = 3", path.read_text(), flags=re.M
+    )
+    assert found == 1, "an example has one line `steps = ...`, which says how long it trains"
+    monkeypatch.chdir(tmp_path)
+    exec(compile(source, str(path), "exec"), {"__name__": "__main__"})
+    pictures = re.findall(r'"(\w+\.png)"', source)
+    assert all((tmp_path / picture).stat().st_size > 500 for picture in pictures)
+    assert capsys.readouterr().out
+
+
+def test_the_smallest_gan_learns_the_gaussian(capsys):
+    source = next(path for path in EXAMPLES if path.stem == "gaussian_gan").read_text()
+    names: dict = {}
+    exec(compile(source, "gaussian_gan.py", "exec"), names)
+    assert abs(names["made"].mean() - 4.0) < 0.25
+    assert abs(names["made"].std() - 1.25) < 0.25
+    assert len(source.splitlines()) <= 40
