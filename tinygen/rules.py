@@ -65,9 +65,9 @@ class Op:
 
     def __init__(self, fn: Callable[..., Any], elementwise: bool):
         self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
-        self.signature = inspect.signature(fn)
-        variadic = any(p.kind is p.VAR_POSITIONAL for p in self.signature.parameters.values())
-        self.arity = -1 if variadic else len(self.signature.parameters)
+        parameters = [p.replace(annotation=p.empty) for p in inspect.signature(fn).parameters.values()]
+        self.signature = inspect.Signature(parameters)
+        self.arity = -1 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
         self.joint: Callable[..., Any] | None = None
         self.fused: Callable[..., Any] | None = None
