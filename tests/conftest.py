@@ -8,7 +8,6 @@ os.environ.setdefault(
     "OPENBLAS_NUM_THREADS", "1"
 )  # tests run in parallel: BLAS threads of several would fight for cores
 
-# ruff: noqa: E402
 import ctypes
 import importlib.util
 import os
