@@ -4,12 +4,14 @@ import json
 
 import numpy as np
 import pytest
+import standin
 from train.tiny import Config, Stream, Tiny
 
 from tinygen.backend import Generator
 from tinygen.data import Loader
 from tinygen.errors import ConfigError, DataError, RunError
-from tinygen.train import RunDirectory, fit
+from tinygen.models import GAN, GANConfig
+from tinygen.train import Callback, RunDirectory, fit
 
 EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}
 
@@ -168,3 +170,38 @@ def test_an_error_in_a_step_frees_the_directory_and_keeps_the_run(tmp_path, viz)
     with pytest.raises(ZeroDivisionError):
         fit(model, Stream(), 20, out=tmp_path, **EVERY)
     assert fit(Tiny(), Stream(), 20, out=tmp_path, resume=True, **EVERY).steps == 20
+
+
+class Syncs(Callback):
+    """The number of synchronisations of the stand-in before each step's callbacks."""
+
+    def __init__(self, syncs):
+        self.syncs, self.counts = syncs, []
+
+    def on_step(self, step, metrics):
+        self.counts.append(self.syncs.count)
+
+
+def test_a_real_model_on_each_backend(backend, tmp_path, viz):
+    config = GANConfig((4, 4, 1), latent_dim=3, g_hidden=(8,), d_hidden=(8,))
+    images = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 1), dtype=np.uint8)
+
+    def train(name, steps, callbacks=(), resume=False):
+        model = GAN(config, seed=1)
+        loader = Loader(images, 8, model.value_range, Generator(1, "loader", "cpu"))
+        options = {"log_every": 6, "sample_every": 9, "checkpoint_every": 12}
+        fit(model, loader, steps, out=tmp_path / name, callbacks=callbacks, resume=resume, **options)
+        return RunDirectory(tmp_path / name).newest()
+
+    with standin.count_syncs() as syncs:
+        counter = Syncs(syncs)
+        straight = train("straight", 20, [counter])
+    if backend.name == "standin":
+        waited = {step for step in range(2, 21) if counter.counts[step - 1] > counter.counts[step - 2]}
+        looks = {1, 6, 9, 12, 18, 20}
+        assert waited <= looks | {step + 1 for step in looks}  # pictures and checkpoints come after on_step
+    train("parts", 11)
+    parts = train("parts", 20, resume=True)
+    assert straight.facts == parts.facts
+    for name, x in straight.tensors.items():
+        np.testing.assert_array_equal(x, parts.tensors[name], err_msg=name)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tinygen.errors import RunError
-from tinygen.train import RunDirectory
+from tinygen.train import RunDirectory, checkpoint
 from tinygen.train.run import read_checkpoint
 from tinygen.train.snapshot import Snapshot
 
@@ -167,6 +167,20 @@ def test_going_on_from_an_earlier_checkpoint_forgets_what_came_later(run):
     assert [row["step"] for row in run.go_on_from(10)] == [10] == list(run.samples()) == list(run.checkpoints())
     assert [row["step"] for row in run.read_metrics()] == [10]
     assert run.checkpoint_file(20).with_name("step_000020.safetensors.damaged").exists()
+
+
+def test_going_on_removes_what_a_kill_left_beyond_three_checkpoints(run):
+    for step in (30, 40):
+        checkpoint.save(run.checkpoint_file(step), {}, {"step": step})
+    run.go_on_from(40)
+    assert list(run.checkpoints()) == [20, 30, 40]
+
+
+def test_metrics_are_on_the_disk_before_the_checkpoint_that_counts_on_them(run, monkeypatch):
+    flushed = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.append(os.fstat(descriptor).st_ino))
+    run.save(snapshot(30))
+    assert flushed == [path.stat().st_ino for path in (run.metrics_file, run.checkpoint_file(30))]
 
 
 def test_the_newest_three_checkpoints_are_kept(run):

@@ -43,9 +43,9 @@ def take(step: int, model: Model, batches: Batches, callbacks: Sequence[Callback
         "callbacks": {},
     }
     for name, callback in _named(callbacks):
-        state = callback.state_dict()
-        tensors |= {f"{_prefix(name)}{key}": x for key, x in state.items() if is_array(x)}
-        facts["callbacks"][name] = {key: x for key, x in state.items() if not is_array(x)}
+        if state := callback.state_dict():
+            tensors |= {f"{_prefix(name)}{key}": x for key, x in state.items() if is_array(x)}
+            facts["callbacks"][name] = {key: x for key, x in state.items() if not is_array(x)}
     return Snapshot(step, {name: np.array(to_host(x)) for name, x in tensors.items()}, facts)
 
 
@@ -72,18 +72,18 @@ def restore_weights(snapshot: Snapshot, model: Model) -> None:
 
 
 def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list[str]:
-    """Put callbacks back to where they were; returns the names of those of which the snapshot knows nothing."""
+    """Put callbacks back to where they were; returns the names of those whose state the snapshot does not have."""
     new = []
     for name, callback in _named(callbacks):
-        if name not in snapshot.facts["callbacks"]:
+        if name in snapshot.facts["callbacks"]:
+            arrays = {key: x for key, x in snapshot.tensors.items() if key.startswith(_prefix(name))}
+            values = snapshot.facts["callbacks"][name]
+            try:
+                callback.load_state_dict({key.removeprefix(_prefix(name)): x for key, x in arrays.items()} | values)
+            except (ValueError, KeyError) as error:
+                raise _misfit(snapshot, error) from error
+        elif callback.state_dict():
             new.append(name)
-            continue
-        arrays = {key: x for key, x in snapshot.tensors.items() if key.startswith(_prefix(name))}
-        state = {key.removeprefix(_prefix(name)): x for key, x in arrays.items()} | snapshot.facts["callbacks"][name]
-        try:
-            callback.load_state_dict(state)
-        except (ValueError, KeyError) as error:
-            raise _misfit(snapshot, error) from error
     return new
 
 
