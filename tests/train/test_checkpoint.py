@@ -72,7 +72,7 @@ def test_every_damaged_byte_is_noticed(path):
         with pytest.raises(RunError, match=f"{path}: "):
             checkpoint.load(path)
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(RunError, match=r"damaged, its checksum does not fit its contents; .* the one before"):
+    with pytest.raises(RunError, match=r"damaged, its checksum does not fit its contents; give another checkpoint"):
         checkpoint.load(path)
 
 

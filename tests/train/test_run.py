@@ -203,7 +203,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_line(run, capsys, dam
 def test_no_checkpoint_that_can_be_read(run):
     run.checkpoint_file(20).write_bytes(b"")
     run.checkpoint_file(10).unlink()
-    with pytest.raises(RunError, match=r"step_000020.safetensors: truncated, or not a checkpoint at all"):
+    with pytest.raises(RunError, match="none of its 1 checkpoints can be read; begin again"):
         run.newest()
     run.checkpoint_file(20).unlink()
     with pytest.raises(RunError, match="its checkpoints are gone; begin again"):

@@ -56,7 +56,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return tensors, metadata
 
 
-_ADVICE = "give another checkpoint or run, or remove it to use the one before"
+_ADVICE = "give another checkpoint or run"
 
 
 def _checksum(tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:

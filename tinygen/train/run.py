@@ -153,14 +153,17 @@ class RunDirectory:
 
     def newest(self) -> Snapshot:
         """The newest checkpoint that can be read; a line is printed for each that can't. Raises RunError for none."""
-        problem = f"{self.path}: its checkpoints are gone; begin again, in another directory (--out)"
+        problems = []
         for path in reversed(self.checkpoints().values()):
             try:
-                return read_checkpoint(path)
+                snapshot = read_checkpoint(path)
             except RunError as error:
-                problem = str(error)
-                print(f"passing over {problem}")
-        raise RunError(problem)
+                problems.append(f"passing over {error}")
+            else:
+                print(*problems, sep="\n", end="\n" if problems else "")
+                return snapshot
+        what = "its checkpoints are gone" if not problems else f"none of its {len(problems)} checkpoints can be read"
+        raise RunError(f"{self.path}: {what}; begin again, in another directory (--out)")
 
     def go_on_from(self, step: int) -> list[dict[str, float]]:
         """Make the directory what it was at a checkpoint, and return the metrics up to there.
