@@ -133,9 +133,9 @@ class Module:
             own[path.rpartition(".")[0]] += p.size
         buffers = sum(t.size for _, t in self.named_tensors() if isinstance(t, Buffer))
         rows = [
-            (f"{name} {type(module).__name__}({module._options()})", str(shapes.get(id(module), "")), f"{own[name]:,}")
-            for name, module in self.named_modules()
-            if name in own or not any(module.named_children())
+            (f"{name} {layer._title()}".strip(), str(shapes.get(id(layer), "")), f"{own[name]:,}")
+            for name, layer in self.named_modules()
+            if name in own or not any(layer.named_children())
         ]
         sums = [("parameters", own.total()), ("buffers", buffers), ("total", own.total() + buffers)]
         rows = [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]
@@ -157,9 +157,11 @@ class Module:
         return shapes
 
     def __repr__(self) -> str:
-        children = [f"({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
-        inner = "".join(f"\n  {child}" for child in children)
-        return f"{type(self).__name__}({self._options()}{inner}" + ("\n)" if inner else ")")
+        children = [f"\n({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
+        return self._title() if not children else f"{self._title()[:-1]}{''.join(children)}\n)"
+
+    def _title(self) -> str:
+        return f"{type(self).__name__}({self._options()})"
 
     def _options(self) -> str:
         """The arguments to show in repr."""

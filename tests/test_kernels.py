@@ -1,0 +1,189 @@
+"""The hot loops against plainer ways to say the same, on odd shapes and on memory in any order."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+
+import numpy as np
+import pytest
+from conftest import Backend
+
+from tinygen import kernels
+from tinygen.kernels import reference
+from tinygen.ops.norm import _batch_norm_rule
+
+SHAPES = [(7, 5), (1, 3), (513, 3), (2, 1), (3, 1, 2, 5), (2, 3, 4, 1), (5, 3, 3, 2), (4,)]
+EPS = 1e-3
+TOLERANCE = {np.float32: 2e-5, np.float64: 1e-12}  # relative to the largest element
+
+
+def transposed(x):
+    """The same values in memory as H, W, N, C, or with the channel first."""
+    order = (1, 2, 0, 3) if x.ndim == 4 else tuple(reversed(range(x.ndim)))
+    return x.transpose(order).copy().transpose(np.argsort(order).tolist())
+
+
+def strided(x):
+    """The same values, every other one of a larger array and backwards."""
+    return x.repeat(2, axis=-1)[::-1].copy()[::-1][..., ::2]
+
+
+LAYOUTS = [pytest.param(lambda x: x, id="contiguous"), transposed, strided]
+
+
+def arrays(backend, shape, dtype, layout=lambda x: x):
+    """gy, x, gamma, beta of a batch norm; x is off zero and its channels differ."""
+    rng, c = np.random.default_rng(8), shape[-1]
+    x = rng.normal(2, 3, shape) * rng.uniform(0.5, 2, c)
+    gy, gamma, beta = rng.normal(0, 1, shape), rng.uniform(0.5, 2, c), rng.normal(0, 1, c)
+    gy, x = (layout(backend.asarray(a, dtype)) for a in (gy, x))
+    return gy, x, backend.asarray(gamma, dtype), backend.asarray(beta, dtype)
+
+
+def assert_near(a, b, dtype):
+    """Equal to the precision of dtype, as measured by the largest element."""
+    assert a.shape == b.shape
+    np.testing.assert_allclose(a, b, rtol=0, atol=TOLERANCE[dtype] * max(np.abs(b).max(initial=0), 1))
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_batch_norm_against_its_formula(backend, shape, layout, dtype):
+    _, x, gamma, beta = arrays(backend, shape, dtype, layout)
+    results = kernels.batch_norm(x, gamma, beta, EPS)
+    assert all(r.dtype == dtype for r in results)
+    x, gamma, beta = (backend.to_host(a).astype(np.float64) for a in (x, gamma, beta))
+    axes = tuple(range(x.ndim - 1))
+    mu, var = x.mean(axes), x.var(axes)
+    expected = (gamma * (x - mu) / np.sqrt(var + EPS) + beta, mu, var)
+    for result, right in zip(results, expected, strict=True):
+        assert_near(backend.to_host(result), right, dtype)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_batch_norm_grad_against_the_composite_rule(backend, shape, layout, dtype):
+    gy, x, gamma, beta = arrays(backend, shape, dtype, layout)
+    _, mu, var = kernels.batch_norm(x, gamma, beta, EPS)
+    fused = kernels.batch_norm_grad(gy, x, gamma, mu, var, EPS)
+    assert all(g.dtype == dtype for g in fused)
+    exact = (backend.to_host(a).astype(np.float64) for a in (gy, x, gamma, beta))
+    gy, x, gamma, beta = exact
+    for g, composite in zip(fused, _batch_norm_rule(gy, None, x, gamma, beta, EPS), strict=True):
+        assert_near(backend.to_host(g), composite, dtype)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_batch_norm_leaves_its_arguments_alone(backend, layout):
+    given = arrays(backend, (5, 3, 3, 2), np.float32, layout)
+    before = [backend.to_host(a).copy() for a in given]
+    gy, x, gamma, beta = given
+    y, mu, var = kernels.batch_norm(x, gamma, beta, EPS)
+    kernels.batch_norm_grad(gy, x, gamma, mu, var, EPS)
+    for a, b in zip(given, before, strict=True):
+        np.testing.assert_array_equal(backend.to_host(a), b)
+    assert y is not x
+
+
+@pytest.fixture
+def compiled():
+    """The twins that Numba compiles."""
+    pytest.importorskip("numba")
+    from tinygen.kernels import numba
+
+    return numba
+
+
+def adam_scalar(p, g, m, v, lr, beta1, beta2, eps, t):
+    """Kingma and Ba 2015, algorithm 1, on one number."""
+    m = beta1 * m + (1 - beta1) * g
+    v = beta2 * v + (1 - beta2) * g * g
+    m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
+    return p - lr * m_hat / (math.sqrt(v_hat) + eps), m, v
+
+
+def assert_is_adam(adam, backend, size, betas, dtype, layout=lambda x: x):
+    """Five steps on `size` numbers, against the scalar loop."""
+    rng, lr, eps, within = np.random.default_rng(size), 0.1, 1e-8, {np.float32: 1e-6, np.float64: 1e-14}[dtype]
+    start = rng.normal(size=size).astype(dtype)
+    p, m, v = (layout(backend.asarray(a)) for a in (start, np.zeros_like(start), np.zeros_like(start)))
+    loop = [(float(a), 0.0, 0.0) for a in start]
+    for t in range(1, 6):
+        g = rng.normal(size=size).astype(dtype)
+        adam(p, layout(backend.asarray(g)), m, v, lr, *betas, eps, t)
+        loop = [adam_scalar(p, float(gi), m, v, lr, *betas, eps, t) for (p, m, v), gi in zip(loop, g, strict=True)]
+    for array, exact in zip((p, m, v), np.reshape(loop, (-1, 3)).T, strict=True):
+        assert array.dtype == dtype
+        np.testing.assert_allclose(backend.to_host(array), exact, rtol=within, atol=within)
+
+
+BETAS = [(0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.9, 0.0)]
+SIZES = [0, 1, 7, 8, 9, 16, 18, 21]
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("size", SIZES)
+def test_adam_against_a_scalar_loop(backend, monkeypatch, size, betas, dtype):
+    monkeypatch.setattr(reference, "_BLOCK", 4)
+    assert_is_adam(reference.adam, backend, size, betas, dtype)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", TOLERANCE)
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("size", SIZES)
+def test_compiled_adam_against_a_scalar_loop(compiled, size, betas, dtype, layout):
+    assert_is_adam(compiled.adam, Backend("numpy", np), size, betas, dtype, layout)
+
+
+def test_compiled_adam_on_a_network_of_odd_size(compiled):
+    rng, n = np.random.default_rng(0), 100_003
+    plain = [rng.normal(size=n).astype(np.float32) for _ in range(3)] + [rng.uniform(size=n).astype(np.float32)]
+    fast = [a.copy() for a in plain]
+    for t in (1, 2, 1000):
+        reference.adam(*plain, 1e-3, 0.9, 0.999, 1e-8, t)
+        compiled.adam(*fast, 1e-3, 0.9, 0.999, 1e-8, t)
+    for a, b in zip(plain, fast, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-7)
+
+
+def test_adam_in_blocks_is_adam_to_the_bit():
+    """The size at which a network of 1.5 M parameters is cut, against pieces that are not."""
+    rng, n = np.random.default_rng(0), 3 * reference._BLOCK + 17
+    whole = [rng.normal(size=n).astype(np.float32) for _ in range(3)] + [rng.uniform(size=n).astype(np.float32)]
+    pieces = [a.copy() for a in whole]
+    options = (1e-3, 0.9, 0.999, 1e-8, 3)
+    reference.adam(*whole, *options)
+    for start in range(0, n, 1000):
+        reference.adam(*(a[start : start + 1000] for a in pieces), *options)
+    for a, b in zip(whole, pieces, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture
+def choose_anew(monkeypatch):
+    """Let kernels decide again whether to use Numba, and once more after the test."""
+    kernels._compiled.cache_clear()
+    yield monkeypatch
+    kernels._compiled.cache_clear()
+
+
+def test_numba_is_used_where_it_is_unless_refused(compiled, choose_anew):
+    choose_anew.delenv("TINYGEN_NUMBA", raising=False)
+    assert kernels._compiled() is compiled
+    choose_anew.setenv("TINYGEN_NUMBA", "0")
+    assert kernels._compiled() is compiled, "it is decided once"
+    kernels._compiled.cache_clear()
+    assert kernels._compiled() is None
+
+
+def test_without_numba_the_definition_runs(choose_anew):
+    choose_anew.setattr(importlib.util, "find_spec", lambda name: None)
+    assert kernels._compiled() is None
+    p, m, v = np.ones(3), np.zeros(3), np.zeros(3)
+    kernels.adam(p, np.ones(3), m, v, 0.1, 0.9, 0.999, 0.0, 1)
+    np.testing.assert_allclose(p, 0.9)
