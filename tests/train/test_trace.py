@@ -120,3 +120,10 @@ def test_the_layers_of_a_model_are_shown(backend):
 def test_no_values_an_integer_and_an_empty_array_are_finite():
     watched(lambda: tg.ops.log(tg.tensor(np.zeros((0, 2), np.float32))))
     assert watched(lambda: tg.ops.argmax(tg.tensor([1.0, 2.0]))).first is None
+
+
+def test_an_event_on_each_backend(backend):
+    x = tg.tensor(backend.asarray([-1.0, 2.0], np.float32), requires_grad=True)
+    event = watched(lambda: tg.ops.log(x).sum()).first
+    assert event.arguments == ["x: float32 of shape (2,), from -1 to 2"]
+    assert event.result == "float32 of shape (2,), from 0.6931 to 0.6931, 1 of 2 not finite"

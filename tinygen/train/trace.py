@@ -103,7 +103,7 @@ def _is_finite(x: Array) -> bool:
 def _describe(x: Array) -> str:
     finite = array_module(x).isfinite(x)
     good = x[finite]
-    span = f", from {good.min():.4g} to {good.max():.4g}" if good.size else ""
+    span = f", from {good.min().item():.4g} to {good.max().item():.4g}" if good.size else ""
     broken = x.size - good.size
     return f"{x.dtype} of shape {x.shape}{span}" + (f", {broken:,} of {x.size:,} not finite" if broken else "")
 
