@@ -1,0 +1,256 @@
+"""Losses against the papers' formulas, far from 0, with soft targets, and where they refuse."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygen as tg
+from tinygen import losses
+from tinygen.losses import GAN_LOSSES
+
+HUGE = [-1e4, -500.0, -100.0, -20.0, -1e-3, 0.0, 1e-3, 20.0, 100.0, 500.0, 1e4]
+
+
+def value_and_gradient(loss, *inputs):
+    """A loss of float inputs and its gradient with respect to the first, as arrays of the host."""
+    x = tg.tensor(inputs[0], requires_grad=True)
+    y = loss(x, *inputs[1:])
+    return y.numpy(), tg.grad(y.sum(), x).numpy()
+
+
+def log_sigmoid(x):
+    """log σ(x) in Python's floats, exact for any x."""
+    return -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
+
+
+def sigmoid(x):
+    return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
+
+
+@pytest.mark.parametrize("dtype, ulps", [(np.float32, 1e-6), (np.float64, 1e-14)])
+@pytest.mark.parametrize("target", [0.0, 1.0, 0.1, 0.9])
+def test_bce_logits_far_from_zero(backend, target, dtype, ulps):
+    """Right to the precision of the type, for hard and soft targets, at logits at which e^x overflows."""
+    x = backend.asarray(HUGE, dtype)
+    value, gradient = value_and_gradient(losses.bce_logits, x, target, "none")
+    t = float(np.asarray(target, dtype))
+    exact = [float(v) for v in np.asarray(HUGE, dtype)]
+    least = float(np.finfo(dtype).tiny)
+    np.testing.assert_allclose(
+        value, [-t * log_sigmoid(v) - (1 - t) * log_sigmoid(-v) for v in exact], rtol=ulps, atol=least
+    )
+    np.testing.assert_allclose(gradient, [sigmoid(v) - t for v in exact], rtol=ulps, atol=ulps)
+
+
+@pytest.mark.parametrize("target", [0.0, 1.0, 0.3])
+def test_bce_of_saturated_probabilities(backend, target):
+    """A sigmoid in float32 gives exactly 0 and 1; the loss stays finite, and so does what goes back through it."""
+    x = tg.tensor(backend.asarray(HUGE, np.float32), requires_grad=True)
+    loss = losses.bce(tg.ops.sigmoid(x), target)
+    loss.backward()
+    assert np.isfinite(loss.numpy()) and np.isfinite(x.grad.numpy()).all()
+    middle = slice(4, 7)  # where σ(x) is further from 0 and 1 than the epsilon
+    exact = [(sigmoid(v) - target) / len(HUGE) for v in HUGE]
+    np.testing.assert_allclose(x.grad.numpy()[middle], exact[middle], rtol=1e-5, atol=1e-6)
+
+
+def test_bce_is_clipped_by_the_epsilon_of_its_type(backend):
+    for dtype in (np.float32, np.float64):
+        p = backend.asarray([0.0, 1.0, 0.5], dtype)
+        value, gradient = value_and_gradient(losses.bce, p, backend.asarray([1.0, 0.0, 1.0], dtype), "none")
+        np.testing.assert_allclose(value, [-math.log(np.finfo(dtype).eps)] * 2 + [math.log(2)], rtol=1e-5)
+        np.testing.assert_array_equal(gradient, [0, 0, -2])
+
+
+def test_cross_entropy_far_from_zero(backend):
+    logits = backend.asarray([[1e4, -1e4, 0], [-1e4, 0, 1e4], [3, 3, 3]], np.float32)
+    labels = backend.asarray([0, 0, 2])
+    value, gradient = value_and_gradient(losses.cross_entropy, logits, labels, "none")
+    np.testing.assert_allclose(value, [0, 2e4, math.log(3)], rtol=1e-6)
+    np.testing.assert_allclose(gradient, [[0, 0, 0], [-1, 0, 1], [1 / 3, 1 / 3, -2 / 3]], rtol=1e-6, atol=1e-7)
+
+
+def test_minimax_and_nonsaturating_are_one_game_far_from_zero(backend):
+    """The two losses of G differ by its score: log(1 - D) - (-log D) = -score. Both are finite however D wins."""
+    x = backend.asarray(HUGE, np.float32)
+    for name, sign in (("minimax", -1), ("nonsaturating", 0)):
+        value, gradient = value_and_gradient(GAN_LOSSES[name].G, x)
+        t = 1 + sign
+        exact = np.mean([log_sigmoid(-v) if name == "minimax" else -log_sigmoid(v) for v in HUGE])
+        np.testing.assert_allclose(value, exact, rtol=1e-6)
+        slopes = [(-sigmoid(v) if t == 0 else sigmoid(v) - 1) / len(HUGE) for v in HUGE]
+        np.testing.assert_allclose(gradient, slopes, rtol=1e-5, atol=1e-9)
+
+
+def log_D(score):
+    return np.log(1 / (1 + np.exp(-score)))
+
+
+PAPERS = {  # (loss of D, loss of G) on scores, as printed
+    # Goodfellow et al. 2014, eq. 1: D raises E log D(x) + E log(1 - D(G(z))), and G lowers it
+    "minimax": (
+        lambda real, fake: -(log_D(real).mean() + np.log(1 - np.exp(log_D(fake))).mean()),
+        lambda fake: np.log(1 - np.exp(log_D(fake))).mean(),
+    ),
+    # section 3: "train G to maximize log D(G(z))"
+    "nonsaturating": (
+        lambda real, fake: -(log_D(real).mean() + np.log(1 - np.exp(log_D(fake))).mean()),
+        lambda fake: -log_D(fake).mean(),
+    ),
+    # Mao et al. 2017, eq. 9 with a = 0, b = c = 1
+    "lsgan": (
+        lambda real, fake: ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2,
+        lambda fake: ((fake - 1) ** 2).mean() / 2,
+    ),
+    # Miyato et al. 2018, eq. 16 and 17, with the sign of a loss
+    "hinge": (
+        lambda real, fake: -np.minimum(0, -1 + real).mean() - np.minimum(0, -1 - fake).mean(),
+        lambda fake: -fake.mean(),
+    ),
+    # Arjovsky et al. 2017, eq. 2 and algorithm 1
+    "wasserstein": (lambda real, fake: -(real.mean() - fake.mean()), lambda fake: -fake.mean()),
+}
+
+
+def test_every_gan_loss_has_its_formula():
+    assert GAN_LOSSES.keys() == PAPERS.keys()
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_gan_losses_against_the_papers(backend, name):
+    rng = np.random.default_rng(0)
+    real, fake = rng.normal(0.5, 2, (9, 1)), rng.normal(-0.5, 2, (7, 1))
+    loss, (loss_D, loss_G) = GAN_LOSSES[name], PAPERS[name]
+    on_device = [tg.tensor(backend.asarray(a)) for a in (real, fake)]
+    assert loss.D(*on_device).item() == pytest.approx(loss_D(real, fake), rel=1e-12)
+    assert loss.G(on_device[1]).item() == pytest.approx(loss_G(fake), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_the_threshold_is_where_an_undecided_D_stands(name):
+    """Where real and fake images are alike, the best single score for both is the threshold."""
+    loss = GAN_LOSSES[name]
+    if name == "wasserstein":
+        assert (loss.threshold, loss.probability) == (0.0, False)
+        return
+    scores = np.linspace(-2, 2, 4001)
+    best = scores[np.argmin([loss.D(np.full(2, s), np.full(2, s)) for s in scores])]
+    # of the hinge loss every score from -1 to 1 is as good
+    assert abs(best - loss.threshold) < 1e-3 or (name == "hinge" and -1 <= best <= 1)
+    assert loss.probability == (name in ("minimax", "nonsaturating"))
+
+
+def test_hinge(backend):
+    score = backend.asarray([-2.0, -1.0, 0.0, 0.5, 1.0, 3.0])
+    value, gradient = value_and_gradient(losses.hinge, score, 1.0, "none")
+    np.testing.assert_array_equal(value, [3, 2, 1, 0.5, 0, 0])
+    np.testing.assert_array_equal(gradient, [-1, -1, -1, -1, 0, 0])
+    value, gradient = value_and_gradient(losses.hinge, score, backend.asarray([-1.0] * 6), "none")
+    np.testing.assert_array_equal(value, [0, 0, 1, 1.5, 2, 4])
+    np.testing.assert_array_equal(gradient, [0, 0, 1, 1, 1, 1])
+
+
+def test_gaussian_kl_by_integration():
+    """Against the integral of q log(q/p), on a grid that reaches 12 standard deviations."""
+    mu, logvar = 0.7, -0.9
+    z = np.linspace(-12, 12, 200_001)
+    log_q = -0.5 * (logvar + math.log(2 * math.pi) + (z - mu) ** 2 / math.exp(logvar))
+    log_p = -0.5 * (math.log(2 * math.pi) + z**2)
+    integral = np.trapezoid(np.exp(log_q) * (log_q - log_p), z)
+    two, latents = np.array([[mu, 0.0], [mu, 0.0]]), np.array([[logvar, 0.0], [logvar, 0.0]])
+    assert losses.gaussian_kl(tg.tensor(two), tg.tensor(latents)).item() == pytest.approx(integral, rel=1e-10)
+
+
+def test_gaussian_kl_sums_over_latents_and_averages_over_the_batch(backend):
+    one = losses.gaussian_kl(tg.tensor(backend.asarray([[1.0, 2.0]])), tg.tensor(backend.asarray([[0.0, 0.0]])))
+    assert one.item() == pytest.approx((1 + 4) / 2)
+    two = losses.gaussian_kl(*[tg.tensor(backend.asarray(a)) for a in ([[1.0, 2.0], [0.0, 0.0]], np.zeros((2, 2)))])
+    assert two.item() == pytest.approx((1 + 4) / 2 / 2)
+
+
+COMPARISONS = {  # loss, two targets for it
+    losses.bce_logits: (0.3, 0.9),
+    losses.bce: (0.3, 0.9),
+    losses.mse: (0.3, -2.0),
+    losses.l1: (0.3, -2.0),
+    losses.hinge: (1.0, -1.0),
+}
+
+
+def name(loss):
+    return loss.__name__
+
+
+@pytest.mark.parametrize("loss", COMPARISONS, ids=name)
+def test_reductions(backend, loss):
+    x = tg.tensor(backend.asarray(np.random.default_rng(0).uniform(0.1, 0.9, (4, 3)), np.float32))
+    target = COMPARISONS[loss][0]
+    each = loss(x, target, reduction="none")
+    assert each.shape == (4, 3)
+    assert loss(x, target).item() == pytest.approx(each.numpy().mean(), rel=1e-6)
+    assert loss(x, target, reduction="sum").item() == pytest.approx(each.numpy().sum(), rel=1e-6)
+
+
+def test_reductions_of_cross_entropy(backend):
+    logits = tg.tensor(backend.asarray(np.random.default_rng(0).normal(size=(4, 3)), np.float32))
+    labels = backend.asarray([0, 2, 1, 1])
+    each = losses.cross_entropy(logits, labels, "none")
+    assert each.shape == (4,)
+    assert losses.cross_entropy(logits, labels).item() == pytest.approx(each.numpy().mean(), rel=1e-6)
+    assert losses.cross_entropy(logits, labels, "sum").item() == pytest.approx(each.numpy().sum(), rel=1e-6)
+
+
+@pytest.mark.parametrize("loss", COMPARISONS, ids=name)
+def test_a_target_may_be_a_number_an_array_or_a_tensor(backend, loss):
+    number, other = COMPARISONS[loss]
+    x = tg.tensor(backend.asarray(np.random.default_rng(0).uniform(0.1, 0.9, (2, 3)), np.float32))
+    array = backend.asarray(np.full((2, 3), number), np.float32)
+    row = backend.asarray(np.full(3, number), np.float32)
+    values = {loss(x, target).item() for target in (number, array, tg.tensor(array), row)}
+    assert len({np.float32(v).round(6) for v in values}) == 1
+    assert loss(x, other).item() not in values
+
+
+@pytest.mark.parametrize("loss", COMPARISONS, ids=name)
+def test_losses_keep_the_dtype_and_take_arrays(backend, loss):
+    for dtype in (np.float32, np.float64):
+        x = backend.asarray(np.random.default_rng(0).uniform(0.1, 0.9, (2, 3)), dtype)
+        y = loss(x, COMPARISONS[loss][0])
+        assert isinstance(y, backend.xp.ndarray) and y.shape == () and y.dtype == dtype
+        assert loss(tg.tensor(x), COMPARISONS[loss][0]).numpy() == backend.to_host(y)
+
+
+@pytest.mark.parametrize("loss", COMPARISONS, ids=name)
+def test_a_target_that_would_stretch_the_loss_is_refused(loss):
+    """Scores (N, 1) against targets (N,) would pair each with each."""
+    with pytest.raises(ValueError, match=r"stretches a loss of shape \(4, 1\) to \(4, 4\)"):
+        loss(tg.tensor(np.full((4, 1), 0.5)), np.ones(4))
+    with pytest.raises(ValueError):
+        loss(tg.tensor(np.full((4, 1), 0.5)), np.ones(3))
+
+
+def test_cross_entropy_refuses_other_shapes():
+    logits = tg.tensor(np.zeros((4, 3)))
+    for x, labels in ((logits, np.zeros((4, 1), int)), (logits, np.zeros(3, int)), (logits[0], np.zeros(3, int))):
+        with pytest.raises(ValueError, match=r"expected logits \(N, classes\) and labels \(N,\), got"):
+            losses.cross_entropy(x, labels)
+    with pytest.raises(IndexError):
+        losses.cross_entropy(logits, np.array([0, 1, 2, 3]))
+
+
+def test_an_unknown_reduction_is_refused():
+    with pytest.raises(ValueError, match='reduction is \'average\', but it must be "mean", "sum" or "none"'):
+        losses.mse(tg.tensor([1.0]), 0.0, "average")
+
+
+@pytest.mark.parametrize("loss", [*COMPARISONS, losses.cross_entropy, losses.gaussian_kl], ids=name)
+def test_a_loss_waits_for_nothing(gpu, loss):
+    import standin
+
+    x = tg.tensor(gpu.asarray(np.full((4, 3), 0.4), np.float32), requires_grad=True)
+    target = gpu.asarray([0, 1, 2, 0]) if loss is losses.cross_entropy else tg.tensor(x.data)
+    with standin.capturing():
+        tg.grad(loss(x, target), x)
