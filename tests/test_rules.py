@@ -1,0 +1,300 @@
+"""What a rule reads is read off the rule; what the tape keeps for it; and how a call's arguments are bound."""
+
+from __future__ import annotations
+
+import functools
+import weakref
+
+import numpy as np
+import pytest
+
+from tinygen import grad, ops, tensor
+from tinygen.rules import Fact, Op, _reads
+from tinygen.tensor import PRIMITIVES, primitive
+
+Y, A, B, C = range(4)  # places in what is saved for a primitive of a, b and c
+
+
+@pytest.fixture(autouse=True)
+def _own_primitives(monkeypatch):
+    """What a test adds to the table of primitives goes with it."""
+    for name in PRIMITIVES:
+        monkeypatch.setitem(PRIMITIVES, name, PRIMITIVES[name])
+
+
+def op_of(fn, *rules, joint=None, fused=None, elementwise=False):
+    op = Op(fn, elementwise)
+    op.rules, op.joint, op.fused = rules, joint, fused
+    return op
+
+
+def key(*requires_grad):
+    """A call's key: bit i is set if argument i requires grad, and so is the bit after the last."""
+    return sum(1 << i for i, flag in enumerate(requires_grad) if flag) | 1 << len(requires_grad)
+
+
+# What a rule reads
+
+outside = np.float32(2)
+
+
+def pair(*things):
+    return things
+
+
+def assigned(gy, y, a, b, c):
+    shape = b.shape
+    d = a
+    return gy.reshape(shape) * d
+
+
+def overwritten(gy, y, a, b, c):
+    a = a.reshape(-1)
+    return gy * a.shape[0]
+
+
+def in_a_comprehension(gy, y, a, b, c):
+    return [gy * (a if i else 0) for i in range(2)]
+
+
+def in_a_closure(gy, y, a, b, c):
+    return (lambda: gy * b)()
+
+
+def in_a_branch(gy, y, a, b, c):
+    if c.shape:
+        return gy * a
+    return gy
+
+
+def with_default(gy, y, a, b, c=None):
+    return gy * c
+
+
+def starred(gy, y, a, *others):
+    return gy
+
+
+def starred_and_reading_a_shape(gy, *everything):
+    return gy
+
+
+class Rules:
+    def method(self, gy, y, a, b, c):
+        return gy
+
+
+READS = [
+    (lambda gy, y, a, b, c: gy, {}, {}),
+    (lambda gy, y, a, b, c: gy * outside, {}, {}),
+    (lambda gy, y, a, b, c: gy * (1 - y * y), {Y}, {}),
+    (lambda gy, y, a, b, c: a * gy, {A}, {}),
+    (lambda gy, y, a, b, c: gy * b * a, {A, B}, {}),
+    (lambda gy, y, a, b, c: gy.reshape(a.shape), {}, {A}),
+    (lambda gy, y, a, b, c: gy.astype(b.dtype) * c.ndim, {}, {B, C}),
+    (lambda gy, y, a, b, c: gy.reshape(y.shape), {}, {Y}),
+    (lambda gy, y, a, b, c: gy * a.sum(), {A}, {}),
+    (lambda gy, y, a, b, c: gy * a.size, {A}, {}),
+    (lambda gy, y, a, b, c: gy.reshape(a.shape) * a, {A}, {}),
+    (lambda gy, y, a, b, c: a * gy.reshape(a.shape), {A}, {}),
+    (lambda gy, y, a, b, c: pair(a, gy.shape), {A}, {}),  # Python 3.13 loads a and gy in one instruction
+    (lambda gy, y, a, b, c: pair(b, a.shape), {B}, {A}),
+    (lambda gy, y, a, b, c: pair(a.shape, b), {B}, {A}),
+    (lambda gy, y, a, b, c: pair(a, b, c), {A, B, C}, {}),
+    (lambda gy, y, a, b, c: gy if a is None else gy * b.shape[0], {A}, {B}),
+    (assigned, {A}, {B}),
+    (overwritten, {A}, {}),
+    (in_a_comprehension, {A}, {}),
+    (in_a_closure, {B}, {}),
+    (in_a_branch, {A}, {C}),
+    (with_default, {C}, {}),
+    (starred, {B, C}, {}),
+    (starred_and_reading_a_shape, {Y, A, B, C}, {}),
+    (functools.partial(assigned), {Y, A, B, C}, {}),
+    (Rules().method, {Y, A, B, C}, {}),
+    (ops.tanh, {Y, A, B, C}, {}),
+]
+
+
+@pytest.mark.parametrize(("rule", "whole", "facts"), READS)
+def test_what_a_rule_reads(rule, whole, facts):
+    read_whole, read_facts = _reads(rule, 3)
+    assert read_whole == set(whole)
+    assert read_facts - read_whole == set(facts)
+
+
+def test_a_fused_rule_s_extra_arguments_are_not_saved():
+    assert _reads(lambda gy, y, a, mu, var: gy * mu * var, 1) == (set(), set())
+
+
+# Plans
+
+
+def plain(a, b, c):
+    return a * b + c
+
+
+PLAIN = (lambda gy, y, a, b, c: gy * b, lambda gy, y, a, b, c: a * gy, lambda gy, y, a, b, c: gy.reshape(c.shape))
+
+
+@pytest.mark.parametrize(
+    ("requires_grad", "positions", "whole", "facts", "unread"),
+    [
+        ((1, 0, 0), (0,), {B}, set(), {Y, A, C}),
+        ((0, 1, 0), (1,), {A}, set(), {Y, B, C}),
+        ((0, 0, 1), (2,), set(), {C}, {Y, A, B}),
+        ((1, 1, 0), (0, 1), {A, B}, set(), {Y, C}),
+        ((1, 1, 1), (0, 1, 2), {A, B}, {C}, {Y}),
+    ],
+)
+def test_a_plan_keeps_what_the_wanted_gradients_read(requires_grad, positions, whole, facts, unread):
+    op = op_of(plain, *PLAIN)
+    plan = op.plan(key(*requires_grad))
+    assert (plan.op, plan.rules, plan.positions, plan.skips) == (op, PLAIN, positions, False)
+    assert (set(plan.whole), set(plan.facts), set(plan.unread), plan.blank) == (whole, facts, unread, None)
+    assert op.plans[key(*requires_grad)] is plan
+
+
+def test_a_plan_that_keeps_nothing():
+    plan = op_of(plain, *[lambda gy, y, a, b, c: gy] * 3).plan(key(1, 1, 1))
+    assert plan.blank == (None,) * 4
+
+
+def test_arguments_without_a_rule():
+    op = op_of(plain, None, PLAIN[1])
+    assert op.plan(key(1, 0, 1)) is None
+    plan = op.plan(key(1, 1, 1))
+    assert (plan.positions, plan.skips) == ((1,), True)
+    assert op_of(plain).plan(key(1, 1, 1)) is None
+
+
+def test_joint_and_fused_rules_are_read_together():
+    plan = op_of(plain, joint=lambda gy, y, a, b, c: a, fused=lambda gy, y, a, b, c, more: b * more).plan(key(1, 0, 1))
+    assert (plan.rules, plan.positions, set(plan.whole)) == (None, (0, 2), {A, B})
+
+
+def test_keep_gives_values_facts_and_blanks(backend):
+    plan = op_of(plain, *PLAIN).plan(key(1, 0, 1))
+    y, a, b, c = (backend.asarray(np.zeros(shape, np.float32)) for shape in [(2, 3), (2, 3), (3,), (2, 1)])
+    saved = plan.keep(y, [a, b, c])
+    assert saved[Y] is saved[A] is None
+    assert saved[B] is b
+    assert saved[C] == Fact((2, 1), np.dtype(np.float32), 2)
+    assert plan.keep(y, [a, b, 3.0])[C] == 3.0  # a Python scalar is its own fact
+
+
+def test_versions_of_what_is_kept_and_can_change(backend):
+    op = op_of(lambda a, b: a * b, lambda gy, y, a, b: gy * y * b, lambda gy, y, a, b: a.shape)
+    plan = op.plan(key(1, 1))
+    a, b = tensor([1.0], True), tensor([2.0], True)
+    b.changed()
+    assert plan.versions([a, b], None) == {B: (b._version, 1)}
+    assert plan.versions([a, b], a._version) == {Y: (a._version, 0), B: (b._version, 1)}
+    assert plan.versions([a, b * 2], None) is None  # the result of an op never changes
+    assert plan.versions([a, b.data], None) is None
+
+
+# Binding
+
+
+def test_defaults_and_keywords_are_bound_in_order():
+    op = Op(lambda x, axis=None, keepdims=False: x, False)
+    assert op.arity == 3
+    assert op.bind((1,), {}) == (1, None, False)
+    assert op.bind((1,), {"keepdims": True}) == (1, None, True)
+    assert op.bind((), {"axis": 2, "x": 1}) == (1, 2, False)
+
+
+def test_a_variadic_op_has_no_arity():
+    op = Op(lambda axis, *xs: xs, False)
+    assert op.arity == -1
+    assert op.bind((0, 1, 2), {}) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("args", "kwargs", "message"),
+    [
+        ((), {}, r"^sum\(x, axis=None, keepdims=False\): missing a required argument: 'x'$"),
+        ((1, 2, 3, 4), {}, r"^sum\(x, axis=None, keepdims=False\): too many positional arguments$"),
+        ((1,), {"dim": 0}, r"^sum\(x, axis=None, keepdims=False\): got an unexpected keyword argument 'dim'$"),
+    ],
+)
+def test_a_wrong_call_says_how_to_call(args, kwargs, message):
+    with pytest.raises(TypeError, match=message):
+        ops.sum(*args, **kwargs)
+
+
+# Rules at work
+
+
+def test_a_fact_is_enough_for_a_shape(backend):
+    @primitive
+    def flat(x):
+        return x.reshape(-1)
+
+    flat.rules(lambda gy, y, x: gy.reshape(x.shape).astype(x.dtype) * x.ndim)
+    x = tensor(np.ones((2, 3), np.float32), True)
+    y = flat(x)
+    assert y._node.saved[A] == Fact((2, 3), np.dtype(np.float32), 2)
+    y.sum().backward()
+    assert np.array_equal(x.grad.numpy(), np.full((2, 3), 2))
+
+
+def test_the_fused_rule_serves_the_first_order_and_the_joint_rule_the_rest(backend):
+    calls = []
+
+    @primitive(aux=True)
+    def times(a, b):
+        return a * b, a + b
+
+    def joint(gy, y, a, b):
+        calls.append("joint")
+        return gy * b, a * gy
+
+    def fused(gy, y, a, b, total):
+        calls.append("fused")
+        return gy * (total - a), gy * (total - b)
+
+    times.joint(joint)
+    times.fused(fused)
+    a, b = tensor([2.0], True), tensor([3.0], True)
+    y, total = times(a, b)
+    assert type(total) is backend.xp.ndarray
+    assert [g.item() for g in grad(y, [a, b], retain_graph=True)] == [3, 2]
+    assert calls == ["fused"]
+    ga, gb = grad(y, [a, b], create_graph=True)
+    assert calls == ["fused", "joint"]
+    assert (grad(ga, b).item(), grad(gb, a).item()) == (1, 1)
+
+
+def test_what_a_primitive_returns_beside_y_is_freed_too(backend):
+    @primitive(aux=True)
+    def twice(x):
+        return x * 2, x + 1
+
+    twice.joint(lambda gy, y, x: (gy * 2,))
+    twice.fused(lambda gy, y, x, more: (gy * 2,))
+    x = tensor([1.0], True)
+    y, more = twice(x)
+    ref = weakref.ref(more)
+    del more
+    assert ref() is not None
+    y.backward()
+    assert ref() is None
+
+
+def test_a_joint_rule_is_not_asked_where_nothing_is_wanted(backend):
+    @primitive
+    def pick(a, b):
+        return a + b
+
+    pick.joint(lambda gy, y, a, b: pytest.fail("nobody wants these gradients"))
+    y = pick(tensor([1.0], True), tensor([2.0], True))
+    assert grad(y * 3, y).item() == 3
+
+
+def test_arguments_that_require_grad_without_a_rule_get_none(backend):
+    x, low = tensor([1.0, 5.0], True), tensor([2.0, 2.0], True)
+    gx, g_low = grad(x.clip(low, None).sum(), [x, low])
+    assert np.array_equal(gx.numpy(), [0, 1])
+    assert np.array_equal(g_low.numpy(), [0, 0])
