@@ -99,7 +99,7 @@ def test_100_000_ops_leave_no_memory_behind(backend, no_gc, life):
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
 def test_a_long_graph_dies_on_a_small_stack(life):
-    done, before = [], threading.stack_size(256 * 1024)
+    done, before = [], threading.stack_size(2**20)  # recursion in C, a frame an op, takes tens of MB
     try:
         thread = threading.Thread(target=lambda: (life(100_000), done.append(True)))
         thread.start()
