@@ -11,5 +11,6 @@ __version__ = "0.1.0"
 from . import data, init, layers, losses, models, ops, optim, train, viz
 from .backend import Generator, array_module, current_device, seed, to_device, to_host, use
 from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
+from .gradcheck import GradcheckError, gradcheck
 from .tensor import Parameter, Tensor, frozen, grad, no_grad, primitive, tensor
 from .train import fit, load

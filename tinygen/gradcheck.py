@@ -1,0 +1,401 @@
+"""Is a derivative right? What backward says against what differences say, at first order and above.
+
+For y = f(x), J = dy/dx, a random u and a direction v, backward gives ⟨Jᵀu, v⟩ and differences give ⟨u, Jv⟩. The two
+must agree, for each input by itself. Order 2 checks the function (x, u) -> Jᵀu in the same way, and so on: order n
+checks the gradients that order n - 1 found. All in float64.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .backend import Generator, to_host
+from .tensor import Tensor, grad, tensor
+
+Function: TypeAlias = "Callable[[Sequence[Tensor], bool], list[Tensor]]"  # of the inputs, and whether to keep the graph
+
+DIRECTIONS = 32  # at most, an input: one with more elements is moved group by group
+STEPS = (1.0, 2.0**-5, 2.0**-10)  # of eps; a smaller one serves where a larger one gives no settled value
+NUDGE = 2.0**-30  # relative: over so short a way f is straight, so what bends there is rounding
+SAFETY = 10.0  # times the measured rounding is allowed
+
+
+@dataclass(frozen=True)
+class _Options:
+    """What gradcheck was told."""
+
+    elementwise: bool
+    rtol: float
+    atol: float
+    eps: float
+    draw: Callable[[tuple[int, ...]], np.ndarray]
+
+
+class GradcheckError(AssertionError):
+    """A gradient that differs from the difference quotient, or a function that can't be checked."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One number found both ways: how an output changes with an input."""
+
+    order: int
+    output: str  # y, or the gradient of an input; one element of it, or their sum weighted by u
+    moved: str  # the input, and which of its elements
+    numeric: float
+    analytic: float
+    error: float  # relative
+
+    def __str__(self) -> str:
+        return f"order {self.order}: relative error {self.error:.1e} in how {self.output} changes with {self.moved}"
+
+
+@dataclass(frozen=True)
+class GradcheckReport:
+    """What gradcheck found: how many comparisons it made, and the worst of each order."""
+
+    comparisons: int = 0
+    worst: dict[int, Comparison] = field(default_factory=dict)
+
+    @property
+    def error(self) -> float:
+        """The worst relative error of all orders."""
+        return max((c.error for c in self.worst.values()), default=0.0)
+
+    def __str__(self) -> str:
+        return "\n  ".join([f"gradcheck: {self.comparisons} comparisons agree", *map(str, self.worst.values())])
+
+
+def gradcheck(
+    f: Callable[..., Any],
+    inputs: Any,
+    order: int = 2,
+    *,
+    elementwise: bool = False,
+    rtol: float = 1e-8,
+    atol: float = 1e-11,
+    eps: float = 3e-3,
+    rng: Generator | None = None,
+) -> GradcheckReport:
+    """Check the gradients of f, of orders 1 to `order`, with respect to every floating input; report the worst errors.
+
+        tg.gradcheck(tg.ops.matmul, [a, b])                         a function of its arguments
+        tg.gradcheck(model, x)                                      a Module: its parameters as well
+        tg.gradcheck(lambda: loss(model(x)), model.parameters())    Tensors that f uses without taking them
+
+    f returns a Tensor or a tuple of them. Inputs are Tensors or arrays; float64 copies are checked, integers are handed
+    on. f is called some hundred times an input, and what it changes (running statistics) stays changed.
+
+    elementwise: compare every dy[j]/dx[i]. By default u has no element near 0, and v moves one element of an input, or
+    one group of elements with gradients of like size if there are more than 32.
+    rtol: the error allowed, in units of Σ |(Jᵀu)ᵢ vᵢ|; right rules stay below 1e-10. On top of it are allowed atol, and
+    what rounding does to the differences, which is measured.
+    eps: the step of the differences (of sixth order), in units of the element moved; near kinks it shrinks to eps/1024.
+    rng: draws u and v; the same in each call by default.
+
+    Raises GradcheckError with both values, where, and what to look at; TypeError or ValueError for unusable arguments.
+    """
+    if order < 1 or not rtol > 0:
+        raise ValueError(f"gradcheck: order is {order} and rtol {rtol}, but they must be at least 1, and above 0")
+    fn, points, names = _function_of_floats(f, inputs)
+    draw = functools.partial(_off_zero, rng or Generator(0, "gradcheck", "cpu"))
+    options = _Options(elementwise, rtol, atol, eps, draw)
+    outputs, comparisons, worst = ["y"], 0, {}
+    for n in range(1, order + 1):
+        near = _Neighbourhood(fn, points, options)
+        if n == 1 and len(near.shapes) > 1:
+            outputs = [f"y{k}" for k in range(len(near.shapes))]
+        check = _Order(n, near, names, outputs, options)
+        found = check.run()
+        if found is not None:
+            worst[n] = found
+        comparisons += check.comparisons
+        fn, points = functools.partial(_gradients, fn, len(points)), [*points, *map(draw, near.shapes)]
+        outputs, names = names, [*names, *("g" * n + name for name in outputs)]
+    return GradcheckReport(comparisons, worst)
+
+
+# The functions that are checked: f, its gradients, their gradients ...
+
+
+def _function_of_floats(f: Callable[..., Any], inputs: Any) -> tuple[Function, list[np.ndarray], list[str]]:
+    """f as a function of the floating inputs alone; their values, in float64; their names."""
+    given = [inputs] if hasattr(inputs, "shape") or isinstance(inputs, (int, float)) else list(inputs)
+    arguments = _argument_names(getattr(f, "forward", f))  # a Module takes what its forward() takes
+    if arguments is None:  # f takes none: the inputs are Tensors that it uses
+        passed, used = [], given
+        if not all(isinstance(t, Tensor) for t in used):
+            raise TypeError("gradcheck: f takes no arguments, so the inputs must be the Tensors that it uses")
+    else:
+        passed, used = [tensor(x) for x in given], f.parameters() if hasattr(f, "parameters") else []
+    floats = [i for i, t in enumerate(passed) if t.dtype.kind == "f"]
+    used = [t for t in used if t.dtype.kind == "f"]
+    if not floats and not used:
+        raise TypeError("gradcheck: no input is floating; write 2.0 for 2, or dtype=float")
+
+    def fn(xs: Sequence[Tensor], graph: bool) -> list[Tensor]:
+        args = list(passed)
+        for i, x in zip(floats, xs, strict=False):
+            args[i] = x
+        with _standing_in(xs[len(floats) :], used):
+            ys = f(*args)
+        ys = ys if isinstance(ys, (tuple, list)) else (ys,)
+        for y in ys:
+            if not isinstance(y, Tensor) or (y.dtype.kind == "f" and y.dtype != np.float64):
+                raise TypeError(
+                    "gradcheck: f must return a Tensor, or a tuple of them, in float64 for inputs in float64; got "
+                    f"{getattr(y, 'dtype', type(y).__name__)}; does it call .numpy(), or astype()?"
+                )
+        return [y for y in ys if y.dtype.kind == "f"]
+
+    points = [to_host(t.data).astype(np.float64) for t in (*(passed[i] for i in floats), *used)]
+    names = [(arguments or [])[i] if i < len(arguments or []) else f"inputs[{i}]" for i in floats]
+    return fn, points, [*names, *(t.name or f"inputs[{i}]" for i, t in enumerate(used))]
+
+
+def _argument_names(f: Callable[..., Any]) -> list[str] | None:
+    """The names of f's positional arguments, as far as they have one; None if f takes no arguments at all."""
+    try:
+        parameters = inspect.signature(f).parameters.values()
+    except (TypeError, ValueError):  # written in C
+        return []
+    return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] if parameters else None
+
+
+@contextlib.contextmanager
+def _standing_in(doubles: Sequence[Tensor], tensors: Sequence[Tensor]) -> Iterator[None]:
+    """Let Tensors that somebody else holds have the values, and the places on the tape, of their doubles."""
+    before = [(t._data, t._node) for t in tensors]
+    try:
+        for t, double in zip(tensors, doubles, strict=True):
+            t._data, t._node = double._data, double._node
+        yield
+    finally:
+        for t, (data, node) in zip(tensors, before, strict=True):
+            t._data, t._node = data, node
+
+
+def _gradients(fn: Function, n: int, args: Sequence[Any], graph: bool) -> list[Tensor]:
+    """Jᵀu: the gradients of Σ ⟨u, y⟩ over fn's outputs y. args: fn's n inputs, and a u for each y, or None for none."""
+    xs, us = args[:n], args[n:]
+    total = [tensor(np.zeros(x.shape)) for x in xs]
+    for y, u in zip(fn(xs, True), us, strict=True):
+        if u is not None and y.requires_grad:
+            try:
+                gs = grad(y, xs, u, create_graph=graph, retain_graph=True)
+            except Exception as error:
+                advice = "; a rule that is to be differentiated again consists of operators and tg.ops" if graph else ""
+                raise GradcheckError(
+                    f"gradcheck: backward failed with {type(error).__name__}: {error}{advice}"
+                ) from error
+            total = [a + b for a, b in zip(total, gs, strict=True)]
+    return total
+
+
+# What differences say, and what backward says
+
+
+def _off_zero(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Random numbers of size 0.5 to 1.5 and either sign: none of them hides what it multiplies."""
+    return to_host(rng.uniform(shape, 0.5, 1.5, np.float64) * (2 * rng.integers(0, 2, shape) - 1))
+
+
+def _typical_size(x: np.ndarray) -> np.ndarray:
+    """The size of each element; of those near 0 a tenth of the root mean square, or 1 if all are 0."""
+    rms = np.sqrt(np.mean(x * x)) if x.size else 0.0
+    return np.maximum(np.abs(x), rms / 10 or 1.0)
+
+
+def _flat(ys: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([np.zeros(0), *(y.ravel() for y in ys)])
+
+
+class _Neighbourhood:
+    """A function around a point. Its value is one flat vector of all outputs; vs hold a direction for each input."""
+
+    def __init__(self, fn: Function, points: list[np.ndarray], options: _Options):
+        self.fn, self.points, self.options = fn, points, options
+        self.vs = [options.draw(x.shape) * _typical_size(x) for x in points]
+        ys = self._outputs(points)
+        self.shapes, self.sizes, self.y = [y.shape for y in ys], [y.size for y in ys], _flat(ys)
+        if not np.isfinite(self.y).all():
+            raise GradcheckError("gradcheck: f, or a gradient of it, is not finite at these inputs; move them")
+        if np.abs(self.at(0.0) - self.y).max(initial=0) > 1e-12 * np.abs(self.y).max(initial=0):
+            raise GradcheckError(
+                "gradcheck: f gives another result when it is called again with the same inputs; does it draw random "
+                "numbers (dropout: use eval(), or set the generator's state in f), or change what it reads?"
+            )
+        measured = np.max([np.abs(self.bend(k * NUDGE)) for k in range(1, 9)], axis=0)
+        self.noise = measured + 2.0**-53 * np.abs(self.y)
+
+    def _outputs(self, points: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [to_host(y.data) for y in self.fn([tensor(x, requires_grad=True) for x in points], False)]
+
+    def at(self, t: float, which: int | None = None, group: Any = slice(None)) -> np.ndarray:
+        """The value where all inputs, or a group of the elements of one, have moved by t v."""
+        moved = [x.copy() for x in self.points]
+        for i in range(len(moved)) if which is None else [which]:
+            moved[i].ravel()[group] += t * self.vs[i].ravel()[group]
+        return _flat(self._outputs(moved))
+
+    def bend(self, t: float, *where: Any) -> np.ndarray:
+        """The second difference, which is 0 along a straight line."""
+        return self.at(t, *where) - 2 * self.y + self.at(-t, *where)
+
+    def slope(self, *where: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """d value / dt at t = 0; what rounding may do to it; and by how much else it is in doubt.
+
+        Central differences at h, h/2 and h/4, extrapolated to order h⁶ (Richardson 1911). What the last extrapolation
+        changed is the doubt. Each element of the value takes the step h that leaves it the least of both.
+        """
+        slope, rounding, doubt = np.full_like(self.y, np.nan), np.zeros_like(self.y), np.full_like(self.y, np.inf)
+        moving: np.ndarray | None = None  # where the value depends on these elements at all
+        for h in [self.options.eps * s for s in STEPS]:
+            coarse, middle, fine = [(self.at(t, *where) - self.at(-t, *where)) / (2 * t) for t in (h, h / 2, h / 4)]
+            fourth = (4 * fine - middle) / 3
+            sixth = (16 * fourth - (4 * middle - coarse) / 3) / 15
+            changed = np.nan_to_num(np.abs(sixth - fourth), nan=np.inf)
+            if moving is None:
+                moving = (coarse != 0) | (middle != 0) | (fine != 0)
+            noise = 4 / h * self.noise * moving
+            better = changed + noise < doubt + rounding
+            slope, rounding, doubt = (
+                np.where(better, new, old) for new, old in ((sixth, slope), (noise, rounding), (changed, doubt))
+            )
+            if (doubt <= self.options.rtol / 10 * np.abs(slope) + rounding).all():
+                break
+        return slope, rounding, doubt
+
+    def backward(self, seed: np.ndarray) -> list[np.ndarray]:
+        """What backward says: the gradient of ⟨seed, value⟩ with respect to each input."""
+        parts = np.split(seed, np.cumsum(self.sizes)[:-1])
+        us = [tensor(u.reshape(shape)) if u.any() else None for u, shape in zip(parts, self.shapes, strict=True)]
+        xs = [tensor(x, requires_grad=True) for x in self.points]
+        return [to_host(g.data) for g in _gradients(self.fn, len(xs), [*xs, *us], False)]
+
+
+# One against the other
+
+
+class _Order:
+    """The comparisons of one order: of each seed (a row of u's) with each group of elements of an input."""
+
+    def __init__(self, order: int, near: _Neighbourhood, names: list[str], outputs: list[str], options: _Options):
+        self.order, self.near, self.names, self.outputs, self.options = order, near, names, outputs, options
+        each = np.arange(len(near.sizes))
+        self.owner = np.repeat(each, near.sizes)  # which output an element of the value belongs to
+        self.u = _flat([options.draw(shape) for shape in near.shapes])
+        self.seeds = np.diag(self.u) if options.elementwise else self.u * (self.owner == each[:, None])
+        gradients = [near.backward(seed) for seed in self.seeds]
+        self.terms = [  # of ⟨Jᵀu, v⟩, a row a seed
+            np.reshape([g[i] * v for g in gradients], (len(gradients), v.size)) for i, v in enumerate(near.vs)
+        ]
+        self.comparisons = self.wrong = 0
+
+    def run(self) -> Comparison | None:
+        """Make all comparisons, for the worst; None if there is none to make. Raises GradcheckError if it is bad."""
+        tried = []
+        for i in range(len(self.terms) if len(self.seeds) else 0):
+            for group in self._groups(i):
+                *_, error = self._compare(i, group)
+                self.comparisons += error.size
+                self.wrong += int((error > self.options.rtol).sum())
+                tried.append((error.max(), (i, group, int(error.argmax()))))
+        if not tried:
+            return None
+        error, worst = max(tried, key=lambda t: t[0])
+        if error > self.options.rtol:
+            raise GradcheckError(self._explain(*worst))
+        return self._describe(*worst)
+
+    def _groups(self, i: int) -> list[np.ndarray]:
+        """The elements of an input, in groups of like terms, so that no small one hides behind a large one."""
+        size = np.abs(self.terms[i])
+        share = (size / np.maximum(size.max(axis=1, keepdims=True, initial=0), np.finfo(float).tiny)).sum(axis=0)
+        n = share.size if self.options.elementwise else min(share.size, DIRECTIONS)
+        return np.array_split(np.argsort(share, kind="stable"), n) if n else []
+
+    def _compare(self, i: int, group: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """⟨u, Jv⟩ by differences and ⟨Jᵀu, v⟩ by backward, with v at 0 outside the group; and their relative error."""
+        slope, rounding, _ = self.near.slope(i, group)
+        terms = self.terms[i][:, group]
+        numeric, analytic = self.seeds @ slope, terms.sum(axis=1)
+        allowed = self.options.atol + SAFETY * (np.abs(self.seeds) @ rounding)
+        size = np.abs(terms).sum(axis=1) + allowed / self.options.rtol
+        difference = np.abs(numeric - analytic)
+        with np.errstate(divide="ignore"):
+            error = np.divide(difference, size, out=np.zeros_like(size), where=difference != 0)
+        return numeric, analytic, np.nan_to_num(error, nan=np.inf)
+
+    # What to tell
+
+    def _describe(self, i: int, group: np.ndarray, row: int) -> Comparison:
+        numeric, analytic, error = (a[row] for a in self._compare(i, group))
+        v, x = self.near.vs[i], self.names[i]
+        k = self.owner[row] if self.options.elementwise else row
+        y = self.outputs[k] if self.order == 1 else f"the gradient of {self.outputs[k]}"
+        scale = 1.0
+        if self.options.elementwise:
+            y += _index(row - int((self.owner < k).sum()), self.near.shapes[k])
+            scale = self.u[row]
+        if group.size == 1:
+            x += _index(group[0], v.shape)
+            scale *= v.ravel()[group[0]]
+        else:
+            x += f" along a random direction in {group.size} of its {v.size} elements"
+        y = y if self.options.elementwise else f"u · {y}"
+        return Comparison(self.order, y, x, float(numeric / scale), float(analytic / scale), float(error))
+
+    def _explain(self, i: int, group: np.ndarray, row: int) -> str:
+        """The message for a comparison that failed, narrowed down to one element."""
+        while group.size > 1:
+            group = max(np.array_split(group, 2), key=lambda half: self._compare(i, half)[2][row])
+        found = self._describe(i, group, row)
+        note = "\n(u: random weights of the elements; elementwise=True compares them one by one)"
+        return (
+            f"gradcheck, order {self.order}: {self.wrong} of {self.comparisons} comparisons disagree; the worst is\n"
+            f"how {found.output} changes with {found.moved}:\n"
+            f"  numeric   {found.numeric:.12g}\n"
+            f"  analytic  {found.analytic:.12g}\n"
+            f"  relative error {found.error:.1e}, allowed {self.options.rtol:.0e}\n"
+            f"{self._advice(i, group, row, found)}{'' if self.options.elementwise else note}"
+        )
+
+    def _advice(self, i: int, group: np.ndarray, row: int, found: Comparison) -> str:
+        """What a discrepancy of this kind usually comes from."""
+        seed, h = np.abs(self.seeds[row]), self.options.eps * STEPS[-1]
+        difference = abs(np.subtract(*[a[row] for a in self._compare(i, group)[:2]]))
+        ratio = found.analytic / found.numeric if found.numeric else np.inf
+        factor = ratio if abs(ratio) > 1 or ratio == 0 else 1 / ratio
+        if not np.isfinite([found.numeric, found.analytic]).all():
+            return "One is not finite: the input is at the edge of where f, or its derivative, is defined; move it."
+        if seed @ np.abs(self.near.bend(h, i, group)) / h > difference / 2:
+            return "f has a kink here (relu or abs at 0, a tie in max), so there is no derivative; move the input."
+        if seed @ self.near.slope(i, group)[2] > difference / 2:
+            return "The differences do not settle: f is not smooth here; move the input, or try another eps."
+        if found.analytic == 0:
+            return "No gradient arrives: is there a rule that is None, or a detach(), .data or .numpy() on the way?"
+        if abs(ratio + 1) < 0.01:
+            return "The sign is wrong."
+        if self.order > 1:
+            return (
+                f"Order {self.order - 1} is right, so the rule's value is right, but not as a function of gy, y and "
+                "the arguments:\ndoes it use what the forward pass left, .data, detach() or numpy? Recompute that."
+            )
+        if abs(round(factor)) > 1 and abs(factor / round(factor) - 1) < 1e-6:
+            return (
+                f"It is off by a factor of {round(factor)}: a sum over a broadcast axis, or a mean's 1/n, is missing?"
+            )
+        return "Compare the rule with the textbook: is each factor there, in its place, and not transposed?"
+
+
+def _index(i: int, shape: tuple[int, ...]) -> str:
+    """[1, 2] for element i, in C order, of an array of the shape; nothing if it is 0-d."""
+    return f"[{', '.join(map(str, np.unravel_index(i, shape)))}]" if shape else ""
