@@ -48,6 +48,9 @@ class Mean:
         self.noise = backend.Generator(seed, "noise")
         self.mean = self.noise.normal(self.config.data_shape)
 
+    def check_batch(self, batch):
+        pass
+
     def train_step(self, batch):
         if self.config.mood == "hungry":
             raise MemoryError("Unable to allocate 7 TiB")

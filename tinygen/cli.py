@@ -37,7 +37,6 @@ from .errors import ConfigError, RunError, UserError
 from .settings import describe_settings, format_value, nearest, parse_settings
 
 if TYPE_CHECKING:
-    from .data import Dataset, Loader
     from .models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -113,8 +112,9 @@ def train(args: argparse.Namespace) -> int:
     """
     from . import backend
     from .data import load as load_data
-    from .train import fit
+    from .train import RunDirectory, fit
     from .train import load as load_run
+    from .train.batches import loader_for
 
     model_class, out = _model_class(args.model), Path(args.out or Path("runs", args.model))
     settings = parse_settings(model_class.Config, args.set)
@@ -124,6 +124,7 @@ def train(args: argparse.Namespace) -> int:
         _check_steps(out, args.steps)
         chosen = {**saved["settings"], "steps": saved["steps"]}
     else:
+        RunDirectory(out).check_unused()
         chosen = {**RUN_OPTIONS, **model_class.defaults, **given}
     steps = args.steps or chosen["steps"]
     options = {name: chosen[name] for name in RUN_OPTIONS}
@@ -133,7 +134,7 @@ def train(args: argparse.Namespace) -> int:
     backend.seed(seed)
     dataset = load_data(options["data"], **({"size": options["size"]} if options["size"] else {}))
     model = load_run(out) if args.resume else _build(model_class, settings, dataset.shape, seed)
-    loader = _loader(model, dataset, batch, seed)
+    loader = loader_for(model, dataset.train, batch, backend.Generator(seed, "loader", "cpu"))
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     every = {name: value for name, value in options.items() if name.endswith("_every")}
@@ -154,18 +155,6 @@ def _build(model_class: type[Model], settings: dict[str, Any], data_shape: tuple
         return model_class(model_class.Config(**settings, data_shape=data_shape), seed)
     except ValueError as error:  # a width of 0, say, that a layer refuses
         raise ConfigError(str(error)) from error
-
-
-def _loader(model: Model, dataset: Dataset, batch: int, seed: int) -> Loader:
-    """The model's batches. Its defaults say if it wants but a few examples, and if in the same order each time."""
-    from .backend import Generator
-    from .data import Loader
-
-    examples = dataset.train
-    if "examples" in model.defaults:
-        examples = examples[: max(batch, model.defaults["examples"])]
-    order, shuffle = Generator(seed, "loader", "cpu"), model.defaults.get("shuffle", True)
-    return Loader(examples, batch, model.value_range, order, shuffle)
 
 
 def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:

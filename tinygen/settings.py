@@ -21,6 +21,14 @@ BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no":
 PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 
 
+# What a number may be, by the name of its field, in whatever Config that is; of several numbers, each.
+LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(["latent_dim", "images", "hidden", "g_hidden", "d_hidden"], (1, math.inf)),
+    **dict.fromkeys(["lr", "eps", "bn_eps", "beta"], (0, math.inf)),
+    **dict.fromkeys(["slope", "bn_momentum", "beta1", "beta2"], (0, 1)),
+}
+
+
 class Setting(NamedTuple):
     """One hyperparameter: its name, its default as `--set` takes it, and what it may be, in words."""
 
@@ -87,6 +95,22 @@ def describe_type(hint: Any) -> str:
         count = "" if Ellipsis in arguments else f"{len(arguments)} "
         return f"{count}{PLURALS[arguments[0]]} with commas between"
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+
+
+def check_config(config: Any) -> None:
+    """Raise ConfigError if a field of a Config is none of its choices, or outside of what LIMITS says for its name."""
+    for name, hint in _hints(type(config)).items():
+        value = getattr(config, name)
+        choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else [value]
+        if value not in choices:
+            raise ConfigError(
+                f"{name} is {value!r}, but it must be {describe_type(hint)}{nearest(str(value), choices)}"
+            )
+        lowest, highest = LIMITS.get(name, (-math.inf, math.inf))
+        for item in value if isinstance(value, tuple) else [value]:
+            if isinstance(item, (int, float)) and not lowest <= item <= highest:
+                limits = f"at least {lowest:g}" + (f" and at most {highest:g}" if highest < math.inf else "")
+                raise ConfigError(f"{name} is {format_value(value)}, but it must be {limits}")
 
 
 def nearest(name: str, names: Iterable[str]) -> str:

@@ -32,6 +32,9 @@ class Tiny:
         self.m = np.zeros((2, self.config.size), np.float32)
         self.count = np.zeros((), np.int64)
 
+    def check_batch(self, batch):
+        pass
+
     def train_step(self, batch):
         x = batch.reshape(len(batch), -1)[:, : self.config.size]
         gradient = self.w - x.mean(axis=0) + self.noise.normal(self.w.shape, std=0.1)

@@ -14,25 +14,20 @@ from typing import ClassVar
 
 from .. import layers, losses, ops
 from ..backend import Array, Generator, array_module
+from ..errors import ConfigError
 from ..tensor import Tensor, grad, no_grad
-from .base import Model
-from .networks import VALUE_RANGES, Activation, OptimizerName, Output, elements, make_optimizer, mlp, output_for
+from .base import Model, ModelConfig
+from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
 
 
 @dataclass(frozen=True)
-class AutoencoderConfig:
+class AutoencoderConfig(ModelConfig):
     """The hyperparameters. The defaults are a small form of Hinton and Salakhutdinov 2006, trained in one piece."""
 
-    data_shape: tuple[int, ...] = (28, 28, 1)
     latent_dim: int = 32
     hidden: tuple[int, ...] = (512, 256)
     activation: Activation = "relu"
     output: Output = "auto"
-    optimizer: OptimizerName = "adam"
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
 
 
 class Autoencoder(Model):
@@ -81,19 +76,14 @@ class Autoencoder(Model):
 
 
 @dataclass(frozen=True)
-class MemoryConfig:
+class MemoryConfig(ModelConfig):
     """The hyperparameters. images: how many to learn by heart, each with a one-hot code of that length."""
 
-    data_shape: tuple[int, ...] = (28, 28, 1)
     images: int = 4
     hidden: tuple[int, ...] = (128,)
     activation: Activation = "relu"
     output: Output = "auto"
-    optimizer: OptimizerName = "adam"
     lr: float = 3e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
 
 
 class Memory(Model):
@@ -118,14 +108,17 @@ class Memory(Model):
     def train_step(self, x: Array) -> dict[str, Tensor]:
         """One step down the mean squared error of all images; x: the same ones in the same order each time.
 
-        Raises ValueError if they are not as many as the codes.
+        Raises ConfigError if they are not as many as the codes.
         """
-        n = self.config.images
-        if len(x) != n:
-            raise ValueError(f"memory: a batch has {len(x)} images for {n} codes; make it {n}, or set images={len(x)}")
-        loss = losses.mse(self.decoder(array_module(x).eye(n, dtype=x.dtype)), x)
+        self.check_batch(len(x))
+        loss = losses.mse(self.decoder(array_module(x).eye(len(x), dtype=x.dtype)), x)
         self.opt.step(grad(loss, self.parameters()))
         return {"loss": loss.detach()}
+
+    def check_batch(self, batch: int) -> None:
+        n = self.config.images
+        if batch != n:
+            raise ConfigError(f"memory: a batch of {batch} images for {n} codes; give batch {n}, or set images={batch}")
 
     @no_grad()
     def decode(self, codes: Array) -> Array:

@@ -3,12 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from ..backend import Array, Generator
 from ..layers import Module
 from ..optim import Optimizer
+from ..settings import check_config
 from ..tensor import Tensor
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The hyperparameters that all models have. Raises ConfigError for a value that makes no sense.
+
+    data_shape: of one example, (H, W, C) or (features,).  beta1, beta2, eps: of Adam; SGD takes beta1 as its momentum,
+    RMSprop beta2 as its alpha.
+    """
+
+    data_shape: tuple[int, ...] = (28, 28, 1)
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    lr: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+
+    def __post_init__(self) -> None:
+        check_config(self)
 
 
 class Model(Module):
@@ -19,6 +40,7 @@ class Model(Module):
 
     name: ClassVar[str]
     Config: ClassVar[type]
+    config: Any  # an instance of Config
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
 
@@ -31,6 +53,9 @@ class Model(Module):
     def train_step(self, x: Array) -> dict[str, Tensor]:
         """One step of the algorithm on a batch; returns 0-d Tensors, on the device, to be looked at or not."""
         raise NotImplementedError
+
+    def check_batch(self, batch: int) -> None:
+        """Raise ConfigError if batches of this size are nothing for this model."""
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """n new examples in value_range. An rng in the same state gives the same; training is not changed by it."""

@@ -14,12 +14,12 @@ from .. import layers, ops
 from ..backend import Array, Generator
 from ..losses import GAN_LOSSES
 from ..tensor import Tensor, frozen, grad, no_grad
-from .base import Model
-from .networks import VALUE_RANGES, Activation, OptimizerName, Output, elements, make_optimizer, mlp, output_for
+from .base import Model, ModelConfig
+from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
 
 
 @dataclass(frozen=True)
-class GANConfig:
+class GANConfig(ModelConfig):
     """The hyperparameters. The defaults are those of the classic Keras tutorial GAN on MNIST (E. Linder-Norén 2017):
     widths 256-512-1024 and 512-256, LeakyReLU(0.2) then BatchNorm(0.8) in G, tanh, Adam(2e-4, 0.5); its momentum of 0.5
     and its lr are those of the DCGAN (Radford et al. 2015, section 4).
@@ -27,7 +27,6 @@ class GANConfig:
     mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
     """
 
-    data_shape: tuple[int, ...] = (28, 28, 1)
     latent_dim: int = 100
     g_hidden: tuple[int, ...] = (256, 512, 1024)
     d_hidden: tuple[int, ...] = (512, 256)
@@ -40,11 +39,8 @@ class GANConfig:
     output: Output = "auto"
     loss: Literal["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"] = "nonsaturating"
     mean_d_loss: bool = False
-    optimizer: OptimizerName = "adam"
     lr: float = 2e-4
     beta1: float = 0.5
-    beta2: float = 0.999
-    eps: float = 1e-8
 
 
 class GAN(Model):

@@ -5,15 +5,16 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from .. import layers
 from ..backend import Generator
 from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
+from ..tensor import Parameter
+from .base import ModelConfig
 
 Activation: TypeAlias = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
 Output: TypeAlias = Literal["auto", "tanh", "sigmoid", "linear"]
-OptimizerName: TypeAlias = Literal["adam", "adamw", "rmsprop", "sgd"]
 
 VALUE_RANGES: dict[str, tuple[float, float] | None] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "linear": None}
 
@@ -57,7 +58,7 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
     return output if output != "auto" else "linear" if len(data_shape) == 1 else images
 
 
-def make_optimizer(config: Any, parameters: list[Any]) -> Optimizer:
+def make_optimizer(config: ModelConfig, parameters: list[Parameter]) -> Optimizer:
     """The optimiser that a Config names, with its lr, and with its betas and eps as far as that optimiser has them."""
     kind = OPTIMIZERS[config.optimizer]
     if kind is SGD:

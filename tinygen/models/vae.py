@@ -13,12 +13,12 @@ from typing import Any, ClassVar, Literal
 from .. import layers, losses, ops
 from ..backend import Array, Generator
 from ..tensor import Tensor, grad, no_grad
-from .base import Model
-from .networks import Activation, OptimizerName, elements, make_optimizer, mlp
+from .base import Model, ModelConfig
+from .networks import Activation, elements, make_optimizer, mlp
 
 
 @dataclass(frozen=True)
-class VAEConfig:
+class VAEConfig(ModelConfig):
     """The hyperparameters. The defaults are the common form of the paper's MNIST model: one hidden layer of 400 in the
     encoder and in the decoder, 20 latents, grey values taken as Bernoulli means, Adam(1e-3).
 
@@ -27,17 +27,11 @@ class VAEConfig:
     (Higgins et al. 2017); 1 is the VAE.
     """
 
-    data_shape: tuple[int, ...] = (28, 28, 1)
     latent_dim: int = 20
     hidden: tuple[int, ...] = (400,)
     activation: Activation = "relu"
     reconstruction: Literal["auto", "bernoulli", "mse"] = "auto"
     beta: float = 1.0
-    optimizer: OptimizerName = "adam"
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
 
 
 class VAE(Model):

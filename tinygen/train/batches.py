@@ -10,6 +10,8 @@ from ..backend import is_array, to_device
 from ..errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from ..backend import Generator
+    from ..data import Loader
     from ..models.base import Model
 
 
@@ -36,14 +38,23 @@ def batches_of(data: Any, model: Model) -> Batches:
             f"fit: data is {data!r}, but it must be a Loader, an array, an iterable of batches, or a Dataset such as "
             'tinygen.data.load("digits")'
         )
-    if hasattr(data, "train"):
-        data = data.train
+    data = getattr(data, "train", data)
     if is_array(data):
-        from ..data import Loader
-
-        size = min(len(data), int(model.defaults["batch"]))
-        data = Loader(data, size, model.value_range)
+        data = loader_for(model, data, min(len(data), model.defaults["batch"]))
     return LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
+
+
+def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = None) -> Loader:
+    """A Loader of an array of examples as the model wants them: its defaults may ask for a few, in their order.
+
+    Raises ConfigError for a batch that does not suit the model or the data.
+    """
+    from ..data import Loader
+
+    model.check_batch(batch)
+    if "examples" in model.defaults:
+        examples = examples[: max(batch, model.defaults["examples"])]
+    return Loader(examples, batch, model.value_range, rng, model.defaults.get("shuffle", True))
 
 
 class LoaderBatches:

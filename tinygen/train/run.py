@@ -71,20 +71,21 @@ class RunDirectory:
             lock = open(self.path / ".lock", "w")  # noqa: SIM115
         with lock:
             self._hold(lock)
-            if not resume and self._is_used():
-                raise RunError(
-                    f"{self.path} already holds a run: go on with it with --resume (resume=True), "
-                    "or choose another directory with --out (out=)"
-                )
+            if not resume:
+                self.check_unused()
             with files.writing(self.path):
                 files.remove_leftovers(self.path)
                 for folder in ("samples", "checkpoints"):
                     (self.path / folder).mkdir(exist_ok=True)
             yield
 
-    def _is_used(self) -> bool:
-        """Whether a run is there, or part of one; a beginning that was killed leaves a checkpoint of step 0 at most."""
-        return self.config_file.exists() or self.metrics_file.exists() or any(self.checkpoints())
+    def check_unused(self) -> None:
+        """Raise RunError if a run is there; a beginning that was killed leaves a checkpoint of step 0 at most."""
+        if self.config_file.exists() or self.metrics_file.exists() or any(self.checkpoints()):
+            raise RunError(
+                f"{self.path} already holds a run: go on with it with --resume (resume=True), "
+                "or choose another directory with --out (out=)"
+            )
 
     def _hold(self, lock: Any) -> None:
         try:
@@ -158,12 +159,13 @@ class RunDirectory:
             try:
                 snapshot = read_checkpoint(path)
             except RunError as error:
-                problems.append(f"passing over {error}")
+                problems.append(str(error))
             else:
-                print(*problems, sep="\n", end="\n" if problems else "")
+                print("".join(f"passing over {problem}\n" for problem in problems), end="")
                 return snapshot
-        what = "its checkpoints are gone" if not problems else f"none of its {len(problems)} checkpoints can be read"
-        raise RunError(f"{self.path}: {what}; begin again, in another directory (--out)")
+        what = f"none of its {len(problems)} checkpoints can be read" if problems else "its checkpoints are gone"
+        newest = f"; the newest: {problems[0]}" if problems else ""
+        raise RunError(f"{self.path}: {what}; begin again, in another directory (--out){newest}")
 
     def go_on_from(self, step: int) -> list[dict[str, float]]:
         """Make the directory what it was at a checkpoint, and return the metrics up to there.
