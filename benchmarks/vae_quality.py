@@ -1,6 +1,6 @@
-"""How well the VAE learns: the test loss of the 784-400-20 VAE on the digits after 50 epochs, `python -m benchmarks.vae_quality`.
+"""How well the VAE learns the digits: its test loss after 50 epochs, `python -m benchmarks.vae_quality`.
 
-Bernoulli on grey values, Adam(1e-3), batch 128, 9,000 digits to train and 1,000 to test; in nats an image, z drawn once.
+784-400-20, Bernoulli on grey values, Adam(1e-3), batch 128, 9,000 digits to train, 1,000 to test; nats an image.
 With --torch, PyTorch trains the same network from the same initial weights on the same batches and noise beside it.
 """
 
