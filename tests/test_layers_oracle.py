@@ -1,0 +1,136 @@
+"""Each layer, values and gradients, against PyTorch in float64, on inputs of rank 2 to 4 with the channel last."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygen as tg
+from tinygen import layers as L
+
+torch = pytest.importorskip("torch")
+nn = torch.nn
+pytestmark = pytest.mark.oracle
+
+SHAPES = [(6, 3), (4, 5, 3), (2, 3, 4, 3)]
+EPS = 1e-3
+
+
+def draw(*shape, seed=0):
+    return np.random.default_rng(seed).normal(0.3, 2, shape)
+
+
+def assert_same(ours, theirs):
+    np.testing.assert_allclose(ours.numpy(), theirs.detach().numpy(), rtol=1e-10, atol=1e-12)
+
+
+def compare(layer, oracle, x, pairs=()):
+    """The outputs, and with a random gy the gradients of the input and of the pairs of parameters."""
+    ours, theirs = tg.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
+    y, expected = layer(ours), oracle(theirs)
+    assert_same(y, expected)
+    gy = draw(*y.shape, seed=1)
+    y.backward(gy)
+    expected.backward(torch.tensor(gy))
+    assert_same(ours.grad, theirs.grad)
+    for p, q in pairs:
+        np.testing.assert_allclose(p.grad.numpy(), q.grad.numpy().T, rtol=1e-10, atol=1e-12)
+
+
+def fill(*pairs):
+    """The same random values in our parameters and in PyTorch's, whose matrices lie the other way."""
+    for seed, (p, q) in enumerate(pairs, 10):
+        values = np.random.default_rng(seed).uniform(0.5, 2, p.shape)
+        p.assign(values)
+        q.data = torch.tensor(values.T)
+    return pairs
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_dense(shape, bias):
+    layer, oracle = L.Dense(3, 4, bias, dtype=np.float64), nn.Linear(3, 4, bias, dtype=torch.float64)
+    pairs = fill((layer.w, oracle.weight), *([(layer.b, oracle.bias)] if bias else []))
+    compare(layer, oracle, draw(*shape), pairs)
+
+
+def batch_norms(momentum):
+    """Ours, and PyTorch's on the last axis, with equal parameters and running statistics."""
+    layer = L.BatchNorm(3, momentum, EPS, np.float64)
+    norm = nn.BatchNorm1d(3, EPS, 1 - momentum, dtype=torch.float64)
+    pairs = fill((layer.gamma, norm.weight), (layer.beta, norm.bias))
+    fill((layer.mean, norm.running_mean), (layer.var, norm.running_var))
+    return layer, norm, lambda x: norm(x.reshape(-1, 3)).reshape(x.shape), pairs
+
+
+@pytest.mark.parametrize("momentum", [0.9, 0.99, 0.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_batch_norm_in_training(shape, momentum):
+    layer, norm, oracle, pairs = batch_norms(momentum)
+    var, x = layer.var.numpy().copy(), draw(*shape)
+    compare(layer, oracle, x, pairs)
+    assert_same(layer.mean, norm.running_mean)
+    n = x.size // 3  # PyTorch's running variance takes the batch's with n - 1
+    np.testing.assert_allclose(
+        (layer.var.numpy() - momentum * var) * n / (n - 1), norm.running_var.numpy() - momentum * var, rtol=1e-10
+    )
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_batch_norm_in_eval_mode(shape):
+    layer, norm, oracle, pairs = batch_norms(0.9)
+    layer.eval()
+    norm.eval()
+    compare(layer, oracle, draw(*shape), pairs)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_layer_norm(shape):
+    layer, oracle = L.LayerNorm(3, EPS, np.float64), nn.LayerNorm(3, EPS, dtype=torch.float64)
+    compare(layer, oracle, draw(*shape), fill((layer.gamma, oracle.weight), (layer.beta, oracle.bias)))
+
+
+@pytest.mark.parametrize("shape", [(6,), (4, 3), (2, 3, 2)])
+def test_embedding(shape):
+    layer, oracle = L.Embedding(5, 3, dtype=np.float64), nn.Embedding(5, 3, dtype=torch.float64)
+    values = draw(5, 3)
+    layer.w.assign(values)
+    oracle.weight.data = torch.tensor(values)
+    i = np.random.default_rng(0).integers(0, 5, shape)
+    y, expected = layer(i), oracle(torch.tensor(i))
+    assert_same(y, expected)
+    gy = draw(*y.shape, seed=1)
+    y.backward(gy)
+    expected.backward(torch.tensor(gy))
+    assert_same(layer.w.grad, oracle.weight.grad)
+
+
+ACTIVATIONS = [
+    (L.ReLU(), nn.ReLU()),
+    (L.LeakyReLU(), nn.LeakyReLU(0.2)),
+    (L.LeakyReLU(0.01), nn.LeakyReLU(0.01)),
+    (L.Tanh(), nn.Tanh()),
+    (L.Sigmoid(), nn.Sigmoid()),
+    (L.Softplus(), nn.Softplus(threshold=1e9)),  # PyTorch's takes x itself beyond 20
+    (L.Flatten(), nn.Flatten()),
+]
+
+
+@pytest.mark.parametrize("layer, oracle", ACTIVATIONS, ids=[repr(layer) for layer, _ in ACTIVATIONS])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_activations(shape, layer, oracle):
+    compare(layer, oracle, 5 * draw(*shape))
+
+
+def test_a_network_of_all():
+    ours = L.Sequential(
+        L.Dense(3, 4, dtype=np.float64),
+        L.LeakyReLU(),
+        L.BatchNorm(4, 0.9, EPS, np.float64),
+        L.LayerNorm(4, EPS, np.float64),
+        L.Dense(4, 2, dtype=np.float64),
+    )
+    theirs = nn.Sequential(
+        nn.Linear(3, 4), nn.LeakyReLU(0.2), nn.BatchNorm1d(4, EPS, 0.1), nn.LayerNorm(4, EPS), nn.Linear(4, 2)
+    ).double()
+    compare(ours, theirs, draw(7, 3), fill(*zip(ours.parameters(), theirs.parameters(), strict=True)))
