@@ -822,6 +822,13 @@ def test_gradients_share_no_memory(backend, f):
             assert not backend.xp.shares_memory(one, other)
 
 
+def test_what_a_rule_made_is_handed_over_uncopied(backend):
+    x, made = leaf([1.0, 2.0]), []
+    with trace(lambda op, phase, inputs, output, where: made.append(output)):
+        (x * 2.0).sum().backward()
+    assert x.grad.data is made[-1]
+
+
 def test_a_joint_rule_may_return_one_array_for_two(backend):
     @primitive
     def scaled_sum(a, b):
