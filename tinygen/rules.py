@@ -121,13 +121,13 @@ def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:
     code = rule.__code__
     whole: set[int] = set()
     facts: set[int] = set()
-    place = {name: i for i, name in enumerate(code.co_varnames[1 : code.co_argcount])}  # without gy
+    places = {name: {i} for i, name in enumerate(code.co_varnames[1 : code.co_argcount])}  # without gy
+    if code.co_flags & inspect.CO_VARARGS:
+        places[code.co_varnames[code.co_argcount + code.co_kwonlyargcount]] = set(range(len(places), n + 1))
     for step, after in itertools.pairwise(dis.get_instructions(code)):
         if "LOAD_FAST" in step.opname or step.opname in ("LOAD_DEREF", "LOAD_CLOSURE"):
             *others, last = np.atleast_1d(step.argval).tolist()  # one instruction may load two
             only_fact = after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in Fact._fields
-            (facts if only_fact else whole).update(place[name] for name in [last] if name in place)
-            whole.update(place[name] for name in others if name in place)
-    if code.co_flags & inspect.CO_VARARGS:
-        whole.update(range(len(place), n + 1))
+            (facts if only_fact else whole).update(places.get(last, ()))
+            whole.update(*(places.get(name, ()) for name in others))
     return {i for i in whole if i <= n}, {i for i in facts if i <= n}

@@ -18,15 +18,15 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     return tuple(a % ndim for a in axes)
 
 
-def _count(x: Any, axis: Axis) -> int:
-    """How many elements each result is made of."""
-    return math.prod(x.shape[a] for a in _axes(axis, x.ndim))
+def _count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many elements of an array of the shape each result is made of."""
+    return math.prod(shape[a] for a in _axes(axis, len(shape)))
 
 
-def _spread(r: Any, x: Any, axis: Axis) -> Any:
-    """A reduced array with its lost axes back as length 1, so that it broadcasts against x."""
-    axes = _axes(axis, x.ndim)
-    return r.reshape(tuple([1 if i in axes else n for i, n in enumerate(x.shape)]))
+def _spread(r: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """A reduced array with its lost axes back as length 1, so that it broadcasts to the shape that it had before."""
+    axes = _axes(axis, len(shape))
+    return r.reshape(tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
 
 @primitive
@@ -94,28 +94,32 @@ def cumsum(x: Any, axis: int | None = None) -> Array:
     return x.cumsum(axis=axis)
 
 
-def _reverse_cumsum(gy: Any, x: Any, axis: int | None) -> Any:
-    along = 0 if axis is None else axis % x.ndim
+def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
+    along = 0 if axis is None else axis % len(shape)
     flipped = (slice(None),) * along + (slice(None, None, -1),)  # x[i] is in every sum from i on
-    return cumsum(gy[flipped], along)[flipped].reshape(x.shape)
+    return cumsum(gy[flipped], along)[flipped].reshape(shape)
 
 
 def _to_extreme(gy: Any, y: Any, x: Any, axis: Axis) -> Any:
-    chosen = equal(x, _spread(y, x, axis))
-    share = _spread(gy, x, axis) / sum(chosen, axis, True).astype(gy.dtype)
+    chosen = equal(x, _spread(y, x.shape, axis))
+    share = _spread(gy, x.shape, axis) / sum(chosen, axis, True).astype(gy.dtype)
     return where(chosen, share, 0.0)
 
 
-sum.rules(lambda gy, y, x, axis, keepdims: broadcast_to(_spread(gy, x, axis), x.shape))
-mean.rules(lambda gy, y, x, axis, keepdims: broadcast_to(_spread(gy, x, axis) * (1 / (_count(x, axis) or 1)), x.shape))
+sum.rules(lambda gy, y, x, axis, keepdims: broadcast_to(_spread(gy, x.shape, axis), x.shape))
+mean.rules(
+    lambda gy, y, x, axis, keepdims: broadcast_to(
+        _spread(gy, x.shape, axis) * (1 / (_count(x.shape, axis) or 1)), x.shape
+    )
+)
 var.rules(
     lambda gy, y, x, axis, ddof, keepdims: (
-        _spread(gy, x, axis) * ((x - mean(x, axis, True)) * (2 / (_count(x, axis) - ddof)))
+        _spread(gy, x.shape, axis) * ((x - mean(x, axis, True)) * (2 / (_count(x.shape, axis) - ddof)))
     )
 )
 max.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))
 min.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))
-logsumexp.rules(lambda gy, y, x, axis, keepdims: _spread(gy, x, axis) * exp(x - _spread(y, x, axis)))
+logsumexp.rules(lambda gy, y, x, axis, keepdims: _spread(gy, x.shape, axis) * exp(x - _spread(y, x.shape, axis)))
 softmax.rules(lambda gy, y, x, axis: y * (gy - sum(gy * y, axis, True)))
 log_softmax.rules(lambda gy, y, x, axis: gy - exp(y) * sum(gy, axis, True))
-cumsum.rules(lambda gy, y, x, axis: _reverse_cumsum(gy, x, axis))
+cumsum.rules(lambda gy, y, x, axis: _reverse_cumsum(gy, x.shape, axis))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,8 +79,14 @@ def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays xs joined along an axis that they have."""
-    return _concatenate(axis, *_joinable("concatenate", xs))
+    """The arrays xs joined along an axis that they have. Raises ValueError if one has not."""
+    xs = _joinable("concatenate", xs)
+    if any(not -x.ndim <= axis < x.ndim for x in xs):
+        raise ValueError(
+            f"concatenate: shapes {[x.shape for x in xs]} do not all have an axis {axis}; to add one, stack"
+        )
+    *ends, _ = itertools.accumulate(x.shape[axis] for x in xs)
+    return _concatenate(axis, ends, *xs)
 
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Any:
@@ -90,12 +97,12 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """x cut along an axis: into n equal parts, or before each of the given indices.
 
-    Raises ValueError if the length of the axis is no multiple of n.
+    Raises ValueError if n parts of one length do not make up the axis.
     """
     length = x.shape[axis]
     cuts: Sequence[int]
     if isinstance(indices_or_sections, int):
-        if length % indices_or_sections:
+        if indices_or_sections < 1 or length % indices_or_sections:
             raise ValueError(f"split: axis {axis} has length {length}, which {indices_or_sections} does not divide")
         cuts = range(0, length, length // indices_or_sections) if length else [0] * indices_or_sections
     else:
@@ -111,7 +118,7 @@ def _joinable(name: str, xs: Sequence[Any]) -> Sequence[Any]:
 
 
 @primitive
-def _concatenate(axis: int, *xs: Any) -> Array:
+def _concatenate(axis: int, ends: Sequence[int], *xs: Any) -> Array:
     return array_module(*xs).concatenate(xs, axis)
 
 
@@ -120,14 +127,12 @@ def _stack(axis: int, *xs: Any) -> Array:
     return array_module(*xs).stack(xs, axis)
 
 
-def _cut(gy: Any, axis: int, xs: Sequence[Any]) -> tuple[Any, ...]:
-    ends = np.cumsum([x.shape[axis] for x in xs]).tolist()
-    return (None, *split(gy, ends[:-1], axis))
-
-
-_concatenate.joint(lambda gy, y, axis, *xs: _cut(gy, axis, xs))
+_concatenate.joint(lambda gy, y, axis, ends, *xs: (None, None, *split(gy, ends, axis)))
 _stack.joint(
-    lambda gy, y, axis, *xs: (None, *[getitem(gy, (slice(None),) * (axis % gy.ndim) + (i,)) for i in range(len(xs))])
+    lambda gy, y, axis, *xs: (
+        None,
+        *[getitem(gy, (slice(None),) * (axis % gy.ndim) + (i,)) for i in range(gy.shape[axis])],
+    )
 )
 
 
@@ -164,8 +169,15 @@ def getitem(x: Any, index: Any) -> Any:
 
 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
-    """x[..., indices[..., i, ...], ...]: for each place one element of x along the axis, chosen by indices."""
-    return _getitem(x, _open_mesh(indices._data if isinstance(indices, Tensor) else indices, axis % x.ndim))
+    """x[..., indices[..., i, ...], ...]: for each place one element of x along the axis, chosen by indices.
+
+    On the other axes x and indices broadcast. Raises ValueError if they differ in the number of axes.
+    """
+    if indices.ndim != x.ndim:
+        raise ValueError(
+            f"take_along_axis: x is {x.shape} and indices are {indices.shape}, but they must have as many axes"
+        )
+    return _getitem(x, _open_mesh(x.shape, indices._data if isinstance(indices, Tensor) else indices, axis % x.ndim))
 
 
 @primitive
@@ -194,10 +206,10 @@ def _may_repeat(index: Any) -> bool:
     return any(isinstance(p, list) or getattr(p, "dtype", np.dtype(bool)).kind in "iu" for p in parts)
 
 
-def _open_mesh(indices: Array, axis: int) -> tuple[Array, ...]:
+def _open_mesh(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
     """The index with which x[index] is take_along_axis: indices on the axis, a counting range on every other."""
     xp = array_module(indices)
     return tuple(
         indices if i == axis else xp.arange(n).reshape([n if j == i else 1 for j in range(indices.ndim)])
-        for i, n in enumerate(indices.shape)
+        for i, n in enumerate(shape)
     )
