@@ -1,0 +1,47 @@
+"""Every model in a form small enough for a test, its data, and the same in float64."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygen.layers import Buffer
+from tinygen.models import MODELS, Model
+from tinygen.models.networks import make_optimizer
+from tinygen.tensor import Parameter
+
+IMAGE, POINT = (3, 2, 1), (2,)
+SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the tests
+    "memory": {"hidden": (6,)},
+    "ae": {"hidden": (7, 5), "latent_dim": 3},
+    "vae": {"hidden": (7,), "latent_dim": 3},
+    "gan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+}
+BATCH = 4
+
+
+def small(name: str, seed: int = 0, **settings: Any) -> Model:
+    """A model of few neurons for images of 3 by 2 pixels."""
+    kind = MODELS[name]
+    return kind(kind.Config(**{"data_shape": IMAGE, **SMALL[name], **settings}), seed)
+
+
+def batches(n: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, size: int = BATCH) -> np.ndarray:
+    """n batches of values in [0.05, 0.95], which suits every value_range; (n, size, *shape) in float32."""
+    return np.random.default_rng(seed).uniform(0.05, 0.95, (n, size, *shape)).astype(np.float32)
+
+
+def in_float64(model: Model) -> Model:
+    """A model that has not trained yet with its weights, buffers and optimisers in float64, to compare or to check."""
+    new: dict[int, Parameter] = {}
+    for _, module in model.named_modules():
+        for name, t in list(vars(module).items()):
+            if isinstance(t, (Parameter, Buffer)):
+                setattr(module, name, type(t)(t.data.astype(np.float64)))
+                new[id(t)] = getattr(module, name)
+    for name, child in model.named_children():
+        setattr(model, name, child)  # gives the parameters their paths for names again
+    for name, optimizer in model.optimizers().items():
+        setattr(model, name, make_optimizer(model.config, [new[id(p)] for p in optimizer.params]))
+    return model

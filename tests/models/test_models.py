@@ -1,0 +1,343 @@
+"""What every model in MODELS does: it trains without waiting, looks without changing, resumes to the bit."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import typing
+
+import numpy as np
+import pytest
+import standin
+from models.small import IMAGE, POINT, SMALL, batches, small
+
+import tinygen as tg
+from tinygen.backend import Generator, to_host
+from tinygen.models import MODELS
+from tinygen.settings import describe_settings
+
+ALL = pytest.mark.parametrize("name", MODELS)
+
+
+def state(model):
+    """Weights, buffers and optimisers as arrays of the host."""
+    return {key: to_host(a).copy() for key, a in model.state_dict().items()}
+
+
+def assert_same(a, b):
+    assert a.keys() == b.keys()
+    for key in a:
+        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
+
+
+def differs(a, b):
+    return a.keys() != b.keys() or any(not np.array_equal(a[key], b[key]) for key in a)
+
+
+def train(model, xs):
+    """One step a batch; returns the losses."""
+    return [{key: float(v) for key, v in model.train_step(x).items()} for x in xs]
+
+
+def test_the_registry_is_by_name():
+    assert all(kind.name == name for name, kind in MODELS.items())
+    assert SMALL.keys() == MODELS.keys()
+
+
+# Training
+
+
+@ALL
+def test_a_train_step_waits_for_nothing_and_copies_nothing(gpu, name):
+    model, xs = small(name), gpu.asarray(batches(3))
+    with standin.count_syncs() as syncs, standin.capturing():
+        for x in xs:
+            metrics = model.train_step(x)
+    assert syncs.count == 0, syncs
+    assert all(v.shape == () and isinstance(v.data, gpu.xp.ndarray) for v in metrics.values())
+
+
+@ALL
+@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+def test_no_optimiser_waits_either(gpu, name, optimizer):
+    model, x = small(name, optimizer=optimizer), gpu.asarray(batches(1))[0]
+    with standin.capturing():
+        model.train_step(x)
+
+
+class HostNoise:
+    """In place of a model's generator: noise drawn on the host, the same numbers on every backend."""
+
+    def __init__(self, xp):
+        self._rng, self._xp = np.random.default_rng(0), xp
+
+    def normal(self, shape, mean=0.0, std=1.0, dtype=np.float32):
+        return self._xp.asarray(self._rng.normal(mean, std, shape).astype(dtype))
+
+
+@ALL
+def test_the_full_size_learns_the_same_on_a_gpu(gpu, name):
+    weights = MODELS[name]().state_dict()
+    xs, losses = batches(2, (28, 28, 1)), []
+    for device, xp in (("cuda", gpu.xp), ("cpu", np)):
+        with tg.use(device):
+            model = MODELS[name]()
+            model.load_state_dict(weights)
+            model.rng = HostNoise(xp)
+            losses.append(train(model, [xp.asarray(x) for x in xs]))
+    for there, here in zip(*losses, strict=True):
+        assert there == pytest.approx(here, rel=1e-4)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if "loss" in small(name).train_step(batches(1)[0])])
+def test_a_model_with_one_loss_lowers_it(name):
+    x = batches(1)[0]
+    losses = [m["loss"] for m in train(small(name, lr=0.01), [x] * 60)]
+    assert np.mean(losses[-10:]) < 0.95 * np.mean(losses[:10])
+
+
+@ALL
+def test_metrics_are_constants(name):
+    """They hold no graph: a list of them over a run would else hold every step's."""
+    for value in small(name).train_step(batches(1)[0]).values():
+        assert not value.requires_grad
+
+
+@ALL
+def test_no_step_leaves_gradients_or_changes_its_batch(name):
+    model, x = small(name), batches(1)[0]
+    given = x.copy()
+    model.train_step(x)
+    np.testing.assert_array_equal(x, given)
+    assert all(p.grad is None and p.requires_grad for p in model.parameters())
+
+
+@ALL
+def test_every_parameter_is_in_exactly_one_optimiser_and_learns(name):
+    model = small(name)
+    trained = [id(p) for optimizer in model.optimizers().values() for p in optimizer.params]
+    assert sorted(trained) == sorted(id(p) for p in model.parameters())
+    before = {n: p.numpy().copy() for n, p in model.named_parameters()}
+    train(model, batches(3))
+    for n, p in model.named_parameters():
+        assert p.name == n and not np.array_equal(p.numpy(), before[n]), n
+
+
+# Seeds
+
+
+@ALL
+def test_a_seed_decides_everything(name):
+    """Whatever was drawn before, and the default streams too."""
+
+    def run(seed):
+        tg.backend.default_rng().normal((seed + 1, 3))
+        model = small(name, seed)
+        first = state(model)
+        return first, train(model, batches(3)), state(model)
+
+    (first, losses, last), again, other = run(0), run(0), run(1)
+    assert_same(first, again[0])
+    assert losses == again[1]
+    assert_same(last, again[2])
+    weights = [key for key in first if key.endswith(".w")]
+    assert weights and all(not np.isclose(first[key], other[0][key]).any() for key in weights)
+
+
+# Looking
+
+
+@ALL
+def test_looking_never_changes_the_run(backend, name):
+    xs = backend.asarray(batches(6))
+    blind, watched = small(name), small(name)
+    for x in xs:
+        blind.train_step(x)
+        watched.sample(3)
+        watched.sample(2, Generator(5))
+        watched.preview(x, 9, Generator(5))
+        watched.summary()
+        watched.state_dict()
+        repr(watched)
+        watched.train_step(x)
+    assert_same(state(blind), state(watched))
+    assert {n: g.state for n, g in blind.generators().items()} == {n: g.state for n, g in watched.generators().items()}
+    assert all(m.training for _, m in watched.named_modules())
+
+
+@ALL
+def test_samples_follow_from_the_state_of_the_stream(backend, name):
+    model = small(name)
+    train(model, backend.asarray(batches(2)))
+    rng = Generator(7)
+    there = rng.state
+    first, more = to_host(model.sample(5, rng)), to_host(model.sample(5, rng))
+    assert first.shape == (5, *IMAGE) and first.dtype == np.float32
+    assert not np.array_equal(first, more)
+    rng.state = there
+    np.testing.assert_array_equal(to_host(model.sample(5, rng)), first)
+    assert not np.array_equal(to_host(model.sample(5, Generator(8))), first)
+    np.testing.assert_array_equal(to_host(model.sample(5)), to_host(model.sample(5)))
+
+
+@ALL
+@pytest.mark.parametrize("shape", [IMAGE, POINT])
+def test_samples_and_previews_are_arrays_in_the_range_of_the_data(backend, name, shape):
+    model, x = small(name, data_shape=shape), backend.asarray(batches(1, shape))[0]
+    model.train_step(x)
+    low, high = model.value_range or (-np.inf, np.inf)
+    for images in (model.sample(6, Generator(0)), model.preview(x, 16, Generator(0))):
+        assert isinstance(images, backend.xp.ndarray) and images.shape[1:] == shape and images.dtype == np.float32
+        assert low <= to_host(images).min() and to_host(images).max() <= high
+    assert (model.value_range is None) == (shape == POINT)
+
+
+@ALL
+@pytest.mark.parametrize("n", [1, 2, 7, 64])
+@pytest.mark.parametrize("size", [1, 3, 20])
+def test_a_preview_takes_any_batch_and_number(name, n, size):
+    model = small(name)
+    assert 1 <= len(model.preview(batches(1, size=size)[0], n, Generator(0))) <= max(n, 4)
+
+
+@ALL
+def test_the_summary_shows_every_network_with_its_shapes(name):
+    model = small(name)
+    lines = model.summary().splitlines()
+    for path, layer in model.named_modules():
+        if not any(layer.named_children()):
+            (line,) = [line for line in lines if line.startswith(f"{path} ")]
+            assert "(" in line.removeprefix(f"{path} {layer!r}"), f"{path} has no shape"
+    assert lines[-3].split() == ["parameters", f"{sum(p.size for p in model.parameters()):,}"]
+
+
+# Saved state
+
+
+def restored(model, saved, streams):
+    model.load_state_dict(saved)
+    for n, g in model.generators().items():
+        g.state = streams[n]
+    return model
+
+
+@ALL
+@pytest.mark.parametrize("optimizer", ["adam", "rmsprop", "sgd"])
+def test_a_saved_model_goes_on_to_the_bit(backend, name, optimizer):
+    xs, model = backend.asarray(batches(6)), small(name, optimizer=optimizer)
+    train(model, xs[:3])
+    saved, streams = state(model), {n: g.state for n, g in model.generators().items()}
+    losses = train(model, xs[3:])
+    again = restored(small(name, seed=9, optimizer=optimizer), saved, streams)
+    assert train(again, xs[3:]) == losses
+    assert_same(state(again), state(model))
+
+
+@ALL
+def test_a_copied_model_goes_on_by_itself_to_the_bit(name):
+    xs, model = batches(6), small(name)
+    train(model, xs[:3])
+    before, twin = state(model), copy.deepcopy(model)
+    losses = train(twin, xs[3:])
+    assert_same(state(model), before)
+    assert train(model, xs[3:]) == losses
+    assert_same(state(twin), state(model))
+
+
+def test_a_state_names_networks_and_optimisers():
+    assert list(small("gan", g_hidden=(2,), d_hidden=(2,)).state_dict()) == [
+        *("G.0.w", "G.0.b", "G.2.gamma", "G.2.beta", "G.2.mean", "G.2.var", "G.3.w", "G.3.b"),
+        *("D.1.w", "D.1.b", "D.3.w", "D.3.b"),
+        *("opt_D.t", "opt_D.m", "opt_D.v", "opt_G.t", "opt_G.m", "opt_G.v"),
+    ]
+
+
+def drop(key):
+    return lambda s: s.pop(next(k for k in s if k.endswith(key)))
+
+
+CHANGES = {
+    "a weight is missing": drop(".w"),
+    "an optimiser's buffer is missing": drop(".v"),
+    "an optimiser's count is missing": drop(".t"),
+    "an optimiser's buffer has another length": lambda s: s.update(
+        {k: v[:-1] for k, v in s.items() if k.endswith(".v")}
+    ),
+    "there is more": lambda s: s.update(more=np.zeros(1)),
+}
+
+
+@ALL
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_written(name, change):
+    model = small(name)
+    train(model, batches(1))
+    before = state(model)
+    wrong = {key: a + 1 for key, a in before.items()}
+    CHANGES[change](wrong)
+    with pytest.raises(ValueError, match="load_state_dict: this"):
+        model.load_state_dict(wrong)
+    assert_same(state(model), before)
+
+
+@ALL
+def test_not_strict_takes_weights_alone_or_some_of_them(name):
+    model, other = small(name), small(name, seed=1)
+    train(model, batches(1))
+    before, weights = state(model), {n: t.data for n, t in other.named_tensors()}
+    first = next(iter(weights))
+    model.load_state_dict({first: weights[first], "more": np.zeros(1)}, strict=False)
+    assert_same(state(model), {**before, first: weights[first]})
+    model.load_state_dict(weights, strict=False)
+    assert_same(state(model), {**before, **weights})
+
+
+# Settings
+
+
+def others(kind, field, hint):
+    """Values that a field may have beside its default."""
+    default = getattr(kind.Config(), field.name)
+    if typing.get_origin(hint) is typing.Literal:
+        return [choice for choice in typing.get_args(hint) if choice != default]
+    if isinstance(default, bool):
+        return [not default]
+    if isinstance(default, tuple):
+        return [(), (3,), (5, 4, 3)]
+    return [default + 1] if isinstance(default, int) else [default / 2]
+
+
+FIELDS = [
+    pytest.param(name, field.name, value, id=f"{name}-{field.name}={value}")
+    for name, kind in MODELS.items()
+    for field in dataclasses.fields(kind.Config)
+    if field.name != "data_shape"
+    for value in others(kind, field, typing.get_type_hints(kind.Config)[field.name])
+]
+MEANT_BY_AUTO = {("memory", "output"): "sigmoid", ("ae", "output"): "sigmoid", ("gan", "output"): "tanh"}
+MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
+
+
+@pytest.mark.parametrize("name, field, value", FIELDS)
+def test_every_setting_is_taken_and_matters(name, field, value):
+    size = value if field == "images" else 4
+    usual, model = small(name), small(name, **{field: value})
+    xs = batches(4, size=size)
+    train(usual, xs[:, :4])
+    assert all(np.isfinite(list(m.values())).all() for m in train(model, xs))
+    assert differs(state(usual), state(model)) == (MEANT_BY_AUTO.get((name, field)) != value)
+    assert model.sample(2).shape == (2, *IMAGE)
+
+
+@ALL
+def test_every_setting_can_be_written_as_text(name):
+    assert {s.name for s in describe_settings(MODELS[name].Config)} == {
+        field.name for field in dataclasses.fields(MODELS[name].Config)
+    } - {"data_shape"}
+
+
+@ALL
+def test_a_width_of_nothing_is_refused(name):
+    field = next(f for f in SMALL[name] if f.endswith("hidden"))
+    with pytest.raises(ValueError):
+        small(name, **{field: (0,)})
