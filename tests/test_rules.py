@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tinygen import grad, ops, tensor
+from tinygen import GradientError, grad, ops, tensor
 from tinygen.rules import Fact, Op, _reads
 from tinygen.tensor import PRIMITIVES, primitive
 
@@ -72,11 +72,15 @@ def with_default(gy, y, a, b, c=None):
 
 
 def starred(gy, y, a, *others):
-    return gy
+    return gy * others[0]
 
 
-def starred_and_reading_a_shape(gy, *everything):
-    return gy
+def starred_from_the_first(gy, *everything):
+    return gy * everything[-1]
+
+
+def starred_and_unread(gy, y, a, *others):
+    return gy * a
 
 
 class Rules:
@@ -109,7 +113,8 @@ READS = [
     (in_a_branch, {A}, {C}),
     (with_default, {C}, {}),
     (starred, {B, C}, {}),
-    (starred_and_reading_a_shape, {Y, A, B, C}, {}),
+    (starred_from_the_first, {Y, A, B, C}, {}),
+    (starred_and_unread, {A}, {}),
     (functools.partial(assigned), {Y, A, B, C}, {}),
     (Rules().method, {Y, A, B, C}, {}),
     (ops.tanh, {Y, A, B, C}, {}),
@@ -222,6 +227,50 @@ def test_a_variadic_op_has_no_arity():
 def test_a_wrong_call_says_how_to_call(args, kwargs, message):
     with pytest.raises(TypeError, match=message):
         ops.sum(*args, **kwargs)
+
+
+# Rules that can't be right
+
+
+def two(a, b):
+    return a + b
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ([lambda gy, a, b: gy], r"two\.rules: a rule takes \(gy, y, a, b\), but this one takes \(gy, a, b\)"),
+        ([None, lambda gy, y, a, b, c: gy], r"two\.rules: a rule takes \(gy, y, a, b\), but .* \(gy, y, a, b, c\)"),
+        ([lambda gy, y, a, b: gy] * 3, r"two\.rules: 3 rules for 2 arguments"),
+    ],
+)
+def test_a_rule_that_can_not_be_called_is_refused_at_once(rules, message):
+    with pytest.raises(TypeError, match=message):
+        primitive(two).rules(*rules)
+
+
+def test_a_joint_rule_that_can_not_be_called_is_refused_at_once():
+    with pytest.raises(TypeError, match=r"two\.joint: a rule takes \(gy, y, a, b\), but this one takes \(gy\)"):
+        primitive(two).joint(lambda gy: (gy, gy))
+
+
+@pytest.mark.parametrize(
+    "rule", [lambda gy, *rest: gy, lambda gy, y, a, b, more=None: gy, lambda *everything: everything[0]]
+)
+def test_a_rule_may_take_what_it_likes(rule):
+    op = primitive(two)
+    op.rules(rule)
+    x = tensor([1.0], True)
+    assert grad(op(x, 2.0), x).item() == 1
+
+
+@pytest.mark.parametrize(("returned", "what"), [((1,), "a tuple of 1"), (None, "NoneType"), (2.0, "float")])
+def test_what_a_joint_rule_returns_is_checked(backend, returned, what):
+    op = primitive(two)
+    op.joint(lambda gy, y, a, b: returned)
+    x = tensor([1.0], True)
+    with pytest.raises(GradientError, match=f"two: its joint rule must return a tuple, one gradient an .* not {what}"):
+        op(1.0, x).backward()
 
 
 # Rules at work

@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from .backend import Array
-from .tape import Version
+from .errors import GradientError
+from .tape import Version, brief
 
 
 class Fact(NamedTuple):
@@ -59,6 +60,15 @@ class Plan:
                 found[i] = version, version.count
         return found or None
 
+    def joint_gradients(self, gy: Any, saved: Sequence[Any], aux: Sequence[Any], on_tape: bool) -> Sequence[Any]:
+        """The gradients of all arguments: by the joint rule, or at first order by the fused one before it, if any."""
+        op = self.op
+        made = op.joint(gy, *saved) if on_tape or op.fused is None else op.fused(gy, *saved, *aux)  # type: ignore[misc]
+        if not isinstance(made, (tuple, list)) or len(made) <= self.positions[-1]:
+            got = f"a tuple of {len(made)}" if isinstance(made, tuple) else brief(made)
+            raise GradientError(f"{op.name}: its joint rule must return a tuple, one gradient an argument, not {got}")
+        return made
+
 
 class Op:
     """A primitive's function, name and derivative rules: one an argument, or one for all (`joint`)."""
@@ -72,6 +82,38 @@ class Op:
         self.joint: Callable[..., Any] | None = None
         self.fused: Callable[..., Any] | None = None
         self.plans: dict[int, Plan | None] = {}
+
+    def set_rules(self, *rules: Callable[..., Any] | None) -> None:
+        """One rule an argument, in order; None, or none at the end, for an argument without a gradient."""
+        if 0 <= self.arity < len(rules):
+            raise TypeError(f"{self.name}.rules: {len(rules)} rules for {self.arity} arguments")
+        for rule in rules:
+            self._check(rule, "rules")
+        self.rules = rules
+        self.plans.clear()
+
+    def set_joint(self, rule: Callable[..., Any]) -> None:
+        """One rule that returns the gradients of all arguments in a tuple."""
+        self._check(rule, "joint")
+        self.joint = rule
+        self.plans.clear()
+
+    def set_fused(self, rule: Callable[..., Any]) -> None:
+        """The rule that stands in front of the joint one at first order."""
+        self.fused = rule
+        self.plans.clear()
+
+    def _check(self, rule: Callable[..., Any] | None, what: str) -> None:
+        """Raise TypeError unless the rule can be called with gy, y and the arguments."""
+        if not inspect.isfunction(rule) or self.arity < 0:
+            return
+        code, expected = rule.__code__, self.arity + 2
+        optional, any_number = len(rule.__defaults__ or ()), code.co_flags & inspect.CO_VARARGS
+        if code.co_argcount - optional > expected or (code.co_argcount < expected and not any_number):
+            raise TypeError(
+                f"{self.name}.{what}: a rule takes (gy, y, {', '.join(self.signature.parameters)}), but this one takes "
+                f"({', '.join(code.co_varnames[: code.co_argcount])})"
+            )
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, defaults filled in, as fn and the rules take them."""
@@ -106,12 +148,6 @@ class Op:
                 blank=None if whole or facts else (None,) * (n + 1),
             )
         return self.plans[key]
-
-    def joint_gradients(self, gy: Any, saved: Sequence[Any], aux: Sequence[Any], on_tape: bool) -> Sequence[Any]:
-        """The gradients of all arguments: by the joint rule, or at first order by the fused one before it, if any."""
-        if on_tape or self.fused is None:
-            return self.joint(gy, *saved)  # type: ignore[misc]
-        return self.fused(gy, *saved, *aux)
 
 
 def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:

@@ -87,7 +87,7 @@ def walk_back(
             if saved is None or node.versions is not None or wrap is not None:
                 saved = _unpack(node, wrap)
             rules = plan.rules
-            joint = None if rules is not None else plan.op.joint_gradients(gy, saved, node.aux, wrap is not None)
+            joint = None if rules is not None else plan.joint_gradients(gy, saved, node.aux, wrap is not None)
             for i, parent in zip(plan.positions, node.parents) if routes is None else routes[node]:  # noqa: B905, slower
                 g = rules[i](gy, *saved) if joint is None else joint[i]
                 if type(g) is not type(gy) or g.shape != parent.shape or g.dtype is not parent.dtype:

@@ -251,7 +251,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         if not any_tensor:
             return (y, *more) if aux else y
         node = None
-        version = None if y.base is None and y is not inputs[0] else _shared_version(y, args)
+        version = None if y.base is None and y is not inputs[0] and y is not inputs[-1] else _shared_version(y, args)
         if key and mode.recording:
             key |= bit
             plan = plans[key] if key in plans else op.plan(key)
@@ -270,19 +270,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         result = _wrap(y, node, version)
         return (result, *more) if aux else result
 
-    def rules(*each: Callable[..., Any] | None) -> None:
-        op.rules = each
-        plans.clear()
-
-    def joint(rule: Callable[..., Any]) -> None:
-        op.joint = rule
-        plans.clear()
-
-    def fused(rule: Callable[..., Any]) -> None:
-        op.fused = rule
-        plans.clear()
-
-    call.rules, call.joint, call.fused, call.op = rules, joint, fused, op  # type: ignore[attr-defined]
+    call.rules, call.joint, call.fused, call.op = op.set_rules, op.set_joint, op.set_fused, op  # type: ignore[attr-defined]
     PRIMITIVES[op.name] = call
     return call
 
