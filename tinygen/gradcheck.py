@@ -12,7 +12,7 @@ import functools
 import inspect
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -38,10 +38,6 @@ class _Options:
     draw: Callable[[tuple[int, ...]], np.ndarray]
 
 
-class GradcheckError(AssertionError):
-    """A gradient that differs from the difference quotient, or a function that can't be checked."""
-
-
 @dataclass(frozen=True)
 class Comparison:
     """One number found both ways: how an output changes with an input."""
@@ -55,6 +51,12 @@ class Comparison:
 
     def __str__(self) -> str:
         return f"order {self.order}: relative error {self.error:.1e} in how {self.output} changes with {self.moved}"
+
+
+class GradcheckError(AssertionError):
+    """A gradient that differs from the differences (`worst` says which), or a function that can't be checked."""
+
+    worst: Comparison | None = None
 
 
 @dataclass(frozen=True)
@@ -312,7 +314,7 @@ class _Order:
             return None
         error, worst = max(tried, key=lambda t: t[0])
         if error > self.options.rtol:
-            raise GradcheckError(self._explain(*worst))
+            self._fail(*worst)
         return self._describe(*worst)
 
     def _groups(self, i: int) -> list[np.ndarray]:
@@ -353,20 +355,26 @@ class _Order:
         y = y if self.options.elementwise else f"u · {y}"
         return Comparison(self.order, y, x, float(numeric / scale), float(analytic / scale), float(error))
 
-    def _explain(self, i: int, group: np.ndarray, row: int) -> str:
-        """The message for a comparison that failed, narrowed down to one element."""
+    def _fail(self, i: int, group: np.ndarray, row: int) -> NoReturn:
+        """Raise the error for a comparison that failed, narrowed down to one element."""
         while group.size > 1:
             group = max(np.array_split(group, 2), key=lambda half: self._compare(i, half)[2][row])
         found = self._describe(i, group, row)
-        note = "\n(u: random weights of the elements; elementwise=True compares them one by one)"
-        return (
+        note = (
+            ""
+            if self.options.elementwise
+            else "\n(u: random weights of the elements; elementwise=True compares them one by one)"
+        )
+        failure = GradcheckError(
             f"gradcheck, order {self.order}: {self.wrong} of {self.comparisons} comparisons disagree; the worst is\n"
             f"how {found.output} changes with {found.moved}:\n"
             f"  numeric   {found.numeric:.12g}\n"
             f"  analytic  {found.analytic:.12g}\n"
             f"  relative error {found.error:.1e}, allowed {self.options.rtol:.0e}\n"
-            f"{self._advice(i, group, row, found)}{'' if self.options.elementwise else note}"
+            f"{self._advice(i, group, row, found)}{note}"
         )
+        failure.worst = found
+        raise failure
 
     def _advice(self, i: int, group: np.ndarray, row: int, found: Comparison) -> str:
         """What a discrepancy of this kind usually comes from."""
