@@ -69,6 +69,13 @@ def test_tensor_copies(backend):
         assert not backend.xp.shares_memory(t.data, array)
 
 
+def test_a_subclass_of_ndarray_is_read_as_an_ndarray(backend):
+    class Mine(np.ndarray):
+        pass
+
+    assert type(tensor(np.ones(2).view(Mine)).data) is backend.xp.ndarray
+
+
 def test_a_tensor_of_a_tensor_is_a_constant(backend):
     x = leaf([1.0])
     assert not tensor(x * 2).requires_grad

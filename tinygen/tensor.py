@@ -182,6 +182,8 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str 
         raise TypeError(
             f"tensor: data must be numbers of one shape, but NumPy reads {data.dtype}; to join Tensors, ops.stack"
         )
+    if isinstance(data, np.ndarray):
+        data = data.view(np.ndarray)  # no matrix, whose * is another
     array = to_device(data, current_device())
     return Tensor(array.astype(array.dtype if dtype is None else dtype, copy=True), requires_grad, name)
 
