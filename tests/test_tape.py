@@ -700,6 +700,7 @@ def test_trace_sees_arrays(backend):
     with trace(lambda *event: seen.append(event)):
         (x * 3.0).backward()
     (_, _, inputs, y, _), (_, _, (gy, saved_y, a, b), gx, _) = seen
+    assert type(inputs) is tuple
     assert inputs[0] is x.data
     assert inputs[1] == 3.0
     assert [v.item() for v in (y, gy, gx)] == [6, 1, 3]

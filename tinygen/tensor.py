@@ -266,7 +266,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
                 if aux:
                     node.aux = more
         if mode.tracer is not None:
-            where = mode.tracer(op.name, "forward", inputs, y, None)
+            where = mode.tracer(op.name, "forward", tuple(inputs), y, None)
             if node is not None:
                 node.where = where
         result = _wrap(y, node, version)
