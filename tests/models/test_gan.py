@@ -1,0 +1,191 @@
+"""The GAN of dense layers: its forms, who learns when, what it reports, and that it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models.small import batches, small
+
+import tinygen as tg
+from tinygen.backend import Generator
+from tinygen.gradcheck import gradcheck
+from tinygen.losses import GAN_LOSSES
+from tinygen.models import GAN, GANConfig
+from tinygen.optim import SGD, Adam, RMSprop
+from tinygen.settings import parse_settings
+
+
+def layers_of(network):
+    return [repr(layer) for layer in network]
+
+
+def configured(*assignments):
+    """The GAN that `--set` with these assignments builds."""
+    return GAN(GANConfig(**parse_settings(GANConfig, assignments)))
+
+
+def test_the_defaults_are_the_classic_keras_gan():
+    gan = configured("mean_d_loss=true")
+    assert layers_of(gan.G) == [
+        *("Dense(100, 256)", "LeakyReLU(0.2)", "BatchNorm(256, momentum=0.8, eps=0.001)"),
+        *("Dense(256, 512)", "LeakyReLU(0.2)", "BatchNorm(512, momentum=0.8, eps=0.001)"),
+        *("Dense(512, 1024)", "LeakyReLU(0.2)", "BatchNorm(1024, momentum=0.8, eps=0.001)"),
+        *("Dense(1024, 784)", "Tanh()", "Reshape((28, 28, 1))"),
+    ]
+    assert layers_of(gan.D) == [
+        "Flatten()",
+        *("Dense(784, 512)", "LeakyReLU(0.2)", "Dense(512, 256)", "LeakyReLU(0.2)"),
+        "Dense(256, 1)",  # the sigmoid is in the loss
+    ]
+    for optimizer in (gan.opt_D, gan.opt_G):
+        assert (type(optimizer), optimizer.lr, optimizer.betas) == (Adam, 2e-4, (0.5, 0.999))
+    assert gan.value_range == (-1, 1)
+    assert (gan.config.loss, gan.config.mean_d_loss) == ("nonsaturating", True)
+
+
+@pytest.mark.parametrize("activation, layer", [("leaky_relu", "LeakyReLU(0.2)"), ("relu", "ReLU()")])
+def test_the_classic_gan_without_batch_norm(activation, layer):
+    gan = configured("batch_norm=false", "lr=1e-3", "beta1=0.9", f"g_activation={activation}")
+    assert layers_of(gan.G) == [
+        *("Dense(100, 256)", layer, "Dense(256, 512)", layer, "Dense(512, 1024)", layer),
+        *("Dense(1024, 784)", "Tanh()", "Reshape((28, 28, 1))"),
+    ]
+    assert layers_of(gan.D)[2::2] == ["LeakyReLU(0.2)"] * 2
+    default = Adam(gan.G.parameters())
+    assert (gan.opt_G.lr, gan.opt_G.betas, gan.opt_G.eps) == (default.lr, default.betas, default.eps)
+
+
+def test_the_small_gan_with_relu_and_sigmoid():
+    narrow = ("g_hidden=128,128", "d_hidden=128,128", "batch_norm=false", "output=sigmoid")
+    gan = configured(*narrow, "g_activation=relu", "d_activation=relu")
+    assert layers_of(gan.G) == [
+        *("Dense(100, 128)", "ReLU()", "Dense(128, 128)", "ReLU()"),
+        *("Dense(128, 784)", "Sigmoid()", "Reshape((28, 28, 1))"),
+    ]
+    assert layers_of(gan.D) == ["Flatten()", "Dense(784, 128)", "ReLU()", "Dense(128, 128)", "ReLU()", "Dense(128, 1)"]
+    assert gan.value_range == (0, 1)
+
+
+def test_the_optimisers_of_a_config():
+    sgd, rmsprop = (configured(f"optimizer={name}", "beta1=0.3", "beta2=0.7").opt_G for name in ("sgd", "rmsprop"))
+    assert (type(sgd), sgd.momentum) == (SGD, 0.3)
+    assert (type(rmsprop), rmsprop.alpha) == (RMSprop, 0.7)
+
+
+@pytest.mark.parametrize("still, moving", [("D", "G"), ("G", "D")])
+def test_each_step_changes_its_own_network_alone(still, moving):
+    model, x = small("gan"), batches(1)[0]
+    optimizer = getattr(model, f"opt_{still}")
+    optimizer.step = lambda gradients: None
+    before = {n: p.numpy().copy() for n, p in model.named_parameters()}
+    for _ in range(3):
+        model.train_step(x)
+    for n, p in model.named_parameters():
+        assert np.array_equal(p.numpy(), before[n]) == n.startswith(still), n
+
+
+def test_the_networks_take_turns():
+    """D sees the fakes of G before its step, and G the verdict of D after its own."""
+    model, calls = small("gan"), []
+    for name in ("D", "G"):
+        optimizer = getattr(model, f"opt_{name}")
+        step = optimizer.step
+        optimizer.step = lambda g, name=name, step=step: (calls.append((name, len(g))), step(g))
+    model.train_step(batches(1)[0])
+    assert calls == [("D", len(model.D.parameters())), ("G", len(model.G.parameters()))]
+
+
+@pytest.mark.parametrize("loss", GAN_LOSSES)
+@pytest.mark.parametrize("network", ["D", "G"])
+def test_each_side_lowers_its_loss_while_the_other_stands_still(network, loss):
+    model, x = small("gan", loss=loss, lr=3e-3), batches(1, size=64)[0]
+    getattr(model, "opt_G" if network == "D" else "opt_D").step = lambda gradients: None
+    losses = [model.train_step(x)[f"loss_{network}"].item() for _ in range(80)]
+    assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.02
+
+
+def test_frozen_D_still_learns_afterwards():
+    model, x = small("gan"), batches(1)[0]
+    model.train_step(x)
+    assert all(p.requires_grad for p in model.D.parameters())
+
+
+@pytest.mark.parametrize("loss", GAN_LOSSES)
+def test_verdicts(backend, loss):
+    model = small("gan", loss=loss)
+    real, fake = np.array([[3.0], [0.25], [-1.0], [0.75]]), np.array([[-2.0], [0.25], [4.0], [0.75]])
+    verdicts = model.verdicts(*(tg.tensor(backend.asarray(s, np.float32)) for s in (real, fake)))
+    limit = 0.5 if loss == "lsgan" else 0.0
+    right = (np.sum(real > limit) + np.sum(fake <= limit)) / 8
+    judge = (lambda s: 1 / (1 + np.exp(-s))) if loss in ("minimax", "nonsaturating") else (lambda s: s)
+    expected = {"acc": right, "D(x)": judge(real).mean(), "D(G(z))": judge(fake).mean()}
+    assert {name: v.item() for name, v in verdicts.items()} == pytest.approx(expected, rel=1e-6)
+
+
+def test_half_of_the_loss_of_D():
+    whole, half = small("gan"), small("gan", mean_d_loss=True)
+    x = batches(1)[0]
+    first, second = whole.train_step(x), half.train_step(x)
+    assert second["loss_D"].item() == pytest.approx(first["loss_D"].item() / 2)
+    assert second["D(x)"].item() == first["D(x)"].item()
+
+
+def test_batch_norm_sees_the_batches_of_both_steps():
+    """Its running statistics follow G's fakes in D's step, made without a tape, and in G's."""
+    model, x = small("gan", bn_momentum=0.5), batches(1)[0]
+    norm, means = model.G[2], []
+    forward = norm.forward
+    norm.forward = lambda h: (means.append(h.numpy().mean(0)), forward(h))[1]
+    model.train_step(x)
+    assert len(means) == 2
+    np.testing.assert_allclose(norm.mean.numpy(), 0.25 * means[0] + 0.5 * means[1], rtol=1e-4, atol=1e-6)
+
+
+def test_a_sample_does_not_depend_on_those_beside_it():
+    """Batch norm takes its running statistics, and G is then in training again."""
+    model = small("gan")
+    for x in batches(5):
+        model.train_step(x)
+    alone, among = model.sample(1, Generator(3)), model.sample(5, Generator(3))
+    np.testing.assert_allclose(alone[0], among[0], rtol=1e-5)
+    assert model.G[2].training
+
+
+def test_a_layer_that_was_in_eval_mode_stays_so_after_a_sample():
+    model = small("gan")
+    model.G[2].eval()
+    model.sample(2)
+    assert [layer.training for layer in model.G][:4] == [True, True, False, True]
+
+
+@pytest.mark.parametrize("batch_norm", [True, False])
+def test_it_learns_a_gaussian(batch_norm):
+    """Points N((1, -1), 0.5²): the mean and the spread of the samples come near."""
+    rng = np.random.default_rng(0)
+    sizes = {"latent_dim": 4, "g_hidden": (32,), "d_hidden": (32,)}
+    model = GAN(GANConfig(data_shape=(2,), **sizes, batch_norm=batch_norm, lr=1e-3, beta1=0.0))
+    mean, std = np.array([1.0, -1.0]), 0.5
+    start = model.sample(1000)
+    for _ in range(800):
+        model.train_step(rng.normal(mean, std, (64, 2)).astype(np.float32))
+    samples = model.sample(1000)
+    assert np.abs(start.mean(0) - mean).min() > 0.5
+    np.testing.assert_allclose(samples.mean(0), mean, atol=0.2)
+    np.testing.assert_allclose(samples.std(0), std, rtol=0.4)
+
+
+TINY = {"latent_dim": 2, "g_hidden": (4, 3), "d_hidden": (3, 2)}
+
+
+@pytest.mark.parametrize("loss, batch_norm", [(loss, loss != "hinge") for loss in GAN_LOSSES])
+def test_the_gradients_of_both_losses_by_every_parameter(loss, batch_norm):
+    model, x = small("gan", **TINY, loss=loss, batch_norm=batch_norm), batches(1)[0]
+    z = model.noise(len(x))
+    assert gradcheck(lambda: model.loss.D(model.D(x), model.D(model.G(z))), model.parameters(), 1).error < 1e-8
+    assert gradcheck(lambda: model.loss.G(model.D(model.G(z))), model.parameters(), 1).error < 1e-8
+
+
+def test_the_loss_of_G_can_be_differentiated_twice():
+    model = small("gan", **TINY)
+    z = model.noise(3)
+    assert gradcheck(lambda: model.loss.G(model.D(model.G(z))), model.parameters(), order=2).error < 1e-8
