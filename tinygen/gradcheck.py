@@ -210,9 +210,9 @@ def _off_zero(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _typical_size(x: np.ndarray) -> np.ndarray:
-    """The size of each element; of those near 0 a tenth of the root mean square, or 1 if all are 0."""
-    rms = np.sqrt(np.mean(x * x)) if x.size else 0.0
-    return np.maximum(np.abs(x), rms / 10 or 1.0)
+    """The size of each element; of those near 0 a tenth of the median size, or 1 if all are 0."""
+    size = np.abs(x)
+    return np.maximum(size, np.median(size[size > 0]) / 10 if size.any() else 1.0)
 
 
 def _flat(ys: Sequence[np.ndarray]) -> np.ndarray:
@@ -245,7 +245,8 @@ class _Neighbourhood:
         moved = [x.copy() for x in self.points]
         for i in range(len(moved)) if which is None else [which]:
             moved[i].ravel()[group] += t * self.vs[i].ravel()[group]
-        return _flat(self._outputs(moved))
+        with np.errstate(all="ignore"):  # a step may lead out of f's domain; then a smaller one is taken
+            return _flat(self._outputs(moved))
 
     def bend(self, t: float, *where: Any) -> np.ndarray:
         """The second difference, which is 0 along a straight line."""
@@ -388,7 +389,7 @@ class _Order:
             return "f has a kink here (relu or abs at 0, a tie in max), so there is no derivative; move the input."
         if seed @ self.near.slope(i, group)[2] > difference / 2:
             return "The differences do not settle: f is not smooth here; move the input, or try another eps."
-        if found.analytic == 0:
+        if self.order == 1 and found.analytic == 0:
             return "No gradient arrives: is there a rule that is None, or a detach(), .data or .numpy() on the way?"
         if abs(ratio + 1) < 0.01:
             return "The sign is wrong."
