@@ -72,7 +72,7 @@ flip.rules(lambda gy, y, x, axis: flip(gy, axis))
 
 
 def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
-    return None if axes is None else [int(i) for i in np.argsort([a % len(axes) for a in axes])]
+    return None if axes is None else sorted(range(len(axes)), key=lambda i: axes[i] % len(axes))
 
 
 # Joining and cutting
@@ -139,23 +139,26 @@ _stack.joint(
 # Padding
 
 
-@primitive
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Array:
-    """x with a border: pad_width is n, (before, after), or one such pair an axis. Only mode "constant" is known."""
+def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
+    """x with a border: pad_width is n, (before, after), or one such pair an axis. Only mode "constant" is known.
+
+    Raises ValueError for another mode.
+    """
     if mode != "constant":
         raise ValueError(f'pad: mode is {mode!r}, but only "constant" is known')
-    return array_module(x).pad(x, _pairs(pad_width, x.ndim), constant_values=constant_values)
+    return _pad(x, np.broadcast_to(pad_width, (x.ndim, 2)).tolist(), constant_values)
 
 
-pad.rules(
-    lambda gy, y, x, pad_width, mode, constant_values: getitem(
-        gy, tuple([slice(a, a + n) for (a, _), n in zip(_pairs(pad_width, gy.ndim), x.shape, strict=True)])
-    ),
+@primitive
+def _pad(x: Any, widths: Sequence[Sequence[int]], value: float) -> Array:
+    return array_module(x).pad(x, widths, constant_values=value)
+
+
+_pad.rules(
+    lambda gy, y, x, widths, value: getitem(
+        gy, tuple([slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)])
+    )
 )
-
-
-def _pairs(pad_width: Any, ndim: int) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in np.broadcast_to(pad_width, (ndim, 2))]
 
 
 # Picking
