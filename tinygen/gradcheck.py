@@ -97,7 +97,7 @@ def gradcheck(
 
     elementwise: compare every dy[j]/dx[i]. By default u has no element near 0, and v moves one element of an input, or
     one group of elements with gradients of like size if there are more than 32.
-    rtol: the error allowed, in units of Σ |(Jᵀu)ᵢ vᵢ|; right rules stay below 1e-10. On top of it are allowed atol, and
+    rtol: the error allowed, in units of Σ |(Jᵀu)ᵢ vᵢ|; right rules stay below 2e-9. On top of it are allowed atol, and
     what rounding does to the differences, which is measured.
     eps: the step of the differences (of sixth order), in units of the element moved; near kinks it shrinks to eps/1024.
     rng: draws u and v; the same in each call by default.

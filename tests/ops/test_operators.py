@@ -1,0 +1,110 @@
+"""Operators and methods of Tensor are the ops of that name."""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+
+from tinygen import Tensor, ops, tensor
+
+BINARY = {
+    operator.add: ops.add, operator.sub: ops.subtract, operator.mul: ops.multiply, operator.truediv: ops.divide,
+    operator.pow: ops.power, operator.eq: ops.equal, operator.ne: ops.not_equal, operator.lt: ops.less,
+    operator.le: ops.less_equal, operator.gt: ops.greater, operator.ge: ops.greater_equal,
+}  # fmt: skip
+
+A, B = np.array([[0.5, 2.0], [1.5, 1.0]]), np.array([[1.0, 2.0], [0.5, 3.0]])
+
+
+def same(y, expected):
+    assert isinstance(y, Tensor)
+    np.testing.assert_array_equal(y.numpy(), np.asarray(expected), strict=True)
+
+
+@pytest.mark.parametrize("op", BINARY)
+def test_operators(op, backend):
+    a, b = backend.asarray(A), backend.asarray(B)
+    expected = op(A, B)
+    same(op(tensor(a), tensor(b)), expected)
+    same(op(tensor(a), b), expected)
+    same(op(a, tensor(b)), expected)
+    same(op(tensor(a), 2.0), op(A, 2.0))
+    same(op(2.0, tensor(b)), op(2.0, B))
+    same(op(tensor(a), 2), op(A, 2))
+    same(op(3, tensor(b)), op(3, B))
+    same(BINARY[op](tensor(a), tensor(b)), expected)
+
+
+@pytest.mark.parametrize("op", [o for o in BINARY if o.__name__ not in ("eq", "ne", "lt", "le", "gt", "ge")])
+def test_gradients_flow_from_either_side(op, backend):
+    for arguments in (lambda x: (x, 2.0), lambda x: (2.0, x), lambda x: (x, x)):
+        x = tensor(backend.asarray(A), requires_grad=True)
+        op(*arguments(x)).sum().backward()
+        y = tensor(backend.asarray(A), requires_grad=True)
+        BINARY[op](*arguments(y)).sum().backward()
+        same(x.grad, y.grad.numpy())
+
+
+@pytest.mark.parametrize("op", BINARY)
+def test_python_scalars_keep_float32(op, backend):
+    x = tensor(backend.asarray(A, np.float32))
+    for y in (op(x, 2.0), op(2.0, x), op(x, 2), op(2, x)):
+        assert y.dtype in (np.float32, np.bool_)
+
+
+METHODS = [
+    (lambda x: -x, ops.negative),
+    (abs, ops.abs),
+    (lambda x: x @ x, lambda x: ops.matmul(x, x)),
+    (lambda x: x[0, 1], lambda x: ops.getitem(x, (0, 1))),
+    (lambda x: x.T, ops.transpose),
+    (lambda x: x.mT, lambda x: ops.swapaxes(x, -1, -2)),
+    (lambda x: x.sum(0), lambda x: ops.sum(x, 0)),
+    (lambda x: x.mean(axis=1), lambda x: ops.mean(x, axis=1)),
+    (lambda x: x.var(axis=0, ddof=1), lambda x: ops.var(x, 0, 1)),
+    (lambda x: x.max(), ops.max),
+    (lambda x: x.min(axis=0), lambda x: ops.min(x, 0)),
+    (lambda x: x.argmax(1), lambda x: ops.argmax(x, 1)),
+    (lambda x: x.cumsum(axis=1), lambda x: ops.cumsum(x, 1)),
+    (lambda x: x.reshape(4), lambda x: ops.reshape(x, 4)),
+    (lambda x: x.reshape(4, 1), lambda x: ops.reshape(x, (4, 1))),
+    (lambda x: x.reshape((1, 4)), lambda x: ops.reshape(x, (1, 4))),
+    (lambda x: x.ravel(), lambda x: ops.reshape(x, -1)),
+    (lambda x: x.transpose(), ops.transpose),
+    (lambda x: x.transpose(1, 0), lambda x: ops.transpose(x, (1, 0))),
+    (lambda x: x.transpose((0, 1)), lambda x: ops.transpose(x, (0, 1))),
+    (lambda x: x.transpose(None), ops.transpose),
+    (lambda x: x.swapaxes(0, 1), lambda x: ops.swapaxes(x, 0, 1)),
+    (lambda x: x[None].squeeze(0), lambda x: ops.squeeze(ops.expand_dims(x, 0), 0)),
+    (lambda x: x.clip(1.0, 1.75), lambda x: ops.clip(x, 1.0, 1.75)),
+    (lambda x: x.astype(np.float32), lambda x: ops.astype(x, np.float32)),
+]
+
+
+@pytest.mark.parametrize(("method", "op"), METHODS)
+def test_methods(method, op, backend):
+    x = tensor(backend.asarray(A))
+    same(method(x), op(x).numpy())
+    same(method(x), method(A))
+
+
+def test_iteration_gives_rows_on_the_tape(backend):
+    x = tensor(backend.asarray(A), requires_grad=True)
+    first, second = x
+    assert len(x) == 2
+    (first * 2 + second * 3).sum().backward()
+    same(x.grad, [[2.0, 2.0], [3.0, 3.0]])
+    with pytest.raises(TypeError):
+        iter(tensor(1.0)).__next__()
+
+
+def test_an_index_may_be_a_tensor(backend):
+    x, i = tensor(backend.asarray(A), requires_grad=True), tensor(backend.asarray([1, 0, 1]))
+    same(x[i], A[[1, 0, 1]])
+    same(x[:, i], A[:, [1, 0, 1]])
+    same(x[x > 1], A[A > 1])
+    same(ops.take_along_axis(x, tensor(backend.asarray([[1], [0]])), 1), [[2.0], [1.5]])
+    x[i].sum().backward()
+    same(x.grad, [[1.0, 1.0], [2.0, 2.0]])
