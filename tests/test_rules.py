@@ -75,6 +75,10 @@ def starred(gy, y, a, *others):
     return gy * others[0]
 
 
+def starred_with_an_option(gy, y, *others, scale=1):
+    return gy * others[0] * scale
+
+
 def starred_from_the_first(gy, *everything):
     return gy * everything[-1]
 
@@ -113,6 +117,7 @@ READS = [
     (in_a_branch, {A}, {C}),
     (with_default, {C}, {}),
     (starred, {B, C}, {}),
+    (starred_with_an_option, {A, B, C}, {}),
     (starred_from_the_first, {Y, A, B, C}, {}),
     (starred_and_unread, {A}, {}),
     (functools.partial(assigned), {Y, A, B, C}, {}),

@@ -361,6 +361,7 @@ def test_requires_grad_off_and_on(backend):
 def test_a_graph_made_before_still_leads_to_a_leaf_switched_off_and_on(backend):
     w = leaf([3.0])
     y = (w * w).sum()
+    w.requires_grad_(True)
     w.requires_grad_(False).requires_grad_(True)
     assert grad(y, w, retain_graph=True).item() == 6
     y.backward()
@@ -458,10 +459,17 @@ def test_hooks_under_create_graph_can_be_differentiated(backend):
 def test_an_array_from_a_hook_under_create_graph_is_a_constant(backend):
     x = leaf([3.0])
     x.register_hook(lambda g: g.data)
-    g = grad((x * x).sum(), x, create_graph=True)
+    h = x * x
+    h.register_hook(lambda g: g.data)
+    h.register_hook(lambda g: g * x)
+    g = grad(h.sum(), x, create_graph=True)
     assert isinstance(g, Tensor)
-    assert g.item() == 6
+    assert g.item() == 18
     assert grad(g, x).item() == 0
+    x.register_hook(lambda g: g * x)
+    g = grad((x * x).sum(), x, create_graph=True)
+    assert g.item() == 18
+    assert grad(g, x).item() == 18  # 6 · 3, of the constant 6 times x, again through the hooks
 
 
 def test_a_hook_on_the_output_sees_the_seed(backend):
@@ -927,3 +935,9 @@ def test_new_rules_replace_the_old(backend):
     assert grad(cube(x), x).item() == 1
     cube.rules(lambda gy, y, x: gy * 3 * x * x)  # reads x, which the old rule did not
     assert grad(cube(x), x).item() == 12
+    cube.joint(lambda gy, y, x: (gy * 2,))
+    assert grad(cube(x), x).item() == 2
+    cube.joint(lambda gy, y, x: (gy * 6 * x,))
+    assert grad(cube(x), x).item() == 12
+    cube.fused(lambda gy, y, x: (gy * y,))
+    assert grad(cube(x), x).item() == 8
