@@ -229,6 +229,8 @@ CASES: list[Case] = [
     *(op(name, normal(2, 3)) for name in ("softmax", "log_softmax")),
     *(op(name, normal(2, 3, 2), axis=1) for name in ("softmax", "log_softmax")),
     *(op(name, normal(3), 0) for name in ("softmax", "log_softmax")),
+    *(op(name, normal(2, 3, 2), axis=(0, -1)) for name in ("softmax", "log_softmax")),
+    *(op(name, normal(2, 3), axis=None) for name in ("softmax", "log_softmax")),
     *(op(name, normal(0, 3)) for name in ("softmax", "log_softmax")),
     op("cumsum", normal(2, 3)),
     op("cumsum", normal(2, 3, 2), axis=1),

@@ -17,7 +17,7 @@ KEPT = {  # y and the arguments, as far as they are kept whole when all of them 
     "tanh": "y", "sigmoid": "y", "exp": "y", "expm1": "y", "sqrt": "y", "relu": "y", "leaky_relu": "y", "elu": "y",
     "softmax": "y", "log_softmax": "y",
     "log": "x", "log1p": "x", "abs": "x", "sin": "x", "cos": "x", "softplus": "x", "var": "x",
-    "max": "yx", "min": "yx", "logsumexp": "yx", "clip": "yx",
+    "logsumexp": "x", "max": "yx", "min": "yx", "clip": "yx",
     "multiply": "ab", "divide": "yb", "power": "yxp", "maximum": "ab", "minimum": "ab", "matmul": "ab",
     "sigmoid_cross_entropy": "xt", "einsum": "ab", "where": "",
 }  # fmt: skip

@@ -15,8 +15,9 @@ def matmul(a: Any, b: Any) -> Any:
 
     Raises ValueError if the inner lengths differ or an operand is 0-d.
     """
-    if not (a.ndim and b.ndim) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        raise ValueError(f"matmul: a is {a.shape} and b is {b.shape}, but the last axis of a must match the rows of b")
+    if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
+        left, right = (getattr(x, "shape", x) for x in (a, b))
+        raise ValueError(f"matmul: a is {left} and b is {right}, but the last axis of a must match the rows of b")
     if b.ndim == 1:
         y = matmul(a, b.reshape(-1, 1))
         return y.reshape(y.shape[:-1])

@@ -70,22 +70,24 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """log Σ eˣ along the axes, without overflow."""
     xp = array_module(x)
     top = x.max(axis=axis, keepdims=True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    y = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    e = xp.exp(x - xp.where(xp.isfinite(top), top, 0))
+    y = xp.log(xp.maximum(e.sum(axis=axis, keepdims=True), 1)) + top  # the sum is at least e⁰, or 0 if all are -inf
     return y if keepdims else y.squeeze(_axes(axis, x.ndim))
 
 
 @primitive
-def softmax(x: Any, axis: int = -1) -> Array:
-    """eˣ / Σ eˣ along the axis, without overflow."""
+def softmax(x: Any, axis: Axis = -1) -> Array:
+    """eˣ / Σ eˣ along the axes, without overflow."""
     e = array_module(x).exp(x - x.max(axis=axis, keepdims=True))
     return e / e.sum(axis=axis, keepdims=True)
 
 
 @primitive
-def log_softmax(x: Any, axis: int = -1) -> Array:
-    """x - log Σ eˣ along the axis."""
-    return x - logsumexp(x, axis, True)
+def log_softmax(x: Any, axis: Axis = -1) -> Array:
+    """x - log Σ eˣ along the axes, as precise for large x as for small."""
+    xp = array_module(x)
+    z = x - x.max(axis=axis, keepdims=True)
+    return z - xp.log(xp.exp(z).sum(axis=axis, keepdims=True))
 
 
 @primitive
@@ -119,7 +121,7 @@ var.rules(
 )
 max.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))
 min.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))
-logsumexp.rules(lambda gy, y, x, axis, keepdims: _spread(gy, x.shape, axis) * exp(x - _spread(y, x.shape, axis)))
+logsumexp.rules(lambda gy, y, x, axis, keepdims: _spread(gy, x.shape, axis) * softmax(x, axis))
 softmax.rules(lambda gy, y, x, axis: y * (gy - sum(gy * y, axis, True)))
 log_softmax.rules(lambda gy, y, x, axis: gy - exp(y) * sum(gy, axis, True))
 cumsum.rules(lambda gy, y, x, axis: _reverse_cumsum(gy, x.shape, axis))

@@ -1,0 +1,84 @@
+"""Errors of ops: which op, which argument, what was expected, what came."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygen import ops, tensor
+
+
+def t(*shape):
+    return tensor(np.ones(shape), requires_grad=True)
+
+
+ERRORS = [
+    (
+        lambda: ops.matmul(t(2, 3), t(2, 3)),
+        ValueError,
+        r"matmul: a is \(2, 3\) and b is \(2, 3\), but the last axis of a",
+    ),
+    (lambda: ops.matmul(t(3), t(2)), ValueError, r"matmul: a is \(3,\) and b is \(2,\)"),
+    (lambda: ops.matmul(t(2, 3), t(4)), ValueError, r"matmul: a is \(2, 3\) and b is \(4,\)"),
+    (lambda: ops.matmul(t(4), t(5, 3, 2)), ValueError, r"matmul: a is \(4,\) and b is \(5, 3, 2\)"),
+    (lambda: ops.matmul(t(), t(2, 2)), ValueError, r"matmul: a is \(\) and b is \(2, 2\)"),
+    (lambda: t(2, 2) @ 2.0, ValueError, r"matmul: a is \(2, 2\) and b is 2.0"),
+    (lambda: ops.matmul(t(2, 2, 3), t(3, 3, 2)), ValueError, "could not be broadcast"),
+    (lambda: ops.split(t(5), 2), ValueError, "split: axis 0 has length 5, which 2 does not divide"),
+    (lambda: ops.split(t(5), 0), ValueError, "split: axis 0 has length 5, which 0 does not divide"),
+    (
+        lambda: ops.concatenate(t(2, 3)),
+        ValueError,
+        "concatenate: expected a list or tuple of at least one array, .*Tensor",
+    ),
+    (lambda: ops.stack([]), ValueError, "stack: expected a list or tuple of at least one array"),
+    (
+        lambda: ops.concatenate([t(2), t()]),
+        ValueError,
+        r"concatenate: shapes \[\(2,\), \(\)\] do not all have an axis 0",
+    ),
+    (lambda: ops.pad(t(2), 1, "reflect"), ValueError, "pad: mode is 'reflect', but only \"constant\" is known"),
+    (
+        lambda: ops.einsum("ij,jk", t(2, 3), t(3, 2)),
+        ValueError,
+        "einsum: subscripts are 'ij,jk', but expected two operands",
+    ),
+    (
+        lambda: ops.einsum("ij->i", t(2, 3), t(3)),
+        ValueError,
+        "einsum: subscripts are 'ij->i', but expected two operands",
+    ),
+    (lambda: ops.einsum("...i,i->...", t(2, 3), t(3)), ValueError, "einsum: subscripts are"),
+    (
+        lambda: ops.einsum("ii,ij->j", t(2, 2), t(2, 2)),
+        ValueError,
+        "einsum: 'ii,ij->j' has a letter twice in one operand",
+    ),
+    (lambda: ops.leaky_relu(t(2), 1.5), ValueError, "leaky_relu: slope is 1.5, but it must be from 0 to 1"),
+    (lambda: ops.leaky_relu(t(2), -0.1), ValueError, "leaky_relu: slope is -0.1"),
+    (lambda: ops.batch_norm(t(4, 3), t(2), t(3)), ValueError, r"batch_norm: x is \(4, 3\), .* \(2,\) and \(3,\)"),
+    (lambda: ops.batch_norm(t(), t(1), t(1)), ValueError, r"batch_norm: x is \(\)"),
+    (
+        lambda: ops.take_along_axis(t(2, 3), np.zeros(2, int), 1),
+        ValueError,
+        r"take_along_axis: x is \(2, 3\) and indices",
+    ),
+    (lambda: ops.sum(t(2), dim=0), TypeError, r"sum\(x, axis=None, keepdims=False\): got an unexpected keyword.*'dim'"),
+    (lambda: ops.tanh(), TypeError, r"tanh\(x\): missing a required argument: 'x'"),
+    (lambda: ops.add(t(2), t(2), t(2)), TypeError, r"add\(a, b\): too many positional arguments"),
+    (lambda: ops.add(t(2), t(3)), ValueError, "could not be broadcast"),
+    (lambda: ops.reshape(t(2, 3), (4, 2)), ValueError, "reshape"),
+    (lambda: t(2, 3)[5], IndexError, "out of bounds"),
+    (lambda: ops.sum(t(2, 3), axis=2), ValueError, "axis 2 is out of bounds"),
+]
+
+
+@pytest.mark.parametrize(("call", "error", "message"), ERRORS)
+def test_errors(call, error, message):
+    with pytest.raises(error, match=message):
+        call()
+
+
+def test_items_can_not_be_assigned():
+    with pytest.raises(TypeError, match="not changed item by item"):
+        t(3)[0] = 1.0

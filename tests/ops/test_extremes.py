@@ -1,0 +1,90 @@
+"""Values at which the textbook formula overflows: finite and right, without a warning (pytest makes them errors)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tinygen import grad, ops, tensor
+
+INF = np.inf
+LOG2 = np.log(2.0)
+
+# f, x, f(x), f'(x) of each element
+ELEMENTWISE = [
+    (ops.sigmoid, [-INF, -1e30, -1e4, 0, 1e4, 1e30, INF], [0, 0, 0, 0.5, 1, 1, 1], [0, 0, 0, 0.25, 0, 0, 0]),
+    (ops.softplus, [-INF, -1e30, -1e4, 0, 1e4, 1e30], [0, 0, 0, LOG2, 1e4, 1e30], [0, 0, 0, 0.5, 1, 1]),
+    (ops.tanh, [-INF, -1e30, -1e4, 0, 1e4, 1e30, INF], [-1, -1, -1, 0, 1, 1, 1], [0, 0, 0, 1, 0, 0, 0]),
+    (ops.elu, [-INF, -1e30, -1e4, 1e4, 1e30], [-1, -1, -1, 1e4, 1e30], [0, 0, 0, 1, 1]),
+    (ops.leaky_relu, [-1e30, 1e30, INF], [-2e29, 1e30, INF], [0.2, 1, 1]),
+    (lambda x: ops.sigmoid_cross_entropy(x, 0.0), [-1e30, -1e4, 1e4, 1e30], [0, 0, 1e4, 1e30], [0, 0, 1, 1]),
+    (lambda x: ops.sigmoid_cross_entropy(x, 1.0), [-1e30, -1e4, 1e4, 1e30], [1e30, 1e4, 0, 0], [-1, -1, 0, 0]),
+    (ops.exp, [-INF, -1e30, -1e4], [0, 0, 0], [0, 0, 0]),
+    (ops.expm1, [-INF, -1e4, 1e-20], [-1, -1, 1e-20], [0, 0, 1]),
+    (ops.log1p, [1e-20, 1e30], [1e-20, 30 * np.log(10)], [1, 1e-30]),
+]
+
+# f, x, f(x), gradient of the first element of f(x)
+ALONG_AXES = [
+    (ops.logsumexp, [1e4, 1e4], 1e4 + LOG2, [0.5, 0.5]),
+    (ops.logsumexp, [-1e4, -1e4], -1e4 + LOG2, [0.5, 0.5]),
+    (ops.logsumexp, [1e4, 1e4 - 1], 1e4 + np.log1p(1 / np.e), [np.e / (1 + np.e), 1 / (1 + np.e)]),
+    (ops.logsumexp, [1e30, -1e30], 1e30, [1, 0]),
+    (ops.logsumexp, [-INF, 0.0, -INF], 0.0, [0, 1, 0]),
+    (ops.logsumexp, [-1e30], -1e30, [1]),
+    (ops.softmax, [1e4, -1e4], [1, 0], [0, 0]),
+    (ops.softmax, [1e30, 1e30], [0.5, 0.5], [0.25, -0.25]),
+    (ops.softmax, [-INF, 0.0, 0.0], [0, 0.5, 0.5], [0, 0, 0]),
+    (ops.softmax, [-1e30, -1e30], [0.5, 0.5], [0.25, -0.25]),
+    (ops.log_softmax, [1e4, -1e4], [0, -2e4], [0, 0]),
+    (ops.log_softmax, [1e4, 1e4], [-LOG2, -LOG2], [0.5, -0.5]),
+    (ops.log_softmax, [-1e30, 1e30], [-2e30, 0], [1, -1]),
+    (ops.log_softmax, [0.0, -INF, 0.0], [-LOG2, -INF, -LOG2], [0.5, 0, -0.5]),
+]
+
+DTYPES = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+
+
+def close(found, expected, dtype):
+    rtol = 1e-6 if dtype is np.float32 else 1e-14
+    np.testing.assert_allclose(found.numpy(), np.asarray(expected, dtype), rtol=rtol, atol=0)
+
+
+@DTYPES
+@pytest.mark.parametrize(("f", "x", "y", "slope"), ELEMENTWISE)
+def test_elementwise(f, x, y, slope, dtype, backend):
+    x = tensor(backend.asarray(x, dtype), requires_grad=True)
+    found = f(x)
+    close(found, y, dtype)
+    close(grad(found, x, backend.xp.ones(x.shape, dtype)), slope, dtype)
+
+
+@DTYPES
+@pytest.mark.parametrize(("f", "x", "y", "g"), ALONG_AXES)
+def test_along_axes(f, x, y, g, dtype, backend):
+    x = tensor(backend.asarray(x, dtype), requires_grad=True)
+    found = f(x)
+    close(found, y, dtype)
+    first = found if found.ndim == 0 else found[0]
+    close(grad(first, x), g, dtype)
+
+
+@DTYPES
+def test_logsumexp_of_nothing_but_minus_infinity(dtype, backend):
+    close(ops.logsumexp(tensor(backend.asarray([-INF, -INF], dtype))), -INF, dtype)
+
+
+@DTYPES
+def test_rows_do_not_disturb_each_other(dtype, backend):
+    x = tensor(backend.asarray([[1e30, 0.0], [-1e30, -1e30], [1.0, 2.0]], dtype))
+    close(ops.logsumexp(x, axis=1), [1e30, -1e30, 2 + np.log1p(np.exp(-1.0))], dtype)
+    close(ops.softmax(x)[2], [1 / (1 + np.e), np.e / (1 + np.e)], dtype)
+
+
+def test_the_variance_of_large_numbers(backend):
+    x = backend.asarray([1e8, 1e8 + 1, 1e8 + 2])
+    close(ops.var(tensor(x)), 2 / 3, np.float64)
+    y = ops.batch_norm(
+        tensor(backend.asarray([[1e8], [1e8 + 2]])), tensor(backend.asarray([1.0])), tensor(backend.asarray([0.0])), 0.0
+    )
+    close(y, [[-1.0], [1.0]], np.float64)
