@@ -63,12 +63,9 @@ class Optimizer:
         )
         self._adopt()
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name not in ("_views", "_grad_views")}
-
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._make_views()  # a deepcopy of the old ones would be no views
+        self._make_views()  # copies of the old ones, as deepcopy makes them, are no views
 
     def _adopt(self) -> None:
         """Make every parameter a view of the flat buffer: at first, and when somebody gave one another array since."""

@@ -66,6 +66,11 @@ def test_the_small_gan_with_relu_and_sigmoid():
     assert gan.value_range == (0, 1)
 
 
+def test_the_slope_is_that_of_both_networks():
+    gan = configured("slope=0.1", "g_hidden=8", "d_hidden=8")
+    assert layers_of(gan.G)[1] == layers_of(gan.D)[2] == "LeakyReLU(0.1)"
+
+
 def test_the_optimisers_of_a_config():
     sgd, rmsprop = (configured(f"optimizer={name}", "beta1=0.3", "beta2=0.7").opt_G for name in ("sgd", "rmsprop"))
     assert (type(sgd), sgd.momentum) == (SGD, 0.3)
@@ -104,10 +109,20 @@ def test_each_side_lowers_its_loss_while_the_other_stands_still(network, loss):
     assert np.mean(losses[-10:]) < np.mean(losses[:10]) - 0.02
 
 
-def test_frozen_D_still_learns_afterwards():
-    model, x = small("gan"), batches(1)[0]
-    model.train_step(x)
-    assert all(p.requires_grad for p in model.D.parameters())
+def test_each_step_records_what_it_learns_and_nothing_else():
+    """In D's step G's fakes are constants; in G's step D's weights are; and each step draws noise of its own."""
+    model, judged, noise = small("gan"), [], []
+    D, G = model.D.forward, model.G.forward
+
+    def watched_D(x):
+        judged.append((getattr(x, "requires_grad", False), {p.requires_grad for p in model.D.parameters()}))
+        return D(x)
+
+    model.D.forward, model.G.forward = watched_D, lambda z: (noise.append(z), G(z))[1]
+    model.train_step(batches(1)[0])
+    assert judged == [(False, {True}), (False, {True}), (True, {False})]
+    assert len(noise) == 2 and not np.isclose(*noise).any()
+    assert all(p.requires_grad for p in model.parameters())
 
 
 @pytest.mark.parametrize("loss", GAN_LOSSES)

@@ -13,7 +13,10 @@ from models.small import IMAGE, POINT, SMALL, batches, small
 
 import tinygen as tg
 from tinygen.backend import Generator, to_host
-from tinygen.models import MODELS
+from tinygen.layers import Dense, Dropout, Sequential
+from tinygen.models import MODELS, Model
+from tinygen.models.base import ModelConfig
+from tinygen.optim import Adam
 from tinygen.settings import describe_settings
 
 ALL = pytest.mark.parametrize("name", MODELS)
@@ -242,6 +245,32 @@ def test_a_copied_model_goes_on_by_itself_to_the_bit(name):
     assert_same(state(model), before)
     assert train(model, xs[3:]) == losses
     assert_same(state(twin), state(model))
+
+
+class Dropping(Model):
+    """A model of a reader's own, in which a layer draws too."""
+
+    name, Config = "dropping", ModelConfig
+
+    def __init__(self, config=None, seed=0):
+        super().__init__(config, seed)
+        self.net = Sequential(Dense(2, 20, rng=Generator(seed)), Dropout(0.5), Dense(20, 2, rng=Generator(seed)))
+        self.opt = Adam(self.parameters())
+
+    def train_step(self, x):
+        loss = tg.losses.mse(self.net(x + self.rng.normal(x.shape)), x)
+        self.opt.step(tg.grad(loss, self.parameters()))
+        return {"loss": loss.detach()}
+
+
+def test_the_streams_of_layers_are_saved_and_restored_too():
+    xs, model = batches(6, POINT), Dropping()
+    assert list(model.generators()) == ["rng", "net.1.rng"]
+    train(model, xs[:3])
+    saved, streams = state(model), {n: g.state for n, g in model.generators().items()}
+    losses = train(model, xs[3:])
+    assert train(restored(Dropping(seed=9), saved, streams), xs[3:]) == losses
+    assert "net.0 Dense(2, 20)" in model.summary()
 
 
 def test_a_state_names_networks_and_optimisers():
