@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 # Tests run in parallel: the threads of several, and of PyTorch in the oracles, would fight for the cores.
-for threads in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"):
-    os.environ.setdefault(threads, "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import ctypes
 import importlib.util
