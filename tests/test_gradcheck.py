@@ -99,6 +99,13 @@ def mean_with(rule):
     return planted(planted_mean, rule)
 
 
+def sign_with(rule):
+    def planted_sign(x):
+        return tg.array_module(x).sign(x)
+
+    return planted(planted_sign, rule, elementwise=True)
+
+
 def normalise_with(inverse_std):
     """Batch norm without gamma and beta; its rule takes 1 / std as inverse_std gives it."""
 
@@ -432,6 +439,9 @@ def test_the_message_finds_the_element_by_projections_too():
         (lambda: exp_with(lambda gy, y, x: -gy * y), draw(3), "The sign is wrong"),
         (lambda: lambda x: ops.tanh(x.detach()), draw(3), "No gradient arrives"),
         (lambda: mean_with(lambda gy, y, x: ops.broadcast_to(gy, x.shape)), draw(6), "off by a factor of 6"),
+        (lambda: mean_with(lambda gy, y, x: ops.broadcast_to(gy / 36, x.shape)), draw(6), "off by a factor of 6"),
+        (lambda: sign_with(lambda gy, y, x: gy), draw(3), "Compare the rule with the textbook"),
+        (lambda: lambda x: ops.sin(1e6 * x), draw(3), "The differences do not settle"),
         (lambda: ops.relu, np.array([1.0, 0.0]), "f has a kink here"),
         (lambda: ops.relu, np.array([1.0, 1e-9]), "f has a kink here"),
         (lambda: ops.max, np.array([1.0, 2.0, 2.0 + 1e-9]), "f has a kink here"),
