@@ -323,10 +323,12 @@ class _Order:
         factor = 1 / ratio if 0 < abs(ratio) < 1 else ratio
         if not np.isfinite([found.numeric, found.analytic]).all():
             return "One is not finite: the input is at the edge of where f, or its derivative, is defined; move it."
-        if seed @ np.abs(self.near.bend(h, i, group)) / h > difference / 2:
-            return "f has a kink here (relu or abs at 0, a tie in max), so there is no derivative; move the input."
-        if seed @ self.near.slope(i, group)[2] > difference / 10:
-            return "The differences do not settle: f is not smooth here; move the input, or try another eps."
+        kink, doubt = seed @ np.abs(self.near.bend(h, i, group)) / h, seed @ self.near.slope(i, group)[2]
+        if max(kink / 2, doubt) > difference / 4:
+            return (
+                "f has a kink here (relu or abs at 0, a tie in max), where it has no derivative, or changes too fast "
+                "for the differences;\nmove the input, or try a smaller eps."
+            )
         if self.order == 1 and found.analytic == 0:
             return "No gradient arrives: is there a rule that is None, or a detach(), .data or .numpy() on the way?"
         if abs(ratio + 1) < 0.01:
