@@ -594,3 +594,16 @@ def test_no_layer_waits_for_the_device(gpu):
             tg.grad(net.train(mode)(i).sum(), net.parameters())
         L.Dense(6, 6, rng=Generator(0))(x)
     assert syncs.count == 0, syncs
+
+
+def test_modules_in_a_list_are_refused():
+    with pytest.raises(TypeError, match="use Sequential"):
+        tg.layers.Module().layers = [tg.layers.Dense(1, 1)]
+
+
+def test_batch_norm_refuses_a_batch_of_one():
+    x = np.ones((1, 3), np.float32)
+    norm = tg.layers.BatchNorm(3)
+    with pytest.raises(ValueError, match="larger batch"):
+        norm(x)
+    assert norm.eval()(x).shape == (1, 3)

@@ -498,3 +498,16 @@ def test_an_optimiser_without_update_says_so():
 
 def test_the_registry_names_every_optimiser():
     assert list(optim.OPTIMIZERS.items()) == [("sgd", SGD), ("rmsprop", RMSprop), ("adam", Adam), ("adamw", AdamW)]
+
+
+def test_a_parameter_without_a_gradient_counts_as_unchanged():
+    a, b = (tg.Parameter(np.ones(2, np.float32)) for _ in range(2))
+    optimizer = tg.optim.SGD([a, b], lr=0.1)
+    y = (b * b).sum()
+    optimizer.step([np.ones(2, np.float32), None])
+    assert tg.grad(y, b).numpy().tolist() == [2.0, 2.0]
+
+
+def test_a_module_is_no_list_of_parameters():
+    with pytest.raises(ValueError, match=r"module\.parameters\(\)"):
+        tg.optim.Adam(tg.layers.Dense(1, 1))

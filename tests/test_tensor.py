@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -586,7 +587,7 @@ def test_no_grad_as_context_and_decorator(backend):
     assert not y.requires_grad
     assert not twice(x).requires_grad
     assert (x * 2).requires_grad
-    with pytest.raises(GradientError, match="has no tape; made under no_grad"):
+    with pytest.raises(GradientError, match="has no tape; was it made under no_grad"):
         y.backward()
 
 
@@ -707,7 +708,7 @@ def test_a_gradient_penalty_reaches_the_weights(backend):
         (
             lambda a: a.detach(),
             lambda a: a,
-            r"grad: the Tensor 'a' .* has no tape; made under no_grad, or of what requ",
+            r"grad: the Tensor 'a' .* has no tape; was it made under no_grad, of what requ",
         ),
     ],
 )
@@ -941,3 +942,52 @@ def test_new_rules_replace_the_old(backend):
     assert grad(cube(x), x).item() == 12
     cube.fused(lambda gy, y, x: (gy * y,))
     assert grad(cube(x), x).item() == 8
+
+
+# What an outside reader found
+
+
+def test_a_cast_to_integers_stops_the_gradient():
+    x = tg.tensor([1.7, 2.2], requires_grad=True)
+    steps = x.astype(np.int64)
+    assert not steps.requires_grad
+    assert tg.grad((x * steps.astype(np.float32)).sum(), x).numpy().tolist() == [1.0, 2.0]
+
+
+def test_what_an_op_made_comes_out_read_only():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 2
+    z = (y * y).sum()
+    with pytest.raises(ValueError, match="read-only"):
+        y.data -= 1
+    assert tg.grad(z, x).numpy().tolist() == [8.0, 16.0]
+
+
+@pytest.mark.parametrize("shape, options", [((0,), {}), ((0, 3), {"axis": 0}), ((1,), {"ddof": 1})])
+def test_the_variance_of_too_few(shape, options):
+    x = tg.tensor(np.ones(shape), requires_grad=True)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        g = tg.grad(tg.ops.var(x, **options).sum(), x)
+    assert g.shape == shape and not np.isfinite(g.numpy()).any()
+
+
+def test_a_batched_product_over_nothing():
+    a, b = tg.tensor(np.ones((2, 3, 0)), requires_grad=True), tg.tensor(np.ones((0, 4)), requires_grad=True)
+    y = a @ b
+    assert y.shape == (2, 3, 4) and not y.numpy().any()
+    assert [g.shape for g in tg.grad(y.sum(), [a, b])] == [(2, 3, 0), (0, 4)]
+
+
+def test_integers_of_numpy_serve_as_axes_and_counts():
+    x = tg.tensor(np.ones((4, 2)), requires_grad=True)
+    assert tg.grad(x.sum(axis=np.int64(0)).sum(), x).shape == (4, 2)
+    assert len(tg.ops.split(x, np.int64(2))) == 2
+
+
+def test_a_primitive_of_the_users_does_not_replace_ours():
+    @tg.primitive
+    def tanh(x):
+        return x
+
+    assert PRIMITIVES["tanh"] is ops.tanh

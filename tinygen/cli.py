@@ -11,7 +11,7 @@ exit codes:
   0    done
   1    a check failed, or a training met a NaN or an infinity
   2    bad usage or bad input: one line says what to do
-  130  stopped by Ctrl-C, after a checkpoint was saved: go on with --resume
+  130  stopped by Ctrl-C; the step was finished and a checkpoint saved, unless Ctrl-C came twice: go on with --resume
   141  what read our output closed it
 """
 

@@ -1,4 +1,4 @@
-"""Layers: modules that own parameters and turn arrays or Tensors (N, ..., C) into Tensors. The channel is last."""
+"""Layers: modules that own parameters and map (N, ..., C) to (N, ...). The channel is last."""
 
 from __future__ import annotations
 
@@ -29,6 +29,8 @@ class Module:
     _watcher: Callable[[Module, Any], None] | None = None  # sees each module's output; set by summary()
 
     def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(value, (list, tuple)) and any(isinstance(item, (Module, Parameter)) for item in value):
+            raise TypeError(f"{type(self).__name__}.{name}: a module finds nothing in lists; use Sequential")
         object.__setattr__(self, name, value)
         if isinstance(value, (Parameter, Buffer)):
             value.name = name
@@ -261,6 +263,7 @@ class BatchNorm(Module):
     In training, μ and σ² are those of the batch, and the running ones follow: running ← momentum · running +
     (1 - momentum) · batch, with the biased σ². In eval mode, μ and σ² are the running ones. momentum is as Keras has
     it; PyTorch's is 1 - momentum (its default 0.1 is 0.9 here), and its running variance is the unbiased one.
+    Raises ValueError in training for a single value a channel.
     """
 
     def __init__(self, features: int, momentum: float = 0.99, eps: float = 1e-5, dtype: Any = np.float32):
@@ -276,6 +279,8 @@ class BatchNorm(Module):
         if not self.training:
             scale = self.gamma / ops.sqrt(self.var + self.eps)
             return x * scale + (self.beta - self.mean * scale)
+        if math.prod(x.shape[:-1]) == 1:
+            raise ValueError(f"BatchNorm: x is {x.shape}, one value a channel; give a larger batch")
         y, mu, var = ops.batch_norm_with_statistics(x, self.gamma, self.beta, self.eps)
         for running, batch in ((self.mean, mu), (self.var, var)):
             running.assign(running.data * self.momentum + batch * (1 - self.momentum))

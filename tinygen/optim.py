@@ -34,7 +34,7 @@ class Optimizer:
     def __init__(
         self, params: Iterable[Parameter], lr: Rate, clip_norm: float | None = None, clip_value: float | None = None
     ):
-        self.params = list(params)
+        self.params = [] if hasattr(params, "parameters") else list(params)  # a module is no list of parameters
         self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
         name = type(self).__name__
         if not self.params or not all(isinstance(p, Tensor) for p in self.params):
@@ -95,8 +95,9 @@ class Optimizer:
         self.t += 1
         for part in self._parts([g is not None for g in grads]):
             self.update(self.flat[part], self.flat_grad[part], *[s[part] for s in self.state.values()], lr=lr)
-        for p in self.params:
-            p.changed()
+        for p, g in zip(self.params, grads, strict=True):
+            if g is not None:
+                p.changed()
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         """Change flat p and state in place, given the flat gradient g (which may be overwritten) and `self.t` >= 1."""

@@ -66,7 +66,7 @@ class Plan:
         made = op.joint(gy, *saved) if on_tape or op.fused is None else op.fused(gy, *saved, *aux)  # type: ignore[misc]
         if not isinstance(made, (tuple, list)) or len(made) <= self.positions[-1]:
             got = f"a tuple of {len(made)}" if isinstance(made, tuple) else brief(made)
-            raise GradientError(f"{op.name}: its joint rule must return a tuple, one gradient an argument, not {got}")
+            raise GradientError(f"{op.title}: its joint rule must return a tuple, one gradient an argument, not {got}")
         return made
 
 
@@ -75,6 +75,7 @@ class Op:
 
     def __init__(self, fn: Callable[..., Any], elementwise: bool):
         self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
+        self.title = self.name.lstrip("_")  # for errors: _matmul is what matmul and @ come down to
         parameters = [p.replace(annotation=p.empty) for p in inspect.signature(fn).parameters.values()]
         self.signature = inspect.Signature(parameters)
         self.arity = -1 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
@@ -86,7 +87,7 @@ class Op:
     def set_rules(self, *rules: Callable[..., Any] | None) -> None:
         """One rule an argument, in order; None, or none at the end, for an argument without a gradient."""
         if 0 <= self.arity < len(rules):
-            raise TypeError(f"{self.name}.rules: {len(rules)} rules for {self.arity} arguments")
+            raise TypeError(f"{self.title}.rules: {len(rules)} rules for {self.arity} arguments")
         for rule in rules:
             self._check(rule, "rules")
         self.rules = rules
@@ -111,8 +112,8 @@ class Op:
         optional, any_number = len(rule.__defaults__ or ()), code.co_flags & inspect.CO_VARARGS
         if code.co_argcount - optional > expected or (code.co_argcount < expected and not any_number):
             raise TypeError(
-                f"{self.name}.{what}: a rule takes (gy, y, {', '.join(self.signature.parameters)}), but this one takes "
-                f"({', '.join(code.co_varnames[: code.co_argcount])})"
+                f"{self.title}.{what}: a rule takes (gy, y, {', '.join(self.signature.parameters)}), but this one "
+                f"takes ({', '.join(code.co_varnames[: code.co_argcount])})"
             )
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
@@ -120,7 +121,7 @@ class Op:
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise TypeError(f"{self.name}{self.signature}: {error}") from None
+            raise TypeError(f"{self.title}{self.signature}: {error}") from None
         bound.apply_defaults()
         return bound.args
 

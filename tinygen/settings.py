@@ -106,6 +106,8 @@ def check_config(config: Any) -> None:
             raise ConfigError(
                 f"{name} is {value!r}, but it must be {describe_type(hint)}{nearest(str(value), choices)}"
             )
+        if hint in (int, float, bool, str) and not isinstance(value, (int, float) if hint is float else hint):
+            raise ConfigError(f"{name} is {value!r}, but it must be {describe_type(hint)}")
         lowest, highest = LIMITS.get(name, (-math.inf, math.inf))
         for item in value if isinstance(value, tuple) else [value]:
             if isinstance(item, (int, float)) and not lowest <= item <= highest:

@@ -152,14 +152,14 @@ def _unpack(node: Node, wrap: Callable[..., Any] | None) -> Sequence[Any]:
     plan, versions = node.plan, node.versions or {}
     if node.saved is None:
         raise GradientError(
-            f"{plan.op.name}: its graph was freed by an earlier backward; pass retain_graph=True to that"
+            f"{plan.op.title}: its graph was freed by an earlier backward; pass retain_graph=True to that"
         )
     for i, (version, count) in versions.items():
         if version.count != count:
             owner = version.owner()
             what = describe(node.saved[i], None) if owner is None else describe(owner, owner.name)
             raise GradientError(
-                f"{plan.op.name}: {what} was changed after the forward pass, so the gradient would be wrong (an "
+                f"{plan.op.title}: {what} was changed after the forward pass, so the gradient would be wrong (an "
                 "optimiser step in between?); take all gradients before the change, or run the forward pass again"
             )
     if wrap is None:
@@ -177,7 +177,7 @@ def _fit(g: Any, gy: Any, parent: Node, op: Any, i: int) -> Any:
     g = no_scalar(g)
     if op.elementwise and getattr(g, "shape", None) == gy.shape:
         g = sum_to(g, parent.shape)
-    check_shape(g, parent, f"{op.name}: what the rule of argument {i} returns")
+    check_shape(g, parent, f"{op.title}: what the rule of argument {i} returns")
     return g if g.dtype == parent.dtype else g.astype(parent.dtype)
 
 

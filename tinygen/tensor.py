@@ -63,9 +63,14 @@ class Tensor:
     def data(self) -> Array:
         """The array itself. Assigning to it (`p.data -= lr * g`) writes into this memory, and backward notices.
 
-        Whoever writes into the array by other ways, such as `p.data[0] = 1`, calls `changed()`.
+        Whoever writes into the array by other ways, such as `p.data[0] = 1`, calls `changed()`. What an op made, the
+        tape may hold: on the CPU that comes as a read-only view.
         """
-        return self._data
+        if self._node is None or self._version is not None or device_of(self._data) != "cpu":
+            return self._data
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -254,7 +259,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             return (y, *more) if aux else y
         node = None
         version = None if y.base is None and y is not inputs[0] and y is not inputs[-1] else _shared_version(y, args)
-        if key and mode.recording:
+        if key and mode.recording and y.dtype.kind == "f":  # what is cast to integers moves in steps: no gradient
             key |= bit
             plan = plans[key] if key in plans else op.plan(key)
             if plan is not None:
@@ -273,7 +278,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         return (result, *more) if aux else result
 
     call.rules, call.joint, call.fused, call.op = op.set_rules, op.set_joint, op.set_fused, op  # type: ignore[attr-defined]
-    PRIMITIVES[op.name] = call
+    PRIMITIVES.setdefault(op.name, call)  # a user's tanh does not take the place of ours
     return call
 
 
@@ -292,7 +297,10 @@ def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
 def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
     """The node to start from and the gradient to start with: 1 for a scalar, else what the user gave, checked."""
     if y._node is None:
-        raise GradientError(f"{caller}: {describe(y)} has no tape; made under no_grad, or of what requires no grad?")
+        raise GradientError(
+            f"{caller}: {describe(y)} has no tape; was it made under no_grad, of what "
+            "requires no grad, or by an op without rules?"
+        )
     if gradient is None:
         if y.size != 1:
             raise GradientError(f"{caller}: {describe(y)} is no scalar; pass its gradient, or take .sum() or .mean()")

@@ -20,7 +20,7 @@ def numbers(batches, n):
 
 def sources():
     return {
-        "loader": Loader(IMAGES, 6, (0, 255)),
+        "loader": Loader(IMAGES, 6),
         "stream": Stream((2,), 2),
         "list": [np.full(2, float(i)) for i in range(5)],
         "array": IMAGES,
@@ -52,9 +52,9 @@ def test_looking_at_the_first_batch_takes_none_away(kind):
 
 
 def test_the_first_batch_is_that_of_the_run_however_far_the_loader_is():
-    fresh = batches_of(Loader(IMAGES, 6, (0, 255)), Tiny())
+    fresh = batches_of(Loader(IMAGES, 6), Tiny())
     numbers(fresh, 5)
-    used = Loader(IMAGES, 6, (0, 255))
+    used = Loader(IMAGES, 6)
     used.next_batch()
     resumed = batches_of(used, Tiny())
     resumed.state = fresh.state

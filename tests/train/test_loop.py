@@ -68,7 +68,7 @@ def test_the_files_of_a_run(tmp_path, viz, capsys):
     assert history["step"] == [1, 4, 8, 10] and history.path == run.path
     assert list(run.checkpoints()) == [0, 5, 10]
     picture = run.path / "samples" / "step_000010.png"
-    assert capsys.readouterr().out.splitlines()[-1] == f"open {picture}, curves.png and training.gif"
+    assert capsys.readouterr().out.splitlines()[-1] == f"open {picture}, {run.curves_file} and {run.film_file}"
 
 
 @pytest.mark.parametrize("stops", [[5], [3, 4, 11], [1], [19], [20]])

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from .. import layers, ops
 from ..backend import Array, Generator
+from ..errors import ConfigError
 from ..losses import GAN_LOSSES
 from ..tensor import Tensor, frozen, grad, no_grad
 from .base import Model, ModelConfig
@@ -84,6 +85,10 @@ class GAN(Model):
             loss_G = self.loss.G(self.D(self.G(self.noise(len(x)))))
             self.opt_G.step(grad(loss_G, self.G.parameters()))
         return {"loss_D": loss_D.detach(), "loss_G": loss_G.detach(), **self.verdicts(real_score, fake_score)}
+
+    def check_batch(self, batch: int) -> None:
+        if self.config.batch_norm and batch < 2:
+            raise ConfigError(f"gan: batch norm needs a batch of at least 2, not {batch}; or set batch_norm=false")
 
     def noise(self, n: int, rng: Generator | None = None) -> Array:
         """n latent vectors z ~ N(0, 1), (n, latent_dim)."""

@@ -187,7 +187,9 @@ def leaky_relu(x: Any, slope: float = 0.2) -> Array:
 
 @elementwise
 def elu(x: Any, alpha: float = 1.0) -> Array:
-    """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15)."""
+    """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15). alpha: at least 0 (or ValueError)."""
+    if alpha < 0:
+        raise ValueError(f"elu: alpha is {alpha}, but it must be at least 0")
     xp = array_module(x)
     return xp.where(xp.greater(x, 0), x, alpha * xp.expm1(xp.minimum(x, 0)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ..backend import Array, array_module
@@ -25,7 +26,7 @@ def matmul(a: Any, b: Any) -> Any:
         y = matmul(a.reshape(1, -1), b)
         return y.reshape(*y.shape[:-2], y.shape[-1])
     if a.ndim > 2 and b.ndim == 2:  # one large product, and one for the gradient of b, in place of many
-        return _matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
+        return _matmul(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return _matmul(a, b)
 
 
@@ -44,9 +45,12 @@ _matmul.rules(
 def einsum(subscripts: str, a: Any, b: Any) -> Array:
     """Einstein's sum of two operands, such as einsum("bik,kj->bij", a, b); "->" and an ellipsis must be spelt out.
 
-    Raises ValueError for subscripts of another form, or with a letter twice in one operand.
+    Raises ValueError for subscripts of another form, with a letter twice in one operand, or of two lengths.
     """
     left, right, out = _subscripts(subscripts)
+    lengths = dict(zip(left, a.shape, strict=False))
+    if any(lengths.get(letter, n) != n for letter, n in zip(right, b.shape, strict=False)):
+        raise ValueError(f"einsum: {subscripts!r} gives a letter two lengths, for operands {a.shape} and {b.shape}")
     return array_module(a, b).einsum(f"{left},{right}->{out}", a, b)
 
 

@@ -14,7 +14,7 @@ Axis: TypeAlias = "int | tuple[int, ...] | None"
 
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    axes = range(ndim) if axis is None else (axis,) if isinstance(axis, int) else axis
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     return tuple(a % ndim for a in axes)
 
 
@@ -116,7 +116,7 @@ mean.rules(
 )
 var.rules(
     lambda gy, y, x, axis, ddof, keepdims: (
-        _spread(gy, x.shape, axis) * ((x - mean(x, axis, True)) * (2 / (_count(x.shape, axis) - ddof)))
+        _spread(gy, x.shape, axis) * ((x - mean(x, axis, True)) * (2 / (_count(x.shape, axis) - ddof or math.nan)))
     )
 )
 max.rules(lambda gy, y, x, axis, keepdims: _to_extreme(gy, y, x, axis))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -101,12 +102,13 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     """
     length = x.shape[axis]
     cuts: Sequence[int]
-    if isinstance(indices_or_sections, int):
-        if indices_or_sections < 1 or length % indices_or_sections:
-            raise ValueError(f"split: axis {axis} has length {length}, which {indices_or_sections} does not divide")
-        cuts = range(0, length, length // indices_or_sections) if length else [0] * indices_or_sections
-    else:
+    if isinstance(indices_or_sections, (list, tuple)):
         cuts = [0, *indices_or_sections]
+    else:
+        n = operator.index(indices_or_sections)  # type: ignore[arg-type]
+        if n < 1 or length % n:
+            raise ValueError(f"split: axis {axis} has length {length}, which {n} does not divide")
+        cuts = range(0, length, length // n) if length else [0] * n
     before = (slice(None),) * (axis % x.ndim)
     return [getitem(x, (*before, slice(a, b))) for a, b in zip(cuts, [*cuts[1:], length], strict=True)]
 

@@ -39,6 +39,12 @@ def batches_of(data: Any, model: Model) -> Batches:
             'tinygen.data.load("digits")'
         )
     data = getattr(data, "train", data)
+    value_range = getattr(data, "value_range", model.value_range)
+    if value_range != model.value_range:
+        raise ConfigError(
+            f"fit: the Loader gives values in {value_range}, but {model.name} takes {model.value_range}; make it with "
+            "value_range=model.value_range"
+        )
     if is_array(data):
         data = loader_for(model, data, min(len(data), model.defaults["batch"]))
     return LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)

@@ -119,7 +119,7 @@ class Session:
             callback.on_end(self.history)
         if self.run is not None:
             picture, curves, film = self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file
-            print(f"open {picture}, {curves.name} and {film.name}", flush=True)
+            print(f"open {picture}, {curves} and {film}", flush=True)
         return self.history
 
 
