@@ -104,3 +104,8 @@ def test_no_data(data):
 def test_what_is_no_data(data):
     with pytest.raises(ConfigError, match=rf"fit: data is {data!r}, but it must be a Loader, .*load\(\"digits\"\)"):
         batches_of(data, Tiny())
+
+
+def test_a_loader_of_another_range_is_refused():
+    with pytest.raises(ConfigError, match=r"value_range=model\.value_range"):
+        batches_of(Loader(IMAGES, 6, (0, 1)), Tiny())
