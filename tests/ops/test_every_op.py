@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 
 import numpy as np
@@ -32,6 +33,82 @@ def put(gy, index, shape):
     return gx
 
 
+def same(size, kernel_size, stride):
+    """TensorFlow's padding of one axis."""
+    total = max((math.ceil(size / stride) - 1) * stride + kernel_size - size, 0)
+    return total // 2, total - total // 2
+
+
+def geometry(size, kernel_size, stride, padding):
+    """The stride as a pair, the padding as two pairs, and how many windows fit along each axis."""
+    strides = (stride, stride) if isinstance(stride, int) else stride
+    if padding == "same":
+        pads = [same(n, k, s) for n, k, s in zip(size, kernel_size, strides, strict=True)]
+    else:
+        pads = [(padding, padding)] * 2 if isinstance(padding, int) else [(0, 0)] * 2 if padding == "valid" else padding
+    return (
+        strides,
+        pads,
+        [(n + sum(p) - k) // s + 1 for n, k, s, p in zip(size, kernel_size, strides, pads, strict=True)],
+    )
+
+
+def im2col(x, kernel_size, stride=1, padding=0):
+    """One window at a time."""
+    kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    (sh, sw), pads, (oh, ow) = geometry(x.shape[1:3], (kh, kw), stride, padding)
+    x = np.pad(x, ((0, 0), *pads, (0, 0)))
+    windows = [x[:, i * sh : i * sh + kh, j * sw : j * sw + kw] for i in range(oh) for j in range(ow)]
+    return np.stack(windows, 1).reshape(len(x), oh, ow, kh, kw, x.shape[3])
+
+
+def col2im(cols, size, stride=1, padding=0):
+    """One window at a time, each added to what is there."""
+    n, oh, ow, kh, kw, c = cols.shape
+    (sh, sw), ((top, bottom), (left, right)), _ = geometry(size, (kh, kw), stride, padding)
+    x = np.zeros((n, size[0] + top + bottom, size[1] + left + right, c), cols.dtype)
+    for i, j in np.ndindex(oh, ow):
+        x[:, i * sh : i * sh + kh, j * sw : j * sw + kw] += cols[:, i, j]
+    return x[:, top : top + size[0], left : left + size[1]]
+
+
+def spread(w, dilation):
+    """A kernel with zeros between its rows and columns."""
+    dh, dw = (dilation, dilation) if isinstance(dilation, int) else dilation
+    wide = np.zeros((dh * (w.shape[0] - 1) + 1, dw * (w.shape[1] - 1) + 1, *w.shape[2:]), w.dtype)
+    wide[::dh, ::dw] = w
+    return wide
+
+
+def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
+    """Σ of window times kernel, group by group."""
+    w = spread(w, dilation)
+    cols = im2col(x, w.shape[:2], stride, padding)
+    parts = zip(np.split(cols, groups, -1), np.split(w, groups, -1), strict=True)
+    return np.concatenate([np.einsum("nijklc,klco->nijo", c, part) for c, part in parts], -1)
+
+
+def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """Each x spreads its multiple of the kernel over a window of the result, group by group."""
+    w = spread(w, dilation)
+    (h, v), kernel_size = x.shape[1:3], w.shape[:2]
+    strides, pads, _ = geometry((h, v), kernel_size, stride, 0 if padding == "same" else padding)
+    extra = (output_padding, output_padding) if isinstance(output_padding, int) else output_padding
+    if padding == "same":
+        size = [a * s + e for a, s, e in zip((h, v), strides, extra, strict=True)]
+    else:
+        parts = zip((h, v), kernel_size, strides, pads, extra, strict=True)
+        size = [(a - 1) * s + k - sum(p) + e for a, k, s, p, e in parts]
+    parts = zip(np.split(x, groups, -1), np.split(w, groups, -1), strict=True)
+    return np.concatenate(
+        [col2im(np.einsum("nijo,klco->nijklc", g, part), size, stride, padding) for g, part in parts], -1
+    )
+
+
+def conv2d_weight_grad(x, gy, kernel_size, stride=1, padding=0):
+    return np.einsum("nijklc,nijo->klco", im2col(x, kernel_size, stride, padding), gy)
+
+
 ORACLES = {  # of what NumPy does not have under the same name
     "sigmoid": scipy.special.expit,
     "softplus": lambda x: -scipy.special.log_expit(-x),
@@ -46,6 +123,12 @@ ORACLES = {  # of what NumPy does not have under the same name
     "log_softmax": lambda x, axis=-1: scipy.special.log_softmax(x, axis),
     "getitem": operator.getitem,
     "_put": put,
+    "im2col": im2col,
+    "col2im": col2im,
+    "textbook_conv2d": conv2d,
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "conv2d_weight_grad": conv2d_weight_grad,
     "batch_norm": batch_norm,
     "batch_norm_with_statistics": lambda x, gamma, beta: (batch_norm(x, gamma, beta), x.mean(0), x.var(0)),
 }

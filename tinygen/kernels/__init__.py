@@ -17,6 +17,7 @@ import numpy as np
 from ..backend import array_module
 from . import reference
 from .reference import batch_norm, batch_norm_grad
+from .reference_conv import conv2d, conv2d_weight_grad, conv_transpose2d
 
 
 @functools.cache

@@ -1,6 +1,8 @@
 """Every primitive beside its derivative rules, under NumPy's names. They take Tensors, arrays and Python scalars."""
 
 from . import operators  # gives Tensor its operators and methods
+from .columns import col2im, im2col, textbook_conv2d
+from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
 from .elementwise import (
     abs,
     add,

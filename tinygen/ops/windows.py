@@ -1,0 +1,68 @@
+"""The geometry of windows that slide over images: strides, padding, sizes. Whole numbers only, no arrays."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from ..kernels.reference_conv import Padding, Pair
+
+PaddingOption: TypeAlias = "int | str | Sequence[Sequence[int]]"
+
+
+def pair(op: str, option: str, value: Any, least: int = 1) -> Pair:
+    """(vertical, horizontal) from one whole number or two. Raises ValueError for anything else, or below `least`."""
+    try:
+        both = tuple(operator.index(v) for v in (value if isinstance(value, (tuple, list)) else (value, value)))
+    except TypeError:
+        both = ()
+    if len(both) != 2 or min(both) < least:
+        raise ValueError(
+            f"{op}: {option} is {value!r}, but it must be one whole number of at least {least}, or two: "
+            "(vertical, horizontal)"
+        )
+    return both
+
+
+def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pair, stride: Pair) -> Padding:
+    """((top, bottom), (left, right)) for an image of the size.
+
+    "same": as TensorFlow, so many that ⌈size / stride⌉ windows fit, the odd one below and to the right.  "valid": none.
+    Raises ValueError for anything else than these, a whole number, or two pairs.
+    """
+    if padding == "same":
+        sides = zip(size, kernel_size, stride, strict=True)
+        rows, columns = (max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in sides)
+        return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
+    if padding == "valid":
+        return (0, 0), (0, 0)
+    try:
+        sides = padding if isinstance(padding, (tuple, list)) else ((padding, padding),) * 2
+        vertical, horizontal = (pair(op, "padding", tuple(side), least=0) for side in sides)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f'{op}: padding is {padding!r}, but it must be a whole number of at least 0, "same", "valid" or '
+            "((top, bottom), (left, right))"
+        ) from None
+    return vertical, horizontal
+
+
+def check_images(op: str, x: Any) -> None:
+    """Raise ValueError unless x has the four axes of images."""
+    if getattr(x, "ndim", 0) != 4:
+        raise ValueError(f"{op}: x is {getattr(x, 'shape', x)}, but images are (N, H, W, C)")
+
+
+def check_fits(op: str, size: Pair, kernel_size: Pair, padding: Padding) -> None:
+    """Raise ValueError unless the padded image holds at least one window."""
+    padded = tuple(n + sum(p) for n, p in zip(size, padding, strict=True))
+    if padded[0] < kernel_size[0] or padded[1] < kernel_size[1]:
+        raise ValueError(
+            f"{op}: a window of {_by(kernel_size)} does not fit into an image of {_by(size)}, padded to {_by(padded)}; "
+            'give more padding, such as "same"'
+        )
+
+
+def _by(size: Sequence[int]) -> str:
+    return f"{size[0]}x{size[1]}"
