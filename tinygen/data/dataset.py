@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..backend import Generator
+from .checks import whole
+
 
 @dataclass(frozen=True)
 class Modes:
@@ -21,6 +24,7 @@ class Dataset:
 
     train, test: uint8 images (N, H, W, C), where 0 is the background or black, or float32 points (N, 2).
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
+    factors, test_factors: float32 (N, K), what each example was made from, where that is known, else None.
     """
 
     name: str
@@ -29,6 +33,8 @@ class Dataset:
     labels: np.ndarray | None = field(default=None, repr=False)
     test_labels: np.ndarray | None = field(default=None, repr=False)
     modes: Modes | None = field(default=None, repr=False)
+    factors: np.ndarray | None = field(default=None, repr=False)
+    test_factors: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -39,3 +45,10 @@ class Dataset:
         labels = "no labels" if self.labels is None else f"{len(np.unique(self.labels))} labels"
         sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"
         return f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"
+
+
+def own_stream(name: str, train: int, test: int, seed: int) -> Generator:
+    """A data set's own stream, on the host: the examples depend on nothing but the options, which are checked here."""
+    for option, value, least in (("train", train, 1), ("test", test, 0), ("seed", seed, 0)):
+        whole(name, option, value, least)
+    return Generator(seed, f"data/{name}", device="cpu")

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Generator
-from .checks import whole
-from .dataset import Dataset, Modes
+from .dataset import Dataset, Modes, own_stream
 
 _turn = 2 * np.pi * np.arange(8) / 8
 _steps = np.arange(-4.0, 5.0, 2.0)
@@ -31,7 +29,7 @@ def load_swissroll(train: int = 50_000, test: int = 5_000, seed: int = 0) -> Dat
 
     The Swiss roll seen from its end (Marsland 2014, Machine Learning, second edition, chapter 6), scaled to radius 1.
     """
-    rng, n = _stream("swissroll", train, test, seed), train + test
+    rng, n = own_stream("swissroll", train, test, seed), train + test
     t = 1.5 * np.pi * (1 + 2 * rng.uniform(n, dtype=np.float64))
     curve = np.stack([np.cos(t), np.sin(t)], axis=1) * (t / (4.5 * np.pi))[:, np.newaxis]
     points = (curve + rng.normal((n, 2), std=0.01, dtype=np.float64)).astype(np.float32)
@@ -39,15 +37,8 @@ def load_swissroll(train: int = 50_000, test: int = 5_000, seed: int = 0) -> Dat
 
 
 def _mixture(name: str, modes: Modes, train: int, test: int, seed: int) -> Dataset:
-    rng, n = _stream(name, train, test, seed), train + test
+    rng, n = own_stream(name, train, test, seed), train + test
     labels = rng.integers(0, len(modes.centres), n)
     noise = rng.normal((n, 2), std=modes.std, dtype=np.float64)
     points = (modes.centres[labels] + noise).astype(np.float32)
     return Dataset(name, points[:train], points[train:], labels[:train], labels[train:], modes)
-
-
-def _stream(name: str, train: int, test: int, seed: int) -> Generator:
-    """The data set's own stream, on the host: the points depend on nothing but the options, which are checked here."""
-    for option, value, least in (("train", train, 1), ("test", test, 0), ("seed", seed, 0)):
-        whole(name, option, value, least)
-    return Generator(seed, f"data/{name}", device="cpu")
