@@ -1,0 +1,28 @@
+"""`python -m benchmarks run | sweep | micro`: the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        self.exit(2, f"{self.prog}: {message}\n")  # one line
+
+
+def main(argv: list[str] | None = None) -> int:
+    from . import runner
+
+    parser = Parser(prog="python -m benchmarks", description="Training steps, sweeps and kernels, timed.")
+    commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
+    for name, module, about in (("run", runner, "the workloads, each by every peer, against the bars"),):
+        command = commands.add_parser(name, help=about, description=about)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    options = parser.parse_args(argv)
+    return options.run(options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""The machine under the benchmarks: the environment of a fair process, its memory, and the two rates that bound all.
+
+`python -m benchmarks.machine` prints them as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE")  # a user's machine sets none of these
+
+
+def environment(threads: int, **more: str) -> dict[str, str]:
+    """The environment of a measured process: every library's knob for its threads, BLAS free to choose its kernels."""
+    knobs = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")
+    kept = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
+    return {**kept, **dict.fromkeys(knobs, str(threads)), **quiet, **more}
+
+
+def pin(threads: int) -> None:
+    """Hold this process to so many processors, for libraries that have no knob (XLA sizes its pool by this)."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def memory() -> tuple[float, float]:
+    """Peak and present memory of this process in MB (10⁶ bytes); the present one only where /proc tells, else 0."""
+    try:
+        status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return tuple(int(status[key].split()[0]) * 1024 / 1e6 for key in ("VmHWM", "VmRSS"))  # type: ignore[return-value]
+    except OSError:
+        import resource
+
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, 0.0
+
+
+def processor() -> str:
+    try:
+        names = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        return names[0].split(":")[1].strip()
+    except (OSError, IndexError):
+        return platform.processor() or platform.machine()
+
+
+def describe() -> dict[str, Any]:
+    return {
+        "processor": processor(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "removed_from_environment": [name for name in HELD_BACK if name in os.environ],
+    }
+
+
+def blas() -> list[str]:
+    """The thread pools and BLAS libraries in this process, each with its kernels and threads."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return ["unknown: pip install threadpoolctl"]
+    return [
+        f"{pool['internal_api']} {pool.get('version') or ''} {pool.get('architecture') or ''}, "
+        f"{pool['num_threads']} threads".replace("  ", " ").replace(" ,", ",")
+        for pool in threadpool_info()
+    ]
+
+
+def best(run: Callable[[], Any], seconds: float) -> float:
+    """The median time of a call, over so many seconds, after one that is not counted."""
+    run()
+    times: list[float] = []
+    while sum(times) < seconds or len(times) < 3:
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def rates(seconds: float = 0.5) -> dict[str, Any]:
+    """GFLOP/s of NumPy's float32 product of two 2048x2048 matrices, GB/s (read and written) of a copy of 128 MB."""
+    import numpy as np
+
+    n = 2048
+    a, b, c = (np.ones((n, n), np.float32) for _ in range(3))
+    x, y = np.ones(2**25, np.float32), np.ones(2**25, np.float32)
+    return {
+        "sgemm": 2 * n**3 / best(lambda: np.matmul(a, b, out=c), seconds) / 1e9,
+        "copy": 2 * x.nbytes / best(lambda: np.copyto(y, x), seconds) / 1e9,
+        "blas": blas(),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(rates()))

@@ -1,0 +1,122 @@
+"""Who takes part: a file a library, and here every way in which it is run. Its worker alone imports it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..workloads import Workload
+
+
+class Setting(NamedTuple):
+    """What a peer is asked to do, and how."""
+
+    workload: Workload
+    data: str  # path of real batches: float32 (batches, batch, *data_shape)
+    threads: int
+    device: str = "cpu"
+    tf32: bool = False
+    options: tuple[str, ...] = ()
+
+
+class Peer:
+    """A library at a workload. A subclass builds it in __init__, and writes its step() as an expert of the library would.
+
+    parameters: how many each network has.  notes: what a reader should know of how it is run.
+    """
+
+    parameters: dict[str, int]
+    notes: str = ""
+
+    def __init__(self, setting: Setting):
+        raise NotImplementedError
+
+    def batch(self, x: Any) -> Any:
+        """A NumPy batch as step() takes it; called before anything is timed."""
+        return x
+
+    def step(self, x: Any) -> None:
+        """One whole training step. It keeps its losses, on the device, for losses()."""
+        raise NotImplementedError
+
+    def losses(self) -> dict[str, float]:
+        """Of the last step."""
+        raise NotImplementedError
+
+    def wait(self) -> None:
+        """Return when all that step() began is done."""
+
+    def timed(self, work: Callable[[], None]) -> float:
+        """Seconds that work takes, to the end of what it began."""
+        self.wait()
+        start = time.perf_counter()
+        work()
+        self.wait()
+        return time.perf_counter() - start
+
+    def device_memory(self) -> dict[str, float]:
+        """{"device_mb": the most memory of a GPU in use}, if there is one."""
+        return {}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A way to run a library: its file here, what must be installed, on what it runs, and its environment variables."""
+
+    file: str
+    packages: tuple[str, ...]
+    about: str
+    options: tuple[str, ...] = ()
+    convolutions: bool = True  # whether the library has all that the DCGANs need
+    only_convolutions: bool = False
+    devices: tuple[str, ...] = ("cpu",)
+    env: dict[str, str] = field(default_factory=dict)
+    ours: bool = False  # runs in this interpreter, not in the peers' environment
+
+    def load(self) -> type[Peer]:
+        return importlib.import_module(f".{self.file}", __name__).PEER
+
+    def version(self, package: str) -> str:
+        try:
+            return importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:  # tinygen from its checkout
+            return getattr(importlib.import_module(package), "__version__", "unknown")
+
+    def refuses(self, workload: Workload, device: str) -> str | None:
+        """Why it can't do this workload, if it can't."""
+        if device not in self.devices:
+            return f"not offered on {device}"
+        if not workload.is_dense and not self.convolutions:
+            return "not offered: the library lacks strided or transposed convolutions"
+        if workload.is_dense and self.only_convolutions:
+            return "not offered: of use for convolutions only"
+        return None
+
+
+BOTH = ("cpu", "cuda")
+_KERAS = {"KERAS_BACKEND": "tensorflow"}
+PEERS = {
+    "tinygen": Entry("tinygen", ("numpy",), "NumPy alone", (), devices=BOTH, env={"TINYGEN_NUMBA": "0"}, ours=True),
+    "tinygen-fast": Entry("tinygen", ("numpy", "numba"), "with Numba's kernels", ("fast",), ours=True),
+    "torch": Entry("pytorch", ("torch",), "eager, default Adam", devices=BOTH),
+    "torch-fused": Entry("pytorch", ("torch",), "eager, Adam(fused=True)", ("fused",), devices=BOTH),
+    "torch-compile": Entry("pytorch", ("torch",), "torch.compile, fused Adam", ("fused", "compile"), devices=BOTH),
+    "torch-channels-last": Entry(
+        "pytorch",
+        ("torch",),
+        "eager, channels_last, fused Adam",
+        ("fused", "channels_last"),
+        only_convolutions=True,
+        devices=BOTH,
+    ),
+    "tf-graph": Entry("keras", ("tensorflow", "keras"), "Keras 3, tf.function", env=_KERAS),
+    "tf-xla": Entry("keras", ("tensorflow", "keras"), "Keras 3, jit_compile=True", ("xla",), env=_KERAS),
+    "jax": Entry("jax", ("jax",), "one jit of the whole step", devices=BOTH),
+    "mygrad": Entry("mygrad", ("mygrad",), "", convolutions=False),
+    "autograd": Entry("autograd", ("autograd",), "", convolutions=False),
+    "dezero": Entry("dezero", ("dezero",), "", convolutions=False),
+}

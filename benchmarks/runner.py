@@ -1,0 +1,365 @@
+"""`python -m benchmarks run`: the peers take turns at each workload, each in its own process, round after round."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from . import machine, report
+from .peers import PEERS
+from .workloads import WORKLOADS, Workload, workload
+
+ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 900.0  # seconds for an answer: a first step may compile for minutes
+
+
+class Failed(Exception):
+    """A peer that can't go on: why, in a line."""
+
+
+class Worker:
+    """A process that answers requests, one at a time; the protocol is in worker.py. It is ended with the block."""
+
+    def __init__(self, command: Sequence[str], env: dict[str, str], log: Path, patience: float = PATIENCE):
+        self.log, self.patience = log, patience
+        with log.open("w") as errors:
+            self.process = subprocess.Popen(
+                command,
+                env=env,
+                cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,  # Ctrl-C is for the runner, which ends its workers
+            )
+        self.answers: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+        self.rested = (time.perf_counter(), self.cpu_seconds())
+        self.idle_share = 0.0  # the most of a core that it was seen to use while others worked
+
+    def _listen(self) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            self.answers.put(line)
+        self.answers.put("")
+
+    def ask(self, *request: Any) -> dict[str, Any]:
+        """The answer to a request; returns when the worker's threads have gone to sleep. Raises Failed."""
+        since, used = self.rested
+        elapsed, now = time.perf_counter() - since, self.cpu_seconds()
+        if elapsed > 0.5:
+            self.idle_share = max(self.idle_share, (now - used) / elapsed)
+        try:
+            assert self.process.stdin
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            line = self.answers.get(timeout=self.patience)
+        except queue.Empty:
+            raise Failed(f"no answer to {request[0]} in {self.patience:.0f} s") from None
+        except OSError:
+            line = ""
+        if not line:
+            raise Failed(f"ended with exit code {self.process.wait()}{self._last_words()}")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise Failed(answer["error"])
+        self.settle()
+        return answer
+
+    def settle(self, limit: float = 2.0) -> None:
+        """Wait until it uses no processor: BLAS and OpenMP threads spin for a while after their work."""
+        end = time.perf_counter() + limit
+        used = self.cpu_seconds()
+        while time.perf_counter() < end:
+            time.sleep(0.05)
+            before, used = used, self.cpu_seconds()
+            if used == before:
+                break
+        self.rested = (time.perf_counter(), self.cpu_seconds())
+
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads; 0 where /proc does not tell."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        except (OSError, IndexError, ValueError):
+            return 0.0
+
+    def _last_words(self) -> str:
+        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        return f": {lines[-1].strip()[:200]}" if lines else ""
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            assert self.process.stdin
+            self.process.stdin.close()  # the end of stdin is the end of the worker
+            self.process.wait(timeout=1)
+        except (subprocess.TimeoutExpired, OSError):
+            pass
+        finally:
+            with contextlib.suppress(OSError):  # all are gone
+                if hasattr(os, "killpg"):
+                    os.killpg(self.process.pid, signal.SIGKILL)  # with what it started
+                self.process.kill()
+            self.process.wait()
+
+
+# Who can take part
+
+
+def interpreters(venv: Path | None) -> dict[bool, str]:
+    """The Python that runs tinygen (True), and the one that runs the others (False)."""
+    if venv is None:
+        return {True: sys.executable, False: sys.executable}
+    return {True: sys.executable, False: str(venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))}
+
+
+def installed(python: str) -> set[str]:
+    """The packages of PEERS that this Python can find; none is imported."""
+    names = sorted({package for entry in PEERS.values() for package in entry.packages})
+    code = "import importlib.util, sys; print(*[n for n in sys.argv[1:] if importlib.util.find_spec(n)])"
+    found = subprocess.run([python, "-I", "-c", code, *names], capture_output=True, text=True, check=True)
+    return set(found.stdout.split())
+
+
+def build_venv(venv: Path, device: str) -> None:
+    """An environment with all other peers, made once. PyTorch's index has builds for the CPU, a tenth in size."""
+    if not (venv / "pyvenv.cfg").exists():
+        gpu = device == "cuda"
+        wanted = ["torch==2.13.0", "jax[cuda13]"] if gpu else ["torch==2.13.0", "jax", "tensorflow", "keras"]
+        index = [] if gpu else ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+        print(f"building {venv}: some minutes and some GB", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
+        pip = [interpreters(venv)[False], "-m", "pip", "install", *index]
+        subprocess.run([*pip, *wanted, "mygrad", "autograd", "dezero", "threadpoolctl"], check=True)
+
+
+# The data: the same real batches for all
+
+
+def write_data(w: Workload, path: Path) -> None:
+    """Digits, enlarged and cut to the workload's shape, as float32 (batches, batch, *data_shape) in [low, 1]."""
+    import numpy as np
+
+    import tinygen as tg
+
+    digits = tg.data.load("digits").train
+    x = digits[np.arange(w.images // w.batch * w.batch) % len(digits)]
+    size, channels = w.image[0], w.image[2]
+    if size != 28:
+        rows = np.arange(size) * 28 // size  # the nearest pixel
+        x = x[:, rows][:, :, rows]
+    x = np.repeat(x, channels, axis=3).astype(np.float32) / 255
+    x = w.low + (1 - w.low) * x
+    np.save(path, x.reshape(-1, w.batch, *w.data_shape))
+
+
+# A run
+
+
+@contextmanager
+def ends_by_signal() -> Iterator[None]:
+    """A polite kill ends the run as Ctrl-C does: through every `finally`."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def rates(threads: int) -> dict[str, Any]:
+    """machine.rates() in a fresh process, as free to choose its kernels as the peers are."""
+    env = machine.environment(threads)
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.machine"], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout)
+
+
+class Contest:
+    """One workload: starts its peers one after the other, then lets them take turns; `results` grows as it goes."""
+
+    def __init__(self, w: Workload, names: Sequence[str], options: argparse.Namespace, out: Path):
+        self.w, self.names, self.options, self.out = w, names, options, out
+        self.results: dict[str, Any] = {name: {} for name in names}
+        self.workers: dict[str, Worker] = {}
+        self.turn: dict[str, int] = {}  # how many steps a turn has
+
+    def command(self, name: str, data: Path) -> Worker:
+        entry, o = PEERS[name], self.options
+        python = interpreters(o.peers_venv)[entry.ours]
+        args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32))]
+        env = machine.environment(o.threads, **entry.env)
+        return Worker([python, "-m", "benchmarks.worker", *args], env, self.out / f"{self.w.name}.{name}.log")
+
+    def start(self, name: str, data: Path) -> None:
+        """Build a peer, take its first step, warm it up, and see how many steps make a turn."""
+        result = self.results[name]
+        worker = self.workers[name] = self.command(name, data)
+        built = worker.ask("build")
+        if built["parameters"] != self.w.parameters:
+            raise Failed(f"another network: {built['parameters']} parameters, but expected {self.w.parameters}")
+        first = worker.ask("run", 1)
+        result.update(versions=built["versions"], blas=built["blas"], notes=built["notes"], build_s=built["seconds"])
+        result.update(first_step_s=first["seconds"], first_losses=first["losses"], built_mb=built["now_mb"])
+        begun, steps, step_s = time.perf_counter(), 1, 1e9
+        while time.perf_counter() - begun < self.options.seconds or steps < 5:
+            warm = worker.ask("run", count := max(1, round(self.options.seconds / 4 / step_s)))
+            steps, step_s = steps + count, warm["seconds"] / count
+        result.update(warm_mb=warm["now_mb"], steps=steps, ms=[])
+        self.turn[name] = max(1, round(self.options.seconds / step_s))
+
+    def take_turn(self, name: str) -> None:
+        result, steps = self.results[name], self.turn[name]
+        answer = self.workers[name].ask("run", steps)
+        result["ms"].append(answer["seconds"] / steps * 1e3)
+        result["steps"] += steps
+        result.update(last_losses=answer["losses"], peak_mb=answer["peak_mb"], now_mb=answer["now_mb"])
+        result.update({key: answer[key] for key in ("device_mb",) if key in answer})
+        result["idle_share"] = self.workers[name].idle_share
+        report.check_losses(result)
+
+    def attempt(self, action: Any, name: str, *args: Any) -> None:
+        """A peer that fails drops out, with the reason in its line."""
+        try:
+            action(name, *args)
+        except Failed as error:
+            self.results[name]["failed"] = str(error)
+            print(f"  {name}: {error}", flush=True)
+            self.workers.pop(name).__exit__()
+
+    def run(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            data = Path(folder) / "data.npy"
+            write_data(self.w, data)
+            try:
+                for name in self.names:
+                    print(f"  {name} ...", flush=True)
+                    self.attempt(self.start, name, data)
+                for r in range(self.options.rounds):
+                    here = list(self.workers)
+                    for name in here[r % max(len(here), 1) :] + here[: r % max(len(here), 1)]:
+                        self.attempt(self.take_turn, name)
+            finally:
+                for worker in self.workers.values():
+                    worker.__exit__()
+
+
+def line_up(w: Workload, wanted: Sequence[str], options: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
+    """The peers that run this workload, and of the others: why not."""
+    pythons = interpreters(options.peers_venv)
+    packages = {ours: installed(python) for ours, python in pythons.items()}
+    absent = {}
+    for name in wanted:
+        entry = PEERS[name]
+        missing = [package for package in entry.packages if package not in packages[entry.ours]]
+        if reason := entry.refuses(w, options.device):
+            absent[name] = reason
+        elif missing:
+            absent[name] = f"not installed: {pythons[entry.ours]} -m pip install {' '.join(missing)}"
+    return [name for name in wanted if name not in absent], absent
+
+
+def gpu_missing() -> str | None:
+    """Why there is no GPU to run on, in a line; None if there is one."""
+    code = "import tinygen; tinygen.use('cuda')"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    return None if done.returncode == 0 else done.stderr.strip().splitlines()[-1].partition(": ")[2]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, and write results.json, results.md and the pictures as each workload ends."""
+    if options.device == "cuda" and (reason := gpu_missing()):
+        print(f"nothing to run on: {reason}")
+        return 0
+    if options.peers_venv:
+        build_venv(options.peers_venv, options.device)
+    out: Path = options.out
+    out.mkdir(parents=True, exist_ok=True)
+    results: dict[str, Any] = {
+        "when": time.strftime("%d %B %Y"),
+        "machine": machine.describe(),
+        "settings": {k: getattr(options, k) for k in ("threads", "device", "tf32", "rounds", "seconds")},
+        "workloads": {},
+    }
+    code = 0
+    with ends_by_signal():
+        try:
+            for name in options.workload:
+                measure(workload(name), options, out, results)
+        except KeyboardInterrupt:
+            print("\nstopped: what was measured is kept")
+            code = 130
+    print(report.text(results))
+    report.write(results, out)
+    print(f"wrote {out}/results.json, results.md and the pictures")
+    return code
+
+
+def measure(w: Workload, options: argparse.Namespace, out: Path, results: dict[str, Any]) -> None:
+    print(f"{w.title}: {w.flops / 1e9:.2f} GFLOP a step", flush=True)
+    names, absent = line_up(w, options.peers, options)
+    contest = Contest(w, names, options, out)
+    entry = {"peers": contest.results, "absent": absent, "rates": [rates(options.threads)]}
+    results["workloads"][w.name] = entry
+    try:
+        contest.run()
+    finally:
+        entry["rates"].append(rates(options.threads))
+        report.write(results, out, pictures=False)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    on = list(PEERS)
+    parser.add_argument("--workload", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS), metavar="NAME")
+    parser.add_argument(
+        "--peers", type=lambda text: pick(text, on), default=on, metavar="A,B", help=f"default: all of {','.join(on)}"
+    )
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--tf32", action="store_true", help="let every peer use TF32 on a GPU (default: none may)")
+    parser.add_argument("--threads", type=positive(int), default=2, help="for every peer (default 2)")
+    parser.add_argument("--rounds", type=positive(int), default=9, help="how often each has its turn (default 9)")
+    parser.add_argument("--seconds", type=positive(float), default=1.0, help="length of a turn (default 1)")
+    parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="default: benchmark-results")
+    parser.add_argument("--peers-venv", type=Path, help="run the others with this environment; built if it isn't there")
+
+
+def pick(text: str, known: Sequence[str]) -> list[str]:
+    """The names in a list with commas. Raises argparse's error for one that is not known."""
+    chosen = [name.strip() for name in text.split(",") if name.strip()]
+    for name in chosen:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no peer {name!r}; there are {', '.join(known)}")
+    return chosen
+
+
+def positive(kind: type) -> Any:
+    def number(text: str) -> Any:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} must be above 0")
+        return value
+
+    number.__name__ = kind.__name__
+    return number

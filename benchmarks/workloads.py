@@ -1,0 +1,411 @@
+"""Each workload once: its networks as data, what a step computes, how many FLOPs that is, and the bars it is held to.
+
+FLOPs are counted densely, everywhere: 2 for every weight that a product meets, whether or not the tap falls on padding.
+    dense          2 · N · in · out
+    convolution    2 · N · OH · OW · K² · C_in · C_out      (OH, OW: of its output)
+    transposed     2 · N · H · W · K² · C_in · C_out        (H, W: of its input; it is the same convolution, backwards)
+The gradient of the weights and that of the input cost as much as the forward pass; all else (batch norm, activations,
+the loss, Adam, random numbers) counts as nothing. The bytes of a step are those that move if every layer reads what it
+needs from memory and writes what it makes, once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeAlias
+
+Shape: TypeAlias = "tuple[int, ...]"
+
+
+class Dense(NamedTuple):
+    """y = x @ w + b."""
+
+    n_in: int
+    n_out: int
+    bias: bool = True
+
+    def out(self, shape: Shape) -> Shape:
+        return (self.n_out,)
+
+    def macs(self, shape: Shape) -> int:
+        return self.n_in * self.n_out
+
+    @property
+    def parameters(self) -> int:
+        return self.n_in * self.n_out + self.bias * self.n_out
+
+
+class Conv(NamedTuple):
+    """A convolution with a square kernel, padded so that the output has ceil(size / stride) pixels."""
+
+    c_in: int
+    c_out: int
+    kernel: int
+    stride: int
+    bias: bool = True
+
+    def out(self, shape: Shape) -> Shape:
+        return (-(-shape[0] // self.stride), -(-shape[1] // self.stride), self.c_out)
+
+    def macs(self, shape: Shape) -> int:
+        return math.prod(self.out(shape)) * self.kernel**2 * self.c_in
+
+    @property
+    def parameters(self) -> int:
+        return self.kernel**2 * self.c_in * self.c_out + self.bias * self.c_out
+
+
+class ConvT(NamedTuple):
+    """The transposed convolution: size · stride pixels."""
+
+    c_in: int
+    c_out: int
+    kernel: int
+    stride: int
+    bias: bool = True
+
+    def out(self, shape: Shape) -> Shape:
+        return (shape[0] * self.stride, shape[1] * self.stride, self.c_out)
+
+    def macs(self, shape: Shape) -> int:
+        return math.prod(shape) * self.kernel**2 * self.c_out
+
+    @property
+    def parameters(self) -> int:
+        return self.kernel**2 * self.c_in * self.c_out + self.bias * self.c_out
+
+
+class _Elementwise:
+    """A layer that keeps the shape and multiplies no matrices."""
+
+    parameters = 0
+
+    def out(self, shape: Shape) -> Shape:
+        return shape
+
+    def macs(self, shape: Shape) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class BatchNorm(_Elementwise):
+    """Batch normalisation of the last axis; momentum is the share that the running statistics keep, as in Keras."""
+
+    features: int
+    momentum: float
+    eps: float
+
+    @property
+    def parameters(self) -> int:  # type: ignore[override]
+        return 2 * self.features
+
+
+@dataclass(frozen=True)
+class LeakyReLU(_Elementwise):
+    slope: float  # 0: a ReLU
+
+
+@dataclass(frozen=True)
+class Tanh(_Elementwise):
+    pass
+
+
+@dataclass(frozen=True)
+class Dropout(_Elementwise):
+    rate: float
+
+
+@dataclass(frozen=True)
+class Reshape(_Elementwise):
+    """To this shape, (H, W, C) or (features,)."""
+
+    shape: Shape
+
+    def out(self, shape: Shape) -> Shape:
+        return self.shape
+
+
+Layer: TypeAlias = "Dense | Conv | ConvT | BatchNorm | LeakyReLU | Tanh | Dropout | Reshape"
+PRODUCTS = (Dense, Conv, ConvT)
+
+
+class Network(NamedTuple):
+    """Layers one after another, and the shape of what the first one takes."""
+
+    input: Shape
+    layers: tuple[Layer, ...]
+
+    def walk(self) -> Iterator[tuple[Layer, Shape, Shape]]:
+        """Each layer with the shape of its input and of its output."""
+        shape = self.input
+        for layer in self.layers:
+            yield layer, shape, (shape := layer.out(shape))
+
+    @property
+    def parameters(self) -> int:
+        return sum(layer.parameters for layer in self.layers)
+
+    @property
+    def has_batch_norm(self) -> bool:
+        return any(isinstance(layer, BatchNorm) for layer in self.layers)
+
+
+class Pass(NamedTuple):
+    """One network on so many batches: forward, and backward to its weights, to its input, or to neither.
+
+    backward: "no"; "weights", the gradient of all weights, for which the first layer needs no gradient of its input;
+    "input", the gradient of the input through a frozen network, which needs none of the weights.
+    """
+
+    network: str
+    batches: int
+    backward: str
+
+
+GAN_STEP = (
+    Pass("G", 1, "no"),  # D's step: fake images, G is fixed,
+    Pass("D", 2, "weights"),  # and D on a real and a fake batch
+    Pass("G", 1, "weights"),  # G's step, on fresh noise,
+    Pass("D", 1, "input"),  # through a frozen D
+)
+VAE_STEP = (Pass("decoder", 1, "weights and input"), Pass("encoder", 1, "weights"))
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What every peer computes: float32 throughout, Adam for each network, fresh noise drawn in every step.
+
+    images: how many real ones are in memory, the same for all.  low: they lie in [low, 1].  model: tinygen's class.
+    """
+
+    name: str
+    title: str
+    networks: dict[str, Network]
+    batch: int
+    image: Shape
+    latent: int
+    model: str
+    lr: float
+    beta1: float
+    beta2: float = 0.999
+    eps: float = 1e-8
+    low: float = -1.0
+    images: int = 2048
+
+    @property
+    def is_gan(self) -> bool:
+        return "G" in self.networks
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether it is made without convolutions."""
+        return not any(isinstance(layer, (Conv, ConvT)) for net in self.networks.values() for layer in net.layers)
+
+    @property
+    def joint(self) -> bool:
+        """Whether D may see real and fake images in one batch: batch norm makes that another model."""
+        return self.is_gan and not self.networks["D"].has_batch_norm
+
+    @property
+    def data_shape(self) -> Shape:
+        """Of one real example as the first network takes it."""
+        return self.networks["D" if self.is_gan else "encoder"].input
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        return {name: net.parameters for name, net in self.networks.items()}
+
+    @property
+    def flops(self) -> int:
+        """FLOPs of a step, by the formulas at the head of this file."""
+        return sum(2 * p.batches * self.batch * macs(self.networks[p.network], p.backward) for p in self.passes)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of a step if nothing stays in a cache; Adam reads p, g, m, v and writes p, m, v."""
+        moved = sum(traffic(self.networks[p.network], p.batches * self.batch, p.backward) for p in self.passes)
+        return 4 * (moved + 7 * sum(self.parameters.values()))
+
+    @property
+    def passes(self) -> tuple[Pass, ...]:
+        return GAN_STEP if self.is_gan else VAE_STEP
+
+
+def macs(net: Network, backward: str) -> int:
+    """Multiplications of weights, an example, of a forward pass and of what is asked of the backward pass."""
+    products = [layer.macs(shape) for layer, shape, _ in net.walk() if isinstance(layer, PRODUCTS)]
+    weights = sum(products) if "weights" in backward else 0
+    inputs = sum(products) if "input" in backward else sum(products[1:]) if weights else 0
+    return sum(products) + weights + inputs
+
+
+def traffic(net: Network, examples: int, backward: str) -> int:
+    """Numbers read and written, each layer by itself: forward x, w → y; weights x, gy → gw; input gy, w (or y) → gx."""
+    moved, first = 0, True
+    for layer, x_shape, y_shape in net.walk():
+        if isinstance(layer, Reshape):
+            continue
+        x, y, w = examples * math.prod(x_shape), examples * math.prod(y_shape), layer.parameters
+        moved += x + w + y
+        if isinstance(layer, PRODUCTS):
+            moved += (x + y + w) * ("weights" in backward)
+            moved += (x + y + w) * ("input" in backward or (backward != "no" and not first))
+            first = False
+        elif backward != "no":
+            moved += 2 * y + x
+    return moved
+
+
+# The networks, as the models of tinygen and the tutorials have them
+
+
+def _mlp(widths: tuple[int, ...], after: tuple[str, ...], slope: float, last: tuple[Layer, ...] = ()) -> Network:
+    """Dense layers; after each but the last what `after` names."""
+    layers: list[Layer] = []
+    for n_in, n_out in itertools.pairwise(widths[:-1]):
+        kinds = {"activation": LeakyReLU(slope), "norm": BatchNorm(n_out, 0.8, 1e-3)}
+        layers += [Dense(n_in, n_out), *(kinds[kind] for kind in after)]
+    return Network((widths[0],), (*layers, Dense(*widths[-2:]), *last))
+
+
+MLP_GAN = {
+    "G": _mlp((100, 256, 512, 1024, 784), ("activation", "norm"), 0.2, (Tanh(),)),
+    "D": _mlp((784, 512, 256, 1), ("activation",), 0.2),
+}
+VAE = {
+    "encoder": _mlp((784, 400, 40), ("activation",), 0.0),  # mu and logvar side by side
+    "decoder": _mlp((20, 400, 784), ("activation",), 0.0),  # logits
+}
+DCGAN_28 = {  # the TensorFlow tutorial's
+    "G": Network(
+        (100,),
+        (
+            *(Dense(100, 7 * 7 * 256, bias=False), BatchNorm(7 * 7 * 256, 0.99, 1e-3), LeakyReLU(0.3)),
+            Reshape((7, 7, 256)),
+            *(ConvT(256, 128, 5, 1, bias=False), BatchNorm(128, 0.99, 1e-3), LeakyReLU(0.3)),
+            *(ConvT(128, 64, 5, 2, bias=False), BatchNorm(64, 0.99, 1e-3), LeakyReLU(0.3)),
+            *(ConvT(64, 1, 5, 2, bias=False), Tanh()),
+        ),
+    ),
+    "D": Network(
+        (28, 28, 1),
+        (
+            *(Conv(1, 64, 5, 2), LeakyReLU(0.3), Dropout(0.3)),
+            *(Conv(64, 128, 5, 2), LeakyReLU(0.3), Dropout(0.3)),
+            *(Reshape((7 * 7 * 128,)), Dense(7 * 7 * 128, 1)),
+        ),
+    ),
+}
+DCGAN_64 = {  # Radford et al. 2015; from and to 1x1 a 4x4 convolution is a dense layer
+    "G": Network(
+        (100,),
+        (
+            *(Dense(100, 4 * 4 * 512, bias=False), Reshape((4, 4, 512)), BatchNorm(512, 0.9, 1e-5), LeakyReLU(0.0)),
+            *(ConvT(512, 256, 4, 2, bias=False), BatchNorm(256, 0.9, 1e-5), LeakyReLU(0.0)),
+            *(ConvT(256, 128, 4, 2, bias=False), BatchNorm(128, 0.9, 1e-5), LeakyReLU(0.0)),
+            *(ConvT(128, 64, 4, 2, bias=False), BatchNorm(64, 0.9, 1e-5), LeakyReLU(0.0)),
+            *(ConvT(64, 3, 4, 2, bias=False), Tanh()),
+        ),
+    ),
+    "D": Network(
+        (64, 64, 3),
+        (
+            *(Conv(3, 64, 4, 2, bias=False), LeakyReLU(0.2)),
+            *(Conv(64, 128, 4, 2, bias=False), BatchNorm(128, 0.9, 1e-5), LeakyReLU(0.2)),
+            *(Conv(128, 256, 4, 2, bias=False), BatchNorm(256, 0.9, 1e-5), LeakyReLU(0.2)),
+            *(Conv(256, 512, 4, 2, bias=False), BatchNorm(512, 0.9, 1e-5), LeakyReLU(0.2)),
+            *(Reshape((4 * 4 * 512,)), Dense(4 * 4 * 512, 1, bias=False)),
+        ),
+    ),
+}
+
+_GAN = Workload("mlp_gan_32", "MLP GAN, batch 32", MLP_GAN, 32, (28, 28, 1), 100, "GAN", lr=2e-4, beta1=0.5)
+WORKLOADS = {
+    w.name: w
+    for w in (
+        _GAN,
+        replace(_GAN, name="mlp_gan_128", title="MLP GAN, batch 128", batch=128),
+        Workload("vae_128", "VAE 784-400-20, batch 128", VAE, 128, (28, 28, 1), 20, "VAE", 1e-3, 0.9, low=0.0),
+        Workload(
+            "dcgan28_256", "DCGAN 28x28, batch 256", DCGAN_28, 256, (28, 28, 1), 100, "DCGAN", 1e-4, 0.9, eps=1e-7
+        ),
+        Workload(
+            "dcgan64_128", "DCGAN 64x64x3, batch 128", DCGAN_64, 128, (64, 64, 3), 100, "DCGAN64", 2e-4, 0.5, images=512
+        ),
+    )
+}
+
+# For sweeps: workloads whose batch, image or depth grows
+
+
+def sweep(axis: str, n: int) -> Workload:
+    """A small GAN with batch, image size or number of hidden layers n: convolutions for the first two."""
+    if axis == "depth":
+        nets = {"G": _mlp((100, *[128] * n, 784), ("activation", "norm"), 0.2, (Tanh(),))}
+        nets["D"] = _mlp((784, *[128] * n, 1), ("activation",), 0.2)
+        return replace(_GAN, name=f"depth={n}", title=f"depth {n}", networks=nets, images=256)
+    batch, size = (n, 32) if axis == "batch" else (16, n)
+    q = size // 4
+    nets = {
+        "G": Network(
+            (100,),
+            (
+                *(Dense(100, q * q * 32), Reshape((q, q, 32)), BatchNorm(32, 0.9, 1e-5), LeakyReLU(0.2)),
+                *(ConvT(32, 16, 4, 2), BatchNorm(16, 0.9, 1e-5), LeakyReLU(0.2), ConvT(16, 1, 4, 2), Tanh()),
+            ),
+        ),
+        "D": Network(
+            (size, size, 1),
+            (
+                *(Conv(1, 16, 4, 2), LeakyReLU(0.2), Conv(16, 32, 4, 2), LeakyReLU(0.2)),
+                *(Reshape((q * q * 32,)), Dense(q * q * 32, 1)),
+            ),
+        ),
+    }
+    name = f"{axis}={n}"
+    return replace(_GAN, name=name, title=name, networks=nets, batch=batch, image=(size, size, 1), images=2 * batch)
+
+
+def workload(name: str) -> Workload:
+    """The workload of that name, or of a sweep's point, such as batch=64."""
+    if name in WORKLOADS:
+        return WORKLOADS[name]
+    axis, _, n = name.partition("=")
+    return sweep(axis, int(n))
+
+
+# The bars: how much of a peer's time or memory tinygen may take
+
+
+class Bar(NamedTuple):
+    """In this workload, this variant takes at most so much of the time or peak memory of the best of these peers."""
+
+    workload: str
+    variant: str
+    quantity: str  # "time" or "memory"
+    at_most: float
+    peers: tuple[str, ...]
+
+
+BIG = ("torch", "torch-fused", "torch-compile", "torch-channels-last", "tf-graph", "tf-xla", "jax")
+TORCH = ("torch",)  # eager, with the default Adam
+_LIMITS = {  # time with fast, time of NumPy alone, memory with fast, memory of NumPy alone
+    "mlp_gan_32": (0.80, 0.8, 0.6, 0.5),
+    "mlp_gan_128": (0.80, 0.7, 0.6, 0.5),
+    "vae_128": (0.75, 0.9, 0.6, 0.5),
+    "dcgan28_256": (0.85, 0.9, 0.8, 0.8),
+    "dcgan64_128": (0.85, 0.9, 0.8, 0.8),
+}
+BARS = [
+    bar
+    for name, (fast, alone, fast_memory, alone_memory) in _LIMITS.items()
+    for bar in (
+        Bar(name, "tinygen-fast", "time", fast, BIG),
+        Bar(name, "tinygen", "time", alone, TORCH),
+        Bar(name, "tinygen-fast", "memory", fast_memory, TORCH),
+        Bar(name, "tinygen", "memory", alone_memory, TORCH),
+    )
+]
