@@ -24,8 +24,9 @@ PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 # What a number may be, by the name of its field, in whatever Config that is; of several numbers, each.
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(["latent_dim", "images", "hidden", "g_hidden", "d_hidden"], (1, math.inf)),
+    **dict.fromkeys(["g_channels", "d_channels", "kernel_size"], (1, math.inf)),
     **dict.fromkeys(["lr", "eps", "bn_eps", "beta"], (0, math.inf)),
-    **dict.fromkeys(["slope", "bn_momentum", "beta1", "beta2"], (0, 1)),
+    **dict.fromkeys(["slope", "dropout", "bn_momentum", "beta1", "beta2"], (0, 1)),
 }
 
 

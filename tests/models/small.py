@@ -17,7 +17,10 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "ae": {"hidden": (7, 5), "latent_dim": 3},
     "vae": {"hidden": (7,), "latent_dim": 3},
     "gan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+    "dcgan": {"latent_dim": 3, "g_channels": (4, 3, 2), "d_channels": (3, 4), "kernel_size": 3, "bn_momentum": 0.8},
+    "dcgan64": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4)},
 }
+IMAGES_ONLY = {"dcgan", "dcgan64"}
 BATCH = 4
 
 

@@ -9,10 +9,11 @@ import typing
 import numpy as np
 import pytest
 import standin
-from models.small import IMAGE, POINT, SMALL, batches, small
+from models.small import IMAGE, IMAGES_ONLY, POINT, SMALL, batches, small
 
 import tinygen as tg
 from tinygen.backend import Generator, to_host
+from tinygen.errors import ConfigError
 from tinygen.layers import Dense, Dropout, Sequential
 from tinygen.models import MODELS, Model
 from tinygen.models.base import ModelConfig
@@ -77,16 +78,21 @@ class HostNoise:
     def normal(self, shape, mean=0.0, std=1.0, dtype=np.float32):
         return self._xp.asarray(self._rng.normal(mean, std, shape).astype(dtype))
 
+    def uniform(self, shape, low=0.0, high=1.0, dtype=np.float32):
+        return self._xp.asarray(self._rng.uniform(low, high, shape).astype(dtype))
+
 
 @ALL
 def test_the_full_size_learns_the_same_on_a_gpu(gpu, name):
-    weights = MODELS[name]().state_dict()
-    xs, losses = batches(2, (28, 28, 1)), []
+    original, losses = MODELS[name](), []
+    weights, xs = original.state_dict(), batches(2, original.config.data_shape)
     for device, xp in (("cuda", gpu.xp), ("cpu", np)):
         with tg.use(device):
             model = MODELS[name]()
             model.load_state_dict(weights)
-            model.rng = HostNoise(xp)
+            for _, module in model.named_modules():
+                if hasattr(module, "rng"):  # the model itself, and dropout
+                    module.rng = HostNoise(xp)
             losses.append(train(model, [xp.asarray(x) for x in xs]))
     for there, here in zip(*losses, strict=True):
         assert there == pytest.approx(here, rel=1e-4)
@@ -186,6 +192,10 @@ def test_samples_follow_from_the_state_of_the_stream(backend, name):
 @ALL
 @pytest.mark.parametrize("shape", [IMAGE, POINT])
 def test_samples_and_previews_are_arrays_in_the_range_of_the_data(backend, name, shape):
+    if shape == POINT and name in IMAGES_ONLY:
+        with pytest.raises(ConfigError, match=r"the data have the shape \(2,\), but convolutions take images"):
+            small(name, data_shape=shape)
+        return
     model, x = small(name, data_shape=shape), backend.asarray(batches(1, shape))[0]
     model.train_step(x)
     low, high = model.value_range or (-np.inf, np.inf)
@@ -332,8 +342,8 @@ def others(kind, field, hint):
     if isinstance(default, bool):
         return [not default]
     if isinstance(default, tuple):
-        return [(), (3,), (5, 4, 3)]
-    return [default + 1] if isinstance(default, int) else [default / 2]
+        return [*([] if field.name == "g_channels" else [()]), (3,), (5, 4, 3)]
+    return [default + 1] if isinstance(default, int) else [default / 2 or 0.5]
 
 
 FIELDS = [
@@ -344,7 +354,7 @@ FIELDS = [
     for value in others(kind, field, typing.get_type_hints(kind.Config)[field.name])
 ]
 MEANT_BY_AUTO = {("memory", "output"): "sigmoid", ("ae", "output"): "sigmoid", ("gan", "output"): "tanh"}
-MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
+MEANT_BY_AUTO |= {("dcgan", "output"): "tanh", ("dcgan64", "output"): "tanh", ("vae", "reconstruction"): "bernoulli"}
 
 
 @pytest.mark.parametrize("name, field, value", FIELDS)
@@ -367,6 +377,6 @@ def test_every_setting_can_be_written_as_text(name):
 
 @ALL
 def test_a_width_of_nothing_is_refused(name):
-    field = next(f for f in SMALL[name] if f.endswith("hidden"))
+    field = next(f for f in SMALL[name] if f.endswith(("hidden", "channels")))
     with pytest.raises(ValueError):
         small(name, **{field: (0,)})

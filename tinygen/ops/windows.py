@@ -38,8 +38,8 @@ def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pa
     if padding == "valid":
         return (0, 0), (0, 0)
     try:
-        sides = padding if isinstance(padding, (tuple, list)) else ((padding, padding),) * 2
-        vertical, horizontal = (pair(op, "padding", tuple(side), least=0) for side in sides)
+        pairs = padding if isinstance(padding, (tuple, list)) else ((padding, padding),) * 2
+        vertical, horizontal = (pair(op, "padding", tuple(p), least=0) for p in pairs)
     except (TypeError, ValueError):
         raise ValueError(
             f'{op}: padding is {padding!r}, but it must be a whole number of at least 0, "same", "valid" or '

@@ -14,7 +14,7 @@ from ..backend import Array, array_module, is_array
 from ..tensor import PRIMITIVES, Tensor
 
 _PACKAGE = Path(__file__).parent.parent
-_LAYERS = str(_PACKAGE / "layers.py")
+_MODULE = str(_PACKAGE / "layers" / "module.py")
 _ENGINE = tuple(str(_PACKAGE / name) for name in ("tensor.py", "tape.py", "backend.py", "ops", "kernels"))
 
 
@@ -73,7 +73,7 @@ def _lines_above(frame: FrameType | None) -> tuple[Place, ...]:
     places: list[Place] = []
     while frame is not None and not frame.f_code.co_filename.startswith(str(_PACKAGE / "train")):
         file = frame.f_code.co_filename
-        plumbing = file == contextlib.__file__ or (file == _LAYERS and frame.f_code.co_name == "__call__")
+        plumbing = file == contextlib.__file__ or (file == _MODULE and frame.f_code.co_name == "__call__")
         if not plumbing and not file.startswith(_ENGINE):
             places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back

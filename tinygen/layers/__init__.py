@@ -1,0 +1,7 @@
+"""Layers: modules that own parameters and map (N, ..., C) to (N, ...). The channel is last."""
+
+from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .basic import Dense, Dropout, Embedding, Flatten, Reshape
+from .conv import Conv, ConvTranspose
+from .module import Buffer, Module, Sequential, evaluating
+from .norm import BatchNorm, LayerNorm

@@ -1,0 +1,54 @@
+"""Activations, element by element."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from .module import Module
+
+
+class LeakyReLU(Module):
+    """x where x > 0, slope · x elsewhere. Keras's own default slope is 0.3, PyTorch's 0.01; GANs take 0.2.
+
+    Raises ValueError unless 0 <= slope <= 1.
+    """
+
+    def __init__(self, slope: float = 0.2):
+        if not 0 <= slope <= 1:
+            raise ValueError(f"LeakyReLU: slope is {slope}, but it must be from 0 to 1")
+        self.slope = slope
+
+    def forward(self, x: Any) -> Any:
+        return ops.leaky_relu(x, self.slope)
+
+    def _options(self) -> str:
+        return str(self.slope)
+
+
+class ReLU(Module):
+    """max(x, 0)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.relu(x)
+
+
+class Tanh(Module):
+    """tanh x."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.tanh(x)
+
+
+class Sigmoid(Module):
+    """1 / (1 + e⁻ˣ)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.sigmoid(x)
+
+
+class Softplus(Module):
+    """log(1 + eˣ)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.softplus(x)

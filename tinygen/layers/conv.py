@@ -1,0 +1,111 @@
+"""Convolutions of images (N, H, W, C)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .. import init, ops
+from ..backend import Generator
+from ..ops.windows import PaddingOption, pair
+from ..tensor import Parameter
+from .module import Module
+
+
+class Conv(Module):
+    """y = conv2d(x, w) + b for x (N, H, W, in_channels): see ops.conv2d.
+
+    w: (KH, KW, in_channels / groups, out_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
+    Keras. Raises ValueError for an option, and if x does not fit.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: PaddingOption = "same",
+        bias: bool = True,
+        weight_init: init.Init = init.glorot_uniform,
+        rng: Generator | None = None,
+        dtype: Any = np.float32,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+    ):
+        _check_channels("Conv", in_channels, out_channels, groups)
+        KH, KW = pair("Conv", "kernel_size", kernel_size)
+        self.w = Parameter(weight_init((KH, KW, in_channels // groups, out_channels), rng, dtype))
+        self.b = Parameter(init.zeros((out_channels,), rng, dtype)) if bias else None
+        self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+
+    def forward(self, x: Any) -> Any:
+        y = ops.conv2d(x, self.w, **self.options)
+        return y if self.b is None else y + self.b
+
+    def _options(self) -> str:
+        KH, KW, C, out_channels = self.w.shape
+        return _shown((C * self.options["groups"], out_channels, (KH, KW)), self.options, self.b)
+
+
+class ConvTranspose(Module):
+    """y = conv_transpose2d(x, w) + b for x (N, H, W, in_channels): see ops.conv_transpose2d.
+
+    w: (KH, KW, out_channels / groups, in_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
+    Keras. With padding "same" the image grows by the stride. Raises ValueError for an option, and if x does not fit.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int | tuple[int, int],
+        stride: int | tuple[int, int] = 1,
+        padding: PaddingOption = "same",
+        output_padding: int | tuple[int, int] = 0,
+        bias: bool = True,
+        weight_init: init.Init = init.glorot_uniform,
+        rng: Generator | None = None,
+        dtype: Any = np.float32,
+        dilation: int | tuple[int, int] = 1,
+        groups: int = 1,
+    ):
+        _check_channels("ConvTranspose", in_channels, out_channels, groups)
+        KH, KW = pair("ConvTranspose", "kernel_size", kernel_size)
+        self.w = Parameter(weight_init((KH, KW, out_channels // groups, in_channels), rng, dtype))
+        self.b = Parameter(init.zeros((out_channels,), rng, dtype)) if bias else None
+        self.options: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
+        self.options |= {"dilation": dilation, "groups": groups}
+
+    def forward(self, x: Any) -> Any:
+        y = ops.conv_transpose2d(x, self.w, **self.options)
+        return y if self.b is None else y + self.b
+
+    def _options(self) -> str:
+        KH, KW, CO, in_channels = self.w.shape
+        return _shown((in_channels, CO * self.options["groups"], (KH, KW)), self.options, self.b)
+
+
+def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
+    if in_channels < 1 or out_channels < 1:
+        raise ValueError(f"{name}: from {in_channels} to {out_channels} channels, but both must be at least 1")
+    if groups < 1 or in_channels % groups or out_channels % groups:
+        raise ValueError(
+            f"{name}: groups is {groups}, but it must divide {in_channels} and {out_channels}, the numbers of channels"
+        )
+
+
+def _shown(sizes: tuple[int, int, tuple[int, int]], options: dict[str, Any], bias: Any) -> str:
+    """The sizes, and of the options those that are not the default."""
+    usual = {"stride": 1, "padding": "same", "output_padding": 0, "dilation": 1, "groups": 1}
+    in_channels, out_channels, kernel_size = sizes
+    plain = {name: _one_of_two(value) for name, value in options.items()}
+    shown = [f"{name}={value!r}" for name, value in plain.items() if value != usual[name]]
+    shown += ["bias=False"] if bias is None else []
+    return ", ".join([str(in_channels), str(out_channels), str(_one_of_two(kernel_size)), *shown])
+
+
+def _one_of_two(value: Any) -> Any:
+    """n for (n, n)."""
+    return value[0] if isinstance(value, (tuple, list)) and value[0] == value[1] else value

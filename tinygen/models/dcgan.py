@@ -1,0 +1,156 @@
+"""GANs of convolutions: the 28x28 one of TensorFlow's tutorial, and the 64x64 one of Radford et al. 2015.
+
+G makes a few small feature maps of the noise and grows them: a transposed convolution of stride 2 doubles the sides.
+D goes the way back. The algorithm is the GAN's, in gan.py.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from .. import init, layers
+from ..backend import Generator
+from ..errors import ConfigError
+from ..kernels.reference_conv import Pair
+from .gan import GAN, AdversarialConfig
+from .networks import Activation, activation
+
+
+@dataclass(frozen=True)
+class DCGANConfig(AdversarialConfig):
+    """The hyperparameters. The defaults are those of TensorFlow's tutorial (tensorflow.org/tutorials/generative/dcgan):
+    256-128-64 and 64-128 channels, 5x5 kernels, LeakyReLU(0.3), Dropout(0.3) in D, Adam(1e-4). The rest is Keras's own
+    default there: Adam's beta1 0.9 and eps 1e-7, BatchNorm(0.99, 1e-3), Glorot-uniform weights.
+
+    g_channels: of the maps in G, the first of which a dense layer makes.  d_channels: of the maps in D, each half as
+    wide and high as the one before. As many of the last layers of G double the sides; those before them keep the size.
+    d_batch_norm: batch norm in D, after every convolution but the first.  d_bias: biases in D; G has none.
+    weight_init: "glorot", or "normal", N(0, 0.02²).
+    """
+
+    g_channels: tuple[int, ...] = (256, 128, 64)
+    d_channels: tuple[int, ...] = (64, 128)
+    kernel_size: int = 5
+    g_activation: Activation = "leaky_relu"
+    slope: float = 0.3
+    bn_momentum: float = 0.99
+    bn_eps: float = 1e-3
+    d_batch_norm: bool = False
+    d_bias: bool = True
+    dropout: float = 0.3
+    weight_init: Literal["glorot", "normal"] = "glorot"
+    lr: float = 1e-4
+    beta1: float = 0.9
+    eps: float = 1e-7
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.data_shape) != 3:
+            raise ConfigError(f"the data have the shape {self.data_shape}, but convolutions take images (H, W, C)")
+        if not self.g_channels:
+            raise ConfigError("g_channels is empty, but G needs the channels of at least its first maps")
+
+
+class DCGAN(GAN):
+    """A GAN of convolutions, for images of any size; by default the 28x28 one of TensorFlow's tutorial."""
+
+    name = "dcgan"
+    Config = DCGANConfig
+    defaults: ClassVar = {"data": "digits", "steps": 1750, "batch": 256}  # 50 epochs of the 9,000 digits, as there
+
+    def generator(self, output: str, rng: Generator) -> list[layers.Module]:
+        """Noise, the smallest maps, and transposed convolutions up to the image."""
+        c, options = self.config, self._weights(rng)
+        doublings = min(len(c.d_channels), len(c.g_channels))
+        sizes = halvings(c.data_shape[:2], doublings)[::-1]
+        sizes = sizes[:1] * (len(c.g_channels) - doublings) + sizes
+        network = self.first_maps(sizes[0], options)
+        for i, (channels, more) in enumerate(itertools.pairwise((*c.g_channels, c.data_shape[-1]))):
+            network += self.normed(channels) if i else []
+            (h, w), (H, W) = sizes[i], sizes[i + 1]
+            stride = -(-H // h), -(-W // w)
+            odd = H - h * stride[0], W - w * stride[1]  # -1 where an odd side is less than twice the one before
+            network.append(
+                layers.ConvTranspose(channels, more, c.kernel_size, stride, "same", odd, bias=False, **options)
+            )
+        return [*network, *activation(output)]
+
+    def first_maps(self, size: Pair, options: dict[str, Any]) -> list[layers.Module]:
+        """Noise to the first maps of G: batch norm over each place of each map, as in the tutorial."""
+        c, features = self.config, math.prod(size) * self.config.g_channels[0]
+        dense = layers.Dense(c.latent_dim, features, bias=False, **options)
+        return [dense, *self.normed(features), layers.Reshape((*size, c.g_channels[0]))]
+
+    def normed(self, features: int) -> list[layers.Module]:
+        """Batch norm and activation, the other way round than in the dense GAN."""
+        c = self.config
+        norm = [layers.BatchNorm(features, c.bn_momentum, c.bn_eps)] if c.batch_norm else []
+        return [*norm, *activation(c.g_activation, c.slope)]
+
+    def discriminator(self, rng: Generator) -> list[layers.Module]:
+        """Convolutions of stride 2, and a score of the smallest maps."""
+        c, options, network = self.config, self._weights(rng), list[layers.Module]()
+        for i, (channels, more) in enumerate(itertools.pairwise((c.data_shape[-1], *c.d_channels))):
+            network.append(layers.Conv(channels, more, c.kernel_size, 2, bias=c.d_bias, **options))
+            if c.d_batch_norm and i > 0:
+                network.append(layers.BatchNorm(more, c.bn_momentum, c.bn_eps))
+            network.append(layers.LeakyReLU(c.slope))
+            if c.dropout > 0:
+                network.append(layers.Dropout(c.dropout, Generator(self.seed, f"{self.name}/dropout/{i}")))
+        size = halvings(c.data_shape[:2], len(c.d_channels))[-1]
+        features = math.prod(size) * (c.data_shape[-1], *c.d_channels)[-1]
+        return [*network, layers.Flatten(), layers.Dense(features, 1, bias=c.d_bias, **options)]
+
+    def _weights(self, rng: Generator) -> dict[str, Any]:
+        kinds = {"glorot": init.glorot_uniform, "normal": init.normal}
+        return {"weight_init": kinds[self.config.weight_init], "rng": rng}
+
+
+@dataclass(frozen=True)
+class DCGAN64Config(DCGANConfig):
+    """The hyperparameters. The defaults are those of Radford et al. 2015 (figure 1, section 4): 512-256-128-64 channels
+    in G and the mirror image in D, ReLU in G and LeakyReLU(0.2) in D, weights from N(0, 0.02²), Adam(2e-4, 0.5). 4x4
+    kernels, BatchNorm(0.9, 1e-5) and no biases are those of PyTorch's DCGAN tutorial; so is half of the paper's width.
+    """
+
+    data_shape: tuple[int, ...] = (64, 64, 3)
+    g_channels: tuple[int, ...] = (512, 256, 128, 64)
+    d_channels: tuple[int, ...] = (64, 128, 256, 512)
+    kernel_size: int = 4
+    g_activation: Activation = "relu"
+    slope: float = 0.2
+    bn_momentum: float = 0.9
+    bn_eps: float = 1e-5
+    d_batch_norm: bool = True
+    d_bias: bool = False
+    dropout: float = 0.0
+    weight_init: Literal["glorot", "normal"] = "normal"
+    lr: float = 2e-4
+    beta1: float = 0.5
+    eps: float = 1e-8
+
+
+class DCGAN64(DCGAN):
+    """The DCGAN of Radford et al. 2015, for images of 64x64 pixels, with batch norm in both networks."""
+
+    name = "dcgan64"
+    Config = DCGAN64Config
+    defaults: ClassVar = {"data": "sixfactors", "steps": 5000, "batch": 128}
+
+    def first_maps(self, size: Pair, options: dict[str, Any]) -> list[layers.Module]:
+        """Noise to the first maps of G: batch norm over each map, as everywhere else."""
+        c, channels = self.config, self.config.g_channels[0]
+        dense = layers.Dense(c.latent_dim, math.prod(size) * channels, bias=False, **options)
+        return [dense, layers.Reshape((*size, channels)), *self.normed(channels)]
+
+
+def halvings(size: Pair, n: int) -> list[Pair]:
+    """The size, and after it n sizes of half the sides each, rounded up, as convolutions of stride 2 make them."""
+    sizes = [size]
+    for _ in range(n):
+        height, width = sizes[-1]
+        sizes.append((-(-height // 2), -(-width // 2)))
+    return sizes
