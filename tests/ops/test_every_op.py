@@ -53,11 +53,11 @@ def geometry(size, kernel_size, stride, padding):
     )
 
 
-def im2col(x, kernel_size, stride=1, padding=0):
+def im2col(x, kernel_size, stride=1, padding=0, fill=0.0):
     """One window at a time."""
     kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
     (sh, sw), pads, (oh, ow) = geometry(x.shape[1:3], (kh, kw), stride, padding)
-    x = np.pad(x, ((0, 0), *pads, (0, 0)))
+    x = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=fill)
     windows = [x[:, i * sh : i * sh + kh, j * sw : j * sw + kw] for i in range(oh) for j in range(ow)]
     return np.stack(windows, 1).reshape(len(x), oh, ow, kh, kw, x.shape[3])
 
@@ -109,6 +109,36 @@ def conv2d_weight_grad(x, gy, kernel_size, stride=1, padding=0):
     return np.einsum("nijklc,nijo->klco", im2col(x, kernel_size, stride, padding), gy)
 
 
+def max_pool2d(x, window, stride=None, padding=0):
+    return im2col(x, window, stride or window, padding, -np.inf).max((3, 4))
+
+
+def avg_pool2d(x, window, stride=None, padding=0):
+    """The mean of what is not padding."""
+    return np.nanmean(im2col(x, window, stride or window, padding, np.nan), (3, 4), dtype=x.dtype)
+
+
+def upsample_bilinear(x, scale):
+    """Between the two nearest pixels, along one axis after the other."""
+    y = x
+    for axis, s in zip((1, 2), np.broadcast_to(scale, 2), strict=True):
+        places = (np.arange(x.shape[axis] * s) + 0.5) / s - 0.5
+        before = np.floor(places).astype(int)
+        after = (places - before).reshape([-1 if i == axis else 1 for i in range(4)])
+        left, right = (y.take(np.clip(i, 0, x.shape[axis] - 1), axis) for i in (before, before + 1))
+        y = left * (1 - after) + right * after
+    return y
+
+
+def pixel_shuffle(x, r):
+    """Pixel by pixel of each block."""
+    n, h, w, c = x.shape
+    y = np.zeros((n, h * r, w * r, c // r**2), x.dtype)
+    for i, j in np.ndindex(r, r):
+        y[:, i::r, j::r] = x[..., i * r + j :: r * r]
+    return y
+
+
 ORACLES = {  # of what NumPy does not have under the same name
     "sigmoid": scipy.special.expit,
     "softplus": lambda x: -scipy.special.log_expit(-x),
@@ -129,6 +159,11 @@ ORACLES = {  # of what NumPy does not have under the same name
     "conv2d": conv2d,
     "conv_transpose2d": conv_transpose2d,
     "conv2d_weight_grad": conv2d_weight_grad,
+    "max_pool2d": max_pool2d,
+    "avg_pool2d": avg_pool2d,
+    "upsample_nearest": lambda x, scale: np.kron(x, np.ones((1, *np.broadcast_to(scale, 2), 1), x.dtype)),
+    "upsample_bilinear": upsample_bilinear,
+    "pixel_shuffle": pixel_shuffle,
     "batch_norm": batch_norm,
     "batch_norm_with_statistics": lambda x, gamma, beta: (batch_norm(x, gamma, beta), x.mean(0), x.var(0)),
 }

@@ -21,7 +21,8 @@ KEPT = {  # y and the arguments, as far as they are kept whole when all of them 
     "multiply": "ab", "divide": "yb", "power": "yxp", "maximum": "ab", "minimum": "ab", "matmul": "ab",
     "sigmoid_cross_entropy": "xt", "einsum": "ab", "where": "",
     "im2col": "", "col2im": "", "conv2d": "xw", "conv_transpose2d": "gyw", "conv2d_weight_grad": "xgy",
-    "textbook_conv2d": "",  # its last op is a reshape
+    "textbook_conv2d": "", "upsample_nearest": "", "upsample_bilinear": "", "pixel_shuffle": "",  # a reshape at last
+    "max_pool2d": "yx", "avg_pool2d": "",
 }  # fmt: skip
 NO_GRADIENT = {"sign", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "argmax"}
 JOINT = {"batch_norm", "batch_norm_with_statistics"}  # see below

@@ -125,6 +125,7 @@ SAME_NAME = (
 TORCH |= {name: getattr(torch, name) for name in SAME_NAME.split()}
 NOT_IN_TORCH = {"astype", "_put", "batch_norm_with_statistics"}
 IN_TEST_CONV_ORACLE = {"im2col", "col2im", "textbook_conv2d", "conv2d", "conv_transpose2d", "conv2d_weight_grad"}
+IN_TEST_CONV_ORACLE |= {"max_pool2d", "avg_pool2d", "upsample_nearest", "upsample_bilinear", "pixel_shuffle"}
 DIFFERENT = {
     "getitem (3,4) slice(None,None,-2)": "PyTorch has no negative steps",
     "getitem (3,4) (slice(1,None,None),None,slice(None,0,-1))": "PyTorch has no negative steps",

@@ -4,4 +4,5 @@ from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from .basic import Dense, Dropout, Embedding, Flatten, Reshape
 from .conv import Conv, ConvTranspose
 from .module import Buffer, Module, Sequential, evaluating
-from .norm import BatchNorm, LayerNorm
+from .norm import BatchNorm, InstanceNorm, LayerNorm
+from .resize import AvgPool, GlobalAvgPool, MaxPool, PixelShuffle, UpSampling

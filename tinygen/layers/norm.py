@@ -54,8 +54,24 @@ class LayerNorm(Module):
         self.eps = eps
 
     def forward(self, x: Any) -> Any:
-        centred = x - ops.mean(x, -1, True)
-        return self.gamma * centred / ops.sqrt(ops.var(x, -1, 0, True) + self.eps) + self.beta
+        return self.gamma * _standardised(x, (x.ndim - 1,), self.eps) + self.beta
 
     def _options(self) -> str:
         return f"{self.gamma.shape[0]}, eps={self.eps}"
+
+
+class InstanceNorm(LayerNorm):
+    """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² of each image and channel of x (N, ..., features).
+
+    Ulyanov et al. 2016. The same in training and in eval mode. Raises ValueError for a single value a channel.
+    """
+
+    def forward(self, x: Any) -> Any:
+        if math.prod(x.shape[1:-1]) == 1:
+            raise ValueError(f"InstanceNorm: x is {x.shape}, one value a channel; give larger images")
+        return self.gamma * _standardised(x, tuple(range(1, x.ndim - 1)), self.eps) + self.beta
+
+
+def _standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
+    """(x - μ) / √(σ² + eps) with μ and σ² along the axes."""
+    return (x - ops.mean(x, axes, True)) / ops.sqrt(ops.var(x, axes, 0, True) + eps)

@@ -40,7 +40,9 @@ from .elementwise import (
 )
 from .linear import einsum, matmul
 from .norm import batch_norm, batch_norm_with_statistics
+from .pool import avg_pool2d, max_pool2d
 from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var
+from .resize import pixel_shuffle, upsample_bilinear, upsample_nearest
 from .shape import (
     broadcast_to,
     concatenate,

@@ -1,0 +1,77 @@
+"""Layers without parameters that make images (N, H, W, C) smaller or larger."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from .. import ops
+from ..ops.windows import PaddingOption
+from .module import Module
+
+
+class _Pool(Module):
+    """What both kinds of pooling have: a window, a stride (None: the window's size) and a padding, as in ops."""
+
+    def __init__(
+        self,
+        window: int | tuple[int, int] = 2,
+        stride: int | tuple[int, int] | None = None,
+        padding: PaddingOption = 0,
+    ):
+        self.window, self.stride, self.padding = window, stride, padding
+
+    def _options(self) -> str:
+        stride = "" if self.stride is None else f", stride={self.stride}"
+        return f"{self.window}{stride}" + (f", padding={self.padding!r}" if self.padding else "")
+
+
+class MaxPool(_Pool):
+    """The largest element of each window, channel by channel: see ops.max_pool2d."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.max_pool2d(x, self.window, self.stride, self.padding)
+
+
+class AvgPool(_Pool):
+    """The mean of each window, channel by channel: see ops.avg_pool2d."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.avg_pool2d(x, self.window, self.stride, self.padding)
+
+
+class GlobalAvgPool(Module):
+    """The mean of each channel over the image: (N, H, W, C) to (N, C)."""
+
+    def forward(self, x: Any) -> Any:
+        return ops.mean(x, tuple(range(1, x.ndim - 1)))
+
+
+class UpSampling(Module):
+    """Images larger by a whole number a side: see ops.upsample_nearest and ops.upsample_bilinear.
+
+    Raises ValueError for another mode.
+    """
+
+    def __init__(self, scale: int | tuple[int, int] = 2, mode: Literal["nearest", "bilinear"] = "nearest"):
+        if mode not in ("nearest", "bilinear"):
+            raise ValueError(f'UpSampling: mode is {mode!r}, but it must be "nearest" or "bilinear"')
+        self.scale, self.mode = scale, mode
+
+    def forward(self, x: Any) -> Any:
+        return (ops.upsample_nearest if self.mode == "nearest" else ops.upsample_bilinear)(x, self.scale)
+
+    def _options(self) -> str:
+        return str(self.scale) + (f", {self.mode!r}" if self.mode != "nearest" else "")
+
+
+class PixelShuffle(Module):
+    """r² times fewer channels, r times higher and wider: see ops.pixel_shuffle."""
+
+    def __init__(self, factor: int = 2):
+        self.factor = factor
+
+    def forward(self, x: Any) -> Any:
+        return ops.pixel_shuffle(x, self.factor)
+
+    def _options(self) -> str:
+        return str(self.factor)
