@@ -24,7 +24,7 @@ class Setting(NamedTuple):
 
 
 class Peer:
-    """A library at a workload. A subclass builds it in __init__, and writes its step() as an expert of the library would.
+    """A library at a workload. A subclass builds it in __init__, with a step() as an expert of it writes one.
 
     parameters: how many each network has.  notes: what a reader should know of how it is run.
     """
@@ -116,7 +116,7 @@ PEERS = {
     "tf-graph": Entry("keras", ("tensorflow", "keras"), "Keras 3, tf.function", env=_KERAS),
     "tf-xla": Entry("keras", ("tensorflow", "keras"), "Keras 3, jit_compile=True", ("xla",), env=_KERAS),
     "jax": Entry("jax", ("jax",), "one jit of the whole step", devices=BOTH),
-    "mygrad": Entry("mygrad", ("mygrad",), "", convolutions=False),
-    "autograd": Entry("autograd", ("autograd",), "", convolutions=False),
-    "dezero": Entry("dezero", ("dezero",), "", convolutions=False),
+    "mygrad": Entry("mygrad", ("mygrad",), "its batch norm, memory guard off", convolutions=False),
+    "autograd": Entry("autograd", ("autograd",), "functions of lists of arrays", convolutions=False),
+    "dezero": Entry("dezero", ("dezero", "matplotlib"), "its functions and Adam"),
 }

@@ -1,0 +1,150 @@
+"""JAX: the whole step is one jit whose state is donated, Adam written by hand; no library beside it."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax, random
+
+from ..workloads import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Network, Reshape, Tanh, Workload
+from . import Peer, Setting
+from .arrays import initial
+
+
+class Jax(Peer):
+    def __init__(self, setting: Setting):
+        w = setting.workload
+        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if setting.tf32 else "highest")
+        self.device = jax.devices("gpu" if setting.device == "cuda" else "cpu")[0]
+        groups = [[name] for name in w.networks] if w.is_gan else [list(w.networks)]
+        params = {name: initial(net) for name, net in w.networks.items()}
+        self.parameters = {name: sum(p.size for p in jax.tree.leaves(params[name])) for name in params}
+        state = {
+            "params": [{name: params[name] for name in group} for group in groups],
+            "stats": {name: statistics(net) for name, net in w.networks.items()},
+            "key": random.key(0),
+            "t": jnp.zeros((), jnp.float32),
+        }
+        state["m"], state["v"] = (jax.tree.map(jnp.zeros_like, state["params"]) for _ in range(2))
+        self.state = jax.device_put(state, self.device)
+        step = gan_step if w.is_gan else vae_step
+        self.fn = jax.jit(partial(step, w), donate_argnums=0)
+        self.notes = "XLA's pool has as many threads as the process has processors, here pinned" + (
+            f", TF32 {'allowed' if setting.tf32 else 'off'}" if setting.device == "cuda" else ""
+        )
+
+    def batch(self, x: Any) -> Any:
+        return jax.device_put(x, self.device)
+
+    def step(self, x: Any) -> None:
+        self.state, self.last = self.fn(self.state, x)
+
+    def losses(self) -> dict[str, float]:
+        return {name: float(loss) for name, loss in self.last.items()}
+
+    def wait(self) -> None:
+        jax.block_until_ready(self.state)
+
+    def device_memory(self) -> dict[str, float]:
+        stats = self.device.memory_stats() if self.device.platform == "gpu" else None
+        return {"device_mb": stats["peak_bytes_in_use"] / 1e6} if stats else {}
+
+
+def gan_step(w: Workload, state: Any, x: Any) -> Any:
+    keys = random.split(state["key"], 6)
+    (g, d), stats = state["params"], state["stats"]
+    G, D = partial(forward, w.networks["G"]), partial(forward, w.networks["D"])
+    fake, stats_G = G(g["G"], stats["G"], random.normal(keys[1], (w.batch, w.latent)), keys[2])
+
+    def loss_D(d: Any) -> Any:
+        if w.joint:
+            scores, new = D(d["D"], stats["D"], jnp.concatenate([x, fake]), keys[3])
+            real, false = jnp.split(scores, 2)
+        else:
+            real, new = D(d["D"], stats["D"], x, keys[3])
+            false, new = D(d["D"], new, fake, keys[3])
+        return jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(false)), new
+
+    (value_D, stats_D), grads_D = jax.value_and_grad(loss_D, has_aux=True)(d)
+    t = state["t"] + 1
+    d, m_D, v_D = adam(w, d, grads_D, state["m"][1], state["v"][1], t)
+
+    def loss_G(g: Any) -> Any:
+        fake, new_G = G(g["G"], stats_G, random.normal(keys[4], (w.batch, w.latent)), keys[2])
+        scores, new_D = D(d["D"], stats_D, fake, keys[5])
+        return jnp.mean(jax.nn.softplus(-scores)), (new_G, new_D)
+
+    (value_G, (stats_G, stats_D)), grads_G = jax.value_and_grad(loss_G, has_aux=True)(g)
+    g, m_G, v_G = adam(w, g, grads_G, state["m"][0], state["v"][0], t)
+    new = {"params": [g, d], "m": [m_G, m_D], "v": [v_G, v_D], "t": t, "key": keys[0]}
+    return {**new, "stats": {"G": stats_G, "D": stats_D}}, {"loss_D": value_D, "loss_G": value_G}
+
+
+def vae_step(w: Workload, state: Any, x: Any) -> Any:
+    key, noise_key = random.split(state["key"])
+    encoder, decoder = (partial(forward, w.networks[name]) for name in ("encoder", "decoder"))
+
+    def loss_fn(params: Any) -> Any:
+        mu, logvar = jnp.split(encoder(params["encoder"], [], x, key)[0], 2, axis=1)
+        z = mu + jnp.exp(0.5 * logvar) * random.normal(noise_key, mu.shape)
+        y = decoder(params["decoder"], [], z, key)[0]
+        bce = jnp.sum(jax.nn.softplus(y) - x * y)
+        return (bce + 0.5 * jnp.sum(mu * mu + jnp.exp(logvar) - 1 - logvar)) / w.batch
+
+    loss, grads = jax.value_and_grad(loss_fn)(state["params"][0])
+    t = state["t"] + 1
+    params, m, v = adam(w, state["params"][0], grads, state["m"][0], state["v"][0], t)
+    return {**state, "params": [params], "m": [m], "v": [v], "t": t, "key": key}, {"loss": loss}
+
+
+def adam(w: Workload, params: Any, grads: Any, m: Any, v: Any, t: Any) -> Any:
+    m = jax.tree.map(lambda m, g: w.beta1 * m + (1 - w.beta1) * g, m, grads)
+    v = jax.tree.map(lambda v, g: w.beta2 * v + (1 - w.beta2) * g * g, v, grads)
+    size, correction = w.lr / (1 - w.beta1**t), 1 / jnp.sqrt(1 - w.beta2**t)
+    update = lambda p, m, v: p - size * m / (jnp.sqrt(v) * correction + w.eps)
+    return jax.tree.map(update, params, m, v), m, v
+
+
+def statistics(net: Network) -> list[Any]:
+    """The running mean and variance of each batch norm, in order."""
+    norms = [layer for layer in net.layers if isinstance(layer, BatchNorm)]
+    return [(np.zeros(n.features, np.float32), np.ones(n.features, np.float32)) for n in norms]
+
+
+def forward(net: Network, params: Any, stats: Any, x: Any, key: Any) -> tuple[Any, Any]:
+    """A network in training, on N, H, W, C; returns its running statistics, moved on."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    p, s, new = iter(params), iter(stats), []
+    for i, layer in enumerate(net.layers):
+        match layer:
+            case Dense():
+                kernel, *b = next(p)
+                x = sum(b, x @ kernel)
+            case Conv(_, _, _, stride, _):
+                kernel, *b = next(p)
+                x = sum(b, lax.conv_general_dilated(x, kernel, (stride, stride), "SAME", dimension_numbers=layout))
+            case ConvT(_, _, _, stride, _):
+                kernel, *b = next(p)
+                x = sum(b, lax.conv_transpose(x, kernel, (stride, stride), "SAME", dimension_numbers=layout))
+            case BatchNorm(_, momentum, eps):
+                (gamma, beta), (mean, var), axes = next(p), next(s), tuple(range(x.ndim - 1))
+                mu = x.mean(axes)
+                variance = jnp.square(x - mu).mean(axes)
+                new.append((momentum * mean + (1 - momentum) * mu, momentum * var + (1 - momentum) * variance))
+                x = (x - mu) * (gamma * lax.rsqrt(variance + eps)) + beta
+            case LeakyReLU(slope):
+                x = jnp.where(x > 0, x, slope * x)
+            case Tanh():
+                x = jnp.tanh(x)
+            case Dropout(rate):
+                x = jnp.where(random.bernoulli(random.fold_in(key, i), 1 - rate, x.shape), x / (1 - rate), 0)
+            case Reshape(shape):
+                x = x.reshape(len(x), *shape)
+    return x, lax.stop_gradient(new)
+
+
+PEER = Jax
