@@ -9,6 +9,8 @@ from train.tiny import Stream, Tiny
 from tinygen.backend import array_module
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError
+from tinygen.models import GAN, GANConfig
+from tinygen.train import fit
 from tinygen.train.batches import batches_of
 
 IMAGES = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
@@ -109,3 +111,14 @@ def test_what_is_no_data(data):
 def test_a_loader_of_another_range_is_refused():
     with pytest.raises(ConfigError, match=r"value_range=model\.value_range"):
         batches_of(Loader(IMAGES, 6, (0, 1)), Tiny())
+
+
+@pytest.mark.parametrize("kind", ["loader", "list"])
+def test_labels_for_a_model_that_takes_none_are_refused(kind):
+    x, labels = np.zeros((8, 2), np.float32), np.zeros(8, int)
+    data = Loader(x, 4, None, labels=labels) if kind == "loader" else [(x, labels)]
+    gan = GAN(GANConfig(data_shape=(2,), g_hidden=(4,), d_hidden=(4,)))
+    with pytest.raises(ConfigError, match=r"fit: the batches are \(x, labels\), but gan takes no labels; give x alone"):
+        fit(gan, data, 1)
+    gan.takes_labels = True
+    assert len(batches_of(data, gan).next()) == 2

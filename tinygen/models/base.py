@@ -43,6 +43,7 @@ class Model(Module):
     config: Any  # an instance of Config
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
+    takes_labels: ClassVar[bool] = False  # whether a batch is a pair (x, labels)
 
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config

@@ -31,7 +31,7 @@ class Batches(Protocol):
 def batches_of(data: Any, model: Model) -> Batches:
     """The batches of a Loader, of an array or a Dataset (as many examples as the model likes), or of any iterable.
 
-    Raises ConfigError for anything else, DataError if there are none.
+    Raises ConfigError for anything else, or labels that the model does not take; DataError if there are none.
     """
     if isinstance(data, str) or not any(hasattr(data, name) for name in ("next_batch", "train", "__iter__")):
         raise ConfigError(
@@ -47,7 +47,10 @@ def batches_of(data: Any, model: Model) -> Batches:
         )
     if is_array(data):
         data = loader_for(model, data, min(len(data), model.defaults["batch"]))
-    return LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
+    batches: Batches = LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
+    if isinstance(batches.first, tuple) and not getattr(model, "takes_labels", True):
+        raise ConfigError(f"fit: the batches are (x, labels), but {model.name} takes no labels; give x alone")
+    return batches
 
 
 def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = None) -> Loader:
