@@ -90,6 +90,48 @@ def test_layer_norm(shape):
     compare(layer, oracle, draw(*shape), fill((layer.gamma, oracle.weight), (layer.beta, oracle.bias)))
 
 
+def channels_first(layer):
+    """A layer of PyTorch for images, on (N, H, W, C)."""
+    return lambda x: layer(x.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kernel_size, stride, padding", [(5, 1, 2), (4, 2, 1), ((3, 2), (1, 2), 0)])
+def test_convolutions(kernel_size, stride, padding, bias):
+    options = {"stride": stride, "padding": padding, "bias": bias}
+    for ours, theirs, channels in ((L.Conv, nn.Conv2d, (3, 4)), (L.ConvTranspose, nn.ConvTranspose2d, (4, 3))):
+        layer = ours(*channels, kernel_size, **options, dtype=np.float64)
+        oracle = theirs(*channels, kernel_size, **options, dtype=torch.float64)
+        pairs = [(layer.b, oracle.bias)] if bias else []
+        oracle.weight.data = torch.tensor(layer.w.numpy()).permute(3, 2, 0, 1).clone()
+        compare(layer, channels_first(oracle), draw(2, 7, 6, channels[0]), fill(*pairs))
+        np.testing.assert_allclose(
+            layer.w.grad.numpy(), oracle.weight.grad.permute(2, 3, 1, 0).numpy(), rtol=1e-10, atol=1e-12
+        )
+
+
+def test_instance_norm():
+    layer, oracle = L.InstanceNorm(3, EPS, np.float64), nn.InstanceNorm2d(3, EPS, affine=True, dtype=torch.float64)
+    pairs = fill((layer.gamma, oracle.weight), (layer.beta, oracle.bias))
+    compare(layer, channels_first(oracle), draw(2, 4, 5, 3), pairs)
+
+
+IMAGES = [
+    (L.MaxPool(), nn.MaxPool2d(2)),
+    (L.MaxPool(3, 2, 1), nn.MaxPool2d(3, 2, 1)),
+    (L.AvgPool((3, 2)), nn.AvgPool2d((3, 2))),
+    (L.AvgPool(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+    (L.UpSampling(3), nn.UpsamplingNearest2d(scale_factor=3)),
+    (L.UpSampling(2, "bilinear"), nn.Upsample(scale_factor=2, mode="bilinear")),
+    (L.PixelShuffle(2), nn.PixelShuffle(2)),
+]
+
+
+@pytest.mark.parametrize("layer, oracle", IMAGES, ids=[repr(layer) for layer, _ in IMAGES])
+def test_layers_for_images(layer, oracle):
+    compare(layer, channels_first(oracle), draw(2, 6, 5, 4))
+
+
 @pytest.mark.parametrize("shape", [(6,), (4, 3), (2, 3, 2)])
 def test_embedding(shape):
     layer, oracle = L.Embedding(5, 3, dtype=np.float64), nn.Embedding(5, 3, dtype=torch.float64)
