@@ -9,7 +9,7 @@ import pytest
 from models.small import in_float64
 
 from tinygen.backend import Generator
-from tinygen.models import GAN, GANConfig
+from tinygen.models import GAN
 
 torch = pytest.importorskip("torch")
 nn, F = torch.nn, torch.nn.functional
@@ -48,27 +48,41 @@ class TorchGAN:
     """The GAN of a config, written for PyTorch, with the weights of ours."""
 
     def __init__(self, model):
-        c, size = model.config, int(np.prod(model.config.data_shape))
-        body, widths = [], (c.latent_dim, *c.g_hidden)
-        for n_in, n_out in itertools.pairwise(widths):
-            body += [nn.Linear(n_in, n_out), nn.LeakyReLU(c.slope)]
-            body += [nn.BatchNorm1d(n_out, c.bn_eps, 1 - c.bn_momentum)] if c.batch_norm else []
-        self.G = nn.Sequential(*body, nn.Linear(widths[-1], size), nn.Tanh()).double()
-        body, widths = [], (size, *c.d_hidden)
-        for n_in, n_out in itertools.pairwise(widths):
-            body += [nn.Linear(n_in, n_out), nn.LeakyReLU(c.slope)]
-        self.D = nn.Sequential(*body, nn.Linear(widths[-1], 1)).double()
+        c = model.config
+        self.G, self.D = (network.double() for network in self.networks(model))
         for ours, theirs in ((model.G, self.G), (model.D, self.D)):
             for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
-                q.data = torch.tensor(p.numpy().T.copy())
+                q.data = torch.tensor(as_in_torch(p.numpy()).copy())
+            for norm in norms(theirs):
+                norm.passes = 0
+                norm.register_forward_hook(count)
         options = {"lr": c.lr, "betas": (c.beta1, c.beta2), "eps": c.eps}
         self.opt_D = torch.optim.Adam(self.D.parameters(), **options)
         self.opt_G = torch.optim.Adam(self.G.parameters(), **options)
         (self.loss_D, self.loss_G), self.halve = LOSSES[c.loss], c.mean_d_loss
 
+    def networks(self, model):
+        c, size = model.config, int(np.prod(model.config.data_shape))
+        body, widths = [], (c.latent_dim, *c.g_hidden)
+        for n_in, n_out in itertools.pairwise(widths):
+            body += [nn.Linear(n_in, n_out), nn.LeakyReLU(c.slope)]
+            body += [nn.BatchNorm1d(n_out, c.bn_eps, 1 - c.bn_momentum)] if c.batch_norm else []
+        G = nn.Sequential(*body, nn.Linear(widths[-1], size), nn.Tanh())
+        body, widths = [], (size, *c.d_hidden)
+        for n_in, n_out in itertools.pairwise(widths):
+            body += [nn.Linear(n_in, n_out), nn.LeakyReLU(c.slope)]
+        return G, nn.Sequential(*body, nn.Linear(widths[-1], 1))
+
+    def take(self, x):
+        """A batch as the networks want it."""
+        return torch.tensor(x.reshape(len(x), -1))
+
+    def judge(self, x, fake):
+        return self.D(x), self.D(fake)
+
     def train_step(self, x, z_D, z_G):
         fake = self.G(z_D).detach()
-        real_score, fake_score = self.D(x), self.D(fake)
+        real_score, fake_score = self.judge(x, fake)
         loss_D = self.loss_D(real_score, fake_score)
         if self.halve:
             loss_D = loss_D / 2
@@ -83,16 +97,35 @@ class TorchGAN:
         return loss_D.item(), loss_G.item(), real_score.detach().numpy(), fake_score.detach().numpy()
 
 
+def as_in_torch(a):
+    """Weights in the order of PyTorch's axes: matrices the other way, kernels (CO, C, KH, KW)."""
+    return a.transpose(3, 2, 0, 1) if a.ndim == 4 else a.T
+
+
+def as_here(shape):
+    """The shape of weights here, of their shape in PyTorch."""
+    return (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape[::-1]
+
+
+def norms(network):
+    return [m for m in network.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
+
+
+def count(norm, inputs, output):
+    """A hook: how often batch norm was used, and over how many values a channel."""
+    norm.passes, norm.values = norm.passes + 1, output.numel() // output.shape[1]
+
+
 def assert_near(ours, theirs, what):
     assert ours.shape == theirs.shape
     error, norm = np.linalg.norm(ours - theirs), np.linalg.norm(theirs)
     assert error <= WITHIN * norm, f"{what}: relative error {error / norm:.1e}"
 
 
-def compare(settings, steps, batch):
+def compare(settings, steps, batch, kind=GAN, oracle_kind=None):
     """Train both side by side; compare the metrics of every step, and at the end all that they hold."""
-    model = in_float64(GAN(GANConfig(**settings), seed=3))
-    oracle, noise = TorchGAN(model), Generator(0)
+    model = in_float64(kind(kind.Config(**settings), seed=3))
+    oracle, noise = (oracle_kind or TorchGAN)(model), Generator(0)
     start = {n: p.numpy().copy() for n, p in model.named_parameters()}
     data = np.random.default_rng(0)
     for step in range(steps):
@@ -100,11 +133,11 @@ def compare(settings, steps, batch):
         noise.state = model.rng.state
         z_D, z_G = (torch.tensor(noise.normal((batch, model.config.latent_dim))).double() for _ in range(2))
         metrics = {name: value.item() for name, value in model.train_step(x).items()}
-        loss_D, loss_G, real, fake = oracle.train_step(torch.tensor(x.reshape(batch, -1)), z_D, z_G)
+        loss_D, loss_G, real, fake = oracle.train_step(oracle.take(x), z_D, z_G)
         right = {"loss_D": loss_D, "loss_G": loss_G, **verdicts(model.config.loss, real, fake)}
         assert metrics == pytest.approx(right, rel=WITHIN), step
-    compare_networks(model.G, oracle.G, passes=2 * steps, batch=batch)
-    compare_networks(model.D, oracle.D, passes=2 * steps, batch=batch)
+    compare_networks(model.G, oracle.G)
+    compare_networks(model.D, oracle.D)
     compare_moments(model.opt_G, oracle.opt_G)
     compare_moments(model.opt_D, oracle.opt_D)
     for n, p in model.named_parameters():
@@ -121,13 +154,13 @@ def verdicts(loss, real, fake):
     return {"acc": right, "D(x)": judge(real).mean(), "D(G(z))": judge(fake).mean()}
 
 
-def compare_networks(ours, theirs, passes, batch):
+def compare_networks(ours, theirs):
     for (name, p), q in zip(ours.named_parameters(), theirs.parameters(), strict=True):
-        assert_near(p.numpy(), q.detach().numpy().T, name)
+        assert_near(as_in_torch(p.numpy()), q.detach().numpy(), name)
     buffers = iter([t.numpy() for name, t in ours.named_tensors() if name.endswith((".mean", ".var"))])
-    for norm in [layer for layer in theirs if isinstance(layer, nn.BatchNorm1d)]:
-        kept = (1 - norm.momentum) ** passes  # what is left of the ones with which the running variance began
-        biased = kept + (norm.running_var.numpy() - kept) * (batch - 1) / batch  # PyTorch's is the unbiased one
+    for norm in norms(theirs):
+        kept, n = (1 - norm.momentum) ** norm.passes, norm.values  # of the ones with which the variance began
+        biased = kept + (norm.running_var.numpy() - kept) * (n - 1) / n  # PyTorch's is the unbiased one
         assert_near(next(buffers), norm.running_mean.numpy(), "running mean")
         assert_near(next(buffers), biased, "running variance")
     assert next(buffers, None) is None
@@ -138,8 +171,9 @@ def compare_moments(ours, theirs):
     for slot, name in (("m", "exp_avg"), ("v", "exp_avg_sq")):
         flat, start = ours.state[slot], 0
         for i, q in enumerate(group["params"]):
-            moment = theirs.state[q][name].numpy().T
-            assert_near(flat[start : start + moment.size].reshape(moment.shape), moment, f"{slot} of parameter {i}")
+            moment = theirs.state[q][name].numpy()
+            own = as_in_torch(flat[start : start + moment.size].reshape(as_here(moment.shape)))
+            assert_near(own, moment, f"{slot} of parameter {i}")
             start += moment.size
         assert start == flat.size
     assert ours.t == theirs.state[group["params"][0]]["step"].item()
