@@ -12,11 +12,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    from . import runner
+    from . import micro, runner, sweep
 
     parser = Parser(prog="python -m benchmarks", description="Training steps, sweeps and kernels, timed.")
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
-    for name, module, about in (("run", runner, "the workloads, each by every peer, against the bars"),):
+    for name, module, about in (
+        ("run", runner, "the workloads, each by every peer, against the bars"),
+        ("micro", micro, "each layer by itself, against PyTorch and the floor"),
+        ("sweep", sweep, "how time and memory grow with batch, image and depth"),
+    ):
         command = commands.add_parser(name, help=about, description=about)
         module.add_arguments(command)
         command.set_defaults(run=module.run)

@@ -12,6 +12,8 @@ from typing import Any
 from .peers import PEERS
 from .workloads import BARS, Bar, workload
 
+LOADED = " **The machine was not idle: no number here is a result.**"
+
 
 def check_losses(result: dict[str, Any]) -> None:
     """Note what is wrong with a peer's losses, if anything: they must be finite, and have moved."""
@@ -116,6 +118,7 @@ def notes(results: dict[str, Any]) -> str:
         for n, r in measured(entry).items():
             known = seen.setdefault(n, {"idle": 0.0, "growth": {}, **r})
             known["idle"] = max(known["idle"], r["idle_share"])
+            known["taken"] = [*known.get("taken", []), *r["others"]]
             known["growth"][r["steps"]] = r["now_mb"] - r["warm_mb"]
     lines = []
     for n, r in seen.items():
@@ -123,6 +126,12 @@ def notes(results: dict[str, Any]) -> str:
         versions = ", ".join(f"{package} {version}" for package, version in r["versions"].items())
         about = "; ".join(filter(None, [PEERS[n].about, versions, r["notes"], ", ".join(r["blas"])]))
         lines.append(f"- {n}: {about}; memory {growth:+.0f} MB over {steps:,} steps; idle {r['idle']:.1%} of a core")
+    taken = [share for r in seen.values() for share in r["taken"]]
+    if taken:
+        lines.append(
+            f"\nOther processes took {statistics.median(taken):.1%} of the processors during a turn (median; at most "
+            f"{max(taken):.0%}).{LOADED if statistics.median(taken) > 0.05 else ''}"
+        )
     return "\n".join(lines)
 
 

@@ -47,22 +47,25 @@ class Worker:
                 start_new_session=True,  # Ctrl-C is for the runner, which ends its workers
             )
         self.answers: queue.Queue[str] = queue.Queue()
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.listener = threading.Thread(target=self._listen, daemon=True)
+        self.listener.start()
         self.rested = (time.perf_counter(), self.cpu_seconds())
         self.idle_share = 0.0  # the most of a core that it was seen to use while others worked
+        self.others_share = 0.0  # of the processors, what all other processes took during the last request
 
     def _listen(self) -> None:
         assert self.process.stdout
-        for line in self.process.stdout:
-            self.answers.put(line)
+        with self.process.stdout as lines:
+            for line in lines:
+                self.answers.put(line)
         self.answers.put("")
 
     def ask(self, *request: Any) -> dict[str, Any]:
         """The answer to a request; returns when the worker's threads have gone to sleep. Raises Failed."""
         since, used = self.rested
-        elapsed, now = time.perf_counter() - since, self.cpu_seconds()
-        if elapsed > 0.5:
-            self.idle_share = max(self.idle_share, (now - used) / elapsed)
+        begun, own, busy = time.perf_counter(), self.cpu_seconds(), machine.busy_seconds()
+        if begun - since > 0.5:
+            self.idle_share = max(self.idle_share, (own - used) / (begun - since))
         try:
             assert self.process.stdin
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -77,6 +80,8 @@ class Worker:
         answer = json.loads(line)
         if "error" in answer:
             raise Failed(answer["error"])
+        taken = machine.busy_seconds() - busy - (self.cpu_seconds() - own)
+        self.others_share = max(0.0, taken / (time.perf_counter() - begun) / (os.cpu_count() or 1))
         self.settle()
         return answer
 
@@ -107,18 +112,15 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
+        with contextlib.suppress(OSError):  # it is gone
+            if hasattr(os, "killpg"):
+                os.killpg(self.process.pid, signal.SIGKILL)  # with what it started
+            self.process.kill()
+        self.process.wait()
+        self.listener.join()
+        with contextlib.suppress(OSError):  # a request that was never read
             assert self.process.stdin
-            self.process.stdin.close()  # the end of stdin is the end of the worker
-            self.process.wait(timeout=1)
-        except (subprocess.TimeoutExpired, OSError):
-            pass
-        finally:
-            with contextlib.suppress(OSError):  # all are gone
-                if hasattr(os, "killpg"):
-                    os.killpg(self.process.pid, signal.SIGKILL)  # with what it started
-                self.process.kill()
-            self.process.wait()
+            self.process.stdin.close()
 
 
 # Who can take part
@@ -200,8 +202,8 @@ def rates(threads: int) -> dict[str, Any]:
 class Contest:
     """One workload: starts its peers one after the other, then lets them take turns; `results` grows as it goes."""
 
-    def __init__(self, w: Workload, names: Sequence[str], options: argparse.Namespace, out: Path):
-        self.w, self.names, self.options, self.out = w, names, options, out
+    def __init__(self, w: Workload, names: Sequence[str], options: argparse.Namespace, out: Path, quiet: bool = False):
+        self.w, self.names, self.options, self.out, self.quiet = w, names, options, out, quiet
         self.results: dict[str, Any] = {name: {} for name in names}
         self.workers: dict[str, Worker] = {}
         self.turn: dict[str, int] = {}  # how many steps a turn has
@@ -227,7 +229,7 @@ class Contest:
         while time.perf_counter() - begun < self.options.seconds or steps < 3:
             warm = worker.ask("run", count := max(1, round(self.options.seconds / 4 / step_s)))
             steps, step_s = steps + count, warm["seconds"] / count
-        result.update(warm_mb=warm["now_mb"], steps=steps, ms=[])
+        result.update(warm_mb=warm["now_mb"], steps=steps, ms=[], others=[])
         self.turn[name] = max(1, round(self.options.seconds / step_s))
 
     def take_turn(self, name: str) -> None:
@@ -238,6 +240,7 @@ class Contest:
         result.update(last_losses=answer["losses"], peak_mb=answer["peak_mb"], now_mb=answer["now_mb"])
         result.update({key: answer[key] for key in ("device_mb",) if key in answer})
         result["idle_share"] = self.workers[name].idle_share
+        result["others"].append(self.workers[name].others_share)
         report.check_losses(result)
 
     def attempt(self, action: Any, name: str, *args: Any) -> None:
@@ -255,7 +258,8 @@ class Contest:
             write_data(self.w, data)
             try:
                 for name in self.names:
-                    print(f"  {name} ...", flush=True)
+                    if not self.quiet:
+                        print(f"  {name} ...", flush=True)
                     self.attempt(self.start, name, data)
                 for r in range(self.options.rounds):
                     here = list(self.workers)
@@ -331,26 +335,29 @@ def measure(w: Workload, options: argparse.Namespace, out: Path, results: dict[s
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    on = list(PEERS)
     parser.add_argument("--workload", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS), metavar="NAME")
-    parser.add_argument(
-        "--peers", type=lambda text: pick(text, on), default=on, metavar="A,B", help=f"default: all of {','.join(on)}"
-    )
+    add_shared(parser, peers=list(PEERS), rounds=9, seconds=1.0)
+
+
+def add_shared(parser: argparse.ArgumentParser, peers: list[str], rounds: int, seconds: float) -> None:
+    """What run and sweep have in common, with the defaults of each."""
+    known = f"of {', '.join(PEERS)}; default: {'all' if len(peers) == len(PEERS) else ','.join(peers)}"
+    parser.add_argument("--peers", type=pick, default=peers, metavar="A,B", help=known)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true", help="let every peer use TF32 on a GPU (default: none may)")
     parser.add_argument("--threads", type=positive(int), default=2, help="for every peer (default 2)")
-    parser.add_argument("--rounds", type=positive(int), default=9, help="how often each has its turn (default 9)")
-    parser.add_argument("--seconds", type=positive(float), default=1.0, help="length of a turn (default 1)")
+    parser.add_argument("--rounds", type=positive(int), default=rounds, help=f"turns of each (default {rounds})")
+    parser.add_argument("--seconds", type=positive(float), default=seconds, help=f"of a turn (default {seconds:g})")
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="default: benchmark-results")
     parser.add_argument("--peers-venv", type=Path, help="run the others with this environment; built if it isn't there")
 
 
-def pick(text: str, known: Sequence[str]) -> list[str]:
-    """The names in a list with commas. Raises argparse's error for one that is not known."""
+def pick(text: str) -> list[str]:
+    """The peers in a list with commas. Raises argparse's error for one that is not known."""
     chosen = [name.strip() for name in text.split(",") if name.strip()]
     for name in chosen:
-        if name not in known:
-            raise argparse.ArgumentTypeError(f"no peer {name!r}; there are {', '.join(known)}")
+        if name not in PEERS:
+            raise argparse.ArgumentTypeError(f"no peer {name!r}; there are {', '.join(PEERS)}")
     return chosen
 
 

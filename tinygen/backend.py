@@ -6,6 +6,7 @@ one line of code serves both. CuPy is imported only when somebody asks for "cuda
 
 from __future__ import annotations
 
+import functools
 import importlib
 import math
 import zlib
@@ -136,6 +137,36 @@ def _mix(bits: Array) -> Array:
     return bits ^ (bits >> 31)
 
 
+# The same in CUDA, a launch a draw instead of a dozen: inputs, outputs and the text of an elementwise kernel of CuPy.
+# Number i of the draw is output i of the stream that begins at `first`; `normal` takes two of them for each of its own.
+_MIX_CUDA = f"""
+__device__ unsigned long long tinygen_bits(unsigned long long first, unsigned long long i) {{
+  unsigned long long bits = first + i * {_GOLDEN}ULL;
+  bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9ULL;
+  bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EBULL;
+  return bits ^ (bits >> 31);
+}}
+"""
+NOISE_CUDA = {
+    "bits": ("uint64 first", "uint64 bits", "bits = tinygen_bits(first, i)"),
+    "uniform": ("uint64 first, int32 digits, T unit", "T u", "u = T(tinygen_bits(first, i) >> (64 - digits)) * unit"),
+    "normal": (
+        "uint64 first, float64 unit",
+        "T x",
+        """
+        const double u = double(tinygen_bits(first, 2 * i) >> 11) * unit;
+        const double turn = double(tinygen_bits(first, 2 * i + 1) >> 11) * unit;
+        x = T(sqrt(-2 * log(1 - u)) * cos(6.283185307179586 * turn))
+        """,
+    ),
+}
+
+
+@functools.cache
+def _noise(xp: ModuleType, name: str) -> Any:
+    return xp.ElementwiseKernel(*NOISE_CUDA[name], f"tinygen_{name}", preamble=_MIX_CUDA)
+
+
 class Generator:
     """A restorable stream of random numbers on one device.
 
@@ -162,9 +193,8 @@ class Generator:
         """Independent draws from N(mean, std²)."""
         if self._numpy is not None:
             x = self._numpy.standard_normal(shape, dtype)
-        else:  # Box and Muller 1958: u in (0, 1], so the logarithm is finite
-            xp, pair = _load(self.device), self._uniform((*_as_shape(shape), 2), np.float64)
-            x = (xp.sqrt(-2 * xp.log(1 - pair[..., 0])) * xp.cos(2 * np.pi * pair[..., 1])).astype(dtype)
+        else:
+            x = self._normal(_as_shape(shape), dtype)
         return _scale_and_shift(x, std, mean)
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
@@ -186,16 +216,32 @@ class Generator:
             return self._numpy.permutation(n)
         return _load(self.device).argsort(self._bits((n,)))
 
-    def _bits(self, shape: tuple[int, ...]) -> Array:
-        n = math.prod(shape)
+    def _first(self, n: int) -> np.uint64:
+        """The place of the next number in SplitMix64's sequence, after which n of them are taken."""
         first = (self._key + (self._counter + 1) * _GOLDEN) & _MASK
         self._counter += n
-        steps = _load(self.device).arange(n, dtype=np.uint64) * np.uint64(_GOLDEN) + np.uint64(first)
-        return _mix(steps).reshape(shape)
+        return np.uint64(first)
+
+    def _bits(self, shape: tuple[int, ...]) -> Array:
+        xp, n = _load(self.device), math.prod(shape)
+        if _has_kernels(xp, np.uint64):
+            return _noise(xp, "bits")(self._first(n), xp.empty(shape, np.uint64))
+        return _mix(xp.arange(n, dtype=np.uint64) * np.uint64(_GOLDEN) + self._first(n)).reshape(shape)
 
     def _uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
         digits = np.finfo(dtype).nmant + 1  # as many random bits as the significand holds: 1.0 is never reached
-        return (self._bits(shape) >> (64 - digits)).astype(dtype) * np.asarray(2.0**-digits, dtype).item()
+        xp, unit = _load(self.device), np.asarray(2.0**-digits, dtype).item()
+        if _has_kernels(xp, dtype):
+            return _noise(xp, "uniform")(self._first(math.prod(shape)), digits, unit, xp.empty(shape, dtype))
+        return (self._bits(shape) >> (64 - digits)).astype(dtype) * unit
+
+    def _normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        """Box and Muller 1958: u in (0, 1], so the logarithm is finite."""
+        xp = _load(self.device)
+        if _has_kernels(xp, dtype):
+            return _noise(xp, "normal")(self._first(2 * math.prod(shape)), 2.0**-53, xp.empty(shape, dtype))
+        pair = self._uniform((*shape, 2), np.float64)
+        return (xp.sqrt(-2 * xp.log(1 - pair[..., 0])) * xp.cos(2 * np.pi * pair[..., 1])).astype(dtype)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -212,6 +258,10 @@ class Generator:
             self._counter = state["where"]["counter"]
         else:
             self._numpy.bit_generator.state = state["where"]
+
+
+def _has_kernels(xp: ModuleType, dtype: Any) -> bool:
+    return xp.__name__ == "cupy" and np.dtype(dtype).itemsize > 2
 
 
 def _scale_and_shift(x: Array, scale: float, shift: float) -> Array:

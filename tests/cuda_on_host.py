@@ -1,0 +1,212 @@
+"""CUDA without a GPU: as much of CuPy as tinygen/kernels/cuda.py takes, on NumPy arrays, with kernels run by the host.
+
+A kernel is compiled by g++ behind a header that stands for CUDA. The blocks of a grid run one after the other, and the
+threads of a block are coroutines: each runs to its next __syncthreads(), then the next does. They take turns from the
+first to the last or the other way round, so that a result that depends on an order (a barrier that is missing) shows.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+HEADER = """
+#include <cmath>
+#include <functional>
+#include <vector>
+#include <ucontext.h>
+using namespace std;
+#define __global__
+#define __device__
+#define __shared__ static
+struct Dim { unsigned x, y, z; };
+static Dim threadIdx, blockIdx, blockDim, gridDim;
+static inline float rsqrt(float x) { return 1 / sqrt(x); }
+static inline double rsqrt(double x) { return 1 / sqrt(x); }
+
+struct Thread { ucontext_t context; vector<char> stack = vector<char>(1 << 15); bool done = false; };
+static ucontext_t scheduler;
+static Thread* current;
+static function<void()> kernel;
+static void start() { kernel(); current->done = true; }
+static void __syncthreads() { swapcontext(&current->context, &scheduler); }
+
+// False if some threads of a block wait at a barrier for others that have ended.
+static bool run_block(vector<Thread>& threads, bool backwards) {
+  for (Thread& t : threads) {
+    getcontext(&t.context);
+    t.context.uc_stack.ss_sp = t.stack.data();
+    t.context.uc_stack.ss_size = t.stack.size();
+    t.context.uc_link = &scheduler;
+    t.done = false;
+    makecontext(&t.context, start, 0);
+  }
+  for (size_t ended = 0, n = threads.size(); ended < n; backwards = !backwards) {
+    for (size_t k = 0; k < n; ++k) {
+      const unsigned i = backwards ? n - 1 - k : k;
+      threadIdx = {i % blockDim.x, i / blockDim.x, 0};
+      current = &threads[i];
+      swapcontext(&scheduler, &current->context);
+      ended += current->done;
+    }
+    if (ended > 0 && ended < n) return false;
+  }
+  return true;
+}
+
+static bool run(Dim grid, Dim block, bool backwards, function<void()> f) {
+  kernel = f; gridDim = grid; blockDim = block;
+  vector<Thread> threads(block.x * block.y * block.z);
+  for (unsigned y = 0; y < grid.y; ++y)
+    for (unsigned x = 0; x < grid.x; ++x) {
+      blockIdx = {x, y, 0};
+      if (!run_block(threads, backwards)) return false;
+    }
+  return true;
+}
+"""
+
+DTYPES = {"T*": "array", "long long": np.int64}
+TYPES = {"uint64": "unsigned long long", "int32": "int", "float32": "float", "float64": "double"}
+
+
+class Parameter(NamedTuple):
+    type: str
+    name: str
+
+
+def _parameters(line: str) -> list[Parameter]:
+    """Of "const T* x, long long n" or "T x, uint64 k"."""
+    return [Parameter(*one.replace("const ", "").strip().rsplit(" ", 1)) for one in line.split(",")]
+
+
+def signatures(source: str) -> dict[str, list[Parameter]]:
+    """The kernels of a source, and what they take."""
+    found = re.findall(r'extern "C" __global__ void (\w+)\((.*?)\)', source, re.DOTALL)
+    return {name: _parameters(" ".join(line.split())) for name, line in found}
+
+
+def elementwise_source(dtype: Any, in_params: str, out_params: str, body: str, name: str, preamble: str = "") -> str:
+    """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size."""
+    inputs, outputs = _parameters(in_params), _parameters(out_params)
+    bind = [
+        f"{const}{TYPES.get(p.type, p.type)}& {p.name} = (({TYPES.get(p.type, p.type)}*)_args[{k}])[i];"
+        for k, (const, p) in enumerate([("const ", p) for p in inputs] + [("", p) for p in outputs])
+    ]
+    lines = "\n    ".join(bind)
+    return f"""
+typedef {TYPES[np.dtype(dtype).name]} T;
+{preamble}
+extern "C" __global__ void {name}(long long _size, void** _args) {{
+  const long long _first = (long long)blockIdx.x * blockDim.x + threadIdx.x, _step = (long long)blockDim.x * gridDim.x;
+  for (long long i = _first; i < _size; i += _step) {{
+    {lines}
+    {body};
+  }}
+}}
+"""
+
+
+@functools.cache
+def _library(source: str) -> Any:
+    """A source with a function run_NAME for each of its kernels, compiled."""
+    launchers = [
+        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(" ".join(p) for p in taken)}) {{\n'
+        f"  return run(grid, block, backwards, [=] {{ {name}({', '.join(p.name for p in taken)}); }});\n}}\n"
+        for name, taken in signatures(source).items()
+    ]
+    folder = Path(tempfile.mkdtemp(prefix="tinygen-cuda-"))
+    try:
+        (folder / "all.cpp").write_text(HEADER + source + "\n".join(launchers))
+        # -fno-gnu-unique: else libraries would share the __shared__ memory of templates of one name
+        options = "-O1 -std=c++17 -Wall -Wno-unused-function -Werror -shared -fPIC -fno-gnu-unique"
+        subprocess.run(["g++", *options.split(), "all.cpp", "-o", "all.so"], cwd=folder, check=True)
+        return ctypes.CDLL(str(folder / "all.so"))
+    finally:
+        shutil.rmtree(folder)
+
+
+class Dim(ctypes.Structure):
+    _fields_ = [(axis, ctypes.c_uint) for axis in "xyz"]
+
+
+def _as_c(value: Any, parameter: Parameter, dtype: np.dtype) -> Any:
+    """An argument as C takes it. CuPy checks nothing here: another type or another order would be read as garbage."""
+    if parameter.type in ("T*", "void**"):
+        assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter}: {value!r}"
+        assert value.dtype == (dtype if parameter.type == "T*" else np.uintp), f"{parameter}: {value.dtype}"
+        return ctypes.c_void_p(value.ctypes.data)
+    expected, c_type = {
+        "T": (dtype.type, ctypes.c_float if dtype == np.float32 else ctypes.c_double),
+        "long long": (np.int64, ctypes.c_longlong),
+    }[parameter.type]
+    assert type(value) is expected, f"{parameter}: {value!r}"
+    return c_type(value)
+
+
+backwards = False  # the order in which threads take turns
+
+
+class RawModule:
+    def __init__(self, code: str):
+        self.code = code
+        self.dtype = np.dtype(np.float32 if "typedef float T;" in code else np.float64)
+
+    def get_function(self, name: str) -> Any:
+        taken = signatures(self.code)[name]
+
+        def launch(grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+            dims = [Dim(*size, *(1,) * (3 - len(size))) for size in (grid, block)]
+            assert min(grid) > 0 and max(grid[1:], default=1) < 1 << 16 and 0 < np.prod(block) <= 1024
+            assert len(args) == len(taken), f"{name}: {len(args)} arguments for {len(taken)}"
+            function = getattr(_library(self.code), f"run_{name}")
+            function.restype = ctypes.c_bool
+            c_args = [_as_c(a, p, self.dtype) for a, p in zip(args, taken, strict=True)]
+            assert function(*dims, backwards, *c_args), f"{name}: threads wait at a barrier for others that have ended"
+
+        return launch
+
+
+class ElementwiseKernel:
+    def __init__(self, in_params: str, out_params: str, operation: str, name: str = "kernel", preamble: str = ""):
+        self.inputs, self.outputs = _parameters(in_params), _parameters(out_params)
+        self.text = (in_params, out_params, operation, name, preamble)
+
+    def __call__(self, *args: Any) -> Any:
+        """As CuPy: T is the one dtype of the arrays, scalars follow; what is not given of the outputs is made."""
+        parameters = self.inputs + self.outputs
+        assert len(args) in (len(self.inputs), len(parameters))
+        given = zip(parameters, args, strict=False)
+        kinds = {a.dtype for p, a in given if isinstance(a, np.ndarray) and p.type == "T"} or {np.dtype(np.float32)}
+        assert len(kinds) == 1, f"Type is mismatched. {kinds}"
+        (dtype,) = kinds
+        types = [dtype if p.type == "T" else np.dtype(p.type) for p in parameters]
+        outs = list(args[len(self.inputs) :])
+        shape = np.broadcast_shapes(*(np.shape(a) for a in args))
+        assert all(out.shape == shape for out in outs)
+        outs = outs or [np.empty(shape, dtype) for _ in self.outputs]
+        given = zip([*args[: len(self.inputs)], *outs], types, strict=True)
+        full = [np.array(np.broadcast_to(a, shape), dtype, order="C") for a, dtype in given]
+        pointers = np.array([a.ctypes.data for a in full], np.uintp)
+        launch = RawModule(elementwise_source(dtype, *self.text)).get_function(self.text[3])
+        launch((1,), (3,), (np.int64(full[0].size), pointers))
+        for out, result in zip(outs, full[len(self.inputs) :], strict=True):
+            out[...] = result
+        return outs[0] if len(outs) == 1 else tuple(outs)
+
+
+ndarray = np.ndarray
+arange, ascontiguousarray, cos, log, sqrt = np.arange, np.ascontiguousarray, np.cos, np.log, np.sqrt
+
+
+def empty(shape: Any, dtype: Any = float) -> np.ndarray:
+    """What was not written shows."""
+    return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 7, dtype)

@@ -1,0 +1,307 @@
+"""The CUDA kernels: nvcc compiles their sources, and the host runs them, on odd shapes, against plain formulas.
+
+Where there is a GPU, the same tests run on it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import shutil
+import subprocess
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import NamedTuple
+
+import cuda_on_host
+import numpy as np
+import pytest
+from conftest import BACKENDS, Backend, device
+from test_kernels import BETAS, EPS, LAYOUTS, SIZES, arrays, assert_is_adam, assert_near
+
+from tinygen import backend as tinygen_backend
+from tinygen.backend import Generator
+from tinygen.kernels import reference
+from tinygen.ops.norm import _batch_norm_rule
+
+DTYPES = [np.float32, np.float64]
+SHAPES = [(1, 1), (7, 5), (1, 3), (5000, 1), (5000, 3), (300, 33), (9, 70), (3, 1, 2, 5), (5, 3, 3, 2), (4,)]
+
+every_dtype = pytest.mark.parametrize("dtype", DTYPES)
+every_layout = pytest.mark.parametrize("layout", LAYOUTS)
+every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
+
+
+class Twins(NamedTuple):
+    """The module of the twins, and the arrays that it takes."""
+
+    cuda: ModuleType
+    backend: Backend
+
+
+@pytest.fixture(params=["host", "host, backwards", *(["cupy"] if "cupy" in BACKENDS else [])])
+def twins(request, monkeypatch):
+    """The twins on a GPU, or with CuPy's place taken by the host, whose threads take turns in either order."""
+    if request.param == "cupy":
+        with device("cupy") as backend:
+            yield Twins(importlib.import_module("tinygen.kernels.cuda"), backend)
+    else:
+        monkeypatch.setattr(cuda_on_host, "backwards", "backwards" in request.param)
+        yield Twins(on_host(), Backend("numpy", np))
+
+
+def on_host():
+    """tinygen.kernels.cuda, with CuPy's place taken by the host. It is loaded anew, and the real one stays as it is."""
+    if shutil.which("g++") is None:
+        pytest.skip("no g++, which compiles the kernels for the host")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", cuda_on_host)
+        spec = importlib.util.find_spec("tinygen.kernels.cuda")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    return module
+
+
+def run(twins, name, *args):
+    """What a twin returns, as arrays of the host, for arrays of the host, which it must leave alone."""
+    given = [twins.backend.xp.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
+    before = [np.copy(a) for a in args]
+    result = getattr(twins.cuda, name)(*given)
+    for a, b in zip(given, before, strict=True):
+        np.testing.assert_array_equal(twins.backend.to_host(a), b)
+    assert all(r.dtype == given[0].dtype for r in (result if isinstance(result, tuple) else (result,)))
+    return tuple(map(twins.backend.to_host, result)) if isinstance(result, tuple) else twins.backend.to_host(result)
+
+
+def in_64(*xs):
+    return [np.asarray(x, np.float64) for x in xs]
+
+
+@every_dtype
+@every_layout
+@every_shape
+def test_column_sum(twins, shape, layout, dtype):
+    _, x, _, _ = arrays(Backend("numpy", np), shape, dtype, layout)
+    y, (exact,) = run(twins, "column_sum", x), in_64(x)
+    assert_near(y, exact.sum(axis=tuple(range(x.ndim - 1))), dtype)
+
+
+@every_dtype
+@every_layout
+@every_shape
+def test_batch_norm(twins, shape, layout, dtype):
+    _, x, gamma, beta = arrays(Backend("numpy", np), shape, dtype, layout)
+    results = run(twins, "batch_norm", x, gamma, beta, EPS)
+    x, gamma, beta = in_64(x, gamma, beta)
+    axes = tuple(range(x.ndim - 1))
+    mu, var = x.mean(axes), x.var(axes)
+    for result, right in zip(results, (gamma * (x - mu) / np.sqrt(var + EPS) + beta, mu, var), strict=True):
+        assert_near(result, right, dtype)
+
+
+@every_dtype
+@every_layout
+@every_shape
+def test_batch_norm_grad(twins, shape, layout, dtype):
+    gy, x, gamma, beta = arrays(Backend("numpy", np), shape, dtype, layout)
+    axes = tuple(range(x.ndim - 1))
+    mu, var = x.mean(axes), x.var(axes)
+    results = run(twins, "batch_norm_grad", gy, x, gamma, mu, var, EPS)
+    for result, right in zip(results, _batch_norm_rule(*in_64(gy), None, *in_64(x, gamma, beta), EPS), strict=True):
+        assert_near(result, right, dtype)
+
+
+@pytest.mark.parametrize("first", [1000.0, 5000.0])
+def test_statistics_far_from_zero(twins, first):
+    """The mean is 1000 standard deviations from 0, and the first row may be as far from the mean."""
+    x = np.random.default_rng(0).normal(1000, 1, (30_000, 3)).astype(np.float32)
+    x[0] = first
+    _, mu, var = run(twins, "batch_norm", x, np.ones(3, np.float32), np.zeros(3, np.float32), EPS)
+    np.testing.assert_allclose(mu, x.astype(np.float64).mean(axis=0), rtol=2e-7)
+    np.testing.assert_allclose(var, x.astype(np.float64).var(axis=0), rtol=1e-5)
+
+
+@every_dtype
+@every_layout
+@pytest.mark.parametrize("betas", BETAS)
+@pytest.mark.parametrize("size", SIZES)
+def test_adam(twins, size, betas, dtype, layout):
+    assert_is_adam(twins.cuda.adam, twins.backend, size, betas, dtype, layout)
+
+
+@every_dtype
+@pytest.mark.parametrize("slope", [0.0, 0.2, 1.0])
+def test_leaky_relu(twins, slope, dtype):
+    x = np.array([[-2, -1e-30, -0.0, 0], [1e-30, 3, np.inf, np.nan]], dtype)
+    gy = np.random.default_rng(0).normal(size=x.shape).astype(dtype)
+    y = run(twins, "leaky_relu", x.T, slope)
+    np.testing.assert_array_equal(y, np.where(x > 0, x, np.minimum(x, 0) * dtype(slope)).T)
+    gx = run(twins, "leaky_relu_grad", gy.T, y, slope)
+    np.testing.assert_array_equal(gx, np.where(x > 0, gy, gy * dtype(slope)).T)
+
+
+LOGITS = np.array([[-1e4, -100, -20, -1, -1e-8], [0, 1e-8, 1, 20, 1e4]])
+TARGETS = [0, 1, 0.9, np.linspace(0, 1, 10).reshape(2, 5), np.linspace(0, 1, 5), np.array(0.25)]
+
+
+@every_dtype
+@pytest.mark.parametrize("target", TARGETS, ids=lambda t: f"{np.shape(t)}")
+def test_sigmoid_cross_entropy(twins, target, dtype):
+    x, t, rtol = LOGITS.astype(dtype), target, {np.float32: 1e-6, np.float64: 1e-14}[dtype]
+    t = t.astype(dtype) if isinstance(t, np.ndarray) else t
+    gy = np.broadcast_to(dtype(0.3), x.shape)
+    exact, right = in_64(x, t)
+    y = run(twins, "sigmoid_cross_entropy", x, t)
+    np.testing.assert_allclose(y, np.logaddexp(0, exact) - exact * right, rtol=rtol, atol=rtol)
+    gx = run(twins, "sigmoid_cross_entropy_grad", gy, x, t)
+    np.testing.assert_allclose(gx, 0.3 * (np.exp(-np.logaddexp(0, -exact)) - right), rtol=rtol, atol=rtol)
+
+
+@every_dtype
+def test_sigmoid(twins, dtype):
+    x, rtol = LOGITS.astype(dtype), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
+    np.testing.assert_allclose(run(twins, "sigmoid", x), np.exp(-np.logaddexp(0, -LOGITS)), rtol=rtol, atol=1e-37)
+
+
+@every_dtype
+def test_dropout(twins, dtype):
+    x, kept = np.array([[1, 2, 3], [4, 5, 6]], dtype), np.array([[True, False, True], [False, True, False]])
+    y = run(twins, "dropout", x.T, kept.T, 1 / 0.7)
+    np.testing.assert_array_equal(y.T, np.array([[1, 0, 3], [0, 5, 0]], dtype) * dtype(1 / 0.7))
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype", "more"),
+    [("sigmoid_cross_entropy", dtype, ()) for dtype in (bool, np.int64, np.float64)]
+    + [(name, dtype, (0.5,)) for name in ("leaky_relu_grad", "dropout") for dtype in (np.int64, np.float64)],
+)
+def test_mixed_dtypes_are_left_to_the_definition(twins, name, dtype, more):
+    arrays = np.linspace(-2, 2, 6, dtype=np.float32), np.array([0, 1, 0, 1, 1, 0], dtype)
+    result = getattr(twins.cuda, name)(*map(twins.backend.asarray, arrays), *more)
+    right = getattr(reference, name)(*arrays, *more)
+    assert result.dtype == right.dtype
+    np.testing.assert_allclose(twins.backend.to_host(result), right, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("x", "gamma"), [(np.float16, np.float16), (np.float32, np.float64), (np.int64, np.float64)], ids=str
+)
+def test_other_dtypes_are_left_to_the_definition(twins, x, gamma):
+    args = (np.arange(12).reshape(4, 3).astype(x), np.ones(3, gamma), np.zeros(3, gamma), EPS)
+    right = reference.batch_norm(*args)
+    on_device = [twins.backend.asarray(a) for a in args[:3]]
+    for result, expected in zip(twins.cuda.batch_norm(*on_device, EPS), right, strict=True):
+        assert result.dtype == expected.dtype
+        np.testing.assert_allclose(twins.backend.to_host(result), expected, rtol=2e-3)
+
+
+@pytest.fixture
+def host_as_gpu(monkeypatch):
+    """The host in the GPU's place wherever an array is made, as far as Generator is concerned."""
+    on_host()
+    monkeypatch.setattr(cuda_on_host, "__name__", "cupy")
+    monkeypatch.setitem(tinygen_backend._modules, "cuda", cuda_on_host)
+
+
+@every_dtype
+@pytest.mark.parametrize("shape", [(), (0,), (7,), (5, 3), (1000, 10)], ids=str)
+def test_a_draw_in_one_launch_has_the_bits_of_the_definition(host_as_gpu, monkeypatch, shape, dtype):
+    drawn = {}
+    for fused in (True, False):
+        monkeypatch.setattr(tinygen_backend, "_has_kernels", lambda xp, dtype, fused=fused: fused)
+        rng = Generator(3, "noise", device="cuda")
+        normal = rng.normal(shape, 0.5, 2, dtype)
+        drawn[fused] = rng.uniform(shape, -1, 2, dtype), normal, rng.integers(3, 9, shape), rng.state
+    assert drawn[True][3] == drawn[False][3] and drawn[True][0].dtype == drawn[True][1].dtype == dtype
+    np.testing.assert_array_equal(drawn[True][0], drawn[False][0])
+    np.testing.assert_array_equal(drawn[True][2], drawn[False][2])
+    rtol = {np.float32: 2e-7, np.float64: 1e-13}[dtype]  # log and cos are not the same code on the host
+    np.testing.assert_allclose(drawn[True][1], drawn[False][1], rtol=rtol, atol=rtol)
+
+
+def test_cupy_draws_by_kernels_where_it_can():
+    assert tinygen_backend._has_kernels(SimpleNamespace(__name__="cupy"), np.float32)
+    assert not tinygen_backend._has_kernels(SimpleNamespace(__name__="cupy"), np.float16)
+    assert not tinygen_backend._has_kernels(SimpleNamespace(__name__="standin"), np.float32)
+
+
+def test_the_twins_take_what_the_definitions_take():
+    twins = {name: f for name, f in vars(on_host()).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
+    assert len(twins) == 10
+    for name, twin in twins.items():
+        assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3, 20, 32, 33, 100, 512, 4096, 100_000])
+@pytest.mark.parametrize("rows", [1, 2, 7, 64, 1000, 131_072, 3_000_000])
+def test_blocks_take_every_row_and_fill_the_chip(rows, columns):
+    cuda = on_host()
+    (tiles, blocks), (across, down), chunk = cuda._geometry(rows, columns)
+    assert across * down == cuda.THREADS and down & (down - 1) == 0 and tiles * across >= columns
+    assert (blocks - 1) * chunk < rows <= blocks * chunk and blocks < 65_536
+    assert tiles * blocks <= max(tiles, cuda.BLOCKS)
+    if rows * columns > 1e8:
+        assert tiles * blocks > 500
+    assert cuda._geometry(rows, columns, 1)[0] == (tiles, 1)
+
+
+# The host in the GPU's place
+
+
+def test_a_missing_barrier_is_noticed(monkeypatch):
+    cuda, x = on_host(), np.ones((512, 1), np.float32)
+    monkeypatch.setattr(cuda, "COLUMNS", cuda.COLUMNS.replace("__syncthreads();", ""))
+    sums = []
+    for order in (False, True):
+        monkeypatch.setattr(cuda_on_host, "backwards", order)
+        sums.append(cuda.column_sum(x)[0])
+    assert sums != [512, 512]
+
+
+def test_a_barrier_that_some_threads_never_reach_is_noticed(monkeypatch):
+    cuda = on_host()
+    monkeypatch.setattr(cuda, "COLUMNS", cuda.COLUMNS.replace("sum = down(sum);", "if (inside) sum = down(sum);"))
+    assert cuda.column_sum(np.ones((512, 4), np.float32)).tolist() == [512] * 4
+    with pytest.raises(AssertionError, match="column_sum: threads wait at a barrier for others that have ended"):
+        cuda.column_sum(np.ones((512, 3), np.float32))
+
+
+def test_what_cupy_would_not_check_is_checked():
+    cuda, x = on_host(), np.ones((4, 4), np.float32)
+    kernel, more = cuda._columns(x.dtype, "column_sum"), (np.empty(4, np.float32), *[np.int64(4)] * 3)
+    for wrong in (x[:, ::2], x.astype(np.float64)):
+        with pytest.raises(AssertionError, match="name='x'"):
+            kernel((1, 1), (4, 64), (wrong, *more))
+    with pytest.raises(AssertionError, match="name='rows'"):
+        kernel((1, 1), (4, 64), (x, more[0], 4, 4, 4))
+
+
+# The compiler of CUDA, and CuPy itself
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@every_dtype
+def test_nvcc_compiles_every_kernel(dtype, architecture, tmp_path):
+    if shutil.which("nvcc") is None:
+        pytest.skip("no nvcc, which compiles CUDA")
+    cuda = on_host()
+    sources = [cuda.column_source(dtype)]
+    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in cuda.ELEMENTWISE.items()]
+    noise = tinygen_backend.NOISE_CUDA.items()
+    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in noise]
+    (tmp_path / "all.cu").write_text("\n".join([tinygen_backend._MIX_CUDA, *sources]))
+    command = ["nvcc", "-cubin", f"-arch={architecture}", "-std=c++17", "-Werror", "all-warnings", "all.cu"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "all.cubin").stat().st_size > 10_000
+
+
+def test_cupy_takes_the_texts():
+    """As far as it looks at them without a GPU."""
+    cupy, cuda = pytest.importorskip("cupy"), on_host()
+    for name, text in (cuda.ELEMENTWISE | tinygen_backend.NOISE_CUDA).items():
+        kernel = cupy.ElementwiseKernel(*text, name)
+        assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
+    for dtype in DTYPES:
+        assert cupy.RawModule(code=cuda.column_source(dtype)).code.startswith("#define THREADS")
