@@ -140,7 +140,7 @@ def _mix(bits: Array) -> Array:
 # The same in CUDA, a launch a draw instead of a dozen: inputs, outputs and the text of an elementwise kernel of CuPy.
 # Number i of the draw is output i of the stream that begins at `first`; `normal` takes two of them for each of its own.
 _MIX_CUDA = f"""
-__device__ unsigned long long tinygen_bits(unsigned long long first, unsigned long long i) {{
+__device__ unsigned long long splitmix64(unsigned long long first, unsigned long long i) {{
   unsigned long long bits = first + i * {_GOLDEN}ULL;
   bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9ULL;
   bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EBULL;
@@ -148,14 +148,14 @@ __device__ unsigned long long tinygen_bits(unsigned long long first, unsigned lo
 }}
 """
 NOISE_CUDA = {
-    "bits": ("uint64 first", "uint64 bits", "bits = tinygen_bits(first, i)"),
-    "uniform": ("uint64 first, int32 digits, T unit", "T u", "u = T(tinygen_bits(first, i) >> (64 - digits)) * unit"),
+    "bits": ("uint64 first", "uint64 bits", "bits = splitmix64(first, i)"),
+    "uniform": ("uint64 first, int32 digits, T unit", "T u", "u = T(splitmix64(first, i) >> (64 - digits)) * unit"),
     "normal": (
         "uint64 first, float64 unit",
         "T x",
         """
-        const double u = double(tinygen_bits(first, 2 * i) >> 11) * unit;
-        const double turn = double(tinygen_bits(first, 2 * i + 1) >> 11) * unit;
+        const double u = double(splitmix64(first, 2 * i) >> 11) * unit;
+        const double turn = double(splitmix64(first, 2 * i + 1) >> 11) * unit;
         x = T(sqrt(-2 * log(1 - u)) * cos(6.283185307179586 * turn))
         """,
     ),
