@@ -280,21 +280,30 @@ def test_what_cupy_would_not_check_is_checked():
 # The compiler of CUDA, and CuPy itself
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
-@every_dtype
-def test_nvcc_compiles_every_kernel(dtype, architecture, tmp_path):
+def compile_all(dtype, folder, *options):
+    """What nvcc makes of all kernels; as PTX, of all but the noise, which is computed in float64 for every dtype."""
     if shutil.which("nvcc") is None:
         pytest.skip("no nvcc, which compiles CUDA")
     cuda = on_host()
-    sources = [cuda.column_source(dtype)]
-    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in cuda.ELEMENTWISE.items()]
-    noise = tinygen_backend.NOISE_CUDA.items()
-    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in noise]
-    (tmp_path / "all.cu").write_text("\n".join([tinygen_backend._MIX_CUDA, *sources]))
-    command = ["nvcc", "-cubin", f"-arch={architecture}", "-std=c++17", "-Werror", "all-warnings", "all.cu"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    sources = [cuda.column_source(dtype), tinygen_backend._MIX_CUDA]
+    texts = cuda.ELEMENTWISE | ({} if "-ptx" in options else tinygen_backend.NOISE_CUDA)
+    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
+    (folder / "all.cu").write_text("\n".join(sources))
+    command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "all.cubin").stat().st_size > 10_000
+    return (folder / "all.out").read_bytes()
+
+
+@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@every_dtype
+def test_nvcc_compiles_every_kernel(dtype, architecture, tmp_path):
+    assert len(compile_all(dtype, tmp_path, "-cubin", f"-arch={architecture}")) > 10_000
+
+
+def test_no_kernel_of_floats_computes_in_doubles(tmp_path):
+    ptx = compile_all(np.float32, tmp_path, "-ptx", "-arch=sm_80").decode()
+    assert ".f32 " in ptx and ".f64 " not in ptx
 
 
 def test_cupy_takes_the_texts():
