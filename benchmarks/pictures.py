@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from .peers import PEERS
 from .report import measured, roof, spread
@@ -14,67 +15,73 @@ from .workloads import workload
 
 OURS, THEIRS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91"}, "#b0b7c3"
 FAMILIES = {"tinygen": "#1f6feb", "pytorch": "#e4572e", "keras": "#f2a541", "jax": "#7b5ea7"}
-MARKERS = "osD^vP*XphH<>"
+MARKERS = "osD^vPX*hpd<>"
+LONGEST = 6  # a bar ends at so many times the shortest, or who is far off would flatten all others
 
 
 def times(results: dict[str, Any], path: Path) -> None:
     """Milliseconds a step, a panel a workload, the fastest on top; the whisker is the least and the most."""
     entries = {n: measured(e) for n, e in results["workloads"].items() if measured(e)}
-    heights = [len(peers) + 1.2 for peers in entries.values()]
-    figure = Figure(figsize=(8, 0.3 * sum(heights) + 0.4), layout="constrained")
+    heights = [len(peers) + 1.5 for peers in entries.values()]
+    figure = Figure(figsize=(8, 0.27 * sum(heights) + 0.4), layout="constrained")
     panels = figure.subplots(len(entries), height_ratios=heights, squeeze=False)[:, 0]
     for axes, (name, peers) in zip(panels, entries.items(), strict=True):
-        order = sorted(peers, key=lambda n: -statistics.median(peers[n]["ms"]))
+        medians = {n: statistics.median(r["ms"]) for n, r in peers.items()}
+        order = sorted(peers, key=lambda n: -medians[n])
+        limit = max([LONGEST * min(medians.values()), *(1.1 * medians[n] for n in OURS if n in peers)])
+        limit = min(limit, 1.05 * max(max(r["ms"]) for r in peers.values()))
         for y, n in enumerate(order):
             ms, low, high = spread(peers[n]["ms"])
-            color = OURS.get(n, THEIRS)
-            axes.barh(y, ms, 0.72, color=color, xerr=[[ms - low], [high - ms]], error_kw={"ecolor": "0.25", "lw": 1})
-            axes.annotate(f"{ms:.3g}", (high, y), (5, 0), textcoords="offset points", va="center", fontsize=8)
+            axes.barh(y, min(ms, limit), 0.72, color=OURS.get(n, THEIRS))
+            axes.plot([min(low, limit), min(high, limit)], [y, y], color="0.2", lw=1)
+            text = f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
+            beyond = " ▸" if ms > limit else ""
+            at = (min(high, limit), y)
+            axes.annotate(f"{text}{beyond}", at, (5, 0), textcoords="offset points", va="center", fontsize=8)
         axes.set_yticks(range(len(order)), order, fontsize=8)
         axes.set_title(workload(name).title, loc="left", fontsize=10, fontweight="bold")
-        axes.set_xlim(0, max(max(r["ms"]) for r in peers.values()) * 1.09)
+        axes.set_xlim(0, limit * 1.1)
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.4g}"))
         axes.tick_params(axis="x", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set_xlabel("ms a step, median; whiskers: least and most. Less is better.", fontsize=9)
+    panels[-1].set_xlabel("ms a step, less is better: median, and a line from the least to the most", fontsize=9)
     figure.savefig(path, dpi=150)
 
 
 def roofline(results: dict[str, Any], path: Path) -> None:
     """GFLOP/s over FLOPs a byte (both as workloads.py counts them), under what sgemm and a copy reach here."""
     entries = {n: e for n, e in results["workloads"].items() if measured(e)}
-    sgemm, copy = (max(rate) for rate in zip(*map(roof, entries.values()), strict=True))
-    figure = Figure(figsize=(8, 5.2), layout="constrained")
-    axes = figure.subplots()
+    names = list(dict.fromkeys(n for e in entries.values() for n in measured(e)))
     spots = {n: workload(n).flops / workload(n).bytes for n in entries}
-    knee = sgemm / copy
-    left, right = min([*spots.values(), knee]) / 2, max([*spots.values(), knee]) * 2.2
+    sgemm, copy = (max(rate) for rate in zip(*map(roof, entries.values()), strict=True))
+    left, right, knee = min([*spots.values(), sgemm / copy]) / 2, max([*spots.values(), sgemm / copy]) * 2, sgemm / copy
+    figure = Figure(figsize=(9, 5.5), layout="constrained")
+    axes = figure.subplots()
     axes.loglog([left, knee, right], [left * copy, sgemm, sgemm], color="0.2", lw=1.5)
     axes.annotate(f"sgemm {sgemm:.0f} GFLOP/s", (right, sgemm), (-4, 4), textcoords="offset points", ha="right")
-    axes.annotate(f"copy {copy:.0f} GB/s", (left, left * copy), (6, -2), textcoords="offset points", va="top")
-    names = list(dict.fromkeys(n for e in entries.values() for n in measured(e)))
-    lowest = sgemm
+    axes.annotate(f"copy {copy:.0f} GB/s", (left, left * copy), (4, -6), textcoords="offset points", va="top")
+    rates = []
     for name, entry in entries.items():
-        w, peers = workload(name), measured(entry)
-        for n in (n for n in names if n in peers):
-            rate = w.flops / statistics.median(peers[n]["ms"]) / 1e6
-            x = spots[name] * 1.025 ** (names.index(n) - len(names) / 2)  # side by side, so that all can be seen
-            color = FAMILIES.get(PEERS[n].file, "0.55")
-            axes.plot(x, rate, MARKERS[names.index(n)], color=color, ms=6, mec="white", mew=0.5)
-            lowest = min(lowest, rate)
-        axes.axvline(spots[name], color="0.9", lw=8, zorder=0)
-        axes.annotate(
-            w.name,
-            (spots[name], 0.02),
-            xycoords=("data", "axes fraction"),
-            rotation=90,
-            fontsize=8,
-            ha="center",
-            va="bottom",
-            color="0.35",
-        )
+        axes.axvline(spots[name], color="0.93", lw=12, zorder=0)
+        place = {"xycoords": ("data", "axes fraction"), "rotation": 90, "ha": "center", "va": "bottom"}
+        axes.annotate(name, (spots[name], 0.02), fontsize=8, color="0.35", **place)
+        for n, r in measured(entry).items():
+            rates.append(workload(name).flops / statistics.median(r["ms"]) / 1e6)
+            shift = 0.08 * (names.index(n) / max(len(names) - 1, 1) - 0.5)  # side by side, so that all can be seen
+            axes.plot(spots[name] * (1 + shift), rates[-1], **style(n, names))
     for n in names:
-        axes.plot([], [], MARKERS[names.index(n)], color=FAMILIES.get(PEERS[n].file, "0.55"), label=n, mec="white")
-    axes.set(xlim=(left, right), ylim=(lowest / 3, sgemm * 1.6), xlabel="FLOP a byte", ylabel="GFLOP/s")
+        axes.plot([], [], **style(n, names), label=n)
+    axes.set(xlim=(left, right), ylim=(min(rates) / 2.5, sgemm * 1.5), xlabel="FLOP a byte", ylabel="GFLOP/s")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
+        axis.set_minor_locator(NullLocator())
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=8)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
     figure.savefig(path, dpi=150)
+
+
+def style(n: str, names: list[str]) -> dict[str, Any]:
+    """How a peer's points look: its family's colour, a marker of its own."""
+    color = OURS.get(n) or FAMILIES.get(PEERS[n].file, "0.55")
+    return {"marker": MARKERS[names.index(n)], "color": color, "ls": "", "ms": 7, "mec": "white", "mew": 0.5}
