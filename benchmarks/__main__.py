@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
     for name, module, about in (
         ("run", runner, "the workloads, each by every peer, against the bars"),
-        ("micro", micro, "each layer by itself, against PyTorch and the floor"),
+        ("micro", micro, "each kernel and layer by itself, against its twin, PyTorch and the floor"),
         ("sweep", sweep, "how time and memory grow with batch, image and depth"),
     ):
         command = commands.add_parser(name, help=about, description=about)

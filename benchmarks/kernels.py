@@ -1,43 +1,98 @@
-"""Each compiled kernel against its definition: `python -m benchmarks.kernels`.
-
-Interleaved rounds, the median of each and of the ratio round by round.
-"""
+"""The kernels of tinygen by themselves, for `python -m benchmarks micro`, on arguments as large as the workloads'."""
 
 from __future__ import annotations
 
-import time
+import math
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygen.kernels import _compiled, reference
+SAME = ((1, 2), (1, 2))  # 5x5 kernels, stride 2: 14x14 to 7x7
 
 
-def seconds(run: Callable[[], None]) -> float:
-    start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+class Kernel(NamedTuple):
+    """A kernel and how its arguments are drawn. flops: of its products, if it makes any."""
+
+    name: str
+    size: str
+    arguments: Callable[[], tuple[Any, ...]]
+    flops: int = 0
+
+    def floor(self, rates: dict[str, float]) -> float:
+        """Seconds for its FLOPs, or to read its arguments and write its results once (taken to be as large as the
+        largest argument, or what Adam writes)."""
+        arrays = [a for a in self.arguments() if isinstance(a, np.ndarray)]
+        written = 3 * arrays[0].nbytes if self.name == "adam" else max(a.nbytes for a in arrays)
+        moved = sum(a.nbytes for a in arrays) + (0 if self.name == "column_sum" else written)
+        return max(self.flops / rates["sgemm"] / 1e9, moved / rates["copy"] / 1e9)
 
 
-def adam_on(n: int, module: object) -> Callable[[], None]:
-    rng = np.random.default_rng(0)
-    p, g, m, v = (rng.random(n, np.float32) for _ in range(4))
-    return lambda: module.adam(p, g, m, v, 1e-3, 0.9, 0.999, 1e-8, 7)  # type: ignore[attr-defined]
+def draw(*shape: int) -> Any:
+    return np.random.default_rng(math.prod(shape)).random(shape, np.float32)
 
 
-def main(rounds: int = 51) -> None:
-    fast = _compiled()
-    if fast is None:
-        print('Numba is not installed: pip install "tinygen[fast]"')
-        return
-    print(f"{'Adam, parameters':>18}  {'definition, ms':>15}  {'compiled, ms':>13}  {'ratio':>6}")
-    for n in (10_000, 100_000, 1_480_000):
-        plain, compiled = adam_on(n, reference), adam_on(n, fast)
-        compiled()  # compiles
-        pairs = np.array([(seconds(plain), seconds(compiled)) for _ in range(rounds)])
-        slow, quick = np.median(pairs, axis=0) * 1e3
-        print(f"{n:>18,}  {slow:>15.3f}  {quick:>13.3f}  {np.median(pairs[:, 1] / pairs[:, 0]):>6.2f}")
+def maps(n: int, h: int, c: int) -> Any:
+    """Feature maps (N, H, W, C) in the order in which tinygen's convolutions leave them in memory: H, N, W, C."""
+    return draw(h, n, h, c).swapaxes(0, 1)
 
 
-if __name__ == "__main__":
-    main()
+def elementwise(rows: int, c: int) -> list[Kernel]:
+    size, x = f"{rows:,} x {c}", lambda: draw(rows, c)
+    column = lambda: draw(c)
+    return [
+        Kernel("leaky_relu", size, lambda: (x(), 0.2)),
+        Kernel("leaky_relu_grad", size, lambda: (x(), x(), 0.2)),
+        Kernel("sigmoid_cross_entropy", size, lambda: (x(), x())),
+        Kernel("sigmoid_cross_entropy_grad", size, lambda: (x(), x(), x())),
+        Kernel("dropout", size, lambda: (x(), x() > 0.3, 1 / 0.7)),
+        Kernel("column_sum", size, lambda: (x(),)),
+        Kernel("batch_norm", size, lambda: (x(), column(), column(), 1e-3)),
+        Kernel("batch_norm_grad", size, lambda: (x(), x(), column(), column(), column() + 1, 1e-3)),
+    ]
+
+
+def product(m: int, k: int, n: int) -> Kernel:
+    return Kernel("matmul", f"{m}x{k} @ {k}x{n}", lambda: (draw(m, k), draw(k, n)), 2 * m * k * n)
+
+
+FLOPS = 2 * 256 * 7 * 7 * 128 * 25 * 64
+KERNELS = [
+    *(
+        Kernel("adam", f"{n:,}", lambda n=n: (*(draw(n) for _ in range(4)), 1e-3, 0.9, 0.999, 1e-8, 7))
+        for n in (10**5, 1_489_936)
+    ),
+    *elementwise(128, 1024),
+    *elementwise(256 * 14 * 14, 64),
+    *(product(*sizes) for sizes in ((32, 1024, 784), (128, 1024, 784), (1024, 128, 784), (128, 256, 1))),
+    Kernel(
+        "conv2d",
+        "256, 14x14x64 → 7x7x128, k5 s2",
+        lambda: (maps(256, 14, 64), draw(5, 5, 64, 128), (2, 2), SAME),
+        FLOPS,
+    ),
+    Kernel(
+        "conv_transpose2d",
+        "256, 7x7x128 → 14x14x64, k5 s2",
+        lambda: (maps(256, 7, 128), draw(5, 5, 64, 128), (2, 2), SAME, (14, 14)),
+        FLOPS,
+    ),
+    Kernel(
+        "conv2d_weight_grad",
+        "256, 14x14x64, 7x7x128, k5 s2",
+        lambda: (maps(256, 14, 64), maps(256, 7, 128), (5, 5), (2, 2), SAME),
+        FLOPS,
+    ),
+]
+
+
+def call(kernel: Kernel, definition: bool) -> Callable[[], Any]:
+    """The kernel on its arguments: as tinygen runs it in this process, or its definition."""
+    from tinygen import kernels
+
+    if definition:
+        module: Any = kernels.reference_conv if hasattr(kernels.reference_conv, kernel.name) else kernels.reference
+    else:
+        module = kernels
+    function, arguments = getattr(module, kernel.name), kernel.arguments()
+    return lambda: function(*arguments)

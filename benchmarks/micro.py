@@ -1,9 +1,10 @@
-"""`python -m benchmarks micro`: every layer of the workloads by itself, its loss and its Adam, against the floor.
+"""`python -m benchmarks micro`: what a step is made of, piece by piece, against the floor.
 
-Each is timed forward (without a tape) and forward with backward, to its weights and its input, in three processes
-that take turns: tinygen on NumPy alone, tinygen with its compiled kernels, and PyTorch (channels_last, fused Adam) if
-it is installed. The floor is what the machine can't beat: max(FLOPs / sgemm rate, bytes / copy rate), both rates
-measured here; what stays in a cache may be faster than its bytes allow.
+First every kernel of tinygen: its definition, what runs on NumPy alone, and its compiled twin. Then every layer of the
+workloads, their losses and their Adam, forward (without a tape) and forward with backward, to weights and input:
+tinygen on NumPy alone, with compiled kernels, and PyTorch (channels_last, fused Adam) if it is installed. Each has a
+process of its own, and they take turns. The floor is what the machine can't beat: max(FLOPs / sgemm rate, bytes / copy
+rate), both rates measured here; what stays in a cache may be faster than its bytes allow.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from . import machine, report, runner
+from .kernels import KERNELS, call
 from .peers import PEERS
 from .worker import serve
 from .workloads import WORKLOADS, Conv, ConvT, Dense, Layer, Network, Reshape, Shape, macs, traffic, workload
 
 Runs: TypeAlias = "dict[str, Callable[[], Any]]"  # "forward" and "both"
 HANDS = ("tinygen", "tinygen-fast", "torch")
+KERNEL_HANDS = ("definition", "tinygen", "tinygen-fast")
 DEFAULT = ("mlp_gan_128", "vae_128", "dcgan28_256", "dcgan64_128")
 
 
@@ -139,10 +142,13 @@ def by_torch(case: Case) -> Runs:
 
 
 class Host:
-    """The process of one pair of hands."""
+    """The process of one pair of hands. Without workloads its cases are the kernels."""
 
     def __init__(self, name: str, threads: int, names: list[str]):
-        self.make, self.cases = by_torch if name == "torch" else by_tinygen, cases(names)
+        self.cases: Sequence[Any] = cases(names) or KERNELS
+        self.make: Callable[[Any], Runs] = by_torch if name == "torch" else by_tinygen
+        if not names:
+            self.make = lambda kernel: {"forward": call(kernel, name == "definition")}
         self.current: tuple[int, Runs] = -1, {}
         if name == "torch":
             import torch
@@ -173,64 +179,82 @@ def turn(worker: runner.Worker, i: int, kind: str, seconds: float, known: dict[s
     return worker.ask("run", i, kind, known[kind])["seconds"]
 
 
-def measure(
-    workers: dict[str, runner.Worker], i: int, kind: str, options: argparse.Namespace
-) -> dict[str, list[float]]:
+def measure(here: dict[str, runner.Worker], i: int, kind: str, options: argparse.Namespace) -> dict[str, list[float]]:
     """Seconds of each round for each worker."""
-    times: dict[str, list[float]] = {name: [] for name in workers}
-    known: dict[str, dict[str, int]] = {name: {} for name in workers}
+    times: dict[str, list[float]] = {name: [] for name in here}
+    known: dict[str, dict[str, int]] = {name: {} for name in here}
     for _ in range(options.rounds):
-        for name in list(workers):
+        for name in list(here):
             try:
-                value = turn(workers[name], i, kind, options.seconds, known[name])
+                value = turn(here[name], i, kind, options.seconds, known[name])
             except runner.Failed as error:
                 print(f"{name} drops out: {error}", file=sys.stderr)
-                workers.pop(name).__exit__()
+                here.pop(name).__exit__()
                 continue
             if value is not None:
                 times[name].append(value)
     return {name: values for name, values in times.items() if values}
 
 
-def row(case: Case, kind: str, times: dict[str, list[float]], rates: dict[str, float]) -> str:
-    """A line of the table: milliseconds, and the compiled kernels' ratio to each other column."""
-    floor = case.floor(kind, rates)
-    columns = [f"{statistics.median(times[n]) * 1e3:.3f}" if n in times else "" for n in HANDS]
+def row(label: str, hands: Sequence[str], floor: float, times: dict[str, list[float]]) -> str:
+    """A line of a table: the floor, the milliseconds of each, the ratios of the fast one to the others and floor."""
     fast = times.get("tinygen-fast")
-    ratios = [f"{report.ratio(fast, times[n])[0]:.2f}" if fast and n in times else "" for n in ("tinygen", "torch")]
-    mine = times.get("tinygen-fast") or times.get("tinygen")
-    above = f"{statistics.median(mine) / floor:.1f}" if mine and floor else ""
-    label = f"{case.name}{' + backward' if kind == 'both' and not case.name.startswith('Adam') else ''}"
+    columns = [f"{statistics.median(times[n]) * 1e3:.3f}" if n in times else "" for n in hands]
+    others = [n for n in hands if n != "tinygen-fast"]
+    ratios = [f"{report.ratio(fast, times[n])[0]:.2f}" if fast and n in times else "" for n in others]
+    above = f"{statistics.median(fast) / floor:.1f}" if fast and floor else ""
     return f"| {label} | {floor * 1e3:.3f} | {' | '.join([*columns, *ratios, above])} |"
 
 
-def run(options: argparse.Namespace) -> int:
-    pythons, rates = runner.interpreters(options.peers_venv), runner.rates(options.threads)
-    with contextlib.ExitStack() as stack, runner.ends_by_signal():
+def head(what: str, hands: Sequence[str]) -> str:
+    ratios = [f"fast / {n}" for n in (*(n for n in hands if n != "tinygen-fast"), "floor")]
+    columns = [what, "floor, ms", *hands, *ratios]
+    return f"\n| {' | '.join(columns)} |\n| --- |{' ---: |' * (len(columns) - 1)}"
+
+
+@contextlib.contextmanager
+def workers(
+    hands: Sequence[str], options: argparse.Namespace, names: Sequence[str]
+) -> Iterator[dict[str, runner.Worker]]:
+    """A worker for each pair of hands that is installed."""
+    pythons = runner.interpreters(options.peers_venv)
+    with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        workers = {}
-        for name in HANDS:
-            entry = PEERS[name]
+        here: dict[str, runner.Worker] = {}
+        for name in hands:
+            entry = PEERS["tinygen" if name == "definition" else name]
             if missing := set(entry.packages) - runner.installed(pythons[entry.ours]):
                 print(f"{name}: not installed: pip install {' '.join(sorted(missing))}")
                 continue
-            command = [pythons[entry.ours], "-m", "benchmarks.micro", name, str(options.threads), *options.workload]
+            command = [pythons[entry.ours], "-m", "benchmarks.micro", name, str(options.threads), *names]
             env = machine.environment(options.threads, **entry.env)
-            workers[name] = stack.enter_context(runner.Worker(command, env, folder / f"{name}.log"))
-        print(
-            f"sgemm {rates['sgemm']:.0f} GFLOP/s, copy {rates['copy']:.1f} GB/s, {options.threads} threads; median ms\n"
-        )
-        print("| case | floor | NumPy alone | fast | PyTorch | fast / NumPy | fast / PyTorch | fast / floor |")
-        print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
-        for i, case in enumerate(cases(options.workload)):
-            for kind in ("forward", "both"):
-                times = measure(workers, i, kind, options)
-                if times:
-                    print(row(case, kind, times, rates), flush=True)
+            here[name] = stack.enter_context(runner.Worker(command, env, folder / f"{name}.log"))
+        yield here
+
+
+def run(options: argparse.Namespace) -> int:
+    rates = runner.rates(options.threads)
+    print(f"sgemm {rates['sgemm']:.0f} GFLOP/s, copy {rates['copy']:.1f} GB/s, {options.threads} threads; medians")
+    with runner.ends_by_signal():
+        if options.only != "layers":
+            print(head("kernel", KERNEL_HANDS))
+            with workers(KERNEL_HANDS, options, []) as here:
+                for i, kernel in enumerate(KERNELS):
+                    times = measure(here, i, "forward", options)
+                    print(row(f"{kernel.name} {kernel.size}", KERNEL_HANDS, kernel.floor(rates), times), flush=True)
+        if options.only != "kernels":
+            print(head("layer", HANDS))
+            with workers(HANDS, options, options.workload) as here:
+                for i, case in enumerate(cases(options.workload)):
+                    for kind in ("forward", "both"):
+                        if times := measure(here, i, kind, options):
+                            suffix = " + backward" if kind == "both" and not case.name.startswith("Adam") else ""
+                            print(row(case.name + suffix, HANDS, case.floor(kind, rates), times), flush=True)
     return 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--only", choices=["kernels", "layers"], help="default: both")
     parser.add_argument("--workload", nargs="+", default=list(DEFAULT), choices=list(WORKLOADS), metavar="NAME")
     parser.add_argument("--threads", type=runner.positive(int), default=2)
     parser.add_argument("--rounds", type=runner.positive(int), default=5)

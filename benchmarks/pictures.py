@@ -72,13 +72,19 @@ def roofline(results: dict[str, Any], path: Path) -> None:
     for n in names:
         axes.plot([], [], **style(n, names), label=n)
     axes.set(xlim=(left, right), ylim=(min(rates) / 2.5, sgemm * 1.5), xlabel="FLOP a byte", ylabel="GFLOP/s")
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axis.set_major_formatter(StrMethodFormatter("{x:g}"))
-        axis.set_minor_locator(NullLocator())
+    plain(axes)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9)
     figure.savefig(path, dpi=150)
+
+
+def plain(axes: Any) -> None:
+    """Numbers instead of powers on log-log axes."""
+    for axis in (axes.xaxis, axes.yaxis):
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 500 * low else (1,)))
+        axis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+        axis.set_minor_locator(NullLocator())
 
 
 def style(n: str, names: list[str]) -> dict[str, Any]:

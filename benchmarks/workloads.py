@@ -345,8 +345,8 @@ WORKLOADS = {
 def sweep(axis: str, n: int) -> Workload:
     """A small GAN with batch, image size or number of hidden layers n: convolutions for the first two."""
     if axis == "depth":
-        nets = {"G": _mlp((100, *[128] * n, 784), ("activation", "norm"), 0.2, (Tanh(),))}
-        nets["D"] = _mlp((784, *[128] * n, 1), ("activation",), 0.2)
+        nets = {"G": _mlp((100, *[256] * n, 784), ("activation", "norm"), 0.2, (Tanh(),))}
+        nets["D"] = _mlp((784, *[256] * n, 1), ("activation",), 0.2)
         return replace(_GAN, name=f"depth={n}", title=f"depth {n}", networks=nets, images=256)
     batch, size = (n, 32) if axis == "batch" else (16, n)
     q = size // 4

@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tinygen
 from benchmarks import machine, micro, runner
 from benchmarks.__main__ import main
+from benchmarks.kernels import KERNELS, call
 from benchmarks.peers import PEERS
 from benchmarks.workloads import WORKLOADS
 
@@ -217,6 +219,16 @@ def test_micro_runs_every_case(case: Any) -> None:
     for kind, call in runs.items():
         call()
         assert case.floor(kind, {"sgemm": 100.0, "copy": 10.0}) > 0
+
+
+def test_every_kernel_with_a_twin_has_a_case_that_runs() -> None:
+    dispatched = {name for name, value in vars(tinygen.kernels).items() if hasattr(value, "__wrapped__")}
+    public = {name for name in dispatched if not name.startswith("_") and name != "compiled"}
+    assert public <= {kernel.name for kernel in KERNELS}, "add the new one to benchmarks/kernels.py"
+    for kernel in [k for k in KERNELS if k.name in ("adam", "batch_norm_grad", "matmul")][:4]:
+        for definition in (False, True):
+            call(kernel, definition)()
+        assert kernel.floor({"sgemm": 100.0, "copy": 10.0}) > 0
 
 
 def test_each_peer_has_a_file_and_all_say_what_they_need() -> None:
