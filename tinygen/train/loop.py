@@ -42,9 +42,10 @@ def fit(
     log_every, sample_every, checkpoint_every: in steps. Losses are fetched from the device at these steps alone.
     settings: what else config.json shall record, and resuming insist on if it is given: data, batch, seed, device.
 
-    Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt.  Raises ConfigError for an option,
-    DataError for data without batches, RunError for a run directory that can't be used, and NonFiniteError, which says
-    what made it, for a loss or a weight that is NaN or infinite: the model is then as at the last checkpoint.
+    Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt.  Raises ConfigError for an option or
+    labels that the model does not take, DataError for data without batches, RunError for a run directory that can't be
+    used, and NonFiniteError, which says what made it, for a loss or a weight that is NaN or infinite: the model is then
+    as at the last checkpoint.
     """
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out)
     run = None if out is None else RunDirectory(out)
