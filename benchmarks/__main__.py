@@ -25,6 +25,11 @@ def main(argv: list[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args(argv)
+    if options.device == "cuda" and (reason := runner.gpu_missing()):
+        print(f"nothing to run on: {reason}")
+        return 0
+    if options.peers_venv:
+        runner.build_venv(options.peers_venv, options.device)
     return options.run(options)
 
 

@@ -254,6 +254,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(device="cpu")
     parser.add_argument("--only", choices=["kernels", "layers"], help="default: both")
     parser.add_argument("--workload", nargs="+", default=list(DEFAULT), choices=list(WORKLOADS), metavar="NAME")
     parser.add_argument("--threads", type=runner.positive(int), default=2)

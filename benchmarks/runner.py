@@ -183,11 +183,12 @@ def ends_by_signal() -> Iterator[None]:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, stop)
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def rates(threads: int) -> dict[str, Any]:
@@ -294,11 +295,6 @@ def gpu_missing() -> str | None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, and write results.json, results.md and the pictures as each workload ends."""
-    if options.device == "cuda" and (reason := gpu_missing()):
-        print(f"nothing to run on: {reason}")
-        return 0
-    if options.peers_venv:
-        build_venv(options.peers_venv, options.device)
     out: Path = options.out
     out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {

@@ -181,12 +181,13 @@ def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
     assert "| VAE 784-400-20, batch 128 | tinygen | time | 0.90 | | | not measured |" in out
 
 
+@pytest.mark.parametrize("command", ["run", "sweep"])
 def test_cuda_without_a_gpu_says_so_and_exits_0(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if runner.gpu_missing() is None:
         monkeypatch.setattr(runner, "gpu_missing", lambda: "no usable GPU")
-    assert main(["run", "--device", "cuda", "--out", str(tmp_path / "none")]) == 0
+    assert main([command, "--device", "cuda", "--out", str(tmp_path / "none")]) == 0
     out = capsys.readouterr().out
     assert out.startswith("nothing to run on: ") and out.count("\n") == 1
     assert not (tmp_path / "none").exists()
@@ -216,8 +217,8 @@ def test_bad_arguments_give_a_line_and_exit_2(arguments: str, capsys: pytest.Cap
 @pytest.mark.parametrize("case", micro.cases(["vae_128"]), ids=lambda case: case.name)
 def test_micro_runs_every_case(case: Any) -> None:
     runs = micro.by_tinygen(case)
-    for kind, call in runs.items():
-        call()
+    for kind, run in runs.items():
+        run()
         assert case.floor(kind, {"sgemm": 100.0, "copy": 10.0}) > 0
 
 
