@@ -191,11 +191,16 @@ def ends_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def rates(threads: int) -> dict[str, Any]:
+def rates(threads: int, device: str = "cpu") -> dict[str, Any]:
     """machine.rates() in a fresh process, as free to choose its kernels as the peers are."""
     env = machine.environment(threads)
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.machine"], env=env, cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-m", "benchmarks.machine", device],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return json.loads(done.stdout)
 
@@ -213,7 +218,8 @@ class Contest:
         entry, o = PEERS[name], self.options
         python = interpreters(o.peers_venv)[entry.ours]
         args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32))]
-        env = machine.environment(o.threads, **entry.env)
+        gpu = {"CUPY_TF32": str(int(o.tf32))} if o.device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
+        env = machine.environment(o.threads, **entry.env, **gpu)
         return Worker([python, "-m", "benchmarks.worker", *args], env, self.out / f"{self.w.name}.{name}.log")
 
     def start(self, name: str, data: Path) -> None:
@@ -321,12 +327,12 @@ def measure(w: Workload, options: argparse.Namespace, out: Path, results: dict[s
     print(f"{w.title}: {w.flops / 1e9:.2f} GFLOP a step", flush=True)
     names, absent = line_up(w, options.peers, options)
     contest = Contest(w, names, options, out)
-    entry = {"peers": contest.results, "absent": absent, "rates": [rates(options.threads)]}
+    entry = {"peers": contest.results, "absent": absent, "rates": [rates(options.threads, options.device)]}
     results["workloads"][w.name] = entry
     try:
         contest.run()
     finally:
-        entry["rates"].append(rates(options.threads))
+        entry["rates"].append(rates(options.threads, options.device))
         report.write(results, out, pictures=False)
 
 

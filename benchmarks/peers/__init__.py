@@ -99,6 +99,7 @@ class Entry:
 
 BOTH = ("cpu", "cuda")
 _KERAS = {"KERAS_BACKEND": "tensorflow"}
+_SHARES_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # or it takes three quarters of the memory from all others
 PEERS = {
     "tinygen": Entry("tinygen", ("numpy",), "NumPy alone", (), devices=BOTH, env={"TINYGEN_NUMBA": "0"}, ours=True),
     "tinygen-fast": Entry("tinygen", ("numpy", "numba"), "with Numba's kernels", ("fast",), ours=True),
@@ -115,7 +116,7 @@ PEERS = {
     ),
     "tf-graph": Entry("keras", ("tensorflow", "keras"), "Keras 3, tf.function", env=_KERAS),
     "tf-xla": Entry("keras", ("tensorflow", "keras"), "Keras 3, jit_compile=True", ("xla",), env=_KERAS),
-    "jax": Entry("jax", ("jax",), "one jit of the whole step", devices=BOTH),
+    "jax": Entry("jax", ("jax",), "one jit of the whole step", devices=BOTH, env=_SHARES_GPU),
     "mygrad": Entry("mygrad", ("mygrad",), "its batch norm, memory guard off", convolutions=False),
     "autograd": Entry("autograd", ("autograd",), "functions of lists of arrays", convolutions=False),
     "dezero": Entry("dezero", ("dezero", "matplotlib"), "its functions and Adam"),

@@ -18,7 +18,8 @@ from .arrays import initial
 class Jax(Peer):
     def __init__(self, setting: Setting):
         w = setting.workload
-        jax.config.update("jax_default_matmul_precision", "tensorfloat32" if setting.tf32 else "highest")
+        if setting.device == "cuda":
+            jax.config.update("jax_default_matmul_precision", "tensorfloat32" if setting.tf32 else "highest")
         self.device = jax.devices("gpu" if setting.device == "cuda" else "cpu")[0]
         groups = [[name] for name in w.networks] if w.is_gan else [list(w.networks)]
         params = {name: initial(net) for name, net in w.networks.items()}

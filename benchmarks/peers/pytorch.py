@@ -16,9 +16,10 @@ class PyTorch(Peer):
     def __init__(self, setting: Setting):
         w, self.device = setting.workload, setting.device
         torch.set_num_threads(setting.threads)
-        torch.set_float32_matmul_precision("high" if setting.tf32 else "highest")
-        torch.backends.cudnn.allow_tf32 = setting.tf32
-        torch.backends.cudnn.benchmark = True
+        if self.device == "cuda":
+            torch.set_float32_matmul_precision("high" if setting.tf32 else "highest")
+            torch.backends.cudnn.allow_tf32 = setting.tf32
+            torch.backends.cudnn.benchmark = True
         self.layout = torch.channels_last if "channels_last" in setting.options else torch.contiguous_format
         self.w, self.n = w, w.batch
         self.nets = {name: network(net).to(self.device, memory_format=self.layout) for name, net in w.networks.items()}
@@ -29,8 +30,9 @@ class PyTorch(Peer):
         self.opts = [torch.optim.Adam(net.parameters(), **options) for net in groups]
         self.targets = torch.cat([torch.ones(self.n, 1), torch.zeros(self.n, 1)]).to(self.device)
         self.loss_fns = [self.loss_D, self.loss_G] if w.is_gan else [self.loss_VAE]
+        self.graphs = "compile" in setting.options and self.device == "cuda"
         if "compile" in setting.options:
-            mode = "reduce-overhead" if self.device == "cuda" else "default"
+            mode = "reduce-overhead" if self.graphs else "default"
             self.loss_fns = [torch.compile(fn, mode=mode) for fn in self.loss_fns]
         self.notes = f"torch.set_num_threads({setting.threads})" + (
             f", TF32 {'allowed' if setting.tf32 else 'off'}" if self.device == "cuda" else ""
@@ -66,6 +68,8 @@ class PyTorch(Peer):
         return (bce + kl) / self.n
 
     def step(self, x: Any) -> None:
+        if self.graphs:
+            torch.compiler.cudagraph_mark_step_begin()
         if not self.w.is_gan:
             self.last = {"loss": self.descend(self.loss_fns[0], x, self.opts[0])}
             return
@@ -81,7 +85,7 @@ class PyTorch(Peer):
         loss = fn(x)
         loss.backward()
         opt.step()
-        return loss.detach()
+        return loss.detach().clone() if self.graphs else loss.detach()  # the next graph writes over it
 
     def losses(self) -> dict[str, float]:
         return {name: loss.item() for name, loss in self.last.items()}

@@ -157,7 +157,7 @@ def test_the_data_lie_in_the_range_of_the_model(name: str, tmp_path: Path) -> No
 
 
 def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "rates", lambda threads: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
+    monkeypatch.setattr(runner, "rates", lambda threads, device: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
     args = [
         "run",
         "--workload",
