@@ -202,6 +202,20 @@ class Generator:
         x = self._numpy.random(shape, dtype) if self._numpy is not None else self._uniform(_as_shape(shape), dtype)
         return _scale_and_shift(x, high - low, low)
 
+    def bernoulli(self, p: float, like: Any) -> Array:
+        """True with probability p, to a multiple of 2⁻¹⁶, for each element of an array or Tensor, laid out as it."""
+        like = getattr(like, "_data", like)
+        draws = _load(self.device).empty_like(like, bool)
+        flat = draws.ravel(order="K") if self._numpy is not None else draws  # a view: in the order of the memory
+        flat[...] = self._sixteen_bits(flat.shape) < round(p * 65536)
+        return draws
+
+    def _sixteen_bits(self, shape: tuple[int, ...]) -> Array:
+        if self._numpy is None:
+            return self._bits(shape) >> 48
+        n = math.prod(shape)
+        return self._numpy.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
+
     def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
         """Independent draws from low, ..., high - 1, as int64. Raises ValueError if there are none."""
         if low >= high:

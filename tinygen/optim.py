@@ -51,16 +51,14 @@ class Optimizer:
         xp = array_module(self.params[0])
         ends = np.cumsum([p.size for p in self.params]).tolist()
         self._slices = [slice(end - p.size, end) for p, end in zip(self.params, ends, strict=True)]
-        self.flat, self.flat_grad = (xp.zeros(ends[-1], self.params[0].dtype) for _ in range(2))
+        self.flat = xp.zeros(ends[-1], self.params[0].dtype)
         self.state = {slot: xp.zeros_like(self.flat) for slot in self.slots}
         self.t = 0
         self._make_views()
 
     def _make_views(self) -> None:
-        self._views, self._grad_views = (
-            [flat[s].reshape(p.shape) for p, s in zip(self.params, self._slices, strict=True)]
-            for flat in (self.flat, self.flat_grad)
-        )
+        self._views = [self.flat[s].reshape(p.shape) for p, s in zip(self.params, self._slices, strict=True)]
+        self._parts = [[array[s] for array in (self.flat, *self.state.values())] for s in self._slices]
         self._adopt()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -88,19 +86,17 @@ class Optimizer:
         grads = [p.grad for p in self.params] if grads is None else list(grads)
         self._check(grads)
         self._adopt()
-        for g, view in zip(grads, self._grad_views, strict=True):
-            view[...] = 0 if g is None else g._data if isinstance(g, Tensor) else g
-        self._clip()
+        given = [(i, getattr(g, "_data", g)) for i, g in enumerate(grads) if g is not None]
+        flat = self._clipped([g.astype(self.flat.dtype, copy=False).reshape(-1) for _, g in given])
         lr = float(self.lr(self.t) if callable(self.lr) else self.lr)
         self.t += 1
-        for part in self._parts([g is not None for g in grads]):
-            self.update(self.flat[part], self.flat_grad[part], *[s[part] for s in self.state.values()], lr=lr)
-        for p, g in zip(self.params, grads, strict=True):
-            if g is not None:
-                p.changed()
+        for (i, _), g in zip(given, flat, strict=True):
+            p, *state = self._parts[i]
+            self.update(p, g, *state, lr=lr)
+            self.params[i].changed()
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
-        """Change flat p and state in place, given the flat gradient g (which may be overwritten) and `self.t` >= 1."""
+        """Change flat p and state in place, given the flat gradient g (not to be changed) and `self.t` >= 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
     def _check(self, grads: list[Any]) -> None:
@@ -113,23 +109,14 @@ class Optimizer:
             if g is not None:
                 check_shape(g, p, f"{name}.step: the gradient of {p.name or 'a parameter'}")
 
-    def _parts(self, given: list[bool]) -> list[slice]:
-        """The stretches of the flat buffer whose parameters have a gradient."""
-        parts: list[slice] = []
-        for s, here in zip(self._slices, given, strict=True):
-            if here and parts and parts[-1].stop == s.start:
-                parts[-1] = slice(parts[-1].start, s.stop)
-            elif here:
-                parts.append(s)
-        return parts
-
-    def _clip(self) -> None:
-        g, xp = self.flat_grad, array_module(self.flat_grad)
+    def _clipped(self, grads: list[Array]) -> list[Array]:
         if self.clip_value is not None:
-            xp.clip(g, -self.clip_value, self.clip_value, out=g)
+            grads = [g.clip(-self.clip_value, self.clip_value) for g in grads]
         if self.clip_norm is not None:
-            norm = xp.sqrt((g * g).sum())
-            g *= xp.minimum(self.clip_norm / (norm + 1e-6), 1)
+            xp = array_module(grads[0])
+            norm = xp.sqrt(sum((g * g).sum() for g in grads))
+            grads = [g * xp.minimum(self.clip_norm / (norm + 1e-6), 1) for g in grads]
+        return grads
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of the state: the step count `t` and each buffer."""

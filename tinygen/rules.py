@@ -78,6 +78,7 @@ class Op:
         self.title = self.name.lstrip("_")  # for errors: _matmul is what matmul and @ come down to
         parameters = [p.replace(annotation=p.empty) for p in inspect.signature(fn).parameters.values()]
         self.signature = inspect.Signature(parameters)
+        self.defaults = tuple(p.default for p in parameters if p.default is not p.empty)
         self.arity = -1 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
         self.joint: Callable[..., Any] | None = None
@@ -118,6 +119,8 @@ class Op:
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """The arguments in order, defaults filled in, as fn and the rules take them."""
+        if not kwargs and self.arity - len(self.defaults) <= len(args) < self.arity:
+            return args + self.defaults[len(args) - self.arity :]
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:

@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array
+from . import kernels
+from .backend import Array, is_array
 from .errors import GradientError
 
 
@@ -186,6 +187,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     lead = g.ndim - len(shape)
     stretched = [lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1]
     axes = (*range(lead), *stretched)
+    if len(shape) == 1 and lead == len(axes) and is_array(g):  # the gradient of a bias
+        return kernels.column_sum(g)
     return g.sum(axis=axes, keepdims=True).reshape(shape) if axes else g
 
 

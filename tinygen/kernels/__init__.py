@@ -1,34 +1,71 @@
-"""The hot loops. `reference.py` is their definition, on any array module; `numba.py` has twins for the CPU.
+"""The hot loops. `reference.py` and `reference_conv.py` are their definitions, on any array module; the rest are twins.
 
-A twin runs if Numba is installed (`pip install "tinygen[fast]"`), unless TINYGEN_NUMBA=0 is set. It is loaded, and
-compiled, when it is first used.
+    numba.py, gemm.py   for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
+    conv.py, blas.py    convolution on the CPU, with NumPy alone
+    cuda.py             for CuPy
+
+What is compiled is loaded when it is first used.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
-import importlib.util
-import os
+from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..backend import array_module
-from . import reference
-from .reference import batch_norm, batch_norm_grad
-from .reference_conv import conv2d, conv2d_weight_grad, conv_transpose2d
+from ..backend import Array, array_module
+from . import conv, memory, reference, reference_conv
+from .blas import matmul
+from .compiled import compiled
+
+memory.keep()
 
 
 @functools.cache
-def _compiled() -> Any:
-    """The module of Numba twins; None if Numba is not there or not wanted."""
-    if os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("numba") is None:
-        return None
-    return importlib.import_module(".numba", __name__)
+def _twins(module: ModuleType) -> Any:
+    """Where the twins for the arrays of a module are, if there are any."""
+    if module is np:
+        return compiled("numba") or reference
+    return importlib.import_module(".cuda", __name__) if module.__name__ == "cupy" else reference
 
 
-@functools.wraps(reference.adam)
-def adam(p: Any, *more: Any) -> None:
-    fast = _compiled() if array_module(p) is np else None
-    (fast or reference).adam(p, *more)
+def _dispatched(definition: Callable[..., Any]) -> Callable[..., Any]:
+    name = definition.__name__
+
+    @functools.wraps(definition)
+    def kernel(x: Array, *more: Any) -> Any:
+        return getattr(_twins(array_module(x)), name)(x, *more)
+
+    return kernel
+
+
+adam = _dispatched(reference.adam)
+batch_norm = _dispatched(reference.batch_norm)
+batch_norm_grad = _dispatched(reference.batch_norm_grad)
+column_sum = _dispatched(reference.column_sum)
+dropout = _dispatched(reference.dropout)
+leaky_relu = _dispatched(reference.leaky_relu)
+leaky_relu_grad = _dispatched(reference.leaky_relu_grad)
+sigmoid = reference.sigmoid
+sigmoid_cross_entropy = _dispatched(reference.sigmoid_cross_entropy)
+sigmoid_cross_entropy_grad = _dispatched(reference.sigmoid_cross_entropy_grad)
+
+
+def _convolution(definition: Callable[..., Any]) -> Callable[..., Any]:
+    fast = getattr(conv, definition.__name__)
+
+    @functools.wraps(definition)
+    def kernel(x: Array, *more: Any) -> Any:
+        made_for = type(x) is np.ndarray and x.dtype.char in "fd" and x.size > 0
+        return fast(x, *more) if made_for else definition(x, *more)
+
+    return kernel
+
+
+conv2d = _convolution(reference_conv.conv2d)
+conv_transpose2d = _convolution(reference_conv.conv_transpose2d)
+conv2d_weight_grad = _convolution(reference_conv.conv2d_weight_grad)

@@ -1,30 +1,366 @@
-"""The twins of `reference.py` for the CPU, compiled by Numba. Single-threaded: BLAS's threads spin on the same cores.
+"""The twins of `reference.py` for the CPU, compiled by Numba: one pass over the memory where NumPy makes several.
 
-What each buys is measured by `python -m benchmarks.kernels`.
+Long arrays are shared out among the cores. That pays only while BLAS's threads do not spin on the same cores, waiting
+for the next product: so the products are made by gemm.py, on Numba's threads too. What each twin buys is measured by
+`python -m benchmarks micro`.
 """
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numba
+import numpy as np
+from numba import prange
 
 from ..backend import Array
+from . import reference
+
+_LONG = 1 << 14  # elements: to wake a thread takes as long as to work through a few thousand
+_BLOCK = 1 << 13  # elements that are summed at a time, or 32 rows: sums of sums round less, and threads share them out
 
 
-@numba.njit(cache=True, error_model="numpy")  # Python's checks for division by zero would keep the loop from SIMD
+def _loop(function: Callable[..., None]) -> Callable[..., None]:
+    """Compile a loop twice, for one thread and for all; the size of the last argument says which of them runs."""
+    options = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's check for x / 0 would forbid SIMD
+    alone, together = numba.njit(**options)(function), numba.njit(parallel=True, **options)(function)
+    return lambda *args: together(*args) if args[-1].size > _LONG else alone(*args)
+
+
+def _twin(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Leave what the loops are not made for to the definition: broadcasting, mixed or other dtypes, no elements."""
+    definition = getattr(reference, function.__name__)
+
+    @functools.wraps(definition)
+    def twin(x: Array, *more: Any) -> Any:
+        same = x.dtype.char in "fd" and x.size and x.ndim
+        for other in more:
+            if isinstance(other, np.ndarray):
+                same = same and other.dtype in (x.dtype, bool) and other.shape in (x.shape, x.shape[-1:])
+        return function(x, *more) if same else definition(x, *more)
+
+    return twin
+
+
+def _aligned(x: Array, *others: Array) -> tuple[tuple[int, ...] | None, list[Array]]:
+    """Arrays of one shape with their axes in the order of x's memory, contiguous, and that order (None: as it is)."""
+    if x.flags.c_contiguous:
+        return None, [x, *map(np.ascontiguousarray, others)]
+    axes = (*sorted(range(x.ndim - 1), key=lambda i: -abs(x.strides[i])), x.ndim - 1)
+    return axes, [np.ascontiguousarray(a.transpose(axes)) for a in (x, *others)]
+
+
+def _restored(y: Array, axes: tuple[int, ...] | None) -> Array:
+    """The result with its axes in their logical order again; its memory stays in the order of x's."""
+    return y if axes is None else y.transpose(np.argsort(axes))
+
+
+def _rows(x: Array) -> Array:
+    return x.reshape(-1, x.shape[-1])
+
+
+def _elementwise(loop: Callable[..., None], numbers: tuple[float, ...], *arrays: Array) -> Array:
+    """loop(*numbers, *lines of the arrays, line of the result), in the order of the first array's memory."""
+    axes, aligned = _aligned(*arrays)
+    y = np.empty(aligned[0].shape, arrays[-1].dtype)
+    loop(*map(y.dtype.type, numbers), *(a.reshape(-1) for a in aligned), y.reshape(-1))
+    return _restored(y, axes)
+
+
+# Activations and dropout
+
+
+@_loop
+def _leaky_relu(slope: Any, x: Any, y: Any) -> None:
+    for i in prange(y.size):
+        y[i] = max(x[i], x[i] * slope)
+
+
+@_twin
+def leaky_relu(x: Array, slope: float) -> Array:
+    return _elementwise(_leaky_relu, (slope,), x)
+
+
+@_loop
+def _leaky_relu_grad(slope: Any, y: Any, gy: Any, gx: Any) -> None:
+    for i in prange(gx.size):
+        gx[i] = gy[i] if y[i] > 0 else gy[i] * slope
+
+
+@_twin
+def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
+    return _elementwise(_leaky_relu_grad, (slope,), y, gy)
+
+
+@_loop
+def _dropout(scale: Any, kept: Any, x: Any, y: Any) -> None:
+    for i in prange(y.size):
+        y[i] = x[i] * scale if kept[i] else 0
+
+
+@_twin
+def dropout(x: Array, kept: Array, scale: float) -> Array:
+    return _elementwise(_dropout, (scale,), kept, x)
+
+
+# Products with too few columns for a tile
+
+
+@numba.njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract"})
+def _rows_times_columns(out: Any, a: Any, b: Any) -> None:
+    for i in prange(out.shape[0]):
+        for j in range(out.shape[1]):
+            total = a[i, 0] * b[j, 0]
+            for k in range(1, a.shape[1]):
+                total += a[i, k] * b[j, k]
+            out[i, j] = total
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _sum_of_rows(out: Any, a: Any, b: Any) -> None:
+    """out[j, i] = Σ a[k, i] · b[k, j], in blocks of columns that stay in the first cache."""
+    for block in prange((out.shape[1] + 1023) // 1024):
+        for j in range(out.shape[0]):
+            for k in range(a.shape[0]):
+                for i in range(block * 1024, min(block * 1024 + 1024, out.shape[1])):
+                    out[j, i] += a[k, i] * b[k, j]
+
+
+def narrow_product(a: Array, b: Array) -> Array:
+    """a @ b for a b of few columns; `a` has its rows or its columns in memory."""
+    if a.flags.c_contiguous:
+        out = np.empty((a.shape[0], b.shape[1]), a.dtype)
+        _rows_times_columns(out, a, np.ascontiguousarray(b.T))
+        return out
+    transposed = np.zeros((b.shape[1], a.shape[0]), a.dtype)
+    _sum_of_rows(transposed, np.ascontiguousarray(a.T), np.ascontiguousarray(b))
+    return np.ascontiguousarray(transposed.T)
+
+
+# im2col and col2im of images of few channels, (H, N, W, C), with windows (OH, N, OW, KH, KW, C): see conv.py
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _im2col(x: Any, cols: Any, row_step: Any, step: Any, top: Any, left: Any) -> None:
+    for o in prange(cols.shape[0]):
+        for n in range(cols.shape[1]):
+            for p in range(cols.shape[2]):
+                for k in range(cols.shape[3]):
+                    i, first = o * row_step + k - top, p * step - left
+                    for j in range(cols.shape[4]):
+                        inside = 0 <= i < x.shape[0] and 0 <= first + j < x.shape[2]
+                        cols[o, n, p, k, j] = x[i, n, first + j] if inside else 0
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _col2im(x: Any, cols: Any, row_step: Any, step: Any, top: Any, left: Any) -> None:
+    for i in prange(x.shape[0]):
+        for k in range(cols.shape[3]):
+            o, rest = divmod(i + top - k, row_step)
+            if rest == 0 and 0 <= o < cols.shape[0]:
+                for n in range(cols.shape[1]):
+                    for p in range(cols.shape[2]):
+                        first = p * step - left
+                        for j in range(max(0, -first), min(cols.shape[4], x.shape[2] - first)):
+                            x[i, n, first + j] += cols[o, n, p, k, j]
+
+
+def _by_rows(x: Array, cols: Array, stride: Any, padding: Any) -> tuple[Any, ...]:
+    """Both with a pixel's channels beside those of the next, and what that makes of the horizontal distances."""
+    c = x.shape[3]
+    return (
+        x.reshape(*x.shape[:2], -1),
+        cols.reshape(*cols.shape[:4], -1),
+        stride[0],
+        stride[1] * c,
+        padding[0][0],
+        (padding[1][0] * c),
+    )
+
+
+def im2col(x: Array, cols: Array, stride: Any, padding: Any) -> None:
+    _im2col(*_by_rows(x, cols, stride, padding))
+
+
+def col2im(cols: Array, x: Array, stride: Any, padding: Any) -> None:
+    _col2im(*_by_rows(x, cols, stride, padding))
+
+
+# Cross entropy. Numba's exp and log1p are calls, one element at a time; these are a few multiplications, in SIMD
+
+
+@numba.njit(inline="always")
+def _exp_minus(a: Any) -> Any:
+    """e⁻ᵃ for float32 a >= 0: 2ⁿ eʳ with |r| <= ½ log 2, eʳ by the polynomial of Cephes' expf (Moshier 1992)."""
+    f = np.float32
+    a = min(a, f(87))
+    n = np.floor(f(0.5) - a * f(1.44269504088896341))
+    r = -a - n * f(0.693359375) + n * f(2.12194440e-4)
+    p = f(1.9875691500e-4) * r + f(1.3981999507e-3)
+    p = p * r + f(8.3334519073e-3)
+    p = p * r + f(4.1665795894e-2)
+    p = p * r + f(1.6666665459e-1)
+    p = p * r + f(5.0000001201e-1)
+    return (p * r * r + r + f(1)) * np.int32((np.int32(n) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@numba.njit(inline="always")
+def _log1p(e: Any) -> Any:
+    """log(1 + e) for float32 e from 0 to 1: 2 artanh s = 2 (s + s³/3 + s⁵/5 + ...), s = e / (2 + e) <= 1/3."""
+    f = np.float32
+    s = e / (f(2) + e)
+    q = s * s
+    p = q * f(1 / 13) + f(1 / 11)
+    p = p * q + f(1 / 9)
+    p = p * q + f(1 / 7)
+    p = p * q + f(1 / 5)
+    p = p * q + f(1 / 3)
+    return f(2) * (s + s * q * p)
+
+
+@_loop
+def _sigmoid_cross_entropy(x: Any, t: Any, y: Any) -> None:
+    for i in prange(y.size):
+        y[i] = max(x[i], np.float32(0)) - x[i] * t[i] + _log1p(_exp_minus(abs(x[i])))
+
+
+@_twin
+def sigmoid_cross_entropy(x: Array, t: Array) -> Array:
+    if x.dtype.char != "f" or getattr(t, "shape", None) != x.shape:
+        return reference.sigmoid_cross_entropy(x, t)
+    return _elementwise(_sigmoid_cross_entropy, (), x, t)
+
+
+@_loop
+def _sigmoid_cross_entropy_grad(gy: Any, x: Any, t: Any, gx: Any) -> None:
+    for i in prange(gx.size):
+        e = _exp_minus(abs(x[i]))
+        gx[i] = gy[i] * ((np.float32(1) if x[i] >= 0 else e) / (np.float32(1) + e) - t[i])
+
+
+@_twin
+def sigmoid_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
+    if x.dtype.char != "f" or not getattr(gy, "shape", None) == getattr(t, "shape", None) == x.shape:
+        return reference.sigmoid_cross_entropy_grad(gy, x, t)
+    return _elementwise(_sigmoid_cross_entropy_grad, (), gy, x, t)
+
+
+# Sums over the rows, and batch norm
+
+
+def _blocks(x: Array) -> tuple[int, int]:
+    """How many rows (M, C) are summed at a time, and how often."""
+    step = max(_BLOCK // x.shape[1], 32)
+    return step, -(-len(x) // step)
+
+
+@_loop
+def _column_sums(step: Any, sums: Any, x: Any) -> None:
+    for b in prange(len(sums)):
+        for r in range(b * step, min(b * step + step, len(x))):
+            for c in range(x.shape[1]):
+                sums[b, c] += x[r, c]
+
+
+@_twin
+def column_sum(x: Array) -> Array:
+    _, (x,) = _aligned(x)
+    x = _rows(x)
+    step, blocks = _blocks(x)
+    sums = np.zeros((blocks, x.shape[1]), x.dtype)
+    _column_sums(step, sums, x)
+    return sums.sum(axis=0) if blocks > 1 else sums[0]
+
+
+@_loop
+def _moments(step: Any, means: Any, squares: Any, x: Any) -> None:
+    """Of each block: the means of the columns, and the sums of the squared distances from them."""
+    for b in prange(len(means)):
+        start, end = b * step, min(b * step + step, len(x))
+        one = means[b, 0] * 0 + 1
+        share = one / (end - start)
+        for r in range(start, end):
+            for c in range(x.shape[1]):
+                means[b, c] += x[r, c] * share
+        for r in range(start, end):
+            for c in range(x.shape[1]):
+                d = x[r, c] - means[b, c]
+                squares[b, c] += d * d
+
+
+@_loop
+def _normalise(mu: Any, scale: Any, beta: Any, x: Any, y: Any) -> None:
+    for r in prange(len(x)):
+        for c in range(x.shape[1]):
+            y[r, c] = (x[r, c] - mu[c]) * scale[c] + beta[c]
+
+
+@_twin
+def batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, Array, Array]:
+    axes, (aligned,) = _aligned(x)
+    rows = _rows(aligned)
+    step, blocks = _blocks(rows)
+    means, squares = np.zeros((2, blocks, rows.shape[1]), x.dtype)
+    _moments(step, means, squares, rows)
+    mu, var = means[0], squares[0] / x.dtype.type(len(rows))
+    if blocks > 1:  # Chan, Golub and LeVeque 1983, eq. 2.1
+        share = np.minimum(step, len(rows) - step * np.arange(blocks)).astype(x.dtype)[:, None] / len(rows)
+        mu = (means * share).sum(axis=0)
+        distance = means - mu
+        var = squares.sum(axis=0) / x.dtype.type(len(rows)) + (distance * distance * share).sum(axis=0)
+    y = np.empty_like(aligned)
+    _normalise(mu, gamma / np.sqrt(var + x.dtype.type(eps)), beta, rows, _rows(y))
+    return _restored(y, axes), mu, var
+
+
+@_loop
+def _gradient_sums(step: Any, mu: Any, gbeta: Any, ggamma: Any, gy: Any, x: Any) -> None:
+    for b in prange(len(gbeta)):
+        for r in range(b * step, min(b * step + step, len(x))):
+            for c in range(x.shape[1]):
+                gbeta[b, c] += gy[r, c]
+                ggamma[b, c] += gy[r, c] * (x[r, c] - mu[c])
+
+
+@_loop
+def _batch_norm_grad(scale: Any, mean: Any, slope: Any, mu: Any, gy: Any, x: Any, gx: Any) -> None:
+    for r in prange(len(x)):
+        for c in range(x.shape[1]):
+            gx[r, c] = scale[c] * (gy[r, c] - mean[c] - slope[c] * (x[r, c] - mu[c]))
+
+
+@_twin
+def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, eps: float) -> tuple[Array, Array, Array]:
+    axes, (x, gy) = _aligned(x, gy)
+    x_rows, gy_rows, n = _rows(x), _rows(gy), x.dtype.type(x.size // x.shape[-1])
+    step, blocks = _blocks(x_rows)
+    sums = np.zeros((2, blocks, x.shape[-1]), x.dtype)
+    _gradient_sums(step, mu, *sums, gy_rows, x_rows)
+    inverse_std = 1 / np.sqrt(var + x.dtype.type(eps))
+    gbeta, ggamma = sums.sum(axis=1)
+    ggamma = ggamma * inverse_std
+    gx = np.empty_like(x)
+    _batch_norm_grad(gamma * inverse_std, gbeta / n, inverse_std * ggamma / n, mu, gy_rows, x_rows, _rows(gx))
+    return _restored(gx, axes), ggamma, gbeta
+
+
+# Adam
+
+
+@_loop
 def _adam(
-    p: Any, g: Any, m: Any, v: Any, old1: Any, new1: Any, old2: Any, new2: Any, eps: Any, size: Any, correction: Any
+    old1: Any, new1: Any, old2: Any, new2: Any, eps: Any, size: Any, correction: Any, g: Any, m: Any, v: Any, p: Any
 ) -> None:
-    for i in range(p.size):
+    for i in prange(p.size):
         m[i] = old1 * m[i] + new1 * g[i]
         v[i] = old2 * v[i] + new2 * g[i] * g[i]
         p[i] -= size * m[i] / (math.sqrt(v[i]) * correction + eps)
 
 
 def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2: float, eps: float, t: int) -> None:
-    """As reference.adam, in one pass over the memory."""
     size, correction = lr / (1 - beta1**t), 1 / math.sqrt(1 - beta2**t)
     shares = (beta1, 1 - beta1, beta2, 1 - beta2)  # subtracted here: 1 - float32(0.999) is 0.001 to five digits only
-    _adam(p, g, m, v, *map(p.dtype.type, (*shares, eps, size, correction)))  # or the loop would run in float64
+    _adam(*map(p.dtype.type, (*shares, eps, size, correction)), g, m, v, p)  # or the loop would run in float64

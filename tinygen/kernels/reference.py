@@ -34,6 +34,58 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
     return gx, ggamma, gbeta
 
 
+def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
+    """a @ b, or a @ b + bias with a bias for each column."""
+    y = a @ b
+    if bias is not None:
+        y += bias
+    return y
+
+
+def column_sum(x: Array) -> Array:
+    """The sum of x (..., C) over all axes but the last: the gradient of a bias."""
+    return x.sum(axis=tuple(range(x.ndim - 1)))
+
+
+def leaky_relu(x: Array, slope: float) -> Array:
+    """x where x > 0, slope · x elsewhere; slope from 0 to 1."""
+    return array_module(x).maximum(x, x * slope)
+
+
+def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
+    """gy where y > 0, slope · gy elsewhere; in the memory order of y. (NumPy's where takes seven times as long.)"""
+    xp = array_module(y)
+    gx = xp.maximum(xp.greater(y, 0).astype(y.dtype), slope)
+    gx *= gy
+    return gx
+
+
+def sigmoid_cross_entropy(x: Array, t: Array) -> Array:
+    """max(x, 0) - x · t + log(1 + e⁻ˡˣˡ)."""
+    xp = array_module(x)
+    return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+def sigmoid_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
+    """gy · (σ(x) - t), its gradient for x."""
+    return gy * (sigmoid(x) - t)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e⁻ˣ), by way of the exponential that can't overflow."""
+    xp = array_module(x)
+    e = xp.exp(-xp.abs(x))
+    return xp.maximum(xp.greater_equal(x, 0).astype(e.dtype), e) / (1 + e)
+
+
+def dropout(x: Array, kept: Array, scale: float) -> Array:
+    """scale · x where kept, 0 elsewhere; kept: booleans, whose memory order the result has."""
+    y = kept.astype(x.dtype)
+    y *= scale
+    y *= x
+    return y
+
+
 _BLOCK = 1 << 16  # elements: the six operands of a block stay in the cache (1.7 ms against 2.6 on 1.5 M parameters)
 
 

@@ -40,8 +40,7 @@ class Dense(Module):
             raise ValueError(
                 f"Dense: x is {x.shape}, but its last axis must be {self.w.shape[0]}; is a Flatten missing?"
             )
-        y = x @ self.w
-        return y if self.b is None else y + self.b
+        return x @ self.w if self.b is None else ops.dense(x, self.w, self.b)
 
     def _options(self) -> str:
         return f"{self.w.shape[0]}, {self.w.shape[1]}" + (", bias=False" if self.b is None else "")
@@ -79,8 +78,7 @@ class Dropout(Module):
     def forward(self, x: Any) -> Any:
         if not self.training or self.rate == 0:
             return x
-        kept = self.rng.uniform(x.shape) >= self.rate
-        return x * (kept.astype(x.dtype) * (1 / (1 - self.rate)))
+        return ops.dropout(x, self.rng.bernoulli(1 - self.rate, x), 1 / (1 - self.rate))
 
     def _options(self) -> str:
         return str(self.rate)

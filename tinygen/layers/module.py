@@ -76,7 +76,17 @@ class Module:
 
     def parameters(self) -> list[Parameter]:
         """What is learnt, in order of definition."""
-        return [p for _, p in self.named_parameters()]
+        found: dict[int, Parameter] = {}
+        self._collect(found)
+        return list(found.values())
+
+    def _collect(self, found: dict[int, Parameter]) -> None:
+        """named_parameters without the names: training asks several times a step."""
+        for value in vars(self).values():
+            if isinstance(value, Parameter):
+                found.setdefault(id(value), value)
+            elif isinstance(value, Module):
+                value._collect(found)
 
     # What can be done to all of it
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from .. import layers, ops
-from ..backend import Array, Generator
+from ..backend import Array, Generator, array_module
 from ..errors import ConfigError
 from ..losses import GAN_LOSSES
 from ..tensor import Tensor, frozen, grad, no_grad
@@ -122,12 +122,14 @@ class GAN(Model):
 
         The verdict is D's probability that an image is real where the loss makes it one, else its score.
         """
-        limit = self.loss.threshold
-        right = ops.mean((real_score > limit).astype(real_score.dtype)) + ops.mean(
-            (fake_score <= limit).astype(fake_score.dtype)
+        real, fake = real_score.data, fake_score.data
+        right = (real > self.loss.threshold).mean(dtype=real.dtype) + (fake <= self.loss.threshold).mean(
+            dtype=real.dtype
         )
-        verdict: Any = ops.sigmoid if self.loss.probability else lambda score: score
-        return {"acc": right * 0.5, "D(x)": ops.mean(verdict(real_score)), "D(G(z))": ops.mean(verdict(fake_score))}
+        if self.loss.probability:
+            real, fake = ops.sigmoid(real), ops.sigmoid(fake)
+        values = {"acc": right * 0.5, "D(x)": real.mean(), "D(G(z))": fake.mean()}
+        return {name: Tensor(array_module(real_score).asarray(value)) for name, value in values.items()}
 
     @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:

@@ -10,6 +10,7 @@ from .elementwise import (
     clip,
     cos,
     divide,
+    dropout,
     elu,
     equal,
     exp,
@@ -38,7 +39,7 @@ from .elementwise import (
     tanh,
     where,
 )
-from .linear import einsum, matmul
+from .linear import dense, einsum, matmul
 from .norm import batch_norm, batch_norm_with_statistics
 from .pool import avg_pool2d, max_pool2d
 from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var

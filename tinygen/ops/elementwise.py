@@ -10,6 +10,7 @@ import functools
 import math
 from typing import Any
 
+from .. import kernels
 from ..backend import Array, array_module
 from ..tensor import primitive
 
@@ -159,9 +160,7 @@ def tanh(x: Any) -> Array:
 @elementwise
 def sigmoid(x: Any) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x."""
-    xp = array_module(x)
-    e = xp.exp(-xp.abs(x))
-    return xp.where(xp.greater_equal(x, 0), 1 / (1 + e), e / (1 + e))
+    return kernels.sigmoid(x)
 
 
 @elementwise
@@ -182,7 +181,7 @@ def leaky_relu(x: Any, slope: float = 0.2) -> Array:
     """x where x > 0, slope · x elsewhere. slope: from 0 up to 1 (ValueError otherwise)."""
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope is {slope}, but it must be from 0 to 1")
-    return array_module(x).maximum(x, x * slope)
+    return kernels.leaky_relu(x, slope)
 
 
 @elementwise
@@ -194,12 +193,31 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     return xp.where(xp.greater(x, 0), x, alpha * xp.expm1(xp.minimum(x, 0)))
 
 
+@elementwise
+def _leaky_relu_grad(gy: Any, y: Any, slope: float) -> Array:
+    """gy where y > 0, slope · gy elsewhere."""
+    return kernels.leaky_relu_grad(gy, y, slope)
+
+
 tanh.rules(lambda gy, y, x: gy * (1 - y * y))
 sigmoid.rules(lambda gy, y, x: gy * y * (1 - y))
 softplus.rules(lambda gy, y, x: gy * sigmoid(x))
-relu.rules(lambda gy, y, x: where(y > 0, gy, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
-leaky_relu.rules(lambda gy, y, x, slope: where(y > 0, gy, gy * slope))
+relu.rules(lambda gy, y, x: _leaky_relu_grad(gy, y, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
+leaky_relu.rules(lambda gy, y, x, slope: _leaky_relu_grad(gy, y, slope))
+_leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope))
 elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
+
+
+# Dropout
+
+
+@elementwise
+def dropout(x: Any, kept: Any, scale: float) -> Array:
+    """scale · x where kept (booleans, of x's shape), 0 elsewhere."""
+    return kernels.dropout(x, kept, scale)
+
+
+dropout.rules(lambda gy, y, x, kept, scale: dropout(gy, kept, scale))
 
 
 # Cross entropy
@@ -208,13 +226,23 @@ elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
 @elementwise
 def sigmoid_cross_entropy(x: Any, t: Any) -> Array:
     """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + e⁻ˡˣˡ), without overflow for any x."""
-    xp = array_module(x)
-    return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
+    return kernels.sigmoid_cross_entropy(x, t)
+
+
+@elementwise
+def _sigmoid_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Array:
+    """gy · (σ(x) - t)."""
+    return kernels.sigmoid_cross_entropy_grad(gy, x, t)
 
 
 sigmoid_cross_entropy.rules(
-    lambda gy, y, x, t: gy * (sigmoid(x) - t),
+    lambda gy, y, x, t: _sigmoid_cross_entropy_grad(gy, x, t),
     lambda gy, y, x, t: -gy * x,
+)
+_sigmoid_cross_entropy_grad.rules(
+    lambda ggx, gx, gy, x, t: _sigmoid_cross_entropy_grad(ggx, x, t),
+    lambda ggx, gx, gy, x, t: ggx * gy * sigmoid(x) * sigmoid(-x),
+    lambda ggx, gx, gy, x, t: -ggx * gy,
 )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from .. import kernels
 from ..backend import Array, array_module
 from ..tape import sum_to
 from ..tensor import primitive
@@ -32,12 +33,35 @@ def matmul(a: Any, b: Any) -> Any:
 
 @primitive
 def _matmul(a: Any, b: Any) -> Array:
-    return a @ b
+    return kernels.matmul(a, b)
 
 
 _matmul.rules(
-    lambda gy, y, a, b: sum_to(gy @ b.swapaxes(-1, -2), a.shape),  # batch axes may broadcast
-    lambda gy, y, a, b: sum_to(a.swapaxes(-1, -2) @ gy, b.shape),
+    lambda gy, y, a, b: sum_to(_matmul(gy, b.swapaxes(-1, -2)), a.shape),  # batch axes may broadcast
+    lambda gy, y, a, b: sum_to(_matmul(a.swapaxes(-1, -2), gy), b.shape),
+)
+
+
+def dense(x: Any, w: Any, b: Any) -> Any:
+    """x @ w + b for x (..., in), w (in, out) and b (out,): a layer's product and its bias in one array.
+
+    Raises ValueError if the lengths differ.
+    """
+    if not x.ndim or w.ndim != 2 or x.shape[-1] != w.shape[0] or b.shape != w.shape[1:]:
+        raise ValueError(f"dense: x is {x.shape}, w {w.shape}, b {b.shape}, but expected (..., in), (in, out), (out,)")
+    y = _dense(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim != 2 else x, w, b)
+    return y if x.ndim == 2 else y.reshape(*x.shape[:-1], b.shape[0])
+
+
+@primitive
+def _dense(x: Any, w: Any, b: Any) -> Array:
+    return kernels.matmul(x, w, b)
+
+
+_dense.rules(
+    lambda gy, y, x, w, b: _matmul(gy, w.swapaxes(0, 1)),
+    lambda gy, y, x, w, b: _matmul(x.swapaxes(0, 1), gy),
+    lambda gy, y, x, w, b: sum_to(gy, b.shape),
 )
 
 

@@ -1,0 +1,86 @@
+"""Products of matrices on the CPU: a @ b, and out += a @ b in one call, which NumPy's matmul does not offer.
+
+Large products in float32 go to gemm.py where Numba is installed. Otherwise NumPy's own BLAS makes them: its wheels
+carry an OpenBLAS whose functions can be called. (A second BLAS, such as SciPy's, would bring threads of its own, and
+the two would wait for each other.) Where NumPy has another BLAS, out += a @ b makes the product beside and adds it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array
+from .compiled import compiled
+
+_ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a matrix lies in memory
+
+
+_LARGE = 1 << 18  # multiplications; OpenBLAS, too, begins to share the work among threads there
+_NARROW = 8  # columns: a tile of gemm.py has 16 at least
+
+
+def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
+    """a @ b, or a @ b + bias with a bias for each column, as reference.matmul."""
+    matrices = type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2
+    gemm = _compiled_for(a, b) if matrices else None
+    if gemm is not None and b.shape[1] >= _NARROW:
+        out = np.empty((a.shape[0], b.shape[1]), a.dtype)
+        gemm.product(out, _laid_out(a)[0], _laid_out(b)[0], False, bias)
+        return out
+    y = a @ b if gemm is None else compiled("numba").narrow_product(a, b)
+    if bias is not None:
+        y += bias
+    return y
+
+
+def add_product(out: Array, a: Array, b: Array) -> None:
+    """out += a @ b for matrices of one dtype, in place. out: rows of neighbouring elements, at any distance."""
+    a, order_a, lda = _laid_out(a)
+    b, order_b, ldb = _laid_out(b)
+    gemm = _compiled_for(a, b)
+    if gemm is not None and b.shape[1] >= _NARROW:
+        gemm.product(out, a, b, True)
+        return
+    blas, (m, k), n = _gemm(out.dtype.char), a.shape, b.shape[1]
+    if blas is None or not (m and n and k):
+        out += a @ b
+        return
+    pa, pb, pc = (x.__array_interface__["data"][0] for x in (a, b, out))
+    blas(_ROW_MAJOR, order_a, order_b, m, n, k, 1.0, pa, lda, pb, ldb, 1.0, pc, max(out.strides[0] // out.itemsize, n))
+
+
+def _compiled_for(a: Array, b: Array) -> Any:
+    """gemm.py, if it is there and made for this product."""
+    large = a.dtype.char == b.dtype.char == "f" and a.shape[0] * b.size >= _LARGE
+    return compiled("gemm") if large else None
+
+
+def _laid_out(x: Array) -> tuple[Array, int, int]:
+    """A matrix as BLAS takes it, a copy if its elements lie apart; which way it lies, and the length of a line."""
+    (rows, columns), (down, right), item = x.shape, x.strides, x.itemsize
+    if right == item and (rows == 1 or down >= columns * item):
+        return x, _AS_IT_IS, max(down // item, columns)
+    if down == item and (columns == 1 or right >= rows * item):
+        return x, _TRANSPOSED, max(right // item, rows)
+    return np.ascontiguousarray(x), _AS_IT_IS, max(columns, 1)
+
+
+@functools.cache
+def _gemm(dtype: str) -> Any:
+    """OpenBLAS's function for the dtype, out of the library that NumPy has loaded; None if it is not there."""
+    kind = {"f": "s", "d": "d"}.get(dtype)
+    folder = Path(np.__file__).parent.with_name("numpy.libs")
+    if kind is None or not (found := sorted(folder.glob("libscipy_openblas64_*"))):
+        return None
+    gemm = getattr(ctypes.CDLL(str(found[0])), f"scipy_cblas_{kind}gemm64_", None)
+    if gemm is not None:
+        flag, size, pointer = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
+        number = ctypes.c_float if kind == "s" else ctypes.c_double
+        gemm.argtypes = [flag] * 3 + [size] * 3 + [number, pointer, size, pointer, size, number, pointer, size]
+        gemm.restype = None
+    return gemm

@@ -1,0 +1,175 @@
+"""Convolution on the CPU: im2col without the copy, one kernel row and one output column at a time.
+
+Images lie in memory as H, N, W, C. There the KW pixels that a kernel's row sees in all images, for all output rows at
+once, are one matrix (OH·N, KW·C) whose rows are W·C apart, and is multiplied where it lies; so are an output column,
+(OH·N, CO), and the kernel's row, (KW·C, CO). What falls on the padding is left out, not multiplied by 0. With a stride,
+the rows of x are parted first into those of equal remainder. Few channels make poor matrices: there it is im2col with
+the copy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backend import Array
+from .blas import add_product, matmul
+from .compiled import compiled
+
+Pair = tuple[int, int]
+Padding = tuple[Pair, Pair]
+
+_FEW = 16  # elements of KW·C
+
+
+class Tap(NamedTuple):
+    """What one kernel row, kh, does for one output column: which parts of x, w and y belong together."""
+
+    phase: int  # the rows of x are phase, phase + stride, ...; of these,
+    rows: slice
+    columns: slice  # of x
+    kh: int
+    kernel: slice  # columns of the kernel
+    out_rows: slice
+    out_column: int
+
+
+def taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Iterator[Tap]:
+    """All taps that meet x at all, output column by output column."""
+    (h, w), (oh, ow), (sh, sw), ((top, _), (left, _)) = x_size, y_size, stride, padding
+    for column in range(ow):
+        first = column * sw - left
+        k0, k1 = max(0, -first), min(kernel[1], w - first)
+        for kh in range(kernel[0]):
+            shift, phase = divmod(kh - top, sh)
+            o0, o1 = max(0, -shift), min(oh, len(range(phase, h, sh)) - shift)
+            if k0 < k1 and o0 < o1:
+                rows, columns = slice(o0 + shift, o1 + shift), slice(first + k0, first + k1)
+                yield Tap(phase, rows, columns, kh, slice(k0, k1), slice(o0, o1), column)
+
+
+def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
+    """As reference.conv2d; the result lies in memory as H, N, W, C."""
+    n, size, (kh, kw, c, co) = x.shape[0], x.shape[1:3], w.shape
+    out = output_size(size, (kh, kw), stride, padding)
+    w = np.ascontiguousarray(w)
+    if kw * c < _FEW:
+        cols = _im2col(_hnwc(x), (kh, kw), out, stride, padding)
+        return matmul(cols, w.reshape(-1, co)).reshape(out[0], n, out[1], co).swapaxes(0, 1)
+    y = np.zeros((out[0], n, out[1], co), x.dtype)
+    phases = _phases(_hnwc(x), stride[0])
+    for t in taps(size, out, (kh, kw), stride, padding):
+        add_product(_matrix(y[t.out_rows, :, t.out_column]), _patch(phases, t), _matrix(w[t.kh, t.kernel]))
+    return y.swapaxes(0, 1)
+
+
+def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: Pair) -> Array:
+    """As reference.conv_transpose2d; the result lies in memory as H, N, W, C."""
+    n, out, (kh, kw, c, co) = gy.shape[0], gy.shape[1:3], w.shape
+    gy, w = _hnwc(gy), np.ascontiguousarray(w)
+    if kw * c < _FEW:
+        gx = np.zeros((size[0], n, size[1], c), gy.dtype)
+        _col2im(gy.reshape(-1, co), w.reshape(-1, co), (kh, kw), out, stride, padding, gx)
+        return gx.swapaxes(0, 1)
+    phases = [np.zeros((len(range(r, size[0], stride[0])), n, size[1], c), gy.dtype) for r in range(stride[0])]
+    for t in taps(size, out, (kh, kw), stride, padding):
+        add_product(_patch(phases, t), _matrix(gy[t.out_rows, :, t.out_column]), _matrix(w[t.kh, t.kernel]).T)
+    if stride[0] == 1:
+        return phases[0].swapaxes(0, 1)
+    gx = np.empty((size[0], n, size[1], c), gy.dtype)
+    for r, phase in enumerate(phases):
+        gx[r :: stride[0]] = phase
+    return gx.swapaxes(0, 1)
+
+
+def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, padding: Padding) -> Array:
+    """As reference.conv2d_weight_grad."""
+    size, out, c, co = x.shape[1:3], gy.shape[1:3], x.shape[3], gy.shape[3]
+    x, gy = _hnwc(x), _hnwc(gy)
+    if kernel_size[1] * c < _FEW:
+        cols = _im2col(x, kernel_size, out, stride, padding)
+        return matmul(cols.T, gy.reshape(-1, co)).reshape(*kernel_size, c, co)
+    gw = np.zeros((*kernel_size, c, co), x.dtype)
+    phases = _phases(x, stride[0])
+    for t in taps(size, out, kernel_size, stride, padding):
+        add_product(_matrix(gw[t.kh, t.kernel]), _patch(phases, t).T, _matrix(gy[t.out_rows, :, t.out_column]))
+    return gw
+
+
+def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Pair:
+    """OH and OW: ⌊(H + top + bottom - KH) / stride⌋ + 1, and 0 if the kernel does not fit."""
+    oh, ow = (
+        max((length + sum(pads) - k) // s + 1, 0)
+        for length, k, s, pads in zip(size, kernel, stride, padding, strict=True)
+    )
+    return oh, ow
+
+
+def _hnwc(x: Array) -> Array:
+    """(N, H, W, C) as (H, N, W, C), contiguous; no copy if it lies like that already."""
+    return np.ascontiguousarray(x.swapaxes(0, 1))
+
+
+def _phases(x: Array, stride: int) -> list[Array]:
+    """The rows of (H, N, W, C) by their remainder."""
+    return [np.ascontiguousarray(x[r::stride]) for r in range(stride)]
+
+
+def _patch(phases: list[Array], t: Tap) -> Array:
+    """The part of x that a tap sees, (OH·N, KW·C)."""
+    part: Any = phases[t.phase][t.rows, :, t.columns]
+    return part.reshape(-1, part.shape[2] * part.shape[3])  # the other way round would not do for an empty batch
+
+
+def _matrix(x: Array) -> Array:
+    """An output column (OH, N, CO) or a kernel row (KW, C, CO) as a matrix, without a copy."""
+    return x.reshape(-1, x.shape[-1])
+
+
+# Few channels: the textbook's im2col and col2im, on (H, N, W, C). NumPy copies long lines faster than short ones, so it
+# does a plane (OH, N, OW) at a time, one for each place (k, l, c) of the kernel.
+
+
+def _im2col(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Array:
+    """The windows of x as the rows of a matrix, (OH·N·OW, KH·KW·C)."""
+    size = (out[0], x.shape[1], out[1])
+    if (fast := compiled("numba")) is not None:
+        cols = np.empty((*size, *kernel, x.shape[3]), x.dtype)
+        fast.im2col(x, cols, stride, padding)
+        return cols.reshape(math.prod(size), -1)
+    planes = np.zeros((*kernel, x.shape[3], *size), x.dtype)
+    for place, pixels in _planes(x, kernel, out, stride, padding):
+        planes[place] = pixels
+    return planes.reshape(-1, math.prod(size)).T
+
+
+def _col2im(gy: Array, w: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding, x: Array) -> None:
+    """The adjoint of _im2col: the windows gy @ wᵀ added up where they came from, in x."""
+    size = (out[0], x.shape[1], out[1])
+    if (fast := compiled("numba")) is not None:
+        fast.col2im(matmul(gy, w.T).reshape(*size, *kernel, x.shape[3]), x, stride, padding)
+        return
+    planes = matmul(w, gy.T).reshape(*kernel, x.shape[3], *size)
+    for place, pixels in _planes(x, kernel, out, stride, padding):
+        pixels += planes[place]
+
+
+def _planes(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[tuple[Any, Any]]:
+    """For each place (k, l) of the kernel: where it is in the planes, and the pixels of x that it meets."""
+    (sh, sw), ((top, _), (left, _)) = stride, padding
+    for k in range(kernel[0]):
+        o0, o1 = _inside(k - top, sh, x.shape[0], out[0])
+        for l in range(kernel[1]):
+            p0, p1 = _inside(l - left, sw, x.shape[2], out[1])
+            i, j = o0 * sh + k - top, p0 * sw + l - left
+            pixels = x[i : i + (o1 - o0) * sh : sh, :, j : j + (p1 - p0) * sw : sw]
+            yield (k, l, slice(None), slice(o0, o1), slice(None), slice(p0, p1)), pixels.transpose(3, 0, 1, 2)
+
+
+def _inside(shift: int, stride: int, length: int, out: int) -> Pair:
+    """The outputs o, from the first to before the last, for which 0 <= o · stride + shift < length."""
+    first = max(0, -(shift // stride))
+    return first, max(first, min(out, (length - shift - 1) // stride + 1))
