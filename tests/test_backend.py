@@ -211,6 +211,7 @@ DRAWS = {
     "uniform64": lambda rng, n: rng.uniform((n,), dtype=np.float64),
     "integers": lambda rng, n: rng.integers(-3, 1000, (n,)),
     "permutation": lambda rng, n: rng.permutation(n),
+    "bernoulli": lambda rng, n: rng.bernoulli(0.5, tg._load(rng.device).empty(n)),
 }
 
 
@@ -263,6 +264,37 @@ def test_permutations_are_equally_likely(backend):
     assert stats.chisquare(counts).pvalue > 0.01
     assert rng.permutation(5).dtype == np.int64
     assert rng.permutation(0).shape == (0,)
+
+
+@pytest.mark.parametrize("p", [0.001, 0.3, 0.5, 0.9])
+def test_bernoulli_has_its_share(backend, p):
+    n = 200_000
+    draws = tg.to_host(tg.Generator(11).bernoulli(p, backend.xp.zeros(n, np.float32)))
+    assert abs(draws.mean() - p) < 4 * (p * (1 - p) / n) ** 0.5
+    for lag in (1, 2, 3, 4, 8):  # the CPU makes four draws of 64 bits
+        assert abs(np.corrcoef(draws[lag:], draws[:-lag])[0, 1]) < 4 / n**0.5
+
+
+def test_bernoulli_of_nothing_and_of_everything(backend):
+    x = backend.xp.zeros(100_000)
+    assert not tg.Generator(0).bernoulli(0.0, x).any() and tg.Generator(0).bernoulli(1.0, x).all()
+
+
+def test_bernoulli_is_laid_out_as_what_it_is_for(backend):
+    """And then the numbers follow the memory, so that an elementwise pass over both is one."""
+    rng = tg.Generator(12)
+    hwnc = backend.xp.zeros((3, 4, 2, 5), np.float32).transpose(2, 0, 1, 3)
+    for x in (backend.xp.zeros((2, 3, 4)), hwnc, hwnc[::-1, :, 1:], backend.xp.zeros(()), backend.xp.zeros((0, 3))):
+        state, kept = rng.state, rng.bernoulli(0.5, Tensor(x))
+        assert type(kept) is backend.xp.ndarray and kept.dtype == bool and kept.shape == x.shape
+        rng.state = state
+        np.testing.assert_array_equal(tg.to_host(rng.bernoulli(0.5, x)), tg.to_host(kept))
+    kept = tg.to_host(tg.Generator(12).bernoulli(0.5, hwnc))
+    if backend.name == "numpy":
+        assert kept.transpose(1, 2, 0, 3).flags.c_contiguous
+    expected = kept.transpose(1, 2, 0, 3) if backend.name == "numpy" else kept
+    in_a_row = tg.Generator(12).bernoulli(0.5, backend.xp.zeros(120))
+    np.testing.assert_array_equal(expected.ravel(), tg.to_host(in_a_row))
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
@@ -330,7 +362,7 @@ def test_a_state_of_the_other_device_is_refused(cuda):
         cpu.state = gpu.state
 
 
-@pytest.mark.parametrize("kind", [kind for kind in DRAWS if kind != "permutation"])
+@pytest.mark.parametrize("kind", [kind for kind in DRAWS if kind not in ("permutation", "bernoulli")])
 def test_pieces_are_equal_to_the_whole(backend, kind):
     whole = _draw(kind, tg.Generator(6), 100)
     rng = tg.Generator(6)

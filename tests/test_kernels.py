@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -120,6 +123,9 @@ def assert_is_adam(adam, backend, size, betas, dtype, layout=lambda x: x):
         np.testing.assert_allclose(backend.to_host(array), exact, rtol=within, atol=within)
 
 
+compiled_module = sys.modules["tinygen.kernels.compiled"]  # kernels.compiled is its function
+
+
 BETAS = [(0.9, 0.999), (0.5, 0.9), (0.0, 0.99), (0.9, 0.0)]
 SIZES = [0, 1, 7, 8, 9, 16, 18, 21]
 
@@ -167,23 +173,55 @@ def test_adam_in_blocks_is_adam_to_the_bit():
 @pytest.fixture
 def choose_anew(monkeypatch):
     """Let kernels decide again whether to use Numba, and once more after the test."""
-    kernels._compiled.cache_clear()
+
+    def forget():
+        compiled_module.compiled.cache_clear()
+        kernels._twins.cache_clear()
+
+    forget()
+    monkeypatch.forget = forget
     yield monkeypatch
-    kernels._compiled.cache_clear()
+    forget()
 
 
 def test_numba_is_used_where_it_is_unless_refused(compiled, choose_anew):
     choose_anew.delenv("TINYGEN_NUMBA", raising=False)
-    assert kernels._compiled() is compiled
+    assert kernels._twins(np) is compiled
     choose_anew.setenv("TINYGEN_NUMBA", "0")
-    assert kernels._compiled() is compiled, "it is decided once"
-    kernels._compiled.cache_clear()
-    assert kernels._compiled() is None
+    assert kernels._twins(np) is compiled, "it is decided once"
+    choose_anew.forget()
+    assert kernels._twins(np) is reference and compiled_module.compiled("gemm") is None
 
 
 def test_without_numba_the_definition_runs(choose_anew):
     choose_anew.setattr(importlib.util, "find_spec", lambda name: None)
-    assert kernels._compiled() is None
+    assert kernels._twins(np) is reference and compiled_module.compiled("gemm") is None
     p, m, v = np.ones(3), np.zeros(3), np.zeros(3)
     kernels.adam(p, np.ones(3), m, v, 0.1, 0.9, 0.999, 0.0, 1)
     np.testing.assert_allclose(p, 0.9)
+
+
+def test_a_module_that_the_machine_cannot_run_is_not_used(compiled, choose_anew):
+    choose_anew.delenv("TINYGEN_NUMBA", raising=False)
+    choose_anew.setattr(importlib.import_module("tinygen.kernels.gemm"), "SUPPORTED", False)
+    assert compiled_module.compiled("gemm") is None and compiled_module.compiled("numba") is compiled
+
+
+def test_tinygen_loads_nothing_that_is_optional():
+    """Numba, CuPy, Matplotlib and SciPy take seconds, and are loaded when something needs them."""
+    ask = "import sys, tinygen; print(*sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True).stdout.split()
+    assert "tinygen" in loaded and not {"numba", "llvmlite", "cupy", "matplotlib", "scipy"}.intersection(loaded)
+
+
+def test_kept_memory_is_used_again():
+    kernels.memory.keep()
+    kernels.memory.keep()
+    for n in (1, 1 << 20, 1 << 24):
+        assert np.ones(n, np.int8).sum(dtype=np.int64) == n
+
+
+def test_memory_is_left_alone_without_glibc(monkeypatch):
+    monkeypatch.setattr(kernels.memory.sys, "platform", "win32")
+    monkeypatch.setattr(kernels.memory.ctypes, "CDLL", None)
+    kernels.memory.keep()

@@ -524,6 +524,18 @@ def test_dropout_lets_the_gradient_through_what_it_kept(backend):
     same(x.grad, host(draw(backend, 5, 40, seed=1)) * (host(y) / host(x)))
 
 
+def test_dropout_of_images_in_any_memory_order(backend):
+    """Convolutions give H, N, W, C; the numbers of the stream are then laid out likewise."""
+    lain = draw(backend, 3, 2, 4, 5)
+    x = tg.tensor(lain.swapaxes(0, 1), requires_grad=True)
+    y = L.Dropout(0.5, Generator(1))(x)
+    factor = host(y) / host(x)
+    assert set(factor.ravel().round(12)) == {0, 2}
+    y.backward(draw(backend, 2, 3, 4, 5, seed=1))
+    same(x.grad, host(draw(backend, 2, 3, 4, 5, seed=1)) * factor)
+    same(L.Dropout(0.5, Generator(1))(x.data), host(y))
+
+
 def test_dropout_does_nothing_in_eval_mode_or_at_rate_0(backend):
     x = tg.tensor(draw(backend, 5, 4))
     assert L.Dropout(0.5).eval()(x) is x

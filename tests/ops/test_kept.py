@@ -19,7 +19,8 @@ KEPT = {  # y and the arguments, as far as they are kept whole when all of them 
     "log": "x", "log1p": "x", "abs": "x", "sin": "x", "cos": "x", "softplus": "x", "var": "x",
     "logsumexp": "x", "max": "yx", "min": "yx", "clip": "yx",
     "multiply": "ab", "divide": "yb", "power": "yxp", "maximum": "ab", "minimum": "ab", "matmul": "ab",
-    "sigmoid_cross_entropy": "xt", "einsum": "ab", "where": "",
+    "_leaky_relu_grad": "y", "dropout": "", "dense": "xw",
+    "sigmoid_cross_entropy": "xt", "_sigmoid_cross_entropy_grad": "gyxt", "einsum": "ab", "where": "",
     "im2col": "", "col2im": "", "conv2d": "xw", "conv_transpose2d": "gyw", "conv2d_weight_grad": "xgy",
     "textbook_conv2d": "", "upsample_nearest": "", "upsample_bilinear": "", "pixel_shuffle": "",  # a reshape at last
     "max_pool2d": "yx", "avg_pool2d": "",

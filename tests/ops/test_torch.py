@@ -90,6 +90,10 @@ TORCH = {
     "sigmoid_cross_entropy": lambda x, t: F.binary_cross_entropy_with_logits(
         *torch.broadcast_tensors(x, torch.as_tensor(t, dtype=x.dtype)), reduction="none"
     ),
+    "_leaky_relu_grad": lambda gy, y, slope: torch.where(y > 0, gy, slope * gy),
+    "_sigmoid_cross_entropy_grad": lambda gy, x, t: gy * (torch.sigmoid(x) - t),
+    "dropout": lambda x, kept, scale: torch.where(kept, scale * x, torch.zeros_like(x)),
+    "dense": lambda x, w, b: F.linear(x, w.T, b),
     "power": torch.pow,
     "negative": torch.neg,
     "clip": clip,
