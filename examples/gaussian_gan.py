@@ -12,8 +12,8 @@ data, noise = tg.Generator(0, "data"), tg.Generator(0, "noise")
 
 G = Sequential(Dense(1, 16), LeakyReLU(), Dense(16, 1))  # noise in, number out
 D = Sequential(Dense(1, 32), LeakyReLU(), Dense(32, 32), LeakyReLU(), Dense(32, 1))  # number in, score out: real?
-opt_G = tg.optim.Adam(G.parameters(), lr=1e-3, betas=(0.5, 0.9))
-opt_D = tg.optim.Adam(D.parameters(), lr=1e-3, betas=(0.5, 0.9))
+opt_G = tg.optim.Adam(G.parameters(), lr=tg.optim.linear_decay(1e-3, steps), betas=(0.0, 0.9))
+opt_D = tg.optim.Adam(D.parameters(), lr=tg.optim.linear_decay(5e-3, steps), betas=(0.0, 0.9))  # or both circle
 
 for step in range(1, steps + 1):
     real = data.normal((128, 1), mean=4.0, std=1.25)
