@@ -38,20 +38,21 @@ def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     return y
 
 
-def add_product(out: Array, a: Array, b: Array) -> None:
-    """out += a @ b for matrices of one dtype, in place. out: rows of neighbouring elements, at any distance."""
+def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
+    """out += a @ b, or out = a @ b, for matrices of one dtype. out: rows of neighbouring elements, at any distance."""
     a, order_a, lda = _laid_out(a)
     b, order_b, ldb = _laid_out(b)
     gemm = _compiled_for(a, b)
     if gemm is not None and b.shape[1] >= _NARROW:
-        gemm.product(out, a, b, True)
+        gemm.product(out, a, b, adds)
         return
     blas, (m, k), n = _gemm(out.dtype.char), a.shape, b.shape[1]
     if blas is None or not (m and n and k):
-        out += a @ b
+        out[...] = out + a @ b if adds else a @ b
         return
     pa, pb, pc = (x.__array_interface__["data"][0] for x in (a, b, out))
-    blas(_ROW_MAJOR, order_a, order_b, m, n, k, 1.0, pa, lda, pb, ldb, 1.0, pc, max(out.strides[0] // out.itemsize, n))
+    beta, ldc = float(adds), max(out.strides[0] // out.itemsize, n)
+    blas(_ROW_MAJOR, order_a, order_b, m, n, k, 1.0, pa, lda, pb, ldb, beta, pc, ldc)
 
 
 def _compiled_for(a: Array, b: Array) -> Any:

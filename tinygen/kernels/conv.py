@@ -18,9 +18,7 @@ import numpy as np
 from ..backend import Array
 from .blas import add_product, matmul
 from .compiled import compiled
-
-Pair = tuple[int, int]
-Padding = tuple[Pair, Pair]
+from .reference_conv import Padding, Pair, output_size
 
 _FEW = 16  # elements of KW·C
 
@@ -38,12 +36,12 @@ class Tap(NamedTuple):
 
 
 def taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Iterator[Tap]:
-    """All taps that meet x at all, output column by output column."""
+    """All taps that meet x at all, by output column; first comes the kernel row that meets most of x."""
     (h, w), (oh, ow), (sh, sw), ((top, _), (left, _)) = x_size, y_size, stride, padding
     for column in range(ow):
         first = column * sw - left
         k0, k1 = max(0, -first), min(kernel[1], w - first)
-        for kh in range(kernel[0]):
+        for kh in sorted(range(kernel[0]), key=lambda kh: kh != top):
             shift, phase = divmod(kh - top, sh)
             o0, o1 = max(0, -shift), min(oh, len(range(phase, h, sh)) - shift)
             if k0 < k1 and o0 < o1:
@@ -59,10 +57,16 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
     if kw * c < _FEW:
         cols = _im2col(_hnwc(x), (kh, kw), out, stride, padding)
         return matmul(cols, w.reshape(-1, co)).reshape(out[0], n, out[1], co).swapaxes(0, 1)
-    y = np.zeros((out[0], n, out[1], co), x.dtype)
+    y = np.empty((out[0], n, out[1], co), x.dtype)
+    empty = set(range(out[1]))  # columns; to fill all with zeros first would take 5 to 10% longer
     phases = _phases(_hnwc(x), stride[0])
     for t in taps(size, out, (kh, kw), stride, padding):
-        add_product(_matrix(y[t.out_rows, :, t.out_column]), _patch(phases, t), _matrix(w[t.kh, t.kernel]))
+        begins = t.out_column in empty and t.out_rows == slice(0, out[0])
+        if t.out_column in empty and not begins:
+            y[:, :, t.out_column] = 0
+        empty.discard(t.out_column)
+        add_product(_matrix(y[t.out_rows, :, t.out_column]), _patch(phases, t), _matrix(w[t.kh, t.kernel]), not begins)
+    y[:, :, list(empty)] = 0  # what sees nothing but padding
     return y.swapaxes(0, 1)
 
 
@@ -97,15 +101,6 @@ def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, pad
     for t in taps(size, out, kernel_size, stride, padding):
         add_product(_matrix(gw[t.kh, t.kernel]), _patch(phases, t).T, _matrix(gy[t.out_rows, :, t.out_column]))
     return gw
-
-
-def output_size(size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Pair:
-    """OH and OW: ⌊(H + top + bottom - KH) / stride⌋ + 1, and 0 if the kernel does not fit."""
-    oh, ow = (
-        max((length + sum(pads) - k) // s + 1, 0)
-        for length, k, s, pads in zip(size, kernel, stride, padding, strict=True)
-    )
-    return oh, ow
 
 
 def _hnwc(x: Array) -> Array:
