@@ -31,6 +31,7 @@ _ITEM, _LINE = 4, 64  # bytes of a float and of a vector
 _AHEAD = 8  # from the row in use to the row that is fetched into the cache: 200 GFLOP/s a core; without it 165
 _TOGETHER = 8  # rows of b that are copied a vector at a time: 30 GB/s, where whole rows come at 20
 _STRIP, _DEPTH = 1 << 18, 512  # floats of b, and rows of it, in use at a time: half of the second cache (2 MB a core)
+_RUNS = 1 << 17  # floats of `a` that a place's runs may read again and again
 _DEEP = 64  # so many times as many k as rows or columns: then the k are shared out among the threads
 _THREADS = numba.get_num_threads()
 
@@ -84,19 +85,31 @@ def _everywhere(builder, number):
 
 
 def _make_tile(vectors: int) -> Any:
-    """out[:8, :n] = Σ a[:8, k] · b[k, :n] over `length` k, for n = 16 · vectors; plus what was in out, if adds.
+    """out[:8, :n] = Σ a[:8, k] · b[k, :n] over the k of some runs, for n = 16 · vectors; plus what was in out, if adds.
 
+    runs: the address of a table, for each run where it begins from a on, from b on, and how many k it has.
     b lies as _copy_columns leaves it: `pitch` from one vector of a row to the next.
     """
 
-    def write(builder, a, a_row, a_k, b, pitch, out, out_row, length, adds):
+    def write(builder, a, a_row, a_k, b, pitch, out, out_row, runs, count, adds):
         add, mul = builder.add, builder.mul
         places = [(r, j) for r in range(ROWS) for j in range(vectors)]
         results = [add(out, add(mul(out_row, _int(r)), _int(_LINE * j))) for r, j in places]
         for address in results:
             _fetch(builder, address)
-        start = builder.block
-        loop, total, grown, end = (builder.function.append_basic_block(s) for s in ("loop", "total", "grown", "end"))
+        names = ("run", "loop", "next", "total", "grown", "end")
+        start, (run, loop, following, total, grown, end) = (
+            builder.block,
+            map(builder.function.append_basic_block, names),
+        )
+        builder.branch(run)
+
+        builder.position_at_end(run)
+        r = builder.phi(_int)
+        sums_so_far = [builder.phi(_vector) for _ in places]
+        entry = add(runs, mul(r, _int(24)))
+        a_first, b_first = add(a, _load(builder, entry, _int)), add(b, _load(builder, add(entry, _int(8)), _int))
+        length = _load(builder, add(entry, _int(16)), _int)
         builder.branch(loop)
 
         builder.position_at_end(loop)
@@ -107,18 +120,25 @@ def _make_tile(vectors: int) -> Any:
         for address in columns:
             _fetch(builder, add(address, _int(_LINE * _AHEAD)))
         column_of_a = []
-        for r in range(ROWS):
-            column_of_a.append(_everywhere(builder, _load(builder, add(a_now, mul(a_row, _int(r))), _float)))
+        for i in range(ROWS):
+            column_of_a.append(_everywhere(builder, _load(builder, add(a_now, mul(a_row, _int(i))), _float)))
         new = [
-            _call(builder, "llvm.fma.v16f32", _vector, column_of_a[r], row_of_b[j], s)
-            for (r, j), s in zip(places, sums, strict=True)
+            _call(builder, "llvm.fma.v16f32", _vector, column_of_a[i], row_of_b[j], s)
+            for (i, j), s in zip(places, sums, strict=True)
         ]
-        first = [_int(0), a, b] + [_zeros] * len(places)
+        first = [_int(0), a_first, b_first, *sums_so_far]
         after = [add(k, _int(1)), add(a_now, a_k), add(b_now, _int(_LINE)), *new]
         for phi, x, y in zip([*counters, *sums], first, after, strict=True):
-            phi.add_incoming(x, start)
+            phi.add_incoming(x, run)
             phi.add_incoming(y, loop)
-        builder.cbranch(builder.icmp_signed("<", after[0], length), loop, total)
+        builder.cbranch(builder.icmp_signed("<", after[0], length), loop, following)
+
+        builder.position_at_end(following)
+        next_run = add(r, _int(1))
+        for phi, x, y in zip([r, *sums_so_far], [_int(0)] + [_zeros] * len(places), [next_run, *new], strict=True):
+            phi.add_incoming(x, start)
+            phi.add_incoming(y, following)
+        builder.cbranch(builder.icmp_signed("<", next_run, count), run, total)
 
         builder.position_at_end(total)
         builder.cbranch(builder.icmp_signed("!=", adds, _int(0)), grown, end)
@@ -134,13 +154,19 @@ def _make_tile(vectors: int) -> Any:
             _store(builder, x, address)
 
     @intrinsic
-    def tile(typing, a, a_row, a_k, b, pitch, out, out_row, length, adds):
-        return _written(9, write)
+    def tile(typing, a, a_row, a_k, b, pitch, out, out_row, runs, count, adds):
+        return _written(10, write)
 
     return tile
 
 
 _tile1, _tile2, _tile3 = (_make_tile(n) for n in (1, 2, 3))
+
+
+@intrinsic
+def _keep(typing, address, number):
+    """Put an integer into the memory there."""
+    return _written(2, lambda builder, address, number: _store(builder, number, address))
 
 
 @intrinsic
@@ -216,21 +242,21 @@ def _copy_columns(b, b_k, b_n, copy, pitch, vectors, length):
 
 
 @numba.njit
-def _row_of_tiles(a, a_row, a_k, copy, pitch, out, out_row, length, adds, first, last):
+def _row_of_tiles(a, a_row, a_k, copy, pitch, out, out_row, runs, count, adds, first, last):
     """Eight rows of the result, from column 16 · first to 16 · last."""
     v = first
     while last - v > 4 or last - v == VECTORS:
-        _tile3(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, length, adds)
+        _tile3(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, runs, count, adds)
         v += 3
     while last - v >= 2:  # 4 as 2 + 2: a tile of one vector is the slowest
-        _tile2(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, length, adds)
+        _tile2(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, runs, count, adds)
         v += 2
     if v < last:
-        _tile1(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, length, adds)
+        _tile1(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, runs, count, adds)
 
 
 @numba.njit
-def _block(i, m, a, a_row, a_k, copy, pitch, out, out_row, length, adds, first, last, spare, bias):
+def _block(i, m, a, a_row, a_k, copy, pitch, out, out_row, runs, adds, first, last, spare, bias):
     """Rows 8 · i to 8 · i + 7 of the result. If m ends before: the last eight, in `spare`, and of them the new ones."""
     if bias:
         for r in range(i * ROWS, min((i + 1) * ROWS, m)):
@@ -239,11 +265,11 @@ def _block(i, m, a, a_row, a_k, copy, pitch, out, out_row, length, adds, first, 
         adds = 1
     if (i + 1) * ROWS <= m:
         row = out + i * ROWS * out_row
-        _row_of_tiles(a + i * ROWS * a_row, a_row, a_k, copy, pitch, row, out_row, length, adds, first, last)
+        _row_of_tiles(a + i * ROWS * a_row, a_row, a_k, copy, pitch, row, out_row, runs, 1, adds, first, last)
     else:
         line = (last - first) * _LINE
         shifted = spare - first * _LINE
-        _row_of_tiles(a + (m - ROWS) * a_row, a_row, a_k, copy, pitch, shifted, line, length, 0, first, last)
+        _row_of_tiles(a + (m - ROWS) * a_row, a_row, a_k, copy, pitch, shifted, line, runs, 1, 0, first, last)
         for r in range(i * ROWS, m):
             for v in range(first, last):
                 source, target = shifted + (r - m + ROWS) * line + v * _LINE, out + r * out_row + v * _LINE
@@ -257,18 +283,22 @@ def _block(i, m, a, a_row, a_k, copy, pitch, out, out_row, length, adds, first, 
 def _part(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, depth, memory):
     """One thread's part, of at least 16 rows and a multiple of 16 columns."""
     vectors, blocks = n // LANES, (m + ROWS - 1) // ROWS
+    runs, memory = memory, memory + _LINE  # one run at a time
+    _keep(runs, 0)
+    _keep(runs + 8, 0)
     pitch = _LINE * (depth | 1)  # odd, or all vectors of one k would compete for the same place in the cache
     spare = memory + vectors * pitch
     lines = spare + ROWS * n * _ITEM
     for k0 in range(0, k, depth):
         length, add, row = min(depth, k - k0), 1 if adds or k0 > 0 else 0, bias if k0 == 0 else 0
         a0, b0 = a + k0 * a_k, b + k0 * b_k
+        _keep(runs + 16, length)
         _copy_columns(b0, b_k, b_n, memory, pitch, vectors, length)
         if a_k == _ITEM and m <= n:  # the smaller operand is the one that is read again and again
             for v in range(0, vectors, VECTORS):
                 for i in range(blocks):
                     end = min(v + VECTORS, vectors)
-                    _block(i, m, a0, a_row, a_k, memory, pitch, out, out_row, length, add, v, end, spare, row)
+                    _block(i, m, a0, a_row, a_k, memory, pitch, out, out_row, runs, add, v, end, spare, row)
         else:
             for pair in range((blocks + 1) // 2):
                 rows, down, step = a0, a_row, a_k
@@ -280,7 +310,7 @@ def _part(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, depth, 
                         _fetch_line(source + _LINE)  # for the next pair
                     rows, down, step = lines - start * _ITEM, _ITEM, _LINE
                 for i in range(2 * pair, min(2 * pair + 2, blocks)):
-                    _block(i, m, rows, down, step, memory, pitch, out, out_row, length, add, 0, vectors, spare, row)
+                    _block(i, m, rows, down, step, memory, pitch, out, out_row, runs, add, 0, vectors, spare, row)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -334,7 +364,7 @@ def product(out: Array, a: Array, b: Array, adds: bool, bias: Array | None = Non
     axis = 2 if k > _DEEP * max(m, n) and bias is None else 0 if m > n else 1
     parts = min(_THREADS, (m // LANES, n // LANES, k)[axis])
     depth = min(k, _DEPTH, max(_STRIP * (parts if axis == 1 else 1) // n, 128))
-    room = ((depth | 1) * n + ROWS * n + LANES * depth) * _ITEM
+    room = ((depth | 1) * n + ROWS * n + LANES * depth) * _ITEM + _LINE
     memory = np.empty(parts * room // _ITEM, a.dtype)
     row_of_bias = np.ascontiguousarray(bias, a.dtype)
     target = np.empty((parts, m, n), a.dtype) if axis == 2 else out
@@ -344,6 +374,53 @@ def product(out: Array, a: Array, b: Array, adds: bool, bias: Array | None = Non
     )  # fmt: skip
     if axis == 2:
         out[...] = out + target.sum(axis=0) if adds else target.sum(axis=0)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _copy_all(b, b_k, copy, pitch, vectors, length, parts):
+    """b as _copy_columns leaves it, by all threads."""
+    for t in numba.prange(parts):
+        first, last = t * vectors // parts, (t + 1) * vectors // parts
+        _copy_columns(b + first * _LINE, b_k, _ITEM, copy + first * pitch, pitch, last - first, length)
+
+
+@numba.njit(parallel=True, cache=True, nogil=True)
+def _sums_of_runs(a, a_row, copy, pitch, out, out_row, places, first_runs, runs, rows, vectors, together):
+    """For each place: its rows of the result, from its runs."""
+    for p in numba.prange(len(places)):
+        table, count = runs + first_runs[p] * 24, first_runs[p + 1] - first_runs[p]
+        for start in range(0, rows if count > 0 else 0, together):
+            for v in range(0, vectors, VECTORS):
+                for i in range(start, min(start + together, rows), ROWS):
+                    row = min(i, rows - ROWS)  # the last eight, some of them again
+                    _row_of_tiles(
+                        a + row * a_row, a_row, _ITEM, copy, pitch, out + places[p] + row * out_row, out_row,
+                        table, count, 0, v, min(v + VECTORS, vectors),
+                    )  # fmt: skip
+
+
+def sums_of_runs(
+    out: Array, a: Array, b: Array, places: Array, first_runs: Array, runs: Array, strides: tuple[int, int]
+) -> None:
+    """For each place p and row r: out[p + r·out_row :][:n] = Σ a[r·a_row + from :][:k] @ b[from :][:k] over its runs.
+
+    b: (rows, n) with n a multiple of 16.  places: where in out, in bytes.  first_runs: the runs of place p are those
+    from first_runs[p] on.  runs: (from in a, in bytes; from in b, in rows; k).  strides: a_row and out_row, in bytes.
+    """
+    (length, n), rows = b.shape, a.shape[1]
+    vectors, pitch = n // LANES, _LINE * (length | 1)
+    copy = np.empty((length | 1) * n, b.dtype)
+    _copy_all(_address(b), b.strides[0], _address(copy), pitch, vectors, length, min(_THREADS, vectors))
+    table = runs * np.array([1, _LINE, 1])
+    ends = np.concatenate([[0], runs[:, 2].cumsum()])[first_runs]
+    longest, shortest = np.diff(ends).max(), np.diff(ends).min()
+    if shortest == 0:
+        out[...] = 0
+    together = max(_RUNS // max(int(longest), 1) // ROWS * ROWS, ROWS)
+    _sums_of_runs(
+        _address(a), strides[0], _address(copy), pitch, _address(out), strides[1],
+        places, first_runs, _address(table), rows, vectors, together,
+    )  # fmt: skip
 
 
 def _product_of_odd_size(out: Array, a: Array, b: Array, adds: bool) -> None:
