@@ -4,13 +4,11 @@ Images lie in memory as H, N, W, C. There the KW pixels that a kernel's row sees
 once, are one matrix (OH·N, KW·C) whose rows are W·C apart, and is multiplied where it lies; so are an output column,
 (OH·N, CO), and the kernel's row, (KW·C, CO). What falls on the padding is left out, not multiplied by 0. With a stride,
 the rows of x are parted first into those of equal remainder. Few channels make poor matrices: there it is im2col with
-the copy.
+the copy. Small kernels, where Numba is installed, need no parting and no adding up: see runs.py.
 """
 
 from __future__ import annotations
 
-import functools
-import itertools
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -18,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import Array
+from . import runs
 from .blas import add_product, matmul
 from .compiled import compiled
 from .reference_conv import Padding, Pair, output_size
@@ -62,9 +61,9 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
         return matmul(cols, w.reshape(-1, co)).reshape(out[0], n, out[1], co).swapaxes(0, 1)
     y = np.empty((out[0], n, out[1], co), x.dtype)
     if (gemm := _runs_on(x, w, n, co)) is not None:
-        places, first_runs, runs = _runs_of_conv2d(size, out, (kh, kw), stride, padding, c, co, n)
+        table = runs.of_conv2d(size, out, (kh, kw), stride, padding, c, co, n)
         strides = size[1] * c * x.itemsize, out[1] * co * x.itemsize
-        gemm.sums_of_runs(y, _hnwc(x), w.reshape(-1, co), places, first_runs, runs, strides)
+        gemm.sums_of_runs(y, _hnwc(x), w.reshape(-1, co), *table, strides)
         return y.swapaxes(0, 1)
     empty = set(range(out[1]))  # columns; to fill all with zeros first would take 5 to 10% longer
     phases = _phases(_hnwc(x), stride[0])
@@ -88,10 +87,10 @@ def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: 
         return gx.swapaxes(0, 1)
     if (gemm := _runs_on(gy, w, n, c)) is not None:
         gx = np.empty((size[0], n, size[1], c), gy.dtype)
-        places, first_runs, runs, columns = _runs_of_transpose(size, out, (kh, kw), stride, padding, c, co, n)
+        columns, *table = runs.of_transpose(size, out, (kh, kw), stride, padding, c, co, n)
         turned = np.ascontiguousarray(w[:, columns].swapaxes(2, 3)).reshape(-1, c)
         strides = out[1] * co * gy.itemsize, size[1] * c * gy.itemsize
-        gemm.sums_of_runs(gx, gy, turned, places, first_runs, runs, strides)
+        gemm.sums_of_runs(gx, gy, turned, *table, strides)
         return gx.swapaxes(0, 1)
     phases = [np.zeros((len(range(r, size[0], stride[0])), n, size[1], c), gy.dtype) for r in range(stride[0])]
     for t in taps(size, out, (kh, kw), stride, padding):
@@ -122,48 +121,6 @@ def _runs_on(x: Array, w: Array, images: int, n: int) -> Any:
     """gemm.py, if it is there and a kernel this small stays in the cache with what it meets."""
     fits = x.dtype.char == w.dtype.char == "f" and images >= 8
     return compiled("gemm") if fits and n % 16 == 0 and w.nbytes <= _SMALL else None
-
-
-@functools.lru_cache(maxsize=64)
-def _runs_of_conv2d(
-    size: Pair, out: Pair, kernel: Pair, stride: Pair, padding: Padding, c: int, co: int, n: int
-) -> tuple[Array, Array, Array]:
-    """For each output pixel: where it is, and for each kernel row on x the pixels that it meets: one run of KW·C."""
-    (h, w), (top, _), (left, _) = size, *padding
-    places, counts, runs = [], [0], []
-    for i, j in itertools.product(range(out[0]), range(out[1])):
-        first = j * stride[1] - left
-        k0, k1 = max(0, -first), min(kernel[1], w - first)
-        for k in range(kernel[0]):
-            row = i * stride[0] + k - top
-            if 0 <= row < h and k0 < k1:
-                runs.append((4 * (row * n * w + first + k0) * c, (k * kernel[1] + k0) * c, (k1 - k0) * c))
-        places.append(4 * (i * n * out[1] + j) * co)
-        counts.append(len(runs))
-    return np.array(places), np.array(counts), np.array(runs, int).reshape(-1, 3)
-
-
-@functools.lru_cache(maxsize=64)
-def _runs_of_transpose(
-    size: Pair, out: Pair, kernel: Pair, stride: Pair, padding: Padding, c: int, co: int, n: int
-) -> tuple[Array, Array, Array, list[int]]:
-    """The same for the pixels of x, and the order of the kernel's columns in which what they meet is one run of gy.
-
-    Pixel j meets output l through kernel column j + left - l · stride: as l grows, these fall by the stride.
-    """
-    (h, w), (top, _), (left, _), (sh, sw) = size, *padding, stride
-    columns = [k for r in range(sw) for k in range(r, kernel[1], sw)[::-1]]
-    places, counts, runs = [], [0], []
-    for i, j in itertools.product(range(h), range(w)):
-        l0, l1 = max(0, -(-(j + left - kernel[1] + 1) // sw)), min(out[1] - 1, (j + left) // sw)
-        for k in range(kernel[0]):
-            row, rest = divmod(i + top - k, sh)
-            if rest == 0 and 0 <= row < out[0] and l0 <= l1:
-                column = columns.index(j + left - l0 * sw)
-                runs.append((4 * (row * n * out[1] + l0) * co, (k * kernel[1] + column) * co, (l1 - l0 + 1) * co))
-        places.append(4 * (i * n * w + j) * c)
-        counts.append(len(runs))
-    return np.array(places), np.array(counts), np.array(runs, int).reshape(-1, 3), columns
 
 
 def _hnwc(x: Array) -> Array:

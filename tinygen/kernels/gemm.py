@@ -32,7 +32,7 @@ _AHEAD = 8  # from the row in use to the row that is fetched into the cache: 200
 _TOGETHER = 8  # rows of b that are copied a vector at a time: 30 GB/s, where whole rows come at 20
 _STRIP, _DEPTH = 1 << 18, 512  # floats of b, and rows of it, in use at a time: half of the second cache (2 MB a core)
 _RUNS = 1 << 17  # floats of `a` that a place's runs may read again and again
-_DEEP = 64  # so many times as many k as rows or columns: then the k are shared out among the threads
+_DEEP = 8  # so many times as many k as rows or columns: then the k are shared out among the threads
 _THREADS = numba.get_num_threads()
 
 SUPPORTED = bool(binding.get_host_cpu_features().get("avx512f")) and binding.llvm_version_info[0] >= 20
