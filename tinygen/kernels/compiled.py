@@ -32,7 +32,7 @@ def compiled(name: str) -> Any:
 def _announce_compilation() -> None:
     from numba.core import event
 
-    class Announcement(event.Listener):  # type: ignore[misc]
+    class Announcement(event.Listener):
         said = False
 
         def on_start(self, event: Any) -> None:

@@ -95,8 +95,8 @@ def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2:
     m ← β₁m + (1-β₁)g,  v ← β₂v + (1-β₂)g²,  p ← p - lr · m̂ / (√v̂ + eps),  m̂ = m / (1-β₁ᵗ),  v̂ = v / (1-β₂ᵗ)
     """
     xp = array_module(p)
-    size = lr / (1 - beta1**t)
-    correction = 1 / math.sqrt(1 - beta2**t)
+    correction = 1 / math.sqrt(1 - beta2**t)  # size and eps are divided by it, not √v multiplied: a pass less
+    size = lr / (1 - beta1**t) / correction
     for start in range(0, p.size, _BLOCK if p.size > 2 * _BLOCK and xp.__name__ == "numpy" else p.size or 1):
         block = slice(start, start + (_BLOCK if xp.__name__ == "numpy" and p.size > 2 * _BLOCK else p.size))
         gb, mb, vb = g[block], m[block], v[block]
@@ -108,8 +108,7 @@ def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2:
         step *= 1 - beta2
         vb += step
         xp.sqrt(vb, out=step)
-        step *= correction
-        step += eps
+        step += eps / correction
         xp.divide(mb, step, out=step)
         step *= size
         p[block] -= step
