@@ -331,7 +331,7 @@ WORKLOADS = {
         replace(_GAN, name="mlp_gan_128", title="MLP GAN, batch 128", batch=128),
         Workload("vae_128", "VAE 784-400-20, batch 128", VAE, 128, (28, 28, 1), 20, "VAE", 1e-3, 0.9, low=0.0),
         Workload(
-            "dcgan28_256", "DCGAN 28x28, batch 256", DCGAN_28, 256, (28, 28, 1), 100, "DCGAN", 1e-4, 0.9, eps=1e-7
+            "dcgan28_256", "DCGAN 28x28, batch 256", DCGAN_28, 256, (28, 28, 1), 100, "DCGAN", 2e-4, 0.5, eps=1e-7
         ),
         Workload(
             "dcgan64_128", "DCGAN 64x64x3, batch 128", DCGAN_64, 128, (64, 64, 3), 100, "DCGAN64", 2e-4, 0.5, images=512
