@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import os
 import subprocess
 import sys
 
@@ -176,7 +177,6 @@ def choose_anew(monkeypatch):
 
     def forget():
         compiled_module.compiled.cache_clear()
-        kernels._twins.cache_clear()
 
     forget()
     monkeypatch.forget = forget
@@ -225,3 +225,38 @@ def test_memory_is_left_alone_without_glibc(monkeypatch):
     monkeypatch.setattr(kernels.memory.sys, "platform", "win32")
     monkeypatch.setattr(kernels.memory.ctypes, "CDLL", None)
     kernels.memory.keep()
+
+
+def test_mixed_dtypes_are_left_to_numpy():
+    rng = np.random.default_rng(0)
+    x, w = rng.standard_normal((8, 6, 6, 16)), rng.standard_normal((3, 3, 16, 32))
+    pads = ((1, 1), (1, 1))
+    expected = kernels.conv2d(x, w, (1, 1), pads)
+    for a, b in ((x.astype(np.float32), w), (x, w.astype(np.float32)), (x.astype(">f4"), w.astype(">f4"))):
+        np.testing.assert_allclose(kernels.conv2d(a, b, (1, 1), pads), expected, rtol=0, atol=1e-3)
+    a, b = rng.standard_normal((64, 128)), rng.standard_normal((128, 64))
+    for left, right in ((a.astype(np.float32), b), (a.astype(">f4"), b.astype(">f4"))):
+        np.testing.assert_allclose(kernels.matmul(left, right), a @ b, rtol=0, atol=1e-3)
+    assert kernels.matmul(a.astype(np.float32), b.astype(np.float32), np.zeros(64)).dtype == np.float64
+
+
+def test_a_mask_of_another_shape_is_refused():
+    with pytest.raises(ValueError):
+        kernels.dropout(np.ones((4, 6), np.float32), np.ones(6, bool), 2.0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_computes_too(tmp_path):
+    source = """
+import os, warnings
+import numpy as np
+from tinygen import kernels
+a = np.ones((256, 256), np.float32)
+kernels.matmul(a, a), kernels.leaky_relu(a, 0.2)
+warnings.simplefilter("ignore")
+child = os.fork()
+if child == 0:
+    os._exit(0 if kernels.matmul(a, a)[0, 0] == 256 and kernels.leaky_relu(-a, 0.5)[0, 0] == -0.5 else 1)
+assert os.waitpid(child, 0)[1] == 0
+"""
+    subprocess.run([sys.executable, "-c", source], check=True, timeout=120)

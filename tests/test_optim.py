@@ -511,3 +511,9 @@ def test_a_parameter_without_a_gradient_counts_as_unchanged():
 def test_a_module_is_no_list_of_parameters():
     with pytest.raises(ValueError, match=r"module\.parameters\(\)"):
         tg.optim.Adam(tg.layers.Dense(1, 1))
+
+
+def test_a_parameter_may_be_another_s_gradient():
+    p, q = (Parameter(np.array([value])) for value in (1.0, 2.0))
+    tg.optim.SGD([p, q], lr=0.1).step([q, p])
+    assert (p.item(), q.item()) == (pytest.approx(0.8), pytest.approx(1.9))

@@ -1,7 +1,7 @@
 """Optimisers, learning-rate schedules and gradient clipping.
 
-An optimiser moves its parameters into one flat buffer, of which each becomes a view, and keeps its state the same way:
-a step is one update of a few long arrays, whatever the number of layers.
+An optimiser moves its parameters into one flat buffer, of which each becomes a view, and keeps its state the same way.
+A step goes over the parameters and takes each gradient where it lies: to gather them first would move all once more.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ class Optimizer:
         for option, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
             if limit is not None and not limit > 0:
                 raise ValueError(f"{name}: {option} is {limit}, but it must be above 0")
+        kernels.memory.keep()
         xp = array_module(self.params[0])
         ends = np.cumsum([p.size for p in self.params]).tolist()
         self._slices = [slice(end - p.size, end) for p, end in zip(self.params, ends, strict=True)]
@@ -87,6 +88,7 @@ class Optimizer:
         self._check(grads)
         self._adopt()
         given = [(i, getattr(g, "_data", g)) for i, g in enumerate(grads) if g is not None]
+        given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         flat = self._clipped([g.astype(self.flat.dtype, copy=False).reshape(-1) for _, g in given])
         lr = float(self.lr(self.t) if callable(self.lr) else self.lr)
         self.t += 1

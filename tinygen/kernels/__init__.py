@@ -22,10 +22,7 @@ from . import conv, memory, reference, reference_conv
 from .blas import matmul
 from .compiled import compiled
 
-memory.keep()
 
-
-@functools.cache
 def _twins(module: ModuleType) -> Any:
     """Where the twins for the arrays of a module are, if there are any."""
     if module is np:
@@ -60,8 +57,8 @@ def _convolution(definition: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(definition)
     def kernel(x: Array, *more: Any) -> Any:
-        made_for = type(x) is np.ndarray and x.dtype.char in "fd" and x.size > 0
-        return fast(x, *more) if made_for else definition(x, *more)
+        made_for = type(x) is np.ndarray and x.dtype in (np.float32, np.float64) and x.dtype == more[0].dtype
+        return fast(x, *more) if made_for and x.size else definition(x, *more)
 
     return kernel
 

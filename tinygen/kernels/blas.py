@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
+from . import reference
 from .compiled import compiled
 
 _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a matrix lies in memory
@@ -27,15 +28,15 @@ _NARROW = 8  # columns: a tile of gemm.py has 16 at least
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     """a @ b, or a @ b + bias with a bias for each column, as reference.matmul."""
     matrices = type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2
-    gemm = _compiled_for(a, b) if matrices else None
+    gemm = _compiled_for(a, b) if matrices and (bias is None or bias.dtype == a.dtype) else None
     if gemm is not None and b.shape[1] >= _NARROW:
         out = np.empty((a.shape[0], b.shape[1]), a.dtype)
         gemm.product(out, _laid_out(a)[0], _laid_out(b)[0], False, bias)
         return out
-    y = a @ b if gemm is None else compiled("numba").narrow_product(a, b)
-    if bias is not None:
-        y += bias
-    return y
+    if gemm is None:
+        return reference.matmul(a, b, bias)
+    y = compiled("numba").narrow_product(a, b)
+    return y if bias is None else y + bias
 
 
 def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
@@ -46,7 +47,7 @@ def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
     if gemm is not None and b.shape[1] >= _NARROW:
         gemm.product(out, a, b, adds)
         return
-    blas, (m, k), n = _gemm(out.dtype.char), a.shape, b.shape[1]
+    blas, (m, k), n = _gemm(out.dtype) if a.dtype == b.dtype == out.dtype else None, a.shape, b.shape[1]
     if blas is None or not (m and n and k):
         out[...] = out + a @ b if adds else a @ b
         return
@@ -57,7 +58,7 @@ def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
 
 def _compiled_for(a: Array, b: Array) -> Any:
     """gemm.py, if it is there and made for this product."""
-    large = a.dtype.char == b.dtype.char == "f" and a.shape[0] * b.size >= _LARGE
+    large = a.dtype == b.dtype == np.float32 and a.shape[0] * b.size >= _LARGE
     return compiled("gemm") if large else None
 
 
@@ -72,9 +73,9 @@ def _laid_out(x: Array) -> tuple[Array, int, int]:
 
 
 @functools.cache
-def _gemm(dtype: str) -> Any:
+def _gemm(dtype: Any) -> Any:
     """OpenBLAS's function for the dtype, out of the library that NumPy has loaded; None if it is not there."""
-    kind = {"f": "s", "d": "d"}.get(dtype)
+    kind = "s" if dtype == np.float32 else "d" if dtype == np.float64 else None
     folder = Path(np.__file__).parent.with_name("numpy.libs")
     if kind is None or not (found := sorted(folder.glob("libscipy_openblas64_*"))):
         return None

@@ -10,20 +10,34 @@ import sys
 import warnings
 from typing import Any
 
+_forked = False  # GNU's OpenMP, on which Numba's threads may run, ends a forked process that uses it
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = True
+    compiled.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 @functools.cache
 def compiled(name: str) -> Any:
-    """The module of this folder; None without Numba, with TINYGEN_NUMBA=0, or on a machine that it can't serve.
+    """The module of this folder; None without Numba, with TINYGEN_NUMBA=0, in a forked process (start those with
+    "spawn"), or on a machine that it can't serve.
 
     The first use on a machine compiles for some seconds, which is said on stderr; Numba keeps the result on disk.
     """
-    if os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("numba") is None:
+    if _forked or os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("numba") is None:
         return None
-    _announce_compilation()
     try:
+        _announce_compilation()
         module = importlib.import_module(f".{name}", __package__)
-    except RuntimeError as error:  # Numba finds no folder to keep its results in
-        warnings.warn(f"tinygen computes with NumPy alone: {error}; set NUMBA_CACHE_DIR to a folder", stacklevel=2)
+    except (ImportError, RuntimeError) as error:  # too old for this NumPy; or no folder to keep its results in
+        what = f"Numba can't be used ({error}); upgrade it, set NUMBA_CACHE_DIR to a folder, or set TINYGEN_NUMBA=0"
+        warnings.warn(f"tinygen computes with NumPy alone: {what}", stacklevel=2)
         return None
     return module if getattr(module, "SUPPORTED", True) else None
 

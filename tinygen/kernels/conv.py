@@ -52,7 +52,7 @@ def taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Paddin
 
 
 def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
-    """As reference.conv2d; the result lies in memory as H, N, W, C."""
+    """As reference_conv.conv2d; the result lies in memory as H, N, W, C."""
     n, size, (kh, kw, c, co) = x.shape[0], x.shape[1:3], w.shape
     out = output_size(size, (kh, kw), stride, padding)
     w = np.ascontiguousarray(w)
@@ -78,7 +78,7 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
 
 
 def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: Pair) -> Array:
-    """As reference.conv_transpose2d; the result lies in memory as H, N, W, C."""
+    """As reference_conv.conv_transpose2d; the result lies in memory as H, N, W, C."""
     n, out, (kh, kw, c, co) = gy.shape[0], gy.shape[1:3], w.shape
     gy, w = _hnwc(gy), np.ascontiguousarray(w)
     if kw * c < _FEW:
@@ -104,7 +104,7 @@ def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: 
 
 
 def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, padding: Padding) -> Array:
-    """As reference.conv2d_weight_grad."""
+    """As reference_conv.conv2d_weight_grad."""
     size, out, c, co = x.shape[1:3], gy.shape[1:3], x.shape[3], gy.shape[3]
     x, gy = _hnwc(x), _hnwc(gy)
     if kernel_size[1] * c < _FEW:
@@ -119,7 +119,7 @@ def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, pad
 
 def _runs_on(x: Array, w: Array, images: int, n: int) -> Any:
     """gemm.py, if it is there and a kernel this small stays in the cache with what it meets."""
-    fits = x.dtype.char == w.dtype.char == "f" and images >= 8
+    fits = x.dtype == w.dtype == np.float32 and images >= 8
     return compiled("gemm") if fits and n % 16 == 0 and w.nbytes <= _SMALL else None
 
 

@@ -164,7 +164,7 @@ _tile1, _tile2, _tile3 = (_make_tile(n) for n in (1, 2, 3))
 
 
 @intrinsic
-def _keep(typing, address, number):
+def _put(typing, address, number):
     """Put an integer into the memory there."""
     return _written(2, lambda builder, address, number: _store(builder, number, address))
 
@@ -284,15 +284,15 @@ def _part(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, depth, 
     """One thread's part, of at least 16 rows and a multiple of 16 columns."""
     vectors, blocks = n // LANES, (m + ROWS - 1) // ROWS
     runs, memory = memory, memory + _LINE  # one run at a time
-    _keep(runs, 0)
-    _keep(runs + 8, 0)
+    _put(runs, 0)
+    _put(runs + 8, 0)
     pitch = _LINE * (depth | 1)  # odd, or all vectors of one k would compete for the same place in the cache
     spare = memory + vectors * pitch
     lines = spare + ROWS * n * _ITEM
     for k0 in range(0, k, depth):
         length, add, row = min(depth, k - k0), 1 if adds or k0 > 0 else 0, bias if k0 == 0 else 0
         a0, b0 = a + k0 * a_k, b + k0 * b_k
-        _keep(runs + 16, length)
+        _put(runs + 16, length)
         _copy_columns(b0, b_k, b_n, memory, pitch, vectors, length)
         if a_k == _ITEM and m <= n:  # the smaller operand is the one that is read again and again
             for v in range(0, vectors, VECTORS):
@@ -364,13 +364,14 @@ def product(out: Array, a: Array, b: Array, adds: bool, bias: Array | None = Non
     axis = 2 if k > _DEEP * max(m, n) and bias is None else 0 if m > n else 1
     parts = min(_THREADS, (m // LANES, n // LANES, k)[axis])
     depth = min(k, _DEPTH, max(_STRIP * (parts if axis == 1 else 1) // n, 128))
-    room = ((depth | 1) * n + ROWS * n + LANES * depth) * _ITEM + _LINE
+    width = -(-(n // LANES) // parts) * LANES if axis == 1 else n  # of one part
+    room = ((depth | 1) * width + ROWS * width + LANES * depth) * _ITEM + _LINE
     memory = np.empty(parts * room // _ITEM, a.dtype)
-    row_of_bias = np.ascontiguousarray(bias, a.dtype)
+    row_of_bias = None if bias is None else np.ascontiguousarray(bias, a.dtype)
     target = np.empty((parts, m, n), a.dtype) if axis == 2 else out
     _product(
         _address(a), *a.strides, _address(b), *b.strides, _address(target), target.strides[-2],
-        m, n, k, adds, 0 if bias is None else _address(row_of_bias), axis, parts, depth, room, _address(memory),
+        m, n, k, adds, 0 if row_of_bias is None else _address(row_of_bias), axis, parts, depth, room, _address(memory),
     )  # fmt: skip
     if axis == 2:
         out[...] = out + target.sum(axis=0) if adds else target.sum(axis=0)

@@ -7,13 +7,19 @@ waits for thousands of pages to be made anew: 2 ms of 15 in a step of the dense 
 from __future__ import annotations
 
 import ctypes
+import functools
 import sys
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
 
+@functools.cache
 def keep() -> None:
-    """Ask glibc, where it is the C library, to keep what is freed below 1 GiB a block and 2 GiB in all."""
+    """Ask glibc, where it is the C library, to keep what is freed: blocks of at most 128 MiB, 512 MiB in all.
+
+    It is a setting of the whole process, so it is made when somebody begins to train, not by an import.
+    """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(_MMAP_THRESHOLD, 1 << 30)
-        mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
+        kept = mallopt(_MMAP_THRESHOLD, 1 << 27) or mallopt(_MMAP_THRESHOLD, 1 << 25)  # older ones allow 32 MiB
+        if kept:
+            mallopt(_TRIM_THRESHOLD, 1 << 29)

@@ -1,8 +1,8 @@
 """The twins of `reference.py` for the CPU, compiled by Numba: one pass over the memory where NumPy makes several.
 
 Long arrays are shared out among the cores. That pays only while BLAS's threads do not spin on the same cores, waiting
-for the next product: so the products are made by gemm.py, on Numba's threads too. What each twin buys is measured by
-`python -m benchmarks micro`.
+for the next product: so it is done where gemm.py makes the products, on Numba's threads too, and nowhere else. What a
+twin buys is measured by `python -m benchmarks micro`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from numba import prange
 
 from ..backend import Array
 from . import reference
+from .compiled import compiled
 
+_SHARED = compiled("gemm") is not None
 _LONG = 1 << 14  # elements: to wake a thread takes as long as to work through a few thousand
 _BLOCK = 1 << 13  # elements that are summed at a time, or 32 rows: sums of sums round less, and threads share them out
 
@@ -27,19 +29,21 @@ def _loop(function: Callable[..., None]) -> Callable[..., None]:
     """Compile a loop twice, for one thread and for all; the size of the last argument says which of them runs."""
     options = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's check for x / 0 would forbid SIMD
     alone, together = numba.njit(**options)(function), numba.njit(parallel=True, **options)(function)
-    return lambda *args: together(*args) if args[-1].size > _LONG else alone(*args)
+    return lambda *args: together(*args) if _SHARED and args[-1].size > _LONG else alone(*args)
 
 
 def _twin(function: Callable[..., Any]) -> Callable[..., Any]:
     """Leave what the loops are not made for to the definition: broadcasting, mixed or other dtypes, no elements."""
+    per_channel = function.__name__.startswith("batch_norm")
     definition = getattr(reference, function.__name__)
 
     @functools.wraps(definition)
     def twin(x: Array, *more: Any) -> Any:
-        same = x.dtype.char in "fd" and x.size and x.ndim
+        same = x.dtype in (np.float32, np.float64) and x.size and x.ndim
         for other in more:
             if isinstance(other, np.ndarray):
-                same = same and other.dtype in (x.dtype, bool) and other.shape in (x.shape, x.shape[-1:])
+                fits = other.shape == x.shape or (per_channel and other.shape == x.shape[-1:])
+                same = same and fits and other.dtype in (x.dtype, bool)
         return function(x, *more) if same else definition(x, *more)
 
     return twin
@@ -143,8 +147,8 @@ def narrow_product(a: Array, b: Array) -> Array:
 # im2col and col2im of images of few channels, (H, N, W, C), with windows (OH, N, OW, KH, KW, C): see conv.py
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _im2col(x: Any, cols: Any, row_step: Any, step: Any, top: Any, left: Any) -> None:
+@_loop
+def _im2col(row_step: Any, step: Any, top: Any, left: Any, x: Any, cols: Any) -> None:
     for o in prange(cols.shape[0]):
         for n in range(cols.shape[1]):
             for p in range(cols.shape[2]):
@@ -155,8 +159,8 @@ def _im2col(x: Any, cols: Any, row_step: Any, step: Any, top: Any, left: Any) ->
                         cols[o, n, p, k, j] = x[i, n, first + j] if inside else 0
 
 
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _col2im(x: Any, cols: Any, row_step: Any, step: Any, top: Any, left: Any) -> None:
+@_loop
+def _col2im(row_step: Any, step: Any, top: Any, left: Any, cols: Any, x: Any) -> None:
     for i in prange(x.shape[0]):
         for k in range(cols.shape[3]):
             o, rest = divmod(i + top - k, row_step)
@@ -168,25 +172,22 @@ def _col2im(x: Any, cols: Any, row_step: Any, step: Any, top: Any, left: Any) ->
                             x[i, n, first + j] += cols[o, n, p, k, j]
 
 
-def _by_rows(x: Array, cols: Array, stride: Any, padding: Any) -> tuple[Any, ...]:
-    """Both with a pixel's channels beside those of the next, and what that makes of the horizontal distances."""
-    c = x.shape[3]
-    return (
-        x.reshape(*x.shape[:2], -1),
-        cols.reshape(*cols.shape[:4], -1),
-        stride[0],
-        stride[1] * c,
-        padding[0][0],
-        (padding[1][0] * c),
-    )
+def im2col(x: Array, cols: Array, stride: tuple[int, int], padding: Any) -> None:
+    _im2col(*_steps(x, stride, padding), _side_by_side(x, 2), _side_by_side(cols, 4))
 
 
-def im2col(x: Array, cols: Array, stride: Any, padding: Any) -> None:
-    _im2col(*_by_rows(x, cols, stride, padding))
+def col2im(cols: Array, x: Array, stride: tuple[int, int], padding: Any) -> None:
+    _col2im(*_steps(x, stride, padding), _side_by_side(cols, 4), _side_by_side(x, 2))
 
 
-def col2im(cols: Array, x: Array, stride: Any, padding: Any) -> None:
-    _col2im(*_by_rows(x, cols, stride, padding))
+def _steps(x: Array, stride: tuple[int, int], padding: Any) -> tuple[int, int, int, int]:
+    """From window to window in rows and in numbers, and where the first window begins: a pixel is C numbers."""
+    return stride[0], stride[1] * x.shape[3], padding[0][0], padding[1][0] * x.shape[3]
+
+
+def _side_by_side(x: Array, axes: int) -> Array:
+    """x with pixels and channels in one axis, the last."""
+    return x.reshape(*x.shape[:axes], -1)
 
 
 # Cross entropy. Numba's exp and log1p are calls, one element at a time; these are a few multiplications, in SIMD

@@ -37,8 +37,9 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     """a @ b, or a @ b + bias with a bias for each column."""
     y = a @ b
-    if bias is not None:
-        y += bias
+    if bias is None or y.dtype != bias.dtype:
+        return y if bias is None else y + bias
+    y += bias
     return y
 
 
