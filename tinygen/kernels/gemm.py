@@ -366,7 +366,7 @@ def product(out: Array, a: Array, b: Array, adds: bool, bias: Array | None = Non
     depth = min(k, _DEPTH, max(_STRIP * (parts if axis == 1 else 1) // n, 128))
     width = -(-(n // LANES) // parts) * LANES if axis == 1 else n  # of one part
     room = ((depth | 1) * width + ROWS * width + LANES * depth) * _ITEM + _LINE
-    memory = np.empty(parts * room // _ITEM, a.dtype)
+    memory = _on_lines(parts * room // _ITEM)
     row_of_bias = None if bias is None else np.ascontiguousarray(bias, a.dtype)
     target = np.empty((parts, m, n), a.dtype) if axis == 2 else out
     _product(
@@ -410,7 +410,7 @@ def sums_of_runs(
     """
     (length, n), rows = b.shape, a.shape[1]
     vectors, pitch = n // LANES, _LINE * (length | 1)
-    copy = np.empty((length | 1) * n, b.dtype)
+    copy = _on_lines((length | 1) * n)
     _copy_all(_address(b), b.strides[0], _address(copy), pitch, vectors, length, min(_THREADS, vectors))
     table = runs * np.array([1, _LINE, 1])
     ends = np.concatenate([[0], runs[:, 2].cumsum()])[first_runs]
@@ -437,6 +437,12 @@ def _product_of_odd_size(out: Array, a: Array, b: Array, adds: bool) -> None:
     product(result, a_filled, b_filled, False)
     part = out[:, whole:]
     part[...] = part + result[:m, :rest] if adds else result[:m, :rest]
+
+
+def _on_lines(floats: int) -> Array:
+    """Memory that begins with a line of the cache, or every vector in it would lie in two."""
+    memory = np.empty(floats + LANES, np.float32)
+    return memory[-_address(memory) % _LINE // _ITEM :]
 
 
 def _address(x: Array) -> int:
