@@ -15,11 +15,11 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
 @functools.cache
 def keep() -> None:
-    """Ask glibc, where it is the C library, to keep what is freed: blocks of at most 128 MiB, 512 MiB in all.
+    """Ask glibc, where it is the C library, to keep what is freed: blocks of at most 128 MiB, 2 GiB in all.
 
     It is a setting of the whole process, so it is made when somebody begins to train, not by an import.
     """
     if sys.platform == "linux" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
         kept = mallopt(_MMAP_THRESHOLD, 1 << 27) or mallopt(_MMAP_THRESHOLD, 1 << 25)  # older ones allow 32 MiB
         if kept:
-            mallopt(_TRIM_THRESHOLD, 1 << 29)
+            mallopt(_TRIM_THRESHOLD, (1 << 31) - 1)
