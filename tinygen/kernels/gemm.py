@@ -328,24 +328,8 @@ def _product(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, axis
             _part(a + first * a_row, a_row, a_k, b, b_k, b_n, row, out_row, rows, n, k, adds, bias, depth, own)
         elif axis == 1:
             first, last = t * (n // LANES) // parts * LANES, (t + 1) * (n // LANES) // parts * LANES
-            column, its_bias = out + first * _ITEM, bias + first * _ITEM if bias else 0
-            _part(
-                a,
-                a_row,
-                a_k,
-                b + first * b_n,
-                b_k,
-                b_n,
-                column,
-                out_row,
-                m,
-                last - first,
-                k,
-                adds,
-                its_bias,
-                depth,
-                own,
-            )
+            b0, column, row = b + first * b_n, out + first * _ITEM, bias + first * _ITEM if bias else 0
+            _part(a, a_row, a_k, b0, b_k, b_n, column, out_row, m, last - first, k, adds, row, depth, own)
         else:
             first, last = t * k // parts, (t + 1) * k // parts
             result, b0 = out + t * m * out_row, b + first * b_k

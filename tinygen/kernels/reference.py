@@ -98,8 +98,9 @@ def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2:
     xp = array_module(p)
     correction = 1 / math.sqrt(1 - beta2**t)  # size and eps are divided by it, not √v multiplied: a pass less
     size = lr / (1 - beta1**t) / correction
-    for start in range(0, p.size, _BLOCK if p.size > 2 * _BLOCK and xp.__name__ == "numpy" else p.size or 1):
-        block = slice(start, start + (_BLOCK if xp.__name__ == "numpy" and p.size > 2 * _BLOCK else p.size))
+    length = _BLOCK if xp.__name__ == "numpy" and p.size > 2 * _BLOCK else p.size or 1
+    for start in range(0, p.size, length):
+        block = slice(start, start + length)
         gb, mb, vb = g[block], m[block], v[block]
         mb *= beta1
         step = gb * (1 - beta1)
