@@ -34,9 +34,10 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from . import __version__
 from .backend import DEVICES
 from .errors import ConfigError, RunError, UserError
-from .settings import describe_settings, format_value, nearest, parse_settings
+from .settings import describe_settings, format_value, from_data, nearest, parse_settings
 
 if TYPE_CHECKING:
+    from .data import Dataset
     from .models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -133,8 +134,8 @@ def train(args: argparse.Namespace) -> int:
     backend.use(device)
     backend.seed(seed)
     dataset = load_data(options["data"], **({"size": options["size"]} if options["size"] else {}))
-    model = load_run(out) if args.resume else _build(model_class, settings, dataset.shape, seed)
-    loader = loader_for(model, dataset.train, batch, backend.Generator(seed, "loader", "cpu"))
+    model = load_run(out) if args.resume else _build(model_class, settings, dataset, seed)
+    loader = loader_for(model, dataset.train, batch, backend.Generator(seed, "loader", "cpu"), dataset.labels)
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     every = {name: value for name, value in options.items() if name.endswith("_every")}
@@ -150,9 +151,9 @@ def _model_class(name: str) -> type[Model]:
     return MODELS[name]
 
 
-def _build(model_class: type[Model], settings: dict[str, Any], data_shape: tuple[int, ...], seed: int) -> Model:
+def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset, seed: int) -> Model:
     try:
-        return model_class(model_class.Config(**settings, data_shape=data_shape), seed)
+        return model_class(model_class.Config(**settings, **from_data(model_class.Config, dataset)), seed)
     except ValueError as error:  # a width of 0, say, that a layer refuses
         raise ConfigError(str(error)) from error
 

@@ -78,29 +78,42 @@ def gaussian_kl(mu: Any, logvar: Any) -> Any:
 class GANLoss(NamedTuple):
     """The two sides of a GAN's game, on D's scores: real and fake are what D's last layer gives, before any sigmoid."""
 
-    D: Callable[[Any, Any], Any]  # (real, fake) -> the loss that D lowers
+    D: Callable[..., Any]  # (real, fake) -> the loss that D lowers; if labelled, a third argument may be real's label
     G: Callable[[Any], Any]  # fake -> the loss that G lowers
     probability: bool  # whether σ(score) is D's probability that the image is real
     threshold: float  # the score above which D takes an image for real
+    labelled: bool  # whether D's loss compares scores with labels, 1 for real and 0 for fake
 
 
-def _logistic_D(real: Any, fake: Any) -> Any:
-    return bce_logits(real, 1.0) + bce_logits(fake, 0.0)
+def _logistic_D(real: Any, fake: Any, target: float = 1.0) -> Any:
+    return bce_logits(real, target) + bce_logits(fake, 0.0)
+
+
+def _lsgan_D(real: Any, fake: Any, target: float = 1.0) -> Any:
+    return (mse(real, target) + mse(fake, 0.0)) * 0.5
+
+
+def _hinge_D(real: Any, fake: Any) -> Any:
+    return hinge(real, 1.0) + hinge(fake, -1.0)
+
+
+def _wasserstein_D(real: Any, fake: Any) -> Any:
+    return ops.mean(fake) - ops.mean(real)
+
+
+def _minus_mean(fake: Any) -> Any:
+    return -ops.mean(fake)
 
 
 GAN_LOSSES = {
     # Goodfellow et al. 2014, eq. 1: G lowers log(1 - D(G(z))), which is flat while D wins
-    "minimax": GANLoss(_logistic_D, lambda fake: -bce_logits(fake, 0.0), True, 0.0),
+    "minimax": GANLoss(_logistic_D, lambda fake: -bce_logits(fake, 0.0), True, 0.0, True),
     # Goodfellow et al. 2014, section 3: G raises log D(G(z))
-    "nonsaturating": GANLoss(_logistic_D, lambda fake: bce_logits(fake, 1.0), True, 0.0),
+    "nonsaturating": GANLoss(_logistic_D, lambda fake: bce_logits(fake, 1.0), True, 0.0, True),
     # Mao et al. 2017, eq. 9, with labels 0 and 1
-    "lsgan": GANLoss(
-        lambda real, fake: (mse(real, 1.0) + mse(fake, 0.0)) * 0.5, lambda fake: mse(fake, 1.0) * 0.5, False, 0.5
-    ),
+    "lsgan": GANLoss(_lsgan_D, lambda fake: mse(fake, 1.0) * 0.5, False, 0.5, True),
     # Lim and Ye 2017, eq. 3; Miyato et al. 2018, eq. 16 and 17
-    "hinge": GANLoss(lambda real, fake: hinge(real, 1.0) + hinge(fake, -1.0), lambda fake: -ops.mean(fake), False, 0.0),
+    "hinge": GANLoss(_hinge_D, _minus_mean, False, 0.0, False),
     # Arjovsky et al. 2017, eq. 2; D must be held Lipschitz by other means
-    "wasserstein": GANLoss(
-        lambda real, fake: ops.mean(fake) - ops.mean(real), lambda fake: -ops.mean(fake), False, 0.0
-    ),
+    "wasserstein": GANLoss(_wasserstein_D, _minus_mean, False, 0.0, False),
 }

@@ -16,7 +16,7 @@ from typing import Any, Literal, NamedTuple, Union
 
 from .errors import ConfigError
 
-FROM_THE_DATA = {"data_shape"}  # fields that follow from the data set: no --set
+FROM_THE_DATA = {"data_shape", "classes"}  # fields that follow from the data set: no --set
 BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 
@@ -26,7 +26,9 @@ LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(["latent_dim", "images", "hidden", "g_hidden", "d_hidden"], (1, math.inf)),
     **dict.fromkeys(["g_channels", "d_channels", "kernel_size"], (1, math.inf)),
     **dict.fromkeys(["lr", "eps", "bn_eps", "beta"], (0, math.inf)),
-    **dict.fromkeys(["slope", "dropout", "bn_momentum", "beta1", "beta2"], (0, 1)),
+    **dict.fromkeys(["slope", "dropout", "bn_momentum", "beta1", "beta2", "label_smoothing", "ema"], (0, 1)),
+    **dict.fromkeys(["instance_noise", "instance_noise_steps", "r1"], (0, math.inf)),
+    "d_steps": (1, math.inf),
 }
 
 
@@ -59,6 +61,14 @@ def parse_settings(config_class: type, assignments: Iterable[str]) -> dict[str, 
         except ValueError:
             raise ConfigError(f"--set {key}: must be {describe_type(hints[key])}, not {text!r}") from None
     return settings
+
+
+def from_data(config_class: type, dataset: Any) -> dict[str, Any]:
+    """The fields of a Config that follow from the data set: the shape of an example, and how many classes there are."""
+    facts = {"data_shape": dataset.shape}
+    if "classes" in {field.name for field in dataclasses.fields(config_class)} and dataset.labels is not None:
+        facts["classes"] = int(dataset.labels.max()) + 1
+    return facts
 
 
 def describe_settings(config_class: type) -> list[Setting]:

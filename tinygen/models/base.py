@@ -44,6 +44,7 @@ class Model(Module):
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
     takes_labels: ClassVar[bool] = False  # whether a batch is a pair (x, labels)
+    batches_per_step: int = 1  # how many batches a train_step takes, as one array
 
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config
@@ -51,8 +52,8 @@ class Model(Module):
         self.inputs: dict[str, tuple[int, ...]] = {}  # the shape of what each network takes, for summary()
         self.rng = Generator(seed, f"{self.name}/train")
 
-    def train_step(self, x: Array) -> dict[str, Tensor]:
-        """One step of the algorithm on a batch; returns 0-d Tensors, on the device, to be looked at or not."""
+    def train_step(self, batch: Any) -> dict[str, Tensor]:
+        """One step of the algorithm on a batch, x or (x, labels); returns 0-d Tensors, still on the device."""
         raise NotImplementedError
 
     def check_batch(self, batch: int) -> None:

@@ -7,7 +7,7 @@ D ends without a sigmoid: its output is a score, the logit of D(x). The losses t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -16,8 +16,10 @@ from ..backend import Array, Generator, array_module
 from ..errors import ConfigError
 from ..losses import GAN_LOSSES
 from ..tensor import Tensor, frozen, grad, no_grad
+from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
+from .penalties import r1_penalty
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,13 @@ class AdversarialConfig(ModelConfig):
 
     batch_norm: in G.  bn_momentum: as Keras has it; PyTorch's is 1 - momentum.
     mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
+    d_steps: of D for each of G, every one on a batch of its own.
+    label_smoothing: s > 0 has D answer 1 - s to real images (one-sided: Salimans et al. 2016, section 3.4).
+    instance_noise: the standard deviation of noise on all that D sees, so that real and fake overlap (Sønderby et al.
+    2017; Arjovsky and Bottou 2017); it falls linearly to 0 within instance_noise_steps steps of D, or stays if 0.
+    r1: the weight γ of the penalty γ/2 E ‖∇D(x)‖² on real images (Mescheder et al. 2018, eq. 9).
+    ema: of G's weights after each step a mean is kept, ema · mean + (1 - ema) · weights, and samples are drawn with it
+    (Yazıcı et al. 2019); 0: none.
     """
 
     latent_dim: int = 100
@@ -36,8 +45,19 @@ class AdversarialConfig(ModelConfig):
     output: Output = "auto"
     loss: Literal["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"] = "nonsaturating"
     mean_d_loss: bool = False
+    d_steps: int = 1
+    label_smoothing: float = 0.0
+    instance_noise: float = 0.0
+    instance_noise_steps: int = 0
+    r1: float = 0.0
+    ema: float = 0.0
     lr: float = 2e-4
     beta1: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.label_smoothing and not GAN_LOSSES[self.loss].labelled:
+            raise ConfigError(f"label_smoothing={self.label_smoothing:g}: the loss {self.loss!r} has no labels")
 
 
 @dataclass(frozen=True)
@@ -68,7 +88,9 @@ class GAN(Model):
         self.inputs = {"G": (c.latent_dim,), "D": c.data_shape}
         self.opt_D = make_optimizer(c, self.D.parameters())
         self.opt_G = make_optimizer(c, self.G.parameters())
+        self.G_mean = Average(self.G, c.ema) if c.ema else None
         self.loss = GAN_LOSSES[c.loss]
+        self.batches_per_step = c.d_steps
         self.value_range = VALUE_RANGES[output]
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:
@@ -84,27 +106,63 @@ class GAN(Model):
         widths = (elements(c.data_shape), *c.d_hidden, 1)
         return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
 
-    def train_step(self, x: Array) -> dict[str, Tensor]:
-        """D learns to tell x from G's images, then G learns to pass: Goodfellow et al. 2014, algorithm 1 with k = 1."""
-        z = self.noise(len(x))
-        with no_grad():
-            fake = self.G(z)  # D's step: G is fixed
-        real_score, fake_score = self.judge(x, fake)
-        loss_D = self.loss.D(real_score, fake_score)
-        if self.config.mean_d_loss:
-            loss_D = loss_D * 0.5
-        self.opt_D.step(grad(loss_D, self.D.parameters()))
+    def train_step(self, batch: Any) -> dict[str, Tensor]:
+        """D learns d_steps times to tell x from G's images, then G to pass: Goodfellow et al. 2014, algorithm 1.
+
+        batch: x, or (x, labels) if the networks take labels; as many examples as all of D's steps need.
+        """
+        for x, *y in self.parts(batch):
+            with no_grad():
+                fake = self.G(self.noise(len(x)), *y)  # D's step: G is fixed
+            loss_D, report = self.loss_D(x, fake, *y)
+            self.learn_D(loss_D)
 
         with frozen(self.D):  # G's step: D passes the gradient on, and keeps none
-            loss_G = self.loss.G(self.D(self.G(self.noise(len(x)))))
+            loss_G, more = self.loss_G(self.G(self.noise(len(x)), *y), *y)
             self.opt_G.step(grad(loss_G, self.G.parameters()))
-        return {"loss_D": loss_D.detach(), "loss_G": loss_G.detach(), **self.verdicts(real_score, fake_score)}
+        if self.G_mean is not None:
+            self.G_mean.update(self.G, self.opt_G.t)
+        return {"loss_D": loss_D.detach(), "loss_G": loss_G.detach(), **report, **more}
 
-    def judge(self, x: Array, fake: Tensor) -> Sequence[Tensor]:
+    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+        """What D lowers, given real and fake images (and their labels); and what is worth a look."""
+        c, x = self.config, self.blurred(x)
+        real_score, fake_score = self.judge(x, self.blurred(fake), *y)
+        target = (1 - c.label_smoothing,) if c.label_smoothing else ()
+        loss = self.loss.D(real_score, fake_score, *target)
+        if c.mean_d_loss:
+            loss = loss * 0.5
+        if c.r1:
+            loss = loss + 0.5 * c.r1 * r1_penalty(self.D, x, *y)
+        return loss, self.verdicts(real_score, fake_score)
+
+    def loss_G(self, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+        """What G lowers, given its images (and their labels); and what is worth a look."""
+        return self.loss.G(self.D(self.blurred(fake), *y)), {}
+
+    def learn_D(self, loss: Tensor) -> None:
+        """One step of D down its loss."""
+        self.opt_D.step(grad(loss, self.D.parameters()))
+
+    def parts(self, batch: Any) -> Iterator[tuple[Array, ...]]:
+        """The batch in as many parts as D makes steps: each (x,) or (x, labels)."""
+        arrays = batch if isinstance(batch, tuple) else (batch,)
+        self.check_batch(len(arrays[0]) // self.batches_per_step)
+        return zip(*(ops.split(a, self.batches_per_step) for a in arrays), strict=True)
+
+    def blurred(self, x: Any) -> Any:
+        """x with instance noise, if there is to be any: as much as is left of it at this step of D."""
+        c = self.config
+        left = max(0.0, 1 - self.opt_D.t / c.instance_noise_steps) if c.instance_noise_steps else 1.0
+        if not c.instance_noise * left:
+            return x
+        return x + self.rng.normal(x.shape, std=c.instance_noise * left, dtype=x.dtype)
+
+    def judge(self, x: Array, fake: Tensor, *y: Array) -> Sequence[Tensor]:
         """D's scores of a real and of a fake batch: in one pass, which is faster, unless batch norm would mix them."""
         if any(isinstance(layer, layers.BatchNorm) for _, layer in self.D.named_modules()):
-            return self.D(x), self.D(fake)
-        return ops.split(self.D(ops.concatenate([x, fake])), 2)
+            return self.D(x, *y), self.D(fake, *y)
+        return ops.split(self.D(ops.concatenate([x, fake]), *(ops.concatenate([a, a]) for a in y)), 2)
 
     def check_batch(self, batch: int) -> None:
         if self.config.batch_norm and batch < 2:
@@ -134,5 +192,6 @@ class GAN(Model):
     @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """G(z) for n draws of z, with batch norm's running statistics."""
-        with layers.evaluating(self.G):
-            return self.G(self.noise(n, self._looking(rng))).data
+        G = self.G if self.G_mean is None else self.G_mean
+        with layers.evaluating(G):
+            return G(self.noise(n, self._looking(rng))).data

@@ -38,7 +38,7 @@ def batches_of(data: Any, model: Model) -> Batches:
             f"fit: data is {data!r}, but it must be a Loader, an array, an iterable of batches, or a Dataset such as "
             'tinygen.data.load("digits")'
         )
-    data = getattr(data, "train", data)
+    labels, data = getattr(data, "labels", None), getattr(data, "train", data)
     value_range = getattr(data, "value_range", model.value_range)
     if value_range != model.value_range:
         raise ConfigError(
@@ -46,24 +46,39 @@ def batches_of(data: Any, model: Model) -> Batches:
             "value_range=model.value_range"
         )
     if is_array(data):
-        data = loader_for(model, data, min(len(data), model.defaults["batch"]))
+        data = loader_for(model, data, min(len(data), model.defaults["batch"]), labels=labels)
     batches: Batches = LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
-    if isinstance(batches.first, tuple) and not getattr(model, "takes_labels", True):
+    takes_labels = getattr(model, "takes_labels", isinstance(batches.first, tuple))
+    if isinstance(batches.first, tuple) and not takes_labels:
         raise ConfigError(f"fit: the batches are (x, labels), but {model.name} takes no labels; give x alone")
+    if takes_labels and not isinstance(batches.first, tuple):
+        raise ConfigError(f"fit: {model.name} learns from labels: give a Dataset or a Loader that has them")
     return batches
 
 
-def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = None) -> Loader:
-    """A Loader of an array of examples as the model wants them: its defaults may ask for a few, in their order.
+def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = None, labels: Any = None) -> Loader:
+    """A Loader of an array of examples as the model wants them: with labels or without, as many batches at a time as a
+    step takes; its defaults may ask for a few examples, in their order.
 
-    Raises ConfigError for a batch that does not suit the model or the data.
+    Raises ConfigError for a batch that does not suit the model or the data, or for labels that are missing.
     """
     from ..data import Loader
 
     model.check_batch(batch)
+    takes_labels = getattr(model, "takes_labels", False)
+    if takes_labels and labels is None:
+        raise ConfigError(f"{model.name} learns from labels, and these data have none; `tinygen data` lists others")
+    batch *= getattr(model, "batches_per_step", 1)
     if "examples" in model.defaults:
         examples = examples[: max(batch, model.defaults["examples"])]
-    return Loader(examples, batch, model.value_range, rng, model.defaults.get("shuffle", True))
+    return Loader(
+        examples,
+        batch,
+        model.value_range,
+        rng,
+        model.defaults.get("shuffle", True),
+        labels=labels if takes_labels else None,
+    )
 
 
 class LoaderBatches:

@@ -1,0 +1,34 @@
+"""A network whose weights are the mean of another's over its training."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from ..layers import Buffer, Module
+from ..tensor import Parameter, no_grad
+
+
+class Average(Module):
+    """A copy of a network whose weights follow slowly: mean ← d · mean + (1 - d) · weight after each step.
+
+    d = min(decay, (1 + t) / (10 + t)) at step t, so that the first weights, which are noise, are soon forgotten.
+    Buffers (running statistics) are means already, and are taken over.
+    """
+
+    def __init__(self, network: Module, decay: float):
+        self.network, self.decay = copy.deepcopy(network), decay
+        for _, module in self.network.named_modules():
+            for name, t in list(vars(module).items()):
+                if isinstance(t, Parameter):
+                    setattr(module, name, Buffer(t.data))
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.network(*inputs)
+
+    @no_grad()
+    def update(self, network: Module, t: int) -> None:
+        """Take in the network's weights after its step t, counted from 1."""
+        d = min(self.decay, (1 + t) / (10 + t))
+        for (_, mean), (_, weight) in zip(self.network.named_tensors(), network.named_tensors(), strict=True):
+            mean.assign(d * mean.data + (1 - d) * weight.data if isinstance(weight, Parameter) else weight.data)

@@ -1,0 +1,23 @@
+"""Penalties on the slope of D. They are differentiated through a gradient: a second tape runs over the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import ops
+from ..backend import Array
+from ..layers import Module
+from ..tensor import Tensor, grad
+
+
+def input_gradient(D: Module, x: Any, *y: Array) -> Tensor:
+    """∇D(x) for each example of a batch (and its labels, if D takes them), itself differentiable; the shape of x."""
+    x = (x.detach() if isinstance(x, Tensor) else Tensor(x)).requires_grad_()
+    (gx,) = grad(ops.sum(D(x, *y)), [x], create_graph=True)
+    return gx
+
+
+def r1_penalty(D: Module, x: Any, *y: Array) -> Tensor:
+    """E ‖∇D(x)‖² over a batch of real examples: Mescheder et al. 2018, eq. 9, without its γ/2."""
+    gx = input_gradient(D, x, *y)
+    return ops.sum(gx * gx) * (1 / len(gx))
