@@ -20,6 +20,7 @@ from .folder import load_folder
 from .loader import Loader
 from .mnist import load_fashion, load_mnist
 from .sixfactors import load_sixfactors
+from .stacked import load_stacked
 from .toys import load_grid25, load_ring8, load_swissroll
 
 __all__ = [
@@ -53,6 +54,7 @@ DATASETS: dict[str, Entry] = {
     "fashion": Entry("70,000 pieces of clothing, 28x28 grey; downloaded once (31 MB)", load_fashion),
     FOLDER: Entry("the images in a folder, cropped and resized to a square (size 64, channels 3)", load_folder),
     "sixfactors": Entry("faces drawn from six known factors, 64x64 in colour; made in seconds", load_sixfactors),
+    "stacked": Entry("three digits as red, green and blue: 1,000 modes, 28x28; made in a second", load_stacked),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
     "grid25": Entry("points in the plane: 25 narrow Gaussians on a 5x5 grid", load_grid25),
     "swissroll": Entry("points in the plane: a spiral", load_swissroll),
