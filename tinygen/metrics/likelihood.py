@@ -1,0 +1,67 @@
+"""How likely a VAE holds unseen images to be: its evidence lower bound, and the tighter one by importance sampling.
+
+    ELBO = E log w ≤ L_k = E log (1/k Σ w_i) ≤ log p(x),   w = p(x|z) p(z) / q(z|x),  z ~ q(z|x)
+
+Burda, Grosse and Salakhutdinov 2016, eq. 8 and theorem 1: L_k grows with k and tends to log p(x).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import losses, ops
+from ..backend import Array, Generator, array_module, to_device, to_host
+from ..data.checks import whole
+from ..errors import ConfigError
+from ..layers import evaluating
+from ..tensor import no_grad
+from .classifier import unit_images
+
+EXAMPLES, DRAWS = 64, 64  # of each example, so many at a time: bounds the memory, whatever k is
+
+
+def binarise(images: Array, seed: int = 0) -> np.ndarray:
+    """Images as zeros and ones (float32, on the host), 1 with the grey value's probability, always the same for a seed.
+
+    Salakhutdinov and Murray 2008, section 4.  images: (N, H, W, C), uint8 or floats in [0, 1].
+    """
+    grey = unit_images(to_host(images))
+    return (Generator(seed, "binarise", "cpu").uniform(grey.shape) < grey).astype(np.float32)
+
+
+def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None = None) -> dict[str, np.ndarray]:
+    """{"elbo", "iwae"}: for each example of x, zeros and ones (N, H, W, C), the ELBO and L_k in nats, float64 (N,).
+
+    Both are of the same k draws of z. model: a VAE whose decoder gives logits of pixels; else ConfigError is raised.
+    """
+    whole("likelihood_bounds", "k", k, 1)
+    if getattr(model, "reconstruction", None) != "bernoulli":
+        raise ConfigError(f"likelihood_bounds: {model.name} is no VAE of Bernoulli pixels, so p(x|z) is not known")
+    rng = rng or Generator(0, "likelihood")
+    with no_grad(), evaluating(model):
+        blocks = [_bounds(model, to_device(x[i : i + EXAMPLES]), k, rng) for i in range(0, len(x), EXAMPLES)]
+    elbo, iwae = np.concatenate(blocks, axis=1)
+    return {"elbo": elbo, "iwae": iwae}
+
+
+def _bounds(model: Any, x: Array, k: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
+    mu, logvar = (q.data for q in model.encode(x))
+    total, log_sum = np.zeros(len(x)), np.full(len(x), -np.inf)
+    for start in range(0, k, DRAWS):
+        log_w = to_host(_log_weights(model, x, mu, logvar, min(DRAWS, k - start), rng)).astype(np.float64)
+        total += log_w.sum(axis=0)
+        log_sum = np.logaddexp(log_sum, np.logaddexp.reduce(log_w, axis=0))
+    return total / k, log_sum - math.log(k)
+
+
+def _log_weights(model: Any, x: Array, mu: Array, logvar: Array, draws: int, rng: Generator) -> Array:
+    """log p(x|z) + log p(z) - log q(z|x), (draws, N); the last two share their constant, and eps = (z - mu) / std."""
+    eps = rng.normal((draws, *mu.shape), dtype=mu.dtype)
+    z = mu + ops.exp(logvar * 0.5) * eps
+    logits = model.decoder(z.reshape(-1, mu.shape[1])).data.reshape(draws, *x.shape)
+    targets = array_module(x).broadcast_to(x, logits.shape)
+    log_p = -losses.bce_logits(logits, targets, "none").reshape(draws, len(x), -1).sum(axis=-1)
+    return log_p + 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)
