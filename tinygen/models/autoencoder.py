@@ -17,6 +17,7 @@ from ..backend import Array, Generator, array_module
 from ..errors import ConfigError
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
+from .latents import PLANE, plane_around
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
 
 
@@ -69,10 +70,26 @@ class Autoencoder(Model):
         pairs = ops.stack([x.reshape(rows, -1, *x.shape[1:]), self(x).data.reshape(rows, -1, *x.shape[1:])], 1)
         return pairs.reshape(-1, *x.shape[1:])
 
-    @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """What the decoder makes of codes from N(0, 1): an autoencoder promises nothing about them (a VAE does)."""
-        return self.decoder(self._looking(rng).normal((n, self.config.latent_dim))).data
+        return self.decode(self._looking(rng).normal((n, self.config.latent_dim)))
+
+    @no_grad()
+    def codes(self, x: Array) -> Array:
+        """What the encoder makes of x: (N, latent_dim)."""
+        return self.encoder(x).data
+
+    @no_grad()
+    def decode(self, codes: Array) -> Array:
+        """The images of codes (N, latent_dim)."""
+        return self.decoder(codes).data
+
+    def plane(self, x: Array, side: int) -> Array:
+        """side · side codes in rows, where those of x lie."""
+        return plane_around(self.codes(x), side)
+
+    def drawings(self) -> tuple[str, ...]:
+        return PLANE if self.config.latent_dim == 2 else ()
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
-from ..backend import Array, Generator
+import numpy as np
+
+from ..backend import Array, Generator, current_module
 from ..layers import Module
 from ..optim import Optimizer
 from ..settings import check_config
 from ..tensor import Tensor
+
+OptimizerName: TypeAlias = Literal["adam", "adamw", "rmsprop", "sgd"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class ModelConfig:
     """
 
     data_shape: tuple[int, ...] = (28, 28, 1)
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
+    optimizer: OptimizerName = "adam"
     lr: float = 1e-3
     beta1: float = 0.9
     beta2: float = 0.999
@@ -44,6 +48,8 @@ class Model(Module):
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
     takes_labels: ClassVar[bool] = False  # whether a batch is a pair (x, labels)
+    labelled: ClassVar[tuple[str, ...]] = ()  # the networks that take labels beside what `inputs` says
+    columns: int | None = None  # of the sample picture; None: as near to square as it gets
     batches_per_step: int = 1  # how many batches a train_step takes, as one array
 
     def __init__(self, config: Any = None, seed: int = 0):
@@ -67,13 +73,20 @@ class Model(Module):
         """What the sample picture shows, given a fixed batch x of data: here, samples."""
         return self.sample(n, rng)
 
+    def drawings(self) -> tuple[str, ...]:
+        """What else may be drawn of this model, by the names that viz.DRAWINGS has; fit leaves these pictures."""
+        return ()
+
     def _looking(self, rng: Generator | None) -> Generator:
         """The stream for samples when none is given: never the training's."""
         return Generator(self.seed, f"{self.name}/sample") if rng is None else rng
 
     def _output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
-        networks = [(getattr(self, name), shape) for name, shape in self.inputs.items()]
-        return {layer: out for network, shape in networks for layer, out in network._output_shapes(shape).items()}
+        shapes = dict[int, tuple[int, ...]]()
+        for name, shape in self.inputs.items():
+            labels = [current_module().zeros(1, np.int64)] if name in self.labelled else []
+            shapes |= getattr(self, name)._output_shapes(shape, *labels)
+        return shapes
 
     def optimizers(self) -> dict[str, Optimizer]:
         """The optimisers by attribute."""

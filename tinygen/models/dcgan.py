@@ -50,8 +50,7 @@ class DCGANConfig(AdversarialConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.data_shape) != 3:
-            raise ConfigError(f"the data have the shape {self.data_shape}, but convolutions take images (H, W, C)")
+        check_images(self.data_shape)
         if not self.g_channels:
             raise ConfigError("g_channels is empty, but G needs the channels of at least its first maps")
 
@@ -72,12 +71,8 @@ class DCGAN(GAN):
         network = self.first_maps(sizes[0], options)
         for i, (channels, more) in enumerate(itertools.pairwise((*c.g_channels, c.data_shape[-1]))):
             network += self.normed(channels) if i else []
-            (h, w), (H, W) = sizes[i], sizes[i + 1]
-            stride = -(-H // h), -(-W // w)
-            odd = H - h * stride[0], W - w * stride[1]  # -1 where an odd side is less than twice the one before
-            network.append(
-                layers.ConvTranspose(channels, more, c.kernel_size, stride, "same", odd, bias=False, **options)
-            )
+            growing = growth(sizes[i], sizes[i + 1])
+            network.append(layers.ConvTranspose(channels, more, c.kernel_size, **growing, bias=False, **options))
         return [*network, *activation(output)]
 
     def first_maps(self, size: Pair, options: dict[str, Any]) -> list[layers.Module]:
@@ -156,3 +151,17 @@ def halvings(size: Pair, n: int) -> list[Pair]:
         height, width = sizes[-1]
         sizes.append((-(-height // 2), -(-width // 2)))
     return sizes
+
+
+def growth(size: Pair, larger: Pair) -> dict[str, Any]:
+    """The options of a transposed convolution from maps of a size to those of another, the same or twice as large."""
+    (h, w), (H, W) = size, larger
+    stride = -(-H // h), -(-W // w)
+    odd = H - h * stride[0], W - w * stride[1]  # -1 where an odd side is less than twice the one before
+    return {"stride": stride, "padding": "same", "output_padding": odd}
+
+
+def check_images(data_shape: tuple[int, ...]) -> None:
+    """Raise ConfigError unless the data are images."""
+    if len(data_shape) != 3:
+        raise ConfigError(f"the data have the shape {data_shape}, but convolutions take images (H, W, C)")

@@ -14,6 +14,7 @@ from .. import layers, losses, ops
 from ..backend import Array, Generator
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
+from .latents import PLANE, gaussian_plane
 from .networks import Activation, elements, make_optimizer, mlp
 
 
@@ -34,11 +35,53 @@ class VAEConfig(ModelConfig):
     beta: float = 1.0
 
 
-class VAE(Model):
+class GaussianEncoder(Model):
+    """A model whose `encoder` gives q(z|x) = N(mu, e^logvar) as mu and logvar side by side, for z ~ N(0, 1)."""
+
+    encoder: layers.Module
+
+    def encode(self, x: Array) -> tuple[Tensor, Tensor]:
+        """mu and logvar of q(z|x), each (N, latent_dim)."""
+        mu, logvar = ops.split(self.encoder(x), 2, axis=1)
+        return mu, logvar
+
+    def reparameterise(self, mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
+        """z = mu + e^(logvar/2) · eps, eps ~ N(0, 1): Kingma and Welling 2013, section 2.4."""
+        eps = (rng or self.rng).normal(mu.shape, dtype=mu.dtype)
+        return mu + ops.exp(logvar * 0.5) * eps
+
+    def decode(self, z: Array) -> Array:
+        """The images of latents (N, latent_dim)."""
+        raise NotImplementedError
+
+    @no_grad()
+    def posterior(self, x: Array) -> tuple[Array, Array]:
+        """mu and logvar as arrays, for looking."""
+        with layers.evaluating(self.encoder):
+            mu, logvar = self.encode(x)
+        return mu.data, logvar.data
+
+    def codes(self, x: Array) -> Array:
+        """mu(x), (N, latent_dim)."""
+        return self.posterior(x)[0]
+
+    def reconstruct(self, x: Array) -> Array:
+        """The decoder's means at z = mu(x)."""
+        return self.decode(self.codes(x))
+
+    def plane(self, x: Array, side: int) -> Array:
+        """side · side latents in rows: N(0, 1) has as much mass between a point and the next in either direction."""
+        return gaussian_plane(side)
+
+    def drawings(self) -> tuple[str, ...]:
+        return PLANE if self.config.latent_dim == 2 else ()
+
+
+class VAE(GaussianEncoder):
     """A variational autoencoder of dense layers."""
 
     name = "vae"
-    Config = VAEConfig
+    Config: ClassVar[type] = VAEConfig
     defaults: ClassVar = {
         "data": "digits",
         "steps": 3500,
@@ -47,21 +90,27 @@ class VAE(Model):
 
     def __init__(self, config: VAEConfig | None = None, seed: int = 0):
         super().__init__(config, seed)
-        c, rng = self.config, Generator(seed, "vae/init")
-        size = elements(c.data_shape)
+        c, rng = self.config, Generator(seed, f"{self.name}/init")
         points = len(c.data_shape) == 1
         self.reconstruction = c.reconstruction if c.reconstruction != "auto" else "mse" if points else "bernoulli"
         unbounded = points and self.reconstruction == "mse"
-        self.encoder = layers.Sequential(
-            layers.Flatten(), *mlp((size, *c.hidden, 2 * c.latent_dim), c.activation, rng=rng)
-        )  # its output is mu and logvar side by side
-        self.decoder = layers.Sequential(
-            *mlp((c.latent_dim, *reversed(c.hidden), size), c.activation, rng=rng), layers.Reshape(c.data_shape)
-        )  # its output is a logit, except for unbounded data
+        self.encoder = layers.Sequential(*self.encoder_layers(rng))
+        self.decoder = layers.Sequential(*self.decoder_layers(rng))
         self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
         self.opt = make_optimizer(c, self.parameters())
         self.value_range = None if unbounded else (0.0, 1.0)
         self.to_image: Any = (lambda y: y) if unbounded else ops.sigmoid
+
+    def encoder_layers(self, rng: Generator) -> list[layers.Module]:
+        """The layers of the encoder: (N, *data_shape) to mu and logvar side by side, (N, 2 · latent_dim)."""
+        c = self.config
+        return [layers.Flatten(), *mlp((elements(c.data_shape), *c.hidden, 2 * c.latent_dim), c.activation, rng=rng)]
+
+    def decoder_layers(self, rng: Generator) -> list[layers.Module]:
+        """The layers of the decoder: (N, latent_dim) to (N, *data_shape), logits except for unbounded data."""
+        c = self.config
+        widths = (c.latent_dim, *reversed(c.hidden), elements(c.data_shape))
+        return [*mlp(widths, c.activation, rng=rng), layers.Reshape(c.data_shape)]
 
     def train_step(self, x: Array) -> dict[str, Tensor]:
         """One step down the negative evidence lower bound of a batch."""
@@ -75,18 +124,12 @@ class VAE(Model):
         z = self.reparameterise(mu, logvar, rng)
         reconstruction = self.reconstruction_loss(self.decoder(z), x)
         kl = losses.gaussian_kl(mu, logvar)
-        loss = reconstruction + self.config.beta * kl
+        loss = reconstruction + self.weighted(kl)
         return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
 
-    def encode(self, x: Array) -> tuple[Tensor, Tensor]:
-        """mu and logvar of q(z|x), each (N, latent_dim)."""
-        mu, logvar = ops.split(self.encoder(x), 2, axis=1)
-        return mu, logvar
-
-    def reparameterise(self, mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
-        """z = mu + e^(logvar/2) · eps, eps ~ N(0, 1): Kingma and Welling 2013, section 2.4."""
-        eps = (rng or self.rng).normal(mu.shape, dtype=mu.dtype)
-        return mu + ops.exp(logvar * 0.5) * eps
+    def weighted(self, kl: Tensor) -> Tensor:
+        """The KL term as the loss has it: beta · KL."""
+        return self.config.beta * kl
 
     def reconstruction_loss(self, y: Tensor, x: Array) -> Tensor:
         """-log p(x|z) up to a constant, summed over each example, mean over the batch; y: what the decoder gives."""
@@ -95,11 +138,10 @@ class VAE(Model):
         return losses.mse(self.to_image(y), x, "sum") * (0.5 / len(x))
 
     @no_grad()
+    def decode(self, z: Array) -> Array:
+        """The decoder's means for latents (N, latent_dim)."""
+        return self.to_image(self.decoder(z)).data
+
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """The decoder's means for n draws of z from the prior N(0, 1)."""
-        return self.to_image(self.decoder(self._looking(rng).normal((n, self.config.latent_dim)))).data
-
-    @no_grad()
-    def reconstruct(self, x: Array) -> Array:
-        """The decoder's means at z = mu(x)."""
-        return self.to_image(self.decoder(self.encode(x)[0])).data
+        return self.decode(self._looking(rng).normal((n, self.config.latent_dim)))

@@ -13,11 +13,13 @@ from .batches import Batches
 from .files import writing
 
 if TYPE_CHECKING:
+    from ..data import Dataset
     from ..models.base import Model
     from .run import RunDirectory
 
 PICTURED = 25  # images in a sample picture
 SCATTERED = 1000  # points in one
+LOOKED_AT = 1000  # examples whose latents are drawn
 
 
 @dataclass
@@ -89,10 +91,10 @@ class SamplePictures(Callback):
         from .. import viz
 
         model, path = self._model, self._run.sample_file(step)
-        n = SCATTERED if model.value_range is None else PICTURED
+        n, columns = pictured(model)
         images = model.preview(self._batches.first, n, Generator(0, "preview"))  # keyed anew: the same noise each time
         with writing(path):
-            viz.save_grid(images, path, model.value_range, self._points_range)
+            viz.save_grid(images, path, model.value_range, self._points_range, columns)
 
 
 class Curves(Callback):
@@ -125,6 +127,51 @@ class Film(Callback):
 
         with writing(self._run.film_file):
             viz.save_gif(list(self._run.samples().values()), self._run.film_file)
+
+
+class Drawings(Callback):
+    """latent_plane.png, traversals.png or what else a model can have drawn, as often as there is a checkpoint.
+
+    They are of a Dataset's test examples, with their labels, or of the run's first batch if there is no Dataset.
+    """
+
+    def __init__(self, batches: Batches, dataset: Dataset | None):
+        self._batches, self._dataset = batches, dataset
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        assert run is not None
+        self._model, self._run = model, run
+        self._names = model.drawings() if hasattr(model, "drawings") else ()
+
+    def on_checkpoint(self, step: int, history: History) -> None:
+        if step == 0 or not self._names:
+            return
+        from .. import viz
+
+        x, labels = self._examples()
+        for name in self._names:
+            path = self._run.drawing_file(name)
+            with writing(path):
+                viz.save_drawing(name, self._model, x, labels, path)
+
+    def _examples(self) -> tuple[Any, Any]:
+        from ..data import Loader
+
+        data = self._dataset
+        if data is None:
+            first = self._batches.first
+            return first if isinstance(first, tuple) else (first, None)
+        test = len(data.test) > 0
+        x, labels = (data.test, data.test_labels) if test else (data.train, data.labels)
+        x, labels = x[:LOOKED_AT], None if labels is None else labels[:LOOKED_AT]
+        loader = Loader(x, len(x), self._model.value_range, Generator(0, "drawings", "cpu"), shuffle=False)
+        return loader.next_batch(), labels
+
+
+def pictured(model: Model) -> tuple[int, int | None]:
+    """How many samples a picture of a model shows, and in how many columns (None: as near to square as it gets)."""
+    columns = getattr(model, "columns", None)
+    return SCATTERED if model.value_range is None else columns**2 if columns else PICTURED, columns
 
 
 def _square_around(batch: Any) -> tuple[float, float]:

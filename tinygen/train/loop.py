@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from .batches import batches_of
-from .callbacks import Callback, Curves, Film, History, SamplePictures
+from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures
 from .hunt import fetch
 from .interrupt import Interrupt
 from .progress import Progress
@@ -18,6 +18,7 @@ from .run import RunDirectory
 from .session import Session
 
 if TYPE_CHECKING:
+    from ..data import Dataset
     from ..models.base import Model
 
 
@@ -33,6 +34,7 @@ def fit(
     checkpoint_every: int = 500,
     resume: bool = False,
     settings: dict[str, Any] | None = None,
+    dataset: Dataset | None = None,
 ) -> History:
     """Train a model up to a step, and leave a run directory to look at and to go on from.
 
@@ -41,6 +43,7 @@ def fit(
     out: the run directory (see RunDirectory); without it nothing is written, and the sample pictures are not drawn.
     log_every, sample_every, checkpoint_every: in steps. Losses are fetched from the device at these steps alone.
     settings: what else config.json shall record, and resuming insist on if it is given: data, batch, seed, device.
+    dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset.
 
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt.  Raises ConfigError for an option or
     labels that the model does not take, DataError for data without batches, RunError for a run directory that can't be
@@ -50,7 +53,10 @@ def fit(
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out)
     run = None if out is None else RunDirectory(out)
     batches = batches_of(data, model)
-    pictures = [] if run is None else [SamplePictures(batches, sample_every), Curves(), Film()]
+    dataset = data if hasattr(data, "test") else dataset
+    pictures = (
+        [] if run is None else [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
+    )
     session = Session(model, batches, [*callbacks, *pictures], run)
 
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is found and explained

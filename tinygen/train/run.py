@@ -29,6 +29,7 @@ class RunDirectory:
     metrics.jsonl                        a line for each logged step
     samples/step_000200.png              what the model could do after 200 steps
     curves.png, training.gif             the metrics, and the samples as a film
+    latent_plane.png, traversals.png     what the latents stand for, of models that can show it
     checkpoints/step_000200.safetensors  all it takes to go on after 200 steps, the newest three
     """
 
@@ -42,6 +43,10 @@ class RunDirectory:
     def sample_file(self, step: int) -> Path:
         """Where the sample picture of a step lies."""
         return self.path / "samples" / f"step_{step:06d}.png"
+
+    def drawing_file(self, name: str) -> Path:
+        """Where one of the model's drawings() lies."""
+        return self.path / f"{name}.png"
 
     def checkpoint_file(self, step: int) -> Path:
         """Where the checkpoint of a step lies."""

@@ -1,4 +1,4 @@
-"""Pictures of a run: grids of samples, curves of its losses, a film of its training.
+"""Pictures of a run: grids of samples, curves of its losses, a film of its training, what its latents stand for.
 
 All of them are made without pyplot, so nothing here touches a figure of the caller's, and matplotlib and Pillow are
 imported when the first picture is drawn. The functions that return a matplotlib Figure leave it to be restyled.
@@ -6,6 +6,20 @@ imported when the first picture is drawn. The functions that return a matplotlib
 
 from .film import save_gif
 from .images import grid, samples, save_grid
+from .latents import DRAWINGS, latent_plane, manifold, save_drawing, traversals
 from .plots import curves, save_curves, scatter
 
-__all__ = ["curves", "grid", "samples", "save_curves", "save_gif", "save_grid", "scatter"]
+__all__ = [
+    "DRAWINGS",
+    "curves",
+    "grid",
+    "latent_plane",
+    "manifold",
+    "samples",
+    "save_curves",
+    "save_drawing",
+    "save_gif",
+    "save_grid",
+    "scatter",
+    "traversals",
+]

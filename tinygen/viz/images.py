@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,7 @@ GUTTER_GREY = 72  # dark enough to vanish beside a digit, light enough to part t
 NOT_FINITE = (255, 0, 255)  # magenta: no greyscale image holds it and few photographs do
 COMFORTABLE = 512  # pixels: a picture is scaled up while its longer side stays within this
 LARGEST_SCALE = 8
+NAME_WIDTH = 40  # pixels, for the names of rows
 
 
 def grid(
@@ -72,11 +74,30 @@ def samples(model: Any, n: int = 25) -> Figure:
     images = to_host(model.sample(n))
     if _are_points(images):
         return scatter(images)
-    sheet = grid(images, model.value_range, scale=_comfortable_scale(images, None))
-    fig = figure(sheet.shape[1], sheet.shape[0], layout=None)
-    axes = fig.add_axes((0, 0, 1, 1))
+    return sheet_figure(images, model.value_range)
+
+
+def sheet_figure(
+    images: Array,
+    value_range: Range | None,
+    columns: int | None = None,
+    row_names: Sequence[str] = (),
+    gutter: int = GUTTER,
+) -> Figure:
+    """A Figure of a grid of images, scaled up to a comfortable size, with the names of its rows to their left."""
+    images = to_host(images)
+    scale = _comfortable_scale(images, columns)
+    sheet = grid(images, value_range, columns, scale=scale, gutter=gutter)
+    height, width = sheet.shape[:2]
+    margin = NAME_WIDTH if row_names else 0
+    fig = figure(margin + width, height, layout=None)
+    fig.set_facecolor(str(GUTTER_GREY / 255))
+    axes = fig.add_axes((margin / (margin + width), 0, width / (margin + width), 1))
     axes.set_axis_off()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
+    for i, name in enumerate(row_names):
+        y = gutter + (i + 0.5) * (images.shape[1] * scale + gutter) - gutter / 2
+        axes.text(-6, y, name, ha="right", va="center", color="white", fontsize=8)
     return fig
 
 

@@ -57,7 +57,7 @@ def scatter(points: Array, points_range: Range | None = None) -> Figure:
     x, y = inside.clip(low, high).T
     size = 40 / max(1, len(points) / 100) ** 0.5
     axes.scatter(x, y, s=size, c=np.where(outside, COLOURS[1], COLOURS[0]), alpha=0.6, linewidths=0, clip_on=False)
-    _tidy(axes)
+    tidy(axes)
     if not finite.all():
         axes.set_title(f"{(~finite).sum()} of {len(points)} points are not finite", color=COLOURS[1], fontsize=10)
     return fig
@@ -86,7 +86,7 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     for axes, panel in zip(fig.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True):
         for name, colour in zip(panel, COLOURS * (1 + len(panel) // len(COLOURS)), strict=False):
             _draw_curve(axes, rows, name, colour)
-        _tidy(axes)
+        tidy(axes)
         if not rows:
             axes.set_title("nothing was measured yet", fontsize=10)
         if panel is shares:
@@ -143,7 +143,8 @@ def _frame_the_bulk(axes: Axes) -> None:
     axes.set_ylim(max(values.min(), low - margin), min(values.max(), high + margin))
 
 
-def _tidy(axes: Axes) -> None:
+def tidy(axes: Axes) -> None:
+    """Grid lines behind the data, and no frame."""
     axes.grid(color="#e5e5e5", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

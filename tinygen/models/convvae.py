@@ -1,0 +1,83 @@
+"""The VAE of convolutions, for images: that of Keras's example (keras.io/examples/generative/vae).
+
+The encoder halves the sides with each convolution, the decoder goes the way back with transposed ones. The bound and
+the algorithm are the VAE's, in vae.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, ClassVar
+
+from .. import layers
+from ..backend import Generator
+from .dcgan import check_images, growth, halvings
+from .networks import activation, mlp
+from .vae import VAE, VAEConfig
+
+
+@dataclass(frozen=True)
+class ConvVAEConfig(VAEConfig):
+    """The hyperparameters. The defaults are those of Keras's example, 32 and 64 channels, 3x3 kernels, Adam(1e-3) and
+    batches of 128, but for these: 20 latents as in the VAE of dense layers, not 2, and so 128 features between the maps
+    and the latents, not 16; and one transposed convolution less, so that the decoder mirrors the encoder.
+
+    channels: of the maps in the encoder, each half as wide and high as the one before, and backwards in the decoder.
+    hidden: the dense layers between the smallest maps and the latents.
+    """
+
+    channels: tuple[int, ...] = (32, 64)
+    hidden: tuple[int, ...] = (128,)
+    kernel_size: int = 3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_images(self.data_shape)
+
+
+class ConvVAE(VAE):
+    """A variational autoencoder of convolutions, for images of any size."""
+
+    name = "convvae"
+    Config: ClassVar[type] = ConvVAEConfig
+    defaults: ClassVar = {"data": "digits", "steps": 3500, "batch": 128}
+
+    def encoder_layers(self, rng: Generator) -> list[layers.Module]:
+        """Convolutions of stride 2, and dense layers to mu and logvar."""
+        c = self.config
+        maps = convolutions(c.data_shape, c.channels, c.kernel_size, c.activation, rng)
+        widths = (math.prod(smallest_maps(c.data_shape, c.channels)), *c.hidden, 2 * c.latent_dim)
+        return [*maps, layers.Flatten(), *mlp(widths, c.activation, rng=rng)]
+
+    def decoder_layers(self, rng: Generator) -> list[layers.Module]:
+        """The way back: dense layers to the smallest maps, and transposed convolutions up to the image's logits."""
+        c = self.config
+        first = smallest_maps(c.data_shape, c.channels)
+        sizes = halvings(c.data_shape[:2], len(c.channels))[::-1]
+        widths = (c.latent_dim, *reversed(c.hidden), math.prod(first))
+        network = [*mlp(widths, c.activation, rng=rng), layers.Reshape(first)]
+        for (size, larger), (channels, fewer) in zip(
+            pairwise(sizes), pairwise((*reversed(c.channels), c.data_shape[-1])), strict=True
+        ):
+            grow = layers.ConvTranspose(channels, fewer, c.kernel_size, **growth(size, larger), rng=rng)
+            network += [*activation(c.activation), grow]
+        return network
+
+
+def convolutions(
+    data_shape: Sequence[int], channels: Sequence[int], kernel_size: int, kind: str, rng: Generator, **options: Any
+) -> list[layers.Module]:
+    """Convolutions of stride 2 to maps of so many channels one after another, each with its activation."""
+    network: list[layers.Module] = []
+    for fewer, more in pairwise((data_shape[-1], *channels)):
+        network += [layers.Conv(fewer, more, kernel_size, 2, rng=rng, **options), *activation(kind)]
+    return network
+
+
+def smallest_maps(data_shape: tuple[int, ...], channels: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape (H, W, C) of what such convolutions give in the end."""
+    height, width = halvings((data_shape[0], data_shape[1]), len(channels))[-1]
+    return height, width, (data_shape[-1], *channels)[-1]

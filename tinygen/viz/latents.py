@@ -1,0 +1,77 @@
+"""Pictures of what a model's latents stand for: where its codes lie, and what the decoder makes of others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import Array, to_device, to_host
+from .images import sheet_figure
+from .plots import COLOURS, figure, scatter, tidy, write_png
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+MOST_LABELS = 20  # more than these are too many for a legend and for colours that differ
+
+
+def latent_plane(model: Any, x: Array, labels: Array | None = None) -> Figure:
+    """The codes of examples x in the plane of a model's two latents, coloured by label if there are any."""
+    codes = to_host(model.codes(x))
+    kinds = np.unique(to_host(labels)) if labels is not None else np.empty(0)
+    fig = figure(640, 560)
+    axes = fig.add_subplot(xlabel="first latent", ylabel="second latent", aspect="equal", adjustable="datalim")
+    if not 0 < len(kinds) <= MOST_LABELS:
+        axes.scatter(codes[:, 0], codes[:, 1], s=9, color=COLOURS[0], alpha=0.7, linewidths=0)
+    else:
+        for kind, colour in zip(kinds, _colours(len(kinds)), strict=True):
+            u, v = codes[to_host(labels) == kind].T
+            axes.scatter(u, v, s=9, color=colour, alpha=0.8, linewidths=0, label=str(kind))
+        axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, markerscale=2.5)
+    tidy(axes)
+    return fig
+
+
+def manifold(model: Any, x: Array, labels: Array | None = None, side: int = 20) -> Figure:
+    """What the decoder makes of a grid of side x side points of a model's two latents: the first grows to the right,
+    the second upwards. `model.plane(x, side)` says which points; labels are not looked at."""
+    images = to_host(model.decode(model.plane(x, side)))
+    return scatter(images) if images.ndim == 2 else sheet_figure(images, model.value_range, side, gutter=0)
+
+
+def traversals(model: Any, x: Array, labels: Array | None = None, columns: int = 11, reach: float = 2.0) -> Figure:
+    """A row a latent: it goes from -reach to reach while the others stay at mu of the first example.
+
+    Rows are sorted by the KL of their latent, in nats, mean over x: KL = ½ (mu² + e^logvar - 1 - logvar). One of 0 says
+    nothing about an example, and nothing moves in its row. Labels are not looked at.
+    """
+    mu, logvar = (to_host(a) for a in model.posterior(x))
+    kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=0)
+    order = np.argsort(-kl)
+    z = np.tile(mu[0], (len(order), columns, 1))
+    for row, latent in enumerate(order):
+        z[row, :, latent] = np.linspace(-reach, reach, columns)
+    images = to_host(model.decode(to_device(z.reshape(-1, z.shape[-1]))))
+    rows = [f"z{latent}\n{kl[latent]:.2f}" for latent in order]
+    return sheet_figure(images, model.value_range, columns, rows)
+
+
+def _colours(n: int) -> Any:
+    import matplotlib
+
+    return matplotlib.colormaps["tab10" if n <= 10 else "tab20"](range(n))
+
+
+DRAWINGS: dict[str, Callable[..., Figure]] = {
+    "latent_plane": latent_plane,
+    "manifold": manifold,
+    "traversals": traversals,
+}
+
+
+def save_drawing(name: str, model: Any, x: Array, labels: Array | None, path: str | os.PathLike[str]) -> None:
+    """Write the drawing of that name as a PNG file. Raises OSError, and leaves the old file, if it can't."""
+    write_png(DRAWINGS[name](model, x, labels), path)
