@@ -22,7 +22,7 @@ _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a ma
 
 
 _LARGE = 1 << 18  # multiplications; OpenBLAS, too, begins to share the work among threads there
-_NARROW = 8  # columns: fewer than a vector of gemm.py
+_NARROW = 8  # columns: a tile of gemm.py has 16 at least
 
 
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:

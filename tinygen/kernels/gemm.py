@@ -1,7 +1,7 @@
-"""out = a @ b, out += a @ b and out = a @ b + bias in float32, compiled by Numba for CPUs with AVX-512 or AVX2.
+"""out = a @ b, out += a @ b and out = a @ b + bias in float32, compiled by Numba for CPUs with AVX-512.
 
-A tile of results stays in the vector registers: 8 x 48 in 24 of the 32 of AVX-512, 4 x 24 in 12 of the 16 of AVX2. For
-each k, the numbers of a column of `a` meet those of a row of `b`,
+A tile of 8 x 48 results stays in 24 of the 32 vector registers; for each k, eight numbers of a column of `a` meet 48 of
+a row of `b`,
 
     tile[r, :] += a[i + r, k] · b[k, j : j + 48],     two vectors a cycle, as many as the CPU can multiply and add.
 
@@ -15,7 +15,6 @@ sums in registers, so the innermost ones are written in LLVM's own language. Wha
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -27,27 +26,16 @@ from numba.extending import intrinsic
 
 from ..backend import Array
 
-
-def _second_cache() -> int:
-    """Bytes of a core's second cache."""
-    try:
-        return os.sysconf("SC_LEVEL2_CACHE_SIZE") or 1 << 19
-    except (ValueError, OSError, AttributeError):  # another libc, or no POSIX
-        return 1 << 19
-
-
-_FEATURES = binding.get_host_cpu_features()
-SUPPORTED = bool(_FEATURES.get("avx2") and _FEATURES.get("fma")) and binding.llvm_version_info[0] >= 20
-
-LANES = 16 if _FEATURES.get("avx512f") else 8  # floats in a vector
-ROWS, VECTORS = LANES // 2, 3  # a tile: so many rows of so many vectors
-_ITEM, _WIDTH = 4, 4 * LANES  # bytes of a float and of a vector
+LANES, ROWS, VECTORS = 16, 8, 3  # floats in a vector; a tile is 8 rows of 3 vectors
+_ITEM, _LINE = 4, 64  # bytes of a float and of a vector
 _AHEAD = 8  # from the row in use to the row that is fetched into the cache: 200 GFLOP/s a core; without it 165
 _TOGETHER = 8  # rows of b that are copied a vector at a time: 30 GB/s, where whole rows come at 20
-_STRIP, _DEPTH = _second_cache() // 8, 512  # floats of b, and rows of it, in use at a time: half of the second cache
+_STRIP, _DEPTH = 1 << 18, 512  # floats of b, and rows of it, in use at a time: half of the second cache (2 MB a core)
 _RUNS = 1 << 17  # floats of `a` that a place's runs may read again and again
 _DEEP = 8  # so many times as many k as rows or columns: then the k are shared out among the threads
 _THREADS = numba.get_num_threads()
+
+SUPPORTED = bool(binding.get_host_cpu_features().get("avx512f")) and binding.llvm_version_info[0] >= 20
 
 # The innermost loops. Addresses and distances are integers, in bytes.
 
@@ -97,7 +85,7 @@ def _everywhere(builder, number):
 
 
 def _make_tile(vectors: int) -> Any:
-    """out[:ROWS, :n] = Σ a[:ROWS, k] · b[k, :n] over the k of some runs, n = LANES · vectors; plus out, if adds.
+    """out[:8, :n] = Σ a[:8, k] · b[k, :n] over the k of some runs, for n = 16 · vectors; plus what was in out, if adds.
 
     runs: the address of a table, for each run where it begins from a on, from b on, and how many k it has.
     b lies as _copy_columns leaves it: `pitch` from one vector of a row to the next.
@@ -106,7 +94,7 @@ def _make_tile(vectors: int) -> Any:
     def write(builder, a, a_row, a_k, b, pitch, out, out_row, runs, count, adds):
         add, mul = builder.add, builder.mul
         places = [(r, j) for r in range(ROWS) for j in range(vectors)]
-        results = [add(out, add(mul(out_row, _int(r)), _int(_WIDTH * j))) for r, j in places]
+        results = [add(out, add(mul(out_row, _int(r)), _int(_LINE * j))) for r, j in places]
         for address in results:
             _fetch(builder, address)
         names = ("run", "loop", "next", "total", "grown", "end")
@@ -130,16 +118,16 @@ def _make_tile(vectors: int) -> Any:
         columns = [add(b_now, mul(pitch, _int(j))) for j in range(vectors)]
         row_of_b = [_load(builder, address) for address in columns]
         for address in columns:
-            _fetch(builder, add(address, _int(_WIDTH * _AHEAD)))
+            _fetch(builder, add(address, _int(_LINE * _AHEAD)))
         column_of_a = []
         for i in range(ROWS):
             column_of_a.append(_everywhere(builder, _load(builder, add(a_now, mul(a_row, _int(i))), _float)))
         new = [
-            _call(builder, f"llvm.fma.v{LANES}f32", _vector, column_of_a[i], row_of_b[j], s)
+            _call(builder, "llvm.fma.v16f32", _vector, column_of_a[i], row_of_b[j], s)
             for (i, j), s in zip(places, sums, strict=True)
         ]
         first = [_int(0), a_first, b_first, *sums_so_far]
-        after = [add(k, _int(1)), add(a_now, a_k), add(b_now, _int(_WIDTH)), *new]
+        after = [add(k, _int(1)), add(a_now, a_k), add(b_now, _int(_LINE)), *new]
         for phi, x, y in zip([*counters, *sums], first, after, strict=True):
             phi.add_incoming(x, run)
             phi.add_incoming(y, loop)
@@ -182,19 +170,19 @@ def _put(typing, address, number):
 
 
 @intrinsic
-def _move_float(typing, source, target):
+def _move1(typing, source, target):
     """Copy a float."""
     return _written(2, lambda builder, source, target: _store(builder, _load(builder, source, _float), target))
 
 
 @intrinsic
-def _move_vector(typing, source, target):
+def _move16(typing, source, target):
     """Copy a vector."""
     return _written(2, lambda builder, source, target: _store(builder, _load(builder, source), target))
 
 
 @intrinsic
-def _add_vector(typing, source, target):
+def _add16(typing, source, target):
     """Add a vector to what is there."""
 
     def write(builder, source, target):
@@ -204,22 +192,22 @@ def _add_vector(typing, source, target):
 
 
 @intrinsic
-def _fetch_next(typing, address):
+def _fetch_line(typing, address):
     """Have a line of memory brought into the cache."""
     return _written(1, _fetch)
 
 
 @intrinsic
 def _transpose(typing, source, source_row, target, target_row):
-    """Copy a square of LANES x LANES floats with rows and columns exchanged: parts of 1, 2, 4, .. change places."""
+    """Copy a block of 16 x 16 floats with rows and columns exchanged: parts of 1, 2, 4, 8 change places in pairs."""
 
     def write(builder, source, source_row, target, target_row):
         add, mul = builder.add, builder.mul
         addresses = [add(source, mul(source_row, _int(i))) for i in range(LANES)]
         rows = [_load(builder, address) for address in addresses]
         for address in addresses:
-            _fetch(builder, add(address, _int(2 * _WIDTH)))
-        for s in (1 << i for i in range(LANES.bit_length() - 1)):
+            _fetch(builder, add(address, _int(2 * _LINE)))
+        for s in (1, 2, 4, 8):
             upper = _lanes([i if not i & s else LANES + i - s for i in range(LANES)])
             lower = _lanes([i + s if not i & s else LANES + i for i in range(LANES)])
             for i in [i for i in range(LANES) if not i & s]:
@@ -236,69 +224,69 @@ def _transpose(typing, source, source_row, target, target_row):
 
 @numba.njit
 def _copy_columns(b, b_k, b_n, copy, pitch, vectors, length):
-    """b as vectors of columns: those of column LANES · v, for k = 0, 1, ..., begin at copy + v · pitch."""
+    """b as vectors of 16 columns: those of column 16 · v, for k = 0, 1, ..., begin at copy + v · pitch."""
     whole = length - length % LANES
     if b_n == _ITEM:
         for start in range(0, length, _TOGETHER):
             for v in range(vectors):
                 for k in range(start, min(start + _TOGETHER, length)):
-                    _move_vector(b + k * b_k + v * _WIDTH, copy + v * pitch + k * _WIDTH)
+                    _move16(b + k * b_k + v * _LINE, copy + v * pitch + k * _LINE)
     else:  # b is a transposed matrix
         for v in range(vectors):
             source = b + v * LANES * b_n
             for k in range(0, whole, LANES):
-                _transpose(source + k * b_k, b_n, copy + v * pitch + k * _WIDTH, _WIDTH)
+                _transpose(source + k * b_k, b_n, copy + v * pitch + k * _LINE, _LINE)
             for k in range(whole, length):
                 for lane in range(LANES):
-                    _move_float(source + lane * b_n + k * b_k, copy + v * pitch + k * _WIDTH + lane * _ITEM)
+                    _move1(source + lane * b_n + k * b_k, copy + v * pitch + k * _LINE + lane * _ITEM)
 
 
 @numba.njit
 def _row_of_tiles(a, a_row, a_k, copy, pitch, out, out_row, runs, count, adds, first, last):
-    """ROWS rows of the result, from column LANES · first to LANES · last."""
+    """Eight rows of the result, from column 16 · first to 16 · last."""
     v = first
     while last - v > 4 or last - v == VECTORS:
-        _tile3(a, a_row, a_k, copy + v * pitch, pitch, out + v * _WIDTH, out_row, runs, count, adds)
+        _tile3(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, runs, count, adds)
         v += 3
     while last - v >= 2:  # 4 as 2 + 2: a tile of one vector is the slowest
-        _tile2(a, a_row, a_k, copy + v * pitch, pitch, out + v * _WIDTH, out_row, runs, count, adds)
+        _tile2(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, runs, count, adds)
         v += 2
     if v < last:
-        _tile1(a, a_row, a_k, copy + v * pitch, pitch, out + v * _WIDTH, out_row, runs, count, adds)
+        _tile1(a, a_row, a_k, copy + v * pitch, pitch, out + v * _LINE, out_row, runs, count, adds)
 
 
 @numba.njit
 def _block(i, m, a, a_row, a_k, copy, pitch, out, out_row, runs, adds, first, last, spare, bias):
-    """The ROWS rows from ROWS · i on. If m ends before: the last ROWS of all, in `spare`, and of them the new ones."""
+    """Rows 8 · i to 8 · i + 7 of the result. If m ends before: the last eight, in `spare`, and of them the new ones."""
     if bias:
         for r in range(i * ROWS, min((i + 1) * ROWS, m)):
             for v in range(first, last):
-                _move_vector(bias + v * _WIDTH, out + r * out_row + v * _WIDTH)
+                _move16(bias + v * _LINE, out + r * out_row + v * _LINE)
         adds = 1
     if (i + 1) * ROWS <= m:
         row = out + i * ROWS * out_row
         _row_of_tiles(a + i * ROWS * a_row, a_row, a_k, copy, pitch, row, out_row, runs, 1, adds, first, last)
     else:
-        line = (last - first) * _WIDTH
-        shifted = spare - first * _WIDTH
+        line = (last - first) * _LINE
+        shifted = spare - first * _LINE
         _row_of_tiles(a + (m - ROWS) * a_row, a_row, a_k, copy, pitch, shifted, line, runs, 1, 0, first, last)
         for r in range(i * ROWS, m):
             for v in range(first, last):
-                source, target = shifted + (r - m + ROWS) * line + v * _WIDTH, out + r * out_row + v * _WIDTH
+                source, target = shifted + (r - m + ROWS) * line + v * _LINE, out + r * out_row + v * _LINE
                 if adds:
-                    _add_vector(source, target)
+                    _add16(source, target)
                 else:
-                    _move_vector(source, target)
+                    _move16(source, target)
 
 
 @numba.njit
 def _part(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, depth, memory):
-    """One thread's part, of at least LANES rows and a multiple of LANES columns."""
+    """One thread's part, of at least 16 rows and a multiple of 16 columns."""
     vectors, blocks = n // LANES, (m + ROWS - 1) // ROWS
-    runs, memory = memory, memory + _WIDTH  # one run at a time
+    runs, memory = memory, memory + _LINE  # one run at a time
     _put(runs, 0)
     _put(runs + 8, 0)
-    pitch = _WIDTH * (depth | 1)  # odd, or all vectors of one k would compete for the same place in the cache
+    pitch = _LINE * (depth | 1)  # odd, or all vectors of one k would compete for the same place in the cache
     spare = memory + vectors * pitch
     lines = spare + ROWS * n * _ITEM
     for k0 in range(0, k, depth):
@@ -314,13 +302,13 @@ def _part(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, depth, 
         else:
             for pair in range((blocks + 1) // 2):
                 rows, down, step = a0, a_row, a_k
-                if a_k != _ITEM:  # the lines of `a` in memory are its columns: copy two blocks
+                if a_k != _ITEM:  # the lines of `a` in memory are its columns: copy two blocks, 16 rows
                     start = min(pair * LANES, m - LANES)
                     for q in range(length):
                         source = a0 + start * a_row + q * a_k
-                        _move_vector(source, lines + q * _WIDTH)
-                        _fetch_next(source + _WIDTH)  # for the next pair
-                    rows, down, step = lines - start * _ITEM, _ITEM, _WIDTH
+                        _move16(source, lines + q * _LINE)
+                        _fetch_line(source + _LINE)  # for the next pair
+                    rows, down, step = lines - start * _ITEM, _ITEM, _LINE
                 for i in range(2 * pair, min(2 * pair + 2, blocks)):
                     _block(i, m, rows, down, step, memory, pitch, out, out_row, runs, add, 0, vectors, spare, row)
 
@@ -361,7 +349,7 @@ def product(out: Array, a: Array, b: Array, adds: bool, bias: Array | None = Non
     parts = min(_THREADS, (m // LANES, n // LANES, k)[axis])
     depth = min(k, _DEPTH, max(_STRIP * (parts if axis == 1 else 1) // n, 128))
     width = -(-(n // LANES) // parts) * LANES if axis == 1 else n  # of one part
-    room = ((depth | 1) * width + ROWS * width + LANES * depth) * _ITEM + _WIDTH
+    room = ((depth | 1) * width + ROWS * width + LANES * depth) * _ITEM + _LINE
     memory = _on_lines(parts * room // _ITEM)
     row_of_bias = None if bias is None else np.ascontiguousarray(bias, a.dtype)
     target = np.empty((parts, m, n), a.dtype) if axis == 2 else out
@@ -378,7 +366,7 @@ def _copy_all(b, b_k, copy, pitch, vectors, length, parts):
     """b as _copy_columns leaves it, by all threads."""
     for t in numba.prange(parts):
         first, last = t * vectors // parts, (t + 1) * vectors // parts
-        _copy_columns(b + first * _WIDTH, b_k, _ITEM, copy + first * pitch, pitch, last - first, length)
+        _copy_columns(b + first * _LINE, b_k, _ITEM, copy + first * pitch, pitch, last - first, length)
 
 
 @numba.njit(parallel=True, cache=True, nogil=True)
@@ -389,7 +377,7 @@ def _sums_of_runs(a, a_row, copy, pitch, out, out_row, places, first_runs, runs,
         for start in range(0, rows if count > 0 else 0, together):
             for v in range(0, vectors, VECTORS):
                 for i in range(start, min(start + together, rows), ROWS):
-                    row = min(i, rows - ROWS)  # the last ROWS, some of them again
+                    row = min(i, rows - ROWS)  # the last eight, some of them again
                     _row_of_tiles(
                         a + row * a_row, a_row, _ITEM, copy, pitch, out + places[p] + row * out_row, out_row,
                         table, count, 0, v, min(v + VECTORS, vectors),
@@ -401,14 +389,14 @@ def sums_of_runs(
 ) -> None:
     """For each place p and row r: out[p + r·out_row :][:n] = Σ a[r·a_row + from :][:k] @ b[from :][:k] over its runs.
 
-    b: (rows, n) with n a multiple of LANES.  places: where in out, in bytes.  first_runs: the runs of place p are those
+    b: (rows, n) with n a multiple of 16.  places: where in out, in bytes.  first_runs: the runs of place p are those
     from first_runs[p] on.  runs: (from in a, in bytes; from in b, in rows; k).  strides: a_row and out_row, in bytes.
     """
     (length, n), rows = b.shape, a.shape[1]
-    vectors, pitch = n // LANES, _WIDTH * (length | 1)
+    vectors, pitch = n // LANES, _LINE * (length | 1)
     copy = _on_lines((length | 1) * n)
     _copy_all(_address(b), b.strides[0], _address(copy), pitch, vectors, length, min(_THREADS, vectors))
-    table = runs * np.array([1, _WIDTH, 1])
+    table = runs * np.array([1, _LINE, 1])
     ends = np.concatenate([[0], runs[:, 2].cumsum()])[first_runs]
     longest, shortest = np.diff(ends).max(), np.diff(ends).min()
     if shortest == 0:
@@ -438,7 +426,7 @@ def _product_of_odd_size(out: Array, a: Array, b: Array, adds: bool) -> None:
 def _on_lines(floats: int) -> Array:
     """Memory that begins with a line of the cache, or every vector in it would lie in two."""
     memory = np.empty(floats + LANES, np.float32)
-    return memory[-_address(memory) % _WIDTH // _ITEM :]
+    return memory[-_address(memory) % _LINE // _ITEM :]
 
 
 def _address(x: Array) -> int:
