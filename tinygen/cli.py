@@ -4,6 +4,7 @@ examples:
   tinygen train gan                      a GAN learns handwritten digits; pictures in runs/gan
   tinygen train vae --set latent_dim=2 --out runs/plane
   tinygen sample runs/gan -n 64
+  tinygen evaluate runs/gan              how good it is, in numbers
   tinygen models                         what can be trained, and every setting
   tinygen COMMAND --help                 more, with examples
 
@@ -139,7 +140,7 @@ def train(args: argparse.Namespace) -> int:
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     every = {name: value for name, value in options.items() if name.endswith("_every")}
-    fit(model, loader, steps, out=out, resume=args.resume, settings=options, **every)
+    fit(model, loader, steps, out=out, resume=args.resume, settings=options, dataset=dataset, **every)
     return OK
 
 
@@ -198,18 +199,73 @@ def sample(args: argparse.Namespace) -> int:
     examples:
       tinygen sample runs/gan
       tinygen sample runs/gan -n 100 --seed 7 --out digits.png
+      tinygen sample runs/cgan --label 3
     """
     from . import backend, viz
     from .train import load
+    from .train.callbacks import pictured
 
     out = Path(args.out or Path(args.run, "sample.png"))
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the picture is a PNG file, so its name must end in .png")
     backend.use(args.device)
-    model = load(args.run)
-    viz.save_grid(model.sample(args.n, backend.Generator(args.seed, "sample")), out, model.value_range)
-    print(f"{args.n:,} samples of {model.name}: {out}")
+    model, wanted = load(args.run), {}
+    n, columns = pictured(model)
+    if args.label is not None:
+        if not model.takes_labels:
+            raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")
+        wanted, columns = {"labels": args.label}, None
+    n = args.n or n
+    viz.save_grid(
+        model.sample(n, backend.Generator(args.seed, "sample"), **wanted), out, model.value_range, columns=columns
+    )
+    print(f"{n:,} samples of {model.name}: {out}")
     return OK
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    """Measure how good a trained model is, by what suits it and its data.
+
+    It prints a table, in which real data stand beside the samples, and writes it to metrics.json in the run. The run
+    itself is not changed, and the same options give the same numbers.
+
+    examples:
+      tinygen evaluate runs/gan
+      tinygen evaluate runs/vae -k 5000                   a tighter bound on the likelihood; takes minutes
+      tinygen evaluate runs/dcgan -n 2000 --seed 1 --out again.json
+    """
+    import json
+
+    from . import backend
+    from .data import load as load_data
+    from .metrics.evaluate import ABOUT
+    from .metrics.evaluate import evaluate as measure
+    from .train import RunDirectory, files
+    from .train import load as load_run
+
+    run = RunDirectory(args.run)
+    saved, out = run.read_config(), Path(args.out or run.path / "metrics.json")
+    if not {"data", "size"} <= saved["settings"].keys():
+        raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
+                       "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
+    backend.use(args.device)
+    name, size = saved["settings"]["data"], saved["settings"]["size"]
+    step = run.newest().step
+    model = load_run(run.checkpoint_file(step))
+    dataset = load_data(name, **({"size": size} if size else {}))
+    print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
+    scores = measure(model, dataset, args.n, args.seed, k=args.k)
+    rows = [(name, *map(_number, score), ABOUT[name]) for name, score in scores.items()]
+    print(_table(("score", model.name, "real data", ""), rows))
+    record = {"model": model.name, "step": step, "data": dataset.name, "n": args.n, "seed": args.seed, "k": args.k}
+    record |= {"scores": {name: score._asdict() for name, score in scores.items()}}
+    files.write(out, json.dumps(record, indent=2).encode() + b"\n")
+    print(f"\n{out}")
+    return OK
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def models(args: argparse.Namespace) -> int:
@@ -329,10 +385,19 @@ def _parser() -> _Parser:
 
     command = add(sample)
     command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
-    command.add_argument("-n", type=_int_from(1), default=25, help="how many (25)")
+    command.add_argument("-n", type=_int_from(1), help="how many (as many as the pictures of training show)")
+    command.add_argument("--label", type=_int_from(0), metavar="N", help="of which class, if the model learns classes")
     command.add_argument("--seed", type=_int_from(0), default=0, help="other samples for another seed (0)")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", metavar="FILE", help="the picture, a PNG file (RUN/sample.png)")
+
+    command = add(evaluate)
+    command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("-n", type=_int_from(2), help="how many samples (what is usual for the data)")
+    command.add_argument("-k", type=_int_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
+    command.add_argument("--seed", type=_int_from(0), default=0, help="other samples for another seed (0)")
+    command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
+    command.add_argument("--out", metavar="FILE", help="where the numbers go, as JSON (RUN/metrics.json)")
 
     command = add(models)
     command.add_argument("names", metavar="NAME", nargs="*", help="the models to list (all)")

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.backend import array_module
 from tinygen.layers import Buffer
 from tinygen.models import MODELS, Model
 from tinygen.models.networks import make_optimizer
@@ -16,11 +17,21 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "memory": {"hidden": (6,)},
     "ae": {"hidden": (7, 5), "latent_dim": 3},
     "vae": {"hidden": (7,), "latent_dim": 3},
+    "convvae": {"channels": (3, 4), "hidden": (5,), "latent_dim": 3},
+    "betavae": {"channels": (5, 6), "hidden": (8,), "latent_dim": 3, "kernel_size": 3},
     "gan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+    "cgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "classes": 3, "label_width": 2},
     "dcgan": {"latent_dim": 3, "g_channels": (4, 3, 2), "d_channels": (3, 4), "kernel_size": 3, "bn_momentum": 0.8},
     "dcgan64": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4)},
+    "sngan": {"latent_dim": 3, "g_channels": (4, 3, 2), "d_channels": (3, 4), "kernel_size": 3, "bn_momentum": 0.8},
+    "lsgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+    "hingegan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+    "wgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
+    "wgangp": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
+    "pacgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+    "vaegan": {"latent_dim": 3, "e_channels": (3,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
 }
-IMAGES_ONLY = {"dcgan", "dcgan64"}
+IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan"}
 BATCH = 4
 
 
@@ -33,6 +44,13 @@ def small(name: str, seed: int = 0, **settings: Any) -> Model:
 def batches(n: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, size: int = BATCH) -> np.ndarray:
     """n batches of values in [0.05, 0.95], which suits every value_range; (n, size, *shape) in float32."""
     return np.random.default_rng(seed).uniform(0.05, 0.95, (n, size, *shape)).astype(np.float32)
+
+
+def fed(model: Model, x: Any) -> Any:
+    """A batch x as the model takes it: with labels 0, 1, 2, 0, ... beside it if it learns from labels."""
+    if not model.takes_labels:
+        return x
+    return x, array_module(x).arange(len(x)) % model.config.classes
 
 
 def in_float64(model: Model) -> Model:

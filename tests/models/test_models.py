@@ -9,16 +9,16 @@ import typing
 import numpy as np
 import pytest
 import standin
-from models.small import IMAGE, IMAGES_ONLY, POINT, SMALL, batches, in_float64, small
+from models.small import BATCH, IMAGE, IMAGES_ONLY, POINT, SMALL, batches, fed, in_float64, small
 
 import tinygen as tg
 from tinygen.backend import Generator, to_host
 from tinygen.errors import ConfigError
 from tinygen.layers import Dense, Dropout, Sequential
-from tinygen.models import MODELS, Model
+from tinygen.models import GAN, MODELS, Model
 from tinygen.models.base import ModelConfig
 from tinygen.optim import Adam
-from tinygen.settings import describe_settings
+from tinygen.settings import FROM_THE_DATA, describe_settings
 
 ALL = pytest.mark.parametrize("name", MODELS)
 
@@ -38,9 +38,14 @@ def differs(a, b):
     return a.keys() != b.keys() or any(not np.array_equal(a[key], b[key]) for key in a)
 
 
+def step(model, x):
+    """A train_step on a batch x, with labels for a model that takes them."""
+    return model.train_step(fed(model, x))
+
+
 def train(model, xs):
     """One step a batch; returns the losses."""
-    return [{key: float(v) for key, v in model.train_step(x).items()} for x in xs]
+    return [{key: float(v) for key, v in step(model, x).items()} for x in xs]
 
 
 def test_the_registry_is_by_name():
@@ -56,7 +61,7 @@ def test_a_train_step_waits_for_nothing_and_copies_nothing(gpu, name):
     model, xs = small(name), gpu.asarray(batches(3))
     with standin.count_syncs() as syncs, standin.capturing():
         for x in xs:
-            metrics = model.train_step(x)
+            metrics = step(model, x)
     assert syncs.count == 0, syncs
     assert all(v.shape == () and isinstance(v.data, gpu.xp.ndarray) for v in metrics.values())
 
@@ -66,7 +71,7 @@ def test_a_train_step_waits_for_nothing_and_copies_nothing(gpu, name):
 def test_no_optimiser_waits_either(gpu, name, optimizer):
     model, x = small(name, optimizer=optimizer), gpu.asarray(batches(1))[0]
     with standin.capturing():
-        model.train_step(x)
+        step(model, x)
 
 
 class HostNoise:
@@ -89,7 +94,8 @@ class HostNoise:
 def test_the_full_size_learns_the_same_on_a_gpu(gpu, name):
     """In float64: two orders of the same sums differ by 1e-4 in a DCGAN's second step in float32, here by 1e-12."""
     original, losses = MODELS[name](), []
-    weights, xs = original.state_dict(), batches(2, original.config.data_shape).astype(np.float64)
+    weights, size = original.state_dict(), BATCH * original.batches_per_step
+    xs = batches(2, original.config.data_shape, size=size).astype(np.float64)
     for device, xp in (("cuda", gpu.xp), ("cpu", np)):
         with tg.use(device):
             model = MODELS[name]()
@@ -103,7 +109,7 @@ def test_the_full_size_learns_the_same_on_a_gpu(gpu, name):
         assert there == pytest.approx(here, rel=1e-9)
 
 
-@pytest.mark.parametrize("name", [name for name in MODELS if "loss" in small(name).train_step(batches(1)[0])])
+@pytest.mark.parametrize("name", [name for name in MODELS if "loss" in step(small(name), batches(1)[0])])
 def test_a_model_with_one_loss_lowers_it(name):
     x = batches(1)[0]
     losses = [m["loss"] for m in train(small(name, lr=0.01), [x] * 60)]
@@ -113,7 +119,7 @@ def test_a_model_with_one_loss_lowers_it(name):
 @ALL
 def test_metrics_are_constants(name):
     """They hold no graph: a list of them over a run would else hold every step's."""
-    for value in small(name).train_step(batches(1)[0]).values():
+    for value in step(small(name), batches(1)[0]).values():
         assert not value.requires_grad
 
 
@@ -121,7 +127,7 @@ def test_metrics_are_constants(name):
 def test_no_step_leaves_gradients_or_changes_its_batch(name):
     model, x = small(name), batches(1)[0]
     given = x.copy()
-    model.train_step(x)
+    step(model, x)
     np.testing.assert_array_equal(x, given)
     assert all(p.grad is None and p.requires_grad for p in model.parameters())
 
@@ -166,14 +172,14 @@ def test_looking_never_changes_the_run(backend, name):
     xs = backend.asarray(batches(6))
     blind, watched = small(name), small(name)
     for x in xs:
-        blind.train_step(x)
+        step(blind, x)
         watched.sample(3)
         watched.sample(2, Generator(5))
         watched.preview(x, 9, Generator(5))
         watched.summary()
         watched.state_dict()
         repr(watched)
-        watched.train_step(x)
+        step(watched, x)
     assert_same(state(blind), state(watched))
     assert {n: g.state for n, g in blind.generators().items()} == {n: g.state for n, g in watched.generators().items()}
     assert all(m.training for _, m in watched.named_modules())
@@ -202,7 +208,7 @@ def test_samples_and_previews_are_arrays_in_the_range_of_the_data(backend, name,
             small(name, data_shape=shape)
         return
     model, x = small(name, data_shape=shape), backend.asarray(batches(1, shape))[0]
-    model.train_step(x)
+    step(model, x)
     low, high = model.value_range or (-np.inf, np.inf)
     for images in (model.sample(6, Generator(0)), model.preview(x, 16, Generator(0))):
         assert isinstance(images, backend.xp.ndarray) and images.shape[1:] == shape and images.dtype == np.float32
@@ -355,21 +361,31 @@ FIELDS = [
     pytest.param(name, field.name, value, id=f"{name}-{field.name}={value}")
     for name, kind in MODELS.items()
     for field in dataclasses.fields(kind.Config)
-    if field.name != "data_shape"
+    if field.name not in FROM_THE_DATA
     for value in others(kind, field, typing.get_type_hints(kind.Config)[field.name])
 ]
-MEANT_BY_AUTO = {("memory", "output"): "sigmoid", ("ae", "output"): "sigmoid", ("gan", "output"): "tanh"}
-MEANT_BY_AUTO |= {("dcgan", "output"): "tanh", ("dcgan64", "output"): "tanh", ("vae", "reconstruction"): "bernoulli"}
+MEANT_BY_AUTO = {("memory", "output"): "sigmoid", ("ae", "output"): "sigmoid"}
+ADVERSARIAL = [name for name, kind in MODELS.items() if issubclass(kind, GAN)]
+MEANT_BY_AUTO |= {(name, "output"): "tanh" for name in ADVERSARIAL}
+MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", "betavae")}
+MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others
+TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}}
+SIZES = {"images": 1, "d_steps": 2, "pack": 2}  # of a batch, in units of the setting
 
 
 @pytest.mark.parametrize("name, field, value", FIELDS)
 def test_every_setting_is_taken_and_matters(name, field, value):
-    size = value if field == "images" else 4
-    others = TOGETHER.get(field, {})
-    usual, model = small(name, **others), small(name, **others, **{field: value})
+    size = SIZES[field] * value if field in SIZES else 4
+    others = TOGETHER.get((name, field), TOGETHER.get(field, {}))
+    usual = small(name, **others)
+    if field == "label_smoothing" and not usual.loss.labelled:
+        with pytest.raises(ConfigError, match=f"label_smoothing=0.5: the loss '{usual.config.loss}' has no labels"):
+            small(name, label_smoothing=value)
+        return
+    model = small(name, **others, **{field: value})
     xs = batches(4, size=size)
     train(usual, xs[:, :4])
     assert all(np.isfinite(list(m.values())).all() for m in train(model, xs))
@@ -381,7 +397,7 @@ def test_every_setting_is_taken_and_matters(name, field, value):
 def test_every_setting_can_be_written_as_text(name):
     assert {s.name for s in describe_settings(MODELS[name].Config)} == {
         field.name for field in dataclasses.fields(MODELS[name].Config)
-    } - {"data_shape"}
+    } - FROM_THE_DATA
 
 
 @ALL

@@ -19,7 +19,10 @@ def viz(monkeypatch):
         fake.drawn.append((Path(path).name, *content))
         Path(path).write_bytes(b"a picture")
 
-    fake.save_grid = lambda images, path, value_range, points_range: draw(path, images, value_range, points_range)
+    def save_grid(images, path, value_range, points_range, columns=None):
+        draw(path, images, value_range, points_range)
+
+    fake.save_grid = save_grid
     fake.save_curves = lambda rows, path: draw(path, list(rows))
     fake.save_gif = lambda frames, path: draw(path, [frame.name for frame in frames])
     monkeypatch.setitem(sys.modules, "tinygen.viz", fake)

@@ -46,7 +46,7 @@ class Loader:
         self.augment = augment
         self.rng = _host_stream() if rng is None else rng
         self._data = to_device(data)
-        self._labels = None if labels is None else to_device(labels)
+        self.labels = None if labels is None else to_device(labels)
         self._epoch = self._position = 0
         self._begin_epoch()
 
@@ -69,7 +69,7 @@ class Loader:
         x = self._scaled(self._data.take(rows, axis=0))
         if self.augment is not None:
             x = self.augment(x)
-        return x if self._labels is None else (x, self._labels.take(rows, axis=0))
+        return x if self.labels is None else (x, self.labels.take(rows, axis=0))
 
     def _scaled(self, x: Array) -> Array:
         """A fresh batch as float32; 0..255 becomes low..high, and both ends are exact for (-1, 1) and (0, 1)."""

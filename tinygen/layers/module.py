@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -24,6 +25,7 @@ class Module:
     """
 
     training: bool = True
+    batch_multiple: int = 1  # of which number a batch must be a multiple
     _watcher: Callable[[Module, Any], None] | None = None  # sees each module's output; set by summary()
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -36,7 +38,7 @@ class Module:
             for path, t in value.named_tensors():
                 t.name = f"{name}.{path}"
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the layer computes."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
 
@@ -154,14 +156,15 @@ class Module:
         rule = "-" * max(len(line) for line in lines)
         return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
 
-    def _output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
-        """The shape of what each layer makes of one example, by the layer's id."""
+    def _output_shapes(self, input_shape: Sequence[int] | None, *more: Array) -> dict[int, tuple[int, ...]]:
+        """The shape of what each layer makes of one example (and further inputs), by the layer's id."""
         shapes: dict[int, tuple[int, ...]] = {}
         if input_shape is not None:
             Module._watcher = lambda module, y: shapes.update({id(module): y.shape[1:]})
             try:
                 with no_grad(), evaluating(self):
-                    self(current_module().zeros((1, *input_shape), np.float32))
+                    n = math.lcm(*(module.batch_multiple for _, module in self.named_modules()))
+                    self(current_module().zeros((n, *input_shape), np.float32), *more)
             finally:
                 Module._watcher = None
         return shapes
@@ -191,7 +194,10 @@ def evaluating(module: Module) -> Iterator[None]:
 
 
 class Sequential(Module):
-    """The layers one after another. Raises TypeError for what is no Module, such as a class that was not called."""
+    """The layers one after another; the first may take more inputs than one, such as labels.
+
+    Raises TypeError for what is no Module, such as a class that was not called.
+    """
 
     def __init__(self, *layers: Module):
         for i, layer in enumerate(layers):
@@ -199,9 +205,9 @@ class Sequential(Module):
                 raise TypeError(f"Sequential: layer {i} is {layer!r}, but it must be a Module, such as ReLU()")
             setattr(self, str(i), layer)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any, *more: Any) -> Any:
         for layer in self:
-            x = layer(x)
+            x, more = layer(x, *more), ()
         return x
 
     def __iter__(self) -> Iterator[Module]:

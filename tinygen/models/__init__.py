@@ -2,8 +2,38 @@
 
 from .autoencoder import Autoencoder, AutoencoderConfig, Memory, MemoryConfig
 from .base import Model
+from .betavae import BetaVAE, BetaVAEConfig
+from .cgan import CGAN, CGANConfig
+from .convvae import ConvVAE, ConvVAEConfig
 from .dcgan import DCGAN, DCGAN64, DCGAN64Config, DCGANConfig
 from .gan import GAN, GANConfig
+from .hingegan import HingeGAN, HingeGANConfig
+from .lsgan import LSGAN, LSGANConfig
+from .pacgan import PacGAN, PacGANConfig
+from .sngan import SNGAN, SNGANConfig
 from .vae import VAE, VAEConfig
+from .vaegan import VAEGAN, VAEGANConfig
+from .wgan import WGAN, WGANConfig
+from .wgangp import WGANGP, WGANGPConfig
 
-MODELS: dict[str, type[Model]] = {model.name: model for model in (Memory, Autoencoder, VAE, GAN, DCGAN, DCGAN64)}
+MODELS: dict[str, type[Model]] = {
+    model.name: model
+    for model in (
+        Memory,
+        Autoencoder,
+        VAE,
+        ConvVAE,
+        BetaVAE,
+        GAN,
+        CGAN,
+        DCGAN,
+        DCGAN64,
+        SNGAN,
+        LSGAN,
+        HingeGAN,
+        WGAN,
+        WGANGP,
+        PacGAN,
+        VAEGAN,
+    )
+}

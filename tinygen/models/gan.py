@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from .. import layers, ops
 from ..backend import Array, Generator, array_module
@@ -20,6 +20,8 @@ from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
 from .penalties import r1_penalty
+
+Loss: TypeAlias = Literal["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"]
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class AdversarialConfig(ModelConfig):
     bn_momentum: float = 0.8
     bn_eps: float = 1e-3
     output: Output = "auto"
-    loss: Literal["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"] = "nonsaturating"
+    loss: Loss = "nonsaturating"
     mean_d_loss: bool = False
     d_steps: int = 1
     label_smoothing: float = 0.0
@@ -126,15 +128,20 @@ class GAN(Model):
 
     def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
         """What D lowers, given real and fake images (and their labels); and what is worth a look."""
-        c, x = self.config, self.blurred(x)
+        x = self.blurred(x)
         real_score, fake_score = self.judge(x, self.blurred(fake), *y)
+        return self.compared(real_score, fake_score, x, *y), self.verdicts(real_score, fake_score)
+
+    def compared(self, real_score: Tensor, fake_score: Tensor, x: Array, *y: Array) -> Tensor:
+        """What D lowers, given its scores; x: the real images, on which its slope may be penalised."""
+        c = self.config
         target = (1 - c.label_smoothing,) if c.label_smoothing else ()
         loss = self.loss.D(real_score, fake_score, *target)
         if c.mean_d_loss:
             loss = loss * 0.5
         if c.r1:
             loss = loss + 0.5 * c.r1 * r1_penalty(self.D, x, *y)
-        return loss, self.verdicts(real_score, fake_score)
+        return loss
 
     def loss_G(self, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
         """What G lowers, given its images (and their labels); and what is worth a look."""
@@ -146,9 +153,12 @@ class GAN(Model):
 
     def parts(self, batch: Any) -> Iterator[tuple[Array, ...]]:
         """The batch in as many parts as D makes steps: each (x,) or (x, labels)."""
-        arrays = batch if isinstance(batch, tuple) else (batch,)
-        self.check_batch(len(arrays[0]) // self.batches_per_step)
-        return zip(*(ops.split(a, self.batches_per_step) for a in arrays), strict=True)
+        arrays, steps = batch if isinstance(batch, tuple) else (batch,), self.batches_per_step
+        n = len(arrays[0])
+        if n % steps:
+            raise ConfigError(f"{self.name}: d_steps={steps} takes a batch in {steps} equal parts, not {n} examples")
+        self.check_batch(n // steps)
+        return zip(*(ops.split(a, steps) for a in arrays), strict=True)
 
     def blurred(self, x: Any) -> Any:
         """x with instance noise, if there is to be any: as much as is left of it at this step of D."""
@@ -178,20 +188,28 @@ class GAN(Model):
     def verdicts(self, real_score: Tensor, fake_score: Tensor) -> dict[str, Tensor]:
         """How D judged a real and a fake batch: the share that it got right, and its mean verdict on each.
 
-        The verdict is D's probability that an image is real where the loss makes it one, else its score.
+        The verdict is D's probability that an image is real where the loss makes it one, else its score. A critic, by
+        whose scores images only compare, gets nothing right or wrong: it has the gap E D(x) - E D(G(z)).
         """
-        real, fake = real_score.data, fake_score.data
-        right = (real > self.loss.threshold).mean(dtype=real.dtype) + (fake <= self.loss.threshold).mean(
-            dtype=real.dtype
-        )
+        real, fake, limit = real_score.data, fake_score.data, self.loss.threshold
+        values = {}
+        if limit is None:
+            values["gap"] = real.mean() - fake.mean()
+        else:
+            values["acc"] = 0.5 * ((real > limit).mean(dtype=real.dtype) + (fake <= limit).mean(dtype=real.dtype))
         if self.loss.probability:
             real, fake = ops.sigmoid(real), ops.sigmoid(fake)
-        values = {"acc": right * 0.5, "D(x)": real.mean(), "D(G(z))": fake.mean()}
+        values |= {"D(x)": real.mean(), "D(G(z))": fake.mean()}
         return {name: Tensor(array_module(real_score).asarray(value)) for name, value in values.items()}
 
     @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """G(z) for n draws of z, with batch norm's running statistics."""
+        return self.draw(self.noise(n, self._looking(rng)))
+
+    @no_grad()
+    def draw(self, z: Array, *y: Array) -> Array:
+        """G(z), or that of the mean of G's weights, with batch norm's running statistics."""
         G = self.G if self.G_mean is None else self.G_mean
         with layers.evaluating(G):
-            return G(self.noise(n, self._looking(rng))).data
+            return G(z, *y).data

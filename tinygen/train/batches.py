@@ -53,6 +53,8 @@ def batches_of(data: Any, model: Model) -> Batches:
         raise ConfigError(f"fit: the batches are (x, labels), but {model.name} takes no labels; give x alone")
     if takes_labels and not isinstance(batches.first, tuple):
         raise ConfigError(f"fit: {model.name} learns from labels: give a Dataset or a Loader that has them")
+    if hasattr(model, "check_labels"):
+        model.check_labels(getattr(data, "labels", batches.first[1]))
     return batches
 
 

@@ -1,0 +1,103 @@
+"""The conditional GAN: Mirza and Osindero 2014. G draws the class that it is told, D judges an image as one of it.
+
+    min_G max_D  E log D(x, y) + E log(1 - D(G(z, y), y)),   z ~ N(0, 1), y the label of x            (eq. 2)
+
+Each network looks the label up in an embedding of its own and joins the vector to its input. The algorithm is the
+GAN's, in gan.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import layers, ops
+from ..backend import Array, Generator, is_array, to_device, to_host
+from ..errors import ConfigError, DataError
+from .gan import GAN, GANConfig
+from .networks import elements, mlp
+
+
+@dataclass(frozen=True)
+class CGANConfig(GANConfig):
+    """The hyperparameters.
+
+    classes: follows from the data.  label_width: of the vector that stands for a label.
+    """
+
+    classes: int = 10
+    label_width: int = 50
+
+
+class JoinLabels(layers.Module):
+    """(x, y) to (N, C + width): x (N, ...) flattened, and beside it a vector for each integer label y (N,)."""
+
+    def __init__(self, classes: int, width: int, rng: Generator | None = None):
+        self.embedding = layers.Embedding(classes, width, rng)
+
+    def forward(self, x: Any, y: Any) -> Any:
+        return ops.concatenate([ops.reshape(x, (x.shape[0], -1)), self.embedding(y)], axis=1)
+
+
+class CGAN(GAN):
+    """A GAN of dense layers whose images are of the class that one asks for."""
+
+    name = "cgan"
+    Config: ClassVar[type] = CGANConfig
+    takes_labels = True
+    labelled = "G", "D"
+
+    def __init__(self, config: Any = None, seed: int = 0):
+        super().__init__(config, seed)
+        self.columns = self.config.classes
+
+    def generator(self, output: str, rng: Generator) -> list[layers.Module]:
+        """The layers of G: noise (N, latent_dim) and labels (N,) to (N, *data_shape)."""
+        c = self.config
+        join = JoinLabels(c.classes, c.label_width, rng)
+        norm = {"momentum": c.bn_momentum, "eps": c.bn_eps} if c.batch_norm else None
+        widths = (c.latent_dim + c.label_width, *c.g_hidden, elements(c.data_shape))
+        return [join, *mlp(widths, c.g_activation, output, c.slope, norm, rng), layers.Reshape(c.data_shape)]
+
+    def discriminator(self, rng: Generator) -> list[layers.Module]:
+        """The layers of D: (N, *data_shape) and labels (N,) to the scores (N, 1)."""
+        c = self.config
+        join = JoinLabels(c.classes, c.label_width, rng)
+        widths = (elements(c.data_shape) + c.label_width, *c.d_hidden, 1)
+        return [join, *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+
+    def sample(self, n: int, rng: Generator | None = None, labels: Any = None) -> Array:
+        """n images of the classes in `labels`, one for all or one for each; by default 0, 1, 2, ... over and over.
+
+        Raises DataError for a label that there is not, ConfigError for another number of labels than n.
+        """
+        z = self.noise(n, self._looking(rng))
+        return self.draw(z, self.labels_for(n, labels))
+
+    def preview(self, x: Any, n: int, rng: Generator | None = None) -> Array:
+        """A class a column, a draw of z a row."""
+        row, label = np.divmod(np.arange(n), self.config.classes)
+        return self.draw(self.noise(n, self._looking(rng))[to_device(row)], to_device(label))
+
+    def labels_for(self, n: int, labels: Any = None) -> Array:
+        """n labels on the device, made of what `sample` takes."""
+        if labels is None:
+            return to_device(np.arange(n) % self.config.classes)
+        labels = to_host(labels) if is_array(labels) else np.asarray(labels)
+        self.check_labels(labels)
+        if labels.shape not in ((), (n,)):
+            raise ConfigError(f"{self.name}: labels have the shape {labels.shape}, but {n} samples need one or {n}")
+        return to_device(np.broadcast_to(labels, n).astype(np.int64))
+
+    def check_labels(self, labels: Any) -> None:
+        """Raise DataError unless labels are whole numbers from 0 to classes - 1. This waits for the GPU."""
+        classes = self.config.classes
+        if labels.dtype.kind not in "iu":
+            raise DataError(f"{self.name}: the labels are {labels.dtype}, but they must be whole numbers")
+        if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
+            raise DataError(
+                f"{self.name}: the labels go from {int(labels.min())} to {int(labels.max())}, but of {classes} classes "
+                f"they must be from 0 to {classes - 1}"
+            )
