@@ -81,16 +81,12 @@ class GANLoss(NamedTuple):
     D: Callable[..., Any]  # (real, fake) -> the loss that D lowers; if labelled, a third argument may be real's label
     G: Callable[[Any], Any]  # fake -> the loss that G lowers
     probability: bool  # whether σ(score) is D's probability that the image is real
-    threshold: float  # the score above which D takes an image for real
+    threshold: float | None  # the score above which D takes an image for real; None: it only ranks them
     labelled: bool  # whether D's loss compares scores with labels, 1 for real and 0 for fake
 
 
 def _logistic_D(real: Any, fake: Any, target: float = 1.0) -> Any:
     return bce_logits(real, target) + bce_logits(fake, 0.0)
-
-
-def _lsgan_D(real: Any, fake: Any, target: float = 1.0) -> Any:
-    return (mse(real, target) + mse(fake, 0.0)) * 0.5
 
 
 def _hinge_D(real: Any, fake: Any) -> Any:
@@ -105,15 +101,26 @@ def _minus_mean(fake: Any) -> Any:
     return -ops.mean(fake)
 
 
+def least_squares(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> GANLoss:
+    """½ E (D(x) - b)² + ½ E (D(G(z)) - a)² for D, ½ E (D(G(z)) - c)² for G: Mao et al. 2017, eq. 2."""
+    return GANLoss(
+        lambda real, fake, target=b: (mse(real, target) + mse(fake, a)) * 0.5,
+        lambda fake: mse(fake, c) * 0.5,
+        probability=False,
+        threshold=(a + b) / 2,
+        labelled=True,
+    )
+
+
 GAN_LOSSES = {
     # Goodfellow et al. 2014, eq. 1: G lowers log(1 - D(G(z))), which is flat while D wins
     "minimax": GANLoss(_logistic_D, lambda fake: -bce_logits(fake, 0.0), True, 0.0, True),
     # Goodfellow et al. 2014, section 3: G raises log D(G(z))
     "nonsaturating": GANLoss(_logistic_D, lambda fake: bce_logits(fake, 1.0), True, 0.0, True),
     # Mao et al. 2017, eq. 9, with labels 0 and 1
-    "lsgan": GANLoss(_lsgan_D, lambda fake: mse(fake, 1.0) * 0.5, False, 0.5, True),
+    "lsgan": least_squares(),
     # Lim and Ye 2017, eq. 3; Miyato et al. 2018, eq. 16 and 17
     "hinge": GANLoss(_hinge_D, _minus_mean, False, 0.0, False),
     # Arjovsky et al. 2017, eq. 2; D must be held Lipschitz by other means
-    "wasserstein": GANLoss(_wasserstein_D, _minus_mean, False, 0.0, False),
+    "wasserstein": GANLoss(_wasserstein_D, _minus_mean, False, None, False),
 }

@@ -147,11 +147,13 @@ def compare(settings, steps, batch, kind=GAN, oracle_kind=None):
 
 
 def verdicts(loss, real, fake):
-    """The metrics beside the losses: D's accuracy, and its verdicts as probabilities where they are."""
+    """The metrics beside the losses: D's accuracy or its gap, and its verdicts as probabilities where they are."""
     limit = 0.5 if loss == "lsgan" else 0.0
     judge = (lambda s: 1 / (1 + np.exp(-s))) if loss in ("minimax", "nonsaturating") else (lambda s: s)
-    right = ((real > limit).mean() + (fake <= limit).mean()) / 2
-    return {"acc": right, "D(x)": judge(real).mean(), "D(G(z))": judge(fake).mean()}
+    right = {"acc": ((real > limit).mean() + (fake <= limit).mean()) / 2}
+    if loss == "wasserstein":
+        right = {"gap": real.mean() - fake.mean()}
+    return {**right, "D(x)": judge(real).mean(), "D(G(z))": judge(fake).mean()}
 
 
 def compare_networks(ours, theirs):

@@ -6,3 +6,4 @@ from .conv import Conv, ConvTranspose
 from .module import Buffer, Module, Sequential, evaluating
 from .norm import BatchNorm, InstanceNorm, LayerNorm
 from .resize import AvgPool, GlobalAvgPool, MaxPool, PixelShuffle, UpSampling
+from .spectral import SpectralNorm

@@ -17,6 +17,12 @@ def input_gradient(D: Module, x: Any, *y: Array) -> Tensor:
     return gx
 
 
+def slopes(D: Module, x: Any, *y: Array) -> Tensor:
+    """‖∇D(x)‖ for each example of a batch, (N,), itself differentiable, with the gradient 0 where it is 0."""
+    gx = input_gradient(D, x, *y)
+    return ops.sqrt(ops.sum(gx * gx, tuple(range(1, gx.ndim))) + 1e-12)
+
+
 def r1_penalty(D: Module, x: Any, *y: Array) -> Tensor:
     """E ‖∇D(x)‖² over a batch of real examples: Mescheder et al. 2018, eq. 9, without its γ/2."""
     gx = input_gradient(D, x, *y)

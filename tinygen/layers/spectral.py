@@ -1,0 +1,69 @@
+"""A layer held to the slope 1, by dividing its weight by its largest singular value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import init, ops
+from ..backend import Array, Generator
+from ..tensor import Tensor
+from .conv import ConvTranspose
+from .module import Buffer, Module
+
+
+class SpectralNorm(Module):
+    """A layer with the weight w / σ(w) in the place of its w: Miyato et al. 2018, algorithm 1.
+
+    σ(w) = uᵀ W v ≈ the largest singular value of W, which is w as a matrix of C_out rows. In each pass in training mode
+    `iterations` steps of the power method, v ← Wᵀu / ‖Wᵀu‖ and u ← Wv / ‖Wv‖, bring u and v nearer to its singular
+    vectors; in eval mode they stay. Gradients go through W, not through u and v. rng: draws the first u.
+    Raises TypeError for a layer without a weight w, ValueError for iterations below 1.
+    """
+
+    def __init__(self, layer: Module, iterations: int = 1, rng: Generator | None = None):
+        w = getattr(layer, "w", None)
+        if not isinstance(w, Tensor):
+            raise TypeError(
+                f"SpectralNorm: {layer!r} has no weight w; wrap one that has, such as Dense or Conv"
+            )
+        if iterations < 1:
+            raise ValueError(f"SpectralNorm: iterations is {iterations}, but it must be at least 1")
+        self.normed, self.iterations = layer, iterations
+        matrix = self._matrix(w.data)
+        self.u = Buffer(_unit(init.normal(matrix.shape[1:], rng, w.dtype, std=1.0)))
+        self.v = Buffer(_unit(matrix @ self.u.data))
+
+    def forward(self, *inputs: Any) -> Any:
+        w = vars(self.normed)["w"]
+        if self.training:
+            self._iterate(self._matrix(w.data))
+        # copies, for the next pass may come before this one's backward
+        sigma = ops.sum(ops.matmul(self.v.data.copy(), self._matrix(w)) * self.u.data.copy())
+        vars(self.normed)["w"] = w / sigma
+        try:
+            return self.normed(*inputs)
+        finally:
+            vars(self.normed)["w"] = w
+
+    def _iterate(self, matrix: Array) -> None:
+        """Bring u and v nearer to the first singular vectors."""
+        u = self.u.data
+        for _ in range(self.iterations):
+            v = _unit(matrix @ u)
+            u = _unit(v @ matrix)
+        self.u.assign(u)
+        self.v.assign(v)
+
+    def _matrix(self, w: Any) -> Any:
+        """Wᵀ: (everything else, C_out)."""
+        if isinstance(self.normed, ConvTranspose):
+            w = ops.swapaxes(w, -1, -2)  # its kernel has C_out before C_in
+        return ops.reshape(w, (-1, w.shape[-1]))
+
+    def _options(self) -> str:
+        return "" if self.iterations == 1 else f"iterations={self.iterations}"
+
+
+def _unit(x: Array) -> Array:
+    """x / ‖x‖, and 0 for 0."""
+    return x / ops.maximum(ops.sqrt(ops.sum(x * x)), 1e-12)

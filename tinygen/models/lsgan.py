@@ -1,0 +1,41 @@
+"""The least squares GAN: Mao et al. 2017.
+
+    min_D  ½ E (D(x) - b)² + ½ E (D(G(z)) - a)²,   min_G  ½ E (D(G(z)) - c)²        (eq. 2)
+
+D learns the labels a of fake and b of real images, G to have its own taken for c. Unlike the cross entropy's, the
+gradient grows with the distance from the label: G learns from fakes that D is sure of, too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..losses import least_squares
+from .gan import GAN, GANConfig
+
+
+@dataclass(frozen=True)
+class LSGANConfig(GANConfig):
+    """The hyperparameters. The labels are the paper's 0-1 coding (eq. 9), with which it drew its images; a = -1, b = 1,
+    c = 0 (eq. 8) makes the game the Pearson χ² divergence. The networks and Adam are those of the GAN here, where the
+    paper has convolutions, so that the loss is all that differs.
+
+    a, b, c: the labels of fake images, of real ones, and the one that G wants.  label_smoothing: it takes b's place.
+    """
+
+    loss: Literal["lsgan"] = "lsgan"
+    a: float = 0.0
+    b: float = 1.0
+    c: float = 1.0
+
+
+class LSGAN(GAN):
+    """A GAN of dense layers with the least squares loss."""
+
+    name = "lsgan"
+    Config = LSGANConfig
+
+    def __init__(self, config: Any = None, seed: int = 0):
+        super().__init__(config, seed)
+        self.loss = least_squares(self.config.a, self.config.b, self.config.c)

@@ -1,0 +1,67 @@
+"""PacGAN: Lin, Khetan, Fanti and Oh 2018. D judges packs of m samples, not one sample at a time.
+
+    min_G max_D  E log D(x₁, ..., xₘ) + E log(1 - D(G(z₁), ..., G(zₘ)))        (section 2.1)
+
+A generator that leaves modes out gives itself away: m of its samples resemble each other more than m of the data do.
+The samples of a pack are joined along their channels; D's first layer is wider, and nothing else changes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .. import layers, ops
+from ..backend import Generator
+from ..errors import ConfigError
+from .gan import GAN, GANConfig
+from .networks import elements, mlp
+
+
+@dataclass(frozen=True)
+class PacGANConfig(GANConfig):
+    """The hyperparameters.
+
+    pack: how many samples D judges together; 1 is the GAN. A batch is of samples: it makes batch / pack packs.
+    """
+
+    pack: int = 2
+
+
+class Pack(layers.Module):
+    """(N, ..., C) to (N/m, ..., m · C): each m examples that follow one another become one, joined along the channels.
+
+    Raises ValueError for a batch that is no whole number of packs.
+    """
+
+    def __init__(self, m: int):
+        self.m = self.batch_multiple = m
+
+    def forward(self, x: Any) -> Any:
+        if len(x) % self.m:
+            raise ValueError(f"Pack: a batch of {len(x)} examples makes no whole number of packs of {self.m}")
+        packs = ops.reshape(x, (len(x) // self.m, self.m, *x.shape[1:]))
+        joined = (*x.shape[1:-1], self.m * x.shape[-1])
+        return ops.reshape(ops.moveaxis(packs, 1, -2), (len(packs), *joined))
+
+    def _options(self) -> str:
+        return str(self.m)
+
+
+class PacGAN(GAN):
+    """A GAN of dense layers whose D judges several samples together."""
+
+    name = "pacgan"
+    Config = PacGANConfig
+    defaults: ClassVar = {"data": "grid25", "steps": 20_000, "batch": 128}
+
+    def discriminator(self, rng: Generator) -> list[layers.Module]:
+        """The layers of D: (N, *data_shape) to the scores (N/m, 1)."""
+        c = self.config
+        widths = (c.pack * elements(c.data_shape), *c.d_hidden, 1)
+        return [Pack(c.pack), layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+
+    def check_batch(self, batch: int) -> None:
+        super().check_batch(batch)
+        if batch % self.config.pack:
+            raise ConfigError(f"pacgan: pack={self.config.pack} needs a batch that it divides, not {batch}")

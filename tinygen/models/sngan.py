@@ -1,0 +1,51 @@
+"""The GAN with spectral normalisation: Miyato et al. 2018.
+
+    min_D  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))),   min_G  -E D(G(z))        (eq. 16, 17)
+
+Each layer of D has its weight divided by its largest singular value, so that none stretches a difference: with slopes
+of the activations up to 1, D is 1-Lipschitz, but for what the strides of a convolution make of it (see SpectralNorm).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .. import layers
+from ..backend import Generator
+from .dcgan import DCGAN, DCGANConfig
+from .gan import Loss
+
+
+@dataclass(frozen=True)
+class SNGANConfig(DCGANConfig):
+    """The hyperparameters. From the paper: the hinge loss, one step of the power method a pass, no batch norm in D,
+    LeakyReLU(0.1), Adam(2e-4, 0.5, 0.999) with one step of D (section 4.1, setting C). The networks are the DCGAN's here, of
+    half its channels in G and without dropout, in the place of the paper's deeper ones for photographs.
+
+    power_iterations: of SpectralNorm, a pass.
+    """
+
+    g_channels: tuple[int, ...] = (128, 64, 32)
+    d_channels: tuple[int, ...] = (64, 128)
+    slope: float = 0.1
+    loss: Loss = "hinge"
+    dropout: float = 0.0
+    power_iterations: int = 1
+
+
+class SNGAN(DCGAN):
+    """A GAN of convolutions whose discriminator is spectrally normalised."""
+
+    name = "sngan"
+    Config = SNGANConfig
+    defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
+
+    def discriminator(self, rng: Generator) -> list[layers.Module]:
+        """The DCGAN's, each layer that has a weight with spectral normalisation."""
+        n = self.config.power_iterations
+
+        def normed(layer: Any) -> layers.Module:
+            return layers.SpectralNorm(layer, n, rng) if hasattr(layer, "w") else layer
+
+        return [normed(layer) for layer in super().discriminator(rng)]

@@ -1,0 +1,47 @@
+"""The Wasserstein GAN: Arjovsky, Chintala and Bottou 2017.
+
+    min_G max_D  E D(x) - E D(G(z)),   every weight of D in [-clip, clip]        (eq. 2, 3)
+
+D is a critic: it gives no probability but a score, whose slope the clipping bounds, K-Lipschitz for some K. The gap
+that it finds, E D(x) - E D(G(z)), estimates K times the earth mover's distance: it falls as the samples get better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .. import ops
+from ..tensor import Tensor
+from .base import OptimizerName
+from .gan import GAN, GANConfig
+
+
+@dataclass(frozen=True)
+class WGANConfig(GANConfig):
+    """The hyperparameters. The defaults are those of the paper's algorithm 1: RMSProp(5e-5), clipping at 0.01, five
+    steps of the critic for each of G, batches of 64; beta2, RMSProp's alpha, is its code's (PyTorch's default). The
+    networks are those of the GAN here; like every D in dense networks, the critic has no batch norm.
+
+    clip: the bound of D's weights.
+    """
+
+    loss: Literal["wasserstein"] = "wasserstein"
+    clip: float = 0.01
+    d_steps: int = 5
+    optimizer: OptimizerName = "rmsprop"
+    lr: float = 5e-5
+    beta2: float = 0.99
+
+
+class WGAN(GAN):
+    """A Wasserstein GAN of dense layers, with clipped weights."""
+
+    name = "wgan"
+    Config = WGANConfig
+
+    def learn_D(self, loss: Tensor) -> None:
+        """One step of D down its loss, and its weights clipped: algorithm 1, lines 5 to 7."""
+        super().learn_D(loss)
+        for w in self.D.parameters():
+            w.assign(ops.clip(w.data, -self.config.clip, self.config.clip))

@@ -1,0 +1,56 @@
+"""The Wasserstein GAN with gradient penalty: Gulrajani et al. 2017.
+
+    min_D  E D(G(z)) - E D(x) + λ E (n - 1)²,   min_G  -E D(G(z))        (eq. 3)
+    n = ‖∇D(x̂)‖ at x̂ = x + t (G(z) - x), t ~ U(0, 1): a point between a real and a fake example
+
+The best 1-Lipschitz critic has n = 1 almost everywhere on these lines (proposition 1). The penalised one is a little
+steeper: of all multiples s·D the best has d/ds [-s · gap + λ E (s n - 1)²] = 0 at s = 1, with gap = E D(x) - E D(G(z)),
+so that E (n - 1) n = gap / 2λ. Both sides are reported; where they agree, the critic has found its scale.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .. import ops
+from ..backend import Array
+from ..tensor import Tensor, no_grad
+from .gan import GAN, GANConfig
+from .penalties import slopes
+
+
+@dataclass(frozen=True)
+class WGANGPConfig(GANConfig):
+    """The hyperparameters. The defaults are those of the paper: λ = 10 and five steps of the critic (algorithm 1),
+    Adam(1e-4, 0.5, 0.9) (its code for images; algorithm 1 has beta1 = 0), batches of 64, no batch norm in the critic,
+    for n is of each example alone. The networks are those of the GAN here.
+
+    gp: the penalty's weight λ.  penalty: "one-sided" takes (max(0, n - 1))² for (n - 1)² (section 4).
+    """
+
+    loss: Literal["wasserstein"] = "wasserstein"
+    gp: float = 10.0
+    penalty: Literal["two-sided", "one-sided"] = "two-sided"
+    d_steps: int = 5
+    lr: float = 1e-4
+    beta1: float = 0.5
+    beta2: float = 0.9
+
+
+class WGANGP(GAN):
+    """A Wasserstein GAN of dense layers, whose critic is held to the slope 1."""
+
+    name = "wgangp"
+    Config = WGANGPConfig
+
+    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+        """Minus the gap and the penalty; and how steep the critic is, beside what its best scale would have."""
+        c = self.config
+        loss, report = super().loss_D(x, fake, *y)
+        t = self.rng.uniform((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype)
+        n = slopes(self.D, x + t * (fake.data - x), *y)
+        excess = n - 1 if c.penalty == "two-sided" else ops.relu(n - 1)
+        with no_grad():
+            report |= {"slope": ops.mean(n), "(n-1)n": ops.mean(excess * n), "gap/2λ": report["gap"] / (2 * c.gp)}
+        return loss + c.gp * ops.mean(excess * excess), report
