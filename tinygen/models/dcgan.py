@@ -59,7 +59,7 @@ class DCGAN(GAN):
     """A GAN of convolutions, for images of any size; by default the 28x28 one of TensorFlow's tutorial."""
 
     name = "dcgan"
-    Config = DCGANConfig
+    Config: ClassVar[type] = DCGANConfig
     defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:

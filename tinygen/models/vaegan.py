@@ -1,0 +1,129 @@
+"""The VAE-GAN: Larsen et al. 2016. The decoder is a GAN's generator, and D's features say how alike two images are.
+
+    E lowers  KL(q(z|x) ‖ N(0, 1)) + L_llike,             q(z|x) = N(mu(x), e^logvar(x)),  z ~ q(z|x),  z_p ~ N(0, 1)
+    G lowers  gamma · L_llike + L_G(D(G(z)), D(G(z_p)))
+    D lowers  L_D(D(x), D(G(z)), D(G(z_p)))
+
+    L_llike = -E log p(D_l(x)|z) = ½ ‖D_l(x) - D_l(G(z))‖², D_l the features of a layer of D                     (eq. 7)
+
+All three are computed first and then step together, as in algorithm 1. D does not learn from L_llike, nor E from the
+GAN's losses (section 2.3.1). What is changed: reconstructions and samples count half each, so that real and fake
+images weigh the same, where the paper sums the three terms; and G raises log D in place of lowering log(1 - D).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple
+
+from .. import layers, losses, ops
+from ..backend import Array, Generator
+from ..tensor import Tensor, grad
+from .convvae import convolutions, smallest_maps
+from .dcgan import DCGAN, DCGANConfig
+from .networks import Activation, make_optimizer, mlp
+from .vae import GaussianEncoder
+
+
+@dataclass(frozen=True)
+class VAEGANConfig(DCGANConfig):
+    """The hyperparameters. The defaults are a small form of Larsen et al. 2016 (table 1) for digits: ReLU
+    in E and G, batch norm in G, fewer layers of fewer channels with 4x4 kernels, and Adam(1e-3, 0.5), which learns
+    faster than the paper's RMSprop(3e-4); D without batch norm, so that an image's features depend on it alone.
+
+    e_channels: of the encoder's maps, each half as wide and high as the one before.
+    similarity: "learned", the above, or "pixels", ½ ‖x - G(z)‖², for the plain sum of a VAE and a GAN.
+    feature_layer: which of D's convolutions gives the features, counted from the last, 1; beyond the first: the image.
+    gamma: how much likeness counts for G beside D's verdict.
+    """
+
+    latent_dim: int = 32
+    e_channels: tuple[int, ...] = (32, 64)
+    g_channels: tuple[int, ...] = (64, 32)
+    d_channels: tuple[int, ...] = (32, 64)
+    kernel_size: int = 4
+    g_activation: Activation = "relu"
+    slope: float = 0.2
+    bn_momentum: float = 0.9
+    bn_eps: float = 1e-5
+    dropout: float = 0.0
+    similarity: Literal["learned", "pixels"] = "learned"
+    feature_layer: int = 1
+    gamma: float = 0.01
+    lr: float = 1e-3
+
+
+class Losses(NamedTuple):
+    """What each network lowers."""
+
+    E: Tensor
+    G: Tensor
+    D: Tensor
+
+
+class VAEGAN(GaussianEncoder, DCGAN):
+    """An autoencoder that is judged by a GAN's discriminator, and samples as a GAN does."""
+
+    name = "vaegan"
+    Config: ClassVar[type] = VAEGANConfig
+    defaults: ClassVar = {"data": "digits", "steps": 1800, "batch": 64}
+
+    def __init__(self, config: Any = None, seed: int = 0):
+        super().__init__(config, seed)
+        c, rng = self.config, Generator(seed, f"{self.name}/encoder")
+        maps = convolutions(c.data_shape, c.e_channels, c.kernel_size, c.g_activation, rng)
+        widths = (math.prod(smallest_maps(c.data_shape, c.e_channels)), 2 * c.latent_dim)
+        self.encoder = layers.Sequential(*maps, layers.Flatten(), *mlp(widths, c.g_activation, rng=rng))
+        self.inputs["encoder"] = c.data_shape
+        self.opt_E = make_optimizer(c, self.encoder.parameters())
+        ends = [0, *(i + 1 for i, layer in enumerate(self.D) if isinstance(layer, layers.LeakyReLU))]
+        self.cut = 0 if c.similarity == "pixels" else ends[-min(c.feature_layer, len(ends))]
+
+    def train_step(self, batch: Any) -> dict[str, Tensor]:
+        """One step of the encoder, of G and of D, each down its loss: Larsen et al. 2016, algorithm 1.
+
+        D makes the first of its d_steps steps alone.
+        """
+        *ahead, (x,) = self.parts(batch)
+        for (early,) in ahead:
+            self.learn_D(self.losses(early)[0].D)
+        loss, report = self.losses(x)
+        networks = {"E": (self.encoder, self.opt_E), "G": (self.G, self.opt_G), "D": (self.D, self.opt_D)}
+        gradients = {
+            name: grad(getattr(loss, name), network.parameters(), retain_graph=True)
+            for name, (network, _) in networks.items()
+        }
+        for name, (_, optimizer) in networks.items():
+            optimizer.step(gradients[name])
+        if self.G_mean is not None:
+            self.G_mean.update(self.G, self.opt_G.t)
+        return {f"loss_{name}": value.detach() for name, value in loss._asdict().items()} | report
+
+    def losses(self, x: Array) -> tuple[Losses, dict[str, Tensor]]:
+        """What the three networks lower on a batch, and what is worth a look."""
+        mu, logvar = self.encode(x)
+        copy, fake = self.G(self.reparameterise(mu, logvar)), self.G(self.noise(len(x)))
+        x = self.blurred(x)
+        (like_x, real), (like_copy, copied), (_, faked) = map(self.look, (x, self.blurred(copy), self.blurred(fake)))
+        kl = losses.gaussian_kl(mu, logvar)
+        likelihood = losses.mse(like_copy, like_x, "sum") * (0.5 / len(x))
+        scores = ops.concatenate([copied, faked])
+        loss = Losses(
+            E=kl + likelihood,
+            G=self.config.gamma * likelihood + self.loss.G(scores),
+            D=self.compared(real, scores, x),
+        )
+        return loss, {"kl": kl.detach(), "likelihood": likelihood.detach(), **self.verdicts(real, scores)}
+
+    def look(self, x: Any) -> tuple[Any, Tensor]:
+        """What D makes of images on the way, by which they are compared, and its scores, in one pass."""
+        features = x
+        for i, layer in enumerate(self.D):
+            x = layer(x)
+            features = x if i + 1 == self.cut else features
+        return features, x
+
+    def decode(self, z: Array) -> Array:
+        """G(z), as `sample` draws it."""
+        return self.draw(z)
