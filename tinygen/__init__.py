@@ -8,7 +8,7 @@ x.grad                                            # Tensor([2., 4.], dtype=float
 
 __version__ = "0.1.0"
 
-from . import data, init, layers, losses, models, ops, optim, train, viz
+from . import data, init, layers, losses, metrics, models, ops, optim, train, viz
 from .backend import Generator, array_module, current_device, seed, to_device, to_host, use
 from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck

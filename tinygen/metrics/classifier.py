@@ -1,0 +1,151 @@
+"""A small classifier of 28x28 grey images, and the one trained on the digits whose weights come with the package.
+
+Its classes and the activations before its last layer are what digits are judged by here, as photographs are by
+Inception. examples/classifier.py is how the weights were made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import losses, ops
+from ..backend import Array, Generator, to_device, to_host
+from ..data import Loader
+from ..data.checks import whole
+from ..errors import ConfigError, DataError
+from ..layers import Conv, Dense, Flatten, MaxPool, Module, ReLU, Sequential, evaluating
+from ..optim import Adam, cosine_decay
+from ..tensor import grad, no_grad
+
+WEIGHTS = Path(__file__).with_name("lenet.safetensors")
+SHA256 = "e34f22e0f61b54ce603deac238f929b82703312157ee861bf9635c5ba9f3cfc6"
+SHAPE = (28, 28, 1)  # of an image that it takes
+BLOCK = 500  # images that are looked at together: bounds the memory
+
+
+class LeNet(Module):
+    """LeCun et al. 1998, figure 2, as one would write it today: x (N, 28, 28, 1) in [0, 1] to logits (N, classes).
+
+    Maps of 14x14, 10x10 and 5x5 as there, but 16 and 32 of them for 6 and 16; ReLU for tanh; the first subsampling is
+    the stride of the first convolution, which is half the work, the second takes the largest; one dense layer of 64
+    before the last. 65,162 parameters for 10 classes.
+    """
+
+    def __init__(self, classes: int = 10, rng: Generator | None = None):
+        self.body = Sequential(
+            *(Conv(1, 16, 5, stride=2, rng=rng), ReLU()),
+            *(Conv(16, 32, 5, padding="valid", rng=rng), MaxPool(2), ReLU()),
+            *(Flatten(), Dense(5 * 5 * 32, 64, rng=rng), ReLU()),
+        )
+        self.head = Dense(64, classes, rng=rng)
+
+    def features(self, x: Any) -> Any:
+        """The activations before the last layer, (N, 64). Raises DataError for images of another shape."""
+        if x.shape[1:] != SHAPE:
+            raise DataError(f"LeNet: x is {tuple(x.shape)}, but it takes images (N, 28, 28, 1)")
+        return self.body(x)
+
+    def forward(self, x: Any) -> Any:
+        return self.head(self.features(x))
+
+
+def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1.0)) -> Array:
+    """Images as float32 in [0, 1]: uint8 divided by 255, floats in value_range (low, high) as (x - low)/(high - low).
+
+    So data, loaders' batches and a model's samples (with its `value_range`) come to the same scale. Raises DataError
+    for what is not (N, H, W, C), and for values outside of value_range, which would make every score wrong.
+    """
+    if images.ndim != 4 or len(images) == 0:
+        raise DataError(f"metrics: expected images (N, H, W, C), but got an array of shape {tuple(images.shape)}")
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / 255
+    if value_range is None:
+        raise ConfigError("metrics: value_range is None, but images that are not uint8 need one, such as (-1, 1)")
+    least, most = float(images.min()), float(images.max())
+    low, high = value_range
+    if not (low <= least and most <= high):  # NaN fails both
+        raise DataError(f"metrics: the images have values from {least:g} to {most:g}, outside of {value_range}")
+    return ((images - low) / (high - low)).astype(np.float32, copy=False)
+
+
+def in_blocks(f: Callable[[Array], Any], x: Array) -> np.ndarray:
+    """f(x) as a NumPy array, from blocks of images that f gets in [0, 1] on the current device, without gradients."""
+    with no_grad():
+        blocks = (to_device(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK))
+        return np.concatenate([to_host(getattr(y, "_data", y)) for y in (f(unit_images(block)) for block in blocks)])
+
+
+def probabilities(model: Module, x: Array) -> np.ndarray:
+    """p(class | image), (N, classes), of images that are uint8 or floats in [0, 1]."""
+    with evaluating(model):
+        return in_blocks(lambda x: ops.softmax(model(x)), x)
+
+
+def predict(model: Module, x: Array) -> np.ndarray:
+    """The likeliest class of each image, int64 (N,). x: uint8, or floats in [0, 1]."""
+    with evaluating(model):
+        return in_blocks(model, x).argmax(axis=1)
+
+
+def accuracy(model: Module, x: Array, labels: Array) -> float:
+    """The share of images, uint8 or floats in [0, 1], whose likeliest class is their label."""
+    _check_labels(x, labels)
+    return float((predict(model, x) == to_host(labels)).mean())
+
+
+def train_classifier(
+    x: Array,
+    labels: Array,
+    steps: int = 1000,
+    batch: int = 64,
+    seed: int = 0,
+    classes: int = 10,
+    augment: Callable[[Array], Array] | None = None,
+) -> LeNet:
+    """A LeNet after so many steps of Adam, down the cross entropy, at a rate that falls from 2e-3 to 0 as a cosine.
+
+    x: (N, 28, 28, 1), uint8 or floats in [0, 1].  labels: ints (N,), 0 to classes - 1.  augment: as for a Loader.
+    Raises DataError for images or labels that don't fit, ConfigError for options.
+    """
+    _check_labels(x, labels, classes)
+    steps = whole("train_classifier", "steps", steps, 1)
+    model = LeNet(classes, Generator(seed, "classifier/init"))
+    order = Generator(seed, "classifier/order", device="cpu")
+    loader = Loader(x, min(batch, len(x)), value_range=(0, 1), rng=order, labels=labels, augment=augment)
+    parameters = model.parameters()
+    opt = Adam(parameters, lr=cosine_decay(2e-3, steps))
+    for _ in range(steps):
+        images, targets = loader.next_batch()
+        opt.step(grad(losses.cross_entropy(model(images), targets), parameters))
+    return model.eval()  # type: ignore[return-value]
+
+
+def load_classifier() -> LeNet:
+    """The LeNet that was trained on the 9,000 training digits, on the current device and in eval mode.
+
+    Raises DataError if the file of its weights is not the one that belongs to this version: scores would not compare.
+    """
+    from safetensors.numpy import load
+
+    content = WEIGHTS.read_bytes()
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise DataError(f"{WEIGHTS}: not the weights that belong to this version of tinygen; install it anew")
+    model = LeNet(rng=Generator(0))
+    model.load_state_dict(load(content))
+    return model.eval().requires_grad_(False)  # type: ignore[return-value]
+
+
+def _check_labels(x: Array, labels: Array, classes: int | None = None) -> None:
+    if labels.shape != (len(x),) or labels.dtype.kind not in "iu":
+        raise DataError(
+            f"classifier: labels are {labels.dtype} {tuple(labels.shape)}, but {len(x):,} images need as many ints"
+        )
+    if classes is not None and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
+        raise DataError(
+            f"classifier: labels go from {int(labels.min())} to {int(labels.max())}, but there are {classes} classes"
+        )

@@ -1,0 +1,96 @@
+"""All scores of generated images that need no labels, each beside what real images get in their place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..backend import Array, Generator, to_device
+from ..errors import DataError
+from .classifier import SHAPE, in_blocks, load_classifier, unit_images
+from .distances import fid, inception_score, kid
+from .neighbours import density_coverage, precision_recall
+
+Extractor = Callable[[Array], Any]  # images (N, H, W, C) in [0, 1], of the current device, to (N, F)
+GRID = 8  # averages a side of the stand-in for features
+
+
+def image_scores(
+    fake: Array,
+    test: Array,
+    train: Array,
+    features: Extractor | None = None,
+    classify: Extractor | None = None,
+    value_range: tuple[float, float] | None = (0.0, 1.0),
+    seed: int = 0,
+) -> dict[str, Any]:
+    """fid, kid, kid_spread, precision, recall, density and coverage of fake images against test images, by name.
+
+    Also "inception_score", where there are classes; "features", the name of what they were measured on; and
+    "reference", a dict of the same scores for training images (as many as there are fake ones, drawn by `seed`) against
+    the test images: what real images that a model never made get, and the best that can be hoped for.
+
+    fake: images in value_range (a model's `sample` and its `value_range`), or uint8.  test, train: uint8 or in [0, 1].
+    features: f(x) -> (N, F) for blocks x (N, H, W, C) of images in [0, 1]. Inception's pool3 makes the usual FID of it:
+
+        def inception(x):  # tinygen's arrays in, an array out; x is (N, H, W, C), PyTorch's are (N, C, H, W)
+            x = torch.nn.functional.interpolate(torch.from_numpy(x).permute(0, 3, 1, 2), (299, 299), mode="bilinear")
+            return net(2 * x - 1).numpy()
+
+    By default the LeNet that comes with tinygen for 28x28 grey images (it knows digits: of other things its scores say
+    little), and `pooled_pixels` for others: a plain stand-in that sees colours and coarse shapes, but no detail.
+    classify: f(x) -> (N, classes), probabilities, for the Inception score; by default that LeNet's, or none.
+    Raises DataError for images of different shapes, or outside of their range.
+    """
+    fake = unit_images(fake, value_range)
+    if not fake.shape[1:] == test.shape[1:] == train.shape[1:]:
+        shapes = ", ".join(str(tuple(x.shape[1:])) for x in (fake, test, train))
+        raise DataError(f"image_scores: fake, test and train images must be of one shape, but they are {shapes}")
+    if features is None:
+        features, classify, name = _default(fake.shape[1:], classify)
+    else:
+        name = getattr(features, "__name__", type(features).__name__)
+    drawn = Generator(seed, "image_scores", device="cpu").permutation(len(train))[: len(fake)]
+    judged = in_blocks(features, test)
+
+    def scores(x: Array) -> dict[str, float]:
+        seen = in_blocks(features, x)
+        names = ("fid", "kid", "kid_spread", "precision", "recall", "density", "coverage")
+        values = (
+            *(fid(judged, seen), *kid(judged, seen, seed=seed)),
+            *(*precision_recall(judged, seen), *density_coverage(judged, seen)),
+        )
+        found = dict(zip(names, values, strict=True))
+        return found if classify is None else found | {"inception_score": inception_score(in_blocks(classify, x))}
+
+    return {"features": name, **scores(fake), "reference": scores(train[drawn])}
+
+
+def pooled_pixels(x: Array) -> Array:
+    """Images (N, H, W, C) averaged down to 8x8, as rows (N, 8·8·C): a stand-in where no network knows the images.
+
+    Pixel i of n belongs to average 8i // n; an image of fewer than 8 pixels a side keeps them.
+    """
+    down, across = (_averages(n) for n in x.shape[1:3])
+    N, H, W, C = x.shape
+    rows = to_device(down) @ x.reshape(N, H, W * C)
+    cells = to_device(across) @ rows.reshape(N * len(down), W, C)
+    return cells.reshape(N, -1)
+
+
+def _averages(n: int) -> np.ndarray:
+    """The matrix (8, n) that averages n values down to 8."""
+    k = min(GRID, n)
+    member = np.arange(n) * k // n == np.arange(k)[:, np.newaxis]
+    return (member / member.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _default(shape: tuple[int, ...], classify: Extractor | None) -> tuple[Extractor, Extractor | None, str]:
+    """Features, classes, and what the features are, for images of that shape."""
+    if shape != SHAPE:
+        return pooled_pixels, classify, "pixels averaged to 8x8 (a stand-in: no network)"
+    lenet = load_classifier()
+    return lenet.features, classify or (lambda x: ops.softmax(lenet(x))), "LeNet trained on digits"
