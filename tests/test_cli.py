@@ -118,7 +118,7 @@ def weights(folder, step):
 # Help
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "models", "data", "gradcheck", "doctor"])
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "models", "data", "gradcheck", "doctor"])
 def test_every_command_has_help_with_examples(run, command):
     result = run(f"{command} --help")
     assert result.code == 0 and result.err == ""
@@ -172,6 +172,10 @@ BAD_USAGE = {
     "sample nowhere": ["nowhere", "no run"],
     "sample nowhere -n 0": ["-n", "at least 1"],
     "sample nowhere --out a.jpg": ["a.jpg", ".png"],
+    "evaluate": ["RUN", "tinygen evaluate --help"],
+    "evaluate nowhere": ["nowhere", "no run"],
+    "evaluate nowhere -n 1": ["-n", "at least 2"],
+    "evaluate nowhere -k 0": ["-k", "at least 1"],
     "models meen": ["no model 'meen'", "did you mean 'mean'?"],
     "gradcheck --order 3": ["--order", "3"],
     "doctor now": ["now", "tinygen doctor --help"],
@@ -368,7 +372,7 @@ def test_too_little_memory_gets_one_line(run):
     ],
 )
 def test_an_error_of_the_system_gets_one_line(run, monkeypatch, error, words):
-    def refuse(*_):
+    def refuse(*_, **__):
         raise error
 
     run("train mean --steps 2 --out run")
@@ -392,6 +396,17 @@ def test_samples_are_a_picture(run, tmp_path):
     assert first.read_bytes() == same.read_bytes() != other.read_bytes()
 
 
+def test_samples_of_one_class(run, tmp_path):
+    run("train cgan --steps 2 --batch 4 --set g_hidden=4 d_hidden=4 --out run")
+    assert run("sample run").code == 0 and run("sample run --label 3 -n 4 --out threes.png").code == 0
+    with Image.open(tmp_path / "run" / "sample.png") as all_classes, Image.open(tmp_path / "threes.png") as threes:
+        assert all_classes.size == (302, 302)  # a class a column
+        assert threes.size == (8 * 56 + 6, 8 * 56 + 6)
+    assert refused(run("sample run --label 10"), "cgan", "labels go from 10 to 10", "from 0 to 9")
+    run("train mean --steps 2 --out other")
+    assert refused(run("sample other --label 3"), "--label 3", "mean knows no classes")
+
+
 def test_sampling_does_not_change_the_run(run, tmp_path):
     run("train mean --steps 2 --out run")
     before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
@@ -405,6 +420,60 @@ def test_a_damaged_checkpoint_gets_one_line(run, tmp_path, damage):
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         path.write_bytes(path.read_bytes()[:100] if damage is None else damage)
     assert refused(run("sample run"), "step_00000")
+
+
+# evaluate
+
+
+@pytest.fixture
+def points(run, monkeypatch):
+    """A run on ring8, in the folder `run`."""
+    monkeypatch.setattr(Mean, "value_range", None)
+    assert run("train mean --data ring8 --steps 3 --set noise=1 --out run").code == 0
+
+
+def test_scores_are_a_table_beside_those_of_real_data_and_a_file(run, points, tmp_path):
+    result = run("evaluate run")
+    assert result.code == 0 and result.err == ""
+    assert result.out.startswith("mean after 3 steps\nring8: 50,000 to train")
+    modes = next(line.split() for line in result.out.splitlines() if line.startswith("modes"))
+    assert modes[2] == "8" and result.out.splitlines()[-1] == "run/metrics.json"
+    record = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    scores = record.pop("scores")
+    assert record == {"model": "mean", "step": 3, "data": "ring8", "n": None, "seed": 0, "k": 100}
+    assert list(scores) == ["modes", "high_quality", "reverse_kl"] and scores["modes"]["value"] == int(modes[1])
+    assert scores["high_quality"]["reference"] == pytest.approx(0.989, abs=0.01)
+
+
+def test_evaluating_does_not_change_the_run_and_the_seed_decides(run, points, tmp_path):
+    before = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    for out, options in (("a", ""), ("b", "--seed 0"), ("c", "--seed 1"), ("d", "-n 100")):
+        assert run(f"evaluate run --out {out}.json {options}").code == 0
+    assert before == {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    a, b, c, d = (json.loads((tmp_path / f"{out}.json").read_text()) for out in "abcd")
+    assert a == b and a["scores"] != c["scores"] and a["scores"] != d["scores"] and d["n"] == 100
+
+
+def test_a_resumed_run_is_the_same_after_an_evaluation(run, points, tmp_path):
+    run("evaluate run")
+    assert run("train mean --resume --steps 5 --out run").code == 0
+    assert run("train mean --data ring8 --steps 5 --set noise=1 --out straight").code == 0
+    np.testing.assert_array_equal(weights(tmp_path / "run", 5)["mean"], weights(tmp_path / "straight", 5)["mean"])
+
+
+def test_a_run_whose_data_are_not_known_is_not_evaluated(run, tmp_path):
+    from tinygen.train import fit
+
+    fit(Mean(), np.zeros((4, 28, 28, 1), np.float32), 2, out=tmp_path / "run")
+    assert refused(run("evaluate run"), "tinygen train", "tinygen.metrics.evaluate(")
+
+
+def test_data_that_no_score_suits_get_one_line(run, tmp_path):
+    (tmp_path / "photos").mkdir()
+    for i in range(10):
+        Image.new("RGB", (8, 8), (20 * i, 0, 0)).save(tmp_path / "photos" / f"{i}.png")
+    run("train mean --data folder:photos --size 8 --batch 3 --steps 2 --out run")
+    assert refused(run("evaluate run"), "nothing to measure of mean", "features")
 
 
 # models, data, gradcheck, doctor

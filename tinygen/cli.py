@@ -212,7 +212,7 @@ def sample(args: argparse.Namespace) -> int:
     model, wanted = load(args.run), {}
     n, columns = pictured(model)
     if args.label is not None:
-        if not model.takes_labels:
+        if not getattr(model, "takes_labels", False):
             raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")
         wanted, columns = {"labels": args.label}, None
     n = args.n or n
