@@ -25,13 +25,23 @@ PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(["latent_dim", "images", "hidden", "g_hidden", "d_hidden"], (1, math.inf)),
     **dict.fromkeys(["channels", "e_channels", "g_channels", "d_channels", "kernel_size"], (1, math.inf)),
-    **dict.fromkeys(["lr", "eps", "bn_eps", "beta"], (0, math.inf)),
+    **dict.fromkeys(["lr", "d_lr", "eps", "bn_eps", "beta"], (0, math.inf)),
     **dict.fromkeys(["slope", "dropout", "bn_momentum", "beta1", "beta2", "label_smoothing", "ema"], (0, 1)),
     **dict.fromkeys(
-        ["instance_noise", "instance_noise_steps", "r1", "clip", "gp", "anneal_steps", "capacity", "gamma"],
+        [
+            "instance_noise",
+            "instance_noise_steps",
+            "r1",
+            "clip",
+            "gp",
+            "class_weight",
+            "anneal_steps",
+            "capacity",
+            "gamma",
+        ],
         (0, math.inf),
     ),
-    **dict.fromkeys(["d_steps", "feature_layer", "pack", "power_iterations"], (1, math.inf)),
+    **dict.fromkeys(["d_steps", "label_width", "feature_layer", "pack", "power_iterations"], (1, math.inf)),
 }
 
 

@@ -21,6 +21,7 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "betavae": {"channels": (5, 6), "hidden": (8,), "latent_dim": 3, "kernel_size": 3},
     "gan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
     "cgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "classes": 3, "label_width": 2},
+    "acgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "classes": 3, "label_width": 2},
     "dcgan": {"latent_dim": 3, "g_channels": (4, 3, 2), "d_channels": (3, 4), "kernel_size": 3, "bn_momentum": 0.8},
     "dcgan64": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4)},
     "sngan": {"latent_dim": 3, "g_channels": (4, 3, 2), "d_channels": (3, 4), "kernel_size": 3, "bn_momentum": 0.8},

@@ -1,5 +1,6 @@
 """One file a family. MODELS names those that the command line trains."""
 
+from .acgan import ACGAN, ACGANConfig
 from .autoencoder import Autoencoder, AutoencoderConfig, Memory, MemoryConfig
 from .base import Model
 from .betavae import BetaVAE, BetaVAEConfig
@@ -26,6 +27,7 @@ MODELS: dict[str, type[Model]] = {
         BetaVAE,
         GAN,
         CGAN,
+        ACGAN,
         DCGAN,
         DCGAN64,
         SNGAN,

@@ -8,7 +8,7 @@ D ends without a sigmoid: its output is a score, the logit of D(x). The losses t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from .. import layers, ops
@@ -37,6 +37,7 @@ class AdversarialConfig(ModelConfig):
     r1: the weight γ of the penalty γ/2 E ‖∇D(x)‖² on real images (Mescheder et al. 2018, eq. 9).
     ema: of G's weights after each step a mean is kept, ema · mean + (1 - ema) · weights, and samples are drawn with it
     (Yazıcı et al. 2019); 0: none.
+    d_lr: the learning rate of D, if it is to be another than G's (two time scales: Heusel et al. 2017); 0: lr.
     """
 
     latent_dim: int = 100
@@ -54,6 +55,7 @@ class AdversarialConfig(ModelConfig):
     r1: float = 0.0
     ema: float = 0.0
     lr: float = 2e-4
+    d_lr: float = 0.0
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -88,7 +90,7 @@ class GAN(Model):
         self.G = layers.Sequential(*self.generator(output, rng))
         self.D = layers.Sequential(*self.discriminator(rng))
         self.inputs = {"G": (c.latent_dim,), "D": c.data_shape}
-        self.opt_D = make_optimizer(c, self.D.parameters())
+        self.opt_D = make_optimizer(replace(c, lr=c.d_lr or c.lr), self.D.parameters())
         self.opt_G = make_optimizer(c, self.G.parameters())
         self.G_mean = Average(self.G, c.ema) if c.ema else None
         self.loss = GAN_LOSSES[c.loss]
@@ -140,12 +142,16 @@ class GAN(Model):
         if c.mean_d_loss:
             loss = loss * 0.5
         if c.r1:
-            loss = loss + 0.5 * c.r1 * r1_penalty(self.D, x, *y)
+            loss = loss + 0.5 * c.r1 * r1_penalty(self.score, x, *y)
         return loss
 
     def loss_G(self, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
         """What G lowers, given its images (and their labels); and what is worth a look."""
         return self.loss.G(self.D(self.blurred(fake), *y)), {}
+
+    def score(self, x: Any, *y: Array) -> Any:
+        """D's score of each image (with its label)."""
+        return self.D(x, *y)
 
     def learn_D(self, loss: Tensor) -> None:
         """One step of D down its loss."""

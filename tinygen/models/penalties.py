@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .. import ops
 from ..backend import Array
-from ..layers import Module
 from ..tensor import Tensor, grad
 
 
-def input_gradient(D: Module, x: Any, *y: Array) -> Tensor:
+def input_gradient(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
     """∇D(x) for each example of a batch (and its labels, if D takes them), itself differentiable; the shape of x."""
     x = (x.detach() if isinstance(x, Tensor) else Tensor(x)).requires_grad_()
     (gx,) = grad(ops.sum(D(x, *y)), [x], create_graph=True)
     return gx
 
 
-def slopes(D: Module, x: Any, *y: Array) -> Tensor:
+def slopes(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
     """‖∇D(x)‖ for each example of a batch, (N,), itself differentiable, with the gradient 0 where it is 0."""
     gx = input_gradient(D, x, *y)
     return ops.sqrt(ops.sum(gx * gx, tuple(range(1, gx.ndim))) + 1e-12)
 
 
-def r1_penalty(D: Module, x: Any, *y: Array) -> Tensor:
+def r1_penalty(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
     """E ‖∇D(x)‖² over a batch of real examples: Mescheder et al. 2018, eq. 9, without its γ/2."""
     gx = input_gradient(D, x, *y)
     return ops.sum(gx * gx) * (1 / len(gx))

@@ -1,0 +1,72 @@
+"""The auxiliary-classifier GAN: its losses, that D reads classes and G draws them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models.small import batches, fed, in_float64, small
+from models.test_cgan import CENTRES
+
+import tinygen as tg
+from tinygen.losses import GAN_LOSSES
+from tinygen.models import ACGAN, ACGANConfig
+
+
+def test_D_gives_a_score_and_the_logits_of_the_classes():
+    gan = ACGAN()
+    assert gan.D(np.zeros((3, 28, 28, 1), np.float32)).shape == (3, 11)
+    assert gan.score(np.zeros((3, 28, 28, 1), np.float32)).shape == (3, 1)
+    assert "D.1 Dense(784, 512)" in gan.summary() and "G.0.embedding Embedding(10" in gan.summary()
+
+
+def log_softmax(logits):
+    return logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+
+
+@pytest.mark.parametrize("w", [0.0, 1.0, 3.0])
+def test_the_losses_are_those_of_the_paper(w):
+    """-L_S - w L_C for D, and for G the nonsaturating form of L_S - w L_C, by hand."""
+    gan = in_float64(small("acgan", class_weight=w))
+    x, y = fed(gan, batches(1)[0].astype(np.float64))
+    fake = gan.G(gan.noise(len(x)).astype(np.float64), y)
+    real, made = gan.D(x).numpy(), gan.D(fake).numpy()
+    rows = np.arange(len(y))
+    class_real, class_fake = (-log_softmax(out[:, 1:])[rows, y].mean() for out in (real, made))
+    probability = 1 / (1 + np.exp(-made[:, 0]))
+    loss_S = np.log1p(np.exp(-real[:, 0])).mean() - np.log(1 - probability).mean()
+    assert gan.loss_D(x, fake, y)[0].item() == pytest.approx(loss_S + w * (class_real + class_fake), rel=1e-9)
+    loss_G, report = gan.loss_G(fake, y)
+    assert loss_G.item() == pytest.approx(-np.log(probability).mean() + w * class_fake, rel=1e-9)
+    assert report["loss_C"].item() == pytest.approx(class_fake, rel=1e-9)
+
+
+@pytest.mark.parametrize("loss, r1", [(loss, 0.0) for loss in GAN_LOSSES] + [("nonsaturating", 3.0)])
+def test_the_gradients_of_both_losses_by_every_parameter(loss, r1):
+    gan = in_float64(small("acgan", latent_dim=2, g_hidden=(4,), d_hidden=(3,), loss=loss, r1=r1))
+    x, y = fed(gan, batches(1)[0].astype(np.float64))
+    z = gan.noise(len(x)).astype(np.float64)
+    assert tg.gradcheck(lambda: gan.loss_D(x, gan.G(z, y), y)[0], gan.parameters(), 1).error < 1e-7
+    assert tg.gradcheck(lambda: gan.loss_G(gan.G(z, y), y)[0], gan.parameters(), 1).error < 1e-7
+
+
+def test_the_penalty_is_of_the_score_alone():
+    """The slope of the class logits is no concern of R1."""
+    gan, (x, y) = small("acgan", r1=2.0), fed(small("acgan"), batches(1)[0])
+    before = gan.compared(gan.score(x), gan.score(x), x, y).item()
+    last = gan.D[len(gan.D) - 1].w
+    last.assign(np.concatenate([last.numpy()[:, :1], 10 * last.numpy()[:, 1:]], axis=1))
+    assert gan.compared(gan.score(x), gan.score(x), x, y).item() == pytest.approx(before, rel=1e-6)
+
+
+def test_it_learns_where_each_class_is_and_to_tell_them_apart():
+    """Three Gaussians N(centre, 0.1²): samples of each class come near their own centre, and D names it."""
+    rng, sizes = np.random.default_rng(0), {"latent_dim": 2, "g_hidden": (32,), "d_hidden": (32, 32)}
+    gan = ACGAN(ACGANConfig(data_shape=(2,), classes=3, label_width=8, **sizes, batch_norm=False, lr=2e-3))
+    for _ in range(600):
+        y = rng.integers(0, 3, 64)
+        gan.train_step((rng.normal(CENTRES[y], 0.1).astype(np.float32), y))
+    for label, centre in enumerate(CENTRES):
+        samples = gan.sample(300, labels=label)
+        np.testing.assert_allclose(samples.mean(0), centre, atol=0.25)
+        assert 0.01 < samples.std(0).max() < 0.4
+        assert (gan.D(samples).numpy()[:, 1:].argmax(1) == label).mean() > 0.99

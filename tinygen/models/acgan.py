@@ -1,0 +1,62 @@
+"""The auxiliary-classifier GAN: Odena et al. 2017. D isn't told the class of an image; it has to say it.
+
+    L_S = E log P(real | x) + E log P(fake | G(z, y))      (eq. 2)
+    L_C = E log P(y | x) + E log P(y | G(z, y))            (eq. 3)
+
+D raises L_S + w L_C, and G raises w L_C - L_S, so both are better off when the class can be seen. D's last layer gives
+the score of an image and, beside it, the logits of its class. Labels of fakes are those of the real batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .. import layers
+from ..backend import Array, Generator
+from ..losses import cross_entropy
+from ..tensor import Tensor
+from .cgan import CGAN, CGANConfig
+from .networks import elements, mlp
+
+
+@dataclass(frozen=True)
+class ACGANConfig(CGANConfig):
+    """The hyperparameters. class_weight: w; the paper has 1. The rest is the conditional GAN's."""
+
+    class_weight: float = 1.0
+
+
+class ACGAN(CGAN):
+    """A GAN of dense layers that draws the class one asks for, because its D is a classifier too."""
+
+    name = "acgan"
+    Config: ClassVar[type] = ACGANConfig
+    labelled = ("G",)
+
+    def discriminator(self, rng: Generator) -> list[layers.Module]:
+        """The layers of D: (N, *data_shape) to (N, 1 + classes), the score and the logits of the classes."""
+        c = self.config
+        widths = (elements(c.data_shape), *c.d_hidden, 1 + c.classes)
+        return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+
+    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+        """-L_S - w L_C."""
+        x, w = self.blurred(x), self.config.class_weight
+        real, made = self.judge(x, self.blurred(fake))
+        loss = self.compared(real[:, :1], made[:, :1], x, *y)
+        return loss + w * (self.loss_C(real, *y) + self.loss_C(made, *y)), self.verdicts(real[:, :1], made[:, :1])
+
+    def loss_G(self, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+        """L_S - w L_C, in the form that `loss` has; and the cross entropy of the class alone."""
+        made = self.D(self.blurred(fake))
+        loss_C = self.loss_C(made, *y)
+        return self.loss.G(made[:, :1]) + self.config.class_weight * loss_C, {"loss_C": loss_C.detach()}
+
+    def loss_C(self, made: Any, y: Array) -> Any:
+        """-E log P(y | x), given what D makes of x."""
+        return cross_entropy(made[:, 1:], y)
+
+    def score(self, x: Any, *y: Array) -> Any:
+        """D's score alone, whatever the labels."""
+        return self.D(x)[:, :1]
