@@ -27,20 +27,8 @@ LIMITS: dict[str, tuple[float, float]] = {
     **dict.fromkeys(["channels", "e_channels", "g_channels", "d_channels", "kernel_size"], (1, math.inf)),
     **dict.fromkeys(["lr", "d_lr", "eps", "bn_eps", "beta"], (0, math.inf)),
     **dict.fromkeys(["slope", "dropout", "bn_momentum", "beta1", "beta2", "label_smoothing", "ema"], (0, 1)),
-    **dict.fromkeys(
-        [
-            "instance_noise",
-            "instance_noise_steps",
-            "r1",
-            "clip",
-            "gp",
-            "class_weight",
-            "anneal_steps",
-            "capacity",
-            "gamma",
-        ],
-        (0, math.inf),
-    ),
+    **dict.fromkeys(["instance_noise", "instance_noise_steps", "r1", "clip", "gp", "gamma"], (0, math.inf)),
+    **dict.fromkeys(["class_weight", "anneal_steps", "capacity"], (0, math.inf)),
     **dict.fromkeys(["d_steps", "label_width", "feature_layer", "pack", "power_iterations"], (1, math.inf)),
 }
 

@@ -47,7 +47,7 @@ class CGAN(GAN):
     name = "cgan"
     Config: ClassVar[type] = CGANConfig
     takes_labels = True
-    labelled = "G", "D"
+    labelled: ClassVar[tuple[str, ...]] = ("G", "D")
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
