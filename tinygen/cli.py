@@ -255,8 +255,10 @@ def evaluate(args: argparse.Namespace) -> int:
     dataset = load_data(name, **({"size": size} if size else {}))
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
     scores = measure(model, dataset, args.n, args.seed, k=args.k)
-    rows = [(name, *map(_number, score), ABOUT[name]) for name, score in scores.items()]
+    rows = [(name, _number(score.value), _number(score.reference), ABOUT[name]) for name, score in scores.items()]
     print(_table(("score", model.name, "real data", ""), rows))
+    for features in {score.features: None for score in scores.values() if score.features}:
+        print(f"\nimages are compared by their features: {features}")
     record = {"model": model.name, "step": step, "data": dataset.name, "n": args.n, "seed": args.seed, "k": args.k}
     record |= {"scores": {name: score._asdict() for name, score in scores.items()}}
     files.write(out, json.dumps(record, indent=2).encode() + b"\n")

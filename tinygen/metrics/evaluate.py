@@ -1,0 +1,210 @@
+"""What `tinygen evaluate` measures: of each model and data set the scores that suit them, beside those of real data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backend import Array, Generator, to_host
+from ..data import Dataset, Loader
+from ..errors import ConfigError, DataError
+from ..settings import nearest
+from .classifier import SHAPE, accuracy, load_classifier, predict, train_classifier, unit_images
+from .disentangle import mig
+from .images import image_scores
+from .likelihood import binarise, likelihood_bounds
+from .modes import POINTS, STACKED, mixture_scores, stacked_scores
+from .transfer import gan_test, gan_train
+
+BLOCK = 500  # examples that a model draws or sees at a time: bounds the memory
+IMAGES = 5_000  # samples that are compared with the test images
+JUDGED = 1_000  # test images whose likelihood is bounded
+MOST = 10_000  # examples that are encoded, or images that a classifier learns from
+
+ABOUT = {  # a line for each score
+    "modes": "modes with a sample; more is better",
+    "high_quality": "share of samples within 3 sigma of a mode; higher is better",
+    "reverse_kl": "how unevenly the samples fall on the modes, in nats; lower is better",
+    "fid": "Fréchet distance to the test images; lower is better",
+    "kid": "squared kernel distance to the test images; lower is better",
+    "kid_spread": "its standard deviation over subsets",
+    "precision": "share of samples that lie among test images; higher is better",
+    "recall": "share of test images that lie among samples; higher is better",
+    "density": "how many test images each sample is near to, about 1 for real ones",
+    "coverage": "share of test images with a sample near; higher is better",
+    "inception_score": "clear and diverse classes, 1 to their number; higher is better",
+    "gan_train": "accuracy on real images of a classifier taught by samples; higher is better",
+    "gan_test": "accuracy on samples of a classifier taught by real images; higher is better",
+    "elbo": "evidence lower bound, nats of a binarised test image; higher is better",
+    "iwae": "the bound of k draws, nearer to log p(x); higher is better",
+    "mse": "squared error of reconstructed test examples; lower is better",
+    "mig": "mutual information gap, 0 to 1: one latent for each factor; higher is better",
+}
+
+
+class Score(NamedTuple):
+    """A number; what real data have in the place of the samples, where that says something; and the features, if any,
+    on which images were compared.
+    """
+
+    value: float
+    reference: float | None = None
+    features: str | None = None
+
+
+def evaluate(
+    model: Any,
+    dataset: Dataset,
+    n: int | None = None,
+    seed: int = 0,
+    features: Callable[[Array], Array] | None = None,
+    k: int = 100,
+    parts: Collection[str] | None = None,
+) -> dict[str, Score]:
+    """The scores of a model, by name, that suit it and its data set; `reference` is that of real data.
+
+    parts: of PARTS, those to measure (all). Each leaves out what it does not suit:
+      modes             of a mixture, or of stacked digits: modes, high_quality, reverse_kl (n: 2,500 and 26,000)
+      images            of images but stacked digits: fid, kid, precision and others, as image_scores (n: 5,000)
+      transfer          of a model that takes labels, 28x28 grey images: gan_train, gan_test (n: as the training images)
+      likelihood        of a VAE of grey images: elbo and iwae, bounds of k draws, in nats of a binarised test image
+      reconstruction    of what encodes and decodes: mse of the test set, images in [0, 1]
+      disentanglement   of what encodes data with known factors: mig
+    n: how many samples (the papers' number).  features: of images, (N, H, W, C) in [0, 1] to (N, D), for their scores.
+
+    All random numbers are streams of `seed` for looking: the model and its training are as they were, and equal calls
+    give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
+    """
+    if len(dataset.test) == 0:
+        raise DataError(f"evaluate: {dataset.name} has no test examples to judge by")
+    unknown = [part for part in parts or () if part not in PARTS]
+    if unknown:
+        raise ConfigError(f"evaluate: there is no part {unknown[0]!r}{nearest(unknown[0], PARTS)}; {', '.join(PARTS)}")
+    look, scores = _Look(model, dataset, n, seed, features, k), dict[str, Score]()
+    for part in PARTS if parts is None else parts:
+        scores |= PARTS[part](look)
+    if not scores:
+        raise ConfigError(f"evaluate: nothing suits {model.name} on {dataset.name}; choose other data or other parts")
+    return scores
+
+
+@dataclass(frozen=True)
+class _Look:
+    """A model, its data, and the options of `evaluate`."""
+
+    model: Any
+    data: Dataset
+    n: int | None
+    seed: int
+    features: Any
+    k: int
+
+    def stream(self, name: str) -> Generator:
+        return Generator(self.seed, f"evaluate/{name}")
+
+    def samples(self, n: int, labels: np.ndarray | None = None) -> np.ndarray:
+        """n samples on the host, points or images in [0, 1]; of labels as the data have them if none are given."""
+        if getattr(self.model, "takes_labels", False) and labels is None:
+            assert self.data.labels is not None
+            labels = self.data.labels[to_host(self.stream("labels").integers(0, len(self.data.labels), n))]
+        rng, blocks = self.stream("samples"), []
+        for start in range(0, n, BLOCK):
+            count = min(BLOCK, n - start)
+            wanted = {} if labels is None else {"labels": labels[start : start + count]}
+            x = to_host(self.model.sample(count, rng, **wanted))
+            blocks.append(unit_images(x, self.model.value_range) if x.ndim == 4 else x)
+        return np.concatenate(blocks)
+
+    def real(self, n: int) -> np.ndarray:
+        """n real examples to measure in the place of samples: of the test set, if it has as many."""
+        return (self.data.test if len(self.data.test) >= n else self.data.train)[:n]
+
+    def batches(self, x: np.ndarray) -> Iterator[Array]:
+        """Examples as the model takes them, in their order."""
+        order = Generator(0, "evaluate", "cpu")
+        return iter(Loader(x, min(BLOCK, len(x)), self.model.value_range, order, shuffle=False, drop_last=False))
+
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        return np.concatenate([to_host(self.model.codes(batch)) for batch in self.batches(x)])
+
+
+def _modes(look: _Look) -> dict[str, Score]:
+    if look.data.modes is not None:
+        modes, n = look.data.modes, look.n or POINTS
+        return _paired(lambda points: mixture_scores(points, modes), look.samples(n), look.real(n))
+    if look.data.name == "stacked":
+        lenet, n = load_classifier(), look.n or STACKED
+        return _paired(
+            lambda x: stacked_scores(x, lambda channel: predict(lenet, channel)), look.samples(n), look.real(n)
+        )
+    return {}
+
+
+def _images(look: _Look) -> dict[str, Score]:
+    if len(look.data.shape) != 3 or look.data.name == "stacked":
+        return {}
+    fake = look.samples(look.n or IMAGES)
+    scores = image_scores(fake, look.data.test[:MOST], look.data.train, look.features, seed=look.seed)
+    features, reference = scores.pop("features"), scores.pop("reference")
+    return {name: Score(value, reference[name], features) for name, value in scores.items()}
+
+
+def _transfer(look: _Look) -> dict[str, Score]:
+    data, n = look.data, look.n or min(MOST, len(look.data.train))
+    labels, test = data.labels, (data.test, data.test_labels)
+    if not getattr(look.model, "takes_labels", False) or data.shape != SHAPE or labels is None:
+        return {}
+    wanted = np.resize(labels, n)  # as frequent as in the data
+    images = look.samples(n, wanted)
+    of_real = train_classifier(data.train[:n], labels[:n], seed=look.seed, classes=1 + int(labels.max()))
+    judge = load_classifier() if data.name in ("digits", "mnist") else of_real
+    return {
+        "gan_train": Score(gan_train(images, wanted, *test, seed=look.seed), accuracy(of_real, *test)),
+        "gan_test": Score(gan_test(images, wanted, judge), accuracy(judge, *test)),
+    }
+
+
+def _likelihood(look: _Look) -> dict[str, Score]:
+    grey = len(look.data.shape) == 3 and look.data.shape[-1] == 1
+    if not grey or getattr(look.model, "reconstruction", None) != "bernoulli":
+        return {}
+    x = binarise(look.data.test[:JUDGED], look.seed)
+    bounds = likelihood_bounds(look.model, x, look.k, look.stream("likelihood"))
+    return {name: Score(float(bound.mean())) for name, bound in bounds.items()}
+
+
+def _reconstruction(look: _Look) -> dict[str, Score]:
+    if not hasattr(look.model, "codes"):
+        return {}
+    low, high = look.model.value_range or (0.0, 1.0)
+    x = look.data.test[:MOST]
+    errors = [
+        to_host(((look.model.decode(look.model.codes(batch)) - batch) ** 2).sum(dtype=np.float64))
+        for batch in look.batches(x)
+    ]
+    return {"mse": Score(float(sum(errors)) / x.size / (high - low) ** 2)}
+
+
+def _disentanglement(look: _Look) -> dict[str, Score]:
+    if look.data.factors is None or not hasattr(look.model, "codes"):
+        return {}
+    return {"mig": Score(mig(look.codes(look.data.train[:MOST]), look.data.factors[:MOST]))}
+
+
+def _paired(measure: Callable[[Array], dict[str, float]], samples: Array, real: Array) -> dict[str, Score]:
+    """The scores of samples, each with that of as many real examples."""
+    of_samples, of_real = measure(samples), measure(real)
+    return {name: Score(value, of_real[name]) for name, value in of_samples.items()}
+
+
+PARTS: dict[str, Callable[[_Look], dict[str, Score]]] = {
+    "modes": _modes,
+    "images": _images,
+    "transfer": _transfer,
+    "likelihood": _likelihood,
+    "reconstruction": _reconstruction,
+    "disentanglement": _disentanglement,
+}
