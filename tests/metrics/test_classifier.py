@@ -10,8 +10,18 @@ import pytest
 import tinygen as tg
 from tinygen.data import Shift, load
 from tinygen.errors import ConfigError, DataError
-from tinygen.metrics import LeNet, accuracy, classifier, load_classifier, predict, probabilities, train_classifier
-from tinygen.metrics.classifier import in_blocks, unit_images
+from tinygen.metrics import (
+    LeNet,
+    accuracy,
+    classifier,
+    load_classifier,
+    precision_recall,
+    predict,
+    probabilities,
+    train_classifier,
+    unit_images,
+)
+from tinygen.metrics.classifier import in_blocks
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +59,20 @@ def test_it_is_the_same_on_every_device(backend, digits):
     assert isinstance(scores, np.ndarray)
 
 
-def test_logits_are_those_of_the_features(digits):
+def test_features_are_the_directions_from_which_the_logits_are_made(digits):
     lenet, x = load_classifier(), digits.test[:5].astype(np.float32) / 255
-    features = lenet.features(x)
-    assert features.shape == (5, 64) and features.numpy().min() == 0
-    np.testing.assert_allclose(lenet.head(features).numpy(), lenet(x).numpy())
+    features = lenet.features(x).numpy()
+    assert features.shape == (5, 64)
+    np.testing.assert_allclose((features**2).mean(axis=1), 1, rtol=1e-5)
+    weighed, logits = np.maximum(features, 0) @ lenet.head.w.numpy(), lenet(x).numpy() - lenet.head.b.numpy()
+    np.testing.assert_allclose(weighed * (logits[:, :1] / weighed[:, :1]), logits, rtol=1e-3, atol=1e-3)
+
+
+def test_noise_is_far_from_the_digits(digits):
+    lenet = load_classifier()
+    test, noise = digits.test[:500], np.random.default_rng(0).uniform(size=(500, 28, 28, 1))
+    precision, recall = precision_recall(in_blocks(lenet.features, test), in_blocks(lenet.features, noise))
+    assert precision < 0.1 and recall == 0
 
 
 def test_blocks_change_nothing(digits, monkeypatch):
@@ -65,9 +84,9 @@ def test_blocks_change_nothing(digits, monkeypatch):
     assert np.array_equal(predict(lenet, x), at_once.argmax(axis=1)) and predict(lenet, x).dtype == np.int64
 
 
-def test_a_new_one_learns_the_digits_within_200_steps(digits):
-    model = train_classifier(digits.train, digits.labels, steps=200)
-    assert not model.training and accuracy(model, digits.test, digits.test_labels) > 0.9
+def test_a_new_one_learns_the_digits_within_100_steps(digits):
+    model = train_classifier(digits.train, digits.labels, steps=100)
+    assert not model.training and accuracy(model, digits.test, digits.test_labels) > 0.85
 
 
 def test_training_repeats_by_its_seed_alone(digits):
@@ -83,15 +102,6 @@ def test_training_takes_floats_few_images_other_classes_and_augmentation(digits,
     model = train_classifier(x, labels, steps=40, classes=3, augment=Shift(1, fill=0.0))
     assert model.head.w.shape == (64, 3)
     assert accuracy(model, x, labels) > 0.9
-
-
-def test_every_gradient_of_the_loss():
-    model, rng = LeNet(classes=3), np.random.default_rng(0)
-    for p in model.parameters():
-        p._data = p._data.astype(np.float64)
-    x, labels = rng.uniform(size=(2, 28, 28, 1)), np.array([0, 2])
-    report = tg.gradcheck(lambda: tg.losses.cross_entropy(model(x), labels), model.parameters(), order=1)
-    assert report.error < 1e-6
 
 
 def test_images_come_to_one_scale(backend):

@@ -75,13 +75,13 @@ def test_kid_of_one_subset_by_its_definition():
         return np.mean(pairs)
 
     expected = mean_of_pairs(x, x) + mean_of_pairs(y, y) - 2 * mean_of_pairs(x, y)
-    assert kid(x, y, subsets=3) == pytest.approx((expected, 0))
+    assert kid(x, y, subsets=3, size=12) == pytest.approx((expected, 0))
 
 
 def test_kid_is_unbiased():
     """Between two draws of one distribution its mean is 0, also where FID's is far from it."""
     rng = np.random.default_rng(0)
-    scores = [kid(rng.normal(size=(50, 16)), rng.normal(size=(50, 16)), subsets=1)[0] for _ in range(400)]
+    scores = [kid(rng.normal(size=(50, 16)), rng.normal(size=(50, 16)), 1, 50)[0] for _ in range(400)]
     assert abs(np.mean(scores)) < 3 * np.std(scores) / 20
     mean, spread = kid(rng.normal(size=(2000, 16)), rng.normal(size=(2000, 16)) + 0.5, subsets=20)
     assert mean > 3 * spread > 0
@@ -111,6 +111,8 @@ def test_what_is_no_feature_is_refused():
         kid(x, x * np.nan)
     with pytest.raises(DataError, match="expected probabilities"):
         inception_score(x)
+    with pytest.raises(ConfigError, match="size is 6, but it must be an int from 2 to 5, the fewer rows"):
+        kid(x, x, size=6)
     with pytest.raises(ConfigError, match="subsets is 0"):
         kid(x, x, subsets=0)
 

@@ -1,6 +1,6 @@
 """A small classifier of 28x28 grey images, and the one trained on the digits whose weights come with the package.
 
-Its classes and the activations before its last layer are what digits are judged by here, as photographs are by
+Its classes, and its features before the last layer, are what digits are judged by here, as photographs are by
 Inception. examples/classifier.py is how the weights were made.
 """
 
@@ -40,18 +40,27 @@ class LeNet(Module):
         self.body = Sequential(
             *(Conv(1, 16, 5, stride=2, rng=rng), ReLU()),
             *(Conv(16, 32, 5, padding="valid", rng=rng), MaxPool(2), ReLU()),
-            *(Flatten(), Dense(5 * 5 * 32, 64, rng=rng), ReLU()),
+            *(Flatten(), Dense(5 * 5 * 32, 64, rng=rng)),
         )
         self.head = Dense(64, classes, rng=rng)
 
+    def forward(self, x: Any) -> Any:
+        return self.head(ops.relu(self._dense(x)))
+
     def features(self, x: Any) -> Any:
-        """The activations before the last layer, (N, 64). Raises DataError for images of another shape."""
+        """What the last layer is made from, (N, 64): before the ReLU, each image's 64 numbers scaled to mean square 1.
+
+        Their length says how sure the classifier is. Left as it is, what looks like nothing lies in the midst of all
+        digits: uniform noise then had a precision of 0.999 against the test digits; of directions alone it has 0.03.
+        """
+        h = self._dense(x)
+        return h / ops.sqrt(ops.mean(h * h, 1, keepdims=True) + 1e-12)
+
+    def _dense(self, x: Any) -> Any:
+        """Raises DataError for images of another shape."""
         if x.shape[1:] != SHAPE:
             raise DataError(f"LeNet: x is {tuple(x.shape)}, but it takes images (N, 28, 28, 1)")
         return self.body(x)
-
-    def forward(self, x: Any) -> Any:
-        return self.head(self.features(x))
 
 
 def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1.0)) -> Array:

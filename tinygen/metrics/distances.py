@@ -44,15 +44,16 @@ def _covariance(x: np.ndarray) -> np.ndarray:
     return np.atleast_2d(np.cov(x, rowvar=False))
 
 
-def kid(real: Array, fake: Array, subsets: int = 50, size: int = 500, seed: int = 0) -> tuple[float, float]:
+def kid(real: Array, fake: Array, subsets: int = 50, size: int | None = None, seed: int = 0) -> tuple[float, float]:
     """MMD² with the kernel k(x, y) = (x·y / F + 1)³, unbiased: mean and standard deviation over random subsets.
 
-    Binkowski et al. 2018, eq. 4 and section 4. size: rows of either set in a subset, or all if they are fewer; half of
-    the 1,000 test digits, so that subsets differ and the spread says something.
+    Binkowski et al. 2018, eq. 4 and section 4. size: rows of either set in a subset; by default 500, or half of the
+    smaller set if that is fewer, so that subsets differ and the spread says something.
     """
     real, fake = as_features("kid", real, fake)
+    fewer = min(len(real), len(fake))
     whole("kid", "subsets", subsets, 1)
-    size = whole("kid", "size", min(size, len(real), len(fake)), 2)
+    size = whole("kid", "size", min(500, max(2, fewer // 2)) if size is None else size, 2, fewer, ", the fewer rows")
     rng = Generator(seed, "kid", device="cpu")
     drawn = ([x[rng.permutation(len(x))[:size]] for x in (real, fake)] for _ in range(subsets))
     scores = [_mmd2(x, y) for x, y in drawn]
