@@ -5,6 +5,7 @@ import pytest
 from train.tiny import Config, Stream, Tiny
 
 from tinygen import viz as real_viz
+from tinygen.data import Dataset
 from tinygen.train import Callback, History, fit
 
 EVERY = {"log_every": 4, "sample_every": 5, "checkpoint_every": 6}
@@ -123,3 +124,40 @@ def test_history():
 
 def test_viz_has_what_is_called():
     assert all(callable(getattr(real_viz, name)) for name in ("save_grid", "save_curves", "save_gif"))
+
+
+class Drawn(Tiny):
+    def drawings(self):
+        return ("latent_plane",)
+
+
+def drawn_of(viz, monkeypatch):
+    """What fit asks viz to draw of latents, as it comes."""
+    seen = []
+
+    def save_drawing(name, model, x, labels, path):
+        seen.append((path.name, x, labels))
+        path.write_bytes(b"")
+
+    monkeypatch.setattr(viz, "save_drawing", save_drawing, raising=False)
+    return seen
+
+
+def test_what_a_model_can_have_drawn_comes_with_the_checkpoints(tmp_path, viz, monkeypatch):
+    seen = drawn_of(viz, monkeypatch)
+    fit(Drawn(), Stream(), 12, out=tmp_path, **EVERY)
+    assert [name for name, *_ in seen] == ["latent_plane.png"] * 2
+    np.testing.assert_array_equal(seen[0][1], Stream().next_batch())
+    assert seen[0][2] is None and (tmp_path / "latent_plane.png").exists()
+
+
+@pytest.mark.parametrize("tests", [6, 0])
+def test_drawings_are_of_the_test_examples_of_a_dataset(tmp_path, viz, monkeypatch, tests):
+    images = np.arange(20, dtype=np.uint8).repeat(16).reshape(20, 4, 4, 1)
+    data = Dataset("own", images, images[:tests] + 100, np.arange(20), np.arange(tests) + 50)
+    seen = drawn_of(viz, monkeypatch)
+    for given, out in ((data, "a"), (Stream(), "b")):
+        fit(Drawn(), given, 6, out=tmp_path / out, dataset=data, **EVERY)
+        (_, x, labels), first = seen.pop(), 100 if tests else 0
+        np.testing.assert_allclose((x[:, 0, 0, 0] + 1) * 127.5, np.arange(tests or 20) + first, atol=1e-3)
+        np.testing.assert_array_equal(labels, np.arange(tests) + 50 if tests else np.arange(20))

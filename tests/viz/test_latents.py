@@ -1,0 +1,135 @@
+"""Pictures of latents: each point, each image of a grid and each row of a traversal is where it belongs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models.small import batches, small
+
+from tinygen import viz
+from tinygen.backend import to_host
+from tinygen.models.latents import gaussian_plane, plane_around
+
+
+class Plane:
+    """Its codes are the first two numbers of an example, and its images say which code they are of."""
+
+    value_range = (0.0, 1.0)
+
+    def codes(self, x):
+        return x[:, :2]
+
+    def plane(self, x, side):
+        return gaussian_plane(side)
+
+    def decode(self, z):
+        return np.stack([z[:, 0], z[:, 1]], 1).reshape(-1, 1, 2, 1) * 0.1 + 0.5
+
+
+def test_codes_are_coloured_by_label():
+    x, labels = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
+    (axes,) = viz.latent_plane(Plane(), x, labels).axes
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["0", "1", "2"]
+    colours = set()
+    for kind, dots in enumerate(axes.collections):
+        np.testing.assert_array_equal(dots.get_offsets(), x[labels == kind, :2])
+        colours.add(tuple(dots.get_facecolors()[0]))
+    assert len(colours) == 3
+
+
+@pytest.mark.parametrize("labels", [None, np.arange(30)])
+def test_codes_of_no_label_or_of_too_many_have_one_colour(labels):
+    x = np.random.default_rng(0).normal(size=(30, 4))
+    (axes,) = viz.latent_plane(Plane(), x, labels).axes
+    (dots,) = axes.collections
+    np.testing.assert_array_equal(dots.get_offsets(), x[:, :2])
+    assert axes.get_legend() is None
+
+
+def pixels(fig):
+    return fig.axes[0].get_images()[0].get_array()
+
+
+def test_a_manifold_grows_to_the_right_and_upwards():
+    sheet = np.asarray(pixels(viz.manifold(Plane(), None, side=5)), float)
+    scale = sheet.shape[0] // 5
+    first, second = sheet[::scale, :: 2 * scale], sheet[::scale, scale :: 2 * scale]
+    assert (np.diff(first, axis=1) > 0).all() and (np.diff(first, axis=0) == 0).all()
+    assert (np.diff(second, axis=0) < 0).all() and (np.diff(second, axis=1) == 0).all()
+    assert first[0, 2] == 128  # the median
+
+
+def test_a_manifold_of_points_is_a_scatter_plot():
+    model = Plane()
+    model.decode = lambda z: z * 2
+    (dots,) = viz.manifold(model, None, side=3).axes[0].collections
+    np.testing.assert_allclose(dots.get_offsets(), gaussian_plane(3) * 2)
+
+
+def test_the_planes(backend):
+    """Between two neighbours of the Gaussian plane lies the same mass of N(0, 1)."""
+    stats = pytest.importorskip("scipy.stats")
+    z = to_host(gaussian_plane(4))
+    assert z.shape == (16, 2) and z.dtype == np.float32
+    np.testing.assert_allclose(stats.norm.cdf(z[:4, 0]), [0.125, 0.375, 0.625, 0.875], rtol=1e-5)
+    np.testing.assert_allclose(z[::4, 1], z[:4, 0][::-1])
+    codes = np.random.default_rng(0).uniform((0, 5), (1, 7), (5000, 2)).astype(np.float32)
+    around = to_host(plane_around(backend.asarray(codes), 3))
+    np.testing.assert_allclose(around[[0, 2, 6]], [[0.01, 6.98], [0.99, 6.98], [0.01, 5.02]], atol=0.02)
+
+
+class Rows(Plane):
+    """Three latents: the second holds most, the third nothing; an image is its latents side by side."""
+
+    def posterior(self, x):
+        mu = np.stack([0.5 * x, 2 * x, 0 * x], 1)
+        return mu, np.tile(np.array([0.0, -2.0, 0.0]), (len(x), 1))
+
+    def decode(self, z):
+        return z.reshape(-1, 1, 3, 1) * 0.1 + 0.5
+
+
+def test_traversals_move_one_latent_a_row_the_one_that_holds_most_first():
+    x = np.array([1.0, -1.0])
+    fig = viz.traversals(Rows(), x, columns=3, reach=2.0)
+    kl = [0.5 * 0.25, 0.5 * (4 + np.exp(-2) - 1 + 2), 0.0]
+    assert [text.get_text() for text in fig.axes[0].texts] == [f"z1\n{kl[1]:.2f}", f"z0\n{kl[0]:.2f}", "z2\n0.00"]
+    sheet, step = np.asarray(pixels(fig), float), viz.grid(np.zeros((1, 1, 3)), None, scale=8).shape
+    expected = np.tile([0.5, 2.0, 0.0], (3, 3, 1))
+    for row, latent in enumerate((1, 0, 2)):
+        expected[row, :, latent] = [-2, 0, 2]
+    middles = sheet[2 + 4 :: step[0] - 2][:3].reshape(3, -1)
+    columns = [2 + i * (3 * 8 + 2) + 4 + 8 * j for i in range(3) for j in range(3)]
+    np.testing.assert_allclose(middles[:, columns], (expected.reshape(3, 9) * 0.1 + 0.5) * 255, atol=1)
+
+
+@pytest.mark.parametrize("name", ["ae", "vae", "convvae", "vaegan"])
+def test_models_of_two_latents_have_a_plane(backend, name, tmp_path):
+    model, x = small(name, latent_dim=2), backend.asarray(batches(1, size=6)[0])
+    model.train_step(x)
+    assert model.drawings() == ("latent_plane", "manifold") and small(name).drawings() == ()
+    assert model.codes(x).shape == (6, 2)
+    for drawing in model.drawings():
+        viz.save_drawing(drawing, model, x, np.arange(6) % 2, tmp_path / f"{drawing}.png")
+        assert (tmp_path / f"{drawing}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_betavae_has_traversals(backend, tmp_path):
+    model, x = small("betavae"), backend.asarray(batches(1)[0])
+    assert model.drawings() == ("traversals",)
+    viz.save_drawing("traversals", model, x, None, tmp_path / "a.png")
+    assert small("betavae", latent_dim=2).drawings() == ("latent_plane", "manifold", "traversals")
+
+
+@pytest.mark.parametrize("name", ["vae", "vaegan"])
+def test_drawing_never_changes_the_run(name):
+    models, xs = [small(name, latent_dim=2) for _ in range(2)], batches(3)
+    for x in xs:
+        for model in models:
+            model.train_step(x)
+        for drawing in (viz.latent_plane, viz.manifold, viz.traversals):
+            drawing(models[1], x)
+    assert models[0].rng.state == models[1].rng.state
+    for a, b in zip(*(model.state_dict().values() for model in models), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert all(m.training for _, m in models[1].named_modules())
