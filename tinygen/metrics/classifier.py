@@ -6,7 +6,6 @@ Inception. examples/classifier.py is how the weights were made.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +138,8 @@ def load_classifier() -> LeNet:
 
     Raises DataError if the file of its weights is not the one that belongs to this version: scores would not compare.
     """
+    import hashlib
+
     from safetensors.numpy import load
 
     content = WEIGHTS.read_bytes()
