@@ -209,6 +209,7 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
         "log_every": 5,
         "sample_every": 10,
         "checkpoint_every": 10,
+        "evaluate_every": None,
     }
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 5, 10, 15, 20]

@@ -95,6 +95,7 @@ RUN_OPTIONS: dict[str, Any] = {
     "log_every": 50,
     "sample_every": 200,
     "checkpoint_every": 500,
+    "evaluate_every": None,
 }
 
 
@@ -114,7 +115,7 @@ def train(args: argparse.Namespace) -> int:
     """
     from . import backend
     from .data import load as load_data
-    from .train import RunDirectory, fit
+    from .train import Callback, Evaluate, RunDirectory, Warnings, fit
     from .train import load as load_run
     from .train.batches import loader_for
 
@@ -139,8 +140,21 @@ def train(args: argparse.Namespace) -> int:
     loader = loader_for(model, dataset.train, batch, backend.Generator(seed, "loader", "cpu"), dataset.labels)
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
-    every = {name: value for name, value in options.items() if name.endswith("_every")}
-    fit(model, loader, steps, out=out, resume=args.resume, settings=options, dataset=dataset, **every)
+    every = {name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")}
+    watching: list[Callback] = [Warnings(dataset)]
+    if options["evaluate_every"]:
+        watching.append(Evaluate(options["evaluate_every"], dataset))
+    fit(
+        model,
+        loader,
+        steps,
+        out=out,
+        resume=args.resume,
+        settings=options,
+        dataset=dataset,
+        callbacks=watching,
+        **every,
+    )
     return OK
 
 
@@ -435,6 +449,7 @@ def _add_train_arguments(command: _Parser) -> None:
     add("--log-every", type=count, metavar="N", help="steps between lines of metrics.jsonl (50)")
     add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")
     add("--checkpoint-every", type=count, metavar="N", help="steps between checkpoints (500)")
+    add("--evaluate-every", type=count, metavar="N", help="steps between evaluations, of 1,000 samples each (none)")
 
 
 def _int_from(lowest: int) -> Callable[[str], int]:

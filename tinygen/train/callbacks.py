@@ -45,8 +45,11 @@ class Callback:
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         """Before the first step, with the step after which the run goes on: 0 for a new one."""
 
-    def on_step(self, step: int, metrics: dict[str, Any]) -> None:
-        """After each step, with what train_step returned, still on the device: fetching a value waits for the GPU."""
+    def on_step(self, step: int, metrics: dict[str, Any]) -> dict[str, float] | None:
+        """After each step, with what train_step returned, still on the device: fetching a value waits for the GPU.
+
+        Numbers that it returns, by name, become a row of the history and of metrics.jsonl.
+        """
 
     def on_log(self, step: int, values: dict[str, float]) -> None:
         """After each logged step, with the metrics as numbers."""

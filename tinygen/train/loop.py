@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,9 @@ def fit(
                     values = fetch(metrics)
                     progress.pause()
                     session.check(step, values)
-                session.step(step, metrics)
+                began = time.perf_counter()
+                if measured := session.step(step, metrics):
+                    progress.measured(step, measured, time.perf_counter() - began)
                 if logs or step == steps:
                     session.log(step, values, scheduled=logs)
                     progress.log(step, values)

@@ -41,18 +41,33 @@ class Progress:
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """Show the metrics of a step: `step 200  loss_D 0.610  loss_G 0.982  acc 63%   112 steps/s`."""
-        shown = "  ".join(_format(name, value) for name, value in values.items())
         if self._bar is not None:
-            self._bar.set_postfix_str(shown, refresh=False)
+            self._bar.set_postfix_str(_join(values), refresh=False)
         else:
-            width = len(str(self._steps))
-            print(f"step {step:<{width}}  {shown}   {self._rate(step)} steps/s", flush=True)
+            print(f"{self._at(step)}  {_join(values)}   {self._rate(step)} steps/s", flush=True)
+
+    def measured(self, step: int, values: dict[str, float], seconds: float) -> None:
+        """Show what a callback measured at a step; that took so many seconds, which were no training."""
+        if self._began is not None:
+            self._began += seconds
+        line = f"{self._at(step)}  {_join(values)}"
+        if self._bar is not None:
+            self._bar.write(line)
+        else:
+            print(line, flush=True)
+
+    def _at(self, step: int) -> str:
+        return f"step {step:<{len(str(self._steps))}}"
 
     def _rate(self, step: int) -> str:
         self.pause()
         rate = (step - self._logged) / max(self._trained, 1e-9)
         self._logged, self._trained = step, 0.0
         return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
+
+
+def _join(values: dict[str, float]) -> str:
+    return "  ".join(_format(name, value) for name, value in values.items())
 
 
 def _format(name: str, value: Any) -> str:

@@ -26,7 +26,8 @@ class RunDirectory:
     """The files of one run.
 
     config.json                          the model and its hyperparameters; with it a directory becomes a run
-    metrics.jsonl                        a line for each logged step
+    metrics.jsonl                        a line for each logged step, and for each evaluation
+    events.jsonl                         a line for each warning that the training gave
     samples/step_000200.png              what the model could do after 200 steps
     curves.png, training.gif             the metrics, and the samples as a film
     latent_plane.png, traversals.png     what the latents stand for, of models that can show it
@@ -37,6 +38,7 @@ class RunDirectory:
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.metrics_file = self.path / "metrics.jsonl"
+        self.events_file = self.path / "events.jsonl"
         self.curves_file = self.path / "curves.png"
         self.film_file = self.path / "training.gif"
 
@@ -143,7 +145,15 @@ class RunDirectory:
 
     def read_metrics(self) -> list[dict[str, float]]:
         """The rows of metrics.jsonl, without those that a kill tore."""
-        return list(_rows(self.metrics_file.read_bytes())) if self.metrics_file.exists() else []
+        return list(_rows(self.metrics_file))
+
+    def append_event(self, event: dict[str, Any]) -> None:
+        """Add what happened at its "step" to events.jsonl. Raises RunError."""
+        files.append(self.events_file, json.dumps(event))
+
+    def read_events(self) -> list[dict[str, Any]]:
+        """The rows of events.jsonl, without those that a kill tore."""
+        return list(_rows(self.events_file))
 
     # Where it can go on
 
@@ -175,11 +185,13 @@ class RunDirectory:
     def go_on_from(self, step: int) -> list[dict[str, float]]:
         """Make the directory what it was at a checkpoint, and return the metrics up to there.
 
-        The later metrics and pictures are removed, for they will come again; a later checkpoint, which could not be
-        read, is set aside under another name.
+        The later metrics, events and pictures are removed, for they will come again; a later checkpoint, which could
+        not be read, is set aside under another name.
         """
         rows = [row for row in self.read_metrics() if row["step"] <= step]
-        files.write(self.metrics_file, "".join(json.dumps(row) + "\n" for row in rows).encode())
+        files.write(self.metrics_file, _lines(rows))
+        if self.events_file.exists():
+            files.write(self.events_file, _lines([event for event in self.read_events() if event["step"] <= step]))
         with files.writing(self.path):
             for picture in _after(step, self.samples()):
                 picture.unlink()
@@ -204,8 +216,12 @@ def _after(step: int, paths: dict[int, Path]) -> list[Path]:
     return [path for later, path in paths.items() if later > step]
 
 
-def _rows(lines: bytes) -> Iterator[dict[str, float]]:
-    for line in lines.splitlines():
+def _lines(rows: list[dict[str, Any]]) -> bytes:
+    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
             row = json.loads(line)
         except ValueError:

@@ -73,22 +73,30 @@ class Session:
             print(f"{name} was not part of this run before: it begins now")
         print(f"resuming {run.path} after step {newest.step}")
 
-    def step(self, step: int, metrics: dict[str, Any]) -> None:
-        """Tell the callbacks of a step."""
-        self.history.steps = step
+    def step(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
+        """Tell the callbacks of a step; returns what they measured, which is in the history then."""
+        self.history.steps, measured = step, dict[str, float]()
         for callback in self.callbacks:
-            callback.on_step(step, metrics)
+            measured |= callback.on_step(step, metrics) or {}
+        if measured:
+            self._record({"step": step, **measured})
+        return measured
 
     def log(self, step: int, values: dict[str, float], scheduled: bool) -> None:
         """Add a row to the history. One off the schedule, of a last step, leaves no trace in what the run goes on from:
         a run that ended there and went on equals one that never ended."""
         row = {"step": step, **values}
-        self.history.rows.append(row)
-        if scheduled:
-            if self.run is not None:
-                self.run.append_metrics(row)
+        if not scheduled:
+            self.history.rows.append(row)
+        else:
+            self._record(row)
             for callback in self.callbacks:
                 callback.on_log(step, values)
+
+    def _record(self, row: dict[str, float]) -> None:
+        self.history.rows.append(row)
+        if self.run is not None:
+            self.run.append_metrics(row)
 
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""

@@ -1,0 +1,66 @@
+"""The mean of a model's weights over its training, as a callback: for any model, and with no part in what is learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..backend import Array
+from ..errors import ConfigError
+from ..models.average import Average
+from ..settings import nearest
+from ..tensor import no_grad
+from .callbacks import Callback
+
+if TYPE_CHECKING:
+    from ..models.base import Model
+    from .run import RunDirectory
+
+
+class EMA(Callback):
+    """mean ← d · mean + (1 - d) · weights after each step, of a whole model or of one of its networks.
+
+    decay: d, from 0 to 1; smaller at first, see models.average.  network: "G", say, by default all of the model.
+    `with ema.applied():` has the model work with the means, which are in the checkpoints too. The GANs' own option `ema`
+    is the same for G, and their samples are drawn with it. Raises ConfigError for a decay or a network that is none.
+    """
+
+    def __init__(self, decay: float, network: str | None = None):
+        if not 0 <= decay <= 1:
+            raise ConfigError(f"EMA: decay is {decay}, but it must be at least 0 and at most 1")
+        self.decay, self.network = decay, network
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        networks = dict(model.named_children())
+        if self.network is not None and self.network not in networks:
+            raise ConfigError(
+                f"EMA: {model.name} has no network {self.network!r}{nearest(self.network, networks)}; "
+                f"it has {', '.join(networks)}"
+            )
+        self._watched = model if self.network is None else networks[self.network]
+        self.mean = Average(self._watched, self.decay)
+
+    def on_step(self, step: int, metrics: dict[str, Any]) -> None:
+        self.mean.update(self._watched, step)
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """The means in the place of the weights for the length of a block; then, to the bit, the weights again."""
+        weights = [(t, t.data.copy()) for _, t in self._watched.named_tensors()]
+        means = [t for _, t in self.mean.network.named_tensors()]
+        with no_grad():
+            for (t, _), mean in zip(weights, means, strict=True):
+                t.assign(mean.data)
+        try:
+            yield
+        finally:
+            with no_grad():
+                for t, weight in weights:
+                    t.assign(weight)
+
+    def state_dict(self) -> dict[str, Array]:
+        return self.mean.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.mean.load_state_dict(state)

@@ -1,0 +1,43 @@
+"""Scores while a model trains."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigError
+from .callbacks import Callback
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..models.base import Model
+    from .run import RunDirectory
+
+QUICK = ("modes", "images", "reconstruction")  # what takes seconds; classifiers and likelihoods take minutes
+
+
+class Evaluate(Callback):
+    """The scores of `metrics.evaluate` at the first step and every so many, as "score.fid" and so on in the history.
+
+    n: samples a time. FID and KID are biased for few samples: compare them with those of the same n only.
+    parts: of metrics.evaluate; by default those that take seconds. Equal noise each time: a change is the model's.
+    Raises ConfigError unless every >= 1; and at the first step, if there is nothing to measure.
+    """
+
+    def __init__(
+        self, every: int, dataset: Dataset, n: int | None = 1000, seed: int = 0, parts: Collection[str] = QUICK
+    ):
+        if every < 1:
+            raise ConfigError(f"Evaluate: every is {every}, but it must be at least 1")
+        self._every, self._dataset, self._options = every, dataset, {"n": n, "seed": seed, "parts": parts}
+
+    def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        self._model = model
+
+    def on_step(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
+        from ..metrics import evaluate
+
+        if step != 1 and step % self._every:
+            return {}
+        scores = evaluate(self._model, self._dataset, **self._options)  # type: ignore[arg-type]
+        return {f"score.{name}": score.value for name, score in scores.items()}
