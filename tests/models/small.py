@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -65,5 +66,6 @@ def in_float64(model: Model) -> Model:
     for name, child in model.named_children():
         setattr(model, name, child)  # gives the parameters their paths for names again
     for name, optimizer in model.optimizers().items():
-        setattr(model, name, make_optimizer(model.config, [new[id(p)] for p in optimizer.params]))
+        config = dataclasses.replace(model.config, lr=optimizer.lr)
+        setattr(model, name, make_optimizer(config, [new[id(p)] for p in optimizer.params]))
     return model

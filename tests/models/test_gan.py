@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 from models.small import batches, small
 
 import tinygen as tg
@@ -14,8 +16,10 @@ from tinygen.errors import ConfigError
 from tinygen.gradcheck import gradcheck
 from tinygen.losses import GAN_LOSSES
 from tinygen.models import GAN, GANConfig
+from tinygen.models.penalties import r1_penalty
 from tinygen.optim import SGD, Adam, RMSprop
 from tinygen.settings import parse_settings
+from tinygen.train.batches import loader_for
 
 
 def layers_of(network):
@@ -192,6 +196,158 @@ def test_it_learns_a_gaussian(batch_norm):
     assert np.abs(start.mean(0) - mean).min() > 0.5
     np.testing.assert_allclose(samples.mean(0), mean, atol=0.2)
     np.testing.assert_allclose(samples.std(0), std, rtol=0.4)
+
+
+# The options
+
+
+@pytest.mark.parametrize("loss", ["minimax", "nonsaturating", "lsgan"])
+def test_label_smoothing_is_a_softer_label_for_real_images_alone(loss):
+    model, s = small("gan", loss=loss, label_smoothing=0.1), 0.1
+    x, fake = batches(2)
+    real_score, fake_score = (model.D(images).numpy().astype(np.float64) for images in (x, fake))
+    if loss == "lsgan":
+        expected = ((real_score - (1 - s)) ** 2).mean() / 2 + (fake_score**2).mean() / 2
+    else:
+        p, q = 1 / (1 + np.exp(-real_score)), 1 / (1 + np.exp(-fake_score))
+        expected = -((1 - s) * np.log(p) + s * np.log(1 - p)).mean() - np.log(1 - q).mean()
+    assert model.loss_D(x, tg.tensor(fake))[0].item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "wasserstein"])
+def test_a_loss_without_labels_has_none_to_smooth(loss):
+    with pytest.raises(ConfigError, match=f"label_smoothing=0.1: the loss '{loss}' has no labels"):
+        GANConfig(loss=loss, label_smoothing=0.1)
+
+
+def spread(model, t):
+    """The standard deviation of what is added to images at step t of D."""
+    model.opt_D.t = t
+    return float(np.std(model.blurred(np.zeros((100, 10, 10, 1), np.float32))))
+
+
+def test_instance_noise_falls_to_nothing():
+    falling, steady = small("gan", instance_noise=0.5, instance_noise_steps=8), small("gan", instance_noise=0.5)
+    assert [spread(falling, t) for t in (0, 4, 6)] == pytest.approx([0.5, 0.25, 0.125], rel=0.03)
+    assert [spread(steady, t) for t in (0, 1000)] == pytest.approx([0.5, 0.5], rel=0.03)
+    assert [spread(falling, t) for t in (8, 9)] == [0, 0]
+    x = batches(1)[0]
+    assert falling.blurred(x) is x
+
+
+def test_all_that_D_sees_has_noise_of_its_own():
+    """The real images, the fake ones, and those of G's step; D's penalty is on the same images."""
+    model, seen, x = small("gan", instance_noise=0.1, r1=1.0), [], batches(1)[0]
+    forward, G = model.D.forward, model.G.forward
+    fakes = []
+    model.D.forward = lambda images: (seen.append(to_host(images)), forward(images))[1]
+    model.G.forward = lambda z: (fakes.append(G(z)), fakes[-1])[1]
+    model.train_step(x)
+    noise = [*np.split(seen[0] - np.concatenate([x, to_host(fakes[0])]), 2), seen[2] - to_host(fakes[1])]
+    assert all(0.05 < part.std() < 0.2 for part in noise)
+    assert not any(np.isclose(a, b).any() for a, b in itertools.combinations(noise, 2))
+    np.testing.assert_array_equal(seen[1], seen[0][:4])
+
+
+def to_host(x):
+    return x.numpy().copy() if isinstance(x, tg.Tensor) else x
+
+
+def test_several_steps_of_D_each_on_a_part_of_its_own():
+    model, x, seen, calls = small("gan", d_steps=3), batches(1, size=12)[0], [], []
+    loss_D = model.loss_D
+    model.loss_D = lambda x, fake: (seen.append(x), loss_D(x, fake))[1]
+    for name in ("D", "G"):
+        optimizer = getattr(model, f"opt_{name}")
+        step = optimizer.step
+        optimizer.step = lambda g, name=name, step=step: (calls.append(name), step(g))
+    model.train_step(x)
+    assert calls == ["D", "D", "D", "G"]
+    np.testing.assert_array_equal(np.concatenate(seen), x)
+    assert (model.opt_D.t, model.opt_G.t) == (3, 1)
+
+
+def test_a_step_takes_as_many_batches_from_the_loader():
+    model, data = small("gan", d_steps=3), batches(1, size=24)[0]
+    loader = loader_for(model, data, batch=4)
+    assert len(loader.next_batch()) == 12
+    sizes, train_step = [], model.train_step
+    model.train_step = lambda x: (sizes.append(len(x)), train_step(x))[1]
+    tg.fit(model, loader, 2)
+    assert sizes == [12, 12]
+
+
+def test_a_batch_that_does_not_divide_is_refused():
+    with pytest.raises(ConfigError, match="gan: d_steps=3 takes a batch in 3 equal parts, not 4 examples"):
+        small("gan", d_steps=3).train_step(batches(1)[0])
+    with pytest.raises(ConfigError, match="gan: batch norm needs a batch of at least 2, not 1"):
+        small("gan", d_steps=4).train_step(batches(1)[0])
+
+
+def test_D_may_learn_at_another_rate():
+    model = small("gan", lr=1e-3, d_lr=4e-3)
+    assert (model.opt_D.lr, model.opt_G.lr) == (4e-3, 1e-3)
+    assert small("gan", lr=1e-3).opt_D.lr == 1e-3
+
+
+def test_r1_is_added_to_the_loss_of_D():
+    plain, model, (x, fake) = small("gan"), small("gan", r1=3.0), batches(2)
+    penalty = r1_penalty(model.D, x).item()
+    losses = [m.loss_D(x, tg.tensor(fake))[0].item() for m in (plain, model)]
+    assert penalty > 1e-4 and losses[1] - losses[0] == pytest.approx(1.5 * penalty, rel=1e-3)
+
+
+def test_the_mean_of_the_weights_of_G():
+    """mean ← d · mean + (1 - d) · weight with d = min(ema, (1 + t) / (10 + t)); running statistics as they are."""
+    model = small("gan", ema=0.3)
+    mean = {n: t.numpy().astype(np.float64) for n, t in model.G.named_tensors()}
+    for t, x in enumerate(batches(6), 1):
+        model.train_step(x)
+        d = min(0.3, (1 + t) / (10 + t))
+        for n, w in model.G.named_tensors():
+            mean[n] = w.numpy() if n.endswith((".mean", ".var")) else d * mean[n] + (1 - d) * w.numpy()
+    for n, kept in model.G_mean.network.named_tensors():
+        np.testing.assert_allclose(kept.numpy(), mean[n], rtol=1e-5, atol=1e-7, err_msg=n)
+    assert not any("G_mean" in n for n, _ in model.named_parameters())
+
+
+def test_samples_are_drawn_with_the_mean():
+    model = small("gan", ema=0.9)
+    for x in batches(4):
+        model.train_step(x)
+    z = model.noise(5, Generator(3))
+    G = model.G_mean.network.eval()
+    np.testing.assert_array_equal(model.sample(5, Generator(3)), G(z).numpy())
+    assert not np.isclose(G(z).numpy(), model.G.eval()(z).numpy()).all()
+
+
+OPTIONS = {"d_steps": 2, "label_smoothing": 0.1, "instance_noise": 0.1, "instance_noise_steps": 9, "r1": 1.0}
+OPTIONS["ema"] = 0.9
+
+
+def test_all_options_together_go_on_to_the_bit(backend):
+    """Noise falls with D's count of steps and the mean is saved, so that a resumed run makes the same steps."""
+    xs, model = backend.asarray(batches(6)), small("gan", **OPTIONS)
+    for x in xs[:3]:
+        model.train_step(x)
+    again = small("gan", seed=9, **OPTIONS)
+    again.load_state_dict({n: backend.to_host(a) for n, a in model.state_dict().items()})
+    again.rng.state = model.rng.state
+    for x in xs[3:]:
+        model.train_step(x)
+        again.train_step(x)
+    assert any(n.startswith("G_mean.") for n in model.state_dict())
+    for (n, a), b in zip(model.state_dict().items(), again.state_dict().values(), strict=True):
+        np.testing.assert_array_equal(backend.to_host(a), backend.to_host(b), err_msg=n)
+    np.testing.assert_array_equal(*(backend.to_host(m.sample(3, Generator(0))) for m in (model, again)))
+
+
+def test_no_option_waits_for_the_device(gpu):
+    model, x = small("gan", **OPTIONS), gpu.asarray(batches(1))[0]
+    with standin.count_syncs() as syncs, standin.capturing():
+        for _ in range(3):
+            model.train_step(x)
+    assert syncs.count == 0, syncs
 
 
 TINY = {"latent_dim": 2, "g_hidden": (4, 3), "d_hidden": (3, 2)}
