@@ -1,0 +1,84 @@
+"""Every lesson runs from top to bottom, with fewer steps, and what it says of its numbers is so."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tinygen.tensor import PRIMITIVES
+
+FOLDER = Path(__file__).parent.parent / "examples" / "lessons"
+LESSONS = sorted(FOLDER.glob("*.py"))
+
+
+def derivative(n):
+    for name in "wxb":
+        assert n["by_trying"][name] == pytest.approx(n["by_hand"][name], rel=1e-8)
+        assert n["gradient"][name] == pytest.approx(n["by_hand"][name], rel=1e-14)
+        assert n["by_tape"][name] == pytest.approx(n["by_hand"][name], rel=1e-14)
+    assert max(n["error_1"], n["error_2"]) < 1e-14
+
+
+CLAIMS: dict[str, Callable[[dict], None]] = {"01_derivative": derivative}
+
+
+@pytest.fixture
+def as_found(monkeypatch):
+    """What a lesson leaves behind is gone after it: open figures, settings of matplotlib, primitives of its own."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    import matplotlib.pyplot as plt
+
+    before = dict(PRIMITIVES)
+    yield
+    plt.close("all")
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_runs_and_tells_the_truth(path, tmp_path, monkeypatch, as_found, capsys):
+    source = re.sub(r"^(\w*steps) = [\d_]+$", r"\1 = 3", path.read_text(), flags=re.M)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {"__name__": "__main__"}
+    exec(compile(source, str(path), "exec"), names)
+    CLAIMS[path.stem](names)
+    assert capsys.readouterr().out
+    drawn = {picture.name for picture in (tmp_path / "images").iterdir()}
+    assert drawn == pictures_of(path)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_is_cells_and_ends_in_three_things_to_try(path):
+    cells = re.split(r"^# %%", path.read_text(), flags=re.M)
+    assert cells[0] == "", "a lesson begins with a cell"
+    for cell in cells[1:]:
+        kind, *lines = cell.rstrip().splitlines()
+        assert kind in ("", " [markdown]")
+        if kind:
+            assert all(line.startswith("#") for line in lines), "a cell of text is comments alone"
+    assert cells[1].splitlines()[1].startswith(f"# # {int(path.stem[:2])}. ")
+    last = cells[-1].splitlines()
+    assert last[1] == "# ## Three things to try"
+    assert [line[2:4] for line in last if re.match(r"# \d\.", line)] == ["1.", "2.", "3."]
+
+
+def test_the_pictures_are_there_and_small():
+    committed = {picture.name: picture.stat().st_size for picture in (FOLDER / "images").iterdir()}
+    assert set(committed) == set().union(*map(pictures_of, LESSONS))
+    assert max(committed.values()) < 80_000
+
+
+def test_the_table_shows_each_lesson_with_a_picture():
+    table = (FOLDER / "README.md").read_text()
+    for path in LESSONS:
+        (row,) = [line for line in table.splitlines() if f"({path.name})" in line]
+        (picture,) = re.findall(r"\(images/([\w.]+)\)", row)
+        assert picture in pictures_of(path)
+
+
+def pictures_of(path: Path) -> set[str]:
+    """The names of the pictures that a lesson writes."""
+    return set(re.findall(r'"images/([\w.]+)"', path.read_text()))
