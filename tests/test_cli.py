@@ -221,6 +221,18 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
     assert {"curves.png", "training.gif", "checkpoints"} <= {path.name for path in folder.iterdir()}
 
 
+def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
+    """A GAN that draws the same whatever the noise: with a rate of 0 it stays so."""
+    train = "train gan --data grid25 --batch 8 --log-every 1 --steps 12 --evaluate-every 6 --out run --set"
+    result = run(f"{train} lr=0 g_hidden=4 d_hidden=4 batch_norm=false slope=0 latent_dim=1 loss=wasserstein")
+    assert result.code == 0 and "step 6   score.modes" in result.out
+    assert result.err.startswith("tinygen: warning: step 10: samples alike: ") and result.err.count("\n") == 1
+    assert [json.loads(line)["name"] for line in (tmp_path / "run" / "events.jsonl").open()] == ["samples alike"]
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12]
+    assert refused(run("train gan --out run --resume --evaluate-every 5"), "--evaluate-every: the run in run has 6")
+
+
 def test_the_seed_decides_everything(run, tmp_path):
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert run(f"train mean --steps 5 --seed {seed} --out {out}").code == 0

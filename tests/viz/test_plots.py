@@ -30,6 +30,15 @@ def test_losses_and_shares_have_panels_of_their_own():
     assert shares.get_xlabel() == "step"
 
 
+def test_each_score_has_a_low_panel_of_its_own():
+    rows = [*run(5), *({"step": step, "score.fid": 90.0 / step, "score.recall": 0.5} for step in (1, 100, 200))]
+    losses, shares, fid, recall = viz.curves(rows).axes
+    assert (labels(fid), labels(recall)) == (["score.fid"], ["score.recall"])
+    np.testing.assert_array_equal(fid.get_lines()[0].get_ydata(), [90.0, 0.9, 0.45])
+    assert labels(losses) == ["loss_D", "loss_G"] and shares.get_ylim() == (-0.02, 1.02)
+    assert fid.get_position().height < 0.6 * losses.get_position().height
+
+
 def test_a_short_run_is_drawn_as_it_is():
     rows = run(20)
     line = viz.curves(rows).axes[0].get_lines()[0]

@@ -22,6 +22,7 @@ Range: TypeAlias = "tuple[float, float]"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 DPI = 100
 SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
+HEIGHT, SCORE_HEIGHT = 300, 120  # pixels of a panel
 BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
 
 
@@ -71,19 +72,23 @@ def _square_around(points: np.ndarray) -> Range:
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """The measurements of a run by step: losses in one panel; accuracies and probabilities, if there are any, below it.
+    """The measurements of a run by step: losses in one panel; accuracies and probabilities, if there are any, below it;
+    and each "score.x" in a low panel of its own.
 
     rows: dicts with "step" and numbers under any other names, as metrics.jsonl holds them; a name may be absent from
     some rows. A long run is drawn as a running mean with the raw values behind it; gaps mark what is not finite.
     """
     measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
     names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
+    scores = [name for name in names if name.startswith("score.")]
     shares = [name for name in names if _is_share(name, rows)]
-    losses = [name for name in names if name not in shares]
-    panels = [panel for panel in (losses, shares) if panel] or [[]]
+    losses = [name for name in names if name not in shares + scores]
+    panels = [panel for panel in (losses, shares, *([name] for name in scores)) if panel] or [[]]
 
-    fig = figure(800, 60 + 300 * len(panels))
-    for axes, panel in zip(fig.subplots(len(panels), sharex=True, squeeze=False)[:, 0], panels, strict=True):
+    heights = [SCORE_HEIGHT if set(panel) & set(scores) else HEIGHT for panel in panels]
+    fig = figure(800, 60 + sum(heights))
+    grid = fig.subplots(len(panels), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, panel in zip(grid, panels, strict=True):
         for name, colour in zip(panel, COLOURS * (1 + len(panel) // len(COLOURS)), strict=False):
             _draw_curve(axes, rows, name, colour)
         tidy(axes)
