@@ -221,6 +221,7 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
     assert {"curves.png", "training.gif", "checkpoints"} <= {path.name for path in folder.iterdir()}
 
 
+@pytest.mark.filterwarnings("always")
 def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     """A GAN that draws the same whatever the noise: with a rate of 0 it stays so."""
     train = "train gan --data grid25 --batch 8 --log-every 1 --steps 12 --evaluate-every 6 --out run --set"
