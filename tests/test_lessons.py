@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tinygen.tensor import PRIMITIVES
@@ -22,7 +23,14 @@ def derivative(n):
     assert max(n["error_1"], n["error_2"]) < 1e-14
 
 
-CLAIMS: dict[str, Callable[[dict], None]] = {"01_derivative": derivative}
+def broadcasting(n):
+    gy, a, r = n["gy"], n["a"].numpy(), n["r"].numpy()
+    np.testing.assert_allclose(n["ga"].numpy(), (gy * r).sum(axis=1, keepdims=True), rtol=1e-6)
+    np.testing.assert_allclose(n["gr"].numpy(), (gy * a).sum(axis=0, keepdims=True), rtol=1e-6)
+    assert np.ptp(n["learnt"]["wrong"]) < 1e-12 < np.ptp(n["learnt"]["right"])
+
+
+CLAIMS: dict[str, Callable[[dict], None]] = {"01_derivative": derivative, "02_broadcasting": broadcasting}
 
 
 @pytest.fixture
