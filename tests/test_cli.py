@@ -228,7 +228,8 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     result = run(f"{train} lr=0 g_hidden=4 d_hidden=4 batch_norm=false slope=0 latent_dim=1 loss=wasserstein")
     assert result.code == 0 and "step 6   score.modes" in result.out
     assert result.err.startswith("tinygen: warning: step 10: samples alike: ") and result.err.count("\n") == 1
-    assert [json.loads(line)["name"] for line in (tmp_path / "run" / "events.jsonl").open()] == ["samples alike"]
+    events = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
+    assert [json.loads(event)["name"] for event in events] == ["samples alike"]
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12]
     assert refused(run("train gan --out run --resume --evaluate-every 5"), "--evaluate-every: the run in run has 6")
