@@ -30,7 +30,18 @@ def broadcasting(n):
     assert np.ptp(n["learnt"]["wrong"]) < 1e-12 < np.ptp(n["learnt"]["right"])
 
 
-CLAIMS: dict[str, Callable[[dict], None]] = {"01_derivative": derivative, "02_broadcasting": broadcasting}
+def neuron(n):
+    for name, hand in n["by_hand"].items():
+        np.testing.assert_allclose(n["by_tape"][name].numpy(), hand, rtol=1e-12, atol=1e-16)
+    assert n["report"].error < 1e-8
+    assert n["caught"].worst.analytic != pytest.approx(n["caught"].worst.numeric, rel=0.01)
+
+
+CLAIMS: dict[str, Callable[[dict], None]] = {
+    "01_derivative": derivative,
+    "02_broadcasting": broadcasting,
+    "03_neuron": neuron,
+}
 
 
 @pytest.fixture
