@@ -37,10 +37,17 @@ def neuron(n):
     assert n["caught"].worst.analytic != pytest.approx(n["caught"].worst.numeric, rel=0.01)
 
 
+def four_images(n):
+    assert n["largest_difference"] < 1e-6
+    assert n["after"].item() < 1e-9
+    np.testing.assert_allclose(n["by_layer"][4], n["exposure"], atol=1e-6)
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
     "03_neuron": neuron,
+    "04_four_images": four_images,
 }
 
 
