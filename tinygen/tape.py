@@ -44,7 +44,8 @@ class Version:
 class Node:
     """One step of the tape, or a leaf (no plan). It never holds the Tensor that holds it: a graph has no cycles."""
 
-    __slots__ = ("aux", "dtype", "hooks", "leaf", "order", "parents", "plan", "saved", "shape", "versions", "where")
+    __slots__ = ("aux", "dtype", "hooks", "leaf", "makers", "order", "parents", "plan", "saved", "shape",
+                 "versions", "where")  # fmt: skip
 
     def __init__(self, plan: Any, y: Array, parents: Sequence[Node] = (), saved: Any = None):
         self.plan = plan
@@ -58,6 +59,7 @@ class Node:
         self.hooks: dict[int, Callable[[Any], Any]] | None = None
         self.leaf: Any = None  # a weak reference to the Tensor
         self.where: Any = None  # what a tracer returned
+        self.makers: tuple[tuple[Any, int], ...] = ()  # see sign()
 
 
 def walk_back(
@@ -87,12 +89,14 @@ def walk_back(
             saved = node.saved
             if saved is None or node.versions is not None or wrap is not None:
                 saved = _unpack(node, wrap)
-            rules = plan.rules
+            rules, first = plan.rules, next(orders) if wrap is not None else 0
             joint = None if rules is not None else plan.joint_gradients(gy, saved, node.aux, wrap is not None)
             for i, parent in zip(plan.positions, node.parents) if routes is None else routes[node]:  # noqa: B905, slower
                 g = rules[i](gy, *saved) if joint is None else joint[i]
                 if type(g) is not type(gy) or g.shape != parent.shape or g.dtype is not parent.dtype:
                     g = _fit(g, gy, parent, plan.op, i)
+                if wrap is not None:
+                    sign(g, node, first)
                 if tracer is not None:
                     tracer(plan.op.name, "backward", (gy, *saved), g, node.where)
                 order = parent.order
@@ -112,6 +116,15 @@ def walk_back(
     finally:
         mode.recording = before
     return results
+
+
+def sign(y: Any, maker: Any, first: int) -> None:
+    """Note on y's node that the nodes from `first` up to it have one maker: a module's call (a weak reference to the
+    module), or the rules of a node (that node) under create_graph. Pictures of the tape fold by it."""
+    for part in y if isinstance(y, tuple) else (y,):
+        node = getattr(part, "_node", None)
+        if node is not None and node.order > first:
+            node.makers += ((maker, first),)
 
 
 _SHARED, _FROM_RULE, _OURS = "shared", "from a rule", "summed here"  # whose memory a gradient is: only ours is added to

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, current_module, to_device
+from ..tape import orders, sign
 from ..tensor import Parameter, Tensor, no_grad
 
 
@@ -43,7 +45,9 @@ class Module:
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
 
     def __call__(self, *inputs: Any) -> Any:
+        first = next(orders)
         y = self.forward(*inputs)
+        sign(y, weakref.ref(self), first)
         if Module._watcher is not None:
             Module._watcher(self, y)
         return y

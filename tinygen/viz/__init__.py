@@ -5,13 +5,16 @@ imported when the first picture is drawn. The functions that return a matplotlib
 """
 
 from .film import save_gif
+from .graph import Graph, graph
 from .images import grid, samples, save_grid
 from .latents import DRAWINGS, latent_plane, manifold, save_drawing, traversals
 from .plots import curves, save_curves, scatter
 
 __all__ = [
     "DRAWINGS",
+    "Graph",
     "curves",
+    "graph",
     "grid",
     "latent_plane",
     "manifold",

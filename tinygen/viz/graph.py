@@ -1,0 +1,118 @@
+"""The tape as a picture: what leads to a loss, from left to right. Folded by fold.py, placed by layout.py."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import GradientError
+from ..files import replace_file
+from ..tape import Node
+from ..tensor import Tensor, describe
+from .boxes import Box, argument, constant_boxes, leaf_box, unit_box
+from .fold import Unit, reach, units
+
+
+class Edge(NamedTuple):
+    """From box to box, by id. argument: of which argument of the op it is the value, "" if the source is but the op
+    whose rules the target holds; label: what stands on it."""
+
+    source: str
+    target: str
+    argument: str
+    label: str = ""
+
+
+class Graph:
+    """Boxes and the edges between them, in an order in which no edge leads back. A notebook shows the picture."""
+
+    def __init__(self, boxes: Sequence[Box], edges: Sequence[Edge]):
+        from . import svg
+
+        self.boxes, self.edges = list(boxes), list(edges)
+        self.routes, self.width, self.height = svg.place(self.boxes, self.edges)
+
+    def __repr__(self) -> str:
+        return f"Graph({len(self.boxes)} boxes, {len(self.edges)} edges); .save('tape.svg') draws it"
+
+    def _repr_svg_(self) -> str:
+        from . import svg
+
+        return svg.draw(self)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the picture as an SVG file, whole or not at all. Raises ValueError for another suffix, OSError."""
+        if not str(path).endswith(".svg"):
+            raise ValueError(f"save: the picture is an SVG file, so its name must end in .svg, not {str(path)!r}")
+        with replace_file(path) as temporary:
+            temporary.write_text(self._repr_svg_() + "\n", encoding="utf-8")
+
+    def dot(self) -> str:
+        """The graph in Graphviz's language, for `dot -Tpdf`."""
+        shapes = {"parameter": "ellipse", "input": "ellipse", "constant": "plain"}
+        labels = {box.id: "\n".join([box.title, *box.lines]) for box in self.boxes}
+        boxes = [f"{b.id} [label={_quoted(labels[b.id])}, shape={shapes.get(b.kind, 'box')}];" for b in self.boxes]
+        edges = [
+            f"{e.source} -> {e.target} [label={_quoted(e.label)}{'' if e.argument else ', style=dotted'}];"
+            for e in self.edges
+        ]
+        return "\n  ".join(["digraph tape {", "rankdir=LR;", *boxes, *edges]) + "\n}\n"
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it in dicts and lists, for json.dumps: nodes as `Box` has them, edges with their points.
+
+        A node's id is the number of its newest node on the tape, and `nodes` lists all that were folded into it.
+        """
+        edges = [{**e._asdict(), "points": self.routes[e.source, e.target]} for e in self.edges]
+        boxes = [{**vars(box), "shape": list(box.shape)} for box in self.boxes]
+        return {"width": self.width, "height": self.height, "nodes": boxes, "edges": edges}
+
+
+def graph(loss: Tensor, fold: bool = True) -> Graph:
+    """The tape that leads to a Tensor. Of a gradient taken with create_graph, the second tape over the first.
+
+    fold: a layer is one box, without its parameters; False: every op and every parameter. Constants are drawn unless a
+    backward has freed them; the user's lines are known if `tensor.trace` noted them.  Raises GradientError if there is
+    no tape.
+    """
+    if not isinstance(loss, Tensor) or loss._node is None:
+        what = describe(loss) if isinstance(loss, Tensor) else type(loss).__name__
+        raise GradientError(f"graph: {what} has no tape; was it made under no_grad, or of what requires no grad?")
+    nodes = reach(loss._node)
+    drawn = units(nodes, fold)
+    home = {node.order: unit for unit in drawn for node in unit.nodes}
+    leaves = {str(node.order): leaf_box(node) for node in nodes if node.plan is None}
+    boxes: dict[str, Box] = {}
+    edges: dict[tuple[str, str], Edge] = {}
+    for unit in drawn:
+        box = unit_box(unit)
+        for edge in _edges_to(unit, box.id, home):
+            leaf = leaves.get(edge.source)
+            if not (unit.folded and leaf is not None and leaf.kind == "parameter"):
+                edges.setdefault(edge[:2], edge)
+        if unit.of is None and not (unit.folded and any(target == box.id for _, target in edges)):
+            for constant, name in constant_boxes(unit):
+                boxes.setdefault(constant.id, constant)
+                edges[constant.id, box.id] = Edge(constant.id, box.id, name)
+        boxes[box.id] = box
+    sources = {source for source, _ in edges}
+    boxes = {name: leaf for name, leaf in leaves.items() if name in sources or not drawn} | boxes
+    if loss.size == 1 and drawn:
+        boxes[str(loss._node.order)].lines.append(f"= {loss.item():.4g}")
+    return Graph(list(boxes.values()), list(edges.values()))
+
+
+def _edges_to(unit: Unit, target: str, home: dict[int, Unit]) -> Iterator[Edge]:
+    """An edge for each value that a unit takes from others, and one from that whose rules made it."""
+    for node in unit.nodes:
+        for i, parent in zip(node.plan.positions, node.parents, strict=True):
+            source = home.get(parent.order)
+            if source is not unit:
+                yield Edge(source.id if source else str(parent.order), target, argument(node, i))
+    makers = (maker for node in unit.nodes for maker, _ in node.makers if isinstance(maker, Node))
+    yield from (Edge(home[maker.order].id, target, "") for maker in makers)
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,0 +1,136 @@
+"""A Graph as SVG: sizes from the text, colours by network, readable on light and on dark pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from .layout import GAP_X, layout
+from .plots import COLOURS
+
+if TYPE_CHECKING:
+    from .graph import Box, Edge, Graph
+
+CHARACTER, TITLE_CHARACTER, LINE = 6.65, 7.25, 15.0  # pixels, in the monospaced fonts below
+PADDING, MARGIN = 10.0, 16.0
+LABEL_ROOM = 20.0  # for a network's name, above its boxes
+
+# Text and lines take the colour of the page around them; fills let its background through. In a file of its own, the
+# picture follows the reader's choice of light or dark.
+STYLE = """
+.tinygen-graph { font: 11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+.tinygen-graph:root { color-scheme: light dark; color: CanvasText; background: Canvas; }
+.tinygen-graph text { fill: currentColor; text-anchor: middle; }
+.tinygen-graph .title { font-size: 12px; font-weight: bold; }
+.tinygen-graph .box { fill: var(--hue, currentColor); stroke: var(--hue, currentColor); stroke-width: 1.3; }
+.tinygen-graph .box { fill-opacity: 0.1; }
+.tinygen-graph .layer .box { fill-opacity: 0.22; }
+.tinygen-graph .rule .box { stroke-dasharray: 5 3; }
+.tinygen-graph .constant .box { stroke-dasharray: 1.5 3; fill: none; }
+.tinygen-graph .frozen .box { fill-opacity: 0.06; stroke-dasharray: 1.5 3; }
+.tinygen-graph .edge { fill: none; stroke: currentColor; stroke-opacity: 0.55; stroke-width: 1.2; }
+.tinygen-graph .head { fill: currentColor; fill-opacity: 0.75; }
+.tinygen-graph .network { fill: none; stroke: var(--hue); stroke-opacity: 0.6; }
+.tinygen-graph .name { text-anchor: start; font-size: 13px; font-weight: bold; fill: var(--hue); }
+"""
+
+
+def place(
+    boxes: Sequence[Box], edges: Sequence[Edge]
+) -> tuple[dict[tuple[str, str], list[tuple[float, float]]], float, float]:
+    """Give each box its size and place; returns the points of each edge, and the size of it all."""
+    for box in boxes:
+        texts = [len(line) * CHARACTER for line in box.lines] + [len(box.title) * TITLE_CHARACTER]
+        box.width = round(max(texts) + 2 * PADDING, 1)
+        box.height = LINE * (1 + len(box.lines)) + PADDING
+    widest = max((len(edge.label) for edge in edges), default=0)
+    sizes = {box.id: (box.width, box.height) for box in boxes}
+    placed = layout(sizes, [(e.source, e.target) for e in edges], max(GAP_X, widest * CHARACTER + 26))
+    top = MARGIN + (LABEL_ROOM if any(box.network for box in boxes) else 0)
+    for box in boxes:
+        x, y = placed.middles[box.id]
+        box.x, box.y = round(x + MARGIN, 1), round(y + top, 1)
+    routes = {
+        (str(u), str(v)): [(round(x + MARGIN, 1), round(y + top, 1)) for x, y in points]
+        for (u, v), points in placed.routes.items()
+    }
+    return routes, round(placed.width + 2 * MARGIN, 1), round(placed.height + top + MARGIN, 1)
+
+
+def draw(graph: Graph) -> str:
+    """The SVG of a graph whose boxes have places."""
+    networks = sorted({box.network for box in graph.boxes if box.network})
+    hues = {name: COLOURS[i % (len(COLOURS) - 1)] for i, name in enumerate(networks)}
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tinygen-graph" width="{graph.width:g}" '
+        f'height="{graph.height:g}" viewBox="0 0 {graph.width:g} {graph.height:g}" role="img">',
+        f"<style>{STYLE}</style>",
+        *(_network(name, hues[name], graph.boxes) for name in networks),
+        *(_edge(edge, graph.routes[edge.source, edge.target]) for edge in graph.edges),
+        *(_box(box, hues.get(box.network)) for box in graph.boxes),
+        "</svg>",
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def _box(box: Box, hue: str | None) -> str:
+    style = f' style="--hue: {hue}"' if hue else ""
+    x, y = box.x - box.width / 2, box.y - box.height / 2
+    round_ends = box.height / 2 if box.kind in ("parameter", "input", "constant") else 5
+    first = y + PADDING / 2 + 11.5
+    lines = [f'<text class="title" x="{box.x:g}" y="{first:g}">{escape(box.title)}</text>']
+    lines += [
+        f'<text x="{box.x:g}" y="{first + LINE * (i + 1):g}">{escape(line)}</text>' for i, line in enumerate(box.lines)
+    ]
+    return (
+        f'<g class="{box.kind}{" frozen" if box.frozen else ""}"{style}><title>{escape(_tooltip(box))}</title>'
+        f'<rect class="box" x="{x:g}" y="{y:g}" width="{box.width:g}" height="{box.height:g}" rx="{round_ends:g}"/>'
+        f"{''.join(lines)}</g>"
+    )
+
+
+def _tooltip(box: Box) -> str:
+    lines = [f"{box.title}  {box.path}".strip(), box.formula]
+    lines += [f"{name} = {rule}" if name != "all" else rule for name, rule in box.rules.items()]
+    lines += [f"{box.dtype} {box.shape}", "frozen: passes the gradient on, keeps none" if box.frozen else ""]
+    lines += [f"{place['file']}:{place['line']}: {place['code']}" for place in box.where[:1]]
+    return "\n".join(line for line in lines if line)
+
+
+def _edge(edge: Edge, points: list[tuple[float, float]]) -> str:
+    """A curve that is level at the boxes and at its bends, with a head."""
+    (x, y), *rest = points
+    path, inside = [f"M{x:g} {y:g}"], False
+    for x1, y1 in rest:
+        middle = (x + x1) / 2
+        path.append(f"L{x1:g} {y1:g}" if inside else f"C{middle:g} {y:g} {middle:g} {y1:g} {x1:g} {y1:g}")
+        (x, y), inside = (x1, y1), not inside
+    head = f'<path class="head" d="M{x:g} {y:g}l-7 -3.5v7z"/>'
+    label = ""
+    if edge.label:
+        (x0, y0), (x1, y1) = points[:2]
+        label = f'<text x="{(x0 + x1) / 2:g}" y="{(y0 + y1) / 2 - 5:g}">{escape(edge.label)}</text>'
+    return f'<path class="edge" d="{"".join(path)}"/>{head}{label}'
+
+
+def _network(name: str, hue: str, boxes: Sequence[Box]) -> str:
+    """A frame with its name around the boxes of a network, where no other box stands within it."""
+    frames = []
+    for run in _runs(name, boxes):
+        left, right = min(b.x - b.width / 2 for b in run) - 8, max(b.x + b.width / 2 for b in run) + 8
+        top, bottom = min(b.y - b.height / 2 for b in run) - 8, max(b.y + b.height / 2 for b in run) + 8
+        if any(b.network != name and left < b.x < right and top < b.y < bottom for b in boxes):
+            continue
+        frames.append(
+            f'<g style="--hue: {hue}"><rect class="network" x="{left:g}" y="{top:g}" width="{right - left:g}" '
+            f'height="{bottom - top:g}" rx="9"/><text class="name" x="{left + 2:g}" y="{top - 5:g}">'
+            f"{escape(name)}</text></g>"
+        )
+    return "".join(frames)
+
+
+def _runs(name: str, boxes: Sequence[Box]) -> list[list[Box]]:
+    """The boxes of a network, those of a second tape apart."""
+    mine = [b for b in boxes if b.network == name]
+    return [run for run in ([b for b in mine if b.kind != "rule"], [b for b in mine if b.kind == "rule"]) if run]
