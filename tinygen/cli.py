@@ -5,6 +5,7 @@ examples:
   tinygen train vae --set latent_dim=2 --out runs/plane
   tinygen sample runs/gan -n 64
   tinygen evaluate runs/gan              how good it is, in numbers
+  tinygen report runs/gan                what happened inside of it: a web page
   tinygen models                         what can be trained, and every setting
   tinygen COMMAND --help                 more, with examples
 
@@ -96,6 +97,7 @@ RUN_OPTIONS: dict[str, Any] = {
     "sample_every": 200,
     "checkpoint_every": 500,
     "evaluate_every": None,
+    "record": 16,
 }
 
 
@@ -115,7 +117,7 @@ def train(args: argparse.Namespace) -> int:
     """
     from . import backend
     from .data import load as load_data
-    from .train import Callback, Evaluate, RunDirectory, Warnings, fit
+    from .train import Callback, Evaluate, Recorder, RunDirectory, Warnings, fit
     from .train import load as load_run
     from .train.batches import loader_for
 
@@ -144,6 +146,8 @@ def train(args: argparse.Namespace) -> int:
     watching: list[Callback] = [Warnings(dataset)]
     if options["evaluate_every"]:
         watching.append(Evaluate(options["evaluate_every"], dataset))
+    if options["record"] != "none":
+        watching.append(Recorder(dataset, options["record"]))
     fit(
         model,
         loader,
@@ -284,6 +288,24 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
+def report(args: argparse.Namespace) -> int:
+    """Write a web page that shows what happened inside a run.
+
+    One file, which opens in any browser without a network: what D's gradient changes in each image, how much of the
+    signal arrives at each layer, curves, and more that suits the model. Two runs stand side by side. The run itself is
+    not changed.
+
+    examples:
+      tinygen report runs/gan
+      tinygen report runs/gan runs/wgangp --out both.html
+    """
+    from .report import report as write
+
+    runs = [args.run, args.other] if args.other else [args.run]
+    print(f"open {write(*runs, out=args.out)} in a browser")
+    return OK
+
+
 def models(args: argparse.Namespace) -> int:
     """List the models with their settings and defaults.
 
@@ -415,6 +437,11 @@ def _parser() -> _Parser:
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", metavar="FILE", help="where the numbers go, as JSON (RUN/metrics.json)")
 
+    command = add(report)
+    command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("other", metavar="RUN2", nargs="?", help="another, to stand beside it")
+    command.add_argument("--out", metavar="FILE", help="the page, an HTML file (RUN/report.html)")
+
     command = add(models)
     command.add_argument("names", metavar="NAME", nargs="*", help="the models to list (all)")
 
@@ -450,6 +477,7 @@ def _add_train_arguments(command: _Parser) -> None:
     add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")
     add("--checkpoint-every", type=count, metavar="N", help="steps between checkpoints (500)")
     add("--evaluate-every", type=count, metavar="N", help="steps between evaluations, of 1,000 samples each (none)")
+    add("--record", type=_int_or_none, metavar="N|none", help="steps between looks inside, for the report (16, or more)")
 
 
 def _int_from(lowest: int) -> Callable[[str], int]:
@@ -465,3 +493,8 @@ def _int_from(lowest: int) -> Callable[[str], int]:
         return value
 
     return parse
+
+
+def _int_or_none(text: str) -> int | str:
+    """The type of --record."""
+    return text if text == "none" else _int_from(1)(text)

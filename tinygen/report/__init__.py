@@ -1,0 +1,5 @@
+"""The page that shows what happened inside a run: one HTML file that needs nothing else."""
+
+from .page import report
+
+__all__ = ["report"]

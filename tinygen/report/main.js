@@ -1,0 +1,66 @@
+// What starts the page: its header, its tabs, its keys.
+
+function header(runs) {
+  const recorded = runs.some((run) => run.recording);
+  return [
+    h("div", { class: "top" },
+      h("div", {}, h("h1", {}, runs.map((run) => run.name).join(" and ")), runs.map((run) => h("p", { class: "quiet" }, sentence(run)))),
+      themeSwitch()),
+    h("details", {}, h("summary", {}, "How to read this page"),
+      h("p", {}, "Everything here was measured in this run while it trained; nothing is a drawing of how it might be. Choose a view above the picture. The bar at the bottom is the time: drag it, or press ← and →, and every picture shows that training step; space plays it like a film. A click in a chart goes to that step."),
+      h("p", {}, "Two networks play a game. G, the generator, turns random numbers z into an image. D, the discriminator, gives an image a score: high if it looks real. D learns to tell real from made; G learns from D's gradient alone, which says for each pixel whether more or less of it would look more real. Whether G can learn is decided by that gradient, so most views show it.")),
+    h("details", {}, h("summary", {}, "What was trained"), runs.map(facts)),
+    recorded ? null : h("p", {}, "This run was not recorded, so the page has its curves and sample pictures alone; runs of `tinygen train` are recorded unless they say --record none."),
+  ].filter(Boolean);
+}
+
+function sentence(run) {
+  const { data, batch } = run.settings, end = run.metrics.step?.at(-1);
+  const parts = [run.about || run.model, data ? `data: ${data}` : null, `${whole(end ?? run.steps)} of ${whole(run.steps)} steps`, batch ? `batch ${batch}` : null];
+  return parts.filter(Boolean).join(" · ");
+}
+
+function facts(run) {
+  const rows = (values, marked = []) => Object.entries(values).filter(([, value]) => value !== null).map(([key, value]) =>
+    h("tr", {}, h("td", {}, key), h("td", {}, h(marked.includes(key) ? "strong" : "span", {}, Array.isArray(value) ? value.join(" × ") : String(value)))));
+  return h("div", {},
+    h("h3", {}, run.name), h("p", { class: "quiet small" }, "Bold: not the model's default."),
+    h("div", { class: "scroll" }, h("table", {}, rows({ model: run.model, ...run.config }, run.changed), rows(run.settings))),
+    networks(run));
+}
+
+function networks(run) {
+  const layers = run.recording?.layers ?? [];
+  return [...new Set(layers.map((layer) => layer.network))].map((network) => h("div", { class: "scroll" },
+    h("h3", {}, network),
+    h("table", {}, layers.filter((layer) => layer.network === network).map((layer) =>
+      h("tr", {}, h("td", {}, layer.name), h("td", {}, layer.title), h("td", { class: "number" }, layer.shape.join(" × ")))))));
+}
+
+function start() {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const runs = data.runs.map((run) => new Run(run));
+  startTheme();
+  startClock(runs);
+  document.getElementById("head").append(...header(runs));
+  const views = VIEWS.filter((one) => runs.some((run) => one.suits(run))).sort((a, b) => a.order - b.order);
+  const open = (one) => {
+    showView(one, runs);
+    history.replaceState(null, "", `#${one.id}`);
+  };
+  document.getElementById("tabs").append(...views.map((one, i) => h("button", {
+    type: "button", "data-view": one.id, title: `key ${i + 1}`, onclick: () => open(one),
+  }, one.title)));
+  document.addEventListener("keydown", (event) => {
+    const chosen = views[Number(event.key) - 1];
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (shown?.view.key?.(event) || clockKey(event)) event.preventDefault();
+    else if (chosen && !event.target.matches("input:not([type=range])")) open(chosen);
+  });
+  clock.listeners.push(repaint);
+  addEventListener("resize", repaint);
+  if (views.length) showView(views.find((one) => `#${one.id}` === location.hash) ?? views[0], runs);
+  clock.show(clock.index);
+}
+
+start();

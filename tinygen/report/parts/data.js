@@ -1,0 +1,80 @@
+// The data of the page: arrays out of base64, and what can be asked of a run.
+
+const ARRAYS = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array, float64: Float64Array };
+
+/** An embedded array as a typed array, with its `shape`. */
+function decode({ dtype, shape, base64 }) {
+  const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+  return Object.assign(new ARRAYS[dtype](bytes.buffer), { shape });
+}
+
+/** The part of an array at one or more leading indices, as a view of the same memory. */
+function at(array, ...indices) {
+  let size = array.length, start = 0;
+  indices.forEach((index, axis) => {
+    size /= array.shape[axis];
+    start += index * size;
+  });
+  return Object.assign(array.subarray(start, start + size), { shape: array.shape.slice(indices.length) });
+}
+
+class Run {
+  constructor(data) {
+    Object.assign(this, data);
+    this.metrics = Object.fromEntries(Object.entries(data.metrics).map(([name, column]) => [name, decode(column)]));
+    this.decoded = new Map();
+  }
+
+  /** Whether the recording holds all of these arrays. */
+  has(...names) {
+    return names.every((name) => this.recording?.arrays[name] !== undefined);
+  }
+
+  array(name) {
+    if (!this.decoded.has(name)) this.decoded.set(name, decode(this.recording.arrays[name]));
+    return this.decoded.get(name);
+  }
+
+  names() {
+    return Object.keys(this.recording?.arrays ?? {});
+  }
+
+  /** The steps of which the page has something to show, in order. */
+  get recorded() {
+    if (this.has("step")) return [...this.array("step")];
+    return Object.keys(this.pictures).map(Number);
+  }
+
+  /** The index of the last recorded step that is not after `step`. */
+  frame(step) {
+    return Math.max(0, this.recorded.findLastIndex((one) => one <= step));
+  }
+
+  /** Height, width and channels of an image; null for points. */
+  get image() {
+    const shape = this.has("samples") ? this.array("samples").shape.slice(2) : [];
+    return shape.length === 3 ? shape : null;
+  }
+
+  /** The GAN loss that this run trained with. */
+  get loss() {
+    return this.recording?.loss ?? this.config.loss;
+  }
+
+  /** The recorded layers that have a number for a quantity, as [{ network, name, title, shape, values }]. */
+  layers(quantity) {
+    if (!this.has(quantity)) return [];
+    const table = this.array(quantity), layers = this.recording.layers;
+    return layers
+      .map((layer, i) => ({ ...layer, values: this.recorded.map((_, frame) => table[frame * layers.length + i]) }))
+      .filter((layer) => layer.values.some((value) => !Number.isNaN(value)));
+  }
+
+  /** A metric at the last logged step that is not after `step`; NaN if there is none. */
+  metric(name, step) {
+    const steps = this.metrics.step, values = this.metrics[name];
+    let value = NaN;
+    for (let i = 0; i < steps.length && steps[i] <= step; i++) if (!Number.isNaN(values[i])) value = values[i];
+    return value;
+  }
+}

@@ -1,0 +1,48 @@
+// The register of views. A file in views/ calls view({...}) once; the page shows those that suit the runs.
+
+const VIEWS = [];
+
+/**
+ * id, order, title   of its tab
+ * caption, look      one sentence in plain words; what to look for, a list
+ * suits(run)         whether the run has what the view shows
+ * make(body, runs)   builds it into an element for one run or two, and returns paint(step), which draws it; paint is
+ *                    called again for another step, theme or width
+ * timeless           true if the scrubber means nothing to it
+ * key(event)         takes a key before the scrubber does; returns true if it was for the view (optional)
+ */
+function view(description) {
+  VIEWS.push(description);
+}
+
+let shown = null; // the view on the page: { view, paint }
+
+function repaint() {
+  shown?.paint(clock.step);
+}
+
+/** One panel for each run, side by side where there is room; make(panel, run) returns a paint(step). */
+function beside(body, runs, make) {
+  const panels = runs.map((run) => h("section", { class: "panel" }, runs.length > 1 ? h("h3", {}, run.name) : null));
+  body.append(h("div", { class: runs.length > 1 ? "beside pair" : "beside" }, panels));
+  const paints = panels.map((panel, i) => make(panel, runs[i]));
+  return (step) => paints.forEach((paint) => paint(step));
+}
+
+function showView(chosen, runs) {
+  const body = h("div", {});
+  const main = document.getElementById("view");
+  main.replaceChildren(
+    h("h2", {}, chosen.title),
+    h("p", {}, chosen.caption),
+    body,
+    h("aside", { class: "look" }, h("strong", {}, "What to look for"), h("ul", {}, chosen.look.map((one) => h("li", {}, one)))),
+  );
+  const suiting = runs.filter((run) => chosen.suits(run));
+  shown = { view: chosen, paint: chosen.make(body, suiting) };
+  for (const tab of document.querySelectorAll("#tabs button")) {
+    tab.setAttribute("aria-pressed", String(tab.dataset.view === chosen.id));
+  }
+  document.getElementById("time").hidden = Boolean(chosen.timeless) || clock.steps.length < 2;
+  repaint();
+}

@@ -1,0 +1,144 @@
+// Pixel push: what D's gradient tells G to change in each image, under four losses on the same networks.
+
+/**
+ * G lowers a loss L of D's score s of its image x. By the chain rule -dL/dx = -L'(s) ds/dx: the loss decides one number,
+ * the push -L'(s), and D the direction. Sources as in tinygen/losses.py.
+ */
+const LOSSES = {
+  minimax: { name: "minimax", formula: "log(1 − σ(s))", push: (s) => sigmoid(s) },
+  nonsaturating: { name: "non-saturating", formula: "−log σ(s)", push: (s) => sigmoid(-s) },
+  lsgan: { name: "least squares", formula: "½ (s − 1)²", push: (s) => 1 - s },
+  wasserstein: { name: "Wasserstein", formula: "−s", push: () => 1 },
+};
+
+function sigmoid(s) {
+  return 1 / (1 + Math.exp(-s));
+}
+
+view({
+  id: "pixels",
+  order: 1,
+  title: "Pixel push",
+  caption: "D never shows G a real image; all that G learns from is this: for each pixel, whether a little more or a little less of it would look more real to D.",
+  look: [
+    "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
+    "Choose minimax while D is sure that an image is fake: its bar shrinks to almost nothing. The direction is still there (stretch the colours to see it), but G gets no signal. That is the vanishing gradient.",
+    "On the same two networks all four losses push in the same direction; they differ only in how hard. Least squares turns around where the score is above 1.",
+    "After one small step the verdict rises. If a step hardly visible to you changes it a lot, D judges by details that you don't see.",
+  ],
+  suits: (run) => Boolean(run.image) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
+  make: (body, runs) => beside(body, runs, pixelPush),
+});
+
+function pixelPush(panel, run) {
+  const channels = run.image[2], n = run.array("samples").shape[1];
+  const state = { image: 0, loss: run.loss in LOSSES ? run.loss : "wasserstein", stretch: "same", reach: 0.3 };
+  const repaintHere = () => paint(clock.step);
+  const tiles = Array.from({ length: n }, (_, i) => {
+    const canvas = pixelCanvas(run.image, `image ${i + 1}`), verdict = h("span", { class: "number" });
+    const button = h("button", { type: "button", onclick: () => { state.image = i; repaintHere(); } }, canvas, verdict);
+    return { button, canvas, verdict };
+  });
+  const figures = ["G's image", "What D asks for", "After one small step"].map((title) => {
+    const canvas = pixelCanvas(run.image, title), text = h("figcaption", {});
+    return { canvas, text, element: h("figure", {}, h("h3", {}, title), canvas, text) };
+  });
+  const rows = Object.entries(LOSSES).map(([key, loss]) => {
+    const fill = h("i", {}), number = h("span", { class: "number" });
+    const button = h("button", { type: "button", "data-loss": key, onclick: () => { state.loss = key; repaintHere(); } },
+      h("span", {}, loss.name, key === run.loss ? " (this run's)" : "", h("small", { class: "number" }, loss.formula)),
+      h("span", { class: "bar" }, fill), number);
+    return { key, fill, number, button };
+  });
+  const slider = h("input", { type: "range", min: 0.02, max: 1, step: 0.02, value: state.reach, "aria-label": "length of the step", oninput: () => { state.reach = Number(slider.value); repaintHere(); } });
+  const strengths = chart(strengthChart(run));
+  panel.append(
+    h("div", { class: "push" },
+      h("div", {}, h("h3", {}, "Choose an image"), h("div", { class: "tiles" }, tiles.map((tile) => tile.button)),
+        h("p", { class: "quiet small" }, run.recording.probability ? "Below each: D's probability that it is real." : "Below each: D's score; higher looks more real to D.")),
+      h("div", {},
+        h("div", { class: "three" }, figures.map((figure) => figure.element)),
+        pushKey(),
+        choice({ same: "colours: one scale for all losses", own: "stretched to this loss" }, state.stretch, (key) => { state.stretch = key; repaintHere(); }, "colours"),
+        h("h3", {}, "How hard G is pushed: choose a loss"),
+        h("div", { class: "losses" }, rows.map((row) => row.button)),
+        h("p", { class: "quiet small" }, "The length of −dL/dx of the chosen image. Each tick of the bar's length is a factor: full is 10 or more, empty is 0.0001."),
+        h("label", { class: "row" }, "length of the step", slider))),
+    strengths.element,
+  );
+
+  function paint(step) {
+    const frame = run.frame(step), i = state.image, loss = LOSSES[state.loss];
+    const scores = at(run.array("score_fake"), frame), samples = at(run.array("samples"), frame);
+    tiles.forEach(({ button, canvas, verdict }, k) => {
+      drawImage(canvas, at(samples, k), channels);
+      verdict.textContent = verdictText(run, scores[k]);
+      button.setAttribute("aria-pressed", String(k === i));
+    });
+    const x = at(samples, i), slope = scoreGradient(run, frame, i), push = slope.map((value) => value * loss.push(scores[i]));
+    const largest = Math.max(...(state.stretch === "own" ? push : slope).map(Math.abs));
+    const moved = smallStep(run, x, push, Math.max(...slope.map(Math.abs)), state.reach);
+    drawImage(figures[0].canvas, x, channels);
+    drawPush(figures[1].canvas, x, push, channels, largest);
+    drawImage(figures[2].canvas, moved.image, channels);
+    const after = scores[i] + moved.gain(slope);
+    figures[0].text.replaceChildren("D says ", h("b", { id: "before" }, verdictText(run, scores[i], true)));
+    figures[1].text.replaceChildren("length ", h("b", { class: "number", id: "length" }, short(norm(push))));
+    figures[2].text.replaceChildren("D would say about ", h("b", { id: "after" }, verdictText(run, after, true)), h("span", { class: "quiet" }, " (first-order estimate)"));
+    for (const row of rows) {
+      const length = norm(slope) * Math.abs(LOSSES[row.key].push(scores[i]));
+      row.fill.style.width = `${100 * clamp((Math.log10(length) + 4) / 5, 0, 1)}%`;
+      row.number.textContent = short(length);
+      row.button.setAttribute("aria-pressed", String(row.key === state.loss));
+    }
+    strengths.paint(run.recorded[frame]);
+  }
+  return paint;
+}
+
+function verdictText(run, score, words = false) {
+  if (run.recording.probability) return percent(sigmoid(score)) + (words ? " real" : "");
+  return (words ? "score " : "") + short(score);
+}
+
+/** ds/dx of one image, in units of its pixels' values. */
+function scoreGradient(run, frame, image) {
+  const scale = at(run.array("score_gradient_scale"), frame)[image];
+  return Float32Array.from(at(run.array("score_gradient"), frame, image), (value) => value * scale);
+}
+
+/**
+ * The image one step along the push, and by how much the score rises to first order: ds/dx · (x' - x).
+ * reach: the share of the value range by which the strongest pixel moves under a push of 1.
+ */
+function smallStep(run, x, push, strongest, reach) {
+  const rate = strongest > 0 ? (255 * reach) / strongest : 0;
+  const image = Float32Array.from(x, (value, i) => clamp(value + rate * push[i], 0, 255));
+  const [low, high] = run.recording.value_range;
+  return { image, gain: (slope) => image.reduce((sum, value, i) => sum + (slope[i] * (value - x[i]) * (high - low)) / 255, 0) };
+}
+
+function strengthChart(run) {
+  const scores = run.array("score_fake"), frames = run.recorded.map((_, frame) => frame);
+  const judged = scores.shape[1], n = run.array("samples").shape[1];
+  const slopes = frames.map((frame) => Array.from({ length: n }, (_, i) => norm(scoreGradient(run, frame, i))));
+  const lines = Object.values(LOSSES).map(({ name, push }) => ({
+    name, x: run.recorded, y: frames.map((frame) => mean(slopes[frame].map((slope, i) => slope * Math.abs(push(scores[frame * judged + i]))))),
+  }));
+  return { title: "The push through training", caption: "Its length, as the mean over these images, under each loss; each line on the left is a factor, not a sum.", lines, log: true, place: placeOfFrames(run) };
+}
+
+/** The x axis on which each recorded step has the same room: early steps, of which there are many, can be seen. */
+function placeOfFrames(run) {
+  const steps = run.recorded, last = steps.length - 1;
+  return (step) => {
+    const i = clamp(steps.findLastIndex((one) => one <= step), 0, last);
+    const within = i < last ? (step - steps[i]) / (steps[i + 1] - steps[i]) : 0;
+    return last ? (i + clamp(within, 0, 1)) / last : 0;
+  };
+}
+
+function pushKey() {
+  const key = (colour) => h("span", { style: `display:inline-block;width:14px;height:14px;border-radius:3px;background:rgb(${colour})` });
+  return h("div", { class: "key" }, key(MORE), "brighter looks more real", key(LESS), "darker does");
+}
