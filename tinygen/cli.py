@@ -477,7 +477,7 @@ def _add_train_arguments(command: _Parser) -> None:
     add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")
     add("--checkpoint-every", type=count, metavar="N", help="steps between checkpoints (500)")
     add("--evaluate-every", type=count, metavar="N", help="steps between evaluations, of 1,000 samples each (none)")
-    add("--record", type=_int_or_none, metavar="N|none", help="steps between looks inside, for the report (16, or more)")
+    add("--record", type=_int_or_none, metavar="N|none", help="steps between looks inside, for the report (16)")
 
 
 def _int_from(lowest: int) -> Callable[[str], int]:

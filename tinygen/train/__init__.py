@@ -6,6 +6,8 @@ from .evaluate import Evaluate
 from .hunt import NonFiniteError
 from .loop import fit
 from .rebuild import load
+from .recorder import Recorder
+from .recording import Recording
 from .run import RunDirectory
 from .warnings import CollapseWarning, Warnings
 
@@ -16,6 +18,8 @@ __all__ = [
     "Evaluate",
     "History",
     "NonFiniteError",
+    "Recorder",
+    "Recording",
     "RunDirectory",
     "Warnings",
     "fit",

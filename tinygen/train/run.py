@@ -29,6 +29,7 @@ class RunDirectory:
     metrics.jsonl                        a line for each logged step, and for each evaluation
     events.jsonl                         a line for each warning that the training gave
     samples/step_000200.png              what the model could do after 200 steps
+    recording.safetensors                what happened inside of the model, for the report
     curves.png, training.gif             the metrics, and the samples as a film
     latent_plane.png, traversals.png     what the latents stand for, of models that can show it
     checkpoints/step_000200.safetensors  all it takes to go on after 200 steps, the newest three
@@ -39,6 +40,7 @@ class RunDirectory:
         self.config_file = self.path / "config.json"
         self.metrics_file = self.path / "metrics.jsonl"
         self.events_file = self.path / "events.jsonl"
+        self.recording_file = self.path / "recording.safetensors"
         self.curves_file = self.path / "curves.png"
         self.film_file = self.path / "training.gif"
 

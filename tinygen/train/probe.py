@@ -1,0 +1,107 @@
+"""Running a model only to look: nothing is disturbed, every layer is seen, and so is the gradient that reaches it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, Generator, array_module, to_host
+from ..layers import Buffer, Dropout, Module
+from ..models.average import Average
+from ..tensor import Tensor, frozen, grad
+
+SIGNALS = ("activation_norm", "activation_zeros", "gradient_norm", "gradient_zeros")
+
+
+@contextmanager
+def undisturbed(model: Module) -> Iterator[None]:
+    """In the block a model may be run forward and backward; afterwards it is, to the bit, as it was.
+
+    Layers are as in training, so batch norm takes the batch's statistics, but dropout is off. All that draws draws from
+    a stream of its own, the same each time. Buffers, such as running statistics, are put back; weights are constants.
+    """
+    modules = [module for _, module in model.named_modules()]
+    buffers = [(t, t.data.copy()) for _, t in model.named_tensors() if isinstance(t, Buffer)]
+    streams = [(m, name, g) for m in modules for name, g in vars(m).items() if isinstance(g, Generator)]
+    modes = [(m, m.training) for m in modules if isinstance(m, Dropout)]
+    try:
+        for i, (module, name, stream) in enumerate(streams):
+            setattr(module, name, Generator(0, f"recorder/{i}", stream.device))
+        for module, _ in modes:
+            module.training = False
+        with frozen(model):
+            yield
+    finally:
+        for module, mode in modes:
+            module.training = mode
+        for module, name, stream in streams:
+            setattr(module, name, stream)
+        for t, values in buffers:
+            t.assign(values)
+
+
+@contextmanager
+def watched() -> Iterator[dict[int, Any]]:
+    """What each module that is called in the block gives, by the module's id; if it is called twice, the first."""
+    seen = dict[int, Any]()
+
+    def note(module: Module, y: Any) -> None:
+        seen.setdefault(id(module), y)
+
+    before, Module._watcher = Module._watcher, note
+    try:
+        yield seen
+    finally:
+        Module._watcher = before
+
+
+def layers_of(model: Module) -> list[tuple[str, str, Module]]:
+    """Every layer of every network, with the names of both; a mean of weights is no network that learns."""
+    return [
+        (network, name, layer)
+        for network, module in model.named_children()
+        if not isinstance(module, Average)
+        for name, layer in list(module.named_children()) or [("", module)]
+    ]
+
+
+class Signals:
+    """Of each layer's output, and of its gradient: the length as one vector, and the share that is exactly 0."""
+
+    def __init__(self, model: Module):
+        self._layers = [id(layer) for _, _, layer in layers_of(model)]
+        self._found: dict[int, list[Array]] = {}
+
+    def take(self, loss: Tensor, seen: dict[int, Any], *more: Tensor) -> list[Tensor]:
+        """Note what a loss makes of the layers that were watched on the way to it; returns the gradients of `more`."""
+        ids = [i for i in self._layers if isinstance(seen.get(i), Tensor) and seen[i].requires_grad]
+        gradients = grad(loss, [*more, *(seen[i] for i in ids)])
+        for i, g in zip(ids, gradients[len(more) :], strict=True):
+            self._found[i] = [number for x in (seen[i].data, g.data) for number in (length(x), _zeros(x))]
+        return gradients[: len(more)]
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """A number for each layer, NaN for one that no loss came through, by the names of SIGNALS."""
+        table = np.full((len(self._layers), len(SIGNALS)), np.nan, np.float32)
+        if self._found:
+            table[[self._layers.index(i) for i in self._found]] = numbers(
+                [number for four in self._found.values() for number in four], len(SIGNALS)
+            )
+        return dict(zip(SIGNALS, table.T.copy(), strict=True))
+
+
+def length(*xs: Array) -> Array:
+    """The length of arrays, taken together as one vector."""
+    return array_module(*xs).sqrt(sum((x * x).sum() for x in xs))
+
+
+def _zeros(x: Array) -> Array:
+    return (x == 0).mean(dtype=x.dtype)
+
+
+def numbers(values: list[Array], columns: int) -> np.ndarray:
+    """0-d arrays of a device as rows of so many columns, fetched at once."""
+    return to_host(array_module(*values).stack(values)).astype(np.float32).reshape(-1, columns)

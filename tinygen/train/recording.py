@@ -1,0 +1,105 @@
+"""The recording of a training: what a Recorder kept, in few bytes, on the disk, and read back."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import RunError
+from ..losses import GAN_LOSSES, GANLoss, least_squares
+from ..tensor import grad, tensor
+from . import checkpoint
+from .run import RunDirectory
+
+IMAGES = ("samples", "reconstructions", "data")
+GRADIENTS = ("score_gradient", "pixel_gradient")
+HALVES = ("mu", "logvar", "field")  # kept in float16
+
+
+class Recording:
+    """What a Recorder kept of a run: arrays by name, whose first axis is that of `steps`, and facts.
+
+    Images are uint8, 0 to 255 from the lower end of the model's value_range to the upper; points are float16. Gradients
+    are int8, each image's with a scale: `gradient()` gives their values.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]):
+        self.arrays, self.facts = arrays, facts
+        self.steps = arrays["step"]
+
+    @classmethod
+    def load(cls, run: str | os.PathLike[str]) -> Recording:
+        """That of a run directory, or a file of one. Raises RunError if there is none, or none that can be read."""
+        path = Path(run)
+        path = RunDirectory(path).recording_file if path.is_dir() else path
+        if not path.exists():
+            raise RunError(f"{path}: there is no recording; train with `tinygen train MODEL --record EVERY`, or with a "
+                           "Recorder among fit's callbacks")  # fmt: skip
+        arrays, facts = checkpoint.load(path)
+        if "step" not in arrays or "layers" not in facts:
+            raise RunError(f"{path}: a file of tinygen's, but not a recording")
+        return cls(arrays, facts)
+
+    def save(self, path: Path) -> None:
+        """Write it, whole or not at all. Raises RunError."""
+        checkpoint.save(path, self.arrays, self.facts)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return self.arrays[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.arrays
+
+    def gradient(self, name: str) -> np.ndarray:
+        """The values of "score_gradient" or "pixel_gradient", float32 (T, n, *data_shape)."""
+        scale = self.arrays[f"{name}_scale"]
+        return self.arrays[name] * scale.reshape(*scale.shape, *[1] * (self.arrays[name].ndim - 2))
+
+    def pixel_gradient(self, loss: str | None = None) -> np.ndarray:
+        """dL_G/dx of each generated image, (T, n, *data_shape): of the model's own loss, or of another with the same D.
+
+        A loss sees an image by its score s alone, so dL/dx = L'(s)/N · ds/dx, and L'(s) is all that differs.
+        """
+        if loss is None and "pixel_gradient" in self.arrays:
+            return self.gradient("pixel_gradient")
+        own = self.facts["loss"] if loss is None else loss
+        gradient = self.gradient("score_gradient")
+        score = tensor(self.arrays["score_fake"][:, : gradient.shape[1]], requires_grad=True)
+        slope = grad(self._loss(own).G(score), score).numpy() * (score.size / self.facts["scores"])
+        return gradient * slope.reshape(*slope.shape, *[1] * (gradient.ndim - 2))
+
+    def _loss(self, name: str) -> GANLoss:
+        c = self.facts["config"]
+        return least_squares(c["a"], c["b"], c["c"]) if name == "lsgan" and "a" in c else GAN_LOSSES[name]
+
+
+def quantised(found: dict[str, np.ndarray], value_range: tuple[float, float] | None) -> dict[str, np.ndarray]:
+    """What was seen at a step, as it is kept."""
+    kept = dict[str, np.ndarray]()
+    for name, x in found.items():
+        if name in IMAGES:
+            kept[name] = image_bytes(x, value_range)
+        elif name in GRADIENTS:
+            kept[name], kept[f"{name}_scale"] = eight_bits(x)
+        else:
+            kept[name] = x.astype(np.float16 if name in HALVES else np.float32)
+    return kept
+
+
+def image_bytes(x: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
+    """Images as uint8, 0 to 255 from low to high; points as float16."""
+    if value_range is None:
+        return x.astype(np.float16)
+    low, high = value_range
+    return np.nan_to_num((x - low) * (255 / (high - low))).round().clip(0, 255).astype(np.uint8)
+
+
+def eight_bits(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """q, int8, and a scale for each example, float32 (N,), with x ≈ q · scale."""
+    largest = np.abs(x).reshape(len(x), -1).max(axis=1).astype(np.float32)
+    scale = largest / 127
+    safe = np.where(scale > 0, scale, 1).reshape(-1, *[1] * (x.ndim - 1))
+    return np.nan_to_num(x / safe).round().clip(-127, 127).astype(np.int8), scale
