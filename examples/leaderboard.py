@@ -33,23 +33,33 @@ from tinygen.train.files import write
 from tinygen.viz.plots import figure, write_png
 
 STEPS = {  # 200 seconds of one core
-    "vae": 12_000,
-    "convvae": 3000,
-    "gan": 6000,
-    "dcgan": 500,
-    "lsgan": 6000,
-    "hingegan": 6000,
-    "sngan": 4000,
-    "wgan": 4000,
-    "wgangp": 1500,
-    "vaegan": 2000,
-    "cgan": 6000,
-    "acgan": 6000,
-    "pacgan": 6000,
+    "vae": 30_000,
+    "convvae": 7000,
+    "gan": 7000,
+    "lsgan": 7000,
+    "hingegan": 7000,
+    "wgan": 2700,
+    "wgangp": 2000,
+    "pacgan": 7000,
+    "cgan": 7000,
+    "acgan": 7000,
+    "dcgan": 420,
+    "sngan": 800,
+    "vaegan": 1600,
 }
 SETTINGS: dict[str, dict[str, Any]] = {}  # beside a model's defaults
 BATCH = 64
-SCORES = ("fid", "kid", "precision", "recall", "density", "coverage", "inception_score", "gan_train", "gan_test")
+SCORES = {  # and how each is written
+    "fid": ".2f",
+    "kid": ".3f",
+    "precision": ".3f",
+    "recall": ".3f",
+    "density": ".3f",
+    "coverage": ".3f",
+    "inception_score": ".2f",
+    "gan_train": ".1%",
+    "gan_test": ".1%",
+}
 SHOWN, AUGMENTED = 20, 5000  # samples in a row of the picture; generated images beside few real ones
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
@@ -162,8 +172,10 @@ def report(results: list[Any], out: Path) -> None:
     models = {r["model"]: [q for q in results if q["model"] == r["model"]] for r in results}
     ranked = sorted(models, key=lambda name: np.mean(values(models[name], "fid")))
     table = [row(name, models[name]) for name in ranked]
-    real = {n: score["reference"] for r in results for n, score in r["scores"].items()}
-    table.append(["*real digits*", "", "", *("" if real.get(n) is None else f"{real[n]:.3g}" for n in SCORES)])
+    real = {
+        n: score["reference"] for r in results for n, score in r["scores"].items() if score["reference"] is not None
+    }
+    table.append(["*real digits*", "", "", *(f"{real[n]:{form}}" if n in real else "" for n, form in SCORES.items())])
     heads = ["model", "steps", "seconds", *(n.replace("_", " ") for n in SCORES)]
     lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *table)]
     text = "\n".join([*lines, *notes(models)]) + "\n"
@@ -180,16 +192,17 @@ def values(results: list[Any], score: str) -> list[float]:
 
 def row(name: str, results: list[Any]) -> list[str]:
     seconds = np.mean([r["seconds"] for r in results])
-    return [name, f"{results[0]['steps']:,}", f"{seconds:.0f}", *(spread(values(results, n)) for n in SCORES)]
+    return [
+        name,
+        f"{results[0]['steps']:,}",
+        f"{seconds:.0f}",
+        *(spread(values(results, n), form) for n, form in SCORES.items()),
+    ]
 
 
-def spread(numbers: list[float]) -> str:
-    """mean ± standard deviation, to three digits of the mean."""
-    if not numbers:
-        return ""
-    mean = float(np.mean(numbers))
-    digits = max(0, 2 - int(np.floor(np.log10(abs(mean) or 1.0))))
-    return f"{mean:.{digits}f} ± {np.std(numbers):.{digits}f}"
+def spread(numbers: list[float], form: str) -> str:
+    """mean ± standard deviation."""
+    return f"{np.mean(numbers):{form}} ± {np.std(numbers):{form}}" if numbers else ""
 
 
 def notes(models: dict[str, list[Any]]) -> list[str]:
@@ -205,7 +218,7 @@ def notes(models: dict[str, list[Any]]) -> list[str]:
             lines += ["| real digits | alone | with generated ones |", "| --- | --- | --- |"]
             for rows in zip(*(r["augmentation"] for r in results), strict=True):
                 alone, both = ([r[key] for r in rows] for key in ("real", "both"))
-                lines.append(f"| {rows[0]['size']:,} | {spread(alone)} | {spread(both)} |")
+                lines.append(f"| {rows[0]['size']:,} | {spread(alone, '.1%')} | {spread(both, '.1%')} |")
     return lines
 
 
