@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import linecache
 import sys
-from pathlib import Path
-from types import FrameType
 from typing import Any, NamedTuple
 
 from ..backend import Array, array_module, is_array
+from ..places import Place, lines_above
 from ..tensor import PRIMITIVES, Tensor
-
-_PACKAGE = Path(__file__).parent.parent
-_MODULE = str(_PACKAGE / "layers" / "module.py")
-_ENGINE = tuple(str(_PACKAGE / name) for name in ("tensor.py", "tape.py", "backend.py", "ops", "kernels"))
-
-
-class Place(NamedTuple):
-    """A line of code outside the engine."""
-
-    file: str
-    line: int
-    function: str
-
-    def __str__(self) -> str:
-        code = linecache.getline(self.file, self.line).strip()
-        return f"{_short(self.file)}:{self.line} in {self.function}: {code}"
 
 
 class Event(NamedTuple):
@@ -58,7 +39,7 @@ class Watch:
         self.first: Event | None = None
 
     def __call__(self, op: str, phase: str, inputs: Any, output: Any, where: Any) -> tuple[Place, ...]:
-        places = _lines_above(sys._getframe(1)) if where is None else where
+        places = lines_above(sys._getframe(1)) if where is None else where
         output = _array(output)
         if not _is_finite(output):
             event = (op, phase, places)
@@ -66,18 +47,6 @@ class Watch:
             if self.first is None and event not in self._known:
                 self.first = _describe_event(op, phase, places, inputs, output)
         return places
-
-
-def _lines_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The lines that led to an op from the training loop (this package excluded), the innermost first."""
-    places: list[Place] = []
-    while frame is not None and not frame.f_code.co_filename.startswith(str(_PACKAGE / "train")):
-        file = frame.f_code.co_filename
-        plumbing = file == contextlib.__file__ or (file == _MODULE and frame.f_code.co_name == "__call__")
-        if not plumbing and not file.startswith(_ENGINE):
-            places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
-        frame = frame.f_back
-    return tuple(places)
 
 
 def _describe_event(op: str, phase: str, places: tuple[Place, ...], inputs: Any, output: Array) -> Event:
@@ -106,9 +75,3 @@ def _describe(x: Array) -> str:
     span = f", from {good.min().item():.4g} to {good.max().item():.4g}" if good.size else ""
     broken = x.size - good.size
     return f"{x.dtype} of shape {x.shape}{span}" + (f", {broken:,} of {x.size:,} not finite" if broken else "")
-
-
-def _short(file: str) -> str:
-    """A path as one would type it here."""
-    path = Path(file)
-    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

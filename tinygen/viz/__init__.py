@@ -5,7 +5,7 @@ imported when the first picture is drawn. The functions that return a matplotlib
 """
 
 from .film import save_gif
-from .graph import Graph, graph
+from .graph import Graph, graph, lines
 from .images import grid, samples, save_grid
 from .latents import DRAWINGS, latent_plane, manifold, save_drawing, traversals
 from .plots import curves, save_curves, scatter
@@ -17,6 +17,7 @@ __all__ = [
     "graph",
     "grid",
     "latent_plane",
+    "lines",
     "manifold",
     "samples",
     "save_curves",

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..backend import is_array, to_host
 from ..layers.module import Module
+from ..places import Place
 from ..tape import Node
 from ..tensor import Parameter
 from . import ruletext
@@ -40,7 +41,7 @@ class Box:
     path: str = ""
     network: str = ""
     frozen: bool = False
-    where: list[dict[str, Any]] = field(default_factory=list)
+    where: list[Place] = field(default_factory=list)
     nodes: list[int] = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
@@ -108,7 +109,8 @@ def constant_boxes(unit: Unit) -> Iterator[tuple[Box, str]]:
 
 def _options(node: Node) -> list[str]:
     """The numbers among an op's arguments, such as the slope of a leaky ReLU, as far as its node keeps them."""
-    return [f"{argument(node, i)} = {x:.4g}" for i, x in _given(node) if type(x) in (int, float)]
+    named = _given(node) if node.plan.op.arity >= 0 else []
+    return [f"{argument(node, i)} = {x:.4g}" for i, x in named if type(x) in (int, float)]
 
 
 def _given(node: Node) -> list[tuple[int, Any]]:
@@ -126,7 +128,8 @@ def _shape(shape: tuple[int, ...]) -> str:
     return f"({', '.join(map(str, shape))})" if shape else "one number"
 
 
-def _places(node: Node) -> list[dict[str, Any]]:
-    """The lines that called it, where `lines_noted` or fit's replay were on."""
-    places = node.where if isinstance(node.where, tuple) else ()
-    return [{"file": p.file, "line": p.line, "code": p.code} for p in places if hasattr(p, "code")]
+def _places(node: Node) -> list[Place]:
+    """The lines that called it, if they were noted: the innermost first, and no further than the user's outermost."""
+    places = [place for place in node.where or () if isinstance(place, Place)]
+    outermost = [i for i, place in enumerate(places) if place.function == "<module>"]
+    return places[: outermost[0] + 1] if outermost else places

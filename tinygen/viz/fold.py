@@ -88,10 +88,10 @@ def _absorb_sums(found: list[Unit]) -> list[Unit]:
     """Sums of gradients that backward made between two rules of one layer join that layer's box."""
     joined: list[Unit] = []
     for unit in found:
-        between = joined[-1] if len(joined) > 1 else None
-        if between is not None and between.call is between.of is None and unit.folded and joined[-2].of is unit.of:
+        before, between = joined[-2:] if len(joined) > 1 else (None, unit)
+        if before and unit.folded and before.of is unit.of is not None and between.call is between.of is None:
             joined.pop()
-            joined[-1].nodes += between.nodes + unit.nodes
+            before.nodes += between.nodes + unit.nodes
         else:
             joined.append(unit)
     return joined

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import GradientError
 from ..files import replace_file
-from ..tape import Node
+from ..places import lines_above
+from ..tape import Node, trace
 from ..tensor import Tensor, describe
 from .boxes import Box, argument, constant_boxes, leaf_box, unit_box
 from .fold import Unit, reach, units
@@ -65,7 +68,10 @@ class Graph:
         A node's id is the number of its newest node on the tape, and `nodes` lists all that were folded into it.
         """
         edges = [{**e._asdict(), "points": self.routes[e.source, e.target]} for e in self.edges]
-        boxes = [{**vars(box), "shape": list(box.shape)} for box in self.boxes]
+        boxes = [
+            {**vars(b), "shape": list(b.shape), "where": [{**p._asdict(), "code": p.code} for p in b.where]}
+            for b in self.boxes
+        ]
         return {"width": self.width, "height": self.height, "nodes": boxes, "edges": edges}
 
 
@@ -73,8 +79,8 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
     """The tape that leads to a Tensor. Of a gradient taken with create_graph, the second tape over the first.
 
     fold: a layer is one box, without its parameters; False: every op and every parameter. Constants are drawn unless a
-    backward has freed them; the user's lines are known if `tensor.trace` noted them.  Raises GradientError if there is
-    no tape.
+    backward has freed them; lines of code are known if the tape was written within `lines()`.  Raises GradientError if
+    there is no tape.
     """
     if not isinstance(loss, Tensor) or loss._node is None:
         what = describe(loss) if isinstance(loss, Tensor) else type(loss).__name__
@@ -101,6 +107,13 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
     if loss.size == 1 and drawn:
         boxes[str(loss._node.order)].lines.append(f"= {loss.item():.4g}")
     return Graph(list(boxes.values()), list(edges.values()))
+
+
+@contextlib.contextmanager
+def lines() -> Iterator[None]:
+    """Note on the tape, for the length of a block, which lines of code called each op; a `graph` then names them."""
+    with trace(lambda op, phase, inputs, y, where: lines_above(sys._getframe(1)) if where is None else where):
+        yield
 
 
 def _edges_to(unit: Unit, target: str, home: dict[int, Unit]) -> Iterator[Edge]:

@@ -1,6 +1,6 @@
 """Where the boxes of a graph go: in layers from left to right, after Sugiyama et al. 1981.
 
-1. Each box goes as many layers to the right as the longest way to it; what nothing leads to goes next to its reader.
+1. Each box goes as many layers to the right as the longest way to it; what only leaves lead to goes next to its reader.
 2. An edge over several layers is cut by a bend in each.
 3. Boxes and bends of a layer are sorted by the mean place of their neighbours, layer by layer, there and back.
 4. Each moves as near to the mean height of its neighbours as order and distance allow.
@@ -68,8 +68,8 @@ def _ranks(items: Sequence[Item], edges: Sequence[tuple[Item, Item]]) -> dict[It
     rank: dict[Item, int] = {}
     for v in items:
         rank[v] = max((rank[u] + 1 for u in before[v]), default=0)
-    for v in items:
-        if not before[v] and after[v]:
+    for v in reversed(items):  # to the right, where that does not make more edges long than it makes short
+        if sum(bool(before[u]) for u in before[v]) < len(after[v]):
             rank[v] = min(rank[w] for w in after[v]) - 1
     lowest = min(rank.values(), default=0)
     return {v: r - lowest for v, r in rank.items()}

@@ -23,16 +23,17 @@ STYLE = """
 .tinygen-graph:root { color-scheme: light dark; color: CanvasText; background: Canvas; }
 .tinygen-graph text { fill: currentColor; text-anchor: middle; }
 .tinygen-graph .title { font-size: 12px; font-weight: bold; }
-.tinygen-graph .box { fill: var(--hue, currentColor); stroke: var(--hue, currentColor); stroke-width: 1.3; }
-.tinygen-graph .box { fill-opacity: 0.1; }
+.tinygen-graph g { --ink: color-mix(in srgb, var(--hue, currentColor) 70%, currentColor); }
+.tinygen-graph .box { fill: var(--hue, currentColor); stroke: var(--ink); stroke-width: 1.3; fill-opacity: 0.1; }
 .tinygen-graph .layer .box { fill-opacity: 0.22; }
 .tinygen-graph .rule .box { stroke-dasharray: 5 3; }
 .tinygen-graph .constant .box { stroke-dasharray: 1.5 3; fill: none; }
 .tinygen-graph .frozen .box { fill-opacity: 0.06; stroke-dasharray: 1.5 3; }
 .tinygen-graph .edge { fill: none; stroke: currentColor; stroke-opacity: 0.55; stroke-width: 1.2; }
+.tinygen-graph .made { stroke-dasharray: 1.5 4; }
 .tinygen-graph .head { fill: currentColor; fill-opacity: 0.75; }
-.tinygen-graph .network { fill: none; stroke: var(--hue); stroke-opacity: 0.6; }
-.tinygen-graph .name { text-anchor: start; font-size: 13px; font-weight: bold; fill: var(--hue); }
+.tinygen-graph .network { fill: none; stroke: var(--ink); stroke-opacity: 0.6; }
+.tinygen-graph text.name { text-anchor: start; font-size: 13px; font-weight: bold; fill: var(--ink); }
 """
 
 
@@ -94,7 +95,7 @@ def _tooltip(box: Box) -> str:
     lines = [f"{box.title}  {box.path}".strip(), box.formula]
     lines += [f"{name} = {rule}" if name != "all" else rule for name, rule in box.rules.items()]
     lines += [f"{box.dtype} {box.shape}", "frozen: passes the gradient on, keeps none" if box.frozen else ""]
-    lines += [f"{place['file']}:{place['line']}: {place['code']}" for place in box.where[:1]]
+    lines += [str(place) for place in sorted(box.where, key=lambda place: place.is_ours)[:1]]
     return "\n".join(line for line in lines if line)
 
 
@@ -111,26 +112,31 @@ def _edge(edge: Edge, points: list[tuple[float, float]]) -> str:
     if edge.label:
         (x0, y0), (x1, y1) = points[:2]
         label = f'<text x="{(x0 + x1) / 2:g}" y="{(y0 + y1) / 2 - 5:g}">{escape(edge.label)}</text>'
-    return f'<path class="edge" d="{"".join(path)}"/>{head}{label}'
+    kind = "edge" if edge.argument else "edge made"
+    return f'<path class="{kind}" d="{"".join(path)}"/>{head}{label}'
 
 
 def _network(name: str, hue: str, boxes: Sequence[Box]) -> str:
-    """A frame with its name around the boxes of a network, where no other box stands within it."""
+    """A frame with its name around the boxes of a network, a second tape apart, where no other is in its way."""
+    mine = [box for box in boxes if box.network == name]
     frames = []
-    for run in _runs(name, boxes):
+    for run in ([box for box in mine if box.kind != "rule"], [box for box in mine if box.kind == "rule"]):
+        others = [box for box in boxes if box not in run]
+        if not run:
+            continue
         left, right = min(b.x - b.width / 2 for b in run) - 8, max(b.x + b.width / 2 for b in run) + 8
         top, bottom = min(b.y - b.height / 2 for b in run) - 8, max(b.y + b.height / 2 for b in run) + 8
-        if any(b.network != name and left < b.x < right and top < b.y < bottom for b in boxes):
-            continue
-        frames.append(
-            f'<g style="--hue: {hue}"><rect class="network" x="{left:g}" y="{top:g}" width="{right - left:g}" '
-            f'height="{bottom - top:g}" rx="9"/><text class="name" x="{left + 2:g}" y="{top - 5:g}">'
-            f"{escape(name)}</text></g>"
-        )
+        label = left + 2, left + 2 + len(name) * 8
+        rows = [y for y in (top, bottom + 16) if not any(_overlap(b, *label, y - 16, y) for b in others)]
+        if rows and not any(_overlap(box, left, right, top, bottom) for box in others):
+            frames.append(
+                f'<g style="--hue: {hue}"><rect class="network" x="{left:g}" y="{top:g}" width="{right - left:g}" '
+                f'height="{bottom - top:g}" rx="9"/><text class="name" x="{left + 2:g}" y="{rows[0] - 5:g}">'
+                f"{escape(name)}</text></g>"
+            )
     return "".join(frames)
 
 
-def _runs(name: str, boxes: Sequence[Box]) -> list[list[Box]]:
-    """The boxes of a network, those of a second tape apart."""
-    mine = [b for b in boxes if b.network == name]
-    return [run for run in ([b for b in mine if b.kind != "rule"], [b for b in mine if b.kind == "rule"]) if run]
+def _overlap(box: Box, left: float, right: float, top: float, bottom: float) -> bool:
+    across, down = box.width / 2, box.height / 2
+    return left < box.x + across and box.x - across < right and top < box.y + down and box.y - down < bottom
