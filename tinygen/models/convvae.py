@@ -10,13 +10,15 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from .. import layers
+from .. import init, layers
 from ..backend import Generator
 from .dcgan import check_images, growth, halvings
 from .networks import activation, mlp
 from .vae import VAE, VAEConfig
+
+INITS = {"glorot": init.glorot_uniform, "he": init.he_uniform}
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class ConvVAEConfig(VAEConfig):
 
     channels: of the maps in the encoder, each half as wide and high as the one before, and backwards in the decoder.
     hidden: the dense layers between the smallest maps and the latents.
+    weight_init: "glorot", or "he", which keeps the scale of what passes through many layers with ReLU (He et al. 2015).
     """
 
     channels: tuple[int, ...] = (32, 64)
     hidden: tuple[int, ...] = (128,)
     kernel_size: int = 3
+    weight_init: Literal["glorot", "he"] = "glorot"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,22 +51,23 @@ class ConvVAE(VAE):
 
     def encoder_layers(self, rng: Generator) -> list[layers.Module]:
         """Convolutions of stride 2, and dense layers to mu and logvar."""
-        c = self.config
-        maps = convolutions(c.data_shape, c.channels, c.kernel_size, c.activation, rng)
+        c, weight_init = self.config, INITS[self.config.weight_init]
+        maps = convolutions(c.data_shape, c.channels, c.kernel_size, c.activation, rng, weight_init=weight_init)
         widths = (math.prod(smallest_maps(c.data_shape, c.channels)), *c.hidden, 2 * c.latent_dim)
-        return [*maps, layers.Flatten(), *mlp(widths, c.activation, rng=rng)]
+        return [*maps, layers.Flatten(), *mlp(widths, c.activation, rng=rng, weight_init=weight_init)]
 
     def decoder_layers(self, rng: Generator) -> list[layers.Module]:
         """The way back: dense layers to the smallest maps, and transposed convolutions up to the image's logits."""
-        c = self.config
+        c, weight_init = self.config, INITS[self.config.weight_init]
         first = smallest_maps(c.data_shape, c.channels)
         sizes = halvings(c.data_shape[:2], len(c.channels))[::-1]
         widths = (c.latent_dim, *reversed(c.hidden), math.prod(first))
-        network = [*mlp(widths, c.activation, rng=rng), layers.Reshape(first)]
+        network = [*mlp(widths, c.activation, rng=rng, weight_init=weight_init), layers.Reshape(first)]
         for (size, larger), (channels, fewer) in zip(
             pairwise(sizes), pairwise((*reversed(c.channels), c.data_shape[-1])), strict=True
         ):
-            grow = layers.ConvTranspose(channels, fewer, c.kernel_size, **growth(size, larger), rng=rng)
+            options = {**growth(size, larger), "weight_init": weight_init, "rng": rng}
+            grow = layers.ConvTranspose(channels, fewer, c.kernel_size, **options)
             network += [*activation(c.activation), grow]
         return network
 

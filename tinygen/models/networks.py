@@ -7,7 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-from .. import layers
+from .. import init, layers
 from ..backend import Generator
 from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
 from ..tensor import Parameter
@@ -35,6 +35,7 @@ def mlp(
     slope: float = 0.2,
     batch_norm: dict[str, float] | None = None,
     rng: Generator | None = None,
+    weight_init: init.Init = init.glorot_uniform,
 ) -> list[layers.Module]:
     """Dense layers from width to width, each but the last with its activation, then batch norm if it has options.
 
@@ -42,10 +43,11 @@ def mlp(
     """
     network: list[layers.Module] = []
     for n_in, n_out in itertools.pairwise(widths[:-1]):
-        network += [layers.Dense(n_in, n_out, rng=rng), *activation(hidden, slope)]
+        network += [layers.Dense(n_in, n_out, weight_init=weight_init, rng=rng), *activation(hidden, slope)]
         if batch_norm is not None:
             network.append(layers.BatchNorm(n_out, **batch_norm))
-    return [*network, layers.Dense(widths[-2], widths[-1], rng=rng), *activation(output, slope)]
+    last = layers.Dense(widths[-2], widths[-1], weight_init=weight_init, rng=rng)
+    return [*network, last, *activation(output, slope)]
 
 
 def elements(data_shape: Sequence[int]) -> int:
