@@ -15,16 +15,27 @@ from .. import layers, ops
 from ..backend import Generator
 from ..errors import ConfigError
 from .gan import GAN, GANConfig
-from .networks import elements, mlp
+from .networks import Activation, elements, mlp
 
 
 @dataclass(frozen=True)
 class PacGANConfig(GANConfig):
-    """The hyperparameters.
+    """The hyperparameters. The defaults are for points: two latents, ReLU, Adam's beta1 of 0.5. The paper's own toy GAN
+    (its program: G of four layers of 400 with batch norm, D of three maxout layers of 200, Adam(1e-4, 0.8), batches of
+    100 packs) learns for 400,000 steps. Narrower networks without batch norm, and faster rates, D's four times G's,
+    learn within minutes.
 
     pack: how many samples D judges together; 1 is the GAN. A batch is of samples: it makes batch / pack packs.
     """
 
+    latent_dim: int = 2
+    g_hidden: tuple[int, ...] = (128, 128, 128)
+    d_hidden: tuple[int, ...] = (128, 128, 128)
+    g_activation: Activation = "relu"
+    d_activation: Activation = "relu"
+    batch_norm: bool = False
+    lr: float = 5e-4
+    d_lr: float = 2e-3
     pack: int = 2
 
 

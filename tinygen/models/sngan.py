@@ -2,8 +2,9 @@
 
     min_D  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))),   min_G  -E D(G(z))        (eq. 16, 17)
 
-Each layer of D has its weight divided by its largest singular value, so that none stretches a difference: with slopes
-of the activations up to 1, D is 1-Lipschitz, but for what the strides of a convolution make of it (see SpectralNorm).
+Each layer of D has its weight divided by its largest singular value, so that D can't grow steep to win. A kernel is
+normed as a matrix of C_out rows: each pixel enters at most KH · KW of its products, so the convolution stretches by no
+more than √(KH KW).
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from .gan import Loss
 @dataclass(frozen=True)
 class SNGANConfig(DCGANConfig):
     """The hyperparameters. From the paper: the hinge loss, one step of the power method a pass, no batch norm in D,
-    LeakyReLU(0.1), Adam(2e-4, 0.5, 0.999) with one step of D (section 4.1, setting C). The networks are the DCGAN's here, of
-    half its channels in G and without dropout, in the place of the paper's deeper ones for photographs.
+    LeakyReLU(0.1), Adam(2e-4, 0.5, 0.999) with one step of D (section 4.1, setting C). The networks are the DCGAN's
+    here, of half its channels and without dropout, in the place of the paper's deeper ones for photographs.
 
     power_iterations: of SpectralNorm, a pass.
     """
 
     g_channels: tuple[int, ...] = (128, 64, 32)
-    d_channels: tuple[int, ...] = (64, 128)
+    d_channels: tuple[int, ...] = (32, 64)
     slope: float = 0.1
     loss: Loss = "hinge"
     dropout: float = 0.0

@@ -9,7 +9,7 @@ that it finds, E D(x) - E D(G(z)), estimates K times the earth mover's distance:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .. import ops
 from ..tensor import Tensor
@@ -39,6 +39,7 @@ class WGAN(GAN):
 
     name = "wgan"
     Config = WGANConfig
+    defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
 
     def learn_D(self, loss: Tensor) -> None:
         """One step of D down its loss, and its weights clipped: algorithm 1, lines 5 to 7."""

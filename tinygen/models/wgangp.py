@@ -11,7 +11,7 @@ so that E (n - 1) n = gap / 2λ. Both sides are reported; where they agree, the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from .. import ops
 from ..backend import Array
@@ -43,6 +43,7 @@ class WGANGP(GAN):
 
     name = "wgangp"
     Config = WGANGPConfig
+    defaults: ClassVar = {"data": "digits", "steps": 3000, "batch": 64}
 
     def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
         """Minus the gap and the penalty; and how steep the critic is, beside what its best scale would have."""
