@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-OPTIONS = ["--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe",
-           "--no-first-run", "--disable-extensions", "--disable-background-networking", "--disable-dev-shm-usage"]  # fmt: skip
+OPTIONS = ("headless=new", "no-sandbox", "disable-gpu", "hide-scrollbars", "remote-debugging-pipe", "no-first-run",
+           "disable-extensions", "disable-background-networking", "disable-dev-shm-usage")  # fmt: skip
 PATIENCE = 30  # seconds for an answer
 
 
@@ -134,7 +134,7 @@ def chromium(profile: Path) -> Iterator[Browser]:
         os.dup2(os.dup(to_read), 3)
         os.dup2(os.dup(to_write), 4)
 
-    command = [str(CHROMIUM), *OPTIONS, f"--user-data-dir={profile}"]
+    command = [str(CHROMIUM), *(f"--{option}" for option in OPTIONS), f"--user-data-dir={profile}"]
     process = subprocess.Popen(command, pass_fds=(3, 4, to_read, to_write), preexec_fn=hand_over,
                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
     os.close(to_read)

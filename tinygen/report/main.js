@@ -57,6 +57,7 @@ function start() {
     if (shown?.view.key?.(event) || clockKey(event)) event.preventDefault();
     else if (chosen && !event.target.matches("input:not([type=range])")) open(chosen);
   });
+  document.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur()); // space is to play
   clock.listeners.push(repaint);
   addEventListener("resize", repaint);
   if (views.length) showView(views.find((one) => `#${one.id}` === location.hash) ?? views[0], runs);

@@ -3,30 +3,29 @@
 /**
  * chart({ title, caption, lines: [{ name, x, y, colour, dash }], log, low, high, events, place }) -> { element, paint }
  * place: the place from 0 to 1 of a step on the x axis; by default it is proportional.  low, high: the ends of the y axis.
+ * left(width), right: the room beside the plot.
  */
-function chart({ title, caption, lines, log = false, low, high, events = [], place, height = 200 }) {
+function chart({ title, caption, lines, log = false, low, high, events = [], place, height = 200, left = () => 52, right = 10 }) {
   const drawing = svg("svg", { class: "chart", role: "img", "aria-label": title });
   const legend = h("div", { class: "legend" });
-  const element = h("section", {}, h("h3", {}, title), caption ? h("p", { class: "quiet small" }, caption) : null, drawing, legend);
+  const element = h("section", { class: "curve" }, h("h3", {}, title), caption ? h("p", { class: "quiet small" }, caption) : null, drawing, legend);
   lines = lines.map((line, i) => ({ colour: SERIES[i % SERIES.length], dash: DASHES[i % DASHES.length], ...line }));
   const last = Math.max(1, ...lines.map((line) => line.x.at(-1) ?? 0)), across = place ?? ((step) => step / last);
   const scale = yScale(lines, log, low, high);
-  const left = 52, right = 10, top = 8, bottom = 22;
+  const top = 8, bottom = 22;
   const values = lines.map(() => h("span", { class: "number" }));
   legend.append(...lines.map((line, i) => h("span", {}, sample(line), `${line.name} `, values[i])));
   let width = 0, cursor;
 
   function draw() {
-    width = Math.max(280, element.clientWidth || 600);
-    drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
-    drawing.style.height = `${height}px`;
-    const x = (step) => left + across(step) * (width - left - right);
+    width = fit(drawing, height);
+    const start = left(width), x = (step) => start + across(step) * (width - start - right);
     const y = (value) => top + (1 - scale.share(value)) * (height - top - bottom);
     cursor = svg("line", { class: "cursor", y1: top, y2: height - bottom });
     drawing.replaceChildren(
       ...scale.ticks.flatMap((tick) => [
-        svg("line", { class: "grid", x1: left, x2: width - right, y1: y(tick), y2: y(tick) }),
-        svg("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
+        svg("line", { class: "grid", x1: start, x2: width - right, y1: y(tick), y2: y(tick) }),
+        svg("text", { x: start - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
       ]),
       ...stepTicks(last, across, width).map((step) => svg("text", {
         x: x(step), y: height - 5, "text-anchor": across(step) < 0.04 ? "start" : across(step) > 0.96 ? "end" : "middle",
@@ -37,7 +36,7 @@ function chart({ title, caption, lines, log = false, low, high, events = [], pla
     );
     drawing.onpointerdown = drawing.onpointermove = (event) => {
       if (event.type === "pointermove" && !event.buttons) return;
-      const share = (event.offsetX * (width / drawing.clientWidth) - left) / (width - left - right);
+      const share = (event.offsetX * (width / drawing.clientWidth) - start) / (width - start - right);
       clock.seek(stepAt(share, last, across));
     };
     drawing.at = x;
@@ -46,7 +45,7 @@ function chart({ title, caption, lines, log = false, low, high, events = [], pla
   return {
     element,
     paint(step) {
-      if (Math.max(280, element.clientWidth || 600) !== width) draw();
+      if (Math.max(280, drawing.clientWidth || 600) !== width) draw();
       const x = drawing.at(Math.min(step, last));
       cursor.setAttribute("x1", x);
       cursor.setAttribute("x2", x);
@@ -135,4 +134,25 @@ function stepAt(share, last, across) {
   let low = 0, high = last;
   for (let i = 0; i < 40; i++) [low, high] = across((low + high) / 2) < share ? [(low + high) / 2, high] : [low, (low + high) / 2];
   return high + 1e-6;
+}
+
+/**
+ * The x axis on which each recorded step has the same room, so that early ones, of which there are many, can be seen.
+ * half: the room at either end, as a share of a step's: 0.5 puts a step in the middle of a column.
+ */
+function placeOfFrames(run, half = 0) {
+  const steps = run.recorded, last = steps.length - 1;
+  return (step) => {
+    const i = clamp(steps.findLastIndex((one) => one <= step), 0, last);
+    const within = i < last ? (step - steps[i]) / (steps[i + 1] - steps[i]) : 0;
+    return (i + clamp(within, 0, 1) + half) / (last + 2 * half || 1);
+  };
+}
+
+/** Give an SVG drawing as many units as it has pixels across, and so many down; returns the width. */
+function fit(drawing, height) {
+  const width = Math.max(280, drawing.clientWidth || 600);
+  drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  drawing.style.height = `${height}px`;
+  return width;
 }

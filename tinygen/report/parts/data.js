@@ -52,7 +52,7 @@ class Run {
 
   /** Height, width and channels of an image; null for points. */
   get image() {
-    const shape = this.has("samples") ? this.array("samples").shape.slice(2) : [];
+    const shape = this.has("samples") && this.recording.value_range ? this.array("samples").shape.slice(2) : [];
     return shape.length === 3 ? shape : null;
   }
 

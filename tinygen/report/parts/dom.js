@@ -25,7 +25,7 @@ function short(value, digits = 3) {
   if (value == null || Number.isNaN(value)) return "–";
   if (value === 0) return "0";
   const size = Math.abs(value);
-  if (size >= 1e5 || size < 1e-3) return value.toExponential(digits - 2).replace("e+", "e");
+  if (size >= 1e5 || size < 1e-3) return value.toExponential(digits - 1).replace("e+", "e");
   return String(Number(value.toPrecision(digits)));
 }
 
@@ -59,6 +59,13 @@ function mean(values) {
   let sum = 0;
   for (const value of values) sum += value;
   return sum / values.length;
+}
+
+/** The greatest of many numbers; Math.max(...values) has room for some ten thousand. */
+function greatest(values, of = (value) => value) {
+  let most = -Infinity;
+  for (const value of values) if (of(value) > most) most = of(value);
+  return most;
 }
 
 function norm(values) {

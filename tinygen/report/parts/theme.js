@@ -27,12 +27,12 @@ function startTheme() {
 
 function themeSwitch() {
   return h("button", {
-    type: "button", id: "theme", title: "light or dark",
+    type: "button", id: "theme", title: "light or dark", "aria-label": "light or dark",
     onclick: () => {
       const theme = document.documentElement.dataset.theme === "dark" ? "light" : "dark";
       document.documentElement.dataset.theme = theme;
       try { localStorage.setItem("tinygen-theme", theme); } catch { /* as above */ }
       repaint();
     },
-  }, "◐ light / dark");
+  }, "◐", h("span", {}, " light / dark"));
 }

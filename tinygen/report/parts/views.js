@@ -23,10 +23,15 @@ function repaint() {
 
 /** One panel for each run, side by side where there is room; make(panel, run) returns a paint(step). */
 function beside(body, runs, make) {
-  const panels = runs.map((run) => h("section", { class: "panel" }, runs.length > 1 ? h("h3", {}, run.name) : null));
+  const steps = runs.map(() => h("span", { class: "quiet" }));
+  const panels = runs.map((run, i) => h("section", { class: "panel" }, runs.length > 1 ? h("h3", {}, run.name, steps[i]) : null));
   body.append(h("div", { class: runs.length > 1 ? "beside pair" : "beside" }, panels));
   const paints = panels.map((panel, i) => make(panel, runs[i]));
-  return (step) => paints.forEach((paint) => paint(step));
+  return (step) => paints.forEach((paint, i) => {
+    const own = runs[i].recorded[runs[i].frame(step)];
+    steps[i].textContent = own === step ? "" : ` at its step ${whole(own ?? 0)}`;
+    paint(step);
+  });
 }
 
 function showView(chosen, runs) {

@@ -7,9 +7,26 @@
 const LOSSES = {
   minimax: { name: "minimax", formula: "log(1 − σ(s))", push: (s) => sigmoid(s) },
   nonsaturating: { name: "non-saturating", formula: "−log σ(s)", push: (s) => sigmoid(-s) },
-  lsgan: { name: "least squares", formula: "½ (s − 1)²", push: (s) => 1 - s },
+  lsgan: { name: "least squares", formula: "½ (s − 1)²", push: (s, target = 1) => target - s },
   wasserstein: { name: "Wasserstein", formula: "−s", push: () => 1 },
 };
+
+/** -L'(s) of a loss, by its key. */
+function pushOf(run, key, score) {
+  return LOSSES[key].push(score, run.config.c);
+}
+
+/** The key of the loss that this run's G lowered on D's scores; hinge's is the critic's, -s. */
+function ownKey(run) {
+  return run.loss in LOSSES ? run.loss : "wasserstein";
+}
+
+/** -dL/dx of one image, L a loss by its key, or "whole": all that this run's G lowers, where that is more. */
+function pushOn(run, frame, i, key, score) {
+  if (key === "whole") return gradientOf(run, "pixel_gradient", frame, i).map((value) => -value * run.recording.scores);
+  const push = pushOf(run, key, score);
+  return gradientOf(run, "score_gradient", frame, i).map((value) => value * push);
+}
 
 function sigmoid(s) {
   return 1 / (1 + Math.exp(-s));
@@ -32,7 +49,7 @@ view({
 
 function pixelPush(panel, run) {
   const channels = run.image[2], n = run.array("samples").shape[1];
-  const state = { image: 0, loss: run.loss in LOSSES ? run.loss : "wasserstein", stretch: "same", reach: 0.3 };
+  const state = { image: 0, loss: ownKey(run), stretch: "same", reach: 0.1 };
   const repaintHere = () => paint(clock.step);
   const tiles = Array.from({ length: n }, (_, i) => {
     const canvas = pixelCanvas(run.image, `image ${i + 1}`), verdict = h("span", { class: "number" });
@@ -43,41 +60,43 @@ function pixelPush(panel, run) {
     const canvas = pixelCanvas(run.image, title), text = h("figcaption", {});
     return { canvas, text, element: h("figure", {}, h("h3", {}, title), canvas, text) };
   });
-  const rows = Object.entries(LOSSES).map(([key, loss]) => {
+  const whole = run.has("pixel_gradient") ? { whole: { name: "all that this G lowers", formula: "more than D's score" } } : {};
+  const rows = Object.entries({ ...LOSSES, ...whole }).map(([key, loss]) => {
     const fill = h("i", {}), number = h("span", { class: "number" });
     const button = h("button", { type: "button", "data-loss": key, onclick: () => { state.loss = key; repaintHere(); } },
-      h("span", {}, loss.name, key === run.loss ? " (this run's)" : "", h("small", { class: "number" }, loss.formula)),
+      h("span", {}, loss.name, key === ownKey(run) ? " (this run's)" : "", h("small", { class: "number" }, loss.formula)),
       h("span", { class: "bar" }, fill), number);
     return { key, fill, number, button };
   });
   const slider = h("input", { type: "range", min: 0.02, max: 1, step: 0.02, value: state.reach, "aria-label": "length of the step", oninput: () => { state.reach = Number(slider.value); repaintHere(); } });
-  const strengths = chart(strengthChart(run));
+  const pushes = pushesThroughTraining(run), longest = greatest(pushes.flatMap((line) => line.lengths));
+  const strengths = chart({ title: "The push through training", caption: "Its mean length over these images under each loss, logarithmic: each line of the grid is a factor.", lines: pushes, log: true, place: placeOfFrames(run), events: run.events });
   panel.append(
     h("div", { class: "push" },
       h("div", {}, h("h3", {}, "Choose an image"), h("div", { class: "tiles" }, tiles.map((tile) => tile.button)),
-        h("p", { class: "quiet small" }, run.recording.probability ? "Below each: D's probability that it is real." : "Below each: D's score; higher looks more real to D.")),
+        h("p", { class: "quiet small" }, run.recording.probability ? "Below each: D's probability that it is real." : "Below each: D's score; higher looks more real to D."),
+        h("label", { class: "row" }, "length of the step", slider),
+        choice({ same: "colours: one scale for all losses", own: "stretched to this loss" }, state.stretch, (key) => { state.stretch = key; repaintHere(); }, "colours")),
       h("div", {},
         h("div", { class: "three" }, figures.map((figure) => figure.element)),
         pushKey(),
-        choice({ same: "colours: one scale for all losses", own: "stretched to this loss" }, state.stretch, (key) => { state.stretch = key; repaintHere(); }, "colours"),
         h("h3", {}, "How hard G is pushed: choose a loss"),
         h("div", { class: "losses" }, rows.map((row) => row.button)),
-        h("p", { class: "quiet small" }, "The length of −dL/dx of the chosen image. Each tick of the bar's length is a factor: full is 10 or more, empty is 0.0001."),
-        h("label", { class: "row" }, "length of the step", slider))),
+        h("p", { class: "quiet small" }, "The length of −dL/dx, L the loss of the chosen image alone. The bars are logarithmic: full is the longest of this run, half is a hundredth of that, empty a ten-thousandth."))),
     strengths.element,
   );
 
   function paint(step) {
-    const frame = run.frame(step), i = state.image, loss = LOSSES[state.loss];
+    const frame = run.frame(step), i = state.image;
     const scores = at(run.array("score_fake"), frame), samples = at(run.array("samples"), frame);
     tiles.forEach(({ button, canvas, verdict }, k) => {
       drawImage(canvas, at(samples, k), channels);
       verdict.textContent = verdictText(run, scores[k]);
       button.setAttribute("aria-pressed", String(k === i));
     });
-    const x = at(samples, i), slope = scoreGradient(run, frame, i), push = slope.map((value) => value * loss.push(scores[i]));
-    const largest = Math.max(...(state.stretch === "own" ? push : slope).map(Math.abs));
-    const moved = smallStep(run, x, push, Math.max(...slope.map(Math.abs)), state.reach);
+    const x = at(samples, i), slope = gradientOf(run, "score_gradient", frame, i), push = pushOn(run, frame, i, state.loss, scores[i]);
+    const largest = greatest(state.stretch === "own" ? push : slope, Math.abs);
+    const moved = smallStep(run, x, push, greatest(slope, Math.abs), state.reach);
     drawImage(figures[0].canvas, x, channels);
     drawPush(figures[1].canvas, x, push, channels, largest);
     drawImage(figures[2].canvas, moved.image, channels);
@@ -86,8 +105,8 @@ function pixelPush(panel, run) {
     figures[1].text.replaceChildren("length ", h("b", { class: "number", id: "length" }, short(norm(push))));
     figures[2].text.replaceChildren("D would say about ", h("b", { id: "after" }, verdictText(run, after, true)), h("span", { class: "quiet" }, " (first-order estimate)"));
     for (const row of rows) {
-      const length = norm(slope) * Math.abs(LOSSES[row.key].push(scores[i]));
-      row.fill.style.width = `${100 * clamp((Math.log10(length) + 4) / 5, 0, 1)}%`;
+      const length = norm(pushOn(run, frame, i, row.key, scores[i]));
+      row.fill.style.width = `${100 * clamp(1 + Math.log10(length / longest) / 4, 0, 1)}%`;
       row.number.textContent = short(length);
       row.button.setAttribute("aria-pressed", String(row.key === state.loss));
     }
@@ -101,10 +120,10 @@ function verdictText(run, score, words = false) {
   return (words ? "score " : "") + short(score);
 }
 
-/** ds/dx of one image, in units of its pixels' values. */
-function scoreGradient(run, frame, image) {
-  const scale = at(run.array("score_gradient_scale"), frame)[image];
-  return Float32Array.from(at(run.array("score_gradient"), frame, image), (value) => value * scale);
+/** One image of "score_gradient", ds/dx, or "pixel_gradient", in units of the pixels' values. */
+function gradientOf(run, name, frame, image) {
+  const scale = at(run.array(`${name}_scale`), frame)[image];
+  return Float32Array.from(at(run.array(name), frame, image), (value) => value * scale);
 }
 
 /**
@@ -118,24 +137,14 @@ function smallStep(run, x, push, strongest, reach) {
   return { image, gain: (slope) => image.reduce((sum, value, i) => sum + (slope[i] * (value - x[i]) * (high - low)) / 255, 0) };
 }
 
-function strengthChart(run) {
-  const scores = run.array("score_fake"), frames = run.recorded.map((_, frame) => frame);
-  const judged = scores.shape[1], n = run.array("samples").shape[1];
-  const slopes = frames.map((frame) => Array.from({ length: n }, (_, i) => norm(scoreGradient(run, frame, i))));
-  const lines = Object.values(LOSSES).map(({ name, push }) => ({
-    name, x: run.recorded, y: frames.map((frame) => mean(slopes[frame].map((slope, i) => slope * Math.abs(push(scores[frame * judged + i]))))),
-  }));
-  return { title: "The push through training", caption: "Its length, as the mean over these images, under each loss; each line on the left is a factor, not a sum.", lines, log: true, place: placeOfFrames(run) };
-}
-
-/** The x axis on which each recorded step has the same room: early steps, of which there are many, can be seen. */
-function placeOfFrames(run) {
-  const steps = run.recorded, last = steps.length - 1;
-  return (step) => {
-    const i = clamp(steps.findLastIndex((one) => one <= step), 0, last);
-    const within = i < last ? (step - steps[i]) / (steps[i + 1] - steps[i]) : 0;
-    return last ? (i + clamp(within, 0, 1)) / last : 0;
-  };
+/** A line for each loss: the mean length of the push over the images at each recorded step. */
+function pushesThroughTraining(run) {
+  const scores = run.array("score_fake"), judged = scores.shape[1], n = run.array("samples").shape[1];
+  const slopes = run.recorded.map((_, frame) => Array.from({ length: n }, (_, i) => norm(gradientOf(run, "score_gradient", frame, i))));
+  return Object.entries(LOSSES).map(([key, { name }]) => {
+    const lengths = slopes.map((row, frame) => row.map((slope, i) => slope * Math.abs(pushOf(run, key, scores[frame * judged + i]))));
+    return { name, x: run.recorded, y: lengths.map(mean), lengths: lengths.flat() };
+  });
 }
 
 function pushKey() {

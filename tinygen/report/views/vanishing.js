@@ -1,7 +1,7 @@
 // Vanishing signal: a quantity of each layer by training step, as a heatmap, with D's accuracy below.
 
 const QUANTITIES = {
-  gradient_norm: { name: "gradient's length", log: true, about: "the length of the gradient of G's loss as it passes each layer's output" },
+  gradient_norm: { name: "gradient's length", log: true, about: "the length of the loss's gradient as it passes each layer's output" },
   gradient_zeros: { name: "zeros in the gradient", about: "the share of that gradient that is exactly zero: units through which nothing is learnt" },
   activation_norm: { name: "activation's length", log: true, about: "the length of each layer's output" },
   activation_zeros: { name: "zeros in the activation", about: "the share of each layer's output that is exactly zero: units that are switched off" },
@@ -13,7 +13,7 @@ view({
   id: "vanishing",
   order: 3,
   title: "Vanishing signal",
-  caption: "G's loss is measured at the top; its gradient runs down through D and on through G, and here you see how much of it arrives at each layer.",
+  caption: "The loss is measured at the top; its gradient runs down, in a GAN through D and on through G, in an autoencoder through the decoder and the encoder, and here is how much of it arrives at each layer.",
   look: [
     "Read a column from top to bottom: that is the way of the gradient. Where it turns dark on the way down, the layers below learn slowly.",
     "If whole columns turn dark as D's accuracy comes near 100%, D has won: what G gets no longer says anything.",
@@ -26,7 +26,7 @@ view({
     const there = Object.keys(QUANTITIES).filter((key) => runs.some((run) => run.layers(key).length));
     const about = h("p", { class: "quiet small" });
     body.append(choice(Object.fromEntries(there.map((key) => [key, QUANTITIES[key].name])), state.quantity, (key) => { state.quantity = key; repaint(); }, "quantity"), about);
-    const paintAll = beside(body, runs, (panel, run) => heatmap(panel, run, state));
+    const paintAll = beside(body, runs, (panel, run) => heatmap(panel, run, runs, state));
     return (step) => {
       about.textContent = `Shown: ${QUANTITIES[state.quantity].about}.`;
       paintAll(step);
@@ -39,59 +39,73 @@ const WAY = ["D", "G", "decoder"]; // of the gradient: through these networks fi
 /** The layers in the order in which the gradient passes them: each network from its last layer to its first. */
 function wayOfGradient(layers) {
   const rank = ({ network }) => (WAY.includes(network) ? WAY.indexOf(network) : WAY.length);
-  return layers.slice().reverse().sort((a, b) => rank(a) - rank(b));
+  const changing = layers.filter(({ title }) => !/^(Flatten|Reshape)/.test(title)); // a new shape alone changes no number
+  return changing.reverse().sort((a, b) => rank(a) - rank(b));
 }
 
-function heatmap(panel, run, state) {
+/** The shades mean the same in all of the runs. */
+function heatmap(panel, run, runs, state) {
   const canvas = h("canvas", { class: "heat", role: "img" });
   const scale = h("div", { class: "key" });
   const table = h("table", {});
-  const accuracy = accuracyChart(run);
-  const across = placeOfFrames(run), left = 52, right = 10, row = 22;
-  panel.append(scale, canvas, ...(accuracy ? [accuracy.element] : []), h("details", { open: true }, h("summary", {}, "The numbers at this step"), h("div", { class: "scroll" }, table)));
+  const across = placeOfFrames(run, 0.5), right = 64, row = 22, left = (width) => (width > 640 ? 230 : 52);
+  const accuracy = accuracyChart(run, { left, right });
+  panel.append(scale, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), h("div", { class: "scroll" }, table)));
   canvas.onpointerdown = canvas.onpointermove = (event) => {
     if (event.type === "pointermove" && !event.buttons) return;
-    const share = (event.offsetX - left) / (canvas.clientWidth - left - right);
+    const start = left(canvas.clientWidth), share = (event.offsetX - start) / (canvas.clientWidth - start - right);
     clock.seek(stepAt(share, run.recorded.at(-1), across));
   };
 
   return (step) => {
     const { log } = QUANTITIES[state.quantity], frame = run.frame(step);
     const layers = wayOfGradient(run.layers(state.quantity));
-    const turn = log ? (value) => (value > 0 ? Math.log10(value) : NaN) : (value) => value;
-    const all = layers.flatMap((layer) => [...layer.values].map(turn)).filter(Number.isFinite);
-    const low = log ? Math.min(...all) : 0, high = log ? Math.max(...all) : 1;
+    const said = log ? short : percent, turn = log ? (value) => (value > 0 ? Math.log10(value) : NaN) : (value) => value;
+    const all = runs.flatMap((one) => one.layers(state.quantity)).flatMap((layer) => layer.values.map(turn)).filter(Number.isFinite);
+    const low = log ? -greatest(all, (value) => -value) : 0, high = log ? greatest(all) : 1;
     const share = (value) => (Number.isFinite(turn(value)) ? (turn(value) - low) / (high - low || 1) : log && value === 0 ? 0 : NaN);
-    drawHeat(canvas, layers, run.recorded, frame, share, { left, right, row });
+    drawHeat(canvas, layers, frame, share, said, { left: left(canvas.clientWidth), right, row });
     canvas.setAttribute("aria-label", `${QUANTITIES[state.quantity].name}, layer by step`);
-    scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (each shade is a factor)` : "100%");
+    scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (logarithmic)` : "100%");
     table.replaceChildren(...layers.map(({ network, name, title, values }) =>
-      h("tr", {}, h("td", {}, layerName({ network, name })), h("td", {}, title ?? ""), h("td", { class: "number" }, log ? short(values[frame]) : percent(values[frame])))));
+      h("tr", {}, h("td", {}, layerName({ network, name })), h("td", {}, title ?? ""), h("td", { class: "number" }, said(values[frame])))));
     accuracy?.paint(step);
   };
 }
 
-function drawHeat(canvas, layers, steps, frame, share, { left, right, row }) {
+/** A row for each layer, with its name on the left and its number at this step on the right. */
+function drawHeat(canvas, layers, frame, share, said, { left, right, row }) {
   const width = canvas.clientWidth, height = row * layers.length + 4, density = devicePixelRatio || 1;
   canvas.width = width * density;
   canvas.height = height * density;
   canvas.style.height = `${height}px`;
-  const context = canvas.getContext("2d"), cell = (width - left - right) / Math.max(1, steps.length - 1);
+  const context = canvas.getContext("2d"), room = width - left - right, column = room / layers[0].values.length;
   context.scale(density, density);
   context.font = "12px system-ui, sans-serif";
-  layers.forEach(({ network, name, values }, i) => {
-    const gap = i && network !== layers[i - 1].network ? 2 : 0;
-    context.fillStyle = styled(network === "D" ? "--c2" : "--c1");
-    context.fillText(layerName({ network, name }), 0, i * row + row - 7);
-    values.forEach((value, t) => {
-      const shade = share(value), start = Math.max(left, left + (t - 0.5) * cell), end = Math.min(width - right, left + (t + 0.5) * cell);
+  layers.forEach((layer, i) => {
+    const y = i * row, gap = i && layer.network !== layers[i - 1].network ? 3 : 0;
+    context.fillStyle = styled(layer.network === "D" ? "--c2" : "--c1");
+    context.fillText(layerName(layer), 0, y + row - 7);
+    context.fillStyle = styled("--ink");
+    if (left > 100) context.fillText(fitted(context, layer.title, left - 58), 50, y + row - 7);
+    context.fillText(said(layer.values[frame]), width - right + 8, y + row - 7);
+    layer.values.forEach((value, t) => {
+      const shade = share(value);
       context.fillStyle = Number.isNaN(shade) ? styled("--line") : `rgb(${ramp(shade)})`;
-      context.fillRect(start, i * row + gap, end - start + 0.5, row - 1 - gap);
+      context.fillRect(left + t * column, y + gap, column + 0.5, row - 1 - gap);
     });
   });
-  context.strokeStyle = styled("--ink");
-  context.lineWidth = 2;
-  context.strokeRect(left + frame * cell - 3, 0, 6, height - 1);
+  for (const [colour, thick] of [["white", 5], ["black", 2]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = thick;
+    context.strokeRect(left + frame * column, 1, column, height - 3);
+  }
+}
+
+/** As much of a text as fits a width. */
+function fitted(context, text, width) {
+  while (text && context.measureText(text).width > width) text = text.slice(0, -2).trimEnd() + "…";
+  return text;
 }
 
 function layerName({ network, name }) {
@@ -105,9 +119,9 @@ function rampKey() {
 }
 
 /** D's accuracy as the training measured it, else on the recorded images; a critic has none, but a gap. */
-function accuracyChart(run) {
+function accuracyChart(run, room) {
   const { acc, gap, step } = run.metrics, threshold = run.recording.threshold;
-  const more = { place: placeOfFrames(run), height: 130, events: run.events };
+  const more = { place: placeOfFrames(run, 0.5), height: 130, events: run.events, ...room };
   if (!run.has("score_fake") || (!acc && threshold === null && !gap)) return null;
   if (!acc && threshold === null) {
     return chart({ ...more, title: "The critic's gap", caption: "How much higher the critic scores real images than made ones.", lines: [{ name: "gap", x: step, y: gap }] });

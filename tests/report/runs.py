@@ -1,0 +1,38 @@
+"""Runs of a few steps of small models, recorded, for the report to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinygen.backend import Generator
+from tinygen.data import load
+from tinygen.models import MODELS
+from tinygen.settings import from_data
+from tinygen.train import fit
+from tinygen.train.batches import loader_for
+from tinygen.train.recorder import Recorder
+
+STEPS = 8
+DENSE = {"latent_dim": 4, "g_hidden": (12, 8), "d_hidden": (10, 6)}
+RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by name: the model, its data and its settings
+    "gan": ("gan", "digits", DENSE),
+    "dcgan": ("dcgan", "digits", {"latent_dim": 4, "g_channels": (4, 3, 2), "d_channels": (3, 4)}),
+    "vae": ("vae", "digits", {"latent_dim": 3, "hidden": (12,)}),
+    "wgangp": ("wgangp", "digits", {**DENSE, "d_steps": 2}),
+    "ring8": ("gan", "ring8", {**DENSE, "batch_norm": False}),
+    "acgan": ("acgan", "digits", DENSE),
+}
+
+
+def make(name: str, out: Path, record: bool = True) -> Path:
+    """Train one of RUNS into a directory."""
+    kind, data, settings = RUNS[name]
+    dataset, model_class = load(data), MODELS[kind]
+    model = model_class(model_class.Config(**{**from_data(model_class.Config, dataset), **settings}), 0)
+    loader = loader_for(model, dataset.train, 8, Generator(0, "loader", "cpu"), dataset.labels)
+    recorder = [Recorder(dataset, every=2, share=1e6)] if record else []
+    about = {"data": data, "size": None, "batch": 8}
+    fit(model, loader, STEPS, out=out, dataset=dataset, settings=about, callbacks=recorder,
+        log_every=2, sample_every=4, checkpoint_every=STEPS)  # fmt: skip
+    return out

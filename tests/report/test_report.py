@@ -1,0 +1,174 @@
+"""The file that a report is, without a browser: what is in it, what is not, and what is refused."""
+
+import base64
+import json
+import re
+from fnmatch import fnmatch
+from pathlib import Path
+
+import numpy as np
+import pytest
+from report.runs import make
+
+from tinygen import report as package
+from tinygen.cli import main
+from tinygen.errors import ConfigError, RunError
+from tinygen.report import report
+from tinygen.report.embed import embed_array, to_script
+from tinygen.report.gather import gather, thin
+from tinygen.report.page import fill, script
+from tinygen.train.recording import Recording
+
+HERE = Path(package.__file__).parent
+
+
+def embedded(page):
+    """The data in a page."""
+    text = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text(), re.S)[1]
+    return json.loads(text)
+
+
+def decoded(array):
+    return np.frombuffer(base64.b64decode(array["base64"]), array["dtype"]).reshape(array["shape"])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "float16", "float32", "float64", "int64"])
+def test_an_array_comes_back(dtype):
+    x = np.arange(-6 if np.dtype(dtype).kind != "u" else 0, 6).astype(dtype)[::2].reshape(-1, 1)
+    np.testing.assert_array_equal(decoded(embed_array(x)), x)
+
+
+def test_numbers_that_json_has_not_are_null_and_text_stays_inside_of_its_element():
+    said = {"loss": [1.5, float("nan"), float("-inf")], "seen": "</script><b>ø"}
+    text = to_script(said)
+    assert "<" not in text
+    assert json.loads(text) == {"loss": [1.5, None, None], "seen": "</script><b>ø"}
+
+
+@pytest.mark.parametrize("name", ["gan", "vae", "ring8"])
+def test_a_page_holds_the_recording_and_the_metrics(recorded, name):
+    run = recorded(name)
+    data, recording = embedded(run / "report.html"), Recording.load(run)
+    (shown,) = data["runs"]
+    arrays = {key: decoded(array) for key, array in shown["recording"]["arrays"].items()}
+    assert arrays.keys() == recording.arrays.keys()
+    for key, array in arrays.items():
+        np.testing.assert_array_equal(array, recording[key])
+    rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    for key, column in shown["metrics"].items():
+        np.testing.assert_allclose(decoded(column), [row.get(key, np.nan) for row in rows], rtol=1e-6)
+    assert shown["events"] == [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
+    assert shown["model"] == recording.facts["model"] and "latent_dim" in shown["changed"]
+
+
+def test_a_page_needs_nothing_else(recorded):
+    page = (recorded("gan") / "report.html").read_text()
+    assert len(page) < 8e6
+    assert re.findall(r"""(?:src|href)\s*=\s*["'](?!data:)""", page) == []
+    assert set(re.findall(r"https?://[^\s\"')]*", page)) <= {"http://www.w3.org/2000/svg"}
+    assert not re.search(r"\b(import|export)\b.*\bfrom\b|fetch\(|@import|XMLHttpRequest|{{", page)
+
+
+def test_a_run_without_a_recording_has_curves_and_pictures(tmp_path):
+    run = make("gan", tmp_path / "old", record=False)
+    (shown,) = embedded(report(run))["runs"]
+    assert shown["recording"] is None
+    assert list(shown["pictures"]) == ["0", "4", "8"]
+    picture = base64.b64decode(shown["pictures"]["4"].partition(",")[2])
+    assert picture == (run / "samples" / "step_000004.png").read_bytes()
+
+
+def test_two_runs_share_the_page(recorded, tmp_path):
+    page = report(recorded("gan"), recorded("ring8"), out=tmp_path / "both.html")
+    assert [run["name"] for run in embedded(page)["runs"]] == [str(recorded("gan")), str(recorded("ring8"))]
+
+
+def test_a_long_recording_is_thinned_to_its_share(recorded):
+    recording = Recording.load(recorded("gan"))
+    size = sum(x.nbytes for x in recording.arrays.values()) * 4 / 3
+    thinned = thin(recording.arrays, round(0.6 * size))
+    assert sum(x.nbytes for x in thinned.values()) * 4 / 3 <= 0.6 * size
+    kept = [list(recording.steps).index(step) for step in thinned["step"]]
+    assert kept[0] == 0 and thinned["step"][-1] == recording.steps[-1] and len(kept) < len(recording.steps)
+    np.testing.assert_array_equal(thinned["samples"], recording["samples"][kept])
+    assert thin(recording.arrays, round(size) + 1) is recording.arrays
+
+
+def test_a_constant_is_not_thinned(recorded):
+    recording = Recording.load(recorded("vae"))
+    arrays = recording.arrays | {"data": np.zeros((len(recording.steps), 2), np.uint8)}
+    assert len(thin(arrays, 1)["data"]) == len(recording.steps)
+
+
+def test_a_long_run_has_its_curves_thinned_with_the_last_row(tmp_path):
+    run = make("gan", tmp_path / "long", record=False)
+    rows = [{"step": step, "loss_D": 1 / step} for step in range(1, 9002)]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    step = decoded(gather(run, 10**7)["metrics"]["step"])
+    assert len(step) <= 2001 and step[0] == 1 and step[-1] == 9001
+
+
+def test_numbers_that_are_not_there_are_gaps(tmp_path):
+    run = make("gan", tmp_path / "gaps", record=False)
+    (run / "metrics.jsonl").write_text('{"step": 1, "loss_G": NaN}\n{"step": 2, "fid": 3.0, "note": "x"}\n{"st')
+    metrics = {name: decoded(column) for name, column in gather(run, 10**7)["metrics"].items()}
+    np.testing.assert_array_equal(metrics["fid"], [np.nan, 3])
+    np.testing.assert_array_equal(metrics["loss_G"], [np.nan, np.nan])
+    assert "note" not in metrics
+
+
+def test_a_title_can_hold_anything():
+    assert "<title>a &lt;b&gt; · tinygen</title>" in fill("a <b>", "{}")
+
+
+def test_every_file_of_the_page_is_installed():
+    patterns = re.search(r"\[tool.setuptools.package-data\](.*?)\n\n", Path("pyproject.toml").read_text(), re.S)[1]
+    patterns = re.findall(r'"([^"]+)"', patterns)
+    files = [path for path in HERE.rglob("*") if path.suffix in {".js", ".css", ".html"}]
+    assert len(files) > 10
+    for path in files:
+        assert any(fnmatch(str(path.relative_to(HERE.parent)), pattern) for pattern in patterns), path
+
+
+def test_every_view_is_in_the_script():
+    text = script()
+    for path in (HERE / "views").glob("*.js"):
+        assert path.read_text() in text
+    assert text.rstrip().endswith("start();")
+
+
+def refused(capsys, *arguments):
+    code = main(["report", *map(str, arguments)])
+    error = capsys.readouterr().err
+    assert code == 2 and error.startswith("tinygen: error: ") and error.count("\n") == 1
+    return error
+
+
+def test_the_command_writes_the_page_and_names_it(recorded, tmp_path, capsys):
+    assert main(["report", str(recorded("gan")), str(recorded("vae")), "--out", str(tmp_path / "two.html")]) == 0
+    assert str(tmp_path / "two.html") in capsys.readouterr().out
+    assert len(embedded(tmp_path / "two.html")["runs"]) == 2
+
+
+def test_wrong_arguments_get_one_line(recorded, tmp_path, capsys):
+    run = recorded("gan")
+    assert "there is no run" in refused(capsys, tmp_path / "none")
+    assert "there is no run" in refused(capsys, run, tmp_path / "none")
+    assert "must end in .html" in refused(capsys, run, "--out", tmp_path / "report.png")
+    assert "can't write" in refused(capsys, run, "--out", tmp_path / "no" / "such" / "report.html")
+    assert "unknown argument" in refused(capsys, run, run, run)
+
+
+def test_a_damaged_recording_gets_one_line(tmp_path, capsys):
+    run = make("gan", tmp_path / "damaged")
+    file = run / "recording.safetensors"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert str(file) in refused(capsys, run)
+    assert not (run / "report.html").exists()
+
+
+def test_what_a_caller_gets_wrong():
+    with pytest.raises(ConfigError, match="takes one run or two, but 3 came"):
+        report("a", "b", "c")
+    with pytest.raises(RunError, match="there is no run"):
+        report("no/such/run")

@@ -1,0 +1,78 @@
+// The game in the plane: D's field, G's points, and the arrow along which D pushes each of them.
+
+view({
+  id: "field",
+  order: 0.5,
+  title: "The game in the plane",
+  caption: "Each dot is one point that G makes; the colour behind it is what D says of that place, and its arrow is where D's gradient pushes it.",
+  look: [
+    "Real points lie in the green rings. In a good run dots gather in all of them, and D's field grows flat: it can't tell any more.",
+    "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots run to the next ones together, round and round.",
+    "Where the field is flat the arrows are short: dots there learn nothing, be they ever so wrong. A critic with a gradient penalty keeps a slope everywhere.",
+  ],
+  suits: (run) => run.has("field", "samples", "score_gradient"),
+  make: (body, runs) => {
+    const state = { arrows: "film" };
+    const lengths = { film: "arrows: one scale for all steps", equal: "all of one length", none: "none" };
+    body.append(choice(lengths, state.arrows, (key) => { state.arrows = key; repaint(); }, "arrows"));
+    return beside(body, runs, (panel, run) => plane(panel, run, state));
+  },
+});
+
+function plane(panel, run, state) {
+  const canvas = planeCanvas("D's field, G's points and their arrows"), { reach, within = 0, probability, threshold } = run.recording;
+  const n = run.array("samples").shape[1], field = run.array("field");
+  const centres = run.has("centres") ? run.array("centres") : null, real = run.has("data") ? run.array("data") : null;
+  const middle = threshold ?? mean(field), spread = greatest(field, (value) => Math.abs(value - middle)) || 1;
+  const verdict = probability ? (score) => 2 * sigmoid(score) - 1 : (score) => clamp((score - middle) / spread, -1, 1);
+  const usual = usualPush(run), counts = h("p", { class: "counts" });
+  const charts = [
+    ["modes", "Modes covered", `Of ${centres?.shape[0]} rings, how many have at least one dot.`, { low: 0, high: centres?.shape[0] }],
+    ["high_quality", "Share of good points", "Dots that lie in a ring: within three standard deviations of its centre.", { low: 0, high: 1 }],
+  ].filter(([name]) => run.has(name)).map(([name, title, caption, ends]) => chart({
+    title, caption, height: 120, place: placeOfFrames(run), events: run.events, ...ends, lines: [{ name: title.toLowerCase(), x: run.recorded, y: run.array(name) }],
+  }));
+  panel.append(h("div", { class: "plot" }, h("div", {}, canvas, fieldKey(probability), counts), h("div", {}, charts.map((one) => one.element))));
+
+  return (step) => {
+    const frame = run.frame(step), samples = at(run.array("samples"), frame), scores = at(run.array("score_fake"), frame);
+    const { context, x, y, size } = drawPlane(canvas, [-reach, reach], [-reach, reach], at(field, frame), (score) => tint(verdict(score)));
+    if (real) for (let i = 0; i < real.shape[0]; i++) drawDot(context, x(real[2 * i]), y(real[2 * i + 1]), 1.2, "rgb(0 110 80 / 70%)");
+    context.lineWidth = 2;
+    if (centres) for (let i = 0; i < centres.shape[0]; i++) drawDot(context, x(centres[2 * i]), y(centres[2 * i + 1]), Math.max(4, (within / (2 * reach)) * size), null, "rgb(0 120 85)");
+    context.strokeStyle = "rgb(30 30 40 / 75%)";
+    context.lineWidth = 1.2;
+    for (let i = 0; i < n && state.arrows !== "none"; i++) {
+      const [u, v] = pushOn(run, frame, i, ownKey(run), scores[i]);
+      const reachOf = state.arrows === "equal" ? 0.05 / (Math.hypot(u, v) || 1) : 0.08 / usual;
+      const long = Math.min(1, 0.2 / (Math.hypot(u, v) * reachOf || 1)); // an arrow crosses a fifth of the plane at most
+      drawArrow(context, x(samples[2 * i]), y(samples[2 * i + 1]), u * reachOf * long * size, -v * reachOf * long * size);
+    }
+    context.lineWidth = 1;
+    for (let i = 0; i < n; i++) drawDot(context, x(samples[2 * i]), y(samples[2 * i + 1]), 3, "rgb(20 20 30)", "white");
+    counts.replaceChildren(...(centres ? [
+      h("b", { class: "number modes" }, short(run.array("modes")[frame])), ` of ${centres.shape[0]} modes covered; `,
+      h("b", { class: "number good" }, percent(run.array("high_quality")[frame])), " of the points are good",
+    ] : []));
+    charts.forEach((one) => one.paint(step));
+  };
+}
+
+/** A length that nine tenths of all arrows of the film don't exceed. */
+function usualPush(run) {
+  const [frames, n] = run.array("samples").shape, scores = run.array("score_fake"), judged = scores.shape[1], lengths = [];
+  for (let frame = 0; frame < frames; frame++) for (let i = 0; i < n; i += 4) lengths.push(norm(pushOn(run, frame, i, ownKey(run), scores[frame * judged + i])));
+  return lengths.sort((a, b) => a - b)[Math.floor(0.9 * lengths.length)] || 1;
+}
+
+/** A pale colour for a verdict from -1, fake, to 1, real: blue by way of white to orange. */
+function tint(verdict) {
+  const end = verdict > 0 ? [244, 165, 96] : [104, 168, 216], share = Math.abs(verdict);
+  return end.map((one) => Math.round(250 + share * (one - 250)));
+}
+
+function fieldKey(probability) {
+  const canvas = h("canvas", { width: 64, height: 1 });
+  drawPixels(canvas, (i) => tint(i / 31.5 - 1));
+  return h("div", { class: "key" }, probability ? "D: fake for sure" : "D's score: low", canvas, probability ? "real for sure" : "high");
+}

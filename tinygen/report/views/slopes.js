@@ -1,0 +1,43 @@
+// The slopes of a critic with a gradient penalty, which training drives towards 1.
+
+view({
+  id: "slopes",
+  order: 5,
+  title: "Slopes of the critic",
+  caption: "Between each real image and a made one lies a point where the critic's slope is measured; the penalty (slope − 1)² pulls all of these slopes to 1.",
+  look: [
+    "The bars march to the dotted line at 1 and pile up there. Then the critic is as steep as it may be everywhere, and G gets a push wherever its images lie.",
+    "The slope is itself a gradient, so to lower the penalty one has to differentiate a gradient: a second tape is recorded over the first one's backward pass (create_graph=True).",
+    "Slopes far above 1 make training shake; slopes that stay near 0 say that the critic has nothing to say.",
+  ],
+  suits: (run) => run.has("slopes"),
+  make: (body, runs) => beside(body, runs, slopes),
+});
+
+function slopes(panel, run) {
+  const all = run.array("slopes"), [frames, n] = all.shape, bins = 30;
+  const top = Math.max(2, 1.02 * all.slice().sort()[Math.floor(0.98 * all.length)]);
+  const counts = (frame) => {
+    const found = Array(bins).fill(0);
+    for (const slope of at(all, frame)) found[Math.min(bins - 1, Math.floor((slope / top) * bins))]++;
+    return found;
+  };
+  const tallest = greatest(Array.from({ length: frames }, (_, frame) => counts(frame)).flat());
+  const drawing = svg("svg", { class: "chart", role: "img", "aria-label": "histogram of slopes" });
+  const share = (part) => Float32Array.from({ length: frames }, (_, frame) => at(all, frame).slice().sort()[Math.floor(part * (n - 1))]);
+  const lines = [["steepest tenth begins at", 0.9], ["half are below", 0.5], ["flattest tenth ends at", 0.1]].map(([name, part]) => ({ name, x: run.recorded, y: share(part) }));
+  const overTime = chart({ title: "Slopes through training", caption: "The middle of the slopes, and the tenths at both ends.", lines, place: placeOfFrames(run), low: 0 });
+  const text = h("p", {}, "mean slope ", h("b", { class: "number", id: "slope" }));
+  panel.append(h("h3", {}, "Slopes at this step"), drawing, text, overTime.element);
+  return (step) => {
+    const frame = run.frame(step), width = fit(drawing, 200) - 20, x = (slope) => 10 + (slope / top) * width;
+    const ticks = roundTicks(0, top, 6);
+    drawing.replaceChildren(
+      ...counts(frame).map((count, i) => svg("rect", { x: x((i * top) / bins) + 1, width: width / bins - 2, y: 175 - (165 * count) / tallest, height: (165 * count) / tallest, fill: "var(--c1)" })),
+      svg("line", { class: "event", x1: x(1), x2: x(1), y1: 4, y2: 175 }),
+      ...ticks.map((tick) => svg("text", { x: x(tick), y: 194, "text-anchor": tick === 0 ? "start" : "middle" }, short(tick))),
+    );
+    text.querySelector("#slope").textContent = short(mean(at(all, frame)));
+    overTime.paint(step);
+  };
+}
