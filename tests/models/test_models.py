@@ -377,10 +377,12 @@ MEANT_BY_AUTO |= {(name, "output"): "tanh" for name in ADVERSARIAL}
 MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", "betavae")}
 MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
+MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # the mean of few steps is that of neither
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others
-TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}}
+TOGETHER |= {key: {"batch_norm": True} for key in ("bn_momentum", "bn_eps")}
+TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}, ("pacgan", "slope"): {"g_activation": "leaky_relu"}}
 SIZES = {"images": 1, "d_steps": 2, "pack": 2}  # of a batch, in units of the setting
 
 
