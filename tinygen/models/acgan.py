@@ -32,7 +32,7 @@ class ACGAN(CGAN):
 
     name = "acgan"
     Config: ClassVar[type] = ACGANConfig
-    labelled = ("G",)
+    labelled = ("G", "G_mean")
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
         """The layers of D: (N, *data_shape) to (N, 1 + classes), the score and the logits of the classes."""

@@ -93,6 +93,8 @@ class GAN(Model):
         self.opt_D = make_optimizer(replace(c, lr=c.d_lr or c.lr), self.D.parameters())
         self.opt_G = make_optimizer(c, self.G.parameters())
         self.G_mean = Average(self.G, c.ema) if c.ema else None
+        if self.G_mean is not None:
+            self.inputs["G_mean"] = self.inputs["G"]
         self.loss = GAN_LOSSES[c.loss]
         self.batches_per_step = c.d_steps
         self.value_range = VALUE_RANGES[output]
