@@ -22,9 +22,9 @@ from .networks import elements, mlp
 
 @dataclass(frozen=True)
 class CGANConfig(GANConfig):
-    """The hyperparameters. The paper's are for maxout units and SGD; here the networks are smaller, of the GAN's kind, and
-    Adam's lr is for a budget of minutes. G has no batch norm, which mixes the classes of a batch: in a trial, each class
-    came to one image or to noise. R1 holds D back (Mescheder et al. 2018), and samples are drawn with the mean of G's
+    """The hyperparameters. The paper's are for maxout units and SGD; these networks are smaller, of the GAN's kind, and
+    Adam's lr is for a budget of minutes. G has no batch norm, which mixes the classes of a batch: in a trial each came
+    to one image, or to noise. R1 holds D back (Mescheder et al. 2018), and samples are drawn with the mean of G's
     weights (Yazıcı et al. 2019).
 
     classes: follows from the data.  label_width: of the vector that stands for a label.
