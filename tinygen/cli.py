@@ -7,6 +7,7 @@ examples:
   tinygen evaluate runs/gan              how good it is, in numbers
   tinygen report runs/gan                what happened inside of it: a web page
   tinygen models                         what can be trained, and every setting
+  tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
   tinygen COMMAND --help                 more, with examples
 
 exit codes:
@@ -29,7 +30,7 @@ import re
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -40,6 +41,7 @@ from .settings import describe_settings, format_value, from_data, nearest, parse
 
 if TYPE_CHECKING:
     from .data import Dataset
+    from .explain import Explanation
     from .models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -354,6 +356,63 @@ def gradcheck(args: argparse.Namespace) -> int:
     return OK if selfcheck.run(args.names, args.order) else FAILED
 
 
+def explain(args: argparse.Namespace) -> int:
+    """Explain a formula: its tape, with every derivative and number.
+
+    The formula has numbers, variables, + - * / **, comparisons and ops such as sigmoid(x), all of them in float64; a
+    variable without a value gets one.
+
+    examples:
+      tinygen explain "sigmoid(w*x + b)" w=2 x=-1 b=0.5
+      tinygen explain "log(1 + exp(x))" x=3 --svg tape.svg
+      tinygen explain "where(x > 0, x, 0.2*x)" x=-1
+    """
+    from .explain import explain
+
+    if args.svg and Path(args.svg).suffix != ".svg":
+        raise ConfigError(f"--svg {args.svg}: the picture is an SVG file, so its name must end in .svg")
+    given = dict(_variable(text) for text in args.values)
+    found = explain(args.expression, given)
+    values = [f"{name} = {value:g}{'' if name in given else ' (chosen)'}" for name, value in found.given.items()]
+    print(f"{args.expression}   with {', '.join(values)}\n")
+    print(_table(("step", "value", "gradient", "to", "rule", "local", "passes on"), _steps(found)))
+    print(
+        "\nRead down for the values. Then up for the gradients, d(result)/d(step): each step takes the gradient gy that"
+        "\narrives, and passes gy times its local derivative on to its inputs, where all that arrives is summed."
+    )
+    if args.svg:
+        found.picture.save(args.svg)
+        print(f"\n{args.svg}")
+    return OK
+
+
+def _variable(text: str) -> tuple[str, float]:
+    name, equals, value = text.partition("=")
+    try:
+        if equals and name.isidentifier():
+            return name, float(value)
+    except ValueError:
+        pass
+    raise ConfigError(f"{text!r}: expected a variable and its value, such as x=0.5")
+
+
+def _steps(found: Explanation) -> Iterator[tuple[str, ...]]:
+    """A line for each step, and one for each further input."""
+    for step in found.steps:
+        own = (
+            step.name if step.name == step.text else f"{step.name} = {step.text}",
+            _short(step.value),
+            _short(step.gradient),
+        )
+        passed = [x.derivative * (step.gradient or 0) for x in step.locals]
+        inputs = [(x.to, x.rule, _short(x.derivative), _short(g)) for x, g in zip(step.locals, passed, strict=True)]
+        yield from ((own if i == 0 else ("", "", "")) + line for i, line in enumerate(inputs or [("",) * 4]))
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"
+
+
 def doctor(args: argparse.Namespace) -> int:
     """Report on what tinygen runs on and what is missing.
 
@@ -450,6 +509,11 @@ def _parser() -> _Parser:
     command = add(gradcheck)
     command.add_argument("names", metavar="NAME", nargs="*", help="primitives and layers to check (all)")
     command.add_argument("--order", type=int, choices=(1, 2), default=2, help="up to which order (2)")
+
+    command = add(explain)
+    command.add_argument("expression", metavar="EXPRESSION", help="the formula, in quotes")
+    command.add_argument("values", metavar="KEY=VALUE", nargs="*", help="values of its variables")
+    command.add_argument("--svg", metavar="FILE", help="draw the tape as an SVG file, too")
 
     add(doctor)
     return parser

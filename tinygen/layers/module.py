@@ -143,6 +143,14 @@ class Module:
         input_shape: of one example, without the batch axis; without it the table shows no output shapes.
         Below: the sums of what is learnt, of the buffers (Keras: "non-trainable"), and of both.
         """
+        rows = self.summary_rows(input_shape)
+        widths = [max(len(row[i]) for row in rows) for i in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+        rule = "-" * max(len(line) for line in lines)
+        return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
+
+    def summary_rows(self, input_shape: Sequence[int] | None = None) -> list[tuple[str, str, str]]:
+        """What `summary` shows: the head, a row for each layer, and the three sums."""
         shapes = self._output_shapes(input_shape)
         own = Counter[str]()  # the parameters of each module itself
         for path, p in self.named_parameters():
@@ -154,11 +162,7 @@ class Module:
             if name in own or not any(layer.named_children())
         ]
         sums = [("parameters", own.total()), ("buffers", buffers), ("total", own.total() + buffers)]
-        rows = [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
-        rule = "-" * max(len(line) for line in lines)
-        return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
+        return [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]
 
     def _output_shapes(self, input_shape: Sequence[int] | None, *more: Array) -> dict[int, tuple[int, ...]]:
         """The shape of what each layer makes of one example (and further inputs), by the layer's id."""
@@ -176,6 +180,11 @@ class Module:
     def __repr__(self) -> str:
         children = [f"\n({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
         return self._title() if not children else f"{self._title()[:-1]}{''.join(children)}\n)"
+
+    def _repr_html_(self) -> str:
+        from ..viz.html import module_html
+
+        return module_html(self)
 
     def _title(self) -> str:
         return f"{type(self).__name__}({self._options()})"

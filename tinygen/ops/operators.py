@@ -42,6 +42,12 @@ def _repr(x: Tensor) -> str:
     return f"Tensor({values}, dtype={x.dtype}{grad}{name})"
 
 
+def _repr_html(x: Tensor) -> str:
+    from ..viz.html import tensor_html
+
+    return tensor_html(x)
+
+
 def _array(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     if x.requires_grad:
         raise TypeError("NumPy would drop the tape of a Tensor that requires grad; call .numpy(), or use tg.ops")
@@ -88,6 +94,7 @@ METHODS: dict[str, Any] = {
     "__float__": lambda x: float(x.item()),
     "__format__": _format,
     "__repr__": _repr,
+    "_repr_html_": _repr_html,
     "__array__": _array,
     "__deepcopy__": _deepcopy,
     "astype": e.astype,

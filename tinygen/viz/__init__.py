@@ -5,9 +5,10 @@ imported when the first picture is drawn. The functions that return a matplotlib
 """
 
 from .film import save_gif
+from .gradients import pixel_gradients
 from .graph import Graph, graph, lines
 from .images import grid, samples, save_grid
-from .latents import DRAWINGS, latent_plane, manifold, save_drawing, traversals
+from .latents import DRAWINGS, latent_plane, latent_walk, manifold, save_drawing, traversals
 from .plots import curves, save_curves, scatter
 
 __all__ = [
@@ -17,8 +18,10 @@ __all__ = [
     "graph",
     "grid",
     "latent_plane",
+    "latent_walk",
     "lines",
     "manifold",
+    "pixel_gradients",
     "samples",
     "save_curves",
     "save_drawing",

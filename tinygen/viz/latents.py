@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, to_device, to_host
+from ..backend import Array, Generator, to_device, to_host
+from ..errors import ConfigError
 from .images import sheet_figure
 from .plots import COLOURS, figure, scatter, tidy, write_png
 
@@ -57,6 +58,46 @@ def traversals(model: Any, x: Array, labels: Array | None = None, columns: int =
     images = to_host(model.decode(to_device(z.reshape(-1, z.shape[-1]))))
     rows = [f"z{latent}\n{kl[latent]:.2f}" for latent in order]
     return sheet_figure(images, model.value_range, columns, rows)
+
+
+def latent_walk(
+    model: Any,
+    x: Array | None = None,
+    rows: int = 4,
+    columns: int = 9,
+    labels: Any = None,
+    rng: Generator | None = None,
+) -> Figure:
+    """A row a walk: what the model makes on the way from one latent to another.
+
+    Without x, between draws of N(0, 1), along the arc, on which latents are as likely as its ends (White 2016, "Sampling
+    Generative Networks", section 2.1). With x, on straight lines between the codes of examples 0 and 1, 2 and 3, ...
+    labels: a class for each row, if the model learns classes.  The run is not changed. Raises ConfigError for a model
+    of which latents can't be drawn, if there is no x.
+    """
+    t = np.linspace(0, 1, columns)[:, None]
+    if x is not None:
+        ends = to_host(model.codes(x))[: len(x) // 2 * 2].reshape(-1, 2, 1, model.config.latent_dim)
+        z = ends[:, 0] * (1 - t) + ends[:, 1] * t
+    elif hasattr(model, "noise") or hasattr(model, "posterior"):
+        ends = (rng or Generator(0, "walk", "cpu")).normal((rows, 2, 1, model.config.latent_dim))
+        z = _arc(to_host(ends[:, 0]), to_host(ends[:, 1]), t)
+    else:
+        raise ConfigError(f"latent_walk: {model.name} has no latents to draw; give examples x, to walk between codes")
+    y = [model.labels_for(len(z), labels).repeat(columns)] if getattr(model, "takes_labels", False) else []
+    latents = to_device(z.reshape(-1, z.shape[-1]).astype(np.float32))
+    images = to_host(model.draw(latents, *y) if hasattr(model, "draw") else model.decode(latents))
+    return scatter(images) if images.ndim == 2 else sheet_figure(images, model.value_range, columns)
+
+
+def _arc(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
+    """sin((1 - t) Ω)/sin Ω · a + sin(t Ω)/sin Ω · b, where Ω is the angle between a and b; a line where they meet."""
+    cosine = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True)
+    angle = np.arccos((cosine / np.linalg.norm(b, axis=-1, keepdims=True)).clip(-1, 1))
+    straight = np.sin(angle) < 1e-4
+    sine = np.where(straight, 1.0, np.sin(angle))
+    from_a = np.where(straight, 1 - t, np.sin((1 - t) * angle) / sine)
+    return from_a * a + np.where(straight, t, np.sin(t * angle) / sine) * b
 
 
 def _colours(n: int) -> Any:

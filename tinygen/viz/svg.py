@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from .graph import Box, Edge, Graph
 
 CHARACTER, TITLE_CHARACTER, LINE = 6.65, 7.25, 15.0  # pixels, in the monospaced fonts below
-PADDING, MARGIN = 10.0, 16.0
+PADDING, MARGIN, ROUND = 10.0, 16.0, 16.0
 LABEL_ROOM = 20.0  # for a network's name, above its boxes
 
 # Text and lines take the colour of the page around them; fills let its background through. In a file of its own, the
@@ -78,7 +78,7 @@ def draw(graph: Graph) -> str:
 def _box(box: Box, hue: str | None) -> str:
     style = f' style="--hue: {hue}"' if hue else ""
     x, y = box.x - box.width / 2, box.y - box.height / 2
-    round_ends = box.height / 2 if box.kind in ("parameter", "input", "constant") else 5
+    round_ends = ROUND if box.kind in ("parameter", "input", "constant") else 5
     first = y + PADDING / 2 + 11.5
     lines = [f'<text class="title" x="{box.x:g}" y="{first:g}">{escape(box.title)}</text>']
     lines += [
@@ -108,12 +108,16 @@ def _edge(edge: Edge, points: list[tuple[float, float]]) -> str:
         path.append(f"L{x1:g} {y1:g}" if inside else f"C{middle:g} {y:g} {middle:g} {y1:g} {x1:g} {y1:g}")
         (x, y), inside = (x1, y1), not inside
     head = f'<path class="head" d="M{x:g} {y:g}l-7 -3.5v7z"/>'
-    label = ""
-    if edge.label:
-        (x0, y0), (x1, y1) = points[:2]
-        label = f'<text x="{(x0 + x1) / 2:g}" y="{(y0 + y1) / 2 - 5:g}">{escape(edge.label)}</text>'
+    label = _label(edge.label, *points[0], *points[1]) if edge.label else ""
     kind = "edge" if edge.argument else "edge made"
     return f'<path class="{kind}" d="{"".join(path)}"/>{head}{label}'
+
+
+def _label(text: str, x0: float, y0: float, x1: float, y1: float) -> str:
+    """Above the middle of a curve; beside it if it is steep there."""
+    x, y, slope = (x0 + x1) / 2, (y0 + y1) / 2, (y1 - y0) / (x1 - x0)
+    anchor, aside = ("middle", 0) if abs(slope) < 0.2 else ("end", -5) if slope < 0 else ("start", 5)
+    return f'<text x="{x + aside:g}" y="{y - 4:g}" style="text-anchor: {anchor}">{escape(text)}</text>'
 
 
 def _network(name: str, hue: str, boxes: Sequence[Box]) -> str:

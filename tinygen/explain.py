@@ -1,0 +1,234 @@
+"""One formula step by step, for `tinygen explain`: each op with its value, its rule, its local derivatives, and the
+gradient that arrives from behind."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from . import ops
+from .errors import ConfigError
+from .settings import nearest
+from .tensor import PRIMITIVES, Tensor, grad, tensor
+from .viz import ruletext
+from .viz.graph import Graph, graph
+
+CONSTANTS = {"pi": math.pi, "e": math.e}
+DEFAULTS = (2.0, 3.0, 0.5, 1.5, 0.25)  # of variables that were given no value, in order; log and sqrt take them all
+OPERATORS: dict[type, str] = {
+    ast.Add: "add",
+    ast.Sub: "subtract",
+    ast.Mult: "multiply",
+    ast.Div: "divide",
+    ast.Pow: "power",
+    ast.USub: "negative",
+    ast.Lt: "less",
+    ast.LtE: "less_equal",
+    ast.Gt: "greater",
+    ast.GtE: "greater_equal",
+    ast.Eq: "equal",
+    ast.NotEq: "not_equal",
+}
+FUNCTIONS = sorted(
+    name
+    for name, function in PRIMITIVES.items()
+    if function.op.elementwise and hasattr(ops, name) and name not in ("astype", "dropout")  # type: ignore[attr-defined]
+)
+MOST_NESTED = 100  # parentheses within parentheses
+
+
+@dataclass(frozen=True)
+class Local:
+    """The derivative of a step with respect to one of its inputs: to which step it leads, the rule, and the number."""
+
+    to: str
+    rule: str
+    derivative: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the tape. text: what is computed, of the names of earlier steps.  gradient: d(result)/d(this); None
+    for a comparison, to which no gradient goes."""
+
+    name: str
+    text: str
+    op: str
+    value: float
+    gradient: float | None
+    locals: tuple[Local, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A formula's steps in the order of the forward pass, the variables first; and the same as a picture."""
+
+    steps: list[Step]
+    given: dict[str, float]
+    picture: Graph
+
+
+def explain(expression: str, variables: Mapping[str, float] | None = None) -> Explanation:
+    """The tape of a formula of numbers, variables, + - * / **, comparisons and the elementwise ops, in float64.
+
+    variables: their values; those without one get a default. Raises ConfigError for anything else in the formula, and
+    for a variable that is not in it.
+    """
+    tree = _parse(expression)
+    called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    found.sort(key=lambda node: (node.lineno, node.col_offset))
+    names = list(dict.fromkeys(node.id for node in found if node.id not in CONSTANTS))
+    if not names:
+        raise ConfigError(f"{_brief(expression)} has no variable to take a derivative of; write one, such as x")
+    for name in variables or {}:
+        if name not in names:
+            raise ConfigError(f"{name}=: {_brief(expression)} has no variable {name!r}{nearest(name, names)}")
+    values = {name: (variables or {}).get(name, DEFAULTS[i % len(DEFAULTS)]) for i, name in enumerate(names)}
+    with np.errstate(all="ignore"):  # what is not finite is shown
+        return _Reader(expression, values).explanation(tree)
+
+
+def _parse(expression: str) -> ast.expr:
+    try:
+        return ast.parse(expression.strip(), mode="eval").body
+    except SyntaxError as error:
+        rest = expression.strip()[(error.offset or 1) - 1 :]
+        place = f" at {_brief(rest)}" if rest else " at its end"
+        raise ConfigError(f"{_brief(expression)} is no formula: {error.msg}{place}") from None
+    except (ValueError, RecursionError, MemoryError):
+        raise ConfigError(f"{_brief(expression)} is no formula that can be read") from None
+
+
+class _Reader:
+    """Computes a formula from its syntax tree, by ops alone, and keeps each step."""
+
+    def __init__(self, expression: str, values: dict[str, float]):
+        self.expression, self.given = expression, values
+        self.leaves = {name: tensor(value, True, np.float64, name) for name, value in values.items()}
+        self.names = {id(t): name for name, t in self.leaves.items()}
+        self.made: list[tuple[Tensor, str, str, list[Any]]] = []  # result, text, op, arguments
+
+    def explanation(self, tree: ast.expr) -> Explanation:
+        result = self.read(tree, 0)
+        if not isinstance(result, Tensor) or not result.requires_grad:
+            raise ConfigError(f"{_brief(self.expression)} has no derivative: it moves in steps")
+        tensors = [*self.leaves.values(), *(t for t, *_ in self.made if t.requires_grad)]
+        gradients = {id(t): g.item() for t, g in zip(tensors, grad(result, tensors, retain_graph=True), strict=True)}
+        steps = [Step(n, n, "", t.item(), gradients[id(t)], ()) for n, t in self.leaves.items()]
+        for t, text, op, arguments in self.made:
+            derivatives = self.locals(t, arguments) if t.requires_grad else ()
+            steps.append(Step(self.names[id(t)], text, op, t.item(), gradients.get(id(t)), derivatives))
+        return Explanation(steps, self.given, self.picture(result, steps))
+
+    def read(self, node: ast.expr, depth: int) -> Any:
+        """The value of a part: a Tensor of what depends on a variable, a 0-d array of what doesn't."""
+        if depth > MOST_NESTED:
+            raise ConfigError(f"{_brief(self.expression)}: too many parts within parts")
+        match node:
+            case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+                return np.asarray(_as_float(value, self.expression))
+            case ast.Name(id=name):
+                return self.leaves[name] if name in self.leaves else np.asarray(CONSTANTS[name])
+            case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+                return self.read(operand, depth + 1)
+            case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
+                return self.apply(OPERATORS[type(op)], self.read(operand, depth + 1))
+            case ast.BinOp(left=left, op=op, right=right) if type(op) in OPERATORS:
+                return self.apply(OPERATORS[type(op)], self.read(left, depth + 1), self.read(right, depth + 1))
+            case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in OPERATORS:
+                return self.apply(OPERATORS[type(op)], self.read(left, depth + 1), self.read(right, depth + 1))
+            case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
+                return self.apply(name, *(self.read(a, depth + 1) for a in args))
+            case ast.Call(func=ast.Name(id=name), keywords=[]):
+                raise ConfigError(f"{name}() is no op of a formula{nearest(name, FUNCTIONS)}; there are "
+                                  f"{', '.join(FUNCTIONS)}")  # fmt: skip
+        raise self.refusal(node)
+
+    def refusal(self, node: ast.expr) -> ConfigError:
+        part = ast.get_source_segment(self.expression.strip(), node) or self.expression
+        hint = "; a power is **" if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor) else ""
+        raise ConfigError(
+            f"{_brief(part)}: a formula has numbers, variables, + - * / **, and ops such as sigmoid(x){hint}"
+        )
+
+    def apply(self, op: str, *arguments: Any) -> Any:
+        """One step. Raises ConfigError if the op can't be called so."""
+        function: Callable[..., Any] = getattr(ops, op)
+        try:
+            t = function(*(a if _has_rule(op, i) else self.option(op, a) for i, a in enumerate(arguments)))
+        except (TypeError, ValueError) as error:
+            raise ConfigError(str(error)) from None
+        if isinstance(t, Tensor):
+            self.names[id(t)] = f"v{len(self.made) + 1}"
+            self.made.append((t, _text(op, [self.name(a) for a in arguments]), op, list(arguments)))
+        return t
+
+    def option(self, op: str, x: Any) -> Any:
+        """An argument that has no rule, such as a slope, as a number of Python's own; a condition as it is."""
+        if isinstance(x, Tensor) and x.requires_grad:
+            raise ConfigError(f"{op}: {self.name(x)} is no number, and {op} has no derivative with respect to it")
+        return x if isinstance(x, Tensor) or x.dtype == bool else x.item()
+
+    def name(self, x: Any) -> str:
+        return self.names[id(x)] if isinstance(x, Tensor) else f"{x.item():g}"
+
+    def locals(self, t: Tensor, arguments: list[Any]) -> tuple[Local, ...]:
+        """The rules of a step, run with gy = 1."""
+        node = t._node
+        assert node is not None and node.saved is not None
+        op, one = node.plan.op, np.ones(())
+        texts, names = ruletext.rules(op), list(op.signature.parameters)
+        return tuple(
+            Local(self.name(arguments[i]), f"g{names[i]} = {texts[f'g{names[i]}']}",
+                  float(node.plan.rules[i](one, *node.saved)))
+            for i in node.plan.positions
+        )  # fmt: skip
+
+    def picture(self, result: Tensor, steps: list[Step]) -> Graph:
+        """The tape with the numbers of the table: values and gradients in the boxes, local derivatives on the edges."""
+        drawn = graph(result, fold=False)
+        known = dict(zip([*self.leaves.values(), *(t for t, *_ in self.made)], steps, strict=True))
+        by_id = {str(t._node.order): step for t, step in known.items() if t._node is not None}
+        for box in drawn.boxes:
+            step = by_id.get(box.id)
+            if step is not None:
+                formula = [] if step.name == step.text else [f"{step.name} = {step.text}"]
+                gradient = [] if step.gradient is None else [f"gradient {step.gradient:.4g}"]
+                box.lines = [*formula, f"value {step.value:.4g}", *gradient]
+        edges = []
+        for edge in drawn.edges:
+            source, target = by_id.get(edge.source), by_id[edge.target]
+            local = [x.derivative for x in target.locals if source is not None and x.to == source.name]
+            edges.append(edge._replace(label=f"× {math.fsum(local):.4g}" if local else ""))
+        return Graph(drawn.boxes, edges)
+
+
+def _has_rule(op: str, i: int) -> bool:
+    rules = PRIMITIVES[op].op.rules  # type: ignore[attr-defined]
+    return not rules or (i < len(rules) and rules[i] is not None)
+
+
+def _brief(text: str) -> str:
+    return repr(text if len(text) <= 60 else f"{text[:57]}...")
+
+
+def _as_float(value: float, expression: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ConfigError(f"{_brief(expression)}: a number is too large") from None
+
+
+def _text(op: str, names: list[str]) -> str:
+    """An op as one writes it: a + b, or tanh(a)."""
+    signs = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
+    signs |= {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
+    if op in signs:
+        return f" {signs[op]} ".join(names)
+    return f"-{names[0]}" if op == "negative" else f"{op}({', '.join(names)})"

@@ -1,0 +1,72 @@
+"""What D's gradient tells G to change: -dL_G/dx over each of G's images, or as an arrow at each of its points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import Array, to_host
+from ..errors import ConfigError
+from ..tensor import Tensor, grad
+from .images import GUTTER_GREY, grid, sheet_figure
+from .plots import COLOURS, scatter
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 8
+FADED = 0.35  # how much of an image is left below its gradient
+FULL = 99.5  # the percentile of |gradient| from which on a colour is full
+BLUE, RED = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) for colour in COLOURS[:2])
+
+
+def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
+    """G's images of latents z, and below each the direction in which L_G falls, -dL_G/dpixel, on the faded image.
+
+    Red: the pixel should grow brighter; blue: darker; all to one scale. Of points in the plane, arrows. labels: of a
+    model that learns classes. G and D are as in training, without dropout; the run is not changed. Raises ConfigError
+    for a model without a discriminator.
+    """
+    fake, push = _push(model, z, labels)
+    if fake.ndim == 2:
+        fig = scatter(fake)
+        fig.axes[0].quiver(*fake.T, *push.T, color=COLOURS[1], width=0.004)
+        return fig
+    images = grid_bytes(fake, model.value_range)
+    over = _coloured(images, push.reshape((*images.shape[:3], -1)).mean(axis=-1))
+    columns = min(COLUMNS, len(images))
+    blank = np.full((-len(images) % columns, *over.shape[1:]), GUTTER_GREY, np.uint8)
+    rows = [np.concatenate([x, blank]).reshape(-1, columns, *over.shape[1:]) for x in (images, over)]
+    both = np.stack(rows, axis=1).reshape(-1, *over.shape[1:])
+    return sheet_figure(both, None, columns, ["G(z)", "-∂L/∂x"] * (len(both) // (2 * columns)))
+
+
+def _push(model: Any, z: Array, labels: Any) -> tuple[np.ndarray, np.ndarray]:
+    """G(z) and -dL_G/dG(z)."""
+    from ..train.probe import undisturbed  # train imports viz
+
+    if not hasattr(model, "loss_G"):
+        raise ConfigError(f"pixel_gradients: {getattr(model, 'name', model)} has no discriminator; give a GAN")
+    y = [model.labels_for(len(z), labels)] if model.takes_labels else []
+    with undisturbed(model):
+        fake = Tensor(model.G(z, *y).data).requires_grad_()
+        loss, _ = model.loss_G(fake, *y)
+        push = -grad(loss, fake)
+    return to_host(fake.data), to_host(push.data)
+
+
+def grid_bytes(images: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
+    """Images (N, H, W, C) as colours, (N, H, W, 3) uint8."""
+    sheet = grid(images, value_range, columns=1, gutter=0)
+    tiles = sheet.reshape(len(images), *images.shape[1:3], -1)
+    return np.broadcast_to(tiles, (*tiles.shape[:3], 3))
+
+
+def _coloured(images: np.ndarray, push: np.ndarray) -> np.ndarray:
+    """The images faded, with red where push > 0 and blue where push < 0."""
+    size = np.abs(np.nan_to_num(push))
+    full = np.percentile(size, FULL) or size.max() or 1.0
+    share = (size / full).clip(0, 1)[..., None]
+    colour = np.where(push[..., None] > 0, RED, BLUE)
+    return np.rint((255 - FADED * (255 - images.astype(float))) * (1 - share) + colour * share).astype(np.uint8)
