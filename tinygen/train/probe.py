@@ -76,8 +76,10 @@ class Signals:
         self._found: dict[int, list[Array]] = {}
 
     def take(self, loss: Tensor, seen: dict[int, Any], *more: Tensor) -> list[Tensor]:
-        """Note what a loss makes of the layers that were watched on the way to it; returns the gradients of `more`."""
-        ids = [i for i in self._layers if isinstance(seen.get(i), Tensor) and seen[i].requires_grad]
+        """Note what a loss makes of the layers that were watched on the way to it and are new; returns the gradients of
+        `more`."""
+        new = [i for i in self._layers if i in seen and i not in self._found]
+        ids = [i for i in new if isinstance(seen[i], Tensor) and seen[i].requires_grad]
         gradients = grad(loss, [*more, *(seen[i] for i in ids)])
         for i, g in zip(ids, gradients[len(more) :], strict=True):
             self._found[i] = [number for x in (seen[i].data, g.data) for number in (length(x), _zeros(x))]
@@ -91,6 +93,36 @@ class Signals:
                 [number for four in self._found.values() for number in four], len(SIGNALS)
             )
         return dict(zip(SIGNALS, table.T.copy(), strict=True))
+
+
+class Weights:
+    """Of each layer's parameters: their length as one vector, and how far a step moves them, relative to that."""
+
+    def __init__(self, model: Module):
+        self._layers = [layer.parameters() for _, _, layer in layers_of(model)]
+        self._before: list[list[Array]] = []
+
+    def keep(self) -> None:
+        """Remember them as they are before a step."""
+        self._before = [[p.data.copy() for p in layer] for layer in self._layers]
+
+    def arrays(self, moved: bool) -> dict[str, np.ndarray]:
+        """weight_norm and update_ratio, a number for each layer, NaN for one without weights.
+
+        moved: whether there was one step since keep(); if not, nothing is known of the second.
+        """
+        table = np.full((len(self._layers), 2), np.nan, np.float32)
+        places = [i for i, layer in enumerate(self._layers) if layer]
+        found = []
+        for i in places:
+            weights = [p.data for p in self._layers[i]]
+            steps = [w - b for w, b in zip(weights, self._before[i], strict=True)] if moved else weights
+            found += [length(*weights), length(*steps)]
+        if found:
+            table[places] = numbers(found, 2)
+        norm, step = table.T
+        self._before = []
+        return {"weight_norm": norm.copy(), "update_ratio": step / norm if moved else np.full_like(norm, np.nan)}
 
 
 def length(*xs: Array) -> Array:

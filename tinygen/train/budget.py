@@ -1,0 +1,62 @@
+"""How much time may go into looking: a share of the training's."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ..backend import current_device, current_module
+
+ADVANCE = 0.5  # seconds that may be spent before there was much training to take a share of
+
+
+class Budget:
+    """A share of the time that a run trains, which is all of its time but for what is spent of the budget.
+
+    Before start() nothing counts. The first half second is an advance on what the run will earn.
+    """
+
+    def __init__(self, share: float):
+        self.share, self.spent, self.least = share, 0.0, 0.0  # spent, least: seconds, in all and at a time
+        self._passed: float = 0.0  # seconds of the run before `_since`
+        self._since: float | None = None
+
+    def start(self) -> None:
+        """From here on the run trains."""
+        self._since = time.perf_counter()
+
+    @property
+    def trained(self) -> float:
+        """Seconds of training up to now."""
+        since_start = 0.0 if self._since is None else time.perf_counter() - self._since
+        return self._passed + since_start - self.spent
+
+    def allows_more(self) -> bool:
+        """Whether as much as it takes, when nothing gets in the way, may be spent again."""
+        return self.spent + self.least <= max(self.share * self.trained, ADVANCE)
+
+    @contextmanager
+    def spending(self) -> Iterator[None]:
+        """The time of the block is spent, but for what the GPU still has to do of the training."""
+        if current_device() == "cuda":
+            current_module().cuda.get_current_stream().synchronize()
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            seconds = time.perf_counter() - began
+            if self._since is not None:
+                self.least = min(seconds, self.least or seconds)
+                self.spent += seconds
+
+    @property
+    def state(self) -> dict[str, float]:
+        """What a checkpoint must hold; assign it to go on from there."""
+        return {"spent": self.spent, "least": self.least, "trained": self.trained}
+
+    @state.setter
+    def state(self, state: dict[str, float]) -> None:
+        self.spent, self.least = state["spent"], state["least"]
+        self._passed = state["trained"] + self.spent
+        self.start()
