@@ -56,6 +56,11 @@ class Run {
     return shape.length === 3 ? shape : null;
   }
 
+  /** Whether two networks play against each other in it. */
+  get adversarial() {
+    return this.metrics.loss_D !== undefined;
+  }
+
   /** The GAN loss that this run trained with. */
   get loss() {
     return this.recording?.loss ?? this.config.loss;

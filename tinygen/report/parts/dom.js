@@ -64,7 +64,7 @@ function mean(values) {
 /** The greatest of many numbers; Math.max(...values) has room for some ten thousand. */
 function greatest(values, of = (value) => value) {
   let most = -Infinity;
-  for (const value of values) if (of(value) > most) most = of(value);
+  for (const value of values) most = Math.max(most, of(value));
   return most;
 }
 

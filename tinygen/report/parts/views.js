@@ -4,7 +4,7 @@ const VIEWS = [];
 
 /**
  * id, order, title   of its tab
- * caption, look      one sentence in plain words; what to look for, a list
+ * caption, look      one sentence in plain words; what to look for, a list; or a function of the runs that gives it
  * suits(run)         whether the run has what the view shows
  * make(body, runs)   builds it into an element for one run or two, and returns paint(step), which draws it; paint is
  *                    called again for another step, theme or width
@@ -35,15 +35,15 @@ function beside(body, runs, make) {
 }
 
 function showView(chosen, runs) {
-  const body = h("div", {});
-  const main = document.getElementById("view");
+  const body = h("div", {}), main = document.getElementById("view");
+  const suiting = runs.filter((run) => chosen.suits(run));
+  const given = (value) => (typeof value === "function" ? value(suiting) : value);
   main.replaceChildren(
     h("h2", {}, chosen.title),
-    h("p", {}, chosen.caption),
+    h("p", {}, given(chosen.caption)),
     body,
-    h("aside", { class: "look" }, h("strong", {}, "What to look for"), h("ul", {}, chosen.look.map((one) => h("li", {}, one)))),
+    h("aside", { class: "look" }, h("strong", {}, "What to look for"), h("ul", {}, given(chosen.look).map((one) => h("li", {}, one)))),
   );
-  const suiting = runs.filter((run) => chosen.suits(run));
   shown = { view: chosen, paint: chosen.make(body, suiting) };
   for (const tab of document.querySelectorAll("#tabs button")) {
     tab.setAttribute("aria-pressed", String(tab.dataset.view === chosen.id));

@@ -7,11 +7,10 @@ view({
   order: 4,
   title: "Curves",
   caption: "The numbers that the training printed, by step; a dotted line is a step at which tinygen warned.",
-  look: [
+  look: (runs) => (runs.some((run) => run.adversarial) ? [
     "In a GAN neither loss has to fall: they play against each other. Look for balance; one that runs off to 0 while the other climbs means that one of them has won.",
     "D(x) and D(G(z)) are D's mean verdicts on real and made images. At 0.5 both it can't tell them apart; far from each other it can.",
-    "A loss of a VAE does fall, and where it flattens the model has learnt what it can at this learning rate.",
-  ],
+  ] : ["The loss falls, quickly first; where it flattens, the model has learnt what it can at this learning rate.", "Its parts may move against each other: what brings one down may raise another."]),
   suits: (run) => Boolean(run.metrics.step?.length),
   make: (body, runs) => beside(body, runs, curves),
 });

@@ -1,18 +1,26 @@
-// Inside a VAE: where the encoder puts the data, what comes back, and the two ways by which the gradient gets there.
+// Inside an autoencoder: where the encoder puts the data, what comes back, and the two ways by which the gradient gets there.
 
 view({
   id: "latents",
   order: 2.5,
-  title: "Inside the VAE",
-  caption: "The encoder turns each image into a small cloud in latent space, with a middle μ and a width σ; the decoder has to get the image back from a point drawn in that cloud.",
-  look: [
-    "The clouds of one digit gather, though nobody told the model which digit is which; where two kinds overlap, reconstructions look like both.",
-    "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all are, the decoder has stopped listening (posterior collapse).",
-    "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. Where the two pulls are equally strong, the latent stands still.",
+  title: "Latents",
+  caption: (runs) => (clouded(runs)
+    ? "The encoder turns each image into a small cloud in latent space, with a middle μ and a width σ; the decoder has to get the image back from a point drawn in that cloud."
+    : "The encoder turns each image into one point of latent space; the decoder has to get the image back from it."),
+  look: (runs) => [
+    "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, what comes back looks like both.",
+    ...(clouded(runs) ? [
+      "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all are, the decoder has stopped listening (posterior collapse).",
+      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. Where the two pulls are equally strong, the latent stands still.",
+    ] : ["Nothing keeps the points together or fills the gaps between them, so a point drawn there may decode to nothing: that is what a VAE mends."]),
   ],
-  suits: (run) => run.has("mu", "reconstructions") && (run.image !== null || run.has("data")),
+  suits: (run) => run.has("mu", "reconstructions", "data"),
   make: (body, runs) => beside(body, runs, latents),
 });
+
+function clouded(runs) {
+  return runs.some((run) => run.has("logvar"));
+}
 
 function latents(panel, run) {
   const [, n, dimensions] = run.array("mu").shape, chosen = mostTelling(run, dimensions);
@@ -29,9 +37,9 @@ function latents(panel, run) {
     lines: paths.map((name) => ({ name: names[name], x: run.recorded, y: run.recorded.map((_, frame) => norm(at(run.array(name), frame))) })),
   }) : null;
   panel.append(
-    h("div", { class: "push" },
+    h("div", { class: "plot" },
       h("div", {}, h("h3", {}, dimensions > 1 ? `The latent plane: latents ${chosen[0] + 1} and ${chosen[1] + 1}` : "The latent line"), canvas,
-        h("p", { class: "quiet small" }, `${n} images, each written as its label${run.has("logvar") ? "; the ellipse is its cloud, one σ wide" : ""}.${dimensions > 2 ? " Of all latents these two carry most." : ""}`)),
+        h("p", { class: "quiet small" }, `${n} images, ${run.has("data_labels") ? "each written as its label" : "a dot each"}${run.has("logvar") ? "; the ellipse is its cloud, one σ wide" : ""}.${dimensions > 2 ? " Of all latents these two carry most." : ""}`)),
       h("div", {}, pairs.length ? [h("h3", {}, "Images above, what comes back below"), h("div", { class: "pairs" }, pairs.map((pair) => h("div", {}, pair)))] : null,
         bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, "What each latent says of an image, on average; all together ", total, ".")] : null)),
     ...(pulls ? [pulls.element] : []),
@@ -70,7 +78,7 @@ function drawLatents(canvas, run, frame, [first, second]) {
   context.font = "bold 12px system-ui, sans-serif";
   context.textAlign = "center";
   context.textBaseline = "middle";
-  for (const place of roundTicks(-0.9 * reach, 0.9 * reach, 4)) {
+  for (const place of roundTicks(-0.9 * reach, 0.9 * reach, 6)) {
     context.fillStyle = styled("--quiet");
     context.fillText(short(place), x(place), size - 10);
   }
@@ -96,7 +104,7 @@ function drawBars(drawing, values, top) {
   const y = (value) => 8 + (1 - Math.min(1, value / (top || 1))) * (height - 30), thick = Math.max(1, Math.min(40, step - 2));
   const x = (i) => 42 + (i + 0.5) * step;
   drawing.replaceChildren(
-    ...roundTicks(0, top || 1, 3).flatMap((tick) => [svg("line", { class: "grid", x1: 40, x2: width, y1: y(tick), y2: y(tick) }), svg("text", { x: 34, y: y(tick) + 4, "text-anchor": "end" }, short(tick))]),
+    ...roundTicks(0, top || 1, 4).flatMap((tick) => [svg("line", { class: "grid", x1: 40, x2: width, y1: y(tick), y2: y(tick) }), svg("text", { x: 34, y: y(tick) + 4, "text-anchor": "end" }, short(tick))]),
     ...Array.from(values, (value, i) => svg("rect", { x: x(i) - thick / 2, width: thick, y: y(value), height: y(0) - y(value), fill: "var(--c1)" })),
     ...(values.length <= 32 ? Array.from(values, (_, i) => svg("text", { x: x(i), y: height - 6, "text-anchor": "middle" }, String(i + 1))) : []),
   );

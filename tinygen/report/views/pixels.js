@@ -40,7 +40,7 @@ view({
   look: [
     "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
     "Choose minimax while D is sure that an image is fake: its bar shrinks to almost nothing. The direction is still there (stretch the colours to see it), but G gets no signal. That is the vanishing gradient.",
-    "On the same two networks all four losses push in the same direction; they differ only in how hard. Least squares turns around where the score is above 1.",
+    "On the same two networks all four losses push in the same direction; they differ only in how hard. Least squares turns around where the score is above 1. (D was trained for one of them; the others read its score as if it were theirs.)",
     "After one small step the verdict rises. If a step hardly visible to you changes it a lot, D judges by details that you don't see.",
   ],
   suits: (run) => Boolean(run.image) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
@@ -56,7 +56,7 @@ function pixelPush(panel, run) {
     const button = h("button", { type: "button", onclick: () => { state.image = i; repaintHere(); } }, canvas, verdict);
     return { button, canvas, verdict };
   });
-  const figures = ["G's image", "What D asks for", "After one small step"].map((title) => {
+  const figures = ["G's image", "D's push", "One step on"].map((title) => {
     const canvas = pixelCanvas(run.image, title), text = h("figcaption", {});
     return { canvas, text, element: h("figure", {}, h("h3", {}, title), canvas, text) };
   });
@@ -117,7 +117,7 @@ function pixelPush(panel, run) {
 
 function verdictText(run, score, words = false) {
   if (run.recording.probability) return percent(sigmoid(score)) + (words ? " real" : "");
-  return (words ? "score " : "") + short(score);
+  return words ? `score ${short(score)}` : short(score, 2);
 }
 
 /** One image of "score_gradient", ds/dx, or "pixel_gradient", in units of the pixels' values. */

@@ -14,9 +14,9 @@ view({
   order: 3,
   title: "Vanishing signal",
   caption: "The loss is measured at the top; its gradient runs down, in a GAN through D and on through G, in an autoencoder through the decoder and the encoder, and here is how much of it arrives at each layer.",
-  look: [
+  look: (runs) => [
     "Read a column from top to bottom: that is the way of the gradient. Where it turns dark on the way down, the layers below learn slowly.",
-    "If whole columns turn dark as D's accuracy comes near 100%, D has won: what G gets no longer says anything.",
+    ...(runs.some((run) => run.adversarial) ? ["If whole columns turn dark as D's accuracy comes near 100%, D has won: what G gets no longer says anything."] : []),
     "A layer that is much brighter than its neighbours shakes the training; a batch norm or a smaller learning rate calms it.",
     "Rows of zeros near 100% are dead units (ReLU) or a saturated end.",
   ],
@@ -48,7 +48,8 @@ function heatmap(panel, run, runs, state) {
   const canvas = h("canvas", { class: "heat", role: "img" });
   const scale = h("div", { class: "key" });
   const table = h("table", {});
-  const across = placeOfFrames(run, 0.5), right = 64, row = 22, left = (width) => (width > 640 ? 230 : 52);
+  const across = placeOfFrames(run, 0.5), right = 64, row = 22, names = 7 + 7 * greatest(run.recording.layers, (layer) => layerName(layer).length);
+  const left = (width) => Math.max(52, names + (width > 640 ? 190 : 0));
   const accuracy = accuracyChart(run, { left, right });
   panel.append(scale, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), h("div", { class: "scroll" }, table)));
   canvas.onpointerdown = canvas.onpointermove = (event) => {
@@ -64,7 +65,7 @@ function heatmap(panel, run, runs, state) {
     const all = runs.flatMap((one) => one.layers(state.quantity)).flatMap((layer) => layer.values.map(turn)).filter(Number.isFinite);
     const low = log ? -greatest(all, (value) => -value) : 0, high = log ? greatest(all) : 1;
     const share = (value) => (Number.isFinite(turn(value)) ? (turn(value) - low) / (high - low || 1) : log && value === 0 ? 0 : NaN);
-    drawHeat(canvas, layers, frame, share, said, { left: left(canvas.clientWidth), right, row });
+    drawHeat(canvas, layers, frame, share, said, { left: left(canvas.clientWidth), names, right, row });
     canvas.setAttribute("aria-label", `${QUANTITIES[state.quantity].name}, layer by step`);
     scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (logarithmic)` : "100%");
     table.replaceChildren(...layers.map(({ network, name, title, values }) =>
@@ -74,7 +75,7 @@ function heatmap(panel, run, runs, state) {
 }
 
 /** A row for each layer, with its name on the left and its number at this step on the right. */
-function drawHeat(canvas, layers, frame, share, said, { left, right, row }) {
+function drawHeat(canvas, layers, frame, share, said, { left, names, right, row }) {
   const width = canvas.clientWidth, height = row * layers.length + 4, density = devicePixelRatio || 1;
   canvas.width = width * density;
   canvas.height = height * density;
@@ -87,7 +88,7 @@ function drawHeat(canvas, layers, frame, share, said, { left, right, row }) {
     context.fillStyle = styled(layer.network === "D" ? "--c2" : "--c1");
     context.fillText(layerName(layer), 0, y + row - 7);
     context.fillStyle = styled("--ink");
-    if (left > 100) context.fillText(fitted(context, layer.title, left - 58), 50, y + row - 7);
+    if (left > names + 100) context.fillText(fitted(context, layer.title, left - names - 16), names, y + row - 7);
     context.fillText(said(layer.values[frame]), width - right + 8, y + row - 7);
     layer.values.forEach((value, t) => {
       const shade = share(value);
