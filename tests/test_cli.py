@@ -118,7 +118,7 @@ def weights(folder, step):
 # Help
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "models", "data", "gradcheck", "doctor"])
+@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "report", "models", "data", "gradcheck", "doctor"])
 def test_every_command_has_help_with_examples(run, command):
     result = run(f"{command} --help")
     assert result.code == 0 and result.err == ""

@@ -117,7 +117,8 @@ function roundTicks(low, high, most = 5) {
 function powers(low, high) {
   const every = Math.max(1, Math.ceil((high - low) / 5)), ticks = [];
   for (let i = Math.ceil(low); i <= high; i++) if (i % every === 0) ticks.push(10 ** i);
-  return ticks.length > 1 ? ticks : roundTicks(low, high, 3).map((one) => 10 ** one);
+  return ticks.length > 1 ? ticks : [-1, 0, 1].flatMap((i) => [1, 2, 5].map((one) => one * 10 ** (Math.floor(low) + i + 1)))
+    .filter((tick) => Math.log10(tick) >= low && Math.log10(tick) <= high);
 }
 
 /** Steps for the x axis: far enough from each other to be read. */

@@ -70,7 +70,7 @@ function pixelPush(panel, run) {
   });
   const slider = h("input", { type: "range", min: 0.02, max: 1, step: 0.02, value: state.reach, "aria-label": "length of the step", oninput: () => { state.reach = Number(slider.value); repaintHere(); } });
   const pushes = pushesThroughTraining(run), longest = greatest(pushes.flatMap((line) => line.lengths));
-  const strengths = chart({ title: "The push through training", caption: "Its mean length over these images under each loss, logarithmic: each line of the grid is a factor.", lines: pushes, log: true, place: placeOfFrames(run), events: run.events });
+  const strengths = chart({ title: "The push through training", caption: "Its mean length over these images under each loss, on a logarithmic scale.", lines: pushes, log: true, place: placeOfFrames(run), events: run.events });
   panel.append(
     h("div", { class: "push" },
       h("div", {}, h("h3", {}, "Choose an image"), h("div", { class: "tiles" }, tiles.map((tile) => tile.button)),
