@@ -25,6 +25,7 @@ def viz(monkeypatch):
     fake.save_grid = save_grid
     fake.save_curves = lambda rows, path: draw(path, list(rows))
     fake.save_gif = lambda frames, path: draw(path, [frame.name for frame in frames])
+    fake.save_drawing = lambda name, model, x, labels, path: draw(path, name)
     monkeypatch.setitem(sys.modules, "tinygen.viz", fake)
     monkeypatch.setattr(tinygen, "viz", fake, raising=False)
     return fake

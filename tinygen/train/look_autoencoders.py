@@ -27,6 +27,7 @@ class EncoderLook:
     def __call__(self, signals: Signals) -> dict[str, Any]:
         model = self.model
         mu, logvar = model.posterior(self.x)
+        reconstructions = model.decode(mu[: self.shown])  # before what follows changes running statistics
         with watched() as seen:
             paths = model.encode(Tensor(self.learnt).requires_grad_())
             reconstruction, kl = self._losses(model.reparameterise(*paths), *paths)
@@ -39,7 +40,7 @@ class EncoderLook:
             "mu": mu,
             "logvar": logvar,
             "kl": (mu * mu + ops.exp(logvar) - 1 - logvar).mean(axis=0) * 0.5,
-            "reconstructions": model.decode(mu[: self.shown]),
+            "reconstructions": reconstructions,
             **pulls,
         }
 

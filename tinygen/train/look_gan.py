@@ -48,7 +48,9 @@ class GANLook:
         self.field = Field(self, about) if about.plane and "D" not in model.labelled else None
 
     def __call__(self, signals: Signals) -> dict[str, Any]:
-        model = self.model
+        model, found = self.model, dict[str, Any]()
+        if self.field is not None:
+            found["field"] = self.field.scores()  # before what follows changes running statistics
         with watched() as seen:
             fake = model.G(Tensor(self.z).requires_grad_(), *self.y)
             loss, _ = model.loss_G(fake, *self.y)
@@ -59,7 +61,7 @@ class GANLook:
         (pixel_gradient,) = signals.take(loss, seen, fake)
         with no_grad():
             real_scores = model.score(model.blurred(self.x), *self.y_real)
-        found = {
+        found |= {
             "samples": fake.data[: self.shown],
             "score_fake": self._each(scores),
             "score_real": self._each(real_scores),
@@ -69,7 +71,7 @@ class GANLook:
             found["pixel_gradient"] = pixel_gradient.data[: self.shown]
         if isinstance(model, WGANGP):
             found["slopes"] = self._slopes(fake.data[: len(self.x)])
-        return found if self.field is None else found | self.field(fake.data)
+        return found if self.field is None else found | self.field.hits(fake.data)
 
     def _each(self, scores: Tensor) -> Array:
         """The score of each image: where D judges packs, that of its pack."""
@@ -97,9 +99,12 @@ class Field:
             about.constants["centres"] = self.modes.centres.astype(np.float32)
             about.facts["within"] = 3 * self.modes.std  # of a centre: what mixture_scores counts
 
-    def __call__(self, fake: Array) -> dict[str, Any]:
-        with no_grad(), evaluating(self.model.D):
-            found = {"field": self.model.score(self.points).data.reshape(GRID, GRID)}
-        if self.modes is not None:
-            found |= {name: np.asarray(value) for name, value in mixture_scores(fake, self.modes).items()}
-        return found
+    @no_grad()
+    def scores(self) -> Array:
+        """D at each point of the grid, (GRID, GRID)."""
+        with evaluating(self.model.D):
+            return self.model.score(self.points).data.reshape(GRID, GRID)
+
+    def hits(self, fake: Array) -> dict[str, np.ndarray]:
+        """The scores of mixture_scores, if the data are a mixture."""
+        return {} if self.modes is None else {n: np.asarray(v) for n, v in mixture_scores(fake, self.modes).items()}

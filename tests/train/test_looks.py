@@ -1,0 +1,383 @@
+"""What a Recorder sees, against direct computation: every number of every family of models."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import standin
+from models.small import IMAGE, IMAGES_ONLY, POINT, batches, small
+
+import tinygen as tg
+from tinygen import layers, losses
+from tinygen.backend import Generator, array_module, to_host
+from tinygen.data.dataset import Dataset, Modes
+from tinygen.layers import BatchNorm, Dropout, Module
+from tinygen.losses import GAN_LOSSES
+from tinygen.metrics.modes import mixture_scores
+from tinygen.models import GAN, MODELS
+from tinygen.models.penalties import slopes
+from tinygen.train.looks import Looks
+from tinygen.train.probe import Signals, Weights, layers_of, undisturbed, watched
+from tinygen.train.recording import Recording, quantised
+
+ALL = pytest.mark.parametrize("name", MODELS)
+GANS = pytest.mark.parametrize("name", [name for name, kind in MODELS.items() if issubclass(kind, GAN)])
+MODES = Modes(np.array([[0.2, 0.2], [0.8, 0.8]]), std=0.2)
+
+
+def toy(shape=IMAGE, n=96):
+    """Examples in [0.05, 0.95] of three classes."""
+    x, labels = batches(1, shape, size=n)[0], np.arange(n) % 3
+    return Dataset("toy", x, x[::-1].copy(), labels, labels, MODES if shape == POINT else None)
+
+
+def trained(name, steps=3, **settings):
+    """A small model after some steps: running statistics and biases are off their first values."""
+    model = small(name, **settings)
+    loader = tg.train.batches.loader_for(model, toy(model.config.data_shape).train, 4, Generator(0), toy().labels)
+    for _ in range(steps):
+        model.train_step(loader.next_batch())
+    return model
+
+
+def look(model, shape=IMAGE):
+    """The looks, their values, and the part for GANs."""
+    looks = Looks(model, toy(shape))
+    return looks, looks(), looks._looks[0]
+
+
+def direct(model, part, loss=None):
+    """G's loss on the noise of the look, and G's images: the training's own lines, in the training's mode."""
+    with undisturbed(model), tg.frozen(model.D):
+        fake = model.G(part.z, *part.y)
+        return (model.loss_G(fake, *part.y)[0] if loss is None else loss(model.D(fake, *part.y))), fake
+
+
+# The gradient of the pixels
+
+
+@pytest.mark.parametrize("loss", ["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"])
+@pytest.mark.parametrize("name", ["gan", "cgan", "dcgan", "sngan", "pacgan"])
+def test_the_pixel_gradient_of_every_loss(name, loss):
+    """L'(s)/N · ds/dx of the kept bytes is tg.grad of that loss, to half a unit of the bytes."""
+    model = trained(name)
+    looks, found, part = look(model)
+    with undisturbed(model):
+        fake = tg.tensor(model.G(part.z, *part.y).numpy(), requires_grad=True)
+        expected = tg.grad(GAN_LOSSES[loss].G(model.D(fake, *part.y)), fake).numpy()[: looks.shown]
+    facts = {**looks.facts, "config": {}}
+    exact = Recording({n: x[None] for n, x in found.items()} | scaled(found["score_gradient"]) | STEP, facts)
+    np.testing.assert_allclose(exact.pixel_gradient(loss)[0], expected, rtol=1e-4, atol=1e-9)
+    kept = Recording({n: x[None] for n, x in quantised(found, (0, 1)).items()} | STEP, facts)
+    unit = np.abs(expected).reshape(len(expected), -1).max(axis=1) / 127
+    error = np.abs(kept.pixel_gradient(loss)[0] - expected).reshape(len(expected), -1).max(axis=1)
+    assert np.abs(expected).max() > 1e-4 and (error <= 0.51 * unit).all()
+
+
+STEP = {"step": np.zeros(1, np.int64)}
+
+
+def scaled(gradient):
+    return {"score_gradient": gradient[None], "score_gradient_scale": np.ones((1, len(gradient)), np.float32)}
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("acgan", {}), ("dcgan", {"d_batch_norm": True}), ("dcgan64", {}), ("gan", {"instance_noise": 0.5})],
+)
+def test_the_pixel_gradient_of_the_models_own_loss(name, settings):
+    """Where the score alone does not say it (a class term; batch norm in D) it is kept itself."""
+    model = trained(name, **settings)
+    looks, found, part = look(model)
+    with undisturbed(model):
+        fake = tg.tensor(model.G(part.z, *part.y).numpy(), requires_grad=True)
+        expected = tg.grad(model.loss_G(fake, *part.y)[0], fake).numpy()[: looks.shown]
+    assert ("pixel_gradient" in found) == (name != "gan") and looks.facts["separable"] == (name in ("acgan", "gan"))
+    if name == "gan":
+        slope = 1 / (1 + np.exp(-found["score_fake"])) - 1
+        own = found["score_gradient"] * slope[: looks.shown].reshape(-1, 1, 1, 1) / len(slope)
+    else:
+        own = found["pixel_gradient"]
+    np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-9)
+
+
+def test_a_least_squares_gan_has_its_own_labels():
+    model = trained("lsgan", a=-1.0, b=1.0, c=0.0)
+    looks, found, part = look(model)
+    kept = {n: x[None] for n, x in found.items()} | scaled(found["score_gradient"]) | STEP
+    facts = {**looks.facts, "config": {"a": -1.0, "b": 1.0, "c": 0.0}}
+    expected = found["score_gradient"] * found["score_fake"][: looks.shown].reshape(-1, 1, 1, 1) / len(part.z)
+    np.testing.assert_allclose(Recording(kept, facts).pixel_gradient()[0], expected, rtol=1e-5)
+
+
+@GANS
+def test_the_scores_and_the_samples(name):
+    model = trained(name)
+    looks, found, part = look(model)
+    with undisturbed(model), tg.no_grad():
+        fake = model.G(part.z, *part.y)
+        scores = model.score(fake, *part.y).numpy()[:, 0].repeat(part.pack)
+        real = model.score(toy().train[:64], *part.y_real).numpy()[:, 0].repeat(part.pack)
+    np.testing.assert_array_equal(found["samples"], fake.numpy()[: looks.shown])
+    np.testing.assert_allclose(found["score_fake"], scores, rtol=1e-6)
+    np.testing.assert_allclose(found["score_real"], real, rtol=1e-5)
+    assert len(found["score_fake"]) == looks.batch == looks.facts["scores"] * part.pack
+
+
+# The layers
+
+
+@ALL
+def test_the_norms_of_layers_are_what_hooks_see(name):
+    """Activations and gradients, caught on the way of the same pass by hooks, with weights that learn."""
+    model, caught = trained(name, **(RELU if "gan" in name and name not in IMAGES_ONLY else {})), {}
+    looks = Looks(model, toy())
+    found = looks()
+    keys = [(network, layer) for network, layer, _ in layers_of(model)]
+    names = {id(layer): key for key, (_, _, layer) in zip(keys, layers_of(model), strict=True)}
+
+    def catch(module, y):
+        if id(module) in names and isinstance(y, tg.Tensor) and y.requires_grad:
+            key, g = names[id(module)], []
+            caught.setdefault(key, (y.numpy().copy(), g))
+            if caught[key][1] is g:
+                y.register_hook(lambda gradient: g.append(gradient.numpy().copy()))
+
+    for loss in own_losses(model, looks):
+        with undisturbed(model):
+            before, Module._watcher = Module._watcher, catch
+            try:
+                value = loss()
+            finally:
+                Module._watcher = before
+            value.backward()
+    assert caught.keys() == set(keys)
+    for i, key in enumerate(keys):
+        y, (g, *_) = caught[key]
+        assert found["activation_norm"][i] == pytest.approx(np.linalg.norm(y), rel=1e-4), key
+        assert found["gradient_norm"][i] == pytest.approx(np.linalg.norm(g), rel=1e-3), key
+        assert found["activation_zeros"][i] == pytest.approx(np.mean(y == 0), abs=1e-6), key
+        assert found["gradient_zeros"][i] == pytest.approx(np.mean(g == 0), abs=1e-6), key
+
+
+RELU = {"g_activation": "relu", "d_activation": "relu"}
+
+
+def own_losses(model, looks):
+    """The losses whose gradients are recorded, written out anew."""
+    for part in looks._looks:
+        if type(part).__name__ == "GANLook":
+            yield lambda part=part: model.loss_G(model.G(leaf(part.z), *part.y), *part.y)[0]
+        elif type(part).__name__ == "MemoryLook":
+            eye = np.eye(4, dtype=np.float32)
+            yield lambda part=part, eye=eye: losses.mse(model.decoder(leaf(eye)), part.x)
+        elif type(part).__name__ == "AutoencoderLook":
+            yield lambda part=part: losses.mse(model.decoder(model.encoder(leaf(part.learnt))), part.learnt)
+        else:
+            yield lambda part=part: encoder_loss(model, part.learnt)
+
+
+def leaf(x):
+    return tg.Tensor(x).requires_grad_()
+
+
+def encoder_loss(model, x):
+    if model.name != "vaegan":
+        mu, logvar = model.encode(leaf(x))
+        likelihood = model.reconstruction_loss(model.decoder(model.reparameterise(mu, logvar)), x)
+        return likelihood + model.weighted(losses.gaussian_kl(mu, logvar))
+    mu, logvar = model.encode(leaf(x))
+    copy = model.G(model.reparameterise(mu, logvar))
+    likelihood = losses.mse(model.look(copy)[0], model.look(x)[0], "sum") * (0.5 / len(x))
+    return likelihood + model.config.beta * losses.gaussian_kl(mu, logvar)
+
+
+def test_zeros_are_counted():
+    _, found, _ = look(trained("gan", g_activation="relu", d_activation="relu", batch_norm=False))
+    assert 0.05 < found["activation_zeros"][1] < 0.95 and found["activation_zeros"][0] == 0
+    assert 0.05 < found["gradient_zeros"][0] < 0.95
+
+
+def test_the_length_and_the_step_of_weights():
+    model, x = small("gan"), batches(1)[0]
+    weights = Weights(model)
+    weights.keep()
+    before = {n: p.numpy().copy() for n, p in model.named_parameters()}
+    model.train_step(x)
+    found = weights.arrays(moved=True)
+    for i, (network, name, layer) in enumerate(layers_of(model)):
+        own = [n for n in before if n.startswith(f"{network}.{name}.")]
+        if not own:
+            assert np.isnan(found["weight_norm"][i]) and np.isnan(found["update_ratio"][i])
+            continue
+        now = np.concatenate([p.numpy().ravel() for p in layer.parameters()])
+        then = np.concatenate([before[n].ravel() for n in own])
+        assert found["weight_norm"][i] == pytest.approx(np.linalg.norm(now), rel=1e-5)
+        assert found["update_ratio"][i] == pytest.approx(np.linalg.norm(now - then) / np.linalg.norm(now), rel=1e-3)
+    assert np.isnan(weights.arrays(moved=False)["update_ratio"]).all()
+
+
+# VAEs
+
+
+@pytest.mark.parametrize("name", ["vae", "convvae", "betavae"])
+def test_the_two_paths_of_a_vae(name):
+    """dR/dmu = dR/dz, dR/dlogvar = dR/dz · ½ e^(logvar/2) · eps; and of the KL term mu/N and (e^logvar - 1)/2N."""
+    model = trained(name, **({"anneal_steps": 0} if name == "betavae" else {}))
+    _, found, part = look(model)
+    x = part.learnt
+    with undisturbed(model):
+        mu, logvar = (t.numpy() for t in model.encode(x))
+        z = tg.tensor(model.reparameterise(tg.tensor(mu), tg.tensor(logvar)).numpy(), requires_grad=True)
+        g = tg.grad(model.reconstruction_loss(model.decoder(z), x), z).numpy()
+    beta, sigma = model.config.beta, np.exp(logvar / 2)
+    norm = lambda a: np.linalg.norm(a, axis=0)
+    np.testing.assert_allclose(found["mu_gradient"], norm(g), rtol=1e-4)
+    np.testing.assert_allclose(found["logvar_gradient"], norm(g * (z.numpy() - mu) / 2), rtol=1e-3)
+    np.testing.assert_allclose(found["mu_gradient_kl"], beta * norm(mu) / len(x), rtol=1e-4)
+    np.testing.assert_allclose(found["logvar_gradient_kl"], beta * norm(sigma**2 - 1) / 2 / len(x), rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["vae", "convvae", "betavae", "vaegan"])
+def test_the_latents_of_a_vae(name):
+    model = trained(name)
+    looks, found, _ = look(model)
+    x = toy().test
+    mu, logvar = (to_host(a) for a in model.posterior(x))
+    np.testing.assert_array_equal(found["mu"], mu)
+    np.testing.assert_array_equal(found["logvar"], logvar)
+    assert found["kl"].sum() == pytest.approx(losses.gaussian_kl(tg.tensor(mu), tg.tensor(logvar)).item(), rel=1e-4)
+    np.testing.assert_array_equal(looks.constants["data_labels"], toy().test_labels)
+    np.testing.assert_array_equal(looks.constants["data"], x[: looks.shown])
+    np.testing.assert_array_equal(found["reconstructions"], model.reconstruct(x[: looks.shown]))
+
+
+# The gradient penalty, and the plane
+
+
+def test_the_slopes_between_real_and_fake():
+    model = trained("wgangp")
+    _, found, part = look(model)
+    with undisturbed(model):
+        fake = model.G(part.z).numpy()
+    x = toy().train[:64]
+    t = Generator(0, "recorder/t").uniform((64, 1, 1, 1))
+    np.testing.assert_allclose(found["slopes"], slopes(model.D, x + t * (fake - x)).numpy(), rtol=1e-4)
+    assert "slopes" not in look(trained("gan"))[1]
+
+
+@pytest.mark.parametrize("name", ["gan", "pacgan", "acgan"])
+def test_the_field_of_D_in_the_plane(name):
+    """Row by row from below, column by column from the left."""
+    model = trained(name, data_shape=POINT)
+    looks, found, part = look(model, POINT)
+    reach, n = looks.facts["reach"], 41
+    assert reach == pytest.approx(1.25 * toy(POINT).train.max()) and found["field"].shape == (n, n)
+    for row, column in ((0, 0), (3, 40), (20, 7)):
+        point = np.array([-reach + 2 * reach * column / 40, -reach + 2 * reach * row / 40], np.float32)
+        expected = model.score(np.tile(point, (part.pack, 1))).numpy()[0, 0]
+        assert found["field"][row, column] == pytest.approx(expected, rel=1e-4)
+    scores = mixture_scores(found["samples"], MODES)
+    assert len(found["samples"]) == 256 and {name: found[name] for name in scores} == scores
+    assert scores["high_quality"] > 0
+    np.testing.assert_array_equal(looks.constants["centres"], MODES.centres.astype(np.float32))
+
+
+def test_the_field_of_a_D_that_takes_labels_is_none():
+    assert "field" not in look(trained("cgan", data_shape=POINT), POINT)[1]
+
+
+# Nothing is disturbed
+
+
+def test_in_the_block_dropout_is_off_and_batch_norm_as_in_training():
+    model = small("dcgan", d_batch_norm=True, dropout=0.5)
+    before = {n: t.numpy().copy() for n, t in model.named_tensors()}
+    streams = {n: g.state for n, g in model.generators().items()}
+    modes = [m.training for _, m in model.named_modules()]
+    with pytest.raises(KeyError), undisturbed(model):
+        assert {m.training for _, m in model.named_modules() if isinstance(m, Dropout)} == {False}
+        assert {m.training for _, m in model.named_modules() if isinstance(m, BatchNorm)} == {True}
+        assert not any(p.requires_grad for p in model.parameters())
+        first = model.D(model.G(model.noise(4))).numpy()
+        model.rng.normal(3)
+        assert not np.array_equal(model.G[1].mean.numpy(), before["G.1.mean"])
+        raise KeyError
+    assert all(p.requires_grad for p in model.parameters())
+    assert [m.training for _, m in model.named_modules()] == modes
+    assert {n: g.state for n, g in model.generators().items()} == streams
+    for n, t in model.named_tensors():
+        np.testing.assert_array_equal(t.numpy(), before[n], err_msg=n)
+    with undisturbed(model):
+        np.testing.assert_array_equal(model.D(model.G(model.noise(4))).numpy(), first)
+
+
+def test_watching_nests_and_ends():
+    model, seen_after = small("gan"), []
+    with watched() as outer:
+        with pytest.raises(KeyError), watched() as inner:
+            y = model.D(batches(1)[0])
+            raise KeyError
+        model.G(model.noise(2))
+    assert inner[id(model.D)] is y and id(model.D) not in outer and id(model.G) in outer
+    assert Module._watcher is None and not seen_after
+
+
+def test_what_no_loss_comes_through_is_not_a_number():
+    model = small("gan")
+    table = Signals(model).arrays()
+    assert all(np.isnan(column).all() and len(column) == len(layers_of(model)) for column in table.values())
+
+
+@ALL
+def test_two_looks_see_the_same_and_on_a_gpu_too(gpu, name):
+    model = small(name)
+    looks = Looks(model, toy())
+    first, second = looks(), looks()
+    assert first.keys() == second.keys() and all(isinstance(x, np.ndarray) for x in first.values())
+    for key, x in first.items():
+        np.testing.assert_array_equal(second[key], x, err_msg=key)
+    assert array_module(model.sample(2)) is gpu.xp
+
+
+@ALL
+def test_points_and_few_examples_too(name):
+    if name not in IMAGES_ONLY:
+        assert look(small(name, data_shape=POINT), POINT)[1]["samples"].shape == (256, 2)
+    few = toy(n=5)
+    found = Looks(small(name), Dataset("few", few.train, few.test[:0], few.labels))()
+    assert found["samples"].shape == (16, *IMAGE) and math.isfinite(np.nansum(found["gradient_norm"]))
+
+
+def test_of_large_images_fewer_are_kept():
+    model = small("dcgan64", data_shape=(16, 16, 3))
+    assert Looks(model, toy((16, 16, 3))).shown == 16
+    assert Looks(model, toy((64, 64, 3), n=8)).shown == 4
+
+
+class Own(tg.models.Model):
+    """A model of a reader's own, of which nothing is known."""
+
+    name, Config, value_range = "own", tg.models.base.ModelConfig, (0.0, 1.0)
+
+    def __init__(self):
+        super().__init__()
+        self.net = layers.Dense(3, 6, rng=Generator(0))
+
+    def sample(self, n, rng=None):
+        return np.clip(self.net(self._looking(rng).normal((n, 3))).numpy().reshape(n, *IMAGE), 0, 1)
+
+
+def test_a_model_of_another_kind_shows_samples():
+    found = Looks(Own(), toy())()
+    assert found["samples"].shape == (16, *IMAGE) and np.isnan(found["gradient_norm"]).all()
+
+
+def test_looking_is_the_only_thing_that_waits(gpu):
+    model, x = small("gan"), gpu.asarray(batches(1)[0])
+    weights = Weights(model)
+    with standin.capturing():
+        weights.keep()
+        model.train_step(x)
