@@ -76,12 +76,13 @@ def _values(t: Tensor) -> str:
     largest = float(finite.max()) if finite.size else 0.0
     if whole and values.size <= MOST_CELLS and values.shape[1] <= 12:
         return f"<table>{''.join(_numbers(row, largest) for row in values)}</table>"
-    return _drawing(numbers, largest, "" if whole else f"a part, {values.shape[0]} × {values.shape[1]}, of ")
+    part = "" if whole else f"{values.shape[0]} × {values.shape[1]} of {t.size:,} values; "
+    return _drawing(numbers, largest, part)
 
 
 def _numbers(row: Sequence[float], largest: float) -> str:
     cells = (
-        f"<td style='{CELL}; background: {colour}{round(200 * share):02x}'>{value:.4g}</td>"
+        f"<td style='{CELL}; background: {colour}{round(140 * share):02x}'>{value:.4g}</td>"
         for value, (colour, share) in ((value, _shade(float(value), largest)) for value in row)
     )
     return f"<tr>{''.join(cells)}</tr>"
@@ -98,7 +99,7 @@ def _drawing(values: np.ndarray, largest: float, part: str) -> str:
     return (
         f"<svg width='{width * PIXEL}' height='{height * PIXEL}' viewBox='0 0 {width} {height}' "
         f"shape-rendering='crispEdges' style='border: 1px solid currentColor'>{squares}</svg>"
-        f"<div>{part}values up to {largest:.4g} in size: orange above 0, blue below</div>"
+        f"<div>{part}orange above 0, blue below, full at ±{largest:.4g}</div>"
     )
 
 

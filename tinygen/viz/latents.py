@@ -70,7 +70,7 @@ def latent_walk(
 ) -> Figure:
     """A row a walk: what the model makes on the way from one latent to another.
 
-    Without x, between draws of N(0, 1), along the arc, on which latents are as likely as its ends (White 2016, "Sampling
+    Without x, between draws of N(0, 1), along the arc: all on it are about as likely (White 2016, "Sampling
     Generative Networks", section 2.1). With x, on straight lines between the codes of examples 0 and 1, 2 and 3, ...
     labels: a class for each row, if the model learns classes.  The run is not changed. Raises ConfigError for a model
     of which latents can't be drawn, if there is no x.
