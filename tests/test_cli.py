@@ -118,7 +118,9 @@ def weights(folder, step):
 # Help
 
 
-@pytest.mark.parametrize("command", ["train", "sample", "evaluate", "report", "models", "data", "gradcheck", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["train", "sample", "evaluate", "report", "models", "data", "gradcheck", "explain", "doctor"]
+)
 def test_every_command_has_help_with_examples(run, command):
     result = run(f"{command} --help")
     assert result.code == 0 and result.err == ""
@@ -178,6 +180,13 @@ BAD_USAGE = {
     "evaluate nowhere -k 0": ["-k", "at least 1"],
     "models meen": ["no model 'meen'", "did you mean 'mean'?"],
     "gradcheck --order 3": ["--order", "3"],
+    "explain": ["EXPRESSION", "tinygen explain --help"],
+    "explain x*w x": ["'x'", "x=0.5"],
+    "explain x*w x=much": ["'x=much'", "x=0.5"],
+    "explain x*w y=1": ["no variable 'y'"],
+    "explain x.y": ["'x.y'", "numbers, variables"],
+    "explain x --svg a.png": ["a.png", ".svg"],
+    "explain x --svg no/a.svg": ["no/a.svg"],
     "doctor now": ["now", "tinygen doctor --help"],
 }
 
@@ -489,7 +498,7 @@ def test_data_that_no_score_suits_get_one_line(run, monkeypatch):
     assert refused(run("evaluate run"), "nothing suits mean on swissroll")
 
 
-# models, data, gradcheck, doctor
+# models, data, gradcheck, explain, doctor
 
 
 def test_models_lists_what_a_setting_may_be(run):
@@ -523,6 +532,20 @@ def test_gradcheck_passes_on_what_it_is_asked_and_judged(run, monkeypatch, passe
     monkeypatch.setattr(tinygen, "selfcheck", fake, raising=False)
     assert run("gradcheck").code == run("gradcheck matmul tanh --order 1").code == code
     assert asked == [([], 2), (["matmul", "tanh"], 1)]
+
+
+def test_explain_shows_the_tape(run, tmp_path):
+    result = run("explain sigmoid(w*x+b) w=2 x=-1 --svg tape.svg")
+    lines = [line.split() for line in result.out.splitlines()]
+    assert result.code == 0 and "b = 0.5 (chosen)" in result.out and "x = -1," in result.out
+    assert ["v1", "=", "w", "*", "x", "-2", "0.14915", "w", "ga", "=", "gy", "*", "b", "-1", "-0.14915"] in lines
+    assert ["x", "gb", "=", "a", "*", "gy", "2", "0.29829"] in lines
+    assert (tmp_path / "tape.svg").read_text().startswith("<svg") and result.out.endswith("\ntape.svg\n")
+
+
+def test_explain_marks_what_gets_no_gradient(run):
+    lines = [line.split() for line in run("explain where(x>1,x,2)").out.splitlines()]
+    assert ["v1", "=", "x", ">", "1", "1", "-"] in lines
 
 
 @pytest.mark.parametrize("healthy, code", [(True, 0), (False, 1)])

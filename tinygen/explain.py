@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -74,7 +75,7 @@ class Explanation:
 
 
 def explain(expression: str, variables: Mapping[str, float] | None = None) -> Explanation:
-    """The tape of a formula of numbers, variables, + - * / **, comparisons and the elementwise ops, in float64.
+    """The tape of a formula of numbers, variables, pi, e, + - * / **, comparisons and elementwise ops, in float64.
 
     variables: their values; those without one get a default. Raises ConfigError for anything else in the formula, and
     for a variable that is not in it.
@@ -111,7 +112,9 @@ class _Reader:
     def __init__(self, expression: str, values: dict[str, float]):
         self.expression, self.given = expression, values
         self.leaves = {name: tensor(value, True, np.float64, name) for name, value in values.items()}
-        self.names = {id(t): name for name, t in self.leaves.items()}
+        self.prefix = "step" if any(re.fullmatch(r"v\d+", name) for name in values) else "v"
+        self.constants = {name: np.asarray(value) for name, value in CONSTANTS.items()}
+        self.names = {id(x): name for name, x in (self.leaves | self.constants).items()}
         self.made: list[tuple[Tensor, str, str, list[Any]]] = []  # result, text, op, arguments
 
     def explanation(self, tree: ast.expr) -> Explanation:
@@ -134,7 +137,7 @@ class _Reader:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return np.asarray(_as_float(value, self.expression))
             case ast.Name(id=name):
-                return self.leaves[name] if name in self.leaves else np.asarray(CONSTANTS[name])
+                return (self.constants | self.leaves)[name]
             case ast.UnaryOp(op=ast.UAdd(), operand=operand):
                 return self.read(operand, depth + 1)
             case ast.UnaryOp(op=op, operand=operand) if type(op) in OPERATORS:
@@ -165,7 +168,7 @@ class _Reader:
         except (TypeError, ValueError) as error:
             raise ConfigError(str(error)) from None
         if isinstance(t, Tensor):
-            self.names[id(t)] = f"v{len(self.made) + 1}"
+            self.names[id(t)] = f"{self.prefix}{len(self.made) + 1}"
             self.made.append((t, _text(op, [self.name(a) for a in arguments]), op, list(arguments)))
         return t
 
@@ -176,7 +179,7 @@ class _Reader:
         return x if isinstance(x, Tensor) or x.dtype == bool else x.item()
 
     def name(self, x: Any) -> str:
-        return self.names[id(x)] if isinstance(x, Tensor) else f"{x.item():g}"
+        return self.names[id(x)] if id(x) in self.names else f"{x.item():g}"
 
     def locals(self, t: Tensor, arguments: list[Any]) -> tuple[Local, ...]:
         """The rules of a step, run with gy = 1."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from models.small import batches, small
 
 from tinygen import viz
 from tinygen.backend import to_host
+from tinygen.errors import ConfigError
 from tinygen.models.latents import gaussian_plane, plane_around
+from tinygen.viz.latents import _arc
 
 
 class Plane:
@@ -133,3 +137,48 @@ def test_drawing_never_changes_the_run(name):
     for a, b in zip(*(model.state_dict().values() for model in models), strict=True):
         np.testing.assert_array_equal(a, b)
     assert all(m.training for _, m in models[1].named_modules())
+
+
+def walked(fig, columns):
+    """The first latent of each image of `Plane`, row by row."""
+    sheet, scale = np.asarray(pixels(fig), float), 8
+    rows = (sheet.shape[0] - 2) // (scale + 2)
+    at = [2 + i * (2 * scale + 2) + 1 for i in range(columns)]
+    return (sheet[[2 + i * (scale + 2) + 1 for i in range(rows)]][:, at] / 255 - 0.5) / 0.1
+
+
+def test_a_walk_between_examples_is_straight():
+    x, model = np.array([[-2.0, 0.0], [2.0, 0.0], [1.0, 0.0], [0.0, 0.0]]), Plane()
+    model.config = SimpleNamespace(latent_dim=2)
+    first = walked(viz.latent_walk(model, x, columns=5), 5)
+    np.testing.assert_allclose(first, [np.linspace(-2, 2, 5), np.linspace(1, 0, 5)], atol=0.03)
+
+
+def test_a_walk_between_draws_keeps_its_distance_from_0():
+    t = np.linspace(0, 1, 9)[:, None]
+    a, b = np.random.default_rng(0).normal(size=(2, 5, 1, 20))
+    z = _arc(a, b, t)
+    np.testing.assert_allclose(z[:, 0], a[:, 0])
+    np.testing.assert_allclose(z[:, -1], b[:, 0])
+    size = np.linalg.norm(z, axis=-1)
+    ends = size[:, [0, -1]]
+    assert (size >= 0.8 * ends.min(axis=1, keepdims=True)).all()  # a straight line comes to 0.7 of them
+    turned = np.diff(np.arctan2(*_arc(np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]]), t).T[::-1]))
+    np.testing.assert_allclose(turned, turned[0])
+    np.testing.assert_allclose(_arc(a, 2 * a, t), a * (1 + t))
+
+
+@pytest.mark.parametrize("name", ["vae", "vaegan", "gan", "dcgan", "cgan"])
+def test_walks_leave_the_run_as_it_was(name):
+    model = small(name)
+    states = {key: rng.state for key, rng in model.generators().items()}
+    fig = viz.latent_walk(model, rows=2, columns=3)
+    np.testing.assert_array_equal(pixels(fig), pixels(viz.latent_walk(model, rows=2, columns=3)))
+    assert states == {key: rng.state for key, rng in model.generators().items()}
+
+
+def test_an_autoencoder_walks_between_examples_alone():
+    model = small("ae")
+    viz.latent_walk(model, batches(1)[0])
+    with pytest.raises(ConfigError, match="give examples"):
+        viz.latent_walk(model)
