@@ -431,8 +431,18 @@ def test_embedding_begins_as_standard_normal_and_refuses_floats():
     assert abs(w.mean()) < 0.02 and abs(w.std() - 1) < 0.02
     with pytest.raises(TypeError, match="Embedding: expected integers, but got float32"):
         L.Embedding(7, 3)(np.zeros(3, np.float32))
-    with pytest.raises(IndexError):
-        L.Embedding(7, 3)(np.array([7]))
+    for i in (np.array([0, 7]), np.array([-1, 0]), tg.tensor(np.array([-1, 0]))):
+        with pytest.raises(IndexError, match=r"Embedding: integers go from -?[01] to [07], not from 0 to 6"):
+            L.Embedding(7, 3)(i)
+
+
+def test_the_first_layer_of_a_sequence_may_take_more_than_one_input():
+    class Sum(L.Module):
+        def forward(self, x, *more):
+            return sum(more, x)
+
+    network = L.Sequential(Sum(), L.ReLU(), Sum())
+    np.testing.assert_array_equal(host(network(tg.tensor([1.0, -5.0]), tg.tensor([2.0, 3.0]))), [3.0, 0.0])
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import init, ops
 from ..backend import Generator, new_stream
-from ..tensor import Parameter
+from ..tensor import Parameter, Tensor
 from .module import Module
 
 
@@ -49,7 +49,8 @@ class Dense(Module):
 class Embedding(Module):
     """Row i of w (num_embeddings, features) for each integer i of the input, whose shape gains a last axis.
 
-    w begins as N(0, 1). Raises TypeError for an input that is not of integers.
+    w begins as N(0, 1). Raises TypeError for an input that is not of integers, and on the CPU IndexError for one out of
+    range; a GPU, which isn't waited for, takes it modulo num_embeddings.
     """
 
     def __init__(self, num_embeddings: int, features: int, rng: Generator | None = None, dtype: Any = np.float32):
@@ -58,6 +59,9 @@ class Embedding(Module):
     def forward(self, i: Any) -> Any:
         if i.dtype.kind not in "iu":
             raise TypeError(f"Embedding: expected integers, but got {i.dtype}")
+        indices, n = i.data if isinstance(i, Tensor) else i, len(self.w)
+        if isinstance(indices, np.ndarray) and indices.size and not 0 <= indices.min() <= indices.max() < n:
+            raise IndexError(f"Embedding: integers go from {indices.min()} to {indices.max()}, not from 0 to {n - 1}")
         return self.w[i]
 
     def _options(self) -> str:
