@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,18 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by name: the model, its 
 }
 
 
-def make(name: str, out: Path, record: bool = True) -> Path:
+def make(name: str, out: Path) -> Path:
     """Train one of RUNS into a directory."""
     kind, data, settings = RUNS[name]
     dataset, model_class = load(data), MODELS[kind]
     model = model_class(model_class.Config(**{**from_data(model_class.Config, dataset), **settings}), 0)
     loader = loader_for(model, dataset.train, 8, Generator(0, "loader", "cpu"), dataset.labels)
-    recorder = [Recorder(dataset, every=2, share=1e6)] if record else []
-    about = {"data": data, "size": None, "batch": 8}
-    fit(model, loader, STEPS, out=out, dataset=dataset, settings=about, callbacks=recorder,
-        log_every=2, sample_every=4, checkpoint_every=STEPS)  # fmt: skip
+    options = {"log_every": 2, "sample_every": 4, "checkpoint_every": STEPS}
+    about, recorder = {"data": data, "size": None, "batch": 8}, Recorder(dataset, every=2, share=1e6)
+    fit(model, loader, STEPS, out=out, dataset=dataset, settings=about, callbacks=[recorder], **options)
     return out
+
+
+def copy(run: Path, out: Path, *without: str) -> Path:
+    """A run once more, without its checkpoints and what else is named."""
+    return Path(shutil.copytree(run, out, ignore=shutil.ignore_patterns("checkpoints", "report.html", *without)))

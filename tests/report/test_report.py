@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report.runs import make
+from report.runs import copy
 
 from tinygen import report as package
 from tinygen.cli import main
@@ -69,8 +69,8 @@ def test_a_page_needs_nothing_else(recorded):
     assert not re.search(r"\b(import|export)\b.*\bfrom\b|fetch\(|@import|XMLHttpRequest|{{", page)
 
 
-def test_a_run_without_a_recording_has_curves_and_pictures(tmp_path):
-    run = make("gan", tmp_path / "old", record=False)
+def test_a_run_without_a_recording_has_curves_and_pictures(recorded, tmp_path):
+    run = copy(recorded("gan"), tmp_path / "old", "recording*")
     (shown,) = embedded(report(run))["runs"]
     assert shown["recording"] is None
     assert list(shown["pictures"]) == ["0", "4", "8"]
@@ -100,16 +100,16 @@ def test_a_constant_is_not_thinned(recorded):
     assert len(thin(arrays, 1)["data"]) == len(recording.steps)
 
 
-def test_a_long_run_has_its_curves_thinned_with_the_last_row(tmp_path):
-    run = make("gan", tmp_path / "long", record=False)
+def test_a_long_run_has_its_curves_thinned_with_the_last_row(recorded, tmp_path):
+    run = copy(recorded("gan"), tmp_path / "long", "recording*")
     rows = [{"step": step, "loss_D": 1 / step} for step in range(1, 9002)]
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     step = decoded(gather(run, 10**7)["metrics"]["step"])
     assert len(step) <= 2001 and step[0] == 1 and step[-1] == 9001
 
 
-def test_numbers_that_are_not_there_are_gaps(tmp_path):
-    run = make("gan", tmp_path / "gaps", record=False)
+def test_numbers_that_are_not_there_are_gaps(recorded, tmp_path):
+    run = copy(recorded("gan"), tmp_path / "gaps", "recording*")
     (run / "metrics.jsonl").write_text('{"step": 1, "loss_G": NaN}\n{"step": 2, "fid": 3.0, "note": "x"}\n{"st')
     metrics = {name: decoded(column) for name, column in gather(run, 10**7)["metrics"].items()}
     np.testing.assert_array_equal(metrics["fid"], [np.nan, 3])
@@ -159,8 +159,8 @@ def test_wrong_arguments_get_one_line(recorded, tmp_path, capsys):
     assert "unknown argument" in refused(capsys, run, run, run)
 
 
-def test_a_damaged_recording_gets_one_line(tmp_path, capsys):
-    run = make("gan", tmp_path / "damaged")
+def test_a_damaged_recording_gets_one_line(recorded, tmp_path, capsys):
+    run = copy(recorded("gan"), tmp_path / "damaged")
     file = run / "recording.safetensors"
     file.write_bytes(file.read_bytes()[:-100])
     assert str(file) in refused(capsys, run)

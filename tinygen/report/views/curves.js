@@ -49,6 +49,6 @@ function eventList(run) {
 
 function eventText({ step, ...said }) {
   const { sign, name = sign, seen, remedy, message } = said;
-  if (message ?? name) return [h("strong", {}, message ?? name), seen ? `: ${seen}` : "", remedy ? ` Try: ${remedy}.` : ""];
+  if (message ?? name) return [h("strong", {}, message ?? name), seen ? `: ${seen}` : "", remedy ? `. Try: ${remedy}.` : "."];
   return Object.entries(said).map(([key, value]) => `${key}: ${value}`).join("; ");
 }
