@@ -23,9 +23,7 @@ class SpectralNorm(Module):
     def __init__(self, layer: Module, iterations: int = 1, rng: Generator | None = None):
         w = getattr(layer, "w", None)
         if not isinstance(w, Tensor):
-            raise TypeError(
-                f"SpectralNorm: {layer!r} has no weight w; wrap one that has, such as Dense or Conv"
-            )
+            raise TypeError(f"SpectralNorm: {layer!r} has no weight w; wrap one that has, such as Dense or Conv")
         if iterations < 1:
             raise ValueError(f"SpectralNorm: iterations is {iterations}, but it must be at least 1")
         self.normed, self.iterations = layer, iterations
