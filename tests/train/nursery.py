@@ -102,7 +102,7 @@ def picture(path: Path, *content: object) -> None:
 
 def fake_viz() -> ModuleType:
     viz = ModuleType("tinygen.viz")
-    viz.save_grid = lambda images, path, value_range, points_range: picture(path, images.tobytes(), points_range)
+    viz.save_grid = lambda images, path, value_range, *how: picture(path, images.tobytes(), how)
     viz.save_curves = lambda rows, path: picture(path, rows)
     viz.save_gif = lambda frames, path: picture(path, [frame.read_bytes() for frame in frames])
     return viz
