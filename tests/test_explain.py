@@ -169,5 +169,6 @@ def test_the_picture_has_the_numbers_of_the_table():
         e.text for e in ElementTree.fromstring(found.picture._repr_svg_()).iter("{http://www.w3.org/2000/svg}text")
     ]
     assert texts.count("× 1") == 2
+    assert all(points[1][0] - points[0][0] > 2 * 6.6 * len("× 0.1491") for points in found.picture.routes.values())
     twice = explain("x*x", {"x": 3}).picture
     assert [edge.label for edge in twice.edges] == ["× 6"]

@@ -47,7 +47,7 @@ def place(
         box.height = LINE * (1 + len(box.lines)) + PADDING
     widest = max((len(edge.label) for edge in edges), default=0)
     sizes = {box.id: (box.width, box.height) for box in boxes}
-    placed = layout(sizes, [(e.source, e.target) for e in edges], max(GAP_X, widest * CHARACTER + 26))
+    placed = layout(sizes, [(e.source, e.target) for e in edges], max(GAP_X, 2 * (widest * CHARACTER + 8)))
     top = MARGIN + (LABEL_ROOM if any(box.network for box in boxes) else 0)
     for box in boxes:
         x, y = placed.middles[box.id]
