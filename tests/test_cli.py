@@ -20,7 +20,7 @@ from tinygen import backend, cli, doctor, viz
 from tinygen.cli import main
 from tinygen.models import MODELS
 from tinygen.tensor import Tensor
-from tinygen.train import RunDirectory
+from tinygen.train import Recording, RunDirectory
 
 
 class Mean:
@@ -170,6 +170,7 @@ BAD_USAGE = {
     "train mean --data folder:nowhere": ["nowhere"],
     "train mean --data digits --size 14": ["size"],
     "train mean --resume": ["runs/mean", "no run"],
+    "train mean --record no": ["--record", "at least 1", "'no'"],
     "sample": ["RUN", "tinygen sample --help"],
     "sample nowhere": ["nowhere", "no run"],
     "sample nowhere -n 0": ["-n", "at least 1"],
@@ -219,6 +220,7 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
         "sample_every": 10,
         "checkpoint_every": 10,
         "evaluate_every": None,
+        "record": 16,
     }
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 5, 10, 15, 20]
@@ -242,6 +244,20 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12]
     assert refused(run("train gan --out run --resume --evaluate-every 5"), "--evaluate-every: the run in run has 6")
+
+
+def test_a_run_is_recorded_unless_told_otherwise(run, tmp_path):
+    train = "train gan --data ring8 --batch 8 --steps 6 --set g_hidden=4 d_hidden=4 --out"
+    result, _, _ = run(f"{train} a"), run(f"{train} b --record 3"), run(f"{train} c --record none")
+    assert " steps in a/recording.safetensors, 0.0 MB: that took " in result.out
+    a, b = (set(Recording.load(tmp_path / name).steps.tolist()) for name in ("a", "b"))
+    assert {0, 6} <= a <= {0, 1, 2, 4, 6} and {0, 6} <= b <= {0, 1, 2, 3, 6}  # on a slow machine not all of them
+    assert not (tmp_path / "c" / "recording.safetensors").exists()
+    assert run("train gan --out c --resume --steps 8").code == 0
+    assert not (tmp_path / "c" / "recording.safetensors").exists()
+    blind, watched = (weights(tmp_path / name, 6) for name in ("c", "a"))
+    assert all(np.array_equal(x, watched[n]) for n, x in blind.items())
+    assert refused(run("train gan --out c --resume --record 3"), "--record: the run in c has none")
 
 
 def test_the_seed_decides_everything(run, tmp_path):

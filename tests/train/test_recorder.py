@@ -69,6 +69,15 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_recording(name, tmp_
     assert whole.facts == parts.facts
 
 
+def test_a_run_that_is_resumed_after_every_has_doubled(tmp_path, viz):
+    run("gan", 70, Recorder(toy(), 1, ANY), out=tmp_path / "whole")
+    for steps in (66, 70):
+        run("gan", steps, Recorder(toy(), 1, ANY), out=tmp_path / "parts", resume=steps == 70)
+    whole, parts = (Recording.load(tmp_path / part) for part in ("whole", "parts"))
+    assert whole.steps.tolist() == [0, 1, *range(2, 71, 2)]
+    assert_same(whole.arrays, parts.arrays)
+
+
 @pytest.mark.parametrize("name", ["gan", "dcgan", "vae"])
 def test_between_looks_nothing_waits(gpu, name):
     model, recorder, data = small(name), Recorder(toy(), 8, ANY), toy()

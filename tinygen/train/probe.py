@@ -58,8 +58,10 @@ def watched() -> Iterator[dict[int, Any]]:
         Module._watcher = before
 
 
-def layers_of(model: Module) -> list[tuple[str, str, Module]]:
+def layers_of(model: Any) -> list[tuple[str, str, Module]]:
     """Every layer of every network, with the names of both; a mean of weights is no network that learns."""
+    if not isinstance(model, Module):  # fit trains whatever has a train_step
+        return []
     return [
         (network, name, layer)
         for network, module in model.named_children()
@@ -71,7 +73,7 @@ def layers_of(model: Module) -> list[tuple[str, str, Module]]:
 class Signals:
     """Of each layer's output, and of its gradient: the length as one vector, and the share that is exactly 0."""
 
-    def __init__(self, model: Module):
+    def __init__(self, model: Any):
         self._layers = [id(layer) for _, _, layer in layers_of(model)]
         self._found: dict[int, list[Array]] = {}
 
@@ -98,7 +100,7 @@ class Signals:
 class Weights:
     """Of each layer's parameters: their length as one vector, and how far a step moves them, relative to that."""
 
-    def __init__(self, model: Module):
+    def __init__(self, model: Any):
         self._layers = [layer.parameters() for _, _, layer in layers_of(model)]
         self._before: list[list[Array]] = []
 

@@ -122,11 +122,11 @@ class Recorder(Callback):
         """What is the same at each step: facts, and arrays."""
         from .. import __version__
 
-        model, looks = self._model, self._looks
-        shapes = model._output_shapes(None)
+        model, looks, known = self._model, self._looks, layers_of(self._model)
+        shapes = model._output_shapes(None) if known else {}
         layers = [
             {"network": network, "name": name, "title": layer._title(), "shape": list(shapes.get(id(layer), ()))}
-            for network, name, layer in layers_of(model)
+            for network, name, layer in known
         ]
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}
         facts = {"version": __version__, **describe(model), **data, "value_range": model.value_range, "layers": layers}
