@@ -22,7 +22,7 @@ class EMA(Callback):
     """mean ← d · mean + (1 - d) · weights after each step, of a whole model or of one of its networks.
 
     decay: d, from 0 to 1; smaller at first, see models.average.  network: "G", say, by default all of the model.
-    `with ema.applied():` has the model work with the means, which are in the checkpoints too. The GANs' own `ema` is the
+    `with ema.applied():` gives the model the means, which are in the checkpoints too. The GANs' own `ema` is the
     same for G, and their samples are drawn with it. Raises ConfigError for a decay or a network that is none.
     """
 
