@@ -12,7 +12,8 @@ import numpy as np
 
 from ..train import RunDirectory
 from ..train.recording import Recording
-from .embed import embed_array
+from .embed import embed_array, to_script
+from .steps import follow
 
 TEXT_BYTES = 300_000  # of a page's share, for curves, settings and the page itself
 LONGEST_CURVE = 2000  # points
@@ -28,7 +29,8 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
     run = RunDirectory(path)
     saved = run.read_config()
     recording = Recording.load(path) if run.recording_file.exists() else None
-    room = budget - TEXT_BYTES
+    followed = follow(path)
+    room = budget - TEXT_BYTES - len(to_script(followed))
     return {
         "name": str(path),
         "model": saved["model"],
@@ -40,6 +42,7 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
         "metrics": {name: embed_array(column) for name, column in _columns(run.read_metrics()).items()},
         "events": run.read_events(),
         "recording": _embedded(recording, room) if recording else None,
+        "follow": followed,
         "pictures": {} if recording else _pictures(run.samples(), room),
     }
 

@@ -1,0 +1,131 @@
+"""The step that the page follows: what reaches which network, right and with each mistake, computed directly."""
+
+import numpy as np
+import pytest
+from report.runs import copy
+
+import tinygen as tg
+from tinygen.data import load
+from tinygen.report.steps import EXAMPLES, follow, seen
+from tinygen.tensor import frozen, no_grad
+
+CASES = [(True, True), (True, False), (False, True), (False, False)]
+
+
+def norm(gradients):
+    return float(np.sqrt(sum((g.numpy().astype(np.float64) ** 2).sum() for g in gradients)))
+
+
+def digits(model):
+    low, high = model.value_range
+    return (load("digits").train[:EXAMPLES] / 255 * (high - low) + low).astype(np.float32)
+
+
+def of(followed, name, careful=True, clear=True):
+    step = next(step for step in followed["steps"] if step["name"] == name)
+    return next(case for case in step["cases"] if (case["careful"], case["clear"]) == (careful, clear))
+
+
+def nodes(followed, name):
+    return next(step for step in followed["steps"] if step["name"] == name)["graph"]["nodes"]
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan", "wgangp"])
+def test_the_mistakes_of_a_gan_are_those_of_direct_computation(recorded, name):
+    followed, model = follow(recorded(name)), tg.load(recorded(name))
+    streams = {key: stream.state for key, stream in model.generators().items()}  # D's dropout has one, too
+
+    def rewind():
+        for key, stream in model.generators().items():
+            stream.state = streams[key]
+
+    def loss_D(careful):
+        rewind()
+        z = model.noise(EXAMPLES)
+        if careful:
+            with no_grad():
+                fake = model.G(z)
+        else:
+            fake = model.G(z)
+        return model.loss_D(digits(model), fake)[0]
+
+    def loss_G(careful):
+        rewind()
+        z = model.noise(EXAMPLES)
+        if not careful:
+            return model.loss_G(model.G(z))[0]
+        with frozen(model.D):
+            return model.loss_G(model.G(z))[0]
+
+    G, D = model.G.parameters(), model.D.parameters()
+    own = {"D": norm(tg.grad(loss_D(True), D)), "G": norm(tg.grad(loss_G(True), G))}
+    stray = {"D": norm(tg.grad(loss_D(False), G)), "G": norm(tg.grad(loss_G(False), D))}
+    for step, other in (("D", "G"), ("G", "D")):
+        for careful, clear in CASES:
+            received, times = of(followed, step, careful, clear)["received"], 1 if clear else 2
+            assert received[step] == pytest.approx(times * own[step], rel=1e-5)
+            assert received[other] == (None if careful else pytest.approx(times * stray[step], rel=1e-5))
+
+
+def test_a_gradient_in_the_wrong_network_points_elsewhere(recorded):
+    followed = follow(recorded("gan"))
+    assert of(followed, "D")["along"]["D"] == pytest.approx(1)
+    assert of(followed, "D", careful=False)["along"]["G"] < 0
+    assert of(followed, "G", careful=False)["along"]["D"] < 0
+
+
+def test_a_vae_has_one_step_with_two_ways(recorded):
+    followed = follow(recorded("vae"))
+    assert [step["name"] for step in followed["steps"]] == ["loss"]
+    model = tg.load(recorded("vae"))
+    loss = model.loss(digits(model))[0]
+    expected = {
+        name: norm(tg.grad(loss, getattr(model, name).parameters(), retain_graph=True))
+        for name in ("encoder", "decoder")
+    }
+    assert of(followed, "loss")["received"] == pytest.approx(expected, rel=1e-5)
+    found = nodes(followed, "loss")
+    assert {node["title"] for node in found} >= {"x", "mu", "logvar", "z", "the loss"}
+    assert {node["part"] for node in found} == {"", "mu", "logvar"}
+    assert next(node for node in found if node["title"] == "z")["part"] == ""
+
+
+def test_a_gradient_penalty_has_a_second_tape(recorded):
+    followed = follow(recorded("wgangp"))
+    second = [node for node in nodes(followed, "D") if node["part"] == "second tape"]
+    assert any(node["kind"] == "rule" for node in second)
+    assert not any(node["part"] for node in nodes(followed, "G"))
+
+
+@pytest.mark.parametrize("name", ["gan", "ring8", "acgan"])
+def test_the_networks_behind_each_node(recorded, name):
+    followed = follow(recorded(name))
+    for node in nodes(followed, "G"):
+        if node["kind"] == "layer":
+            assert node["network"] in ("G", "D") and "G" in node["sources"]
+            assert node["gradient"] and node["value"] and "train_step" in node["where"][-1]
+    parameters = [inner for node in nodes(followed, "G") for inner in (node["inner"] or {"nodes": []})["nodes"]]
+    assert {tuple(one["sources"]) for one in parameters if one["kind"] == "parameter"} == {("G",), ("D",)}
+
+
+def test_what_is_seen_of_an_array():
+    x = np.array([[0, 1, 3], [-4, 0, 0]], np.float32)
+    found = seen(x)
+    assert found["norm"] == pytest.approx(np.linalg.norm(x)) and found["zeros"] == 0.5
+    assert (found["low"], found["high"], sum(found["bins"]), len(found["bins"])) == (-4, 3, 6, 24)
+    assert seen(np.float32([2.5])) == {"item": 2.5}
+    assert seen(np.zeros((2, 3), np.float32))["bins"] == [6]
+    picture = seen(np.ones((1, 64, 48, 3), np.float32))["picture"]
+    assert picture["shape"] == [32, 24, 3] and picture["largest"] == 1
+
+
+def test_looking_changes_nothing_and_comes_out_the_same(recorded):
+    run = recorded("wgangp")
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    first, again = follow(run), follow(run)
+    assert [step["cases"] for step in first["steps"]] == [step["cases"] for step in again["steps"]]
+    assert {path: path.read_bytes() for path in run.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_without_a_checkpoint_has_none(recorded, tmp_path):
+    assert follow(copy(recorded("gan"), tmp_path / "without")) is None

@@ -1,0 +1,270 @@
+// Follow one gradient: a whole training step on its tape, op by op, forward and back, with the usual mistakes.
+
+const HUES = { G: "--c1", D: "--c2", decoder: "--c1", encoder: "--c3" };
+const STEP_TITLES = { D: "D's step", G: "G's step", loss: "The one step" };
+const walks = []; // those on the page, which the keys move
+
+view({
+  id: "step",
+  order: 2,
+  title: "Follow one gradient",
+  timeless: true,
+  caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs[0].adversarial ? "D and G share one tape; which of them learns is decided by where the gradient is stopped." : "Encoder and decoder share one tape; between them lies the draw of z, which the gradient passes on two ways."}`,
+  look: (runs) => [
+    "Press next, or →, and read the panel: what comes in, what the op does, which line of code called it. A click on a layer opens it; the ops inside are its own.",
+    "The rule that you see is the one that ran: the text is read from tinygen's source. gy is the gradient that arrives.",
+    ...(runs.some((run) => run.follow.steps.length > 1) ? [
+      "In G's step, the gradient runs all the way through D before it comes to G: G sees no image, only what D's layers pass on.",
+      "Take the guard off and look at the table: the other network gets a gradient, too, and one that points the wrong way.",
+    ] : [
+      "z = mu + e^(logvar/2) · eps: the way through mu and the way through logvar part at z, backward, and the KL term joins them from below.",
+    ]),
+    ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too."] : []),
+  ],
+  suits: (run) => Boolean(run.follow),
+  make: (body, runs) => {
+    walks.length = 0;
+    const paint = beside(body, runs, stepPanel);
+    return paint;
+  },
+  key: (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input, summary")) return false;
+    const moves = { ArrowRight: (walk) => walk.move(1), ArrowLeft: (walk) => walk.move(-1), Home: (walk) => walk.go(0), End: (walk) => walk.go(Infinity) };
+    const act = moves[event.key] ?? (event.key === " " && !event.target.matches("button, [tabindex]") ? (walk) => walk.toggle() : null);
+    if (!act) return false;
+    walks.forEach(act);
+    return true;
+  },
+});
+
+function hasSecondTape(run) {
+  return run.follow.steps.some((step) => step.graph.nodes.some((node) => node.part === "second tape"));
+}
+
+/** The picture of one run's step, its buttons, its panel and its table. */
+function stepPanel(panel, run) {
+  const { steps } = run.follow;
+  const state = { step: steps.at(-1), careful: true, clear: true, open: new Set(), index: 0, timer: null };
+  const drawing = svg("svg", { class: "tape", role: "img", "aria-label": "the tape of a training step" });
+  const frame = h("div", { class: "scroll tapes", tabindex: -1 }, drawing);
+  const place = h("span", { class: "number place" }), about = h("div", { class: "about" }), table = h("div", {});
+  const guard = h("button", { type: "button", class: "guard", onclick: () => { state.careful = !state.careful; show(); } });
+  const clear = h("button", { type: "button", class: "clear", onclick: () => { state.clear = !state.clear; show(); } });
+  const fold = h("button", { type: "button", class: "fold", onclick: () => {
+    const layers = state.step.graph.nodes.filter((node) => node.inner).map((node) => node.id);
+    change(() => { state.open = new Set(state.open.size ? [] : layers); });
+  } });
+  const play = h("button", { type: "button", class: "walk", onclick: () => walk.toggle() });
+  const choose = choice(Object.fromEntries(steps.map((step) => [step.name, STEP_TITLES[step.name]])), state.step.name, (name) => {
+    Object.assign(state, { step: steps.find((step) => step.name === name), index: 0, open: new Set() });
+    show();
+  }, "step");
+  panel.append(
+    ...(steps.length > 1 ? [choose] : []),
+    h("div", { class: "row" }, guard, clear, fold),
+    frame,
+    h("div", { class: "row moves" }, h("button", { type: "button", class: "previous", onclick: () => walk.move(-1) }, "← previous"), play, h("button", { type: "button", class: "next", onclick: () => walk.move(1) }, "next →"), place),
+    h("div", { class: "step" }, about, table),
+  );
+
+  /** Do something to the picture and stay at the same op. */
+  function change(act) {
+    const now = walked(state)[state.index];
+    act();
+    const after = walked(state);
+    const same = after.findIndex((one) => one.phase === now.phase && (one.node.id === now.node.id || one.node.inside === now.node.id || now.node.inside === one.node.id));
+    state.index = Math.max(0, same);
+    show();
+  }
+
+  const walk = {
+    go(index) { state.index = clamp(index, 0, walked(state).length - 1); show(); },
+    move(by) { walk.pause(); walk.go(state.index + by); },
+    pause() { clearInterval(state.timer); state.timer = null; },
+    toggle() {
+      if (state.timer) { walk.pause(); show(); return; }
+      if (state.index >= walked(state).length - 1) state.index = -1;
+      state.timer = setInterval(() => {
+        if (!drawing.isConnected || state.index >= walked(state).length - 1) { walk.pause(); if (drawing.isConnected) show(); }
+        else walk.go(state.index + 1);
+      }, 700);
+      walk.go(state.index + 1);
+    },
+  };
+  walks.push(walk);
+
+  function show() {
+    const all = walked(state);
+    state.index = clamp(state.index, 0, all.length - 1);
+    const now = all[state.index], { step } = state;
+    guard.hidden = !step.shielded;
+    guard.textContent = step.name === "D" ? `no_grad / detach: ${state.careful ? "on" : "off"}` : `frozen(D): ${state.careful ? "on" : "off"}`;
+    guard.setAttribute("aria-pressed", String(state.careful));
+    clear.textContent = `gradients cleared: ${state.clear ? "yes" : "no"}`;
+    clear.setAttribute("aria-pressed", String(state.clear));
+    fold.textContent = state.open.size ? "fold all layers" : "unfold all layers";
+    play.textContent = state.timer ? "❚❚ pause" : "▶ play";
+    place.textContent = `${now.phase} · ${state.index + 1} of ${all.length}`;
+    drawTape(drawing, state, all, (node) => {
+      if (node.inner || node.inside) change(() => { const id = node.inside ?? node.id; state.open.has(id) ? state.open.delete(id) : state.open.add(id); });
+      else walk.go(all.findIndex((one) => one.node.id === node.id));
+    });
+    about.replaceChildren(...aboutNode(now, state));
+    table.replaceChildren(...received(state));
+    const x = Number(drawing.dataset.x);
+    frame.scrollTo({ left: x - frame.clientWidth / 2, behavior: state.timer ? "smooth" : "instant" });
+  }
+  return show;
+}
+
+/** Whether an op leaves nothing on the tape, or a parameter gets nothing, as only the shielded network leads to it. */
+function offTape(node, { step, careful }) {
+  return careful && step.shielded !== null && node.sources.length > 0 && node.sources.every((one) => one === step.shielded);
+}
+
+/** The way of a step: each op forward, and those that a gradient reaches once more, backward. */
+function walked(state) {
+  const nodes = visible(state).nodes;
+  const back = nodes.filter((node) => node.gradient && !offTape(node, state)).reverse();
+  return [...nodes.map((node) => ({ node, phase: "forward" })), ...back.map((node) => ({ node, phase: "backward" }))];
+}
+
+/** The boxes and edges that are drawn, where they are drawn: open layers make room for their ops, all else moves on. */
+function visible({ step, open }) {
+  const { graph } = step, opened = graph.nodes.filter((node) => open.has(node.id));
+  const grown = opened.map((node) => ({ node, width: Math.max(0, node.inner.width + 8 - node.width), height: Math.max(0, node.inner.height + 30 - node.height) }));
+  const stretch = (value, along, size) => grown.reduce((sum, { node, [size]: more }) =>
+    sum + more * clamp((value - (node[along] - node[size] / 2)) / node[size], 0, 1), value);
+  const moved = ([x, y]) => [stretch(x, "x", "width"), stretch(y, "y", "height")];
+  const nodes = [], edges = [], frames = [];
+  for (const node of graph.nodes) {
+    const [x, y] = moved([node.x, node.y]);
+    if (!open.has(node.id)) { nodes.push({ ...node, x, y }); continue; }
+    const left = x - node.inner.width / 2, top = y - node.inner.height / 2 + 11;
+    frames.push({ ...node, x, y, width: node.inner.width + 8, height: node.inner.height + 30 });
+    nodes.push(...node.inner.nodes.map((one) => ({ ...one, x: left + one.x, y: top + one.y, inside: node.id, network: node.network })));
+    edges.push(...node.inner.edges.map((edge) => ({ ...edge, points: edge.points.map(([a, b]) => [left + a, top + b]) })));
+  }
+  edges.push(...graph.edges.map((edge) => ({ ...edge, points: edge.points.map(moved) })));
+  const [width, height] = moved([graph.width, graph.height]);
+  return { nodes, edges, frames, width, height };
+}
+
+function drawTape(drawing, state, all, onclick) {
+  const { nodes, edges, frames, width, height } = visible(state), now = all[state.index];
+  const passed = new Set(all.slice(0, state.index + 1).filter((one) => one.phase === "forward").map((one) => one.node.id));
+  const reached = new Set(all.slice(0, state.index + 1).filter((one) => one.phase === "backward").map((one) => one.node.id));
+  for (const frame of frames) {
+    const inner = nodes.filter((node) => node.inside === frame.id);
+    if (inner.some((node) => passed.has(node.id))) passed.add(frame.id);
+    if (inner.some((node) => reached.has(node.id))) reached.add(frame.id);
+  }
+  drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  drawing.setAttribute("width", width);
+  drawing.setAttribute("height", height);
+  const here = nodes.find((node) => node.id === now.node.id);
+  drawing.dataset.x = here.x;
+  const curve = (points) => points.map(([x, y], i) => {
+    if (i === 0) return `M${x} ${y}`;
+    const [before, level] = points[i - 1], middle = (before + x) / 2;
+    return i % 2 ? `C${middle} ${level} ${middle} ${y} ${x} ${y}` : `L${x} ${y}`;
+  }).join("");
+  drawing.replaceChildren(
+    ...frames.map((frame) => boxOf(frame, state, "open", onclick)),
+    ...edges.map((edge) => {
+      const back = reached.has(edge.target) && reached.has(edge.source);
+      const kind = back ? "edge back" : passed.has(edge.target) && passed.has(edge.source) ? "edge passed" : "edge";
+      return svg("path", { class: kind, d: curve(edge.points) });
+    }),
+    ...nodes.map((node) => boxOf(node, state, [
+      passed.has(node.id) ? "passed" : "", reached.has(node.id) ? "reached" : "", node.id === now.node.id ? `now ${now.phase}` : "",
+    ].join(" "), onclick)),
+  );
+}
+
+function boxOf(node, state, kind, onclick) {
+  const hue = HUES[node.network] ?? (node.part === "mu" ? "--c3" : node.part === "logvar" ? "--c6" : "--quiet");
+  const off = offTape(node, state) ? "off" : "", top = node.y - node.height / 2, open = kind === "open";
+  const texts = open ? [`${node.title} ${node.path}`] : [node.title, ...node.lines];
+  const named = node.inner ? `${node.title} ${node.path}, ${open ? "fold" : "show its ops"}` : node.title;
+  return svg("g", { class: `node ${node.kind} ${kind} ${off}`, style: `--hue: var(${hue})`, "data-id": node.id, onclick: () => onclick(open ? { ...node, inside: node.id } : node) },
+    svg("title", {}, named),
+    svg("rect", { x: node.x - node.width / 2, y: top, width: node.width, height: node.height, rx: ["parameter", "input", "constant"].includes(node.kind) ? 14 : 5 }),
+    texts.map((text, i) => svg("text", { x: node.x, y: top + 17 + 15 * i, class: i ? "" : "title" }, text)));
+}
+
+/** What the panel says of the op in turn. */
+function aboutNode({ node, phase }, state) {
+  const forward = phase === "forward", off = offTape(node, state);
+  const kinds = { parameter: "a parameter", constant: "given: no gradient is asked for", input: "an input", rule: "a rule, recorded on the second tape" };
+  const where = node.where.length ? [h("h4", {}, "The line that called it"), h("pre", {}, [...node.where].reverse().map((line) => line.replace(": ", "\n    ")).join("\n"))] : [];
+  return [
+    h("h3", { class: "of" }, forward ? "Forward: " : "Backward: ", node.title, " ", h("span", { class: "quiet" }, [node.path, kinds[node.kind], node.part && node.part !== "second tape" ? `on the way of ${node.part}` : ""].filter(Boolean).join(" · "))),
+    off ? h("p", { class: "stop" }, state.step.name === "D" ? "Under no_grad nothing of this is on the tape: no gradient will come here." : "Frozen: it passes the gradient on and keeps none.") : null,
+    node.op ? h("p", {}, h("code", {}, node.op), node.formula ? ` ${node.formula}` : "") : null,
+    forward || !Object.keys(node.rules).length ? null : h("h4", {}, "Its rule, as it stands in the code"),
+    forward || !Object.keys(node.rules).length ? null : h("pre", { class: "rules" }, Object.entries(node.rules).map(([name, rule]) => (name === "all" ? rule : `${name} = ${rule}`)).join("\n")),
+    !forward && node.inner && !Object.keys(node.rules).length ? h("p", { class: "quiet" }, "A layer of several ops: click on it to see the rule of each.") : null,
+    h("div", { class: "two" },
+      seenBox("Its value", node.value, "value", node.shape),
+      forward ? null : seenBox("The gradient that arrives, dL/d(value)", node.gradient, "gradient", node.shape)),
+    ...where,
+  ].filter(Boolean);
+}
+
+/** An array in a few numbers: its picture or its histogram. */
+function seenBox(title, seen, kind, shape) {
+  if (!seen) return h("div", {}, h("h4", {}, title), h("p", { class: "quiet" }, "not kept"));
+  if ("item" in seen) return h("div", { class: kind }, h("h4", {}, title), h("p", { class: "number" }, short(seen.item, 4)));
+  const most = Math.max(...seen.bins), width = 192, bar = width / seen.bins.length;
+  const zero = seen.low < 0 && seen.high > 0 ? width * (-seen.low / (seen.high - seen.low)) : null;
+  const histogram = svg("svg", { class: `histogram ${kind}`, viewBox: `0 0 ${width} 56`, role: "img", "aria-label": `${title}: histogram` },
+    seen.bins.map((count, i) => svg("rect", { x: i * bar, width: Math.max(1, bar - 1), y: 54 - 52 * Math.sqrt(count / most), height: 52 * Math.sqrt(count / most) + 1 })),
+    zero === null ? null : svg("line", { x1: zero, x2: zero, y1: 0, y2: 56 }));
+  return h("div", { class: kind },
+    h("h4", {}, title),
+    seen.picture ? smallPicture(seen.picture, kind === "gradient", title) : null,
+    histogram,
+    h("p", { class: "small quiet ends" }, h("span", {}, short(seen.low)), h("span", {}, short(seen.high))),
+    h("p", { class: "small" }, `(${shape.join(", ")}) · length `, h("b", { class: "number length" }, short(seen.norm, 4)), seen.zeros > 0 ? ` · ${percent(seen.zeros)} zeros` : ""));
+}
+
+function smallPicture(picture, signed, title) {
+  const values = decode(picture), [height, width, channels] = picture.shape, canvas = pixelCanvas([height, width], `${title}: the first image`);
+  const low = greatest(values, (value) => -value) * -1, span = greatest(values) - low || 1;
+  if (signed) drawPush(canvas, new Uint8Array(values.length), values, channels, 127);
+  else drawImage(canvas, Uint8Array.from(values, (value) => ((value - low) / span) * 255), channels);
+  return canvas;
+}
+
+/** Which parameters get what, in each case, and what the mistake is. */
+function received({ step, careful, clear }) {
+  const networks = Object.keys(step.cases[0].received), now = step.cases.find((one) => one.careful === careful && one.clear === clear);
+  const guard = step.name === "D" ? "detach" : "frozen(D)";
+  const said = (one) => [one.careful ? null : `without ${guard}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
+  return [
+    h("h3", {}, "Who gets a gradient"),
+    h("p", { class: "quiet small" }, "The length of all of a network's gradients after ", h("code", {}, "loss.backward()"), ", as measured on this checkpoint."),
+    h("table", { class: "received" },
+      h("tr", {}, h("th", {}, ""), networks.map((name) => h("th", {}, name))),
+      step.cases.map((one) => h("tr", { class: one === now ? "now" : "" }, h("td", {}, said(one)), networks.map((name) =>
+        h("td", { class: "number", "data-network": name }, one.received[name] === null ? "nothing" : short(one.received[name], 4)))))),
+    h("p", { class: "verdict" }, verdict(step, now)),
+  ];
+}
+
+/** The mistake of a case in plain words. */
+function verdict(step, { careful, clear, received, along }) {
+  const other = step.shielded, parts = [];
+  if (!careful) {
+    const way = along[other] === null ? "" : ` It points ${along[other] < 0 ? "against" : "partly along"} what ${other} itself wants (cosine ${short(along[other])}).`;
+    parts.push(step.name === "D"
+      ? `Mistake: G was not detached, so D's loss leaves a gradient of ${short(received.G)} in G.${way} If G's optimiser steps on it, G learns to be caught; and the way back through G costs time for nothing.`
+      : `Mistake: D was not frozen, so G's loss leaves a gradient of ${short(received.D)} in D.${way} If it is still there when D's optimiser steps, D learns to be fooled.`);
+  }
+  if (!clear) parts.push("Mistake: the gradients of the backward before were not cleared. backward() adds to what is there, so the same step came out twice as long: call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
+  if (parts.length) return parts.join(" ");
+  if (step.name === "D") return "Right: G's images are constants for D's step, so D learns and nothing is left in G.";
+  if (step.name === "G") return "Right: D passes the gradient on to G and keeps none.";
+  return "Right: one loss, and each network gets its gradient once.";
+}
