@@ -85,9 +85,10 @@ def test_a_vae_has_one_step_with_two_ways(recorded):
     }
     assert of(followed, "loss")["received"] == pytest.approx(expected, rel=1e-5)
     found = nodes(followed, "loss")
-    assert {node["title"] for node in found} >= {"x", "mu", "logvar", "z", "the loss"}
+    assert {node["title"] for node in found} >= {"x", "mu", "logvar", "eps", "z", "the loss"}
     assert {node["part"] for node in found} == {"", "mu", "logvar"}
     assert next(node for node in found if node["title"] == "z")["part"] == ""
+    assert "constant" not in {node["title"] for node in found}
 
 
 def test_a_gradient_penalty_has_a_second_tape(recorded):

@@ -213,8 +213,18 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
         node.hooks = {0: partial(gradients.__setitem__, node.order)}
     loss.backward()
     names = {str(t._node.order): name for name, t in studio.tensors.items() if t._node is not None}
-    names |= {f"c{key}": name for key, name in studio.names.items()} | {str(loss._node.order): "the loss"}
+    names |= {f"c{key}": name for key, name in _named_constants(studio, arrays).items()}
+    names[str(loss._node.order)] = "the loss"
     return _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
+
+
+def _named_constants(studio: Studio, arrays: dict[int, Array]) -> dict[int, str]:
+    """The names of the batch and the noise, by id, also where they come in another shape."""
+    given = [(arrays[key], name) for key, name in studio.names.items() if key in arrays]
+    hosts = [(to_host(y), name) for y, name in [*given, (studio.x, "x")]]
+    shared = {key: name for key, x in arrays.items() for y, name in hosts if np.may_share_memory(to_host(x), y)}
+    z = studio.tensors.get("z")  # a VAE's: the one constant of its shape is the noise in it
+    return {key: "eps" for key, x in arrays.items() if z is not None and x.shape == z.shape} | shared
 
 
 class _Drawing:
@@ -265,7 +275,7 @@ class _Drawing:
     def _shorten(self, box: Box) -> None:
         """The title and the shape of one example: the rest is in the panel."""
         box.title = self.names.get(box.id, box.title.partition("(")[0])
-        shape = "×".join(map(str, box.shape[1:])) if box.shape else "1"
+        shape = "×".join(map(str, box.shape if box.kind == "parameter" else box.shape[1:])) or "1"
         box.lines = [line for line in (box.path if box.kind in ("layer", "rule") else "", f"({shape})") if line]
 
     def _node(self, box: Box, unfolded: Graph | None) -> dict[str, Any]:

@@ -24,8 +24,7 @@ view({
   suits: (run) => Boolean(run.follow),
   make: (body, runs) => {
     walks.length = 0;
-    const paint = beside(body, runs, stepPanel);
-    return paint;
+    return beside(body, runs, stepPanel);
   },
   key: (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input, summary")) return false;
@@ -63,6 +62,7 @@ function stepPanel(panel, run) {
     ...(steps.length > 1 ? [choose] : []),
     h("div", { class: "row" }, guard, clear, fold),
     frame,
+    h("p", { class: "quiet small" }, steps.length > 1 ? "Blue: G; orange: D. " : "Green: the encoder and mu; yellow: the way of logvar; blue: the decoder. ", "Filled: its value is there; thick outline in pink: a gradient has come. ", steps.length > 1 ? "Dotted: left out of the tape, or frozen." : ""),
     h("div", { class: "row moves" }, h("button", { type: "button", class: "previous", onclick: () => walk.move(-1) }, "← previous"), play, h("button", { type: "button", class: "next", onclick: () => walk.move(1) }, "next →"), place),
     h("div", { class: "step" }, about, table),
   );
@@ -111,8 +111,8 @@ function stepPanel(panel, run) {
     });
     about.replaceChildren(...aboutNode(now, state));
     table.replaceChildren(...received(state));
-    const x = Number(drawing.dataset.x);
-    frame.scrollTo({ left: x - frame.clientWidth / 2, behavior: state.timer ? "smooth" : "instant" });
+    const { x, y } = drawing.dataset;
+    frame.scrollTo({ left: x - frame.clientWidth / 2, top: y - frame.clientHeight / 2, behavior: state.timer ? "smooth" : "instant" });
   }
   return show;
 }
@@ -132,10 +132,9 @@ function walked(state) {
 /** The boxes and edges that are drawn, where they are drawn: open layers make room for their ops, all else moves on. */
 function visible({ step, open }) {
   const { graph } = step, opened = graph.nodes.filter((node) => open.has(node.id));
-  const grown = opened.map((node) => ({ node, width: Math.max(0, node.inner.width + 8 - node.width), height: Math.max(0, node.inner.height + 30 - node.height) }));
-  const stretch = (value, along, size) => grown.reduce((sum, { node, [size]: more }) =>
-    sum + more * clamp((value - (node[along] - node[size] / 2)) / node[size], 0, 1), value);
-  const moved = ([x, y]) => [stretch(x, "x", "width"), stretch(y, "y", "height")];
+  const wider = gaps(opened, "x", "width", 8), higher = gaps(opened, "y", "height", 30);
+  const stretch = (value, grown) => grown.reduce((sum, { low, high, more }) => sum + more * clamp((value - low) / (high - low), 0, 1), value);
+  const moved = ([x, y]) => [stretch(x, wider), stretch(y, higher)];
   const nodes = [], edges = [], frames = [];
   for (const node of graph.nodes) {
     const [x, y] = moved([node.x, node.y]);
@@ -145,9 +144,22 @@ function visible({ step, open }) {
     nodes.push(...node.inner.nodes.map((one) => ({ ...one, x: left + one.x, y: top + one.y, inside: node.id, network: node.network })));
     edges.push(...node.inner.edges.map((edge) => ({ ...edge, points: edge.points.map(([a, b]) => [left + a, top + b]) })));
   }
-  edges.push(...graph.edges.map((edge) => ({ ...edge, points: edge.points.map(moved) })));
+  const drawn = new Map([...nodes, ...frames].map((node) => [node.id, node])); // of an open layer its frame, the later one
+  const side = (id, sign) => [drawn.get(id).x + (sign * drawn.get(id).width) / 2, drawn.get(id).y];
+  edges.push(...graph.edges.map((edge) => ({ ...edge, points: [side(edge.source, 1), ...edge.points.slice(1, -1).map(moved), side(edge.target, -1)] })));
   const [width, height] = moved([graph.width, graph.height]);
   return { nodes, edges, frames, width, height };
+}
+
+/** How much room the open layers need along an axis: layers side by side grow together, by the most that one needs. */
+function gaps(opened, along, size, frame) {
+  const found = [];
+  for (const node of opened.toSorted((a, b) => a[along] - a[size] / 2 - (b[along] - b[size] / 2))) {
+    const low = node[along] - node[size] / 2, high = low + node[size], more = Math.max(0, node.inner[size] + frame - node[size]), last = found.at(-1);
+    if (last && low < last.high) Object.assign(last, { high: Math.max(high, last.high), more: Math.max(more, last.more) });
+    else found.push({ low, high, more });
+  }
+  return found;
 }
 
 function drawTape(drawing, state, all, onclick) {
@@ -163,7 +175,7 @@ function drawTape(drawing, state, all, onclick) {
   drawing.setAttribute("width", width);
   drawing.setAttribute("height", height);
   const here = nodes.find((node) => node.id === now.node.id);
-  drawing.dataset.x = here.x;
+  Object.assign(drawing.dataset, { x: here.x, y: here.y });
   const curve = (points) => points.map(([x, y], i) => {
     if (i === 0) return `M${x} ${y}`;
     const [before, level] = points[i - 1], middle = (before + x) / 2;
@@ -201,7 +213,7 @@ function aboutNode({ node, phase }, state) {
   return [
     h("h3", { class: "of" }, forward ? "Forward: " : "Backward: ", node.title, " ", h("span", { class: "quiet" }, [node.path, kinds[node.kind], node.part && node.part !== "second tape" ? `on the way of ${node.part}` : ""].filter(Boolean).join(" · "))),
     off ? h("p", { class: "stop" }, state.step.name === "D" ? "Under no_grad nothing of this is on the tape: no gradient will come here." : "Frozen: it passes the gradient on and keeps none.") : null,
-    node.op ? h("p", {}, h("code", {}, node.op), node.formula ? ` ${node.formula}` : "") : null,
+    node.op ? h("p", {}, h("code", {}, node.op), node.formula ? `: ${node.formula}` : "") : null,
     forward || !Object.keys(node.rules).length ? null : h("h4", {}, "Its rule, as it stands in the code"),
     forward || !Object.keys(node.rules).length ? null : h("pre", { class: "rules" }, Object.entries(node.rules).map(([name, rule]) => (name === "all" ? rule : `${name} = ${rule}`)).join("\n")),
     !forward && node.inner && !Object.keys(node.rules).length ? h("p", { class: "quiet" }, "A layer of several ops: click on it to see the rule of each.") : null,
