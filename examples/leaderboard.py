@@ -141,14 +141,21 @@ def main() -> None:
     files = {of: out / "results" / "{}-{}-{}.json".format(*of[:3]) for of in tasks}
     todo = [of for of, file in files.items() if finished(*of, file) is None]
     print(f"{len(tasks)} trainings, of which {len(tasks) - len(todo)} are finished", flush=True)
+    if not args.table:
+        work(todo, files, args.jobs)
+    if results := [result for of, file in files.items() if (result := finished(*of, file))]:
+        report(results, out)
+
+
+def work(todo: list[tuple[Any, ...]], files: dict[Any, Path], jobs: int) -> None:
+    """Train what is to do, so many at a time."""
     os.environ.update(ONE_THREAD)  # of the processes that begin now
-    pool = ProcessPoolExecutor(args.jobs, multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
     try:
         for future in as_completed([pool.submit(train, *of, files[of]) for of in todo]):
             print(future.result(), flush=True)
     finally:  # Ctrl-C ends the running ones too; no more are begun
         pool.shutdown(cancel_futures=True)
-    report([finished(*of, file) for of, file in files.items()], out)
 
 
 def arguments() -> argparse.Namespace:
@@ -158,6 +165,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="times the steps of each model (1)")
     parser.add_argument("-n", type=int, help="samples that are scored (5,000; 9,000 for a classifier to learn from)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one thread (2)")
+    parser.add_argument("--table", action="store_true", help="train nothing: the table of what is finished")
     parser.add_argument("--out", metavar="DIR", default="leaderboard", help="where all of it goes (leaderboard)")
     return parser.parse_args()
 
@@ -181,8 +189,10 @@ def report(results: list[Any], out: Path) -> None:
     real = {
         n: score["reference"] for r in results for n, score in r["scores"].items() if score["reference"] is not None
     }
-    table.append(["*real digits*", "", "", *(f"{real[n]:{form}}" if n in real else "" for n, form in SCORES.items())])
-    heads = ["model", "steps", "seconds", *(n.replace("_", " ") for n in SCORES)]
+    table.append(
+        ["*real digits*", "", "", "", *(f"{real[n]:{form}}" if n in real else "" for n, form in SCORES.items())]
+    )
+    heads = ["model", "seeds", "steps", "seconds", *(n.replace("_", " ") for n in SCORES)]
     lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *table)]
     text = "\n".join([*lines, *notes(models)]) + "\n"
     write(out / "leaderboard.md", text.encode())
@@ -200,6 +210,7 @@ def row(name: str, results: list[Any]) -> list[str]:
     seconds = np.mean([r["seconds"] for r in results])
     return [
         name,
+        str(len(results)),
         f"{results[0]['steps']:,}",
         f"{seconds:.0f}",
         *(spread(values(results, n), form) for n, form in SCORES.items()),
@@ -207,8 +218,10 @@ def row(name: str, results: list[Any]) -> list[str]:
 
 
 def spread(numbers: list[float], form: str) -> str:
-    """mean ± standard deviation."""
-    return f"{np.mean(numbers):{form}} ± {np.std(numbers):{form}}" if numbers else ""
+    """mean ± standard deviation; of one seed, the number."""
+    if not numbers:
+        return ""
+    return f"{np.mean(numbers):{form}}" + (f" ± {np.std(numbers):{form}}" if len(numbers) > 1 else "")
 
 
 def notes(models: dict[str, list[Any]]) -> list[str]:

@@ -88,6 +88,8 @@ W = tg.tensor(w, requires_grad=True, dtype="float64", name="w")
 X = tg.tensor(x, requires_grad=True, dtype="float64", name="x")
 B = tg.tensor(b, requires_grad=True, dtype="float64", name="b")
 Y = tg.ops.sigmoid(W * X + B)
+picture = tg.viz.graph(Y)
+picture.save("images/01_tape.svg")
 gW, gX, gB = tg.grad(Y, [W, X, B])
 by_tape = {"w": float(gW), "x": float(gX), "b": float(gB)}
 
@@ -95,6 +97,13 @@ print("        by trying     by hand  three lines     tinygen")
 for name in "wxb":
     numbers = by_trying[name], by_hand[name], gradient[name], by_tape[name]
     print(f"∂y/∂{name} " + " ".join(f"{number:11.8f}" for number in numbers))
+
+# %% [markdown]
+# And this is the tape. Forward goes from left to right; backward takes the same arrows from right to left, and
+# multiplies by a local derivative at each box.
+
+# %%
+picture
 
 # %% [markdown]
 # Why bother with a tape, if trying works? A GAN on small digits has two million weights. Trying costs two runs of the
