@@ -45,7 +45,7 @@ def test_two_models_and_two_seeds(call):
     fids = {name: [r["scores"]["fid"]["value"] for r in results if r["model"] == name] for name in ("vae", "gan")}
     ranked = sorted(fids, key=lambda name: sum(fids[name]))
     assert [line.split()[1] for line in table[2:4]] == ranked and table[4].startswith("| *real digits* |")
-    mean, spread = (float(x) for x in table[2].split("|")[4].split("±"))
+    mean, spread = (float(x) for x in table[2].split("|")[5].split("±"))
     first = fids[ranked[0]]
     assert mean == pytest.approx(sum(first) / 2, rel=0.01) and spread == pytest.approx(
         abs(first[0] - first[1]) / 2, abs=1

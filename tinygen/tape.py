@@ -59,7 +59,7 @@ class Node:
         self.hooks: dict[int, Callable[[Any], Any]] | None = None
         self.leaf: Any = None  # a weak reference to the Tensor
         self.where: Any = None  # what a tracer returned
-        self.makers: tuple[tuple[Any, int], ...] = ()  # see sign()
+        self.makers: tuple[tuple[Any, int], ...] = ()  # see note_maker()
 
 
 def walk_back(
@@ -96,7 +96,7 @@ def walk_back(
                 if type(g) is not type(gy) or g.shape != parent.shape or g.dtype is not parent.dtype:
                     g = _fit(g, gy, parent, plan.op, i)
                 if wrap is not None:
-                    sign(g, node, first)
+                    note_maker(g, node, first)
                 if tracer is not None:
                     tracer(plan.op.name, "backward", (gy, *saved), g, node.where)
                 order = parent.order
@@ -118,13 +118,13 @@ def walk_back(
     return results
 
 
-def sign(y: Any, maker: Any, first: int) -> None:
+def note_maker(y: Any, maker: Any, first: int) -> None:
     """Note on y's node that the nodes from `first` up to it have one maker: a module's call (a weak reference to the
     module), or the rules of a node (that node) under create_graph. Pictures of the tape fold by it."""
     for part in y if isinstance(y, tuple) else (y,):
         node = getattr(part, "_node", None)
         if node is not None and node.order > first:
-            node.makers += ((maker, first),)
+            node.makers = (*node.makers, (maker, first))
 
 
 _SHARED, _FROM_RULE, _OURS = "shared", "from a rule", "summed here"  # whose memory a gradient is: only ours is added to

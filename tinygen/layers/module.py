@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, current_module, to_device
-from ..tape import orders, sign
+from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor, no_grad
 
 
@@ -47,7 +47,7 @@ class Module:
     def __call__(self, *inputs: Any) -> Any:
         first = next(orders)
         y = self.forward(*inputs)
-        sign(y, weakref.ref(self), first)
+        note_maker(y, weakref.ref(self), first)
         if Module._watcher is not None:
             Module._watcher(self, y)
         return y
