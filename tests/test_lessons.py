@@ -43,11 +43,52 @@ def four_images(n):
     np.testing.assert_allclose(n["by_layer"][4], n["exposure"], atol=1e-6)
 
 
+def vae(n):
+    assert n["by_tape"]["mu"].item() == pytest.approx(n["exact"]["mu"], abs=0.03)
+    assert n["by_tape"]["sigma"].item() == pytest.approx(n["exact"]["sigma"], abs=0.03)
+    steady, wild = (g.std() for g in n["one_by_one"].values())
+    assert wild > 5 * steady
+    np.testing.assert_allclose(n["through_sigma"], n["g_logvar"].numpy(), rtol=1e-4)
+
+
+def gan_game(n):
+    assert n["difference"] < 1e-7
+    received = {name: tuple(size is not None for size in sizes) for name, sizes in n["received"].items()}
+    assert received == {
+        "L_D, fake = G(z)": (True, True),
+        "L_D, fake = G(z).detach()": (True, False),
+        "L_G": (True, True),
+        "L_G, with frozen(D)": (False, True),
+        "L_G, fake = G(z).detach()": (True, False),
+    }
+    assert n["received"]["L_G"][1] == n["received"]["L_G, with frozen(D)"][1]
+
+
+def convolution(n):
+    np.testing.assert_allclose(n["by_loops"], n["by_op"], rtol=1e-12)
+    np.testing.assert_allclose(n["gw"].numpy().ravel(), n["gw_by_hand"].ravel(), rtol=1e-12)
+    np.testing.assert_allclose(n["by_transpose"], n["gx"].numpy(), rtol=1e-12)
+    np.testing.assert_allclose(n["by_matrix"].ravel(), n["gx"].numpy().ravel(), rtol=1e-12, atol=1e-14)
+    assert set(n["report"].worst) == {1, 2, 3}
+
+
+def when_gans_fail(n):
+    for name, hand in n["by_hand"].items():
+        np.testing.assert_allclose(n["by_tape"][name], hand, rtol=1e-12)
+    assert n["second_by_trying"] == pytest.approx(n["second_by_hand"], rel=1e-8)
+    assert n["second_by_tape"].item() == pytest.approx(n["second_by_hand"], rel=1e-12)
+    assert n["n"].item() == pytest.approx(n["n0"], rel=1e-12)
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
     "03_neuron": neuron,
     "04_four_images": four_images,
+    "05_vae": vae,
+    "06_gan_game": gan_game,
+    "07_convolution": convolution,
+    "08_when_gans_fail": when_gans_fail,
 }
 
 
@@ -58,7 +99,8 @@ def as_found(monkeypatch):
     import matplotlib.pyplot as plt
 
     before = dict(PRIMITIVES)
-    yield
+    with plt.rc_context():
+        yield
     plt.close("all")
     PRIMITIVES.clear()
     PRIMITIVES.update(before)

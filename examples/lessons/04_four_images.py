@@ -16,6 +16,7 @@ from tinygen.layers import Dense, ReLU, Reshape, Sequential, Sigmoid
 from tinygen.losses import mse
 
 Path("images").mkdir(exist_ok=True)
+plt.rcParams["image.interpolation"] = "nearest"  # pixels stay sharp
 tg.seed(0)
 
 digits = tg.data.load("digits")
