@@ -1,7 +1,7 @@
 """Which nodes of a tape belong together: those that one call of a layer made, and those of its rules on a second tape.
 
-Who made a node is on the tape (tape.note_maker): for each call its first node's number and its last node. All numbers between
-are its own, as the calls nest.
+Who made a node is on the tape (tape.note_maker): for each call its first node's number and its last node. All numbers
+between are its own, as the calls nest.
 """
 
 from __future__ import annotations
