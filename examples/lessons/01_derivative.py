@@ -154,8 +154,8 @@ for curve, name, colour in ((g, "g = x sin x", "#0072B2"), (first, "g'", "#D55E0
 right.axhline(0, color="#bbbbbb", linewidth=0.8)
 right.set_xlabel("x")
 right.set_title("Where g has a peak or a valley, g' is 0", fontsize=10)
-for axes in (left, right):
-    axes.legend(frameon=False, fontsize=8)
+left.legend(frameon=False, fontsize=8, loc="upper left")
+right.legend(frameon=False, fontsize=8, loc="lower center")
 fig.savefig("images/01_slopes.png", dpi=90)
 
 # %% [markdown]

@@ -82,7 +82,7 @@ axes.set(
     xlabel="∂/∂mu from a single draw", yticks=[], title="Both are right on average; one of them can be learnt from"
 )
 axes.title.set_fontsize(10)
-axes.legend(frameon=False, fontsize=8)
+axes.legend(frameon=False, fontsize=8, loc="upper left")
 fig.savefig("images/05_estimators.png", dpi=80)
 
 # %% [markdown]

@@ -91,8 +91,8 @@ left.set_title("∂L/∂s: what is handed to G", fontsize=10)
 left.set_xlabel("s, D's score of a fake: sure that it is fake ← → real")
 right.set_title("length of G's gradient while D gets better", fontsize=10)
 right.set_xlabel("D's steps, with G held still")
-for axes in (left, right):
-    axes.legend(frameon=False, fontsize=8)
+left.legend(frameon=False, fontsize=8, loc="center left")
+right.legend(frameon=False, fontsize=8, loc="center right")
 fig.savefig("images/08_vanishing.png", dpi=80)
 
 # %% [markdown]
@@ -218,7 +218,7 @@ for (step, (_, slope, _)), colour in zip(films["WGAN-GP"].items(), shades, stric
     axes.hist(slope, bins=np.linspace(0, 2.5, 51), histtype="step", linewidth=1.5, color=colour, label=f"step {step}")
 axes.axvline(1, color="black", linewidth=0.8)
 axes.set(xlabel="slope ‖∂D/∂x‖ between real and made points", yticks=[])
-axes.legend(frameon=False, fontsize=8)
+axes.legend(frameon=False, fontsize=8, loc="upper right")
 fig.savefig("images/08_slopes.png", dpi=80)
 
 # %% [markdown]
