@@ -160,7 +160,7 @@ def test_threads_share_out_large_products_alike():
     """One thread and two give the same to the bit: which of them sums what does not depend on their number."""
     numba = pytest.importorskip("numba")
     if compiled("gemm") is None or numba.config.NUMBA_NUM_THREADS < 2:
-        pytest.skip("no gemm.py, or one thread")
+        pytest.skip("no Numba, no AVX-512, or one thread")
     rng = np.random.default_rng(0)
     before, results = numba.get_num_threads(), []
     for m, k, n in [(300, 200, 100), (64, 900, 600), (1000, 70, 16)]:
