@@ -180,7 +180,7 @@ def train(model, steps, shown):
         if step in shown or step == steps:
             points = model.sample(2500)
             found = tg.metrics.mixture_scores(points, ring.modes, within=20)  # near: within 0.2 of a heap's centre
-            seen[step] = points[:400], slopes(model), f"{found['modes']} heaps, {found['high_quality']:.0%} near"
+            seen[step] = points[:400], slopes(model), f"{found['modes']} of 8, {found['high_quality']:.0%} near"
             print(f"{model.name:6} step {step:4}: {seen[step][2]}; mean slope {seen[step][1].mean():.2f}, ", end="")
             print(f"loss_D {losses['loss_D']:.2f}, loss_G {losses['loss_G']:.2f}")
     return seen
@@ -204,9 +204,9 @@ for axes in panels.ravel():
 fig.savefig("images/08_collapse.png", dpi=80)
 
 # %% [markdown]
-# Grey are the heaps, orange what G makes; above, how many heaps have a point near, and the share of points near one. The
-# hasty G is one crowd that runs about: D learns that *this* place is suspect, and all of it moves on. Look at its
-# losses above: about 1.4 and 0.7, or 2 log 2 and log 2, which a perfect game would have. Count modes, not losses.
+# Grey are the heaps, orange is what G makes. Above: how many heaps have a point near, and the share of points near one.
+# The hasty G is one crowd that runs about: D learns that *this* place is suspect, and all of it moves on. Look at its
+# losses: near 1.4 and 0.7, that is 2 log 2 and log 2, which a perfect game would have. Count modes, not losses.
 #
 # WGAN-GP's critic has a slope of about 1 between the real points and the made ones: wherever a point of G's is, it is
 # told which way to go. G reaches all eight heaps, and by and by gathers on them. Here are those slopes, marching to 1.
