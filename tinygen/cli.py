@@ -139,7 +139,7 @@ def train(args: argparse.Namespace) -> int:
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
     backend.seed(seed)
-    dataset = load_data(options["data"], **({"size": options["size"]} if options["size"] else {}))
+    dataset = load_data(options["data"], size=options["size"])
     model = load_run(out) if args.resume else _build(model_class, settings, dataset, seed)
     loader = loader_for(model, dataset.train, batch, backend.Generator(seed, "loader", "cpu"), dataset.labels)
     if not args.resume:
@@ -269,10 +269,9 @@ def evaluate(args: argparse.Namespace) -> int:
         raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
                        "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
     backend.use(args.device)
-    name, size = saved["settings"]["data"], saved["settings"]["size"]
     step = run.newest().step
     model = load_run(run.checkpoint_file(step))
-    dataset = load_data(name, **({"size": size} if size else {}))
+    dataset = load_data(saved["settings"]["data"], size=saved["settings"]["size"])
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
     scores = measure(model, dataset, args.n, args.seed, k=args.k)
     rows = [(name, _number(score.value), _number(score.reference), ABOUT[name]) for name, score in scores.items()]

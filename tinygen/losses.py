@@ -68,11 +68,16 @@ def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
 
 
 def gaussian_kl(mu: Any, logvar: Any) -> Any:
-    """KL(N(mu, e^logvar) ‖ N(0, 1)) = ½ Σ (mu² + e^logvar - 1 - logvar), summed over the latents, mean over the batch.
+    """KL(N(mu, e^logvar) ‖ N(0, 1)), summed over the latents, mean over the batch. mu, logvar: (N, latents)."""
+    return ops.sum(gaussian_kls(mu, logvar))
 
-    Kingma and Welling 2013, appendix B. mu, logvar: (N, latents).
+
+def gaussian_kls(mu: Any, logvar: Any) -> Any:
+    """The same of each latent, (latents,): ½ (mu² + e^logvar - 1 - logvar), mean over the batch.
+
+    Kingma and Welling 2013, appendix B.
     """
-    return ops.mean(ops.sum(mu * mu + ops.exp(logvar) - 1 - logvar, 1)) * 0.5
+    return ops.mean(mu * mu + ops.exp(logvar) - 1 - logvar, 0) * 0.5
 
 
 class GANLoss(NamedTuple):

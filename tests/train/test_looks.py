@@ -18,8 +18,8 @@ from tinygen.losses import GAN_LOSSES
 from tinygen.metrics.modes import mixture_scores
 from tinygen.models import GAN, MODELS
 from tinygen.models.penalties import slopes
+from tinygen.models.probe import Signals, Weights, layers_of, undisturbed, watched
 from tinygen.train.looks import Looks
-from tinygen.train.probe import Signals, Weights, layers_of, undisturbed, watched
 from tinygen.train.recording import Recording, quantised
 
 ALL = pytest.mark.parametrize("name", MODELS)

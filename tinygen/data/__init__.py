@@ -17,7 +17,7 @@ from .augment import Augment, Compose, Flip, Noise, Rotate, Shift
 from .dataset import Dataset, Modes
 from .digits import load_digits
 from .folder import load_folder
-from .loader import Loader
+from .loader import Loader, batch_of
 from .mnist import load_fashion, load_mnist
 from .sixfactors import load_sixfactors
 from .stacked import load_stacked
@@ -35,6 +35,7 @@ __all__ = [
     "Noise",
     "Rotate",
     "Shift",
+    "batch_of",
     "load",
 ]
 
@@ -64,6 +65,8 @@ DATASETS: dict[str, Entry] = {
 def load(name: str, **options: Any) -> Dataset:
     """The data set of that name (`DATASETS` lists them; "folder:PATH" reads images), made with the options it takes.
 
+    An option that is None is left out.
+
     Raises DataError for an unknown name or data that can't be had, ConfigError for an option that does not fit.
     """
     kind, _, path = name.partition(":")
@@ -72,6 +75,7 @@ def load(name: str, **options: Any) -> Dataset:
         raise DataError(f"unknown data set {name!r}; {_nearest(name)}known are {', '.join(DATASETS)}")
     given = {"path": path} if entry.make is load_folder else {}
     known = [option for option in inspect.signature(entry.make).parameters if option not in given]
+    options = {option: value for option, value in options.items() if value is not None}
     for option in options:
         if option not in known:
             raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}")

@@ -121,6 +121,12 @@ class Loader:
         }
 
 
+def batch_of(data: Array, value_range: tuple[float, float] | None, labels: Array | None = None) -> Any:
+    """All of the examples in their order, as a Loader gives them: x, or (x, labels)."""
+    order = Generator(0, "batch_of", "cpu")
+    return Loader(data, len(data), value_range, order, shuffle=False, labels=labels).next_batch()
+
+
 def _host_stream() -> Generator:
     stream = new_stream("loader")
     return Generator(stream.seed, stream.name, device="cpu")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import Array, Generator, to_host
-from ..data import Dataset, Loader
+from ..data import Dataset, batch_of
 from ..errors import ConfigError, DataError
 from ..settings import nearest
 from .classifier import SHAPE, accuracy, load_classifier, predict, train_classifier, unit_images
@@ -124,8 +124,7 @@ class _Look:
 
     def batches(self, x: np.ndarray) -> Iterator[Array]:
         """Examples as the model takes them, in their order."""
-        order = Generator(0, "evaluate", "cpu")
-        return iter(Loader(x, min(BLOCK, len(x)), self.model.value_range, order, shuffle=False, drop_last=False))
+        return (batch_of(x[i : i + BLOCK], self.model.value_range) for i in range(0, len(x), BLOCK))
 
     def codes(self, x: np.ndarray) -> np.ndarray:
         return np.concatenate([to_host(self.model.codes(batch)) for batch in self.batches(x)])

@@ -176,9 +176,14 @@ class GAN(Model):
             return x
         return x + self.rng.normal(x.shape, std=c.instance_noise * left, dtype=x.dtype)
 
+    @property
+    def D_mixes(self) -> bool:
+        """Whether D has batch norm, and so a score depends on the other images of the batch."""
+        return any(isinstance(layer, layers.BatchNorm) for _, layer in self.D.named_modules())
+
     def judge(self, x: Array, fake: Tensor, *y: Array) -> Sequence[Tensor]:
         """D's scores of a real and of a fake batch: in one pass, which is faster, unless batch norm would mix them."""
-        if any(isinstance(layer, layers.BatchNorm) for _, layer in self.D.named_modules()):
+        if self.D_mixes:
             return self.D(x, *y), self.D(fake, *y)
         return ops.split(self.D(ops.concatenate([x, fake]), *(ops.concatenate([a, a]) for a in y)), 2)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import Array, Generator, is_array, to_host
-from ..data import Loader
+from ..data import batch_of
 from ..data import load as load_data
 from ..errors import ConfigError, DataError, RunError
 from ..layers import Module
@@ -373,8 +373,7 @@ def _batch(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:
     run = RunDirectory(path)
     settings = run.read_config()["settings"]
     try:
-        options = {"size": settings["size"]} if settings.get("size") else {}
-        data = load_data(settings.get("data") or "", **options)
+        data = load_data(settings.get("data") or "", size=settings.get("size"))
         x, labels = data.train, data.labels
     except (DataError, ConfigError):
         recording = Recording.load(path)
@@ -384,6 +383,5 @@ def _batch(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:
     if model.takes_labels and labels is None:
         raise DataError(f"{path}: no labels to show the model")
     given = labels if model.takes_labels else None
-    rng = Generator(0, "report", "cpu")
-    batch = Loader(x, len(x), model.value_range, rng, shuffle=False, labels=given).next_batch()
+    batch = batch_of(x, model.value_range, given)
     return (batch[0], tuple(batch[1:])) if isinstance(batch, tuple) else (batch, ())

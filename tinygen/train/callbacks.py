@@ -158,7 +158,7 @@ class Drawings(Callback):
                 viz.save_drawing(name, self._model, x, labels, path)
 
     def _examples(self) -> tuple[Any, Any]:
-        from ..data import Loader
+        from ..data import batch_of
 
         data = self._dataset
         if data is None:
@@ -167,8 +167,7 @@ class Drawings(Callback):
         test = len(data.test) > 0
         x, labels = (data.test, data.test_labels) if test else (data.train, data.labels)
         x, labels = x[:LOOKED_AT], None if labels is None else labels[:LOOKED_AT]
-        loader = Loader(x, len(x), self._model.value_range, Generator(0, "drawings", "cpu"), shuffle=False)
-        return loader.next_batch(), labels
+        return batch_of(x, self._model.value_range), labels
 
 
 def pictured(model: Model) -> tuple[int, int | None]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from .. import losses, ops
 from ..backend import Array, array_module, to_host
 from ..models import VAE, VAEGAN, Autoencoder, Memory
+from ..models.probe import Signals, watched
 from ..models.vae import GaussianEncoder
 from ..tensor import Tensor, grad
-from .probe import Signals, watched
 
 if TYPE_CHECKING:
     from .looks import Looks
@@ -39,7 +39,7 @@ class EncoderLook:
         return {
             "mu": mu,
             "logvar": logvar,
-            "kl": (mu * mu + ops.exp(logvar) - 1 - logvar).mean(axis=0) * 0.5,
+            "kl": losses.gaussian_kls(mu, logvar),
             "reconstructions": reconstructions,
             **pulls,
         }

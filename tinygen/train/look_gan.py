@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import ops
 from ..backend import Array, Generator, array_module, to_device, to_host
-from ..layers import BatchNorm, evaluating
+from ..layers import evaluating
 from ..metrics.modes import mixture_scores
 from ..models import GAN, WGANGP
+from ..models.penalties import slopes
+from ..models.probe import Signals, watched
 from ..tensor import Tensor, grad, no_grad
-from .probe import Signals, watched
 
 if TYPE_CHECKING:
     from .looks import Looks
@@ -34,14 +34,13 @@ class GANLook:
         self.z = model.noise(n, Generator(0, "recorder/z"))
         self.y = [to_device(np.arange(n) % model.config.classes)] if model.takes_labels else []
         self.t = Generator(0, "recorder/t").uniform((len(self.x), *[1] * (x.ndim - 1)))
-        self.mixed = any(isinstance(layer, BatchNorm) for _, layer in model.D.named_modules())
-        self.plain = not self.mixed and type(model).loss_G is GAN.loss_G
+        self.plain = not model.D_mixes and type(model).loss_G is GAN.loss_G
         about.facts |= {
             "loss": model.config.loss,
             "probability": model.loss.probability,
             "threshold": model.loss.threshold,
             "scores": n // self.pack,
-            "separable": not self.mixed,
+            "separable": not model.D_mixes,
         }
         if self.y:
             about.constants["labels"] = to_host(self.y[0])[: self.shown]
@@ -79,9 +78,7 @@ class GANLook:
 
     def _slopes(self, fake: Array) -> Array:
         """How steep D is between real and fake images, always at the same t: Gulrajani et al. 2017, eq. 3."""
-        x = Tensor(self.x + self.t * (fake - self.x)).requires_grad_()
-        (gx,) = grad(ops.sum(self.model.score(x, *self.y_real)), [x])
-        return ops.sqrt(ops.sum(gx.data * gx.data, tuple(range(1, gx.ndim))))
+        return slopes(self.model.score, self.x + self.t * (fake - self.x), *self.y_real).data
 
 
 class Field:

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..backend import Array, Generator, to_host
 from ..models import GAN, Autoencoder, Memory
+from ..models.probe import Signals, undisturbed
 from ..models.vae import GaussianEncoder
 from .look_autoencoders import AutoencoderLook, EncoderLook, MemoryLook
 from .look_gan import GANLook
-from .probe import Signals, undisturbed
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -55,10 +55,9 @@ class Looks:
 
     def examples(self, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
         """The first n examples as the model takes them, on the device, and their labels, on the host."""
-        from ..data import Loader
+        from ..data import batch_of
 
         data = self.dataset
         x, labels = (data.test, data.test_labels) if test and len(data.test) else (data.train, data.labels)
         x, labels = x[:n], None if labels is None else labels[:n]
-        rng = Generator(0, "recorder", "cpu")
-        return Loader(x, len(x), self.model.value_range, rng, shuffle=False).next_batch(), labels
+        return batch_of(x, self.model.value_range), labels

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ConfigError, RunError
+from ..models.probe import Weights, layers_of
 from .budget import Budget
 from .callbacks import Callback, History
 from .looks import Looks
-from .probe import Weights, layers_of
 from .recording import Recording, image_bytes, quantised
 from .snapshot import describe
 

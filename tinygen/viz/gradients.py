@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..errors import ConfigError
+from ..models.probe import undisturbed
 from ..tensor import Tensor, grad
 from .images import GUTTER_GREY, grid, sheet_figure
 from .plots import COLOURS, scatter
@@ -44,8 +45,6 @@ def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
 
 def _push(model: Any, z: Array, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """G(z) and -dL_G/dG(z)."""
-    from ..train.probe import undisturbed  # train imports viz
-
     if not hasattr(model, "loss_G"):
         raise ConfigError(f"pixel_gradients: {getattr(model, 'name', model)} has no discriminator; give a GAN")
     y = [model.labels_for(len(z), labels)] if model.takes_labels else []

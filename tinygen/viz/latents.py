@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import Array, Generator, to_device, to_host
 from ..errors import ConfigError
+from ..losses import gaussian_kls
 from .images import sheet_figure
 from .plots import COLOURS, figure, scatter, tidy, write_png
 
@@ -46,11 +47,11 @@ def manifold(model: Any, x: Array, labels: Array | None = None, side: int = 20) 
 def traversals(model: Any, x: Array, labels: Array | None = None, columns: int = 11, reach: float = 2.0) -> Figure:
     """A row a latent: it goes from -reach to reach while the others stay at mu of the first example.
 
-    Rows are sorted by the KL of their latent, in nats, mean over x: KL = ½ (mu² + e^logvar - 1 - logvar). One of 0 says
-    nothing about an example, and nothing moves in its row. Labels are not looked at.
+    Rows are sorted by the KL of their latent, in nats, mean over x. One of 0 says nothing about an example, and nothing
+    moves in its row. Labels are not looked at.
     """
     mu, logvar = (to_host(a) for a in model.posterior(x))
-    kl = 0.5 * (mu**2 + np.exp(logvar) - 1 - logvar).mean(axis=0)
+    kl = gaussian_kls(mu, logvar)
     order = np.argsort(-kl)
     z = np.tile(mu[0], (len(order), columns, 1))
     for row, latent in enumerate(order):

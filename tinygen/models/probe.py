@@ -10,8 +10,8 @@ import numpy as np
 
 from ..backend import Array, Generator, array_module, to_host
 from ..layers import Buffer, Dropout, Module
-from ..models.average import Average
 from ..tensor import Tensor, frozen, grad
+from .average import Average
 
 SIGNALS = ("activation_norm", "activation_zeros", "gradient_norm", "gradient_zeros")
 
