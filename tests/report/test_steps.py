@@ -6,7 +6,9 @@ from report.runs import copy
 
 import tinygen as tg
 from tinygen.data import load
-from tinygen.report.steps import EXAMPLES, follow, seen
+from tinygen.report.drawing import seen
+from tinygen.report.steps import follow
+from tinygen.report.studio import EXAMPLES
 from tinygen.tensor import frozen, no_grad
 
 CASES = [(True, True), (True, False), (False, True), (False, False)]

@@ -1,0 +1,218 @@
+"""The tape of a step as a picture: its graph, and of each box the value, the gradient and the lines of code."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, is_array, to_host
+from ..models.base import Model
+from ..places import Place, lines_above
+from ..tape import Node, trace
+from ..tensor import Tensor
+from ..viz.fold import reach
+from ..viz.graph import Box, Edge, Graph, graph
+from .embed import embed_array
+from .studio import Step, Studio
+
+BINS = 24
+LARGEST_PICTURE = 32  # pixels a side; of larger images every second pixel is shown, or every third, ...
+STUDIO = inspect.getsourcefile(Studio)  # its lines stand in for those of train_step
+
+
+class Noted(tuple[Place, ...]):
+    """What a node of the tape keeps of its op: the lines of code that called it, and its value."""
+
+    value: Array
+
+
+def drawn(studio: Studio, step: Step) -> dict[str, Any]:
+    """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges}.
+
+    A node has, beside what the picture needs, `value` and `gradient` (see `seen`), `sources` (the networks whose
+    parameters lead to it), `part` and, of a layer of more than itself, `inner`: the graph of its ops and parameters.
+    """
+    arrays: dict[int, Array] = {}  # by id, kept alive: what is drawn as a constant
+
+    def note(op: str, phase: str, inputs: Any, y: Any, where: Any) -> Any:
+        if phase == "backward":
+            return where
+        arrays.update((id(x), x) for x in inputs if is_array(x))
+        noted = Noted(lines_above(inspect.currentframe().f_back))  # type: ignore[union-attr]
+        noted.value = y
+        return noted
+
+    studio.rewind()
+    with trace(note):
+        loss = step.loss(False)
+    assert loss._node is not None
+    nodes = reach(loss._node)
+    folded, unfolded = graph(loss), graph(loss, fold=False)
+    gradients: dict[int, Array] = {}
+    for node in nodes:
+        node.hooks = {0: partial(gradients.__setitem__, node.order)}
+    loss.backward()
+    names = {str(t._node.order): name for name, t in studio.tensors.items() if t._node is not None}
+    names |= {f"c{key}": name for key, name in _named_constants(studio, arrays).items()}
+    names[str(loss._node.order)] = "the loss"
+    return _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
+
+
+def _named_constants(studio: Studio, arrays: dict[int, Array]) -> dict[int, str]:
+    """The names of the batch and the noise, by id, also where they come in another shape."""
+    given = [(arrays[key], name) for key, name in studio.names.items() if key in arrays]
+    hosts = [(to_host(y), name) for y, name in [*given, (studio.x, "x")]]
+    shared = {key: name for key, x in arrays.items() for y, name in hosts if np.may_share_memory(to_host(x), y)}
+    z = studio.tensors.get("z")  # a VAE's: the one constant of its shape is the noise in it
+    return {key: "eps" for key, x in arrays.items() if z is not None and x.shape == z.shape} | shared
+
+
+class _Drawing:
+    """The graph of a step with what is known of each of its boxes."""
+
+    def __init__(self, studio: Studio, step: Step, nodes: list[Node], arrays: dict[int, Array],
+                 gradients: dict[int, Array], names: dict[str, str]):  # fmt: skip
+        self.arrays, self.gradients, self.names = arrays, gradients, names
+        self.nodes = {str(node.order): node for node in nodes}
+        self.value_range = studio.model.value_range
+        self.step_lines = _step_lines(studio.model, step.name)
+        self.networks = {id(p): name for name, network in step.networks.items() for p in network.parameters()}
+        self.sources: dict[int, set[str]] = {}
+        self.parts: dict[int, str] = {}
+        named = {name: int(key) for key, name in names.items() if not key.startswith("c")}
+        for node in nodes:
+            t = node.leaf and node.leaf()
+            own = {self.networks[id(t)]} if id(t) in self.networks else set()
+            self.sources[node.order] = own.union(*(self.sources[p.order] for p in node.parents))
+            self.parts[node.order] = self._part(node, named)
+
+    def _part(self, node: Node, named: dict[str, int]) -> str:
+        """On the way of mu alone, or of logvar alone, to z; or of the rules that were recorded."""
+        if any(isinstance(maker, Node) for maker, _ in node.makers):
+            return "second tape"
+        if "logvar" not in named or node.order > named["z"]:
+            return ""
+        for name in ("mu", "logvar"):
+            if node.order == named[name]:
+                return name
+        parts = {self.parts[p.order] for p in node.parents} - {""}
+        return parts.pop() if len(parts) == 1 and node.order != named["z"] else ""
+
+    def json(self, folded: Graph, unfolded: Graph) -> dict[str, Any]:
+        return self._graph(folded.boxes, folded.edges, unfolded)
+
+    def _graph(self, boxes: list[Box], edges: list[Edge], unfolded: Graph | None) -> dict[str, Any]:
+        for box in boxes:
+            self._shorten(box)
+        laid = Graph(boxes, edges)
+        return {
+            "width": laid.width,
+            "height": laid.height,
+            "nodes": [self._node(box, unfolded) for box in laid.boxes],
+            "edges": [{"source": a, "target": b, "points": points} for (a, b), points in laid.routes.items()],
+        }
+
+    def _shorten(self, box: Box) -> None:
+        """The title and the shape of one example: the rest is in the panel."""
+        box.title = self.names.get(box.id, box.title.partition("(")[0])
+        shape = "×".join(map(str, box.shape if box.kind == "parameter" else box.shape[1:])) or "1"
+        box.lines = [line for line in (box.path if box.kind in ("layer", "rule") else "", f"({shape})") if line]
+
+    def _node(self, box: Box, unfolded: Graph | None) -> dict[str, Any]:
+        node = self.nodes.get(box.id)
+        value = self._value(box)
+        gradient = self.gradients.get(int(box.id)) if node is not None else None
+        inner = unfolded and box.kind == "layer" and self._inside(box, unfolded)
+        return {
+            "id": box.id, "kind": box.kind, "title": box.title, "lines": box.lines, "x": box.x, "y": box.y,
+            "width": box.width, "height": box.height, "op": box.op, "formula": box.formula, "rules": box.rules,
+            "path": box.path, "network": box.network, "shape": list(box.shape), "where": self._where(box),
+            "sources": sorted(self.sources[int(box.id)]) if node is not None else [],
+            "part": self.parts[int(box.id)] if node is not None else "",
+            "value": None if value is None else seen(value),
+            "gradient": None if gradient is None else seen(gradient),
+            "inner": inner or None,
+        }  # fmt: skip
+
+    def _value(self, box: Box) -> Array | None:
+        node = self.nodes.get(box.id)
+        if node is None:
+            return self.arrays.get(int(box.id[1:]))
+        if isinstance(node.where, Noted):
+            return node.where.value
+        t = node.leaf and node.leaf()
+        return None if t is None else t.data
+
+    def _inside(self, box: Box, unfolded: Graph) -> dict[str, Any]:
+        """The ops of a layer and its parameters, as a graph of their own."""
+        own = {str(order) for order in box.nodes}
+        leaves = {e.source for e in unfolded.edges if e.target in own and self._is_parameter(e.source)}
+        boxes = [b for b in unfolded.boxes if b.id in own | leaves]
+        kept = {b.id for b in boxes}
+        return self._graph(boxes, [e for e in unfolded.edges if e.source in kept and e.target in own], None)
+
+    def _is_parameter(self, key: str) -> bool:
+        node = self.nodes.get(key)
+        return node is not None and node.leaf is not None and id(node.leaf()) in self.networks
+
+    def _where(self, box: Box) -> list[str]:
+        """The lines that led to an op, the innermost first, up to that of the model's train_step."""
+        found = []
+        for place in box.where:
+            if place.file == STUDIO:
+                line = next((text for name, text in self.step_lines.items() if f".{name}(" in place.code), None)
+                found += [line] if line else []
+                break
+            if not place.file.endswith("layers/module.py"):
+                found.append(_said(place))
+        return found
+
+
+def _step_lines(model: Model, step: str) -> dict[str, str]:
+    """The lines of train_step that call G and the losses: of D's step the first that does, of G's step the last."""
+    function = type(model).train_step
+    source, first = inspect.getsourcelines(function)
+    file = inspect.getsourcefile(function) or ""
+    found = {}
+    for name in ("G", "loss_D", "loss_G", "loss"):
+        lines = [first + i for i, line in enumerate(source) if f"self.{name}(" in line]
+        if lines:
+            found[name] = _said(Place(file, lines[0 if step == "D" else -1], "train_step"))
+    return found
+
+
+def _said(place: Place) -> str:
+    file = Path(place.file)
+    return f"{'/'.join(file.parts[-2:])}:{place.line} in {place.function}: {place.code}"
+
+
+def seen(x: Array) -> dict[str, Any]:
+    """An array in a few numbers: {norm, low, high, zeros, bins} or, of one element, {item}; of images, the first too.
+
+    zeros: the share that is exactly 0.  bins: how many values lie in each of 24 equal parts from low to high.
+    """
+    x = to_host(x._data if isinstance(x, Tensor) else x)
+    if x.size == 1:
+        return {"item": float(x.item())}
+    values = x.astype(np.float64).ravel()
+    values = values[np.isfinite(values)] if x.dtype.kind == "f" else values
+    low, high = (float(values.min()), float(values.max())) if values.size else (math.nan, math.nan)
+    bins = np.histogram(values, BINS, (low, high))[0].tolist() if low < high else [int(values.size)]
+    found = {
+        "norm": float(np.linalg.norm(values)),
+        "low": low,
+        "high": high,
+        "zeros": float(np.mean(values == 0)),
+        "bins": bins,
+    }
+    if x.ndim == 4 and x.shape[-1] in (1, 3) and min(x.shape[1:3]) >= 8:
+        every = -(-max(x.shape[1:3]) // LARGEST_PICTURE)
+        picture = x[0, ::every, ::every].astype(np.float64)
+        largest = float(np.abs(picture).max()) or 1.0
+        found["picture"] = embed_array((picture / largest * 127).round().astype(np.int8)) | {"largest": largest}
+    return found

@@ -1,0 +1,122 @@
+"""A trained model that takes its steps again and again, always from the same state and on the same batch."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ..backend import Array, Generator
+from ..data import batch_of
+from ..data import load as load_data
+from ..errors import ConfigError, DataError
+from ..layers import Module
+from ..models import GAN
+from ..models.base import Model
+from ..models.vae import GaussianEncoder
+from ..tensor import Tensor, frozen, no_grad
+from ..train import RunDirectory
+from ..train.recording import Recording
+
+EXAMPLES = 32
+
+
+class Step(NamedTuple):
+    """A step of one of the model's optimisers.
+
+    loss(careful): what it lowers; careful: with what keeps the gradient from the other network, `shielded`.
+    networks: those that may get a gradient, by name.
+    """
+
+    name: str
+    loss: Callable[[bool], Tensor]
+    shielded: str | None
+    networks: dict[str, Module]
+
+
+class Studio:
+    """A model in the state of a checkpoint, a fixed batch for it, and the names of what it takes and makes."""
+
+    def __init__(self, model: Model, x: Array, labels: tuple[Array, ...]):
+        self.model: Any = model
+        self.x, self.labels = x, labels
+        self.names: dict[int, str] = {id(x): "x", **{id(y): "labels" for y in labels}}
+        self.tensors: dict[str, Tensor] = {}
+        self._state = model.state_dict()
+        self._streams = {name: stream.state for name, stream in model.generators().items()}
+
+    def steps(self) -> list[Step]:
+        """The steps that the page can follow; of a model of another kind none."""
+        m: Any = self.model
+        is_gan, is_vae = isinstance(m, GAN), isinstance(m, GaussianEncoder)
+        if is_gan and not is_vae:
+            networks = {"G": m.G, "D": m.D}
+            return [Step("D", self._loss_D, "G", networks), Step("G", self._loss_G, "D", networks)]
+        if is_vae and not is_gan:
+            return [Step("loss", self._loss, None, {"encoder": m.encoder, "decoder": m.decoder})]
+        return []
+
+    def rewind(self) -> None:
+        """Put the model back as the run left it: weights, statistics, random numbers. Gradients stay."""
+        self.model.load_state_dict(self._state)
+        for name, stream in self.model.generators().items():
+            stream.state = self._streams[name]
+
+    def clear(self) -> None:
+        """Forget all gradients."""
+        for p in self.model.parameters():
+            p.grad = None
+
+    def _fake(self) -> Any:
+        model, z = self.model, self.model.noise(len(self.x))
+        self.names[id(z)] = "z"
+        return model.G(z, *self.labels)
+
+    def _loss_D(self, careful: bool) -> Tensor:
+        model = self.model
+        with no_grad() if careful else contextlib.nullcontext():
+            fake = self._fake()
+        self.tensors = {"G(z)": fake}
+        return model.loss_D(self.x, fake, *self.labels)[0]
+
+    def _loss_G(self, careful: bool) -> Tensor:
+        model = self.model
+        with frozen(model.D) if careful else contextlib.nullcontext():
+            fake = self._fake()
+            self.tensors = {"G(z)": fake}
+            return model.loss_G(fake, *self.labels)[0]
+
+    def _loss(self, careful: bool) -> Tensor:
+        model, make = self.model, self.model.reparameterise
+
+        def noted(mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
+            z = make(mu, logvar, rng)
+            self.tensors = {"mu": mu, "logvar": logvar, "z": z}
+            return z
+
+        model.reparameterise = noted
+        try:
+            return model.loss(self.x)[0]
+        finally:
+            del model.reparameterise
+
+
+def batch_for(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:
+    """The first examples of the run's data as the model takes them, with their labels if it learns from labels; of data
+    that can't be had, those of the recording. Raises RunError, DataError or ConfigError if there is neither."""
+    run = RunDirectory(path)
+    settings = run.read_config()["settings"]
+    try:
+        data = load_data(settings.get("data") or "", size=settings.get("size"))
+        x, labels = data.train, data.labels
+    except (DataError, ConfigError):
+        recording = Recording.load(path)
+        x, labels = recording["data" if "data" in recording else "samples"], recording.arrays.get("labels")
+        x = x if x.ndim == 1 + len(model.config.data_shape) else x[-1]
+    x, labels = x[:EXAMPLES], None if labels is None else labels[:EXAMPLES]
+    if model.takes_labels and labels is None:
+        raise DataError(f"{path}: no labels to show the model")
+    given = labels if model.takes_labels else None
+    batch = batch_of(x, model.value_range, given)
+    return (batch[0], tuple(batch[1:])) if isinstance(batch, tuple) else (batch, ())
