@@ -261,6 +261,19 @@ def test_a_run_is_recorded_unless_told_otherwise(run, tmp_path):
     assert refused(run("train gan --out c --resume --record 3"), "--record: the run in c has none")
 
 
+def test_a_run_that_an_older_tinygen_began_goes_on(run, tmp_path):
+    """What its config.json doesn't know yet is off."""
+    assert run("train mean --steps 3 --out a").code == 0
+    file = tmp_path / "a" / "config.json"
+    config = json.loads(file.read_text())
+    del config["settings"]["record"], config["settings"]["evaluate_every"]
+    file.write_text(json.dumps(config))
+    (tmp_path / "a" / "recording.safetensors").unlink(missing_ok=True)
+    assert run("train mean --out a --resume --steps 5").code == 0
+    assert not (tmp_path / "a" / "recording.safetensors").exists()
+    assert refused(run("train mean --out a --resume --record 3"), "--record: the run in a has none")
+
+
 def test_the_seed_decides_everything(run, tmp_path):
     for out, seed in (("a", 0), ("b", 0), ("c", 1)):
         assert run(f"train mean --steps 5 --seed {seed} --out {out}").code == 0

@@ -101,6 +101,7 @@ RUN_OPTIONS: dict[str, Any] = {
     "evaluate_every": None,
     "record": 16,
 }
+FROM_DATA = {"data", "size"}  # in the settings of every run that the command line began
 
 
 def train(args: argparse.Namespace) -> int:
@@ -129,7 +130,7 @@ def train(args: argparse.Namespace) -> int:
     if args.resume:
         saved = _saved_run(out, args.model, given, settings)
         _check_steps(out, args.steps)
-        chosen = {**saved["settings"], "steps": saved["steps"]}
+        chosen = {**dict.fromkeys(RUN_OPTIONS), **saved["settings"], "steps": saved["steps"]}
     else:
         RunDirectory(out).check_unused()
         chosen = {**RUN_OPTIONS, **model_class.defaults, **given}
@@ -148,7 +149,7 @@ def train(args: argparse.Namespace) -> int:
     watching: list[Callback] = [Warnings(dataset)]
     if options["evaluate_every"]:
         watching.append(Evaluate(options["evaluate_every"], dataset))
-    if options["record"] != "none":
+    if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder
         watching.append(Recorder(dataset, options["record"]))
     fit(
         model,
@@ -188,9 +189,9 @@ def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str,
         raise RunError(
             f"{out} holds a run of {saved['model']!r}, not of {model!r}; choose another directory with --out"
         )
-    if not RUN_OPTIONS.keys() <= saved["settings"].keys():
+    if not FROM_DATA <= saved["settings"].keys():
         raise RunError(f"{out}: this run was not begun by `tinygen train`; resume it with the program that began it")
-    begun = {f"--{name.replace('_', '-')}": (value, saved["settings"][name]) for name, value in given.items()}
+    begun = {f"--{name.replace('_', '-')}": (value, saved["settings"].get(name)) for name, value in given.items()}
     begun |= {f"--set {name}": (value, saved["config"].get(name)) for name, value in settings.items()}
     for option, (now, before) in begun.items():
         if format_value(now) != format_value(before):
@@ -265,7 +266,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
     run = RunDirectory(args.run)
     saved, out = run.read_config(), Path(args.out or run.path / "metrics.json")
-    if not {"data", "size"} <= saved["settings"].keys():
+    if not FROM_DATA <= saved["settings"].keys():
         raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
                        "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
     backend.use(args.device)
@@ -283,10 +284,6 @@ def evaluate(args: argparse.Namespace) -> int:
     files.write(out, json.dumps(record, indent=2).encode() + b"\n")
     print(f"\n{out}")
     return OK
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.4g}"
 
 
 def report(args: argparse.Namespace) -> int:
@@ -400,16 +397,16 @@ def _steps(found: Explanation) -> Iterator[tuple[str, ...]]:
     for step in found.steps:
         own = (
             step.name if step.name == step.text else f"{step.name} = {step.text}",
-            _short(step.value),
-            _short(step.gradient),
+            _number(step.value),
+            _number(step.gradient),
         )
         passed = [x.derivative * (step.gradient or 0) for x in step.locals]
-        inputs = [(x.to, x.rule, _short(x.derivative), _short(g)) for x, g in zip(step.locals, passed, strict=True)]
+        inputs = [(x.to, x.rule, _number(x.derivative), _number(g)) for x, g in zip(step.locals, passed, strict=True)]
         yield from ((own if i == 0 else ("", "", "")) + line for i, line in enumerate(inputs or [("",) * 4]))
 
 
-def _short(value: float | None) -> str:
-    return "-" if value is None else f"{value:.5g}"
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.5g}"
 
 
 def doctor(args: argparse.Namespace) -> int:

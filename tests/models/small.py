@@ -35,6 +35,7 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
 }
 IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan"}
 BATCH = 4
+CENTRES = np.array([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.5]], np.float32)  # of three classes
 
 
 def small(name: str, seed: int = 0, **settings: Any) -> Model:
@@ -53,6 +54,22 @@ def fed(model: Model, x: Any) -> Any:
     if not model.takes_labels:
         return x
     return x, array_module(x).arange(len(x)) % model.config.classes
+
+
+def learnt_classes(name: str) -> tuple[Model, list[np.ndarray]]:
+    """A conditional GAN that has seen three Gaussians N(centre, 0.1²), with 300 samples of each class: they must have
+    come near their own centre, and to no other."""
+    rng, kind = np.random.default_rng(0), MODELS[name]
+    sizes = {"classes": 3, "label_width": 8, "latent_dim": 2, "g_hidden": (32,), "d_hidden": (32, 32)}
+    gan: Any = kind(kind.Config(data_shape=POINT, **sizes, batch_norm=False, lr=2e-3))
+    for _ in range(600):
+        y = rng.integers(0, 3, 64)
+        gan.train_step((rng.normal(CENTRES[y], 0.1).astype(np.float32), y))
+    samples = [gan.sample(300, labels=label) for label in range(3)]
+    for points, centre in zip(samples, CENTRES, strict=True):
+        np.testing.assert_allclose(points.mean(0), centre, atol=0.25)
+        assert 0.01 < points.std(0).max() < 0.4
+    return gan, samples
 
 
 def in_float64(model: Model) -> Model:
