@@ -189,7 +189,7 @@ def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str,
         raise RunError(
             f"{out} holds a run of {saved['model']!r}, not of {model!r}; choose another directory with --out"
         )
-    if not FROM_DATA <= saved["settings"].keys():
+    if not saved["settings"].keys() >= FROM_DATA:
         raise RunError(f"{out}: this run was not begun by `tinygen train`; resume it with the program that began it")
     begun = {f"--{name.replace('_', '-')}": (value, saved["settings"].get(name)) for name, value in given.items()}
     begun |= {f"--set {name}": (value, saved["config"].get(name)) for name, value in settings.items()}
@@ -266,7 +266,7 @@ def evaluate(args: argparse.Namespace) -> int:
 
     run = RunDirectory(args.run)
     saved, out = run.read_config(), Path(args.out or run.path / "metrics.json")
-    if not FROM_DATA <= saved["settings"].keys():
+    if not saved["settings"].keys() >= FROM_DATA:
         raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
                        "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
     backend.use(args.device)
