@@ -23,6 +23,7 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by name: the model, its 
     "wgangp": ("wgangp", "digits", {**DENSE, "d_steps": 2}),
     "ring8": ("gan", "ring8", {**DENSE, "batch_norm": False}),
     "acgan": ("acgan", "digits", DENSE),
+    "vaegan": ("vaegan", "digits", {"latent_dim": 2, "e_channels": (2,), "g_channels": (3, 2), "d_channels": (2, 3)}),
 }
 
 

@@ -6,7 +6,7 @@ from report.runs import copy
 from tinygen.report import report
 from tinygen.report.steps import follow
 
-NAMES = ["gan", "dcgan", "wgangp", "vae", "ring8"]
+NAMES = ["gan", "dcgan", "wgangp", "vae", "vaegan", "ring8"]
 
 
 @pytest.fixture
@@ -85,6 +85,27 @@ def test_the_toggles_show_who_gets_what(opened, name):
         assert (
             now(browser)[2] > right or step == "G"
         )  # D's loss runs on through G; D's own layers are on the way anyhow
+        browser.click(".guard")
+    assert browser.errors == []
+
+
+def test_the_three_steps_of_a_vaegan(opened):
+    """Each loss reaches all three networks that are on its way; with the guard, its own alone."""
+    browser, followed = opened("vaegan")
+    assert [step["name"] for step in followed["steps"]] == ["E", "D", "G"]
+    for step in followed["steps"]:
+        browser.click(f"[data-key={step['name']}]")
+        assert browser.text(".verdict").startswith("Right")
+        for other in step["shielded"]:
+            assert browser.text(f".received .now [data-network={other}]") == "nothing"
+            assert f"frozen({other})" in browser.text(".guard")
+        own = cell(step["cases"], True, True, step["name"])
+        assert float(browser.text(f".received .now [data-network={step['name']}]")) == pytest.approx(own, rel=1e-3)
+        browser.click(".guard")
+        stray = {other: cell(step["cases"], False, True, other) for other in step["shielded"]}
+        for other, norm in stray.items():
+            assert float(browser.text(f".received .now [data-network={other}]")) == pytest.approx(norm, rel=1e-3)
+            assert f"{other} was not kept out" in browser.text(".verdict")
         browser.click(".guard")
     assert browser.errors == []
 

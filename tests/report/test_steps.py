@@ -93,6 +93,23 @@ def test_a_vae_has_one_step_with_two_ways(recorded):
     assert "constant" not in {node["title"] for node in found}
 
 
+def test_a_vaegan_has_three_steps_on_one_tape(recorded):
+    """Each network's own loss, and what it leaves in the others, as `grad` of the losses gives them."""
+    followed, model = follow(recorded("vaegan")), tg.load(recorded("vaegan"))
+    losses, networks = model.losses(digits(model))[0]._asdict(), {"E": model.encoder, "D": model.D, "G": model.G}
+    assert [step["name"] for step in followed["steps"]] == list(networks)
+    for name, loss in losses.items():
+        right, wrong = of(followed, name)["received"], of(followed, name, careful=False)["received"]
+        for other, network in networks.items():
+            expected = pytest.approx(norm(tg.grad(loss, network.parameters(), retain_graph=True)), rel=1e-5)
+            assert wrong[other] == expected
+            assert right[other] == (expected if other == name else None)
+    found = nodes(followed, "G")
+    assert {node["title"] for node in found} >= {"x", "mu", "logvar", "eps", "z", "z_p", "the loss"}
+    assert {node["part"] for node in found} == {"", "mu", "logvar"}
+    assert all("train_step" in node["where"][-1] for node in found if node["kind"] == "layer")
+
+
 def test_a_gradient_penalty_has_a_second_tape(recorded):
     followed = follow(recorded("wgangp"))
     second = [node for node in nodes(followed, "D") if node["part"] == "second tape"]

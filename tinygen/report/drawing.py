@@ -174,15 +174,15 @@ class _Drawing:
 
 
 def _step_lines(model: Model, step: str) -> dict[str, str]:
-    """The lines of train_step that call G and the losses: of D's step the first that does, of G's step the last."""
+    """The lines of train_step that call G and the losses: of D's step the first that calls G, else the last."""
     function = type(model).train_step
     source, first = inspect.getsourcelines(function)
     file = inspect.getsourcefile(function) or ""
     found = {}
-    for name in ("G", "loss_D", "loss_G", "loss"):
+    for name in ("G", "loss_D", "loss_G", "loss", "losses"):
         lines = [first + i for i, line in enumerate(source) if f"self.{name}(" in line]
         if lines:
-            found[name] = _said(Place(file, lines[0 if step == "D" else -1], "train_step"))
+            found[name] = _said(Place(file, lines[0 if step == "D" and name == "G" else -1], "train_step"))
     return found
 
 

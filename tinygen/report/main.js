@@ -17,7 +17,7 @@ function header(runs) {
 function sentence(run) {
   const { data, batch } = run.settings, end = run.metrics.step?.at(-1);
   const parts = [run.about || run.model, data ? `data: ${data}` : null, `${whole(end ?? run.steps)} of ${whole(run.steps)} steps`, batch ? `batch ${batch}` : null];
-  return parts.filter(Boolean).join(" · ");
+  return parts.filter(Boolean).map((part, i) => (i ? part.replaceAll(" ", "\u00a0") : part)).join(" · ");
 }
 
 function facts(run) {

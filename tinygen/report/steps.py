@@ -20,7 +20,7 @@ from .studio import Step, Studio, batch_for
 def follow(path: Path) -> dict[str, Any] | None:
     """The steps of a run's model as JSON; None if it has none, or if there is no checkpoint that tinygen can read.
 
-    {examples, steps: [{name, shielded, graph, cases}]}; graph: see `drawn`, cases: see `cases`.
+    {examples, steps: [{name, shielded, graph, cases}]}; shielded: see `Step`, graph: `drawn`, cases: `cases`.
     """
     try:
         model = load_model(path)
@@ -38,8 +38,8 @@ def follow(path: Path) -> dict[str, Any] | None:
 def cases(studio: Studio, step: Step) -> list[dict[str, Any]]:
     """What loss.backward() leaves in each network, done right and with the mistakes that everybody makes once.
 
-    [{careful, clear, received: {network: norm or None}, along: {network: cosine or None}}].  careful: the network that
-    is to learn nothing was kept out of it; clear: the gradients of an earlier backward were cleared.  norm: of all
+    [{careful, clear, received: {network: norm or None}, along: {network: cosine or None}}].  careful: the networks that
+    are to learn nothing were kept out of it; clear: the gradients of an earlier backward were cleared.  norm: of all
     gradients of a network as one vector; along: the cosine between what came and what that network's own step gives it.
     """
     own = {other.name: _received(studio, other, True, True)[other.name] for other in studio.steps() if step.shielded}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,9 +13,8 @@ from ..data import batch_of
 from ..data import load as load_data
 from ..errors import ConfigError, DataError
 from ..layers import Module
-from ..models import GAN
+from ..models import GAN, VAE, VAEGAN
 from ..models.base import Model
-from ..models.vae import GaussianEncoder
 from ..tensor import Tensor, frozen, no_grad
 from ..train import RunDirectory
 from ..train.recording import Recording
@@ -25,13 +25,13 @@ EXAMPLES = 32
 class Step(NamedTuple):
     """A step of one of the model's optimisers.
 
-    loss(careful): what it lowers; careful: with what keeps the gradient from the other network, `shielded`.
+    loss(careful): what it lowers; careful: with what keeps the gradient from the other networks, `shielded`.
     networks: those that may get a gradient, by name.
     """
 
     name: str
     loss: Callable[[bool], Tensor]
-    shielded: str | None
+    shielded: tuple[str, ...]
     networks: dict[str, Module]
 
 
@@ -48,13 +48,16 @@ class Studio:
 
     def steps(self) -> list[Step]:
         """The steps that the page can follow; of a model of another kind none."""
-        m: Any = self.model
-        is_gan, is_vae = isinstance(m, GAN), isinstance(m, GaussianEncoder)
-        if is_gan and not is_vae:
+        m = self.model
+        if isinstance(m, VAEGAN):
+            networks = {"E": m.encoder, "D": m.D, "G": m.G}
+            others = {name: tuple(other for other in networks if other != name) for name in networks}
+            return [Step(name, partial(self._loss_of, name, others[name]), others[name], networks) for name in networks]
+        if isinstance(m, GAN):
             networks = {"G": m.G, "D": m.D}
-            return [Step("D", self._loss_D, "G", networks), Step("G", self._loss_G, "D", networks)]
-        if is_vae and not is_gan:
-            return [Step("loss", self._loss, None, {"encoder": m.encoder, "decoder": m.decoder})]
+            return [Step("D", self._loss_D, ("G",), networks), Step("G", self._loss_G, ("D",), networks)]
+        if isinstance(m, VAE):
+            return [Step("loss", self._loss, (), {"encoder": m.encoder, "decoder": m.decoder})]
         return []
 
     def rewind(self) -> None:
@@ -88,18 +91,37 @@ class Studio:
             return model.loss_G(fake, *self.labels)[0]
 
     def _loss(self, careful: bool) -> Tensor:
-        model, make = self.model, self.model.reparameterise
+        with self._latents():
+            return self.model.loss(self.x)[0]
+
+    def _loss_of(self, name: str, others: tuple[str, ...], careful: bool) -> Tensor:
+        """One of the losses of a VAE-GAN, which are made together; each may reach every network."""
+        model, networks = self.model, {"E": self.model.encoder, "G": self.model.G, "D": self.model.D}
+        with contextlib.ExitStack() as kept, self._latents():
+            for other in others if careful else ():
+                kept.enter_context(frozen(networks[other]))
+            return getattr(model.losses(self.x)[0], name)
+
+    @contextlib.contextmanager
+    def _latents(self) -> Iterator[None]:
+        """Within it, mu, logvar and z of the encoder get their names, and z_p, what is drawn without it."""
+        model, reparameterise, noise = self.model, self.model.reparameterise, getattr(self.model, "noise", None)
 
         def noted(mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
-            z = make(mu, logvar, rng)
+            z = reparameterise(mu, logvar, rng)
             self.tensors = {"mu": mu, "logvar": logvar, "z": z}
             return z
 
-        model.reparameterise = noted
+        def named(n: int, rng: Generator | None = None) -> Array:
+            z = noise(n, rng)  # type: ignore[misc]
+            self.names[id(z)] = "z_p"
+            return z
+
+        model.reparameterise, model.noise = noted, named
         try:
-            return model.loss(self.x)[0]
+            yield
         finally:
-            del model.reparameterise
+            del model.reparameterise, model.noise
 
 
 def batch_for(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:

@@ -47,6 +47,7 @@ function showView(chosen, runs) {
   shown = { view: chosen, paint: chosen.make(body, suiting) };
   for (const tab of document.querySelectorAll("#tabs button")) {
     tab.setAttribute("aria-pressed", String(tab.dataset.view === chosen.id));
+    if (tab.dataset.view === chosen.id) tab.parentElement.scrollLeft = tab.offsetLeft - tab.parentElement.offsetLeft - 40; // on a phone
   }
   document.getElementById("time").hidden = Boolean(chosen.timeless) || clock.steps.length < 2;
   repaint();

@@ -49,7 +49,7 @@ view({
 
 function pixelPush(panel, run) {
   const channels = run.image[2], n = run.array("samples").shape[1];
-  const state = { image: 0, loss: ownKey(run), stretch: "same", reach: 0.1 };
+  const state = { image: leastReal(run), loss: ownKey(run), stretch: "same", reach: 0.1 };
   const repaintHere = () => paint(clock.step);
   const tiles = Array.from({ length: n }, (_, i) => {
     const canvas = pixelCanvas(run.image, `image ${i + 1}`), verdict = h("span", { class: "number" });
@@ -113,6 +113,12 @@ function pixelPush(panel, run) {
     strengths.paint(run.recorded[frame]);
   }
   return paint;
+}
+
+/** The image that D finds least real at the end: there is most to see. */
+function leastReal(run) {
+  const scores = [...at(run.array("score_fake"), run.recorded.length - 1)].slice(0, run.array("samples").shape[1]);
+  return scores.indexOf(Math.min(...scores));
 }
 
 function verdictText(run, score, words = false) {

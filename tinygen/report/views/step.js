@@ -1,7 +1,16 @@
 // Follow one gradient: a whole training step on its tape, op by op, forward and back, with the usual mistakes.
 
 const HUES = { G: "--c1", D: "--c2", decoder: "--c1", encoder: "--c3" };
-const STEP_TITLES = { D: "D's step", G: "G's step", loss: "The one step" };
+const STEP_TITLES = { E: "The encoder's step", D: "D's step", G: "G's step", loss: "The one step" };
+const LEGENDS = {
+  gan: "Blue: G; orange: D. ",
+  vae: "Green: the encoder and mu; yellow: the way of logvar; blue: the decoder. ",
+  vaegan: "Green: the encoder, E, and mu; yellow: the way of logvar; blue: G; orange: D. ",
+};
+const HARM = { // what a gradient does that was left in a network by the step of another
+  "D's in G": "If G's optimiser steps on it, G learns to be caught; and the way back through G costs time for nothing.",
+  "G's in D": "If it is still there when D's optimiser steps, D learns to be fooled.",
+};
 const walks = []; // those on the page, which the keys move
 
 view({
@@ -15,7 +24,8 @@ view({
     "The rule that you see is the one that ran: the text is read from tinygen's source. gy is the gradient that arrives.",
     ...(runs.some((run) => run.follow.steps.length > 1) ? [
       "In G's step, the gradient runs all the way through D before it comes to G: G sees no image, only what D's layers pass on.",
-      "Take the guard off and look at the table: the other network gets a gradient, too, and one that points the wrong way.",
+      ...(runs.some(isVaegan) ? ["The encoder's gradient comes through D as well: images are compared by what D makes of them on the way, and not by their pixels."] : []),
+      "Take the guard off and look at the table: another network gets a gradient, too, and it is not the one that it wants.",
     ] : [
       "z = mu + e^(logvar/2) · eps: the way through mu and the way through logvar part at z, backward, and the KL term joins them from below.",
     ]),
@@ -40,6 +50,10 @@ function hasSecondTape(run) {
   return run.follow.steps.some((step) => step.graph.nodes.some((node) => node.part === "second tape"));
 }
 
+function isVaegan(run) {
+  return run.follow.steps.length > 2;
+}
+
 /** The picture of one run's step, its buttons, its panel and its table. */
 function stepPanel(panel, run) {
   const { steps } = run.follow;
@@ -62,7 +76,7 @@ function stepPanel(panel, run) {
     ...(steps.length > 1 ? [choose] : []),
     h("div", { class: "row" }, guard, clear, fold),
     frame,
-    h("p", { class: "quiet small" }, steps.length > 1 ? "Blue: G; orange: D. " : "Green: the encoder and mu; yellow: the way of logvar; blue: the decoder. ", "Filled: its value is there; thick outline in pink: a gradient has come. ", steps.length > 1 ? "Dotted: left out of the tape, or frozen." : ""),
+    h("p", { class: "quiet small" }, LEGENDS[isVaegan(run) ? "vaegan" : steps.length > 1 ? "gan" : "vae"], "Filled: its value is there; thick outline in pink: a gradient has come. ", steps.length > 1 ? "Dotted: left out of the tape, or frozen." : ""),
     h("div", { class: "row moves" }, h("button", { type: "button", class: "previous", onclick: () => walk.move(-1) }, "← previous"), play, h("button", { type: "button", class: "next", onclick: () => walk.move(1) }, "next →"), place),
     h("div", { class: "step" }, about, table),
   );
@@ -97,8 +111,8 @@ function stepPanel(panel, run) {
     const all = walked(state);
     state.index = clamp(state.index, 0, all.length - 1);
     const now = all[state.index], { step } = state;
-    guard.hidden = !step.shielded;
-    guard.textContent = step.name === "D" ? `no_grad / detach: ${state.careful ? "on" : "off"}` : `frozen(D): ${state.careful ? "on" : "off"}`;
+    guard.hidden = !step.shielded.length;
+    guard.textContent = `${guardOf(step)}: ${state.careful ? "on" : "off"}`;
     guard.setAttribute("aria-pressed", String(state.careful));
     clear.textContent = `gradients cleared: ${state.clear ? "yes" : "no"}`;
     clear.setAttribute("aria-pressed", String(state.clear));
@@ -117,9 +131,14 @@ function stepPanel(panel, run) {
   return show;
 }
 
-/** Whether an op leaves nothing on the tape, or a parameter gets nothing, as only the shielded network leads to it. */
+/** What keeps the gradient of a step from the other networks. */
+function guardOf({ name, shielded }) {
+  return name === "D" && shielded.length === 1 ? "no_grad / detach" : shielded.map((other) => `frozen(${other})`).join(", ");
+}
+
+/** Whether an op leaves nothing on the tape, or a parameter gets nothing, as only shielded networks lead to it. */
 function offTape(node, { step, careful }) {
-  return careful && step.shielded !== null && node.sources.length > 0 && node.sources.every((one) => one === step.shielded);
+  return careful && node.sources.length > 0 && node.sources.every((one) => step.shielded.includes(one));
 }
 
 /** The way of a step: each op forward, and those that a gradient reaches once more, backward. */
@@ -212,7 +231,7 @@ function aboutNode({ node, phase }, state) {
   const where = node.where.length ? [h("h4", {}, "The line that called it"), h("pre", {}, [...node.where].reverse().map((line) => line.replace(": ", "\n    ")).join("\n"))] : [];
   return [
     h("h3", { class: "of" }, forward ? "Forward: " : "Backward: ", node.title, " ", h("span", { class: "quiet" }, [node.path, kinds[node.kind], node.part && node.part !== "second tape" ? `on the way of ${node.part}` : ""].filter(Boolean).join(" · "))),
-    off ? h("p", { class: "stop" }, state.step.name === "D" ? "Under no_grad nothing of this is on the tape: no gradient will come here." : "Frozen: it passes the gradient on and keeps none.") : null,
+    off ? h("p", { class: "stop" }, node.kind === "parameter" && state.step.name !== "D" ? "Frozen: it passes the gradient on and keeps none." : "Nothing of this is on the tape: no gradient will come here.") : null,
     node.op ? h("p", {}, h("code", {}, node.op), node.formula ? `: ${node.formula}` : "") : null,
     forward || !Object.keys(node.rules).length ? null : h("h4", {}, "Its rule, as it stands in the code"),
     forward || !Object.keys(node.rules).length ? null : h("pre", { class: "rules" }, Object.entries(node.rules).map(([name, rule]) => (name === "all" ? rule : `${name} = ${rule}`)).join("\n")),
@@ -252,8 +271,7 @@ function smallPicture(picture, signed, title) {
 /** Which parameters get what, in each case, and what the mistake is. */
 function received({ step, careful, clear }) {
   const networks = Object.keys(step.cases[0].received), now = step.cases.find((one) => one.careful === careful && one.clear === clear);
-  const guard = step.name === "D" ? "detach" : "frozen(D)";
-  const said = (one) => [one.careful ? null : `without ${guard}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
+  const said = (one) => [one.careful ? null : `without ${guardOf(step)}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
   return [
     h("h3", {}, "Who gets a gradient"),
     h("p", { class: "quiet small" }, "The length of all of a network's gradients after ", h("code", {}, "loss.backward()"), ", as measured on this checkpoint."),
@@ -267,16 +285,17 @@ function received({ step, careful, clear }) {
 
 /** The mistake of a case in plain words. */
 function verdict(step, { careful, clear, received, along }) {
-  const other = step.shielded, parts = [];
-  if (!careful) {
+  const parts = [];
+  for (const other of careful ? [] : step.shielded.filter((name) => received[name] !== null)) {
     const way = along[other] === null ? "" : ` It points ${along[other] < 0 ? "against" : "partly along"} what ${other} itself wants (cosine ${short(along[other])}).`;
-    parts.push(step.name === "D"
-      ? `Mistake: G was not detached, so D's loss leaves a gradient of ${short(received.G)} in G.${way} If G's optimiser steps on it, G learns to be caught; and the way back through G costs time for nothing.`
-      : `Mistake: D was not frozen, so G's loss leaves a gradient of ${short(received.D)} in D.${way} If it is still there when D's optimiser steps, D learns to be fooled.`);
+    const harm = HARM[`${step.name}'s in ${other}`] ?? `If ${other}'s optimiser steps on it, ${other} learns what is not its own loss.`;
+    parts.push(`Mistake: ${other} was not kept out, so ${step.name}'s loss leaves a gradient of ${short(received[other])} in ${other}.${way} ${harm}`);
   }
   if (!clear) parts.push("Mistake: the gradients of the backward before were not cleared. backward() adds to what is there, so the same step came out twice as long: call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
   if (parts.length) return parts.join(" ");
-  if (step.name === "D") return "Right: G's images are constants for D's step, so D learns and nothing is left in G.";
-  if (step.name === "G") return "Right: D passes the gradient on to G and keeps none.";
-  return "Right: one loss, and each network gets its gradient once.";
+  const others = step.shielded.join(" and ");
+  if (!others) return "Right: one loss, and each network gets its gradient once.";
+  if (step.name === "D") return `Right: the images are constants for D's step, so D learns and nothing is left in ${others}.`;
+  if (step.shielded.length === 1) return `Right: ${others} passes the gradient on to ${step.name} and keeps none.`;
+  return `Right: the gradient runs through ${others} where they are on its way, and stays in ${step.name} alone.`;
 }
