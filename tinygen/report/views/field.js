@@ -6,8 +6,9 @@ view({
   title: "The game in the plane",
   caption: "Each dot is one point that G makes; the colour behind it is what D says of that place, and its arrow is where D's gradient pushes it.",
   look: [
-    "Real points lie in the green rings. In a good run dots gather in all of them, and D's field grows flat: it can't tell any more.",
+    "Real points lie within the green rings. In a good run dots gather in all of them, and D's field grows flat: it can't tell any more.",
     "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots run to the next ones together, round and round.",
+    "A probability has the same colour at every step; a critic's scores only compare, so their colours are stretched anew at each step.",
     "Where the field is flat the arrows are short: dots there learn nothing, be they ever so wrong. A critic with a gradient penalty keeps a slope everywhere.",
   ],
   suits: (run) => run.has("field", "samples", "score_gradient"),
@@ -23,23 +24,27 @@ function plane(panel, run, state) {
   const canvas = planeCanvas("D's field, G's points and their arrows"), { reach, within = 0, probability, threshold } = run.recording;
   const n = run.array("samples").shape[1], field = run.array("field");
   const centres = run.has("centres") ? run.array("centres") : null, real = run.has("data") ? run.array("data") : null;
-  const middle = threshold ?? mean(field), spread = greatest(field, (value) => Math.abs(value - middle)) || 1;
-  const verdict = probability ? (score) => 2 * sigmoid(score) - 1 : (score) => clamp((score - middle) / spread, -1, 1);
+  const verdictAt = (frame) => {
+    if (probability) return (score) => 2 * sigmoid(score) - 1;
+    const shown = threshold === null ? at(field, frame) : field; // a critic's scores mean something beside each other alone
+    const middle = threshold ?? mean(shown), spread = greatest(shown, (score) => Math.abs(score - middle)) || 1;
+    return (score) => clamp((score - middle) / spread, -1, 1);
+  };
   const usual = usualPush(run), counts = h("p", { class: "counts" });
   const charts = [
-    ["modes", "Modes covered", `Of ${centres?.shape[0]} rings, how many have at least one dot.`, { low: 0, high: centres?.shape[0] }],
-    ["high_quality", "Share of good points", "Dots that lie in a ring: within three standard deviations of its centre.", { low: 0, high: 1 }],
+    ["modes", "Modes covered", `Of ${centres?.shape[0]} modes, how many have a dot within three standard deviations of their centre.`, { low: 0, high: centres?.shape[0] }],
+    ["high_quality", "Share of good points", "Dots that are so near to a centre.", { low: 0, high: 1 }],
   ].filter(([name]) => run.has(name)).map(([name, title, caption, ends]) => chart({
     title, caption, height: 120, place: placeOfFrames(run), events: run.events, ...ends, lines: [{ name: title.toLowerCase(), x: run.recorded, y: run.array(name) }],
   }));
   panel.append(h("div", { class: "plot" }, h("div", {}, canvas, fieldKey(probability), counts), h("div", {}, charts.map((one) => one.element))));
 
   return (step) => {
-    const frame = run.frame(step), samples = at(run.array("samples"), frame), scores = at(run.array("score_fake"), frame);
+    const frame = run.frame(step), samples = at(run.array("samples"), frame), scores = at(run.array("score_fake"), frame), verdict = verdictAt(frame);
     const { context, x, y, size } = drawPlane(canvas, [-reach, reach], [-reach, reach], at(field, frame), (score) => tint(verdict(score)));
     if (real) for (let i = 0; i < real.shape[0]; i++) drawDot(context, x(real[2 * i]), y(real[2 * i + 1]), 1.2, "rgb(0 110 80 / 70%)");
     context.lineWidth = 2;
-    if (centres) for (let i = 0; i < centres.shape[0]; i++) drawDot(context, x(centres[2 * i]), y(centres[2 * i + 1]), Math.max(4, (within / (2 * reach)) * size), null, "rgb(0 120 85)");
+    if (centres) for (let i = 0; i < centres.shape[0]; i++) drawDot(context, x(centres[2 * i]), y(centres[2 * i + 1]), Math.max(8, (within / (2 * reach)) * size), null, "rgb(0 120 85)");
     context.strokeStyle = "rgb(30 30 40 / 75%)";
     context.lineWidth = 1.2;
     for (let i = 0; i < n && state.arrows !== "none"; i++) {
@@ -49,7 +54,7 @@ function plane(panel, run, state) {
       drawArrow(context, x(samples[2 * i]), y(samples[2 * i + 1]), u * reachOf * long * size, -v * reachOf * long * size);
     }
     context.lineWidth = 1;
-    for (let i = 0; i < n; i++) drawDot(context, x(samples[2 * i]), y(samples[2 * i + 1]), 3, "rgb(20 20 30)", "white");
+    for (let i = 0; i < n; i++) drawDot(context, x(samples[2 * i]), y(samples[2 * i + 1]), 2.5, "rgb(20 20 30)", "white");
     counts.replaceChildren(...(centres ? [
       h("b", { class: "number modes" }, short(run.array("modes")[frame])), ` of ${centres.shape[0]} modes covered; `,
       h("b", { class: "number good" }, percent(run.array("high_quality")[frame])), " of the points are good",

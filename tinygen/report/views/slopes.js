@@ -22,7 +22,6 @@ function slopes(panel, run) {
     for (const slope of at(all, frame)) found[Math.min(bins - 1, Math.floor((slope / top) * bins))]++;
     return found;
   };
-  const tallest = greatest(Array.from({ length: frames }, (_, frame) => counts(frame)).flat());
   const drawing = svg("svg", { class: "chart", role: "img", "aria-label": "histogram of slopes" });
   const share = (part) => Float32Array.from({ length: frames }, (_, frame) => at(all, frame).slice().sort()[Math.floor(part * (n - 1))]);
   const lines = [["steepest tenth begins at", 0.9], ["half are below", 0.5], ["flattest tenth ends at", 0.1]].map(([name, part]) => ({ name, x: run.recorded, y: share(part) }));
@@ -31,9 +30,9 @@ function slopes(panel, run) {
   panel.append(h("h3", {}, "Slopes at this step"), drawing, text, overTime.element);
   return (step) => {
     const frame = run.frame(step), width = fit(drawing, 200) - 20, x = (slope) => 10 + (slope / top) * width;
-    const ticks = roundTicks(0, top, 6);
+    const ticks = roundTicks(0, top, 6), bars = counts(frame), tallest = greatest(bars);
     drawing.replaceChildren(
-      ...counts(frame).map((count, i) => svg("rect", { x: x((i * top) / bins) + 1, width: width / bins - 2, y: 175 - (165 * count) / tallest, height: (165 * count) / tallest, fill: "var(--c1)" })),
+      ...bars.map((count, i) => svg("rect", { x: x((i * top) / bins) + 1, width: width / bins - 2, y: 175 - (165 * count) / tallest, height: (165 * count) / tallest, fill: "var(--c1)" })),
       svg("line", { class: "event", x1: x(1), x2: x(1), y1: 4, y2: 175 }),
       ...ticks.map((tick) => svg("text", { x: x(tick), y: 194, "text-anchor": tick === 0 ? "start" : "middle" }, short(tick))),
     );
