@@ -102,10 +102,10 @@ function drawLatents(canvas, run, frame, [first, second]) {
 function drawBars(drawing, values, top) {
   const height = 150, width = fit(drawing, height), step = (width - 44) / values.length;
   const y = (value) => 8 + (1 - Math.min(1, value / (top || 1))) * (height - 30), thick = Math.max(1, Math.min(40, step - 2));
-  const x = (i) => 42 + (i + 0.5) * step;
+  const x = (i) => 42 + (i + 0.5) * step, every = Math.ceil(20 / step); // a number takes 20 pixels
   drawing.replaceChildren(
     ...roundTicks(0, top || 1, 4).flatMap((tick) => [svg("line", { class: "grid", x1: 40, x2: width, y1: y(tick), y2: y(tick) }), svg("text", { x: 34, y: y(tick) + 4, "text-anchor": "end" }, short(tick))]),
     ...Array.from(values, (value, i) => svg("rect", { x: x(i) - thick / 2, width: thick, y: y(value), height: y(0) - y(value), fill: "var(--c1)" })),
-    ...(values.length <= 32 ? Array.from(values, (_, i) => svg("text", { x: x(i), y: height - 6, "text-anchor": "middle" }, String(i + 1))) : []),
+    ...Array.from(values, (_, i) => (i % every ? null : svg("text", { x: x(i), y: height - 6, "text-anchor": "middle" }, String(i + 1)))).filter(Boolean),
   );
 }

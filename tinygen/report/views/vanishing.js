@@ -16,7 +16,7 @@ view({
   caption: "The loss is measured at the top; its gradient runs down, in a GAN through D and on through G, in an autoencoder through the decoder and the encoder, and here is how much of it arrives at each layer.",
   look: (runs) => [
     "Read a column from top to bottom: that is the way of the gradient. Where it turns dark on the way down, the layers below learn slowly.",
-    ...(runs.some((run) => run.adversarial) ? ["If whole columns turn dark as D's accuracy comes near 100%, D has won: what G gets no longer says anything."] : []),
+    ...(runs.some((run) => run.metrics.acc) ? ["If whole columns turn dark as D's accuracy comes near 100%, D has won: what G gets no longer says anything."] : []),
     "A layer that is much brighter than its neighbours shakes the training; a batch norm or a smaller learning rate calms it.",
     "Rows of zeros near 100% are dead units (ReLU) or a saturated end.",
   ],
