@@ -1,6 +1,6 @@
 """Which GAN finds all the modes? Mixtures of 8 and of 25 Gaussians, three seeds each: a table, a picture of samples.
 
-The counts are those of PacGAN (Lin et al. 2018, section 4.1): of 2,500 samples, a mode counts that has one within 3
+The counts are those of PacGAN (Lin et al. 2018): of 2,500 samples, a mode counts that has one within 3
 standard deviations. A step is one of D, so that all see as many samples; wgangp makes five for each of G.
 """
 

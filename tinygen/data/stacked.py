@@ -14,7 +14,7 @@ def load_stacked(train: int = 50_000, test: int = 26_000, seed: int = 0) -> Data
     """Images of 28x28 pixels in colour, each of three random digits; the label is 100 red + 10 green + blue.
 
     Training images are made of the training digits, test images of the others. The data set of Metz et al. 2017
-    (Unrolled GANs, section 3.3.1); 26,000 is the number of samples on which VEEGAN and PacGAN count the modes.
+    (Unrolled GANs); 26,000 is the number of samples on which VEEGAN and PacGAN count the modes.
     """
     rng, digits = own_stream("stacked", train, test, seed), load_digits()
     assert digits.labels is not None and digits.test_labels is not None

@@ -15,8 +15,8 @@ def mig(codes: Array, factors: Array, code_bins: int = CODE_BINS, factor_bins: i
 
     Chen et al. 2018, eq. 6. From 0, where two codes tell the same, to 1, where one tells all and the others nothing.
     codes: (N, latents), the means of q(z|x).  factors: (N, K). Both are cut into bins of equal width, codes into 20 as
-    Locatello et al. 2019 (appendix D), the continuous factors into 10: a code that is a bent function of its
-    factor, such as its normal quantile, stays below 1. A factor that never changes does not count.
+    Locatello et al. 2019, the continuous factors into 10: a code that is a bent function of its factor, such as its
+    normal quantile, stays below 1. A factor that never changes does not count.
     """
     information, entropies = mutual_information(codes, factors, code_bins, factor_bins)
     varied = entropies > 0

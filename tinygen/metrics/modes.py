@@ -1,5 +1,5 @@
 """How many modes of a known distribution the samples reach, and how evenly: the counts of VEEGAN (Srivastava et al.
-2017, section 4.1) and PacGAN (Lin et al. 2018, section 4.1).
+2017) and PacGAN (Lin et al. 2018).
 """
 
 from __future__ import annotations
