@@ -568,8 +568,8 @@ def test_explain_shows_the_tape(run, tmp_path):
     result = run("explain sigmoid(w*x+b) w=2 x=-1 --svg tape.svg")
     lines = [line.split() for line in result.out.splitlines()]
     assert result.code == 0 and "b = 0.5 (chosen)" in result.out and "x = -1," in result.out
-    assert ["v1", "=", "w", "*", "x", "-2", "0.14915", "w", "ga", "=", "gy", "*", "b", "-1", "-0.14915"] in lines
-    assert ["x", "gb", "=", "a", "*", "gy", "2", "0.29829"] in lines
+    assert ["v1", "=", "w", "*", "x", "-2", "0.14915", "w", "gw", "=", "gv1", "*", "x", "-1", "-0.14915"] in lines
+    assert ["x", "gx", "=", "w", "*", "gv1", "2", "0.29829"] in lines
     assert (tmp_path / "tape.svg").read_text().startswith("<svg") and result.out.endswith("\ntape.svg\n")
 
 

@@ -74,8 +74,13 @@ def test_what_arrives_is_the_sum_of_what_is_passed_on(expression):
 
 def test_rules_are_the_codes():
     v1, v2, v3 = explain("sigmoid(w*x + b)").steps[3:]
-    assert [x.rule for x in v1.locals] == ["ga = gy * b", "gb = a * gy"]
-    assert [x.to for x in v2.locals] == ["v1", "b"] and v3.locals[0].rule == "gx = gy * y * (1 - y)"
+    """With the names of the formula in the place of the op's own."""
+    assert [x.rule for x in v1.locals] == ["gw = gv1 * x", "gx = w * gv1"]
+    assert [x.to for x in v2.locals] == ["v1", "b"] and v3.locals[0].rule == "gv2 = gv3 * v3 * (1 - v3)"
+    power = explain("x**-2").steps[1]
+    assert power.locals[0].rule == "gx = gv1 * (-2) * x ** _one_less((-2))"
+    assert list(power.helpers) == ["_one_less(p)"] and power.helpers["_one_less(p)"].startswith("p - 1")
+    assert explain("leaky_relu(y, 0.1)").steps[1].locals[0].rule == "gy = _leaky_relu_grad(gv1, v1, 0.1)"
     assert (v1.text, v2.text, v3.text) == ("w * x", "v1 + b", "sigmoid(v2)")
 
 

@@ -373,9 +373,11 @@ def explain(args: argparse.Namespace) -> int:
     print(f"{args.expression}   with {', '.join(values)}\n")
     print(_table(("step", "value", "gradient", "to", "rule", "local", "passes on"), _steps(found)))
     print(
-        "\nRead down for the values. Then up for the gradients, d(result)/d(step): each step takes the gradient gy that"
-        "\narrives, and passes gy times its local derivative on to its inputs, where all that arrives is summed."
+        "\nRead down for the values. Then up for the gradients, d(result)/d(step); gv1 is that of v1. Each step passes"
+        "\nwhat arrives at it, times its local derivative, on to its inputs, where all that arrives is summed."
     )
+    for name, text in {name: text for step in found.steps for name, text in step.helpers.items()}.items():
+        print(f"{name}: {text}")
     if args.svg:
         found.picture.save(args.svg)
         print(f"\n{args.svg}")

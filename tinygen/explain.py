@@ -7,7 +7,7 @@ import ast
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,10 @@ MOST_NESTED = 100  # parentheses within parentheses
 
 @dataclass(frozen=True)
 class Local:
-    """The derivative of a step with respect to one of its inputs: to which step it leads, the rule, and the number."""
+    """The derivative of a step with respect to one of its inputs: to which step it leads, the rule, and the number.
+
+    The rule is that of the code, with the names of this formula: gv1 is the gradient that arrives at v1.
+    """
 
     to: str
     rule: str
@@ -55,7 +58,7 @@ class Local:
 @dataclass(frozen=True)
 class Step:
     """One line of the tape. text: what is computed, of the names of earlier steps.  gradient: d(result)/d(this); None
-    for a comparison, to which no gradient goes."""
+    for a comparison, to which no gradient goes.  helpers: what the functions are that its rules call."""
 
     name: str
     text: str
@@ -63,6 +66,7 @@ class Step:
     value: float
     gradient: float | None
     locals: tuple[Local, ...]
+    helpers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -126,7 +130,9 @@ class _Reader:
         steps = [Step(n, n, "", t.item(), gradients[id(t)], ()) for n, t in self.leaves.items()]
         for t, text, op, arguments in self.made:
             derivatives = self.locals(t, arguments) if t.requires_grad else ()
-            steps.append(Step(self.names[id(t)], text, op, t.item(), gradients.get(id(t)), derivatives))
+            called = ruletext.helpers(PRIMITIVES[op].op).items()  # type: ignore[attr-defined]
+            helpers = {name: of for name, of in called if any(name.partition("(")[0] in x.rule for x in derivatives)}
+            steps.append(Step(self.names[id(t)], text, op, t.item(), gradients.get(id(t)), derivatives, helpers))
         return Explanation(steps, self.given, self.picture(result, steps))
 
     def read(self, node: ast.expr, depth: int) -> Any:
@@ -186,9 +192,11 @@ class _Reader:
         node = t._node
         assert node is not None and node.saved is not None
         op, one = node.plan.op, np.ones(())
-        texts, names = ruletext.rules(op), list(op.signature.parameters)
+        texts, own = ruletext.rules(op), list(op.signature.parameters)
+        result, names = self.name(t), [self.name(a) for a in arguments]
+        known = {"gy": f"g{result}", "y": result, **dict(zip(own, names, strict=False))}
         return tuple(
-            Local(self.name(arguments[i]), f"g{names[i]} = {texts[f'g{names[i]}']}",
+            Local(names[i], f"g{names[i]} = {_renamed(texts[f'g{own[i]}'], known)}",
                   float(node.plan.rules[i](one, *node.saved)))
             for i in node.plan.positions
         )  # fmt: skip
@@ -215,6 +223,16 @@ class _Reader:
 def _has_rule(op: str, i: int) -> bool:
     rules = PRIMITIVES[op].op.rules  # type: ignore[attr-defined]
     return not rules or (i < len(rules) and rules[i] is not None)
+
+
+def _renamed(rule: str, names: Mapping[str, str]) -> str:
+    """A rule with other names for what it reads; not for attributes, nor for the functions that it calls."""
+
+    def name(found: re.Match[str]) -> str:
+        new = names.get(found[0], found[0])
+        return f"({new})" if new.startswith("-") else new
+
+    return re.sub(r"(?<![\w.])[A-Za-z_]\w*(?![\w(])", name, rule)
 
 
 def _brief(text: str) -> str:

@@ -28,7 +28,7 @@ class Place(NamedTuple):
     @property
     def is_ours(self) -> bool:
         """Whether it is a line of this package, and not of its user's code."""
-        return self.file.startswith(str(_PACKAGE))
+        return Path(self.file).is_relative_to(_PACKAGE)
 
     def __str__(self) -> str:
         return f"{_short(self.file)}:{self.line} in {self.function}: {self.code}"
@@ -37,7 +37,7 @@ class Place(NamedTuple):
 def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
     """The lines that led to an op from the training loop (this package excluded), the innermost first."""
     places: list[Place] = []
-    while frame is not None and not frame.f_code.co_filename.startswith(str(_PACKAGE / "train")):
+    while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(_PACKAGE / "train"):
         file = frame.f_code.co_filename
         plumbing = file == contextlib.__file__ or (file == _MODULE and frame.f_code.co_name == "__call__")
         if not plumbing and not file.startswith(_ENGINE):

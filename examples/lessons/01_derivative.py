@@ -100,7 +100,8 @@ for name in "wxb":
 
 # %% [markdown]
 # And this is the tape. Forward goes from left to right; backward takes the same arrows from right to left, and
-# multiplies by a local derivative at each box.
+# multiplies by a local derivative at each box. (In a terminal, `tinygen explain "sigmoid(w*x + b)" w=0.5 x=3 b=-1`
+# prints the same tape with every value, every local derivative and every gradient.)
 
 # %%
 picture

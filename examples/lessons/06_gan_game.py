@@ -110,7 +110,7 @@ print(f"at the pixels: {at_pixels.shape}; largest difference of {len(in_one)} we
 
 # %% [markdown]
 # So G never sees D, nor the real digits. It is handed a picture, and follows it. Let us look at that picture:
-# `-∂L_G/∂pixels`, red where D wants more ink, blue where it wants less. Then go a small step along it, *without G*:
+# `-∂L_G/∂pixels`, red where D wants the pixel brighter, blue where darker. Then go a small step along it, *without G*:
 # paint on the image directly, and ask D again.
 
 

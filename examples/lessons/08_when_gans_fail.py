@@ -205,6 +205,7 @@ fig.savefig("images/08_collapse.png", dpi=80)
 
 # %% [markdown]
 # Grey are the heaps, orange is what G makes. Above: how many heaps have a point near, and the share of points near one.
+# Read both: at step 50 WGAN-GP's points lie everywhere, so some lie near each heap, and yet hardly any are good.
 # The hasty G is one crowd that runs about: D learns that *this* place is suspect, and all of it moves on. Look at its
 # losses: near 1.4 and 0.7, that is 2 log 2 and log 2, which a perfect game would have. Count modes, not losses.
 #

@@ -23,6 +23,8 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by name: the model, its 
     "wgangp": ("wgangp", "digits", {**DENSE, "d_steps": 2}),
     "ring8": ("gan", "ring8", {**DENSE, "batch_norm": False}),
     "acgan": ("acgan", "digits", DENSE),
+    "pacgan": ("pacgan", "grid25", {**DENSE, "pack": 3}),
+    "points": ("vae", "ring8", {"latent_dim": 2, "hidden": (12,)}),
     "vaegan": ("vaegan", "digits", {"latent_dim": 2, "e_channels": (2,), "g_channels": (3, 2), "d_channels": (2, 3)}),
 }
 
@@ -32,9 +34,9 @@ def make(name: str, out: Path) -> Path:
     kind, data, settings = RUNS[name]
     dataset, model_class = load(data), MODELS[kind]
     model = model_class(model_class.Config(**{**from_data(model_class.Config, dataset), **settings}), 0)
-    loader = loader_for(model, dataset.train, 8, Generator(0, "loader", "cpu"), dataset.labels)
+    loader = loader_for(model, dataset.train, 9, Generator(0, "loader", "cpu"), dataset.labels)
     options = {"log_every": 2, "sample_every": 4, "checkpoint_every": STEPS}
-    about, recorder = {"data": data, "size": None, "batch": 8}, Recorder(dataset, every=2, share=1e6)
+    about, recorder = {"data": data, "size": None, "batch": 9}, Recorder(dataset, every=2, share=1e6)
     fit(model, loader, STEPS, out=out, dataset=dataset, settings=about, callbacks=[recorder], **options)
     return out
 

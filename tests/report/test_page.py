@@ -16,6 +16,8 @@ VIEWS = {
     "wgangp": ["pixels", "step", "vanishing", "curves", "slopes"],
     "ring8": ["field", "step", "vanishing", "curves"],
     "vaegan": ["pixels", "step", "latents", "vanishing", "curves"],
+    "pacgan": ["field", "step", "vanishing", "curves"],
+    "points": ["samples", "step", "latents", "vanishing", "curves"],
 }
 LOSSES = ["minimax", "nonsaturating", "lsgan", "wasserstein"]
 

@@ -108,6 +108,28 @@ def test_a_long_run_has_its_curves_thinned_with_the_last_row(recorded, tmp_path)
     assert len(step) <= 2001 and step[0] == 1 and step[-1] == 9001
 
 
+def test_a_long_run_keeps_all_of_its_scores(recorded, tmp_path):
+    run = copy(recorded("gan"), tmp_path / "scored", "recording*")
+    rows = [{"step": s, "loss_D": 1 / s, **({"score.fid": 2.0} if s % 101 == 0 else {})} for s in range(1, 9002)]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    fid = decoded(gather(run, 10**7)["metrics"]["score.fid"])
+    assert (fid == 2).sum() == 89
+
+
+@pytest.mark.parametrize("budget, kept", [(10**7, ["0", "4", "8"]), (310_000, ["8"]), (0, [])])
+def test_pictures_are_left_out_where_there_is_no_room(recorded, tmp_path, budget, kept):
+    run = copy(recorded("gan"), tmp_path / "pictures", "recording*")
+    for path in (run / "samples").iterdir():
+        path.write_bytes(b"x" * 7000)
+    assert [str(step) for step in gather(run, budget)["pictures"]] == kept
+
+
+def test_a_critics_numbers_have_panels_of_their_own(recorded):
+    panels = gather(recorded("wgangp"), 10**7)["panels"]
+    assert panels["losses"] == ["loss_D", "loss_G"] and panels["scores"] == ["D(x)", "D(G(z))"]
+    assert panels["critic"] == ["gap", "slope", "(n-1)n", "gap/2λ"]
+
+
 def test_numbers_that_are_not_there_are_gaps(recorded, tmp_path):
     run = copy(recorded("gan"), tmp_path / "gaps", "recording*")
     (run / "metrics.jsonl").write_text('{"step": 1, "loss_G": NaN}\n{"step": 2, "fid": 3.0, "note": "x"}\n{"st')

@@ -13,6 +13,7 @@ import tinygen as tg
 from tinygen import layers, losses
 from tinygen.backend import Generator, array_module, to_host
 from tinygen.data.dataset import Dataset, Modes
+from tinygen.errors import ConfigError
 from tinygen.layers import BatchNorm, Dropout, Module
 from tinygen.losses import GAN_LOSSES
 from tinygen.metrics.modes import mixture_scores
@@ -110,6 +111,8 @@ def test_a_least_squares_gan_has_its_own_labels():
     facts = {**looks.facts, "config": {"a": -1.0, "b": 1.0, "c": 0.0}}
     expected = found["score_gradient"] * found["score_fake"][: looks.shown].reshape(-1, 1, 1, 1) / len(part.z)
     np.testing.assert_allclose(Recording(kept, facts).pixel_gradient()[0], expected, rtol=1e-5)
+    with pytest.raises(ConfigError, match=r"no GAN loss 'hing' \(did you mean 'hinge'\?\)"):
+        Recording(kept, facts).pixel_gradient("hing")
 
 
 @GANS

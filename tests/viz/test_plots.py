@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tinygen import viz
+from tinygen.viz.panels import panels
 
 
 def labels(axes):
@@ -87,8 +88,13 @@ def test_a_name_may_be_absent_from_some_rows():
 
 
 def test_the_score_of_a_critic_is_no_probability():
-    (axes,) = viz.curves([{"step": 1, "loss_D": 1.0, "D(x)": 0.5}, {"step": 2, "loss_D": 1.0, "D(x)": -7.5}]).axes
-    assert labels(axes) == ["loss_D", "D(x)"]
+    rows = [
+        {"step": 1, "loss_D": 1.0, "D(x)": 0.5, "D(G(z))": 0.2},
+        {"step": 2, "D(x)": -7.5, "D(G(z))": 0.1, "gap": -7.6},
+    ]
+    losses, scores, critic = viz.curves(rows).axes
+    assert [labels(axes) for axes in (losses, scores, critic)] == [["loss_D"], ["D(x)", "D(G(z))"], ["gap"]]
+    assert panels(rows, probability=True) == {"losses": ["loss_D"], "shares": ["D(x)", "D(G(z))"], "critic": ["gap"]}
 
 
 def test_shares_alone_make_one_panel():

@@ -62,7 +62,7 @@ def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
 
 
 def sigmoid_cross_entropy(x: Array, t: Array) -> Array:
-    """max(x, 0) - x · t + log(1 + e⁻ˡˣˡ)."""
+    """max(x, 0) - x · t + log(1 + exp(-|x|))."""
     xp = array_module(x)
     return xp.maximum(x, 0) - x * t + xp.log1p(xp.exp(-xp.abs(x)))
 

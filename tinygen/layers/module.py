@@ -171,11 +171,15 @@ class Module:
             Module._watcher = lambda module, y: shapes.update({id(module): y.shape[1:]})
             try:
                 with no_grad(), evaluating(self):
-                    n = math.lcm(*(module.batch_multiple for _, module in self.named_modules()))
-                    self(current_module().zeros((n, *input_shape), np.float32), *more)
+                    self(current_module().zeros((self.batch_unit, *input_shape), np.float32), *more)
             finally:
                 Module._watcher = None
         return shapes
+
+    @property
+    def batch_unit(self) -> int:
+        """The smallest batch that all of its modules take; another is a multiple of it."""
+        return math.lcm(*(module.batch_multiple for _, module in self.named_modules()))
 
     def __repr__(self) -> str:
         children = [f"\n({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]

@@ -33,6 +33,7 @@ def _conv_transpose2d(gy: Any, w: Any, stride: Pair, padding: Padding, size: Pai
 
 @primitive
 def _conv2d_weight_grad(x: Any, gy: Any, kernel_size: Pair, stride: Pair, padding: Padding) -> Array:
+    """gw of conv2d: the windows of x as rows, transposed, times gy."""
     return kernels.conv2d_weight_grad(x, gy, kernel_size, stride, padding)
 
 

@@ -165,7 +165,7 @@ def sigmoid(x: Any) -> Array:
 
 @elementwise
 def softplus(x: Any) -> Array:
-    """log(1 + eˣ) = max(x, 0) + log(1 + e⁻ˡˣˡ), without overflow for any x."""
+    """log(1 + eˣ) = max(x, 0) + log(1 + exp(-|x|)), without overflow for any x."""
     xp = array_module(x)
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
@@ -225,7 +225,7 @@ dropout.rules(lambda gy, y, x, kept, scale: dropout(gy, kept, scale))
 
 @elementwise
 def sigmoid_cross_entropy(x: Any, t: Any) -> Array:
-    """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + e⁻ˡˣˡ), without overflow for any x."""
+    """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + exp(-|x|)), without overflow for any x."""
     return kernels.sigmoid_cross_entropy(x, t)
 
 
@@ -290,6 +290,7 @@ where.rules(
 
 
 def _to_winner(gy: Any, wins: Any, tie: Any) -> Any:
+    """gy where it wins, half of gy at a tie, else 0."""
     return where(wins, gy, where(tie, gy * 0.5, 0.0))
 
 

@@ -97,12 +97,14 @@ def cumsum(x: Any, axis: int | None = None) -> Array:
 
 
 def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
+    """The sums of gy from each place to the end."""
     along = 0 if axis is None else axis % len(shape)
     flipped = (slice(None),) * along + (slice(None, None, -1),)  # x[i] is in every sum from i on
     return cumsum(gy[flipped], along)[flipped].reshape(shape)
 
 
 def _to_extreme(gy: Any, y: Any, x: Any, axis: Axis) -> Any:
+    """gy where x is the extreme, in equal shares if there are several; else 0."""
     chosen = equal(x, _spread(y, x.shape, axis))
     share = _spread(gy, x.shape, axis) / sum(chosen, axis, True).astype(gy.dtype)
     return where(chosen, share, 0.0)

@@ -73,6 +73,7 @@ flip.rules(lambda gy, y, x, axis: flip(gy, axis))
 
 
 def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
+    """The order of axes that undoes a transpose."""
     return None if axes is None else sorted(range(len(axes)), key=lambda i: axes[i] % len(axes))
 
 

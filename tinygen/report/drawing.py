@@ -35,7 +35,7 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
     """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges}.
 
     A node has, beside what the picture needs, `value` and `gradient` (see `seen`), `sources` (the networks whose
-    parameters lead to it), `part` and, of a layer of more than itself, `inner`: the graph of its ops and parameters.
+    parameters lead to it), `part` and, of a layer or of its rules on a second tape, `inner`: the graph of its ops.
     """
     arrays: dict[int, Array] = {}  # by id, kept alive: what is drawn as a constant
 
@@ -127,10 +127,11 @@ class _Drawing:
         node = self.nodes.get(box.id)
         value = self._value(box)
         gradient = self.gradients.get(int(box.id)) if node is not None else None
-        inner = unfolded and box.kind == "layer" and self._inside(box, unfolded)
+        inner = unfolded and (box.kind == "layer" or len(box.nodes) > 1) and self._inside(box, unfolded)
         return {
             "id": box.id, "kind": box.kind, "title": box.title, "lines": box.lines, "x": box.x, "y": box.y,
             "width": box.width, "height": box.height, "op": box.op, "formula": box.formula, "rules": box.rules,
+            "helpers": box.helpers,
             "path": box.path, "network": box.network, "shape": list(box.shape), "where": self._where(box),
             "sources": sorted(self.sources[int(box.id)]) if node is not None else [],
             "part": self.parts[int(box.id)] if node is not None else "",
@@ -149,7 +150,7 @@ class _Drawing:
         return None if t is None else t.data
 
     def _inside(self, box: Box, unfolded: Graph) -> dict[str, Any]:
-        """The ops of a layer and its parameters, as a graph of their own."""
+        """The ops in a box, and a layer's parameters, as a graph of their own."""
         own = {str(order) for order in box.nodes}
         leaves = {e.source for e in unfolded.edges if e.target in own and self._is_parameter(e.source)}
         boxes = [b for b in unfolded.boxes if b.id in own | leaves]

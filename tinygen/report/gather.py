@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from ..losses import GAN_LOSSES
 from ..train import RunDirectory
 from ..train.recording import Recording
+from ..viz.panels import panels
 from .embed import embed_array, to_script
 from .steps import follow
 
@@ -30,7 +32,8 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
     saved = run.read_config()
     recording = Recording.load(path) if run.recording_file.exists() else None
     followed = follow(path)
-    room = budget - TEXT_BYTES - len(to_script(followed))
+    room = max(0, budget - TEXT_BYTES - len(to_script(followed)))
+    rows = run.read_metrics()
     return {
         "name": str(path),
         "model": saved["model"],
@@ -39,7 +42,8 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
         "changed": _changed(saved["model"], saved["config"]),
         "settings": saved["settings"],
         "steps": saved["steps"],
-        "metrics": {name: embed_array(column) for name, column in _columns(run.read_metrics()).items()},
+        "metrics": {name: embed_array(column) for name, column in _columns(rows).items()},
+        "panels": panels(rows, _probability(saved["config"].get("loss"))),
         "events": run.read_events(),
         "recording": _embedded(recording, room) if recording else None,
         "follow": followed,
@@ -63,12 +67,21 @@ def _embedded(recording: Recording, budget: int) -> dict[str, Any]:
     return recording.facts | {"arrays": {name: embed_array(x) for name, x in arrays.items()}}
 
 
+def _probability(loss: str | None) -> bool | None:
+    """Whether D's verdicts are probabilities under a GAN's loss; None if it isn't one of tinygen's."""
+    return GAN_LOSSES[loss].probability if loss in GAN_LOSSES else None
+
+
 def _columns(rows: list[dict[str, float]]) -> dict[str, np.ndarray]:
-    """The metrics by name, NaN where a row has none; of a long run every k-th row and the last."""
+    """The metrics by name, NaN where a row has none; of a long run every k-th row, the last, and those with scores."""
     every = max(1, -(-len(rows) // LONGEST_CURVE))
-    rows = [*rows[::every], *rows[-1:]] if every > 1 else rows
+    rows = [row for i, row in enumerate(rows) if not i % every or i == len(rows) - 1 or _has_scores(row)]
     numbers = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
     return {name: np.array([_number(row.get(name)) for row in rows], np.float64) for name in dict.fromkeys(numbers)}
+
+
+def _has_scores(row: dict[str, float]) -> bool:
+    return any(name.startswith("score.") for name in row)
 
 
 def _number(value: Any) -> float:
@@ -80,7 +93,7 @@ def _pictures(samples: dict[int, Path], budget: int) -> dict[int, str]:
     steps = list(samples)
     chosen = sorted({steps[round(i)] for i in np.linspace(0, len(steps) - 1, min(len(steps), MOST_PICTURES))})
     while sum(4 / 3 * samples[step].stat().st_size for step in chosen) > budget:
-        chosen = chosen[::2]
+        chosen = chosen[1 + len(chosen) % 2 :: 2]  # every second, and the last, as long as there is room for one
     data = {step: base64.b64encode(samples[step].read_bytes()).decode() for step in chosen}
     return {step: f"data:image/png;base64,{text}" for step, text in data.items()}
 

@@ -8,7 +8,8 @@ function header(runs) {
       themeSwitch()),
     h("details", {}, h("summary", {}, "How to read this page"),
       h("p", {}, "Everything here was measured in this run while it trained; nothing is a drawing of how it might be. Choose a view above the picture. The bar at the bottom is the time: drag it, or press ← and →, and every picture shows that training step; space plays it like a film. A click in a chart goes to that step."),
-      h("p", {}, "Two networks play a game. G, the generator, turns random numbers z into an image. D, the discriminator, gives an image a score: high if it looks real. D learns to tell real from made; G learns from D's gradient alone, which says for each pixel whether more or less of it would look more real. Whether G can learn is decided by that gradient, so most views show it.")),
+      h("p", {}, "Two networks play a game. G, the generator, turns random numbers z into an image. D, the discriminator, gives an image a score: high if it looks real. D learns to tell real from made; G learns from D's gradient alone, which says for each pixel whether more or less of it would look more real. Whether G can learn is decided by that gradient, so most views show it."),
+      h("p", {}, "The length of a gradient is the square root of the sum of its squares. A probability is σ(s) = 1 / (1 + e^−s) of a score s.")),
     h("details", {}, h("summary", {}, "What was trained"), runs.map(facts)),
     recorded ? null : h("p", {}, "This run was not recorded, so the page has its curves and sample pictures alone; runs of `tinygen train` are recorded unless they say --record none."),
   ].filter(Boolean);

@@ -41,8 +41,8 @@ class Studio:
     def __init__(self, model: Model, x: Array, labels: tuple[Array, ...]):
         self.model: Any = model
         self.x, self.labels = x, labels
-        self.names: dict[int, str] = {id(x): "x", **{id(y): "labels" for y in labels}}
         self.tensors: dict[str, Tensor] = {}
+        self.names: dict[int, str] = {}
         self._state = model.state_dict()
         self._streams = {name: stream.state for name, stream in model.generators().items()}
 
@@ -61,7 +61,11 @@ class Studio:
         return []
 
     def rewind(self) -> None:
-        """Put the model back as the run left it: weights, statistics, random numbers. Gradients stay."""
+        """Put the model back as the run left it: weights, statistics, random numbers. Gradients stay.
+
+        The names of arrays, which are by id, hold until then: another may lie where one was.
+        """
+        self.names = {id(self.x): "x", **{id(y): "labels" for y in self.labels}}
         self.model.load_state_dict(self._state)
         for name, stream in self.model.generators().items():
             stream.state = self._streams[name]
@@ -136,7 +140,8 @@ def batch_for(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:
         recording = Recording.load(path)
         x, labels = recording["data" if "data" in recording else "samples"], recording.arrays.get("labels")
         x = x if x.ndim == 1 + len(model.config.data_shape) else x[-1]
-    x, labels = x[:EXAMPLES], None if labels is None else labels[:EXAMPLES]
+    n = max(EXAMPLES // model.batch_unit, 1) * model.batch_unit
+    x, labels = x[:n], None if labels is None else labels[:n]
     if model.takes_labels and labels is None:
         raise DataError(f"{path}: no labels to show the model")
     given = labels if model.takes_labels else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,7 +25,7 @@ class GANLook:
 
     def __init__(self, model: GAN, about: Looks):
         self.model, self.shown, self.dataset = model, about.shown, about.dataset
-        self.pack = math.lcm(*(module.batch_multiple for _, module in model.named_modules()))
+        self.pack = model.batch_unit
         n = max(about.batch // self.pack, 1) * self.pack
         x, labels = about.examples(n)
         self.x = x[: len(x) // self.pack * self.pack]

@@ -25,7 +25,7 @@ FAMILIES: dict[type, Any] = {
     Memory: MemoryLook,
 }
 BATCH, POINTS = 64, 256  # how many images, or points in the plane, a look takes
-SHOWN, NUMBERS = 16, 16 * 28 * 28  # how many of the images are kept: fewer of large ones, to keep so many numbers
+SHOWN, NUMBERS = 16, 4 * 64 * 64 * 3  # how many of the images are kept: fewer of large ones, to keep so many numbers
 
 
 class Looks:
@@ -39,7 +39,7 @@ class Looks:
         self.model, self.dataset = model, dataset
         self.plane = dataset.shape == (2,)
         self.batch = POINTS if self.plane else BATCH
-        self.shown = POINTS if self.plane else max(4, min(SHOWN, NUMBERS // math.prod(dataset.shape)))
+        self.shown = POINTS if self.plane else max(2, min(SHOWN, NUMBERS // math.prod(dataset.shape)))
         self.facts: dict[str, Any] = {"shown": self.shown}
         self.constants: dict[str, np.ndarray] = {}
         self._looks = [look(model, self) for kind, look in FAMILIES.items() if isinstance(model, kind)]

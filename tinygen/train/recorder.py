@@ -19,15 +19,16 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .run import RunDirectory
 
-MOST = 64  # steps that are kept
+MOST, BYTES, FEWEST = 64, 8_000_000, 8  # steps that are kept: so many, and in so many bytes, but some in any case
 
 
 class Recorder(Callback):
     """recording.safetensors in the run directory: steps 0, 1, 2, 4, 8, ... and then one of every so many.
 
-    every: in steps. Whenever more than 64 are kept, every second goes and `every` doubles, so a long run is recorded
-    as thinly as it is long.  share: of the training's time that looking may take. A step that would exceed it is passed
-    over, but for the first and the last; half a second is free.  dataset: whose examples D judges, or are encoded.
+    every: in steps. Whenever more than 64 are kept (of large images fewer), every second goes and `every` doubles, so a
+    long run is recorded as thinly as it is long.  share: of the training's time that looking may take. A step that
+    would exceed it is passed over, but for the first and the last; half a second is free.  dataset: whose examples D
+    judges, or are encoded.
     Looking changes nothing in the run. Raises ConfigError for an `every` below 1.
     """
 
@@ -95,7 +96,8 @@ class Recorder(Callback):
         with self._budget.spending():
             seen = quantised(self._looks(), self._model.value_range)
             self._rows[step] = seen | self._weights.arrays(moved=step == self._next)
-        while len(self._rows) > MOST:
+        size = sum(x.nbytes for x in self._rows[step].values())
+        while len(self._rows) > max(FEWEST, min(MOST, BYTES // size)):
             self._every *= 2
             self._rows = {step: row for step, row in self._rows.items() if self._is_due(step)}
 

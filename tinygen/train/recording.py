@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RunError
+from ..errors import ConfigError, RunError
 from ..losses import GAN_LOSSES, GANLoss, least_squares
+from ..settings import nearest
 from ..tensor import grad, tensor
 from . import checkpoint
 from .run import RunDirectory
@@ -72,6 +73,8 @@ class Recording:
         return gradient * slope.reshape(*slope.shape, *[1] * (gradient.ndim - 2))
 
     def _loss(self, name: str) -> GANLoss:
+        if name not in GAN_LOSSES:
+            raise ConfigError(f"pixel_gradient: there is no GAN loss {name!r}{nearest(name, GAN_LOSSES)}")
         c = self.facts["config"]
         return least_squares(c["a"], c["b"], c["c"]) if name == "lsgan" and "a" in c else GAN_LOSSES[name]
 

@@ -25,8 +25,9 @@ class Box:
 
     kind: "op", "layer", "rule" (what rules made under create_graph), "parameter", "input" (another leaf that requires
     grad) or "constant".  lines: what stands below the title.  path: of the module, such as "G.2"; network: its first
-    part.  frozen: a layer whose parameters get no gradient.  where: the lines of code that made it, the innermost
-    first.  nodes: their numbers on the tape, the last of which is the id.  x, y: its middle, in pixels.
+    part.  helpers: what the private functions are that its rules call.  frozen: a layer whose parameters get no
+    gradient.  where: the lines of code that made it, the innermost first.  nodes: their numbers on the tape, the last
+    of which is the id.  x, y: its middle, in pixels.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Box:
     op: str = ""
     formula: str = ""
     rules: dict[str, str] = field(default_factory=dict)
+    helpers: dict[str, str] = field(default_factory=dict)
     path: str = ""
     network: str = ""
     frozen: bool = False
@@ -54,7 +56,12 @@ def unit_box(unit: Unit) -> Box:
     node, layer = unit.nodes[-1], unit.of if isinstance(unit.of, Call) else unit.call
     op = node.plan.op
     box = Box(str(node.order), "rule" if unit.of is not None else "op", op.title, node.shape, str(node.dtype))
-    box.op, box.formula, box.rules = op.title, ruletext.formula(op), ruletext.rules(op)
+    box.op, box.formula, box.rules, box.helpers = (
+        op.title,
+        ruletext.formula(op),
+        ruletext.rules(op),
+        ruletext.helpers(op),
+    )
     box.nodes, box.where = [n.order for n in unit.nodes], _places(node)
     if layer is not None:
         box.path, box.network = layer.path, layer.network
@@ -78,7 +85,9 @@ def _describe_layer(box: Box, unit: Unit, module: Module) -> None:
     box.lines = [f"{box.path} frozen" if box.frozen else box.path] if box.path else []
     if len(unit.nodes) > 1:
         box.op = ", ".join(dict.fromkeys(n.plan.op.title for n in unit.nodes))
-        box.formula, box.rules = (module.__doc__ or "").strip().partition("\n")[0], {}
+        what = (module.__doc__ or "").strip().partition("\n")[0]
+        box.formula = what if unit.of is None else f"What the rules of {title} made, as they were recorded."
+        box.rules, box.helpers = {}, {}
 
 
 def leaf_box(node: Node) -> Box:

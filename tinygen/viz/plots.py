@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..files import replace_file
+from .panels import panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +24,6 @@ COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 DPI = 100
 SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
 HEIGHT, SCORE_HEIGHT = 300, 120  # pixels of a panel
-BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
 
 
 def figure(width: int, height: int, layout: Literal["constrained"] | None = "constrained") -> Figure:
@@ -72,33 +72,26 @@ def _square_around(points: np.ndarray) -> Range:
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """The measurements of a run by step: losses in one panel; accuracies and probabilities, if there are any, below it;
-    and each "score.x" in a low panel of its own.
+    """The measurements of a run by step, in `panels`: losses, shares, D's scores, and each "score.x" in a low one.
 
     rows: dicts with "step" and numbers under any other names, as metrics.jsonl holds them; a name may be absent from
     some rows. A long run is drawn as a running mean with the raw values behind it; gaps mark what is not finite.
     """
-    measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
-    names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
-    scores = [name for name in names if name.startswith("score.")]
-    shares = [name for name in names if _is_share(name, rows)]
-    losses = [name for name in names if name not in shares + scores]
-    panels = [panel for panel in (losses, shares, *([name] for name in scores)) if panel] or [[]]
-
-    heights = [SCORE_HEIGHT if set(panel) & set(scores) else HEIGHT for panel in panels]
+    groups = panels(rows) or {"losses": []}
+    heights = [SCORE_HEIGHT if panel.startswith("score.") else HEIGHT for panel in groups]
     fig = figure(800, 60 + sum(heights))
-    grid = fig.subplots(len(panels), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
-    for axes, panel in zip(grid, panels, strict=True):
-        for name, colour in zip(panel, COLOURS * (1 + len(panel) // len(COLOURS)), strict=False):
+    grid = fig.subplots(len(groups), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    for axes, (panel, names) in zip(grid, groups.items(), strict=True):
+        for name, colour in zip(names, COLOURS * (1 + len(names) // len(COLOURS)), strict=False):
             _draw_curve(axes, rows, name, colour)
         tidy(axes)
         if not rows:
             axes.set_title("nothing was measured yet", fontsize=10)
-        if panel is shares:
+        if panel == "shares":
             axes.set_ylim(-0.02, 1.02)
         else:
             _frame_the_bulk(axes)
-        if panel:
+        if names:
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     axes.set_xlabel("step")
     return fig
@@ -107,14 +100,6 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 def save_curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
     """Write `curves(rows)` as a PNG file. Raises OSError, and leaves the old file, if it can't."""
     write_png(curves(rows), path)
-
-
-def _is_share(name: str, rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether this is an accuracy or a probability: acc_D, D(x), D(G(z)) ..., but not an unbounded critic's D(x)."""
-    if not (name.startswith(("acc", "D(")) or name.endswith(("acc", "accuracy", "share"))):
-        return False
-    values = (row.get(name) for row in rows)
-    return not any(isinstance(value, (int, float)) and (value < 0 or value > 1) for value in values)
 
 
 def _draw_curve(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:

@@ -32,6 +32,21 @@ def rules(op: Op) -> dict[str, str]:
     return {f"g{names[i]}": " ".join(_source(op, rule, "rules", i).split()) for i, rule in enumerate(op.rules) if rule}
 
 
+@functools.cache
+def helpers(op: Op) -> dict[str, str]:
+    """What the private functions are that its rules call: {"_one_less(p)": "p - 1, ..."}, from their docstrings."""
+    found: dict[str, str] = {}
+    for rule in (*op.rules, op.joint):
+        for name in getattr(getattr(rule, "__code__", None), "co_names", ()):
+            function = rule.__globals__.get(name)  # type: ignore[union-attr]
+            if name.startswith("_") and callable(function):
+                helper = getattr(function, "op", None)
+                text = formula(helper) if helper else (inspect.getdoc(function) or "").partition("\n")[0]
+                arguments = helper.signature if helper else inspect.signature(function)
+                found |= {f"{name}({', '.join(arguments.parameters)})": text} if text else {}
+    return found
+
+
 def _source(op: Op, rule: Any, kind: str, i: int) -> str:
     """The expression of a lambda, the whole of a function."""
     code = getattr(rule, "__code__", None)

@@ -94,6 +94,7 @@ def _box(box: Box, hue: str | None) -> str:
 def _tooltip(box: Box) -> str:
     lines = [f"{box.title}  {box.path}".strip(), box.formula]
     lines += [f"{name} = {rule}" if name != "all" else rule for name, rule in box.rules.items()]
+    lines += [f"{name}: {text}" for name, text in box.helpers.items()]
     lines += [f"{box.dtype} {box.shape}", "frozen: passes the gradient on, keeps none" if box.frozen else ""]
     lines += [str(place) for place in sorted(box.where, key=lambda place: place.is_ours)[:1]]
     return "\n".join(line for line in lines if line)

@@ -66,6 +66,11 @@ class Run {
     return this.recording?.loss ?? this.config.loss;
   }
 
+  /** The score above which D says real; null if its scores only compare. */
+  get threshold() {
+    return this.recording?.threshold ?? null;
+  }
+
   /** The recorded layers that have a number for a quantity, as [{ network, name, title, shape, values }]. */
   layers(quantity) {
     if (!this.has(quantity)) return [];
@@ -73,13 +78,5 @@ class Run {
     return layers
       .map((layer, i) => ({ ...layer, values: this.recorded.map((_, frame) => table[frame * layers.length + i]) }))
       .filter((layer) => layer.values.some((value) => !Number.isNaN(value)));
-  }
-
-  /** A metric at the last logged step that is not after `step`; NaN if there is none. */
-  metric(name, step) {
-    const steps = this.metrics.step, values = this.metrics[name];
-    let value = NaN;
-    for (let i = 0; i < steps.length && steps[i] <= step; i++) if (!Number.isNaN(values[i])) value = values[i];
-    return value;
   }
 }

@@ -5,9 +5,11 @@ view({
   order: 0.5,
   title: "The game in the plane",
   caption: "Each dot is one point that G makes; the colour behind it is what D says of that place, and its arrow is where D's gradient pushes it.",
-  look: [
-    "Real points lie within the green rings. In a good run dots gather in all of them, and D's field grows flat: it can't tell any more.",
-    "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots run to the next ones together, round and round.",
+  look: (runs) => [
+    ...(runs.some((run) => run.has("centres")) ? [
+      "Real points lie within the green rings. In a good run dots gather in all of them, and D turns white there: one half, it can't tell. Between the rings it may stay sure, as no data are there.",
+      "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots run to the next ones together, round and round.",
+    ] : ["Real points are the small green dots. In a good run G's dots come to lie among them, and D turns white there: one half, it can't tell."]),
     "A probability has the same colour at every step; a critic's scores only compare, so their colours are stretched anew at each step.",
     "Where the field is flat the arrows are short: dots there learn nothing, be they ever so wrong. A critic with a gradient penalty keeps a slope everywhere.",
   ],

@@ -11,7 +11,7 @@ view({
     "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, what comes back looks like both.",
     ...(clouded(runs) ? [
       "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all are, the decoder has stopped listening (posterior collapse).",
-      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. Where the two pulls are equally strong, the latent stands still.",
+      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines below needn't meet for that: they are lengths over all images, with the noise of one draw (lesson 5).",
     ] : ["Nothing keeps the points together or fills the gaps between them, so a point drawn there may decode to nothing: that is what a VAE mends."]),
   ],
   suits: (run) => run.has("mu", "reconstructions", "data"),
@@ -41,7 +41,7 @@ function latents(panel, run) {
       h("div", {}, h("h3", {}, dimensions > 1 ? `The latent plane: latents ${chosen[0] + 1} and ${chosen[1] + 1}` : "The latent line"), canvas,
         h("p", { class: "quiet small" }, `${n} images, ${run.has("data_labels") ? "each written as its label" : "a dot each"}${run.has("logvar") ? "; the ellipse is its cloud, one σ wide" : ""}.${dimensions > 2 ? " Of all latents these two carry most." : ""}`)),
       h("div", {}, pairs.length ? [h("h3", {}, "Images above, what comes back below"), h("div", { class: "pairs" }, pairs.map((pair) => h("div", {}, pair)))] : null,
-        bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, "What each latent says of an image, on average; all together ", total, ".")] : null)),
+        bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, "What each latent says of an image, on average; all together ", total, "; a nat is 1.44 bits.")] : null)),
     ...(pulls ? [pulls.element] : []),
   );
 

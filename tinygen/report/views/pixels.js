@@ -7,13 +7,18 @@
 const LOSSES = {
   minimax: { name: "minimax", formula: "log(1 − σ(s))", push: (s) => sigmoid(s) },
   nonsaturating: { name: "non-saturating", formula: "−log σ(s)", push: (s) => sigmoid(-s) },
-  lsgan: { name: "least squares", formula: "½ (s − 1)²", push: (s, target = 1) => target - s },
+  lsgan: { name: "least squares", formula: (target) => `½ (s − ${target})²`, push: (s, target) => target - s },
   wasserstein: { name: "Wasserstein", formula: "−s", push: () => 1 },
 };
 
 /** -L'(s) of a loss, by its key. */
 function pushOf(run, key, score) {
-  return LOSSES[key].push(score, run.config.c);
+  return LOSSES[key].push(score, targetOf(run));
+}
+
+/** The score that G's least squares aim at: c of an LSGAN. */
+function targetOf(run) {
+  return run.config.c ?? 1;
 }
 
 /** The key of the loss that this run's G lowered on D's scores; hinge's is the critic's, -s. */
@@ -37,11 +42,12 @@ view({
   order: 1,
   title: "Pixel push",
   caption: "D never shows G a real image; all that G learns from is this: for each pixel, whether a little more or a little less of it would look more real to D.",
-  look: [
+  look: (runs) => [
     "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
-    "Choose minimax while D is sure that an image is fake: its bar shrinks to almost nothing. The direction is still there (stretch the colours to see it), but G gets no signal. That is the vanishing gradient.",
-    "On the same two networks all four losses push in the same direction; they differ only in how hard. Least squares turns around where the score is above 1. (D was trained for one of them; the others read its score as if it were theirs.)",
-    "After one small step the verdict rises. If a step hardly visible to you changes it a lot, D judges by details that you don't see.",
+    "Choose minimax while D is sure that an image is fake: its number falls to a hundredth of the others'. The direction is still there (stretch the colours to see it), but G gets no signal. That is the vanishing gradient.",
+    `On the same two networks all four losses push in the same direction; they differ only in how hard. Least squares turns around where the score is above ${targetOf(runs[0])}. (D was trained for one of them; the others read its score as if it were theirs.)`,
+    "After one small step the verdict rises. If a step hardly visible to you changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
+    ...(runs.some((run) => run.recording.separable === false) ? ["This D has batch norm, so an image's score depends on the others beside it: the push shown is that of all of their scores together."] : []),
   ],
   suits: (run) => Boolean(run.image) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
   make: (body, runs) => beside(body, runs, pixelPush),
@@ -64,7 +70,7 @@ function pixelPush(panel, run) {
   const rows = Object.entries({ ...LOSSES, ...whole }).map(([key, loss]) => {
     const fill = h("i", {}), number = h("span", { class: "number" });
     const button = h("button", { type: "button", "data-loss": key, onclick: () => { state.loss = key; repaintHere(); } },
-      h("span", {}, loss.name, key === ownKey(run) ? " (this run's)" : "", h("small", { class: "number" }, loss.formula)),
+      h("span", {}, loss.name, key === ownKey(run) ? " (this run's)" : "", h("small", { class: "number" }, key === "lsgan" ? loss.formula(targetOf(run)) : loss.formula)),
       h("span", { class: "bar" }, fill), number);
     return { key, fill, number, button };
   });

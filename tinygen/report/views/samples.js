@@ -7,11 +7,27 @@ view({
   caption: "What the model makes of the same random numbers at each step, so that one sees it learn.",
   look: [
     "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones.",
-    "Images that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again.",
+    "Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again.",
   ],
-  suits: (run) => (Boolean(run.image) && !run.has("score_gradient")) || Object.keys(run.pictures).length > 0,
-  make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : samplePictures)(panel, run)),
+  suits: (run) => (run.has("samples") && !run.has("score_gradient")) || isPlain(run) || Object.keys(run.pictures).length > 0,
+  make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : run.has("samples") ? recordedPoints : samplePictures)(panel, run)),
 });
+
+/** Whether its samples are points in the plane of which D has no field: a conditional GAN's, say. */
+function isPlain(run) {
+  return run.has("samples") && !run.image && !run.has("field");
+}
+
+function recordedPoints(panel, run) {
+  const canvas = planeCanvas("samples"), samples = run.array("samples"), real = run.has("data") ? run.array("data") : null;
+  const reach = 1.1 * greatest(at(samples, samples.shape[0] - 1), Math.abs) || 1;
+  panel.append(canvas, h("p", { class: "quiet small" }, `${samples.shape[1]} points${real ? "; green: real ones" : ""}.`));
+  return (step) => {
+    const points = at(samples, run.frame(step)), { context, x, y } = drawPlane(canvas, [-reach, reach], [-reach, reach]);
+    if (real) for (let i = 0; i < real.shape[0]; i++) drawDot(context, x(real[2 * i]), y(real[2 * i + 1]), 2, styled("--c3"));
+    for (let i = 0; i < points.shape[0]; i++) drawDot(context, x(points[2 * i]), y(points[2 * i + 1]), 2.5, styled("--c1"));
+  };
+}
 
 function samplePictures(panel, run) {
   const picture = h("img", { class: "sheet pixels", alt: "samples" });

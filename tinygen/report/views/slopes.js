@@ -4,15 +4,21 @@ view({
   id: "slopes",
   order: 5,
   title: "Slopes of the critic",
-  caption: "Between each real image and a made one lies a point where the critic's slope is measured; the penalty (slope − 1)² pulls all of these slopes to 1.",
-  look: [
-    "The bars march to the dotted line at 1 and pile up there. Then the critic is as steep as it may be everywhere, and G gets a push wherever its images lie.",
+  caption: (runs) => `Between each real example and a made one lies a point where the critic's slope is measured; the penalty ${oneSided(runs) ? "max(0, slope − 1)² pulls those above 1 down to it, and leaves the others alone" : "(slope − 1)² pulls all of these slopes to 1"}.`,
+  look: (runs) => [
+    oneSided(runs)
+      ? "The bars right of the dotted line at 1 march back to it. Those left of it may stay where they are."
+      : "The bars march to the dotted line at 1 and pile up there. Then the critic is as steep as it may be everywhere, and G gets a push wherever its examples lie.",
     "The slope is itself a gradient, so to lower the penalty one has to differentiate a gradient: a second tape is recorded over the first one's backward pass (create_graph=True).",
     "Slopes far above 1 make training shake; slopes that stay near 0 say that the critic has nothing to say.",
   ],
   suits: (run) => run.has("slopes"),
   make: (body, runs) => beside(body, runs, slopes),
 });
+
+function oneSided(runs) {
+  return runs.every((run) => run.config.penalty === "one-sided");
+}
 
 function slopes(panel, run) {
   const all = run.array("slopes"), [frames, n] = all.shape, bins = 30;

@@ -18,7 +18,7 @@ view({
   order: 2,
   title: "Follow one gradient",
   timeless: true,
-  caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs[0].adversarial ? "D and G share one tape; which of them learns is decided by where the gradient is stopped." : "Encoder and decoder share one tape; between them lies the draw of z, which the gradient passes on two ways."}`,
+  caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs.some((run) => run.adversarial) ? "D and G share one tape; which of them learns is decided by where the gradient is stopped. " : ""}${runs.some((run) => !run.adversarial) ? "Encoder and decoder share one tape; between them lies the draw of z, which the gradient passes on two ways." : ""}`,
   look: (runs) => [
     "Press next, or →, and read the panel: what comes in, what the op does, which line of code called it. A click on a layer opens it; the ops inside are its own.",
     "The rule that you see is the one that ran: the text is read from tinygen's source. gy is the gradient that arrives.",
@@ -235,19 +235,27 @@ function aboutNode({ node, phase }, state) {
     node.op ? h("p", {}, h("code", {}, node.op), node.formula ? `: ${node.formula}` : "") : null,
     forward || !Object.keys(node.rules).length ? null : h("h4", {}, "Its rule, as it stands in the code"),
     forward || !Object.keys(node.rules).length ? null : h("pre", { class: "rules" }, Object.entries(node.rules).map(([name, rule]) => (name === "all" ? rule : `${name} = ${rule}`)).join("\n")),
-    !forward && node.inner && !Object.keys(node.rules).length ? h("p", { class: "quiet" }, "A layer of several ops: click on it to see the rule of each.") : null,
+    forward ? null : Object.entries(node.helpers).map(([name, text]) => h("p", { class: "small quiet" }, h("code", {}, name), `: ${text}`)),
+    forward || !leavesOut(node, state) ? null : h("p", { class: "stop" }, `Of these, only gx is computed: ${node.network} is frozen, so its parameters get nothing.`),
+    !forward && node.inner && !Object.keys(node.rules).length ? h("p", { class: "quiet" }, "Several ops: click on it to see the rule of each.") : null,
     h("div", { class: "two" },
       seenBox("Its value", node.value, "value", node.shape),
       forward ? null : seenBox("The gradient that arrives, dL/d(value)", node.gradient, "gradient", node.shape)),
     ...where,
-  ].filter(Boolean);
+  ].flat().filter(Boolean);
+}
+
+/** Whether a layer passes the gradient on and computes none for its own parameters. */
+function leavesOut({ network, rules }, { careful, step }) {
+  const name = network === "encoder" ? "E" : network;
+  return careful && step.shielded.includes(name) && Object.keys(rules).some((key) => !["gx", "all"].includes(key));
 }
 
 /** An array in a few numbers: its picture or its histogram. */
 function seenBox(title, seen, kind, shape) {
   if (!seen) return h("div", {}, h("h4", {}, title), h("p", { class: "quiet" }, "not kept"));
   if ("item" in seen) return h("div", { class: kind }, h("h4", {}, title), h("p", { class: "number" }, short(seen.item, 4)));
-  const most = Math.max(...seen.bins), width = 192, bar = width / seen.bins.length;
+  const most = Math.max(...seen.bins) || 1, width = 192, bar = width / seen.bins.length;
   const zero = seen.low < 0 && seen.high > 0 ? width * (-seen.low / (seen.high - seen.low)) : null;
   const histogram = svg("svg", { class: `histogram ${kind}`, viewBox: `0 0 ${width} 56`, role: "img", "aria-label": `${title}: histogram` },
     seen.bins.map((count, i) => svg("rect", { x: i * bar, width: Math.max(1, bar - 1), y: 54 - 52 * Math.sqrt(count / most), height: 52 * Math.sqrt(count / most) + 1 })),
@@ -291,7 +299,7 @@ function verdict(step, { careful, clear, received, along }) {
     const harm = HARM[`${step.name}'s in ${other}`] ?? `If ${other}'s optimiser steps on it, ${other} learns what is not its own loss.`;
     parts.push(`Mistake: ${other} was not kept out, so ${step.name}'s loss leaves a gradient of ${short(received[other])} in ${other}.${way} ${harm}`);
   }
-  if (!clear) parts.push("Mistake: the gradients of the backward before were not cleared. backward() adds to what is there, so the same step came out twice as long: call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
+  if (!clear) parts.push("Mistake: the gradients of the backward before were not cleared. backward() adds to what is there, so the gradient came out twice as long (here it is the same one twice; left over from another loss, it would point elsewhere): call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
   if (parts.length) return parts.join(" ");
   const others = step.shielded.join(" and ");
   if (!others) return "Right: one loss, and each network gets its gradient once.";

@@ -5,7 +5,7 @@ const QUANTITIES = {
   gradient_zeros: { name: "zeros in the gradient", about: "the share of that gradient that is exactly zero: units through which nothing is learnt" },
   activation_norm: { name: "activation's length", log: true, about: "the length of each layer's output" },
   activation_zeros: { name: "zeros in the activation", about: "the share of each layer's output that is exactly zero: units that are switched off" },
-  update_ratio: { name: "update to weight", log: true, about: "how far one step moves a layer's weights, as a share of their own length; about 0.001 is usual" },
+  update_ratio: { name: "update to weight", log: true, about: "how far one training step moves a layer's weights, as a share of their own length; about 0.001 is usual (grey: not measured at the first step and the last)" },
   weight_norm: { name: "weights' length", log: true, about: "the length of each layer's weights" },
 };
 
@@ -16,11 +16,11 @@ view({
   caption: "The loss is measured at the top; its gradient runs down, in a GAN through D and on through G, in an autoencoder through the decoder and the encoder, and here is how much of it arrives at each layer.",
   look: (runs) => [
     "Read a column from top to bottom: that is the way of the gradient. Where it turns dark on the way down, the layers below learn slowly.",
-    ...(runs.some((run) => run.metrics.acc) ? ["If whole columns turn dark as D's accuracy comes near 100%, D has won: what G gets no longer says anything."] : []),
+    ...(runs.some((run) => run.metrics.acc) ? ["Where D's accuracy comes near 100%, look at G's layers. Under the minimax loss their columns turn dark: D has won, and G hears nothing more. Under the non-saturating loss they turn bright instead: the surer D is, the harder it pushes."] : []),
     "A layer that is much brighter than its neighbours shakes the training; a batch norm or a smaller learning rate calms it.",
     "Rows of zeros near 100% are dead units (ReLU) or a saturated end.",
   ],
-  suits: (run) => run.has("gradient_norm"),
+  suits: (run) => run.layers("gradient_norm").length > 0,
   make: (body, runs) => {
     const state = { quantity: "gradient_norm" };
     const there = Object.keys(QUANTITIES).filter((key) => runs.some((run) => run.layers(key).length));
@@ -76,6 +76,7 @@ function heatmap(panel, run, runs, state) {
 
 /** A row for each layer, with its name on the left and its number at this step on the right. */
 function drawHeat(canvas, layers, frame, share, said, { left, names, right, row }) {
+  if (!layers.length) return; // what the other run has, and this one hasn't
   const width = canvas.clientWidth, height = row * layers.length + 4, density = devicePixelRatio || 1;
   canvas.width = width * density;
   canvas.height = height * density;

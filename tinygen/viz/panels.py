@@ -1,0 +1,45 @@
+"""Which of a run's numbers stand together on a chart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
+CRITIC = {"gap", "slope", "(n-1)n", "gap/2λ"}  # what is measured of a critic, and no network lowers
+
+
+def panels(rows: Sequence[Mapping[str, Any]], probability: bool | None = None) -> dict[str, list[str]]:
+    """The names that the rows of metrics.jsonl have numbers under, by panel, without the empty panels.
+
+    losses: what is in no other.  shares: accuracies, and D's verdicts D(x) and D(G(z)) if they are probabilities; by
+    default they are if none of them ever left [0, 1].  scores: D's verdicts else.  critic: see CRITIC.  Each "score.x"
+    has a panel of its own name.
+    """
+    measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
+    names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
+    verdicts = [name for name in names if name.startswith("D(")]
+    if probability is None:
+        probability = _bounded(rows, verdicts)
+    found: dict[str, list[str]] = {"losses": [], "shares": [], "scores": [], "critic": []}
+    own = {name: [name] for name in names if name.startswith("score.")}
+    for name in names:
+        if name in verdicts:
+            found["shares" if probability else "scores"].append(name)
+        elif name in CRITIC:
+            found["critic"].append(name)
+        elif _is_share(name) and _bounded(rows, [name]):
+            found["shares"].append(name)
+        elif name not in own:
+            found["losses"].append(name)
+    return {panel: group for panel, group in (found | own).items() if group}
+
+
+def _is_share(name: str) -> bool:
+    return name.startswith("acc") or name.endswith(("acc", "accuracy", "share"))
+
+
+def _bounded(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
+    values = (row.get(name) for row in rows for name in names)
+    return all(0 <= v <= 1 for v in values if isinstance(v, (int, float)) and not math.isnan(v))
