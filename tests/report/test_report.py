@@ -126,8 +126,8 @@ def test_pictures_are_left_out_where_there_is_no_room(recorded, tmp_path, budget
 
 def test_a_critics_numbers_have_panels_of_their_own(recorded):
     panels = gather(recorded("wgangp"), 10**7)["panels"]
-    assert panels["losses"] == ["loss_D", "loss_G"] and panels["scores"] == ["D(x)", "D(G(z))"]
-    assert panels["critic"] == ["gap", "slope", "(n-1)n", "gap/2λ"]
+    assert panels["losses"] == ["loss_D", "loss_G"] and set(panels["scores"]) == {"D(x)", "D(G(z))", "gap"}
+    assert panels["critic"] == ["slope", "(n-1)n", "gap/2λ"]
 
 
 def test_numbers_that_are_not_there_are_gaps(recorded, tmp_path):

@@ -92,9 +92,9 @@ def test_the_score_of_a_critic_is_no_probability():
         {"step": 1, "loss_D": 1.0, "D(x)": 0.5, "D(G(z))": 0.2},
         {"step": 2, "D(x)": -7.5, "D(G(z))": 0.1, "gap": -7.6},
     ]
-    losses, scores, critic = viz.curves(rows).axes
-    assert [labels(axes) for axes in (losses, scores, critic)] == [["loss_D"], ["D(x)", "D(G(z))"], ["gap"]]
-    assert panels(rows, probability=True) == {"losses": ["loss_D"], "shares": ["D(x)", "D(G(z))"], "critic": ["gap"]}
+    losses, scores = viz.curves(rows).axes
+    assert [labels(losses), labels(scores)] == [["loss_D"], ["D(x)", "D(G(z))", "gap"]]
+    assert panels(rows, probability=True) == {"losses": ["loss_D"], "shares": ["D(x)", "D(G(z))"], "scores": ["gap"]}
 
 
 def test_shares_alone_make_one_panel():

@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
-CRITIC = {"gap", "slope", "(n-1)n", "gap/2λ"}  # what is measured of a critic, and no network lowers
+CRITIC = {"slope", "(n-1)n", "gap/2λ"}  # what is measured of a critic's slope, and no network lowers
 
 
 def panels(rows: Sequence[Mapping[str, Any]], probability: bool | None = None) -> dict[str, list[str]]:
     """The names that the rows of metrics.jsonl have numbers under, by panel, without the empty panels.
 
     losses: what is in no other.  shares: accuracies, and D's verdicts D(x) and D(G(z)) if they are probabilities; by
-    default they are if none of them ever left [0, 1].  scores: D's verdicts else.  critic: see CRITIC.  Each "score.x"
-    has a panel of its own name.
+    default they are if none of them ever left [0, 1].  scores: D's verdicts else, and their gap.  critic: see CRITIC.
+    Each "score.x" has a panel of its own name.
     """
     measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
     names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
@@ -27,6 +27,8 @@ def panels(rows: Sequence[Mapping[str, Any]], probability: bool | None = None) -
     for name in names:
         if name in verdicts:
             found["shares" if probability else "scores"].append(name)
+        elif name == "gap":
+            found["scores"].append(name)
         elif name in CRITIC:
             found["critic"].append(name)
         elif _is_share(name) and _bounded(rows, [name]):

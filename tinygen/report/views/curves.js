@@ -4,8 +4,8 @@
 const PANELS = {
   losses: () => ["Losses", "What the networks lower, and the parts of it."],
   shares: (run) => [run.adversarial ? "D's verdicts" : "Shares", `Probabilities and shares: 0 is never, 1 is always.${AS_D_SAW}`, { low: 0, high: 1 }],
-  scores: (run) => ["D's scores", `D's mean score of real images, D(x), and of made ones, D(G(z)); ${run.threshold === null ? "only their difference means something" : `above ${short(run.threshold)} an image passes for real`}.${AS_D_SAW}`],
-  critic: () => ["The critic", "gap: how much higher it scores real images. slope, n: how steep it is between real and made ones. (n−1)n and gap/2λ are equal, on average, where the penalty and the gap are in balance."],
+  scores: (run) => ["D's scores", `D's mean score of real images, D(x), and of made ones, D(G(z)); ${run.threshold === null ? "only their difference means something" : `above ${short(run.threshold)} an image passes for real`}${run.metrics.gap ? ", the gap" : ""}.${AS_D_SAW}`],
+  critic: () => ["The critic", "slope, n: how steep it is between real and made images. On average (n−1)n and gap/2λ are equal where the gap and the penalty are in balance: then a steeper critic would lose by the penalty what it wins by the gap."],
 };
 const AS_D_SAW = " Measured in D's step, before D moves.";
 
@@ -20,7 +20,7 @@ view({
       `D(x) and D(G(z)) are D's mean verdicts on real and made images: far from each other, D can tell them apart${runs.some((run) => run.recording?.probability) ? "; at one half both, it can't" : ""}.`,
     ] : []),
     ...(runs.some((run) => !run.adversarial) ? ["The loss falls, quickly first; where it flattens, the model has learnt what it can at this learning rate.", "Its parts may move against each other: what brings one down may raise another."] : []),
-    "Bold is a running mean; the numbers themselves are pale behind it, and stand below.",
+    "Of a long run the bold line is a running mean; the numbers themselves are pale behind it, and stand below.",
   ],
   suits: (run) => Boolean(run.metrics.step?.length),
   make: (body, runs) => beside(body, runs, curves),
