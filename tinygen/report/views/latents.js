@@ -11,7 +11,7 @@ view({
     "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, what comes back looks like both.",
     ...(clouded(runs) ? [
       "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all are, the decoder has stopped listening (posterior collapse).",
-      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines below needn't meet for that: they are lengths over all images, with the noise of one draw (lesson 5).",
+      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines of the chart needn't meet for that: they are lengths over all images, with the noise of one draw (lesson 5).",
     ] : ["Nothing keeps the points together or fills the gaps between them, so a point drawn there may decode to nothing: that is what a VAE mends."]),
   ],
   suits: (run) => run.has("mu", "reconstructions", "data"),
