@@ -4,6 +4,7 @@ gradient that arrives from behind."""
 from __future__ import annotations
 
 import ast
+import inspect
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -169,6 +170,9 @@ class _Reader:
     def apply(self, op: str, *arguments: Any) -> Any:
         """One step. Raises ConfigError if the op can't be called so."""
         function: Callable[..., Any] = getattr(ops, op)
+        most = len(inspect.signature(function).parameters)
+        if len(arguments) > most:
+            raise ConfigError(f"{op} takes {most} argument{'s' if most > 1 else ''}, not {len(arguments)}")
         try:
             t = function(*(a if _has_rule(op, i) else self.option(op, a) for i, a in enumerate(arguments)))
         except (TypeError, ValueError) as error:
