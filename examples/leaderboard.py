@@ -52,7 +52,14 @@ OF_IMAGES = {"g_activation": "leaky_relu", "d_activation": "leaky_relu", "batch_
 SETTINGS: dict[str, dict[str, Any]] = {  # beside a model's defaults
     "dcgan": NARROW,
     "sngan": NARROW,
-    "pacgan": {"latent_dim": 100, "g_hidden": (256, 512, 1024), "d_hidden": (512, 256), **OF_IMAGES},  # as the GAN
+    "pacgan": {  # as the GAN
+        "latent_dim": 100,
+        "g_hidden": (256, 512, 1024),
+        "d_hidden": (512, 256),
+        "pack": 2,
+        "ema": 0.0,
+        **OF_IMAGES,
+    },
 }
 BATCH = 64
 SCORES = {  # and how each is written

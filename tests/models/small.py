@@ -30,7 +30,7 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "hingegan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4)},
     "wgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
     "wgangp": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
-    "pacgan": {"latent_dim": 4, "g_hidden": (7, 5), "d_hidden": (6, 4)},
+    "pacgan": {"latent_dim": 4, "g_hidden": (7, 5), "d_hidden": (6, 4), "pack": 2},
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
 }
 IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan"}

@@ -378,6 +378,7 @@ MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", 
 MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
 MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # the mean of few steps is that of neither
+MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2}
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others

@@ -23,7 +23,7 @@ class PacGANConfig(GANConfig):
     """The hyperparameters. The defaults are for points: two latents, ReLU, Adam's beta1 of 0.5. The paper's own toy GAN
     (its program: G of four layers of 400 with batch norm, D of three maxout layers of 200, Adam(1e-4, 0.8), batches of
     100 packs) learns for 400,000 steps. Narrower networks without batch norm, and faster rates, D's four times G's,
-    learn within minutes.
+    learn within minutes; samples are those of the mean of G's weights, as G itself swings about the modes.
 
     pack: how many samples D judges together; 1 is the GAN. A batch is of samples: it makes batch / pack packs.
     """
@@ -36,7 +36,8 @@ class PacGANConfig(GANConfig):
     batch_norm: bool = False
     lr: float = 5e-4
     d_lr: float = 2e-3
-    pack: int = 2
+    ema: float = 0.99
+    pack: int = 4
 
 
 class Pack(layers.Module):
