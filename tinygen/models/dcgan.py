@@ -111,6 +111,10 @@ class DCGAN64Config(DCGANConfig):
     """The hyperparameters. The defaults are those of Radford et al. 2015 (figure 1, section 4): 512-256-128-64 channels
     in G and the mirror image in D, ReLU in G and LeakyReLU(0.2) in D, weights from N(0, 0.02²), Adam(2e-4, 0.5). 4x4
     kernels, BatchNorm(0.9, 1e-5) and no biases are those of PyTorch's DCGAN tutorial; so is half of the paper's width.
+
+    So wide it is for GPUs. With networks narrow enough for a CPU, D had won by step 125 on the drawn faces. What learnt
+    there: g_channels=256,128,64,32 d_channels=16,32,64,128 weight_init=glorot d_batch_norm=false r1=1 lr=4e-4
+    d_lr=2e-4, batches of 32.
     """
 
     data_shape: tuple[int, ...] = (64, 64, 3)
