@@ -37,7 +37,7 @@ class PacGANConfig(GANConfig):
     lr: float = 5e-4
     d_lr: float = 2e-3
     ema: float = 0.99
-    pack: int = 4
+    pack: int = 2
 
 
 class Pack(layers.Module):
