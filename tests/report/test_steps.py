@@ -113,6 +113,7 @@ def test_a_vaegan_has_three_steps_on_one_tape(recorded):
 def test_a_gradient_penalty_has_a_second_tape(recorded):
     followed = follow(recorded("wgangp"))
     second = [node for node in nodes(followed, "D") if node["part"] == "second tape"]
+    assert [node["title"] for node in nodes(followed, "D") if node["kind"] == "input"] == ["x̂"]
     rules = [node for node in second if node["kind"] == "rule"]
     inside = [inner for node in rules for inner in (node["inner"] or {"nodes": [node]})["nodes"]]
     assert rules and all(one["rules"] for one in inside if one["kind"] != "parameter")  # none is left unexplained

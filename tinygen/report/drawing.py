@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, is_array, to_host
+from ..models import WGANGP
 from ..models.base import Model
 from ..places import Place, lines_above
 from ..tape import Node, trace
-from ..tensor import Tensor
+from ..tensor import Parameter, Tensor
 from ..viz.fold import reach
 from ..viz.graph import Box, Edge, Graph, graph
 from .embed import embed_array
@@ -60,6 +61,8 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
     names = {str(t._node.order): name for name, t in studio.tensors.items() if t._node is not None}
     names |= {f"c{key}": name for key, name in _named_constants(studio, arrays).items()}
     names[str(loss._node.order)] = "the loss"
+    leaf = "x̂" if isinstance(studio.model, WGANGP) else "x"  # of a penalty on D's slope: points on the way, real images
+    names |= {str(n.order): leaf for n in nodes if n.leaf and not isinstance(n.leaf(), Parameter)}
     return _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
 
 

@@ -29,7 +29,7 @@ view({
     ] : [
       "z = mu + e^(logvar/2) · eps: the way through mu and the way through logvar part at z, backward, and the KL term joins them from below.",
     ]),
-    ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too."] : []),
+    ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too. (x̂ is a point on the way from a real image to a made one.)"] : []),
   ],
   suits: (run) => Boolean(run.follow),
   make: (body, runs) => {
