@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from ..backend import current_device, current_module
 
 ADVANCE = 0.5  # seconds that may be spent before there was much training to take a share of
+AT_THE_END = 2  # times what a look takes: for the last look, which is always taken, and for the file
 
 
 class Budget:
@@ -33,8 +34,9 @@ class Budget:
         return self._passed + since_start - self.spent
 
     def allows_more(self) -> bool:
-        """Whether as much as it takes, when nothing gets in the way, may be spent again."""
-        return self.spent + self.least <= max(self.share * self.trained, ADVANCE)
+        """Whether as much as it takes, when nothing gets in the way, may be spent again, and is left for the end."""
+        after = self.spent + self.least
+        return after <= ADVANCE or after + AT_THE_END * self.least <= self.share * self.trained
 
     @contextmanager
     def spending(self) -> Iterator[None]:
