@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..backend import Array, Generator
+from ..backend import Array
 from ..data import batch_of
 from ..data import load as load_data
 from ..errors import ConfigError, DataError
@@ -52,7 +52,8 @@ class Studio:
         if isinstance(m, VAEGAN):
             networks = {"E": m.encoder, "D": m.D, "G": m.G}
             others = {name: tuple(other for other in networks if other != name) for name in networks}
-            return [Step(name, partial(self._loss_of, name, others[name]), others[name], networks) for name in networks]
+            kept_out = {name: [networks[other] for other in others[name]] for name in networks}
+            return [Step(n, partial(self._loss_of, n, kept_out[n]), others[n], networks) for n in networks]
         if isinstance(m, GAN):
             networks = {"G": m.G, "D": m.D}
             return [Step("D", self._loss_D, ("G",), networks), Step("G", self._loss_G, ("D",), networks)]
@@ -95,37 +96,36 @@ class Studio:
             return model.loss_G(fake, *self.labels)[0]
 
     def _loss(self, careful: bool) -> Tensor:
-        with self._latents():
+        with self._heard("reparameterise", self._name_latents):
             return self.model.loss(self.x)[0]
 
-    def _loss_of(self, name: str, others: tuple[str, ...], careful: bool) -> Tensor:
+    def _loss_of(self, name: str, others: list[Module], careful: bool) -> Tensor:
         """One of the losses of a VAE-GAN, which are made together; each may reach every network."""
-        model, networks = self.model, {"E": self.model.encoder, "G": self.model.G, "D": self.model.D}
-        with contextlib.ExitStack() as kept, self._latents():
+        with contextlib.ExitStack() as within:
+            within.enter_context(self._heard("reparameterise", self._name_latents))
+            within.enter_context(self._heard("noise", lambda z, *_: self.names.update({id(z): "z_p"})))
             for other in others if careful else ():
-                kept.enter_context(frozen(networks[other]))
-            return getattr(model.losses(self.x)[0], name)
+                within.enter_context(frozen(other))
+            return getattr(self.model.losses(self.x)[0], name)
+
+    def _name_latents(self, z: Tensor, mu: Tensor, logvar: Tensor, *_: Any) -> None:
+        self.tensors = {"mu": mu, "logvar": logvar, "z": z}
 
     @contextlib.contextmanager
-    def _latents(self) -> Iterator[None]:
-        """Within it, mu, logvar and z of the encoder get their names, and z_p, what is drawn without it."""
-        model, reparameterise, noise = self.model, self.model.reparameterise, getattr(self.model, "noise", None)
+    def _heard(self, method: str, told: Callable[..., Any]) -> Iterator[None]:
+        """Within it, `told` gets what a method of the model returns, and what it was given."""
+        original = getattr(self.model, method)
 
-        def noted(mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
-            z = reparameterise(mu, logvar, rng)
-            self.tensors = {"mu": mu, "logvar": logvar, "z": z}
-            return z
+        def heard(*given: Any) -> Any:
+            result = original(*given)
+            told(result, *given)
+            return result
 
-        def named(n: int, rng: Generator | None = None) -> Array:
-            z = noise(n, rng)  # type: ignore[misc]
-            self.names[id(z)] = "z_p"
-            return z
-
-        model.reparameterise, model.noise = noted, named
+        setattr(self.model, method, heard)
         try:
             yield
         finally:
-            del model.reparameterise, model.noise
+            delattr(self.model, method)
 
 
 def batch_for(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:

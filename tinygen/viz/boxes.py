@@ -56,12 +56,8 @@ def unit_box(unit: Unit) -> Box:
     node, layer = unit.nodes[-1], unit.of if isinstance(unit.of, Call) else unit.call
     op = node.plan.op
     box = Box(str(node.order), "rule" if unit.of is not None else "op", op.title, node.shape, str(node.dtype))
-    box.op, box.formula, box.rules, box.helpers = (
-        op.title,
-        ruletext.formula(op),
-        ruletext.rules(op),
-        ruletext.helpers(op),
-    )
+    box.op, box.formula = op.title, ruletext.formula(op)
+    box.rules, box.helpers = ruletext.rules(op), ruletext.helpers(op)
     box.nodes, box.where = [n.order for n in unit.nodes], _places(node)
     if layer is not None:
         box.path, box.network = layer.path, layer.network

@@ -1,13 +1,14 @@
 // Curves: what metrics.jsonl holds, with the events of events.jsonl.
 
+const AS_D_SAW = " Measured in D's step, before D moves.";
+
 /** By panel: its title, what it shows, and how it is drawn. */
 const PANELS = {
   losses: () => ["Losses", "What the networks lower, and the parts of it."],
-  shares: (run) => [run.adversarial ? "D's verdicts" : "Shares", `Probabilities and shares: 0 is never, 1 is always.${AS_D_SAW}`, { low: 0, high: 1 }],
+  shares: (run) => [run.adversarial ? "D's verdicts" : "Shares", `Probabilities and shares: 0 is never, 1 is always.${run.adversarial ? AS_D_SAW : ""}`, { low: 0, high: 1 }],
   scores: (run) => ["D's scores", `D's mean score of real images, D(x), and of made ones, D(G(z)); ${run.threshold === null ? "only their difference means something" : `above ${short(run.threshold)} an image passes for real`}${run.metrics.gap ? ", the gap" : ""}.${AS_D_SAW}`],
   critic: () => ["The critic", "slope, n: how steep it is between real and made images. On average (n−1)n and gap/2λ are equal where the gap and the penalty are in balance: then a steeper critic would lose by the penalty what it wins by the gap."],
 };
-const AS_D_SAW = " Measured in D's step, before D moves.";
 
 view({
   id: "curves",

@@ -5,10 +5,10 @@
  * the push -L'(s), and D the direction. Sources as in tinygen/losses.py.
  */
 const LOSSES = {
-  minimax: { name: "minimax", formula: "log(1 − σ(s))", push: (s) => sigmoid(s) },
-  nonsaturating: { name: "non-saturating", formula: "−log σ(s)", push: (s) => sigmoid(-s) },
+  minimax: { name: "minimax", formula: () => "log(1 − σ(s))", push: (s) => sigmoid(s) },
+  nonsaturating: { name: "non-saturating", formula: () => "−log σ(s)", push: (s) => sigmoid(-s) },
   lsgan: { name: "least squares", formula: (target) => `½ (s − ${target})²`, push: (s, target) => target - s },
-  wasserstein: { name: "Wasserstein", formula: "−s", push: () => 1 },
+  wasserstein: { name: "Wasserstein", formula: () => "−s", push: () => 1 },
 };
 
 /** -L'(s) of a loss, by its key. */
@@ -66,11 +66,11 @@ function pixelPush(panel, run) {
     const canvas = pixelCanvas(run.image, title), text = h("figcaption", {});
     return { canvas, text, element: h("figure", {}, h("h3", {}, title), canvas, text) };
   });
-  const whole = run.has("pixel_gradient") ? { whole: { name: "all that this G lowers", formula: "more than D's score" } } : {};
+  const whole = run.has("pixel_gradient") ? { whole: { name: "all that this G lowers", formula: () => "more than D's score" } } : {};
   const rows = Object.entries({ ...LOSSES, ...whole }).map(([key, loss]) => {
     const fill = h("i", {}), number = h("span", { class: "number" });
     const button = h("button", { type: "button", "data-loss": key, onclick: () => { state.loss = key; repaintHere(); } },
-      h("span", {}, loss.name, key === ownKey(run) ? " (this run's)" : "", h("small", { class: "number" }, key === "lsgan" ? loss.formula(targetOf(run)) : loss.formula)),
+      h("span", {}, loss.name, key === ownKey(run) ? " (this run's)" : "", h("small", { class: "number" }, loss.formula(targetOf(run)))),
       h("span", { class: "bar" }, fill), number);
     return { key, fill, number, button };
   });

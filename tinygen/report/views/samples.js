@@ -9,12 +9,12 @@ view({
     "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones.",
     "Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again.",
   ],
-  suits: (run) => (run.has("samples") && !run.has("score_gradient")) || isPlain(run) || Object.keys(run.pictures).length > 0,
-  make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : run.has("samples") ? recordedPoints : samplePictures)(panel, run)),
+  suits: (run) => (Boolean(run.image) && !run.has("score_gradient")) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
+  make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : hasPlainPoints(run) ? recordedPoints : samplePictures)(panel, run)),
 });
 
-/** Whether its samples are points in the plane of which D has no field: a conditional GAN's, say. */
-function isPlain(run) {
+/** Whether its samples are points in the plane for which there is no field of D. */
+function hasPlainPoints(run) {
   return run.has("samples") && !run.image && !run.has("field");
 }
 
