@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -41,10 +42,27 @@ class Dataset:
         """The shape of one example: (H, W, C), or (2,) for points."""
         return self.train.shape[1:]
 
+    def fingerprint(self) -> str:
+        """SHA-256 of the examples and what is known of each, as 64 hex digits: equal data, equal on every machine.
+
+        It is of the values, dtypes and shapes of the arrays alone, in their order; the name is left out, for data move.
+        """
+        digest = hashlib.sha256()
+        for name in EXAMPLES:
+            x = getattr(self, name)
+            if x is not None:
+                little = np.ascontiguousarray(x, x.dtype.newbyteorder("<"))
+                digest.update(f"{name} {little.dtype.str} {x.shape}\n".encode())
+                digest.update(little.data)
+        return digest.hexdigest()
+
     def __str__(self) -> str:
         labels = "no labels" if self.labels is None else f"{len(np.unique(self.labels))} labels"
         sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"
         return f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"
+
+
+EXAMPLES = ("train", "test", "labels", "test_labels", "factors", "test_factors")
 
 
 def own_stream(name: str, train: int, test: int, seed: int) -> Generator:

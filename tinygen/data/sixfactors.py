@@ -63,6 +63,12 @@ WALL, SHIRT, WHITE, IRIS, PUPIL, BLUSH, LIPS, THROAT, TEETH = (
 _pixels = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
 X, Y = _pixels, _pixels[:, np.newaxis]  # in pixels from the centre, to the right and down
 
+# In float64, and rounded: NumPy's exp of float32 differs from processor to processor, and so would the pixels.
+CHEEKS = [
+    (0.22 * np.exp(-((X.astype(float) - side) ** 2 + 1.6 * (Y.astype(float) - 8) ** 2) / 14)).astype(np.float32)
+    for side in (-10.5, 10.5)
+]
+
 
 def _draw(factors: np.ndarray) -> np.ndarray:
     """The planes (3, N, 64, 64) of a few faces."""
@@ -87,8 +93,8 @@ def _head(planes: np.ndarray, width: np.ndarray, skin: np.ndarray, hair: np.ndar
     _paint(planes, head, skin * (1 - 0.0035 * (X + Y)))  # the light comes from above on the left
     parting = _ellipse(X - 1.5, Y - 9, width + 1, 23)
     _paint(planes, np.maximum(np.maximum(outline, Y + 1), np.maximum(-parting, -head - 14)), shaded)
-    for side in (-10.5, 10.5):
-        planes += 0.22 * np.exp(-((X - side) ** 2 + 1.6 * (Y - 8) ** 2) / 14) * (BLUSH - planes)
+    for cheek in CHEEKS:
+        planes += cheek * (BLUSH - planes)
     _paint(planes, _ellipse(X, Y - 6.5, 2.2, 1.3), skin * 0.82)
 
 
@@ -148,6 +154,7 @@ def _ellipse(x: np.ndarray, y: np.ndarray, a: Any, b: Any) -> np.ndarray:
 
 def _ramp(colours: np.ndarray, t: np.ndarray) -> np.ndarray:
     """The colours (3, N, 1, 1) at t (N, 1, 1), along the straight lines from each of (K, 3) to the next."""
-    t = t * (len(colours) - 1)
-    shares = np.maximum(1 - np.abs(t - np.arange(len(colours), dtype=np.float32)), 0)  # (N, 1, K), two of them not 0
-    return np.moveaxis(shares @ colours, -1, 0)[..., np.newaxis]
+    t = t[:, 0, 0] * (len(colours) - 1)
+    k = np.minimum(t.astype(int), len(colours) - 2)
+    u = (t - k).astype(np.float32)[:, np.newaxis]
+    return np.moveaxis(colours[k] * (1 - u) + colours[k + 1] * u, -1, 0)[..., np.newaxis, np.newaxis]
