@@ -52,6 +52,16 @@ def _gpu_is_usable() -> bool:
     return cupy.cuda.is_available()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--campaign", action="store_true", help="the long forms of the campaigns")
+
+
+@pytest.fixture(scope="session")
+def campaign(request: pytest.FixtureRequest) -> bool:
+    """Whether the long forms were asked for."""
+    return request.config.getoption("--campaign")
+
+
 BACKENDS = ["numpy", "standin", *(["cupy"] if _gpu_is_usable() else [])]
 
 

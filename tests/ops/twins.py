@@ -1,0 +1,234 @@
+"""PyTorch's twin of every op, with NumPy's arguments and images (N, H, W, C): the table TWINS."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+F = torch.nn.functional
+
+
+def axes(axis, x):
+    return tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+
+
+def along(f):
+    """A reduction of PyTorch, with NumPy's axis and keepdims."""
+    return lambda x, axis=None, keepdims=False: f(x, dim=axes(axis, x), keepdim=keepdims)
+
+
+def var(x, axis=None, ddof=0, keepdims=False):
+    return torch.var(x, dim=axes(axis, x), correction=ddof, keepdim=keepdims)
+
+
+def over_all(f):
+    """softmax or log_softmax along one axis; along several of them together."""
+
+    def call(x, axis=-1):
+        if isinstance(axis, int):
+            return f(x, axis)
+        dims = axes(axis, x)
+        last = torch.movedim(x, dims, tuple(range(-len(dims), 0)))
+        y = f(last.flatten(-len(dims)), -1).reshape(last.shape)
+        return torch.movedim(y, tuple(range(-len(dims), 0)), dims)
+
+    return call
+
+
+def clip(x, min=None, max=None):
+    return torch.clamp(x, min, max)
+
+
+def pad(x, width, mode="constant", constant_values=0.0):
+    pairs = np.broadcast_to(width, (x.ndim, 2))
+    return F.pad(x, pairs[::-1].ravel().tolist(), mode, constant_values)
+
+
+def split(x, where, axis=0):
+    return torch.tensor_split(x, where if isinstance(where, int) else list(where), axis)
+
+
+def cumsum(x, axis=None):
+    return torch.cumsum(x.ravel() if axis is None else x, 0 if axis is None else axis)
+
+
+def squeeze(x, axis=None):
+    return torch.squeeze(x) if axis is None else torch.squeeze(x, axis)
+
+
+def expand_dims(x, axis):
+    for a in sorted(a % (x.ndim + len(axes(axis, x))) for a in axes(axis, x)):
+        x = torch.unsqueeze(x, a)
+    return x
+
+
+def take_along_axis(x, indices, axis):
+    shape = list(torch.broadcast_shapes(*[(*s.shape[:axis], 1, *s.shape[axis:][1:]) for s in (x, indices)]))
+    n, m = x.shape[axis], indices.shape[axis]
+    return torch.gather(
+        x.expand(*shape[:axis], n, *shape[axis:][1:]), axis, indices.expand(*shape[:axis], m, *shape[axis:][1:])
+    )
+
+
+def batch_norm(x, gamma, beta, eps=1e-5):
+    return F.batch_norm(x.reshape(-1, x.shape[-1]), None, None, gamma, beta, True, 0.0, eps).reshape(x.shape)
+
+
+def getitem(x, index):
+    """Any index that NumPy takes, by the places of the elements that it picks."""
+    places = torch.as_tensor(np.arange(x.numel()).reshape(x.shape)[index].copy())
+    return x.reshape(-1)[places]
+
+
+def nchw(x):
+    return x.permute(0, 3, 1, 2)
+
+
+def nhwc(x):
+    return x.permute(0, 2, 3, 1)
+
+
+def two(value):
+    return (value, value) if isinstance(value, int) else tuple(value)
+
+
+def pads(padding, size, kernel_size, stride):
+    """(top, bottom, left, right); "same" by TensorFlow's documentation."""
+    if padding == "same":
+        totals = [max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in zip(size, kernel_size, stride, strict=True)]
+        return tuple(p for t in totals for p in (t // 2, t - t // 2))
+    if padding == "valid":
+        return (0, 0, 0, 0)
+    return (padding,) * 4 if isinstance(padding, int) else tuple(p for side in padding for p in side)
+
+
+def spread(w, dilation):
+    """The size of the kernel with its dilation."""
+    return [(k - 1) * d + 1 for k, d in zip(w.shape[:2], two(dilation), strict=True)]
+
+
+def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
+    top, bottom, left, right = pads(padding, x.shape[1:3], spread(w, dilation), two(stride))
+    padded = F.pad(nchw(x), (left, right, top, bottom))
+    return nhwc(F.conv2d(padded, w.permute(3, 2, 0, 1).contiguous(), None, stride, 0, dilation, groups))
+
+
+def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """PyTorch's with its own padding where that is one number; else unpadded, and cut to the size."""
+    kernel = w.permute(3, 2, 0, 1).contiguous()
+    if isinstance(padding, int):
+        return nhwc(F.conv_transpose2d(nchw(x), kernel, None, stride, padding, output_padding, groups, dilation))
+    full = F.conv_transpose2d(nchw(x), kernel, None, stride, 0, 0, groups, dilation)
+    extra, size = two(output_padding), spread(w, dilation)
+    if padding == "same":
+        height, width = (n * s + e for n, s, e in zip(x.shape[1:3], two(stride), extra, strict=True))
+        top, _, left, _ = pads("same", (height, width), size, two(stride))
+    else:
+        top, bottom, left, right = pads(padding, None, size, None)
+        height, width = full.shape[2] - top - bottom + extra[0], full.shape[3] - left - right + extra[1]
+    cut = F.pad(full, (-left, width - full.shape[3] + left, -top, height - full.shape[2] + top))
+    return nhwc(cut)
+
+
+def conv2d_weight_grad(x, gy, kernel_size, stride=1, padding=0):
+    """The gradient that PyTorch finds for a kernel."""
+    w = torch.zeros(*two(kernel_size), x.shape[3], gy.shape[3], dtype=x.dtype, requires_grad=True)
+    return torch.autograd.grad(conv2d(x, w, stride, padding), w, gy, create_graph=True)[0]
+
+
+def im2col(x, kernel_size, stride=1, padding=0):
+    size = two(kernel_size)
+    top, bottom, left, right = pads(padding, x.shape[1:3], size, two(stride))
+    padded = F.pad(nchw(x), (left, right, top, bottom))
+    windows = padded.unfold(2, size[0], two(stride)[0]).unfold(3, size[1], two(stride)[1])
+    return windows.permute(0, 2, 3, 4, 5, 1)
+
+
+def col2im(cols, size, stride=1, padding=0):
+    """The adjoint that PyTorch finds."""
+    image = torch.zeros(cols.shape[0], *size, cols.shape[-1], dtype=cols.dtype, requires_grad=True)
+    windows = im2col(image, cols.shape[3:5], stride, padding)
+    return torch.autograd.grad(windows, image, cols, create_graph=True)[0]
+
+
+def max_pool2d(x, window, stride=None, padding=0):
+    top, bottom, left, right = pads(padding, x.shape[1:3], two(window), two(stride or window))
+    padded = F.pad(nchw(x), (left, right, top, bottom), value=-torch.inf)
+    return nhwc(F.max_pool2d(padded, window, stride))
+
+
+def avg_pool2d(x, window, stride=None, padding=0):
+    if isinstance(padding, int):
+        return nhwc(F.avg_pool2d(nchw(x), window, stride, padding, count_include_pad=False))
+    sides = pads(padding, x.shape[1:3], two(window), two(stride or window))
+    sums, counts = (
+        F.avg_pool2d(F.pad(nchw(a), (*sides[2:], *sides[:2])), window, stride) for a in (x, torch.ones_like(x))
+    )
+    return nhwc(sums / counts)
+
+
+def upsample(mode, **options):
+    def call(x, scale):
+        height, width = (n * s for n, s in zip(x.shape[1:3], two(scale), strict=True))
+        return nhwc(F.interpolate(nchw(x), size=(height, width), mode=mode, **options))
+
+    return call
+
+
+TWINS = {
+    "leaky_relu": lambda x, slope=0.2: F.leaky_relu(x, slope),
+    "elu": lambda x, alpha=1.0: F.elu(x, alpha),
+    "relu": torch.relu,
+    "softplus": lambda x: F.softplus(x, threshold=1000),
+    "sigmoid_cross_entropy": lambda x, t: F.binary_cross_entropy_with_logits(
+        *torch.broadcast_tensors(x, torch.as_tensor(t, dtype=x.dtype)), reduction="none"
+    ),
+    "_leaky_relu_grad": lambda gy, y, slope: torch.where(y > 0, gy, slope * gy),
+    "_sigmoid_cross_entropy_grad": lambda gy, x, t: gy * (torch.sigmoid(x) - t),
+    "dropout": lambda x, kept, scale: torch.where(kept, scale * x, torch.zeros_like(x)),
+    "dense": lambda x, w, b: F.linear(x, w.T, b),
+    "power": torch.pow,
+    "negative": torch.neg,
+    "clip": clip,
+    "einsum": torch.einsum,
+    "sum": along(torch.sum),
+    "mean": along(torch.mean),
+    "max": along(torch.amax),
+    "min": along(torch.amin),
+    "logsumexp": along(torch.logsumexp),
+    "var": var,
+    "softmax": over_all(torch.softmax),
+    "log_softmax": over_all(torch.log_softmax),
+    "cumsum": cumsum,
+    "transpose": lambda x, axes=None: x.permute(axes or tuple(range(x.ndim))[::-1]),
+    "swapaxes": torch.swapaxes,
+    "moveaxis": torch.moveaxis,
+    "reshape": lambda x, shape: torch.reshape(x, axes(shape, x)),
+    "expand_dims": expand_dims,
+    "squeeze": squeeze,
+    "broadcast_to": lambda x, shape: torch.broadcast_to(x, axes(shape, x)),
+    "flip": lambda x, axis=None: torch.flip(x, axes(axis, x)),
+    "concatenate": torch.cat,
+    "stack": torch.stack,
+    "split": split,
+    "pad": pad,
+    "getitem": getitem,
+    "take_along_axis": take_along_axis,
+    "batch_norm": batch_norm,
+    "im2col": im2col,
+    "col2im": col2im,
+    "textbook_conv2d": conv2d,
+    "conv2d": conv2d,
+    "conv_transpose2d": conv_transpose2d,
+    "conv2d_weight_grad": conv2d_weight_grad,
+    "max_pool2d": max_pool2d,
+    "avg_pool2d": avg_pool2d,
+    "upsample_nearest": upsample("nearest"),
+    "upsample_bilinear": upsample("bilinear", align_corners=False),
+    "pixel_shuffle": lambda x, r: nhwc(F.pixel_shuffle(nchw(x), r)),
+}
+SAME_NAME = (
+    "add subtract multiply divide exp expm1 log log1p sqrt abs sin cos tanh sigmoid maximum minimum where matmul"
+)
+TWINS |= {name: getattr(torch, name) for name in SAME_NAME.split()}
