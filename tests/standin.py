@@ -392,23 +392,32 @@ def _forward(name: str, signature: inspect.Signature, function: Callable) -> Cal
     """A function of NumPy behind the signature that CuPy gives it."""
     parameters = signature.parameters
 
+    @functools.cache  # inspect takes longer to bind than NumPy to compute
+    def places(n: int, keywords: tuple[str, ...]) -> tuple[list, dict]:
+        """Where each of n arguments by position and of those by keyword goes: its number or keyword, kind and title."""
+        bound = signature.bind(*range(n), **{key: key for key in keywords})
+        place = {}
+        for key, value in bound.arguments.items():
+            parameter = parameters[key]
+            several = parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+            for source in value if several else (value,):
+                place[source] = source, parameter.annotation, f"{name}({key}=)"
+        return [place[source] for source in bound.args], {key: place[s] for key, s in bound.kwargs.items()}
+
     def call(*args: Any, **kwargs: Any) -> Any:
         try:
-            bound = signature.bind(*args, **kwargs)
+            positional, by_keyword = places(len(args), tuple(kwargs))
         except TypeError as error:
             raise TypeError(f"{name}: {error}; in CuPy it is {name}{signature}") from None
-        for key, value in bound.arguments.items():
-            kind, what = parameters[key].annotation, f"{name}({key}=)"
-            several = parameters[key].kind is inspect.Parameter.VAR_POSITIONAL
-            bound.arguments[key] = (
-                tuple(_argument(item, kind, what) for item in value) if several else _argument(value, kind, what)
-            )
+        given = {**dict(enumerate(args)), **kwargs}
+        taken = [_argument(given[source], kind, what) for source, kind, what in positional]
+        named = {key: _argument(given[source], kind, what) for key, (source, kind, what) in by_keyword.items()}
         if name in SYNCHRONISES:
             _synchronise(name)
         if name in JOINS and len(args[0]) > 8:
             _host_copy(f"{name} of more than 8 arrays")  # CuPy sends their addresses
         with np.errstate(all="ignore"):
-            result = function(*bound.args, **bound.kwargs)
+            result = function(*taken, **named)
         sources = tuple(x for x in (*args, *kwargs.values()) if isinstance(x, ndarray))
         return result if name in ON_HOST else _wrap(result, sources, name in KEEPS_ORDER)
 
