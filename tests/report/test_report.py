@@ -116,6 +116,19 @@ def test_a_long_run_keeps_all_of_its_scores(recorded, tmp_path):
     assert (fid == 2).sum() == 89
 
 
+def test_the_page_of_a_very_long_run_is_bounded_and_shows_each_spike(recorded, tmp_path):
+    run = copy(recorded("gan"), tmp_path / "long", "recording*")
+    rows = [{"step": i + 1, "loss_D": 1.0, "loss_G": 2.0 if i != 7777 else 99.0} for i in range(20_000)]
+    rows += [{"step": i, "score.fid": 1.0, "score.late": float(i)} for i in range(20_000, 25_000)]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (run / "events.jsonl").write_text("".join(json.dumps({"step": i, "name": "x"}) + "\n" for i in range(3000)))
+    found = gather(run, 10**6)
+    metrics = {name: decoded(column) for name, column in found["metrics"].items()}
+    assert sum(x.size for x in metrics.values()) <= 40_000 and len(found["events"]) <= 100
+    assert metrics["step"][[0, -1]].tolist() == [1, 24_999] and np.nanmax(metrics["loss_G"]) == 99
+    assert [found["events"][i]["step"] for i in (0, -1)] == [0, 2999]
+
+
 @pytest.mark.parametrize("budget, kept", [(10**7, ["0", "4", "8"]), (310_000, ["8"]), (0, [])])
 def test_pictures_are_left_out_where_there_is_no_room(recorded, tmp_path, budget, kept):
     run = copy(recorded("gan"), tmp_path / "pictures", "recording*")

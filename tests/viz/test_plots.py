@@ -1,11 +1,14 @@
 """Curves and scatter plots: what is drawn is what was measured."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
 
 from tinygen import viz
+from tinygen.rows import Rows
+from tinygen.viz import plots
 from tinygen.viz.panels import panels
 
 
@@ -69,6 +72,35 @@ def test_a_spike_neither_bends_the_curve_nor_squeezes_the_panel():
     axes = viz.curves(rows).axes[0]
     assert axes.get_ylim()[1] < 5
     assert np.max(axes.get_lines()[3].get_ydata()) < 2.5
+
+
+def test_a_very_long_run_is_drawn_by_its_extremes_in_bounded_memory():
+    n = 60_000
+    wave = np.sin(np.arange(n) / 5000)
+    rows = Rows({"step": i + 1, "loss_D": x, "loss_G": 2.0} for i, x in enumerate(wave.tolist()))
+    rows.append({"step": n + 1, "loss_D": 9.0, "loss_G": 2.0})
+    tracemalloc.start()
+    raw, smooth = viz.curves(rows).axes[0].get_lines()[:2]
+    assert tracemalloc.get_traced_memory()[1] < 60e6  # a window of n / 30 of each row would take a gigabyte
+    tracemalloc.stop()
+    step, value = raw.get_data()
+    assert len(step) <= plots.MOST_POINTS and (step[0], step[-1], value[-1]) == (1, n + 1, 9.0)
+    assert (value[:-1].min(), value[:-1].max()) == (wave.min(), wave.max())
+    step, value = (x[50:-50] for x in smooth.get_data())  # at its ends a running mean is flat
+    np.testing.assert_allclose(value, np.sin(step / 5000), atol=0.01)
+
+
+def test_a_spike_in_each_stretch_of_a_very_long_run_stays_outside_of_the_panel():
+    loss = np.random.default_rng(0).normal(1, 0.1, 30_000)
+    loss[::500] = 1e6
+    axes = viz.curves([{"step": i, "loss": x} for i, x in enumerate(loss.tolist())]).axes[0]
+    raw, smooth = axes.get_lines()
+    assert axes.get_ylim()[1] < 3 and smooth.get_ydata().max() < 1.2 and raw.get_ydata().max() == 1e6
+
+
+def test_names_without_end_make_a_picture_that_can_be_drawn():
+    fig = viz.curves([{"step": 1} | {f"score.{i}": 1.0 for i in range(700)}])
+    assert len(fig.axes) == plots.MOST_PANELS and fig.get_size_inches()[1] * fig.dpi < 2**15
 
 
 @pytest.mark.parametrize("n", [7, 300])

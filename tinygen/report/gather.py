@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..losses import GAN_LOSSES
+from ..rows import Rows, outline
 from ..train import RunDirectory
 from ..train.recording import Recording
 from ..viz.panels import panels
@@ -18,8 +19,8 @@ from .embed import embed_array, to_script
 from .steps import follow
 
 TEXT_BYTES = 300_000  # of a page's share, for curves, settings and the page itself
-LONGEST_CURVE = 2000  # points
-MOST_PICTURES = 40
+LONGEST_CURVE, MOST_COLUMNS, MOST_NUMBERS = 4000, 60, 40_000  # points of a curve, curves, and numbers of all of them
+MOST_PICTURES, MOST_EVENTS = 40, 100
 CONSTANTS = {"data", "data_labels", "labels", "centres"}  # arrays of a recording that have no axis of steps
 
 
@@ -33,7 +34,10 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
     recording = Recording.load(path) if run.recording_file.exists() else None
     followed = follow(path)
     room = max(0, budget - TEXT_BYTES - len(to_script(followed)))
-    rows = run.read_metrics()
+    rows, events = run.read_metrics(), run.read_events()
+    columns = _columns(rows)
+    groups = panels(rows, _probability(saved["config"].get("loss")))
+    groups = {panel: [name for name in names if name in columns] for panel, names in groups.items()}
     return {
         "name": str(path),
         "model": saved["model"],
@@ -42,9 +46,9 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
         "changed": _changed(saved["model"], saved["config"]),
         "settings": saved["settings"],
         "steps": saved["steps"],
-        "metrics": {name: embed_array(column) for name, column in _columns(rows).items()},
-        "panels": panels(rows, _probability(saved["config"].get("loss"))),
-        "events": run.read_events(),
+        "metrics": {name: embed_array(column) for name, column in columns.items()},
+        "panels": {panel: names for panel, names in groups.items() if names},
+        "events": [events[i] for i in _evenly(len(events), MOST_EVENTS)],
         "recording": _embedded(recording, room) if recording else None,
         "follow": followed,
         "pictures": {} if recording else _pictures(run.samples(), room),
@@ -72,30 +76,33 @@ def _probability(loss: str | None) -> bool | None:
     return GAN_LOSSES[loss].probability if loss in GAN_LOSSES else None
 
 
-def _columns(rows: list[dict[str, float]]) -> dict[str, np.ndarray]:
-    """The metrics by name, NaN where a row has none; of a long run every k-th row, the last, and those with scores."""
-    every = max(1, -(-len(rows) // LONGEST_CURVE))
-    rows = [row for i, row in enumerate(rows) if not i % every or i == len(rows) - 1 or _has_scores(row)]
-    numbers = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
-    return {name: np.array([_number(row.get(name)) for row in rows], np.float64) for name in dict.fromkeys(numbers)}
-
-
-def _has_scores(row: dict[str, float]) -> bool:
-    return any(name.startswith("score.") for name in row)
-
-
-def _number(value: Any) -> float:
-    return float(value) if isinstance(value, (int, float)) else float("nan")
+def _columns(table: Rows) -> dict[str, np.ndarray]:
+    """The metrics by name, NaN where a row has none; of a long run, the rows that keep the outline of each curve."""
+    columns = {name: table.column(name) for name in table.names()[:MOST_COLUMNS]}
+    most = min(LONGEST_CURVE, MOST_NUMBERS // max(len(columns), 1))
+    kept = np.arange(len(table))
+    if len(table) > most:
+        each = [np.flatnonzero(there) for _, there in columns.values()]
+        each = [
+            known[outline(x[known], most // len(each))] for known, (x, _) in zip(each, columns.values(), strict=True)
+        ]
+        kept = np.unique(np.concatenate([[0, len(table) - 1], *each]))
+    return {name: x[kept] for name, (x, _) in columns.items()}
 
 
 def _pictures(samples: dict[int, Path], budget: int) -> dict[int, str]:
     """Sample pictures by step, evenly thinned, as data URLs."""
     steps = list(samples)
-    chosen = sorted({steps[round(i)] for i in np.linspace(0, len(steps) - 1, min(len(steps), MOST_PICTURES))})
+    chosen = [steps[i] for i in _evenly(len(steps), MOST_PICTURES)]
     while sum(4 / 3 * samples[step].stat().st_size for step in chosen) > budget:
         chosen = chosen[1 + len(chosen) % 2 :: 2]  # every second, and the last, as long as there is room for one
     data = {step: base64.b64encode(samples[step].read_bytes()).decode() for step in chosen}
     return {step: f"data:image/png;base64,{text}" for step, text in data.items()}
+
+
+def _evenly(n: int, most: int) -> list[int]:
+    """At most so many of the indices 0, ..., n - 1, evenly, with the first and the last."""
+    return sorted({round(i) for i in np.linspace(0, n - 1, min(n, most))})
 
 
 def _about(model: str) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Generator, to_host
+from ..rows import Rows
 from .batches import Batches
 from .files import writing
 
@@ -26,9 +27,12 @@ LOOKED_AT = 1000  # examples whose latents are drawn
 class History:
     """What `fit` returns: a row of metrics for each logged step, the last step, and the run directory if any."""
 
-    rows: list[dict[str, float]]
+    rows: Rows
     steps: int = 0
     path: Path | None = None
+
+    def __post_init__(self) -> None:
+        self.rows = Rows.of(self.rows)
 
     def __getitem__(self, name: str) -> list[float]:
         """The values of one metric, or of "step"."""

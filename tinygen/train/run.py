@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import RunError
+from ..files import replace_file
+from ..rows import Rows
 from . import checkpoint, files
 from .snapshot import Snapshot
 
@@ -145,9 +147,9 @@ class RunDirectory:
         """Add a row to metrics.jsonl. Raises RunError."""
         files.append(self.metrics_file, json.dumps(row))
 
-    def read_metrics(self) -> list[dict[str, float]]:
+    def read_metrics(self) -> Rows:
         """The rows of metrics.jsonl, without those that a kill tore."""
-        return list(_rows(self.metrics_file))
+        return Rows(row for _, row in _rows(self.metrics_file))
 
     def append_event(self, event: dict[str, Any]) -> None:
         """Add what happened at its "step" to events.jsonl. Raises RunError."""
@@ -155,7 +157,7 @@ class RunDirectory:
 
     def read_events(self) -> list[dict[str, Any]]:
         """The rows of events.jsonl, without those that a kill tore."""
-        return list(_rows(self.events_file))
+        return [row for _, row in _rows(self.events_file)]
 
     # Where it can go on
 
@@ -184,16 +186,15 @@ class RunDirectory:
         newest = f"; the newest: {problems[0]}" if problems else ""
         raise RunError(f"{self.path}: {what}; begin again, in another directory (--out){newest}")
 
-    def go_on_from(self, step: int) -> list[dict[str, float]]:
+    def go_on_from(self, step: int) -> Rows:
         """Make the directory what it was at a checkpoint, and return the metrics up to there.
 
         The later metrics, events and pictures are removed, for they will come again; a later checkpoint, which could
         not be read, is set aside under another name.
         """
-        rows = [row for row in self.read_metrics() if row["step"] <= step]
-        files.write(self.metrics_file, _lines(rows))
+        rows = _cut(self.metrics_file, step)
         if self.events_file.exists():
-            files.write(self.events_file, _lines([event for event in self.read_events() if event["step"] <= step]))
+            _cut(self.events_file, step)
         with files.writing(self.path):
             for picture in _after(step, self.samples()):
                 picture.unlink()
@@ -218,15 +219,26 @@ def _after(step: int, paths: dict[int, Path]) -> list[Path]:
     return [path for later, path in paths.items() if later > step]
 
 
-def _lines(rows: list[dict[str, Any]]) -> bytes:
-    return "".join(json.dumps(row) + "\n" for row in rows).encode()
+def _cut(path: Path, step: int) -> Rows:
+    """Leave the rows up to a step in a file of rows; returns them."""
+    rows = Rows()
+    with files.writing(path), replace_file(path) as temporary, open(temporary, "wb") as file:
+        for line, row in _rows(path):
+            if row["step"] <= step:
+                file.write(line)
+                rows.append(row)
+    return rows
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    for line in path.read_bytes().splitlines() if path.exists() else []:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and "step" in row:
-            yield row
+def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """The lines of a file of rows that are whole, one at a time, for there may be a million; and what they say."""
+    if not path.exists():
+        return
+    with open(path, "rb") as lines:
+        for line in lines:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and isinstance(row.get("step"), int) and line.endswith(b"\n"):
+                yield line, row

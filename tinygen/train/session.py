@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..rows import Rows
 from . import snapshot
 from .batches import Batches
 from .callbacks import Callback, History
@@ -22,7 +23,7 @@ class Session:
 
     def __init__(self, model: Model, batches: Batches, callbacks: Sequence[Callback], run: RunDirectory | None):
         self.model, self.batches, self.callbacks, self.run = model, batches, callbacks, run
-        self.history = History([], path=None if run is None else run.path)
+        self.history = History(Rows(), path=None if run is None else run.path)
         self._saved: Snapshot | None = None  # the last snapshot, for a run that has no directory
         self._safe = 0  # the step of the last checkpoint
 

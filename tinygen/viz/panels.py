@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
+
+from ..rows import Rows
 
 BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
 CRITIC = {"slope", "(n-1)n", "gap/2λ"}  # what is measured of a critic's slope, and no network lowers
@@ -17,8 +20,8 @@ def panels(rows: Sequence[Mapping[str, Any]], probability: bool | None = None) -
     default they are if none of them ever left [0, 1].  scores: D's verdicts else, and their gap.  critic: see CRITIC.
     Each "score.x" has a panel of its own name.
     """
-    measured = (name for row in rows for name, value in row.items() if isinstance(value, (int, float)))
-    names = [name for name in dict.fromkeys(measured) if name not in BESIDE]
+    rows = Rows.of(rows)
+    names = [name for name in rows.names() if name not in BESIDE]
     verdicts = [name for name in names if name.startswith("D(")]
     if probability is None:
         probability = _bounded(rows, verdicts)
@@ -42,6 +45,6 @@ def _is_share(name: str) -> bool:
     return name.startswith("acc") or name.endswith(("acc", "accuracy", "share"))
 
 
-def _bounded(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
-    values = (row.get(name) for row in rows for name in names)
-    return all(0 <= v <= 1 for v in values if isinstance(v, (int, float)) and not math.isnan(v))
+def _bounded(rows: Rows, names: Sequence[str]) -> bool:
+    columns = (rows.column(name)[0] for name in names)
+    return all(bool(np.all(np.isnan(x) | ((x >= 0) & (x <= 1)))) for x in columns)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -10,6 +11,7 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..files import replace_file
+from ..rows import Rows, outline
 from .panels import panels
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ Range: TypeAlias = "tuple[float, float]"
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 DPI = 100
 SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
+MOST_POINTS = 3000  # of a curve: several for each pixel of its width
+MOST_PANELS = 30  # more make a picture that is slow, and at last too tall, to draw
 HEIGHT, SCORE_HEIGHT = 300, 120  # pixels of a panel
 
 
@@ -76,21 +80,25 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     rows: dicts with "step" and numbers under any other names, as metrics.jsonl holds them; a name may be absent from
     some rows. A long run is drawn as a running mean with the raw values behind it; gaps mark what is not finite.
+    Of more than 30 panels the first 30 are drawn, of a very long run the lowest and the highest values of each stretch.
     """
-    groups = panels(rows) or {"losses": []}
+    rows = Rows.of(rows)
+    groups = dict(itertools.islice(panels(rows).items(), MOST_PANELS)) or {"losses": []}
     heights = [SCORE_HEIGHT if panel.startswith("score.") else HEIGHT for panel in groups]
     fig = figure(800, 60 + sum(heights))
     grid = fig.subplots(len(groups), sharex=True, squeeze=False, height_ratios=heights)[:, 0]
+    step, _ = rows.column("step")
     for axes, (panel, names) in zip(grid, groups.items(), strict=True):
-        for name, colour in zip(names, COLOURS * (1 + len(names) // len(COLOURS)), strict=False):
-            _draw_curve(axes, rows, name, colour)
+        columns = {name: rows.column(name) for name in names}
+        for (name, (value, there)), colour in zip(columns.items(), itertools.cycle(COLOURS), strict=False):
+            _draw_curve(axes, step[there], value[there], name, colour)
         tidy(axes)
         if not rows:
             axes.set_title("nothing was measured yet", fontsize=10)
         if panel == "shares":
             axes.set_ylim(-0.02, 1.02)
         else:
-            _frame_the_bulk(axes)
+            _frame_the_bulk(axes, np.concatenate([value for value, _ in columns.values()] or [np.empty(0)]))
         if names:
             axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
     axes.set_xlabel("step")
@@ -102,29 +110,43 @@ def save_curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str])
     write_png(curves(rows), path)
 
 
-def _draw_curve(axes: Axes, rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:
-    pairs = [(row["step"], row[name]) for row in rows if isinstance(row.get(name), (int, float))]
-    step, value = np.array(pairs, float).reshape(-1, 2).T
-    value[~np.isfinite(value)] = np.nan
-    known = np.isfinite(value)
+def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, name: str, colour: str) -> None:
+    value = np.where(np.isfinite(value), value, np.nan)
+    shown, known = outline(value, MOST_POINTS), np.isfinite(value)
     if known.sum() < SMOOTHED_FROM:
-        axes.plot(step, value, color=colour, label=name, linewidth=1.5, marker="o" if known.sum() == 1 else None)
+        marker = "o" if known.sum() == 1 else None
+        axes.plot(step[shown], value[shown], color=colour, label=name, linewidth=1.5, marker=marker)
         return
-    smooth = np.full(len(value), np.nan)
-    smooth[known] = _running_mean(value[known], max(len(value) // 60, 2))
-    axes.plot(step, value, color=colour, linewidth=0.8, alpha=0.25)
-    axes.plot(step, smooth, color=colour, label=name, linewidth=1.8)
+    axes.plot(step[shown], value[shown], color=colour, linewidth=0.8, alpha=0.25)
+    size = -(-len(value) // MOST_POINTS)  # rows that are a point of the running mean
+    step, value = _middle(_stretches(step, size)), _middle(_stretches(value, size))
+    known = np.isfinite(value)
+    value[known] = _running_mean(value[known], max(len(value) // 60, 2))
+    axes.plot(step, value, color=colour, label=name, linewidth=1.8)
 
 
 def _running_mean(value: np.ndarray, reach: int) -> np.ndarray:
     """The mean of the middle half of the values within `reach` of each: one spike in a GAN's loss leaves no plateau."""
-    around = np.lib.stride_tricks.sliding_window_view(np.pad(value, reach, "symmetric"), 2 * reach + 1)
-    return np.sort(around, axis=1)[:, reach // 2 : -(reach // 2)].mean(axis=1)
+    padded = np.pad(value, reach, "symmetric")
+    return _middle(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1))
 
 
-def _frame_the_bulk(axes: Axes) -> None:
+def _stretches(value: np.ndarray, size: int) -> np.ndarray:
+    """The values (N,) in stretches of a length, (N / size, size); the last one is filled up with the last value."""
+    return np.pad(value, (0, -len(value) % size), "edge").reshape(-1, size)
+
+
+def _middle(value: np.ndarray) -> np.ndarray:
+    """The mean of the middle half of each row of values (N, K) without its NaNs; NaN where there is nothing else."""
+    count = np.isfinite(value).sum(axis=1, keepdims=True)
+    rank, cut = np.arange(value.shape[1]), count // 4
+    kept = (rank >= cut) & (rank < count - cut)
+    total = np.sort(value, axis=1).sum(axis=1, where=kept)  # NaNs are sorted to the end
+    return np.divide(total, kept.sum(axis=1), out=np.full(len(value), np.nan), where=kept.any(axis=1))
+
+
+def _frame_the_bulk(axes: Axes, values: np.ndarray) -> None:
     """Let 1% of the values at either end leave the panel if they would squeeze the rest: a spike hides a whole run."""
-    values = np.concatenate([np.asarray(line.get_ydata(), float) for line in axes.get_lines()] or [np.empty(0)])
     values = values[np.isfinite(values)]
     if len(values) < SMOOTHED_FROM:
         return
