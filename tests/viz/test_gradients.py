@@ -8,7 +8,7 @@ from tinygen import tensor, viz
 from tinygen.backend import Generator, to_host
 from tinygen.errors import ConfigError
 from tinygen.models import MODELS
-from tinygen.models.gan import GAN
+from tinygen.models.gan import GAN, GANConfig
 from tinygen.viz.gradients import BLUE, RED, _coloured, _push
 
 GANS = [name for name, kind in MODELS.items() if issubclass(kind, GAN)]
@@ -69,3 +69,10 @@ def test_a_model_without_a_discriminator_is_refused():
 def test_on_a_gpu(gpu):
     model = small("gan")
     viz.pixel_gradients(model, model.noise(4)).canvas.draw()
+
+
+@pytest.mark.parametrize("shape", [(5,), (1,), (4, 4, 2), (4, 4, 4)])
+def test_images_of_any_shape_have_the_picture(shape):
+    model = GAN(GANConfig(shape, latent_dim=3, g_hidden=(4,), d_hidden=(4,)))
+    fig = viz.pixel_gradients(model, model.noise(3))
+    assert [text.get_text() for text in fig.axes[0].texts] == ["G(z)", "-∂L/∂x"]

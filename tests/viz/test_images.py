@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tinygen import viz
-from tinygen.viz.images import GUTTER_GREY, NOT_FINITE
+from tinygen.viz.tiles import GUTTER_GREY, NOT_FINITE
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_grid_is_nearly_square(n, shape):
     assert viz.grid(np.zeros((n, 1, 1)), (0, 1), gutter=0).shape == shape
 
 
-@pytest.mark.parametrize("shape", [(4, 1, 28, 28), (28, 28), (3, 28, 28, 2), (0, 28, 28, 1), (3, 0, 4, 1)])
+@pytest.mark.parametrize("shape", [(4, 1, 28, 28), (28,), (0, 28, 28, 1), (3, 0, 4, 1)])
 def test_a_wrong_shape_is_named(shape):
     with pytest.raises(ValueError, match=r"grid: images has shape") as error:
         viz.grid(np.zeros(shape), (0, 1))
@@ -133,6 +133,30 @@ def test_samples_draws_what_the_model_samples(digits):
     plane = SimpleNamespace(value_range=None, sample=lambda n: np.arange(2.0 * n).reshape(n, 2))
     (dots,) = viz.samples(plane, 5).axes[0].collections
     np.testing.assert_array_equal(dots.get_offsets(), plane.sample(5))
+
+
+@pytest.mark.parametrize("shape", [(3, 1), (3,), (3, 2), (3, 5), (3, 700), (3, 4, 4, 2), (3, 2, 4, 4, 1), (3, 1, 1, 1)])
+@pytest.mark.parametrize("value", [0.5, np.nan])
+def test_anything_can_be_drawn(tmp_path, shape, value):
+    x = np.full(shape, value, np.float32)
+    viz.save_grid(x, tmp_path / "a.png", None, (-1, 1))
+    viz.samples(SimpleNamespace(value_range=None, sample=lambda n: x), 3).canvas.draw()
+    with Image.open(tmp_path / "a.png") as picture:
+        assert max(picture.size) <= 700
+
+
+def test_a_large_picture_is_shrunk(tmp_path, monkeypatch):
+    monkeypatch.setattr("tinygen.viz.images.LARGEST", 100)
+    monkeypatch.setattr("tinygen.viz.images.COMFORTABLE", 1)
+    viz.save_grid(np.zeros((4, 90, 60, 1)), tmp_path / "a.png", (-1, 1))
+    with Image.open(tmp_path / "a.png") as picture:
+        assert picture.size == (2 * (30 + 2) + 2, 2 * (45 + 2) + 2)
+        assert set(np.unique(picture)) == {GUTTER_GREY, 128}
+
+
+def test_what_has_no_numbers_is_named():
+    with pytest.raises(ValueError, match=r"grid: images has shape \(2, 2\) and dtype object"):
+        viz.grid([["a", None], [1, 2]], (0, 1))
 
 
 def test_drawing_needs_no_pyplot(tmp_path):

@@ -182,3 +182,18 @@ def test_an_autoencoder_walks_between_examples_alone():
     viz.latent_walk(model, batches(1)[0])
     with pytest.raises(ConfigError, match="give examples"):
         viz.latent_walk(model)
+
+
+@pytest.mark.parametrize("shape", [(5,), (1,), (2,), (4, 4, 2), (3, 4, 4, 1)])
+def test_what_is_decoded_may_be_of_any_shape(shape):
+    model = SimpleNamespace(
+        value_range=None if len(shape) == 1 else (0, 1),
+        config=SimpleNamespace(latent_dim=2),
+        codes=lambda x: np.zeros((4, 2), np.float32),
+        posterior=lambda x: (np.zeros((4, 2), np.float32), np.zeros((4, 2), np.float32)),
+        decode=lambda z: np.full((len(z), *shape), 0.5, np.float32),
+        plane=lambda x, side: np.zeros((side * side, 2), np.float32),
+    )
+    x = np.zeros((4, *shape), np.float32)
+    for fig in (viz.traversals(model, x), viz.manifold(model, x, side=3), viz.latent_walk(model, x)):
+        assert fig.axes

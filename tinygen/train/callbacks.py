@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .run import RunDirectory
 
 PICTURED = 25  # images in a sample picture
+NUMBERS = 25 * 512 * 512 * 3  # in all of them at most: of large images there are fewer
 SCATTERED = 1000  # points in one
 LOOKED_AT = 1000  # examples whose latents are drawn
 
@@ -80,9 +82,8 @@ class SamplePictures(Callback):
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         assert run is not None
-        self._model, self._run, self._points_range = model, run, None
-        if model.value_range is None:
-            self._points_range = _square_around(self._batches.first)
+        self._model, self._run = model, run
+        self._range = _range_around(self._batches.first) if model.value_range is None else None
         if step == 0:
             self._draw(0)
 
@@ -101,7 +102,7 @@ class SamplePictures(Callback):
         n, columns = pictured(model)
         images = model.preview(self._batches.first, n, Generator(0, "preview"))  # keyed anew: the same noise each time
         with writing(path):
-            viz.save_grid(images, path, model.value_range, self._points_range, columns)
+            viz.save_grid(images, path, model.value_range, self._range, columns)
 
 
 class Curves(Callback):
@@ -176,12 +177,14 @@ class Drawings(Callback):
 
 def pictured(model: Model) -> tuple[int, int | None]:
     """How many samples a picture of a model shows, and in how many columns (None: as near to square as it gets)."""
-    columns = getattr(model, "columns", None)
-    return SCATTERED if model.value_range is None else columns**2 if columns else PICTURED, columns
+    columns, shape = getattr(model, "columns", None), getattr(model.config, "data_shape", (1,) * 3)
+    if model.value_range is None and shape in ((1,), (2,)):
+        return SCATTERED, columns
+    return columns**2 if columns else min(PICTURED, max(NUMBERS // math.prod(shape), 1)), columns
 
 
-def _square_around(batch: Any) -> tuple[float, float]:
-    """A range for both axes that holds a batch of points with some room, the same in every picture of a run."""
+def _range_around(batch: Any) -> tuple[float, float]:
+    """A range that holds a batch of what has no range with some room, the same in every picture of a run."""
     points = to_host(batch[0] if isinstance(batch, tuple) else batch)
-    reach = 1.25 * float(np.abs(points).max()) or 1.0
+    reach = 1.25 * float(np.abs(points[np.isfinite(points)]).max(initial=0)) or 1.0
     return (-reach, reach)

@@ -19,6 +19,7 @@ MOST_FRAMES = 60
 RUNNING_TIME = 6000  # milliseconds, without the last frame's
 FRAME_TIME = (100, 400)  # milliseconds: no frame is shorter or longer
 LAST_FRAME_TIME = 2000
+LARGEST_FRAME = 1000  # pixels: larger ones are shrunk as they are read, for all are in memory together
 LARGEST_FILE = 2_000_000  # bytes
 COLOURS = (64, 32)  # tried at every size, the larger first
 
@@ -53,7 +54,7 @@ def _read(paths: Sequence[str | os.PathLike[str]]) -> list[Image]:
     frames = []
     for path in paths:
         with Image.open(path) as image:
-            frames.append(image.copy())
+            frames.append(image.reduce(-(-max(image.size) // LARGEST_FRAME)))
     mode = "L" if all(frame.mode == "L" for frame in frames) else "RGB"
     size = frames[-1].size
     return [frame.convert(mode).resize(size, Image.Resampling.NEAREST) for frame in frames]

@@ -10,8 +10,9 @@ from ..backend import Array, to_host
 from ..errors import ConfigError
 from ..models.probe import undisturbed
 from ..tensor import Tensor, grad
-from .images import GUTTER_GREY, grid, sheet_figure
+from .images import grid, range_of, sheet_figure
 from .plots import COLOURS, scatter
+from .tiles import GUTTER_GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,12 +31,16 @@ def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
     for a model without a discriminator.
     """
     fake, push = _push(model, z, labels)
-    if fake.ndim == 2:
+    if fake.shape[1:] == (2,):
         fig = scatter(fake)
         fig.axes[0].quiver(*fake.T, *push.T, color=COLOURS[1], width=0.004)
         return fig
-    images = grid_bytes(fake, model.value_range)
-    over = _coloured(images, push.reshape((*images.shape[:3], -1)).mean(axis=-1))
+    if fake.ndim == 4 and fake.shape[-1] in (1, 3):
+        images = grid_bytes(fake, model.value_range)
+        over = _coloured(images, push.mean(axis=-1))
+    else:  # no picture that could be coloured: the push by itself, with 0 in the middle
+        full = float(np.abs(np.nan_to_num(push)).max()) or 1.0
+        images, over = grid_bytes(fake, model.value_range or range_of(fake)), grid_bytes(push, (-full, full))
     columns = min(COLUMNS, len(images))
     blank = np.full((-len(images) % columns, *over.shape[1:]), GUTTER_GREY, np.uint8)
     rows = [np.concatenate([x, blank]).reshape(-1, columns, *over.shape[1:]) for x in (images, over)]
@@ -56,9 +61,9 @@ def _push(model: Any, z: Array, labels: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def grid_bytes(images: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Images (N, H, W, C) as colours, (N, H, W, 3) uint8."""
+    """The tiles of images as colours, (N, H, W, 3) uint8."""
     sheet = grid(images, value_range, columns=1, gutter=0)
-    tiles = sheet.reshape(len(images), *images.shape[1:3], -1)
+    tiles = sheet.reshape(len(images), len(sheet) // len(images), sheet.shape[1], -1)
     return np.broadcast_to(tiles, (*tiles.shape[:3], 3))
 
 

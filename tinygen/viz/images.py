@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, to_host
+from ..backend import Array, is_array, to_host
 from ..files import replace_file
 from .plots import Range, figure, scatter, write_png
+from .points import histogram
+from .tiles import GUTTER_GREY, tiles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUTTER = 2  # pixels between images and around them
-GUTTER_GREY = 72  # dark enough to vanish beside a digit, light enough to part two black images
-NOT_FINITE = (255, 0, 255)  # magenta: no greyscale image holds it and few photographs do
 COMFORTABLE = 512  # pixels: a picture is scaled up while its longer side stays within this
+LARGEST = 3000  # pixels: tiles are shrunk until its longer side stays within this
 LARGEST_SCALE = 8
+WORTH_IT = 2_000_000  # bytes: of more, the best compression takes seconds
 NAME_WIDTH = 40  # pixels, for the names of rows
 
 
@@ -31,19 +34,10 @@ def grid(
 
     value_range (low, high) goes to black and white, what lies outside is clipped; None stands for (0, 255). Pixels that
     are NaN or infinite come out magenta, and the grid is then in colour. By default it is as near to square as it gets.
-    scale: every pixel becomes a square of scale x scale.  Raises ValueError for another shape.
+    Other numbers of channels, volumes and vectors are shown as `tiles` has it.  scale: every pixel becomes a square of
+    scale x scale.  Raises ValueError for no images, and for what looks like NCHW.
     """
-    images = _as_images(images)
-    n, height, width, _ = images.shape
-    columns = columns or math.ceil(math.sqrt(n))
-    rows = math.ceil(n / columns)
-    tiles = _as_bytes(images, value_range or (0, 255)).repeat(scale, axis=1).repeat(scale, axis=2)
-    step_y, step_x = height * scale + gutter, width * scale + gutter
-    sheet = np.full((rows * step_y + gutter, columns * step_x + gutter, tiles.shape[-1]), GUTTER_GREY, np.uint8)
-    for i, tile in enumerate(tiles):
-        y, x = gutter + i // columns * step_y, gutter + i % columns * step_x
-        sheet[y : y + height * scale, x : x + width * scale] = tile
-    return sheet[..., 0] if sheet.shape[-1] == 1 else sheet
+    return _sheet(_as_tiles(images, value_range), columns, scale, gutter)
 
 
 def save_grid(
@@ -53,28 +47,33 @@ def save_grid(
     points_range: Range | None = None,
     columns: int | None = None,
 ) -> None:
-    """Write images as a PNG grid, scaled up to a comfortable size, or points (N, 2) as a scatter plot.
+    """Write images as a PNG grid, scaled up to a comfortable size; points (N, 2) as a scatter plot, (N, 1) as a
+    histogram.
 
-    value_range, columns: as in `grid`.  points_range: as in `scatter`; give it, so that the frames of a film agree.
-    Raises OSError if the file can't be written; one that was there is then as it was.
+    value_range, columns: as in `grid`.  points_range: the range of what has no value_range; give it, so that the frames
+    of a film agree.  Raises OSError if the file can't be written; one that was there is then as it was.
     """
     from PIL import Image
 
-    images = to_host(images)
-    if _are_points(images):
-        write_png(scatter(images, points_range), path)
+    images = as_array(images)
+    if are_points(images):
+        write_png(points_figure(images, points_range), path)
         return
-    sheet = grid(images, value_range, columns, scale=_comfortable_scale(images, columns))
+    tiles = _as_tiles(images, value_range or points_range, _longest(len(images), columns))
+    sheet = _sheet(tiles, columns, _comfortable_scale(tiles, columns), GUTTER)
     with replace_file(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG", optimize=True)
+        Image.fromarray(sheet).save(temporary, format="PNG", optimize=sheet.size < WORTH_IT)
 
 
 def samples(model: Any, n: int = 25) -> Figure:
-    """A Figure of n samples of a model: a grid of images, or a scatter plot of points. Its run is not changed."""
-    images = to_host(model.sample(n))
-    if _are_points(images):
-        return scatter(images)
-    return sheet_figure(images, model.value_range)
+    """A Figure of n samples of a model: a grid of images, or a plot of points. Its run is not changed."""
+    return made_figure(model.sample(n), model.value_range)
+
+
+def made_figure(images: Array, value_range: Range | None, columns: int | None = None, gutter: int = GUTTER) -> Figure:
+    """A Figure of what a model made: a plot of points, or a grid of whatever else it is."""
+    images = as_array(images)
+    return points_figure(images) if are_points(images) else sheet_figure(images, value_range, columns, gutter=gutter)
 
 
 def sheet_figure(
@@ -85,9 +84,9 @@ def sheet_figure(
     gutter: int = GUTTER,
 ) -> Figure:
     """A Figure of a grid of images, scaled up to a comfortable size, with the names of its rows to their left."""
-    images = to_host(images)
-    scale = _comfortable_scale(images, columns)
-    sheet = grid(images, value_range, columns, scale=scale, gutter=gutter)
+    tiles = _as_tiles(images, value_range, _longest(len(images), columns))
+    scale = _comfortable_scale(tiles, columns)
+    sheet = _sheet(tiles, columns, scale, gutter)
     height, width = sheet.shape[:2]
     margin = NAME_WIDTH if row_names else 0
     fig = figure(margin + width, height, layout=None)
@@ -96,40 +95,76 @@ def sheet_figure(
     axes.set_axis_off()
     axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest", aspect="auto")
     for i, name in enumerate(row_names):
-        y = gutter + (i + 0.5) * (images.shape[1] * scale + gutter) - gutter / 2
+        y = gutter + (i + 0.5) * (tiles.shape[1] * scale + gutter) - gutter / 2
         axes.text(-6, y, name, ha="right", va="center", color="white", fontsize=8)
     return fig
 
 
-def _are_points(images: np.ndarray) -> bool:
-    return images.ndim == 2 and images.shape[1] == 2
+def are_points(images: np.ndarray) -> bool:
+    """Whether a plot shows them better than a grid: points on a line or in the plane."""
+    return images.ndim == 1 or (images.ndim == 2 and images.shape[1] in (1, 2))
 
 
-def _as_images(images: Array) -> np.ndarray:
-    images = to_host(images)
+def points_figure(points: np.ndarray, points_range: Range | None = None) -> Figure:
+    """A scatter plot of points (N, 2), a histogram of points (N, 1) or (N,)."""
+    return scatter(points, points_range) if points[0].size == 2 else histogram(points.reshape(-1), points_range)
+
+
+def as_array(images: Any) -> np.ndarray:
+    """What a model made, or a list of it, on the host."""
+    images = getattr(images, "_data", images)
+    return to_host(images) if is_array(images) else np.asarray(images)
+
+
+def _as_tiles(images: Any, value_range: Range | None, longest: int = sys.maxsize) -> np.ndarray:
+    """Images as uint8 (N, H, W, 1) or (N, H, W, 3), no side longer than `longest`."""
+    images = as_array(images)
     shape = images.shape
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
-        hint = "; images are NHWC, did you pass NCHW?" if len(shape) == 4 and shape[1] in (1, 3) else ""
+    nchw = len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3, 4) and shape[2] == shape[3]
+    if nchw or len(shape) < 2 or 0 in shape or images.dtype.kind not in "fiub":
+        hint = "; images are NHWC, did you pass NCHW?" if nchw else ""
         raise ValueError(
-            f"grid: images has shape {shape}, but it must be (N, H, W), (N, H, W, 1) or (N, H, W, 3){hint}"
+            f"grid: images has shape {shape} and dtype {images.dtype}, but it must be numbers (N, H, W), (N, H, W, C) "
+            f"or (N, D){hint}"
         )
-    return images
+    if images.ndim == 2 and value_range is None:
+        value_range = range_of(images)
+    found = list(tiles(images, value_range or (0, 255), longest))
+    coloured = max(tile.shape[-1] for tile in found)
+    return np.stack([np.broadcast_to(tile, (*tile.shape[:2], coloured)) for tile in found])
 
 
-def _as_bytes(images: np.ndarray, value_range: Range) -> np.ndarray:
-    low, high = value_range
-    broken = ~np.isfinite(images).all(axis=-1)
-    levels = (np.where(broken[..., None], low, images).clip(low, high) - low) * (255 / (high - low))
-    pixels = np.rint(levels).astype(np.uint8)
-    if broken.any():
-        pixels = np.where(broken[..., None], np.array(NOT_FINITE, np.uint8), pixels)
-    return pixels
+def range_of(x: np.ndarray) -> Range:
+    """The least and the greatest finite number, a little apart in any case."""
+    finite = x[np.isfinite(x)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
+    return (low, high) if low < high else (low - 1, low + 1)
 
 
-def _comfortable_scale(images: np.ndarray, columns: int | None) -> int:
-    n, height, width = images.shape[:3]
-    columns = columns or math.ceil(math.sqrt(n))
+def _sheet(tiles: np.ndarray, columns: int | None, scale: int, gutter: int) -> np.ndarray:
+    n, height, width, channels = tiles.shape
+    columns = _columns(n, columns)
+    step_y, step_x = height * scale + gutter, width * scale + gutter
+    shape = (math.ceil(n / columns) * step_y + gutter, columns * step_x + gutter, channels)
+    sheet = np.full(shape, GUTTER_GREY, np.uint8)
+    for i, tile in enumerate(tiles):
+        y, x = gutter + i // columns * step_y, gutter + i % columns * step_x
+        sheet[y : y + height * scale, x : x + width * scale] = tile.repeat(scale, axis=0).repeat(scale, axis=1)
+    return sheet[..., 0] if channels == 1 else sheet
+
+
+def _columns(n: int, columns: int | None) -> int:
+    return columns or math.ceil(math.sqrt(n))
+
+
+def _longest(n: int, columns: int | None) -> int:
+    """How long the side of a tile may be."""
+    columns = _columns(n, columns)
+    return LARGEST // max(columns, math.ceil(n / columns)) - GUTTER
+
+
+def _comfortable_scale(tiles: np.ndarray, columns: int | None) -> int:
+    n, height, width = tiles.shape[:3]
+    columns = _columns(n, columns)
     longest = max(math.ceil(n / columns) * height, columns * width)
     return min(max(COMFORTABLE // longest, 1), LARGEST_SCALE)

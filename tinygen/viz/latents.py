@@ -11,8 +11,8 @@ import numpy as np
 from ..backend import Array, Generator, to_device, to_host
 from ..errors import ConfigError
 from ..losses import gaussian_kls
-from .images import sheet_figure
-from .plots import COLOURS, figure, scatter, tidy, write_png
+from .images import made_figure, sheet_figure
+from .plots import COLOURS, figure, tidy, write_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,7 +41,7 @@ def manifold(model: Any, x: Array, labels: Array | None = None, side: int = 20) 
     """What the decoder makes of a grid of side x side points of a model's two latents: the first grows to the right,
     the second upwards. `model.plane(x, side)` says which points; labels are not looked at."""
     images = to_host(model.decode(model.plane(x, side)))
-    return scatter(images) if images.ndim == 2 else sheet_figure(images, model.value_range, side, gutter=0)
+    return made_figure(images, model.value_range, side, gutter=0)
 
 
 def traversals(model: Any, x: Array, labels: Array | None = None, columns: int = 11, reach: float = 2.0) -> Figure:
@@ -88,7 +88,7 @@ def latent_walk(
     y = [model.labels_for(len(z), labels).repeat(columns)] if getattr(model, "takes_labels", False) else []
     latents = to_device(z.reshape(-1, z.shape[-1]).astype(np.float32))
     images = to_host(model.draw(latents, *y) if hasattr(model, "draw") else model.decode(latents))
-    return scatter(images) if images.ndim == 2 else sheet_figure(images, model.value_range, columns)
+    return made_figure(images, model.value_range, columns)
 
 
 def _arc(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
