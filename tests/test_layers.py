@@ -618,11 +618,6 @@ def test_no_layer_waits_for_the_device(gpu):
     assert syncs.count == 0, syncs
 
 
-def test_modules_in_a_list_are_refused():
-    with pytest.raises(TypeError, match="use Sequential"):
-        tg.layers.Module().layers = [tg.layers.Dense(1, 1)]
-
-
 def test_batch_norm_refuses_a_batch_of_one():
     x = np.ones((1, 3), np.float32)
     norm = tg.layers.BatchNorm(3)

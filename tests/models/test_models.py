@@ -416,3 +416,15 @@ def test_a_width_of_nothing_is_refused(name):
     field = next(f for f in SMALL[name] if f.endswith(("hidden", "channels")))
     with pytest.raises(ValueError):
         small(name, **{field: (0,)})
+
+
+def test_a_state_that_is_not_strict_says_what_it_left_out():
+    model, state = small("gan"), small("gan", seed=1).state_dict()
+    optimizer = [key for key in state if key.startswith("opt_D.")]
+    for key in ["G.0.w", *optimizer]:
+        del state[key]
+    state["extra"] = np.zeros(1)
+    assert model.load_state_dict(state, strict=False) == (["G.0.w", *optimizer], ["extra"])
+    np.testing.assert_array_equal(model.G[0].b.numpy(), state["G.0.b"])
+    with pytest.raises(TypeError, match=r"expected the dict of a GAN's state_dict\(\), not a list"):
+        model.load_state_dict([])

@@ -1,18 +1,18 @@
-"""What every layer is: Module, with its parameters, buffers and modules by name; and Sequential."""
+"""What every layer is: Module, with its parameters, buffers and modules by name."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import weakref
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections import Counter, deque
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Array, current_module, to_device
-from ..tape import note_maker, orders
+from ..backend import Array, current_module, is_array, to_device
+from ..tape import brief, note_maker, orders
 from ..tensor import Parameter, Tensor, no_grad
 
 
@@ -20,39 +20,85 @@ class Buffer(Tensor):
     """A Tensor that a module keeps and saves but does not learn, such as a running mean."""
 
 
+class LeftOut(NamedTuple):
+    """What load_state_dict(strict=False) left out: names without a value, and values without a name."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
 class Module:
     """A layer, or a network of layers. A subclass has parameters, buffers and modules as attributes, and a forward().
 
-    The order of definition is the order of `parameters()`; names are the attributes' paths, such as "2.w".
+    The order of definition is the order of `parameters()`; names are the attributes' paths, such as "2.w". Modules in
+    a ModuleList or a ModuleDict are found too. Those in a plain list, tuple, dict or set are not: TypeError, at the
+    assignment or, if they are added later, at the first call and whenever parameters, buffers or modules are asked for.
     """
 
     training: bool = True
     batch_multiple: int = 1  # of which number a batch must be a multiple
     _watcher: Callable[[Module, Any], None] | None = None  # sees each module's output; set by summary()
+    _path: str = ""  # where it lies in the module that holds it
+    _containers: tuple[str, ...] = ()  # the attributes that are plain containers
+    _called: bool = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, value in vars(cls).items():
+            if _is_part(value) or _first_part(value) is not None:
+                raise TypeError(
+                    f"{cls.__name__}.{name} belongs to the class, where no module finds it; set it in __init__"
+                )
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if isinstance(value, (list, tuple)) and any(isinstance(item, (Module, Parameter)) for item in value):
-            raise TypeError(f"{type(self).__name__}.{name}: a module finds nothing in lists; use Sequential")
+        _check_place(self, name, value)
         object.__setattr__(self, name, value)
+        path = f"{self._path}.{name}" if self._path else name
         if isinstance(value, (Parameter, Buffer)):
-            value.name = name
+            value.name = path
         elif isinstance(value, Module):
-            for path, t in value.named_tensors():
-                t.name = f"{name}.{path}"
+            for below, module in value.named_modules(path):
+                vars(module)["_path"] = below
+            for below, t in value.named_tensors():
+                t.name = f"{path}.{below}"
+        elif isinstance(value, _CONTAINERS):
+            vars(self)["_containers"] = tuple(dict.fromkeys((*self._containers, name)))
+            self._check_containers()
+
+    def _check_containers(self) -> None:
+        """Raise TypeError if a plain container has come to hold what must be found."""
+        for name in self._containers:
+            container = vars(self).get(name)
+            part = _first_part(container)
+            if part is not None:
+                raise TypeError(
+                    f"{type(self).__name__}.{name} is a {type(container).__name__} that holds {_what(part)}, where no "
+                    "module finds it, so it would stay untrained; make it a ModuleList, a ModuleDict or a Sequential, "
+                    "and a Parameter an attribute of a Module in it"
+                )
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         """What the layer computes."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
 
-    def __call__(self, *inputs: Any) -> Any:
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        if not self._called:
+            self._check_containers()
+            vars(self)["_called"] = True
         first = next(orders)
-        y = self.forward(*inputs)
+        y = self.forward(*inputs, **options)
         note_maker(y, weakref.ref(self), first)
         if Module._watcher is not None:
             Module._watcher(self, y)
         return y
 
     # What it holds
+
+    def _attributes(self) -> ItemsView[str, Any]:
+        """Its attributes by name, among which are all of its parts."""
+        if self._containers:
+            self._check_containers()
+        return vars(self).items()
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules held directly, with their names."""
@@ -61,12 +107,13 @@ class Module:
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (named prefix) and all below it, outermost first."""
         yield prefix, self
-        for name, child in self.named_children():
-            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+        for name, child in self._attributes():
+            if isinstance(child, Module):
+                yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters and buffers, in order of definition."""
-        for name, value in vars(self).items():
+        for name, value in self._attributes():
             if isinstance(value, (Parameter, Buffer)):
                 yield name, value
             elif isinstance(value, Module):
@@ -88,7 +135,7 @@ class Module:
 
     def _collect(self, found: dict[int, Parameter]) -> None:
         """named_parameters without the names: training asks several times a step."""
-        for value in vars(self).values():
+        for _, value in self._attributes():
             if isinstance(value, Parameter):
                 found.setdefault(id(value), value)
             elif isinstance(value, Module):
@@ -100,26 +147,24 @@ class Module:
         """Copies of all parameters and buffers, by name."""
         return {name: t.data.copy() for name, t in self.named_tensors()}
 
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
-        """Write a state_dict into this module's memory.
+    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> LeftOut:
+        """Write a state_dict into this module's memory, and say what was left out (nothing, if strict).
 
         strict: every name must be there and no other. Raises ValueError, before anything is written, that lists what is
-        missing, unexpected or of another shape.
+        missing, unexpected, no array, of another shape, or of another kind: floats take floats of any precision.
         """
         own = dict(self.named_tensors())
-        wrong = [
-            f"{n} is {state[n].shape} but must be {t.shape}"
-            for n, t in own.items()
-            if n in state and state[n].shape != t.shape
-        ]
+        left_out = check_keys(self, own, state)
+        wrong = [problem for n, t in own.items() if n in state and (problem := _mismatch(n, state[n], t))]
         if strict:
-            wrong += [f"{n} is missing" for n in own if n not in state]
-            wrong += [f"{n} is not known" for n in state if n not in own]
+            wrong += [f"{n} is missing" for n in left_out.missing_keys]
+            wrong += [f"{n} is not known" for n in left_out.unexpected_keys]
         if wrong:
             raise ValueError(f"load_state_dict: this state is of another {type(self).__name__}: {'; '.join(wrong)}")
         for name, t in own.items():
             if name in state:
                 t.assign(state[name] if isinstance(state[name], Tensor) else to_device(state[name], t.device))
+        return left_out
 
     def train(self, mode: bool = True) -> Module:
         """Switch dropout and batch statistics on (or off) in this module and all below."""
@@ -210,28 +255,70 @@ def evaluating(module: Module) -> Iterator[None]:
             m.training = mode
 
 
-class Sequential(Module):
-    """The layers one after another; the first may take more inputs than one, such as labels.
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
 
-    Raises TypeError for what is no Module, such as a class that was not called.
-    """
 
-    def __init__(self, *layers: Module):
-        for i, layer in enumerate(layers):
-            if not isinstance(layer, Module):
-                raise TypeError(f"Sequential: layer {i} is {layer!r}, but it must be a Module, such as ReLU()")
-            setattr(self, str(i), layer)
+def _is_part(x: Any) -> bool:
+    return isinstance(x, (Module, Parameter, Buffer))
 
-    def forward(self, x: Any, *more: Any) -> Any:
-        for layer in self:
-            x, more = layer(x, *more), ()
-        return x
 
-    def __iter__(self) -> Iterator[Module]:
-        return (layer for _, layer in self.named_children())
+def _first_part(container: Any) -> Any:
+    """The first module, parameter or buffer in a plain container, or in the containers in it; None if there is none."""
+    pending, seen = [container], set[int]()
+    while pending:
+        container = pending.pop()
+        if isinstance(container, _CONTAINERS) and id(container) not in seen:
+            seen.add(id(container))
+            items = [*container, *container.values()] if isinstance(container, dict) else list(container)
+            kinds = {kind for kind in map(type, items) if issubclass(kind, (Module, Parameter, Buffer, *_CONTAINERS))}
+            if kinds:  # a list of a million numbers is no work
+                for item in items:
+                    if _is_part(item):
+                        return item
+                pending += [item for item in items if type(item) in kinds]
+    return None
 
-    def __len__(self) -> int:
-        return len(list(self.named_children()))
 
-    def __getitem__(self, i: int) -> Module:
-        return list(self)[i]
+def _check_place(module: Module, name: str, value: Any) -> None:
+    """Raise TypeError if value can't be the attribute: what is learnt and found would be lost, or never be found."""
+    old, where = vars(module).get(name), f"{type(module).__name__}.{name}"
+    if isinstance(value, Module):
+        if any(below is module for _, below in value.named_modules()):
+            raise ValueError(
+                f"{where}: a module can't hold itself, nor the one that holds it; keep a weakref.ref to that"
+            )
+    elif isinstance(old, Module) and value is not None:
+        raise TypeError(f"{where} is {_what(old)}, and {_what(value)} can't take its place; give a Module or None")
+    elif isinstance(old, (Parameter, Buffer)) and not isinstance(value, (Parameter, Buffer, type(None))):
+        kind = "Parameter" if isinstance(old, Parameter) else "Buffer"
+        raise TypeError(
+            f"{where} is a {kind}, and {_what(value)} can't take its place; write the values into it with "
+            f"{name}.assign(...), or give a {kind}(...) or None"
+        )
+    elif isinstance(value, Tensor) and not _is_part(value) and value.is_leaf and value.requires_grad:
+        raise TypeError(f"{where}: {_what(value)} requires grad but would stay untrained; make it a Parameter(...)")
+
+
+def _what(x: Any) -> str:
+    """What x is, for an error."""
+    return f"a {type(x).__name__}" + (f" ({brief(x)})" if hasattr(x, "dtype") and hasattr(x, "shape") else "")
+
+
+def check_keys(owner: Any, own: Iterable[str], state: Any) -> LeftOut:
+    """Which names a state lacks, and which it has beside them. Raises TypeError if it is no dict of names."""
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise TypeError(
+            f"load_state_dict: expected the dict of a {type(owner).__name__}'s state_dict(), not {_what(state)}"
+        )
+    own = list(own)
+    return LeftOut([n for n in own if n not in state], [n for n in state if n not in own])
+
+
+def _mismatch(name: str, value: Any, t: Tensor) -> str:
+    """Why value can't be written into t, or ""."""
+    if not isinstance(value, Tensor) and not is_array(value):
+        return f"{name} is {_what(value)} but must be an array {t.shape}"
+    if value.shape != t.shape:
+        return f"{name} is {value.shape} but must be {t.shape}"
+    kinds = "iu" if t.dtype.kind in "iu" else t.dtype.kind
+    return "" if value.dtype.kind in kinds else f"{name} is {value.dtype} but must be {t.dtype}"

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from ..backend import Array, Generator, current_module
-from ..layers import Module
+from ..layers import LeftOut, Module
+from ..layers.module import check_keys
 from ..optim import Optimizer
 from ..settings import check_config
 from ..tensor import Tensor
@@ -108,9 +109,11 @@ class Model(Module):
             state.update({f"{name}.{slot}": array for slot, array in optimizer.state_dict().items()})
         return state
 
-    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> None:
+    def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> LeftOut:
         """Go back to a state_dict. Raises ValueError, before anything is written, if it is of another model or
-        configuration. strict=False: take what weights there are, and the optimisers that are there."""
+        configuration. strict=False: take what weights there are, and the optimisers that are there; what is returned
+        says what was left out."""
+        left_out = check_keys(self, self.state_dict(), state)
         own = {name: dict[str, Any]() for name in self.optimizers()}
         weights = {}
         for key, array in state.items():
@@ -125,3 +128,4 @@ class Model(Module):
         super().load_state_dict(weights, strict)
         for optimizer, its_state in given.items():
             optimizer.load_state_dict(its_state)
+        return left_out

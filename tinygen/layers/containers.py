@@ -1,0 +1,168 @@
+"""Modules that hold others: in a row, by name, or one after another."""
+
+from __future__ import annotations
+
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from typing import Any
+
+from .module import Module
+
+
+class ModuleList(Module):
+    """Modules in a row, as in a list, but found: the second is named "1", its weight "1.w".
+
+    modules: to begin with. Indices, slices (which give a ModuleList), append, extend, insert, pop, + and del work as in
+    a list. Raises TypeError for what is no Module, such as a class that was not called.
+    """
+
+    def __init__(self, modules: Iterable[Module] = ()):
+        self.extend(modules)
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        raise TypeError("ModuleList: it isn't called but gone through: `for layer in layers: x = layer(x)`")
+
+    def append(self, module: Module) -> ModuleList:
+        """Add a module at the end."""
+        return self.insert(len(self), module)
+
+    def extend(self, modules: Iterable[Module]) -> ModuleList:
+        """Add modules at the end."""
+        if isinstance(modules, Module) and not isinstance(modules, ModuleList):
+            raise TypeError(f"{type(self).__name__}: expected a list of modules, not a {type(modules).__name__}")
+        return self._refill([*self, *modules])
+
+    def insert(self, i: int, module: Module) -> ModuleList:
+        """Add a module before the one at i; those behind it are renamed."""
+        modules = list(self)
+        modules.insert(i, module)
+        return self._refill(modules)
+
+    def pop(self, i: int = -1) -> Module:
+        """Take out the module at i; those behind it are renamed."""
+        modules = list(self)
+        module = modules.pop(i)
+        self._refill(modules)
+        return module
+
+    def _refill(self, modules: list[Any]) -> ModuleList:
+        name = type(self).__name__
+        for i, module in enumerate(modules):
+            if not isinstance(module, Module):
+                hint = f"; write {name}(*layers)" if isinstance(module, (list, tuple)) and name == "Sequential" else ""
+                raise TypeError(f"{name}: layer {i} is {module!r}, but it must be a Module, such as ReLU(){hint}")
+        for place, _ in list(self.named_children()):
+            delattr(self, place)
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+        return self
+
+    def __iter__(self) -> Iterator[Module]:
+        return (layer for _, layer in self.named_children())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.named_children())
+
+    def __getitem__(self, i: Any) -> Any:
+        return self._like(list(self)[i]) if isinstance(i, slice) else list(self)[i]
+
+    def __setitem__(self, i: Any, module: Any) -> None:
+        modules: list[Any] = list(self)
+        modules[i] = module
+        self._refill(modules)
+
+    def __delitem__(self, i: Any) -> None:
+        modules = list(self)
+        del modules[i]
+        self._refill(modules)
+
+    def __add__(self, modules: Iterable[Module]) -> ModuleList:
+        return self._like([*self, *modules])
+
+    def __iadd__(self, modules: Iterable[Module]) -> ModuleList:
+        return self.extend(modules)
+
+    def _like(self, modules: list[Module]) -> ModuleList:
+        return ModuleList(modules)
+
+
+class Sequential(ModuleList):
+    """The layers one after another; the first may take more inputs than one, such as labels.
+
+    It is a ModuleList, too: layers can be appended, and a slice is a Sequential. Raises TypeError for what is no
+    Module, such as a class that was not called.
+    """
+
+    def __init__(self, *layers: Module):
+        super().__init__(layers)
+
+    def forward(self, x: Any, *more: Any) -> Any:
+        for layer in self:
+            x, more = layer(x, *more), ()
+        return x
+
+    def _like(self, modules: list[Module]) -> Sequential:
+        return Sequential(*modules)
+
+
+class ModuleDict(Module):
+    """Modules by name, as in a dict, but found: heads["a"] is named "a", its weight "a.w".
+
+    modules: to begin with, a dict or pairs of name and module. Raises TypeError for what is no Module, ValueError for a
+    name that is empty, has a dot, or is one of the dict's own attributes, such as "items".
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):
+        self.update(modules)
+
+    def forward(self, *inputs: Any, **options: Any) -> Any:
+        raise TypeError("ModuleDict: it isn't called; choose a module: `heads[name](x)`")
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add modules, or put them in the place of those of the same name."""
+        for name, module in dict(modules).items():
+            self[name] = module
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        if not isinstance(name, str) or not name or "." in name or hasattr(ModuleDict, name):
+            raise ValueError(
+                f"ModuleDict: {name!r} can't name a module; give a word without a dot, not an attribute's name"
+            )
+        if not isinstance(module, Module):
+            raise TypeError(f"ModuleDict: {name!r} is {module!r}, but it must be a Module, such as ReLU()")
+        setattr(self, name, module)
+
+    def __getitem__(self, name: str) -> Module:
+        return self._modules()[name]
+
+    def __delitem__(self, name: str) -> None:
+        self.pop(name)
+
+    def pop(self, name: str) -> Module:
+        """Take out the module of that name."""
+        module = self[name]
+        delattr(self, name)
+        return module
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._modules())
+
+    def __len__(self) -> int:
+        return len(self._modules())
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._modules()
+
+    def keys(self) -> KeysView[str]:
+        """The names, in the order in which they came."""
+        return self._modules().keys()
+
+    def values(self) -> ValuesView[Module]:
+        """The modules."""
+        return self._modules().values()
+
+    def items(self) -> ItemsView[str, Module]:
+        """Names and modules."""
+        return self._modules().items()
+
+    def _modules(self) -> dict[str, Module]:
+        return dict(self.named_children())
