@@ -14,12 +14,22 @@ def axes(axis, x):
 
 
 def along(f):
-    """A reduction of PyTorch, with NumPy's axis and keepdims."""
-    return lambda x, axis=None, keepdims=False: f(x, dim=axes(axis, x), keepdim=keepdims)
+    """A reduction of PyTorch, with NumPy's axis and keepdims; of no axes, which are all in PyTorch, x itself."""
+    return lambda x, axis=None, keepdims=False: x if axis == () else f(x, dim=axes(axis, x), keepdim=keepdims)
 
 
 def var(x, axis=None, ddof=0, keepdims=False):
     return torch.var(x, dim=axes(axis, x), correction=ddof, keepdim=keepdims)
+
+
+def with_numbers(f):
+    """An op of PyTorch that takes no Python number beside a tensor."""
+
+    def call(*args):
+        dtype = next(a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point())
+        return f(*(a if isinstance(a, torch.Tensor) else torch.tensor(a, dtype=dtype) for a in args))
+
+    return call
 
 
 def over_all(f):
@@ -28,6 +38,8 @@ def over_all(f):
     def call(x, axis=-1):
         if isinstance(axis, int):
             return f(x, axis)
+        if axis == ():
+            return f(x[..., None], -1)[..., 0]
         dims = axes(axis, x)
         last = torch.movedim(x, dims, tuple(range(-len(dims), 0)))
         y = f(last.flatten(-len(dims)), -1).reshape(last.shape)
@@ -77,7 +89,9 @@ def batch_norm(x, gamma, beta, eps=1e-5):
 
 def getitem(x, index):
     """Any index that NumPy takes, by the places of the elements that it picks."""
-    places = torch.as_tensor(np.arange(x.numel()).reshape(x.shape)[index].copy())
+    host = lambda part: part.numpy() if isinstance(part, torch.Tensor) else part
+    index = tuple(map(host, index)) if isinstance(index, tuple) else host(index)
+    places = torch.tensor(np.arange(x.numel()).reshape(x.shape)[index].copy())
     return x.reshape(-1)[places]
 
 
@@ -228,7 +242,14 @@ TWINS = {
     "upsample_bilinear": upsample("bilinear", align_corners=False),
     "pixel_shuffle": lambda x, r: nhwc(F.pixel_shuffle(nchw(x), r)),
 }
-SAME_NAME = (
-    "add subtract multiply divide exp expm1 log log1p sqrt abs sin cos tanh sigmoid maximum minimum where matmul"
-)
+SAME_NAME = "exp expm1 log log1p sqrt abs sin cos tanh sigmoid matmul"
 TWINS |= {name: getattr(torch, name) for name in SAME_NAME.split()}
+OF_TENSORS_ALONE = "add subtract multiply divide maximum minimum where"
+TWINS |= {name: with_numbers(getattr(torch, name)) for name in OF_TENSORS_ALONE.split()}
+CONSTANT = {  # what has no gradient here
+    "sign": torch.sign,
+    "argmax": torch.argmax,
+    "equal": with_numbers(torch.eq),
+    "not_equal": with_numbers(torch.ne),
+    **{name: with_numbers(getattr(torch, name)) for name in ["less", "less_equal", "greater", "greater_equal"]},
+}
