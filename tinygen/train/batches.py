@@ -6,8 +6,12 @@ from collections.abc import Iterable
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numpy as np
+
 from ..backend import is_array, to_device
 from ..errors import ConfigError, DataError
+from ..tensor import Tensor
+from .suits import check_examples
 
 if TYPE_CHECKING:
     from ..backend import Generator
@@ -31,31 +35,51 @@ class Batches(Protocol):
 def batches_of(data: Any, model: Model) -> Batches:
     """The batches of a Loader, of an array or a Dataset (as many examples as the model likes), or of any iterable.
 
-    Raises ConfigError for anything else, or labels that the model does not take; DataError if there are none.
+    Raises ConfigError for anything else, for labels or a size of batches that the model does not take; DataError if
+    there are none, or their kind, shape or range is not the model's.
     """
-    if isinstance(data, str) or not any(hasattr(data, name) for name in ("next_batch", "train", "__iter__")):
+    labels = None
+    if hasattr(data, "train") and not callable(data.train):
+        labels, data = getattr(data, "labels", None), data.train
+    examples = as_array(data)
+    if isinstance(data, (str, bytes, dict)) or not (
+        examples is not None or hasattr(data, "next_batch") or hasattr(data, "__iter__")
+    ):
         raise ConfigError(
             f"fit: data is {data!r}, but it must be a Loader, an array, an iterable of batches, or a Dataset such as "
             'tinygen.data.load("digits")'
         )
-    labels, data = getattr(data, "labels", None), getattr(data, "train", data)
     value_range = getattr(data, "value_range", model.value_range)
     if value_range != model.value_range:
         raise ConfigError(
             f"fit: the Loader gives values in {value_range}, but {model.name} takes {model.value_range}; make it with "
             "value_range=model.value_range"
         )
-    if is_array(data):
-        data = loader_for(model, data, min(len(data), model.defaults["batch"]), labels=labels)
+    if examples is not None:
+        check_examples(examples, model, scaled=True)
+        data = loader_for(model, examples, min(len(examples), model.defaults["batch"]), labels=labels)
     batches: Batches = LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
-    takes_labels = getattr(model, "takes_labels", isinstance(batches.first, tuple))
-    if isinstance(batches.first, tuple) and not takes_labels:
-        raise ConfigError(f"fit: the batches are (x, labels), but {model.name} takes no labels; give x alone")
-    if takes_labels and not isinstance(batches.first, tuple):
-        raise ConfigError(f"fit: {model.name} learns from labels: give a Dataset or a Loader that has them")
-    if hasattr(model, "check_labels"):
-        model.check_labels(getattr(data, "labels", batches.first[1]))
+    _check_first(batches.first, model, data)
     return batches
+
+
+def _check_first(batch: Any, model: Model, data: Any) -> None:
+    takes_labels = getattr(model, "takes_labels", isinstance(batch, tuple))
+    if isinstance(batch, tuple) and not takes_labels:
+        what = "(x, labels)" if len(batch) == 2 else f"lists of {len(batch)} arrays"
+        advice = "give x alone" if len(batch) == 2 else "give arrays, np.stack(batch)"
+        raise ConfigError(f"fit: the batches are {what}, but {model.name} takes no labels; {advice}")
+    if takes_labels and not isinstance(batch, tuple):
+        raise ConfigError(f"fit: {model.name} learns from labels: give a Dataset or a Loader that has them")
+    x = batch[0] if isinstance(batch, tuple) else batch
+    if is_array(x):
+        check_examples(x, model, scaled=False, what="the batches")
+        parts = getattr(model, "batches_per_step", 1)
+        if len(x) % parts:
+            raise ConfigError(f"fit: {model.name} takes {parts} batches a step, not one of {len(x)} examples")
+        model.check_batch(len(x) // parts)
+    if hasattr(model, "check_labels"):
+        model.check_labels(getattr(data, "labels", batch[1]))
 
 
 def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = None, labels: Any = None) -> Loader:
@@ -66,6 +90,8 @@ def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = 
     """
     from ..data import Loader
 
+    if len(examples) == 0:
+        raise DataError(f"the data hold no examples; {model.name} has nothing to learn from")
     model.check_batch(batch)
     takes_labels = getattr(model, "takes_labels", False)
     if takes_labels and labels is None:
@@ -87,6 +113,11 @@ class LoaderBatches:
     """The batches of a Loader, or of anything with a next_batch() and a state. It goes back to the bit."""
 
     def __init__(self, loader: Any):
+        if not hasattr(loader, "state"):
+            raise ConfigError(
+                f"fit: data is a {type(loader).__name__} with a next_batch(), but without a `state` to go back to; "
+                "give it one, or an iterable of batches"
+            )
         self._loader, self._start = loader, loader.state
         self.first = self._peek()
 
@@ -111,27 +142,40 @@ class LoaderBatches:
 
 
 class IterableBatches:
-    """The batches of an iterable, over and over. Going back means to iterate anew and pass over as many batches, which
-    is right for a list, and wrong for what iterates in another order each time: give such data as a Loader."""
+    """The batches of an iterable, over and over, as float32. Going back means to iterate again and pass over as many
+    batches, which is right for a list, and wrong for what iterates in another order each time: give such data as a
+    Loader."""
 
     def __init__(self, data: Iterable[Any]):
         self._data = data
         self._restart()
-        self.first = _on_device(self._first)
+        self.first = self._first
 
     def next(self) -> Any:
         for batch in self._iterator:
             self._passed += 1
-            return _on_device(batch)
+            batch = _on_device(batch)
+            if _example_shapes(batch) != _example_shapes(self.first):
+                raise DataError(
+                    f"fit: batch {self._passed} of the data is {_described(batch)}, but the first was "
+                    f"{_described(self.first)}; only the number of examples may differ"
+                )
+            return batch
+        if iter(self._data) is self._data:
+            raise DataError(
+                f"fit: the data ended after {self._passed} batches, and an iterator can't be gone through again; give "
+                "a list of batches, an array or a Loader"
+            )
         self._restart()
         return self.next()
 
     def _restart(self) -> None:
         iterator = iter(self._data)
-        self._first = next(iterator, None)
-        if self._first is None:
+        first = next(iterator, None)
+        if first is None:
             raise DataError("fit: the data holds no batch (any more); give a list of batches, an array or a Loader")
-        self._iterator, self._passed = chain([self._first], iterator), 0
+        self._first = _on_device(first)
+        self._iterator, self._passed = chain([first], iterator), 0
 
     @property
     def state(self) -> int:
@@ -150,7 +194,43 @@ class IterableBatches:
         self._passed = passed
 
 
+def as_array(x: Any) -> Any:
+    """x as an array, if it is one of whatever library; else None. Raises DataError if it can't be brought here."""
+    if is_array(x):
+        return x
+    if isinstance(x, Tensor):
+        return x.data
+    if not hasattr(x, "__array__"):
+        return None
+    try:
+        return np.asarray(x)
+    except Exception as error:  # each library has its own for what is on a device or requires grad
+        raise DataError(f"fit: a {type(x).__name__} of the data can't be read as an array: {error}") from error
+
+
 def _on_device(batch: Any) -> Any:
-    if isinstance(batch, (tuple, list)):
-        return tuple(_on_device(x) for x in batch)
-    return to_device(batch) if is_array(batch) else batch
+    """A batch of an iterable: an array x, floats as float32, or a tuple such as (x, labels)."""
+    x = as_array(batch)
+    if x is not None:
+        x = to_device(x)
+        return x.astype(np.float32, copy=False) if x.dtype.kind == "f" else x
+    if (
+        isinstance(batch, (tuple, list))
+        and batch
+        and all(isinstance(p, tuple) or as_array(p) is not None for p in batch)
+    ):
+        return _on_device(batch[0]) if len(batch) == 1 else tuple(map(_on_device, batch))
+    raise DataError(
+        f"fit: a batch is {_described(batch)}, but it must be an array or a pair (x, labels) of arrays; for lists of "
+        "numbers, np.asarray(batch, np.float32)"
+    )
+
+
+def _example_shapes(batch: Any) -> Any:
+    return tuple(map(_example_shapes, batch)) if isinstance(batch, tuple) else batch.shape[1:]
+
+
+def _described(batch: Any) -> str:
+    if isinstance(batch, tuple):
+        return f"({', '.join(map(_described, batch))})"
+    return f"{batch.dtype} of shape {tuple(batch.shape)}" if is_array(batch) else f"a {type(batch).__name__}"
