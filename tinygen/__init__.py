@@ -8,6 +8,10 @@ x.grad                                            # Tensor([2., 4.], dtype=float
 
 __version__ = "0.1.0"
 
+from .signals import guard_command
+
+guard_command()  # first of all: while NumPy loads, Ctrl-C ends the command in good order, too
+
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -14,8 +14,11 @@ exit codes:
   0    done
   1    a check failed, or a training met a NaN or an infinity
   2    bad usage or bad input: one line says what to do
-  130  stopped by Ctrl-C; the step was finished and a checkpoint saved, unless Ctrl-C came twice: go on with --resume
-  141  what read our output closed it
+  129  stopped because the terminal closed (SIGHUP)
+  130  stopped by Ctrl-C
+  141  stopped because what read the output closed it
+  143  stopped by SIGTERM
+A training that is stopped finishes its step and saves a checkpoint, unless Ctrl-C comes twice: resume it with --resume.
 """
 
 # The docstring above is what --help prints, and a command's docstring is its help. What a command needs is imported
@@ -24,20 +27,21 @@ exit codes:
 from __future__ import annotations
 
 import argparse
+import errno
 import inspect
-import os
 import re
-import shutil
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from . import __version__
+from . import __version__, terminal
 from .backend import DEVICES
 from .errors import ConfigError, RunError, UserError
 from .settings import describe_settings, format_value, from_data, nearest, parse_settings
+from .signals import give_back, stop, take_over
 
 if TYPE_CHECKING:
     from .data import Dataset
@@ -49,35 +53,58 @@ OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. What a user can mend is one line on standard error."""
+    handlers = take_over(stop)
+    try:
+        with terminal.prepared():
+            code = _run(argv)
+            lost = terminal.flushed(sys.stdout)  # a pipe that was closed is noticed here, not at exit
+            terminal.flushed(sys.stderr)
+            return _output_lost(lost) if lost and code == OK else code
+    finally:
+        give_back(handlers)
+
+
+def _run(argv: Sequence[str] | None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             args = _parser().parse_args(argv)
-            code = args.command(args)
-        sys.stdout.flush()  # a pipe that was closed is noticed here, not at exit
-        return code
-    except SystemExit as stop:  # --help and --version
-        return int(stop.code or 0)
+            return args.command(args)
+    except SystemExit as end:  # --help and --version; SIGTERM and SIGHUP
+        return end.code if isinstance(end.code, int) else OK
     except UserError as error:
         return _say(error, FAILED if _is_non_finite(error) else BAD_INPUT)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # so that Python's last flush is quiet too
-        return BROKEN_PIPE
     except MemoryError as error:
         return _say(f"not enough memory: {error or 'choose a smaller batch or model'}", BAD_INPUT)
     except OSError as error:
+        lost = terminal.flushed(sys.stdout)
+        if lost or (error.errno and not error.filename):  # an error of a file names it
+            return _output_lost(lost or error)
         return _say(f"{error.filename}: {error.strerror}" if error.filename else error, BAD_INPUT)
 
 
+def _output_lost(error: OSError) -> int:
+    """What to end with when standard output takes no more."""
+    if error.errno in (errno.EPIPE, errno.EIO):  # nobody reads any more
+        return BROKEN_PIPE
+    return _say(f"standard output: {error.strerror}", BAD_INPUT)
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    print(f"tinygen: warning: {message}", file=sys.stderr)
+    _complain(f"tinygen: warning: {terminal.printable(message)}")
 
 
 def _say(message: object, code: int) -> int:
-    print(f"tinygen: error: {message}", file=sys.stderr)
+    lines = str(message).split("\n") if code == FAILED else [str(message)]
+    _complain("tinygen: error: " + "\n".join(map(terminal.printable, lines)))
     return code
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):  # where nobody reads, the exit code has to do
+        print(text, file=sys.stderr, flush=True)
 
 
 def _is_non_finite(error: UserError) -> bool:
@@ -444,7 +471,7 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
     """Help that keeps the lines of the examples and gives an option's words room beside it."""
 
     def __init__(self, prog: str):
-        super().__init__(prog, max_help_position=32, width=min(shutil.get_terminal_size().columns, 120))
+        super().__init__(prog, max_help_position=32, width=terminal.columns())
 
 
 class _Parser(argparse.ArgumentParser):
@@ -452,6 +479,9 @@ class _Parser(argparse.ArgumentParser):
 
     def __init__(self, **options: Any):
         super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own is silent where that fails
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message}; see {self.prog} --help")

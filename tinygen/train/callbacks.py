@@ -63,8 +63,8 @@ class Callback:
     def on_checkpoint(self, step: int, history: History) -> None:
         """Before the checkpoint of a step is written."""
 
-    def on_end(self, history: History) -> None:
-        """After the last step and its checkpoint."""
+    def on_end(self, history: History) -> str | None:
+        """After the last step and its checkpoint. A line that it returns is printed."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold for this callback: arrays, and values that JSON can hold, by name."""

@@ -1,34 +1,34 @@
-"""Ctrl-C while a model trains: the step under way is finished first."""
+"""What asks a training to stop while a step is under way: the step is finished and saved first."""
 
 from __future__ import annotations
 
 import signal
-import threading
-from types import TracebackType
-from typing import Any
+from types import FrameType, TracebackType
+
+from ..signals import ending, give_back, take_over
 
 
 class Interrupt:
-    """Within the block the first Ctrl-C only sets `asked`, which the loop reads between steps; the next one interrupts.
+    """Within the block Ctrl-C, SIGTERM and SIGHUP only set `asked`, which the loop reads between steps and raises.
 
-    Signals reach the main thread alone, so in another thread, and where they are ignored (nohup), this does nothing.
+    A second Ctrl-C does what Ctrl-C did before the block. A second SIGTERM or SIGHUP does nothing: `timeout` and shells
+    send theirs twice.
     """
 
-    asked = False
+    asked: BaseException | None = None
 
     def __enter__(self) -> Interrupt:
-        self._before: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.getsignal(signal.SIGINT)
-            if callable(self._before):
-                signal.signal(signal.SIGINT, self._ask)
+        self._before = take_over(self._hear)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        if callable(self._before):
-            signal.signal(signal.SIGINT, self._before)
+        give_back(self._before)
 
-    def _ask(self, signal_number: int, frame: Any) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+    def ask(self, reason: BaseException) -> None:
+        """Have the loop raise `reason` after the step, unless it has another reason already."""
+        self.asked = self.asked or reason
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            self._before[number](number, frame)
+        self.ask(ending(number))

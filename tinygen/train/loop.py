@@ -46,10 +46,12 @@ def fit(
     settings: what else config.json shall record, and resuming insist on if it is given: data, batch, seed, device.
     dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset.
 
-    Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt.  Raises ConfigError for an option or
-    labels that the model does not take, DataError for data without batches, RunError for a run directory that can't be
-    used, and NonFiniteError, which says what made it, for a loss or a weight that is NaN or infinite: the model is then
-    as at the last checkpoint.
+    Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
+    SystemExit, and a pipe that was closed, with BrokenPipeError; a handler of your own for a signal stays in charge.
+
+    Raises ConfigError for an option or labels that the model does not take, DataError for data without batches,
+    RunError for a run directory that can't be used, and NonFiniteError, which says what made it, for a loss or a weight
+    that is NaN or infinite: the model is then as at the last checkpoint.
     """
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out)
     run = None if out is None else RunDirectory(out)
@@ -62,7 +64,7 @@ def fit(
 
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is found and explained
     with quiet, session.opened(steps, settings, resume):
-        with Interrupt() as interrupt, Progress(session.history.steps, steps) as progress:
+        with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as progress:
             for step in range(session.history.steps + 1, steps + 1):
                 metrics = model.train_step(batches.next())
 
@@ -83,7 +85,9 @@ def fit(
                     session.save(step)
                 progress.advance()
                 if stops:
-                    raise KeyboardInterrupt
+                    raise stops
+            if interrupt.asked:  # after the last look, when the last step was being saved
+                raise interrupt.asked
         return session.end()
 
 

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from ..terminal import is_terminal
+
 
 class Progress:
-    """The progress of a run from a step to the last one, as a context manager."""
+    """The progress of a run from a step to the last one, as a context manager.
 
-    def __init__(self, step: int, steps: int):
-        self._steps, self._bar = steps, None
+    lost: what is told of an output that takes no more lines, of a pipe that was closed for example.
+    """
+
+    def __init__(self, step: int, steps: int, lost: Callable[[OSError], None]):
+        self._steps, self._lost, self._bar = steps, lost, None
         self._logged, self._trained = step, 0.0  # the step of the last line, and the seconds of training since then
         self._began: float | None = time.perf_counter()  # None while the clock stands
-        if sys.stderr.isatty():
+        if is_terminal(sys.stderr):
             from tqdm import tqdm
 
             self._bar = tqdm(total=steps, initial=step, unit=" steps", dynamic_ncols=True)
@@ -44,7 +50,7 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix_str(_join(values), refresh=False)
         else:
-            print(f"{self._at(step)}  {_join(values)}   {self._rate(step)} steps/s", flush=True)
+            self._say(f"{self._at(step)}  {_join(values)}   {self._rate(step)} steps/s")
 
     def measured(self, step: int, values: dict[str, float], seconds: float) -> None:
         """Show what a callback measured at a step; that took so many seconds, which were no training."""
@@ -54,7 +60,13 @@ class Progress:
         if self._bar is not None:
             self._bar.write(line)
         else:
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        try:
             print(line, flush=True)
+        except OSError as error:
+            self._lost(error)
 
     def _at(self, step: int) -> str:
         return f"step {step:<{len(str(self._steps))}}"

@@ -60,13 +60,13 @@ class Recorder(Callback):
         if max(self._rows, default=None) != self._written and self._budget.allows_more():
             self._write()
 
-    def on_end(self, history: History) -> None:
+    def on_end(self, history: History) -> str:
         if history.steps not in self._rows:
             self._record(history.steps)
         self._write()
         share = self._budget.spent / max(self._budget.trained, 1e-9)
         size = "" if self._path is None else f" in {self._path}, {self._path.stat().st_size / 1e6:.1f} MB"
-        print(f"recorded {len(self._rows)} steps{size}: that took {share:.1%} of the training time", flush=True)
+        return f"recorded {len(self._rows)} steps{size}: that took {share:.1%} of the training time"
 
     def state_dict(self) -> dict[str, Any]:
         return {"step": self._step, "every": self._every, **self._budget.state}

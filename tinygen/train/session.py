@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..rows import Rows
@@ -52,9 +52,10 @@ class Session:
     def _interruptible(self, steps: int) -> Iterator[None]:
         try:
             yield
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):
             how = "" if self.run is None else f"; go on from step {self._safe} with --resume --out {self.run.path}"
-            print(f"\nstopped after step {self.history.steps} of {steps}{how}", flush=True)
+            with suppress(OSError):  # the terminal may be gone
+                print(f"\nstopped after step {self.history.steps} of {steps}{how}", flush=True)
             raise
 
     def _begin(self) -> None:
@@ -124,11 +125,12 @@ class Session:
 
     def end(self) -> History:
         """Tell the callbacks of the end, and the user what to open."""
-        for callback in self.callbacks:
-            callback.on_end(self.history)
+        said = [callback.on_end(self.history) for callback in self.callbacks]
         if self.run is not None:
             picture, curves, film = self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file
-            print(f"open {picture}, {curves} and {film}", flush=True)
+            said.append(f"open {picture}, {curves} and {film}")
+        for line in filter(None, said):  # when all is written: nobody may be reading any more
+            print(line, flush=True)
         return self.history
 
 

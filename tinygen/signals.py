@@ -1,0 +1,83 @@
+"""Signals that end a program in good order: Ctrl-C, SIGTERM, and SIGHUP, which comes when a terminal closes.
+
+The `tinygen` command leaves on them at once, from its first moment on, without a traceback or half a file. While a
+model trains, `train.interrupt` takes over: then there is something to save.
+"""
+
+# This is imported before everything else, NumPy above all, so it imports next to nothing.
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import suppress
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, NoReturn
+
+STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+
+unfinished: set[str] = set()  # files that are being written, under temporary names
+
+
+def guard_command() -> None:
+    """If this process is the `tinygen` command, have it leave quietly on a signal."""
+    if _is_command():
+        take_over(leave)
+
+
+def take_over(handler: Callable[[int, Any], Any]) -> dict[int, Any]:
+    """Have a handler called for signals, and return what was done before.
+
+    What is ignored (nohup) and what the user handles is left alone. Threads but the main one can't take over any.
+    """
+    before: dict[int, Any] = {}
+    for number in STOPPING:
+        now = signal.getsignal(number)
+        if now in (signal.SIG_DFL, signal.default_int_handler, leave, stop):
+            try:
+                signal.signal(number, handler)
+            except ValueError:  # in another thread
+                break
+            before[number] = now
+    return before
+
+
+def give_back(before: dict[int, Any]) -> None:
+    """Undo take_over()."""
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def leave(number: int, frame: object = None) -> NoReturn:
+    """End this process now, with the exit code that a shell gives for a signal, 128 + its number.
+
+    Nothing is raised: an exception in the middle of an import, a compiler or a destructor is lost, or printed.
+    """
+    for path in [*unfinished]:
+        with suppress(OSError):
+            os.unlink(path)
+    with suppress(Exception):  # it is closed, or was being written to
+        sys.stdout.flush()
+    os._exit(128 + number)
+
+
+def stop(number: int, frame: object = None) -> NoReturn:
+    """Raise the exception that ends a program with that code."""
+    raise ending(number)
+
+
+def ending(number: int) -> BaseException:
+    """KeyboardInterrupt for Ctrl-C, SystemExit for other signals."""
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _is_command() -> bool:
+    """Whether Python runs `tinygen ...` or `python -m tinygen ...`, told before anything of the package is imported."""
+    program = sys.argv[0] if getattr(sys, "argv", None) else ""
+    if program == "-m":  # so it is called until the module that will run has been found
+        return "tinygen" in sys.orig_argv or "-mtinygen" in sys.orig_argv
+    return os.path.splitext(os.path.basename(program))[0] == "tinygen"
