@@ -655,8 +655,6 @@ CTRL_C_IS_HEARD = """if True:
     import signal, sys
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits deafness
     from tinygen.cli import main
-from tinygen.data import DATASETS
-from tinygen.data.sixfactors import load_sixfactors
     sys.exit(main(sys.argv[1:]))
 """
 
