@@ -9,6 +9,7 @@ import numpy as np
 
 from ..backend import Generator
 from .checks import whole
+from .listing import listed
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Dataset:
     train, test: uint8 images (N, H, W, C), where 0 is the background or black, or float32 points (N, 2).
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
     factors, test_factors: float32 (N, K), what each example was made from, where that is known, else None.
+    classes: the names of labels 0, 1, ..., where they have names.  notes: what is worth knowing of how it was made.
     """
 
     name: str
@@ -36,6 +38,8 @@ class Dataset:
     modes: Modes | None = field(default=None, repr=False)
     factors: np.ndarray | None = field(default=None, repr=False)
     test_factors: np.ndarray | None = field(default=None, repr=False)
+    classes: tuple[str, ...] | None = None
+    notes: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -58,8 +62,11 @@ class Dataset:
 
     def __str__(self) -> str:
         labels = "no labels" if self.labels is None else f"{len(np.unique(self.labels))} labels"
+        if self.classes is not None:
+            labels += f" ({listed(self.classes, 10)})"
         sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"
-        return f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"
+        about = f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"
+        return "\n".join([about, *(f"  {note}" for note in self.notes)])
 
 
 EXAMPLES = ("train", "test", "labels", "test_labels", "factors", "test_factors")

@@ -1,101 +1,167 @@
-"""A folder of pictures as a data set: found, cropped to squares, resized."""
+"""A folder of pictures as a data set: read, made squares of bytes, labelled and split."""
 
 from __future__ import annotations
 
-import os
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ConfigError, DataError
 from .checks import whole
+from .classes import arrange
 from .dataset import Dataset
+from .listing import SUFFIXES, Left, find_pictures, listed, shown
+from .pictures import FITS, MODES, Picture, read_picture, to_bytes
 
-if TYPE_CHECKING:
-    from PIL import Image
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif")
-TEST_SHARE = 10  # one image in ten
-NAMED = 5  # so many broken files are named in a message
+LARGEST = 4096  # size
+NO_PIXELS = np.empty((0, 0, 0), np.uint8)
 
 
-def load_folder(path: str, size: int = 64, channels: int = 3) -> Dataset:
-    """The pictures in a folder and its subfolders, in the order of their paths; the last tenth of them is the test set.
+def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop", seed: int = 0) -> Dataset:
+    """The pictures in a folder and its subfolders, in the order of their paths.
 
-    Each is turned as its EXIF data says, cropped to the square in its middle and resized to (size, size); of an
-    animation the first frame is taken, and what is transparent is laid on white. channels: 3 for RGB, 1 for grey.
-    Files that can't be read are left out, with one warning for all; hidden files are not looked at.
+    size: each becomes (size, size).  channels: 3 for RGB, 1 for grey, 4 for RGB and opacity.  fit: "crop" takes the
+    square in the middle, "pad" adds black at the sides, "stretch" changes the proportions.
+
+    Labels: if every picture lies in a subfolder, and there are several, the name of its topmost folder is its class.
+    Test examples: those in test/ (or val/, ...), if beside it there is only a train/; otherwise a tenth of each class,
+    drawn with `seed`.
+
+    A picture is turned as its EXIF data says; of an animation the first frame is taken, of a TIFF the first page.
+    What is transparent is laid on white, unless there are 4 channels.
+    Values of more than 8 bits are scaled by what the data set holds: whole numbers from 0 to the largest number that
+    has as many bits as the largest value, so 12 bits in files of 16 go from 0 to 4,095; floats from 0 to 1 or to 255,
+    whichever holds them all, or else from the least to the largest.
+
+    Links to folders are followed, but no folder is read twice. Hidden files are passed over. Pictures that can't be
+    read are left out, and one warning says how many and why; `notes` has what else is worth knowing.
     Raises DataError if the folder or a readable picture is missing, ConfigError for a wrong option.
     """
-    size = whole("folder", "size", size, 1, unit=" (pixels)")
-    if channels not in (1, 3):
-        raise ConfigError(f"folder: channels is {channels!r}, but it must be 3 (RGB) or 1 (grey)")
-    root = Path(path).expanduser()
-    images, broken = _read_all(_find(root), root, size, channels)
-    if broken:
-        names = ", ".join(broken[:NAMED]) + (f" and {len(broken) - NAMED:,} more" if len(broken) > NAMED else "")
-        if len(images) == 0:
-            raise DataError(f"folder: none of the {len(broken):,} images in {root} can be read: {names}")
-        found = len(images) + len(broken)
-        message = f"folder: {len(broken):,} of {found:,} images in {root} can't be read and are left out: {names}"
-        warnings.warn(message, stacklevel=3)
-    split = len(images) - len(images) // TEST_SHARE
-    return Dataset(f"folder:{path}", images[:split], images[split:])
-
-
-def _find(root: Path) -> list[Path]:
-    if not root.is_dir():
-        raise DataError(f"folder: {root} is {'not a folder' if root.exists() else 'not there'}; write folder:PATH")
-    files = []
-    for folder, subfolders, names in os.walk(root, onerror=_refuse):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        files += [Path(folder, name) for name in names if name.lower().endswith(SUFFIXES) and not name.startswith(".")]
+    size, seed = whole("folder", "size", size, 1, LARGEST, " (pixels)"), whole("folder", "seed", seed, 0)
+    if channels not in MODES:
+        raise ConfigError(f"folder: channels is {channels!r}, but it must be 3 (RGB), 1 (grey) or 4 (RGB and opacity)")
+    if fit not in FITS:
+        raise ConfigError(f"folder: fit is {fit!r}, but it must be one of {', '.join(FITS)}")
+    root = _root(path)
+    files, left, others = find_pictures(root)
+    found = len(files) + len(left)
+    if not found:
+        holds = f"; it holds {_counted(others)}" if others else ""
+        raise DataError(f"folder: {shown(root)} holds no images; their names end in {', '.join(SUFFIXES)}{holds}")
+    files, images, pictures = _read_all(files, root, left, size, channels, fit)
     if not files:
-        raise DataError(f"folder: {root} holds no images; their names end in {', '.join(SUFFIXES)}")
-    return sorted(files, key=lambda file: file.relative_to(root).as_posix())
+        raise DataError(f"folder: none of the {found:,} images in {shown(root)} can be read: {left}")
+    names = [shown(file.relative_to(root).as_posix()) for file in files]
+    problems = [f"{len(left):,} of {found:,} images in {shown(root)} are left out: {left}"] if left else []
+    if pages := [name for name, picture in zip(names, pictures, strict=True) if picture.more == "pages"]:
+        problems.append(f"of {len(pages):,} TIFF files with several pages the first page is taken: {listed(pages)}")
+    if problems:
+        warnings.warn(f"folder: {'; '.join(problems)}", stacklevel=3)
+
+    arranged = arrange([file.relative_to(root).parts for file in files], seed)
+    train, test = _taken(images, arranged.train, arranged.test)
+    notes = [*arranged.notes, *_notes(names, pictures, fit)]
+    notes += [f"not looked at: {_counted(others)}"] if others else []
+    labels, test_labels = (_known(arranged.labels[rows]) for rows in (arranged.train, arranged.test))
+    classes = arranged.classes or None
+    return Dataset(f"folder:{shown(path)}", train, test, labels, test_labels, classes=classes, notes=tuple(notes))
 
 
-def _refuse(error: OSError) -> None:
-    raise DataError(f"folder: {error.filename} can't be listed ({error.strerror})")
+def _root(path: str) -> Path:
+    """The folder that is meant. Raises DataError if there is none."""
+    try:
+        root = Path(path).expanduser()
+        is_folder, is_there = root.is_dir(), root.exists()
+    except (OSError, ValueError, RuntimeError) as error:  # no permission, a null byte, no such user
+        raise DataError(f"folder: {shown(path)} can't be opened ({error}); write folder:PATH") from None
+    if not is_folder:
+        raise DataError(f"folder: {shown(root)} is {'not a folder' if is_there else 'not there'}; write folder:PATH")
+    return root
 
 
-def _read_all(files: Sequence[Path], root: Path, size: int, channels: int) -> tuple[np.ndarray, list[str]]:
-    """The images (N, size, size, channels) as uint8, and the names of the files that can't be read."""
+def _read_all(
+    files: Sequence[Path], root: Path, left: Left, size: int, channels: int, fit: str
+) -> tuple[list[Path], np.ndarray, list[Picture]]:
+    """The files that can be read, their images (N, size, size, channels) as uint8, and what else is known of them."""
     from tqdm import tqdm
 
-    images, count, broken = np.empty((len(files), size, size, channels), np.uint8), 0, []
+    read, pictures, deep = list[Path](), list[Picture](), dict[int, Picture]()
+    try:
+        images = np.empty((len(files), size, size, channels), np.uint8)
+    except MemoryError:
+        shape = f"{len(files):,} images of {size}x{size}x{channels}"
+        raise DataError(f"folder: {shape} don't fit in memory; choose a smaller size (--size)") from None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it reads all the same
-        for file in tqdm(files, desc=f"reading {root.name}", unit=" images", leave=False, disable=None):
+        for file in tqdm(files, desc=f"reading {shown(root.name)}", unit=" images", leave=False, disable=None):
             try:
-                images[count] = _read(file, size, channels)
-                count += 1
-            except Exception:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and others
-                broken.append(file.relative_to(root).as_posix())
-    return images[:count], broken
+                picture = read_picture(file, size, channels, fit)
+            except DataError as error:
+                left.add(str(error), file, root)
+                continue
+            if picture.span is None:
+                images[len(read)] = to_bytes(picture, (0, 255), size, channels)
+            else:
+                deep[len(read)] = picture
+            read.append(file)
+            pictures.append(picture._replace(pixels=NO_PIXELS))
+    for whole_numbers in (True, False):
+        alike = {i: picture for i, picture in deep.items() if picture.whole is whole_numbers}
+        span = _span([picture.span for picture in alike.values() if picture.span], whole_numbers)
+        for i, picture in alike.items():
+            images[i] = to_bytes(picture, span, size, channels)
+    return read, images[: len(read)], pictures
 
 
-def _read(file: Path, size: int, channels: int) -> np.ndarray:
-    from PIL import Image, ImageOps
+def _span(spans: Sequence[tuple[float, float]], whole_numbers: bool) -> tuple[float, float]:
+    """What becomes 0 and what becomes 255 of values of more than 8 bits, by those of all pictures."""
+    low, high = min((low for low, _ in spans), default=0), max((high for _, high in spans), default=0)
+    if whole_numbers:
+        return min(low, 0), 2 ** max(8, int(high).bit_length()) - 1
+    for top in (1, 255):
+        if low >= 0 and high <= top:
+            return 0, top
+    return low, high if high > low else low + 1
 
-    mode = "RGB" if channels == 3 else "L"
-    with Image.open(file) as opened:
-        opened.draft(mode, (size, size))  # a large JPEG is decoded at a half, a quarter or an eighth of its size
-        image = _opaque(ImageOps.exif_transpose(opened)).convert(mode)
-    square = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    return np.asarray(square).reshape(size, size, channels)
+
+def _taken(images: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """images[train] and images[test], in their memory as far as that goes: there is no room for all of them twice."""
+    tests = images[test]
+    for to, row in enumerate(train.tolist()):
+        images[to] = images[row]
+    return images[: len(train)], tests
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """The image in a mode that converts to RGB or grey without loss: 16 bits cut to 8, transparency laid on white."""
-    from PIL import Image
+def _known(labels: np.ndarray) -> np.ndarray | None:
+    return labels if len(labels) and (labels >= 0).all() else None
 
-    if image.mode.startswith("I"):  # Pillow's own conversion cuts 16-bit values off at 255
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image
+
+def _notes(names: Sequence[str], pictures: Sequence[Picture], fit: str) -> list[str]:
+    """What was done to the pictures that one may want to know."""
+    notes, total = list[str](), len(pictures)
+    lost = [1 - min(picture.shape) / max(picture.shape) for picture in pictures]
+    if oblong := sum(share > 0 for share in lost):
+        worst = int(np.argmax(lost))
+        height, width = pictures[worst].shape
+        which, share = f"{names[worst]}, {width}x{height}", f"{max(lost):.0%}"
+        done = {
+            "crop": f"cropping them to the middle cuts off up to {share} ({which}); --fit pad or stretch keeps all",
+            "pad": f"black is added to them, up to {share} of the square ({which})",
+            "stretch": f"their longer side is shortened by up to {share} ({which})",
+        }
+        notes.append(f"{oblong:,} of {total:,} images are not square: {done[fit]}")
+    if frames := [name for name, picture in zip(names, pictures, strict=True) if picture.more == "frames"]:
+        notes.append(f"of {len(frames):,} animations the first frame is taken: {listed(frames)}")
+    for whole_numbers in (True, False):
+        spans = [picture.span for picture in pictures if picture.span and picture.whole is whole_numbers]
+        if spans:
+            low, high = _span(spans, whole_numbers)
+            notes.append(f"{len(spans):,} images have more than 8 bits: {low:,g} to {high:,g} became 0 to 255")
+    return notes
+
+
+def _counted(others: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {kind}" for kind, count in others.most_common())

@@ -1,0 +1,94 @@
+"""What the folders say of the pictures in them: the class of each, and which are there to test."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ..backend import Generator
+from .listing import listed
+
+TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
+TEST_SHARE = 10  # one picture in ten
+
+Parts = tuple[str, ...]  # a path below the folder: the names of folders, then that of the file
+
+
+class Arrangement(NamedTuple):
+    """The rows to train on and to test with, in order; the label of each row, -1 if it has none; the classes' names."""
+
+    train: np.ndarray
+    test: np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def arrange(paths: Sequence[Parts], seed: int) -> Arrangement:
+    """Split and label pictures by their paths.
+
+    The classes are the topmost folders, if every picture lies in one and there are several; in the order of the
+    alphabet or, if all of their names are whole numbers, of these. A train/ beside a test/ (or val/, ...) is the split;
+    otherwise it is made with `split`.
+    """
+    rows, paths, notes = np.arange(len(paths)), _below(paths), list[str]()
+    parts = _given_parts(paths)
+    if parts is not None:
+        tops = np.array([path[0] for path in paths])
+        notes += [f"{part}/ is left out: {parts[1]}/ is there" for part in sorted({*tops} - {*parts})]
+        paths = _below([path[1:] if path[0] in parts else () for path in paths])
+    classes, said = _classes([path for i, path in enumerate(paths) if parts is None or tops[i] == parts[0]])
+    labels = np.array([classes.index(path[0]) if path and path[0] in classes else -1 for path in paths], np.int64)
+    if parts is None:
+        train, test = split(labels, seed)
+    else:
+        train, test = rows[tops == parts[0]], rows[tops == parts[1]]
+        if unknown := len(test) - np.count_nonzero(labels[test] >= 0) if (labels[test] >= 0).any() else 0:
+            notes.append(f"{unknown:,} images in {parts[1]}/ are left out: {parts[0]}/ has none of their class")
+            test = test[labels[test] >= 0]
+    return Arrangement(train, test, labels, classes, (*notes, *said))
+
+
+def split(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to test with, a tenth, drawn from each class as often as it comes.
+
+    A class keeps at least one example to train on.
+    """
+    rng, is_test = Generator(seed, "data/split", device="cpu"), np.zeros(len(labels), bool)
+    seen = drawn = 0
+    for label in np.unique(labels):
+        rows = np.flatnonzero(labels == label)
+        seen += len(rows)
+        count = min(seen // TEST_SHARE - drawn, len(rows) - 1)
+        is_test[rows[rng.permutation(len(rows))[:count]]] = True
+        drawn += count
+    return np.flatnonzero(~is_test), np.flatnonzero(is_test)
+
+
+def _below(paths: Sequence[Parts]) -> list[Parts]:
+    """Paths without the folders that all of them lie in."""
+    paths = list(paths)
+    while all(len(path) != 1 for path in paths) and len({path[0] for path in paths if path}) == 1:
+        paths = [path[1:] for path in paths]
+    return paths
+
+
+def _given_parts(paths: Sequence[Parts]) -> tuple[str, str] | None:
+    """The names of the folders to train on and to test with, if the pictures lie in such folders alone."""
+    tops = {path[0].lower(): path[0] for path in paths}
+    trains, tests = ([tops[name] for name in names if name in tops] for names in (TRAIN, TEST))
+    inside = all(len(path) > 1 for path in paths) and len(trains) + len(tests) == len(tops)
+    return (trains[0], tests[0]) if inside and len(trains) == 1 and tests else None
+
+
+def _classes(paths: Sequence[Parts]) -> tuple[tuple[str, ...], list[str]]:
+    """The names of the classes, and a note if there could have been some."""
+    folders = sorted({path[0] for path in paths if len(path) > 1})
+    beside = sum(len(path) == 1 for path in paths)
+    if folders and beside:
+        return (), [f"no labels, because {beside:,} images lie beside the folders ({listed(folders)})"]
+    if all(name.isascii() and name.isdecimal() for name in folders):
+        folders.sort(key=int)
+    return (tuple(folders) if len(folders) > 1 else ()), []

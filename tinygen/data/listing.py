@@ -1,0 +1,79 @@
+"""The picture files in a folder: which there are, and what is left out, by reason."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..errors import DataError
+
+SUFFIXES = (
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp", ".dib"),
+    *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".tga"),
+)
+NAMED = 5  # so many files are named in a message
+
+
+class Left:
+    """Files that are left out, by reason; as text, "2 empty (a.png, b.png), 1 broken (c.png)"."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, list[str]] = {}
+
+    def add(self, reason: str, file: Path, root: Path) -> None:
+        self._names.setdefault(reason, []).append(shown(file.relative_to(root).as_posix()))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._names.values()))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{len(names):,} {reason} ({listed(names)})" for reason, names in self._names.items())
+
+
+def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
+    """The files below root that are pictures by their names, in the order of their paths; those that can't be opened;
+    and how many there are of what is not looked at.
+
+    Links to folders are followed, but no folder is read twice; hidden files and folders are passed over.
+    Raises DataError if root can't be listed.
+    """
+    files, left, others = list[Path](), Left(), Counter[str]()
+    folders, linked, seen = [root], list[Path](), set[tuple[int, int]]()
+    while folders or linked:
+        folder = folders.pop() if folders else linked.pop(0)  # links last: a folder goes by its own name
+        try:
+            entries, known = sorted(os.listdir(folder)), os.stat(folder)
+        except OSError as error:
+            if folder == root:
+                raise DataError(f"folder: {shown(root)} can't be listed ({error.strerror})") from None
+            left.add("folders that can't be listed", folder, root)
+            continue
+        if (known.st_dev, known.st_ino) in seen:
+            others["links to a folder that is read already"] += 1
+            continue
+        seen.add((known.st_dev, known.st_ino))
+        for path in [folder / name for name in entries if not name.startswith(".")]:
+            if path.is_dir():
+                (linked if path.is_symlink() else folders).append(path)
+            elif not path.name.lower().endswith(SUFFIXES):
+                others[shown(path.suffix.lower()) or "without a suffix"] += 1
+            elif not path.is_file():
+                left.add("no regular file: a pipe, a socket, a device or a broken link", path, root)
+            elif path.stat().st_size == 0:
+                left.add("empty", path, root)
+            else:
+                files.append(path)
+    return sorted(files, key=lambda file: file.relative_to(root).as_posix()), left, others
+
+
+def listed(names: Iterable[str], most: int = NAMED) -> str:
+    """The first of some names, and how many more there are."""
+    names = list(names)
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def shown(name: object) -> str:
+    """A name or path in characters that can be printed: line breaks and bytes that are no text are escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(name))
