@@ -198,10 +198,10 @@ def test_versions_of_what_is_kept_and_can_change(backend):
     plan = op.plan(key(1, 1))
     a, b = tensor([1.0], True), tensor([2.0], True)
     b.changed()
-    assert plan.versions([a, b], None) == {B: (b._version, 1)}
-    assert plan.versions([a, b], a._version) == {Y: (a._version, 0), B: (b._version, 1)}
-    assert plan.versions([a, b * 2], None) is None  # the result of an op never changes
-    assert plan.versions([a, b.data], None) is None
+    assert plan.watch([None] * 3, [a, b], None) == {B: (b._version, 1)}
+    assert plan.watch([None] * 3, [a, b], a._version) == {Y: (a._version, 0), B: (b._version, 1)}
+    assert plan.watch([None] * 3, [a, b * 2], None) is None  # the result of an op never changes
+    assert plan.watch([None] * 3, [a, b.data], None) is None
 
 
 # Binding

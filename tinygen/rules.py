@@ -15,9 +15,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .backend import Array
+from .backend import Array, is_array
 from .errors import GradientError
 from .tape import Version, brief
+
+_FIXED = {int, float, bool, str, tuple, type(None)}  # types of arguments that nobody can change
 
 
 class Fact(NamedTuple):
@@ -51,13 +53,20 @@ class Plan:
             saved[i] = None
         return saved
 
-    def versions(self, args: Sequence[Any], y: Version | None) -> dict[int, tuple[Version, int]] | None:
-        """The versions of what is kept whole, with their counts as they stand now; None if nothing of it can change."""
+    def watch(self, saved: Any, args: Sequence[Any], y: Version | None) -> dict[int, tuple[Version, int]] | None:
+        """The versions of what is kept whole, with their counts as they stand now; None if nothing of it can change.
+
+        What has none is a constant, or an array from outside, which can change unseen: so of an index, a mask or labels
+        a copy is kept. (Of floats none is: they may be a whole batch of images.)
+        """
         found = {}
         for i in self.whole:
-            version = getattr(args[i - 1], "_version", None) if i else y
+            a: Any = args[i - 1] if i else None
+            version = getattr(a, "_version", None) if i else y
             if version is not None:
                 found[i] = version, version.count
+            elif type(a) not in _FIXED and is_array(a) and a.dtype.kind in "iub":
+                saved[i] = a.copy()
         return found or None
 
     def joint_gradients(self, gy: Any, saved: Sequence[Any], aux: Sequence[Any], on_tape: bool) -> Sequence[Any]:

@@ -236,7 +236,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != arity:
+        if kwargs or (len(args) != arity and arity >= 0):
             args = op.bind(args, kwargs)
         key, bit, inputs, nodes, any_tensor = 0, 1, [], [], False
         for a in args:
@@ -267,7 +267,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
                     nodes = [args[i]._node for i in plan.positions]
                 node = Node(plan, y, nodes, plan.keep(y, inputs) if plan.blank is None else plan.blank)
                 if plan.whole:
-                    node.versions = plan.versions(args, version)
+                    node.versions = plan.watch(node.saved, args, version)
                 if aux:
                     node.aux = more
         if mode.tracer is not None:

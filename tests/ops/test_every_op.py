@@ -27,9 +27,9 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     return gamma * (x - x.mean(axes)) / np.sqrt(x.var(axes) + eps) + beta
 
 
-def put(gy, index, shape):
+def put(gy, shape, form, *arrays):
     gx = np.zeros(shape, gy.dtype)
-    np.add.at(gx, index, gy)
+    np.add.at(gx, arrays or form, gy)
     return gx
 
 

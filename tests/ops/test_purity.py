@@ -75,7 +75,7 @@ def faults(rule, functions):
 
 
 FUNCTIONS, RULES = functions_and_rules([*sorted((PACKAGE / "ops").glob("*.py")), PACKAGE / "tape.py"])
-ALLOWED = {"getitem"}  # it reads the arrays of index Tensors, which have no gradient
+ALLOWED = {"getitem"}  # it takes the index apart, which has no gradient
 
 
 def test_all_rules_are_found():

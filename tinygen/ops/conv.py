@@ -160,7 +160,7 @@ def _dilated(op: str, w: Any, dilation: int | Pair) -> Any:
         return w
     KH, KW, C, CO = w.shape
     places = (slice(None, None, dh), slice(None, None, dw))
-    return _put(w, places, ((KH - 1) * dh + 1, (KW - 1) * dw + 1, C, CO))
+    return _put(w, ((KH - 1) * dh + 1, (KW - 1) * dw + 1, C, CO), places)
 
 
 def _grouped(conv: Callable[[Any, Any], Any], x: Any, w: Any, groups: int) -> Any:

@@ -31,6 +31,12 @@ def _no_setitem(x: Tensor, index: Any, value: Any) -> None:
     raise TypeError("Tensors are not changed item by item, the tape could not follow; use ops.where, or assign()")
 
 
+def _index(x: Tensor) -> int:
+    if x.ndim or x.dtype.kind not in "iu":
+        raise TypeError(f"{describe(x)} can't be a whole number, as a bound of a slice or of range() must be")
+    return x.item()
+
+
 def _format(x: Tensor, spec: str) -> str:
     return format(x.item(), spec) if spec else repr(x)
 
@@ -92,6 +98,7 @@ METHODS: dict[str, Any] = {
     "__bool__": lambda x: bool(x.data),
     "__int__": lambda x: int(x.item()),
     "__float__": lambda x: float(x.item()),
+    "__index__": _index,
     "__format__": _format,
     "__repr__": _repr,
     "_repr_html_": _repr_html,

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, array_module
-from ..tape import sum_to
+from ..backend import Array, array_module, device_of, is_array, to_device
+from ..tape import brief, sum_to
 from ..tensor import Tensor, primitive
 
 
@@ -103,8 +103,8 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     """
     length = x.shape[axis]
     cuts: Sequence[int]
-    if isinstance(indices_or_sections, (list, tuple)):
-        cuts = [0, *indices_or_sections]
+    if getattr(indices_or_sections, "ndim", 0) or isinstance(indices_or_sections, Sequence):
+        cuts = [0, *map(operator.index, indices_or_sections)]
     else:
         n = operator.index(indices_or_sections)  # type: ignore[arg-type]
         if n < 1 or length % n:
@@ -164,14 +164,38 @@ _pad.rules(
 )
 
 
-# Picking
+# Picking. An index is taken apart: its form, a tuple with _ARRAY in place of each array, and the arrays, which the
+# engine then sees as arguments, so that it notices when one of them changes
+
+
+_ARRAY = "array"
+_BASIC = {int, type(None), type(...)}
+_BOUNDS = {int, type(None)}
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """x[index]: slices, integers, None, ..., boolean and integer arrays (Tensors too), as NumPy reads them."""
-    parts = index if isinstance(index, tuple) else (index,)
-    parts = tuple([p._data if isinstance(p, Tensor) else p for p in parts])
-    return _getitem(x, parts if isinstance(index, tuple) else parts[0])
+    """x[index]: slices, integers, None, ..., boolean and integer arrays (Tensors and sequences too), as NumPy reads it.
+
+    Raises IndexError for any other index.
+    """
+    form: list[Any] = []
+    arrays = []
+    for part in index if isinstance(index, tuple) else (index,):
+        kind = type(part)
+        if kind is slice:
+            if not _BOUNDS.issuperset((type(part.start), type(part.stop), type(part.step))):
+                part = slice(*[None if n is None else _whole(n) for n in (part.start, part.stop, part.step)])
+            form.append(part)
+        elif kind in _BASIC:
+            form.append(part)
+        elif isinstance(part, np.integer) or (
+            hasattr(part, "__index__") and not hasattr(part, "shape") and kind is not bool
+        ):
+            form.append(_whole(part))
+        else:
+            form.append(_ARRAY)
+            arrays.append(_index_array(part, x))
+    return _getitem(x, tuple(form), *arrays)
 
 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
@@ -179,40 +203,71 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
 
     On the other axes x and indices broadcast. Raises ValueError if they differ in the number of axes.
     """
+    indices = _index_array(indices, x)
     if indices.ndim != x.ndim:
         raise ValueError(
             f"take_along_axis: x is {x.shape} and indices are {indices.shape}, but they must have as many axes"
         )
-    return _getitem(x, _open_mesh(x.shape, indices._data if isinstance(indices, Tensor) else indices, axis % x.ndim))
+    return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, axis % x.ndim))
 
 
 @primitive
-def _getitem(x: Any, index: Any) -> Array:
-    return x[index]
+def _getitem(x: Any, form: tuple[Any, ...], *arrays: Any) -> Array:
+    return x[_joined(form, arrays)]
 
 
 @primitive
-def _put(gy: Any, index: Any, shape: tuple[int, ...]) -> Array:
-    """Zeros of the shape with gy added at index: the adjoint of x[index]. What was picked twice is added twice."""
+def _put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -> Array:
+    """Zeros of the shape with gy added at an index: the adjoint of x[index]. What was picked twice is added twice."""
     xp = array_module(gy)
     gx = xp.zeros(shape, gy.dtype)
-    if _may_repeat(index):
+    index = _joined(form, arrays)
+    if any(a.dtype.kind != "b" for a in arrays):  # slices, whole numbers and masks pick nothing twice
         xp.add.at(gx, index, gy)
     else:
         gx[index] = gy
     return gx
 
 
-_getitem.rules(lambda gy, y, x, index: _put(gy, index, x.shape))
-_put.rules(lambda ggx, gx, gy, index, shape: _getitem(ggx, index))
+_getitem.rules(lambda gy, y, x, form, *arrays: _put(gy, x.shape, form, *arrays))
+_put.rules(lambda ggx, gx, gy, shape, form, *arrays: _getitem(ggx, form, *arrays))
 
 
-def _may_repeat(index: Any) -> bool:
-    parts = index if isinstance(index, tuple) else (index,)
-    return any(isinstance(p, list) or getattr(p, "dtype", np.dtype(bool)).kind in "iu" for p in parts)
+def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
+    """The index that was taken apart."""
+    rest = iter(arrays)
+    return tuple([next(rest) if part == _ARRAY else part for part in form]) if arrays else form
 
 
-def _open_mesh(shape: tuple[int, ...], indices: Array, axis: int) -> tuple[Array, ...]:
+def _whole(n: Any) -> int:
+    """An index that is one number. Raises IndexError for what is none."""
+    try:
+        return operator.index(n)
+    except TypeError:
+        raise _no_index(n) from None
+
+
+def _index_array(part: Any, x: Any) -> Any:
+    """A Tensor as it is; an array, a sequence or a bool as an array on x's device. Raises IndexError for others."""
+    if not isinstance(part, Tensor):
+        try:
+            part = to_device(part if is_array(part) else np.asarray(part), device_of(x))
+        except (TypeError, ValueError):
+            raise _no_index(part) from None
+        part = part if part.size or part.dtype.kind in "iub" else part.astype(np.int64)  # [] picks nothing
+    if part.dtype.kind not in "iub":
+        raise _no_index(part)
+    return part
+
+
+def _no_index(part: Any) -> IndexError:
+    return IndexError(
+        "getitem: an index is made of whole numbers, slices, None, ... and arrays of integers or booleans, not "
+        f"{brief(part)}"
+    )
+
+
+def _open_mesh(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
     """The index with which x[index] is take_along_axis: indices on the axis, a counting range on every other."""
     xp = array_module(indices)
     return tuple(
