@@ -49,3 +49,11 @@ def test_what_it_refuses():
         Evaluate(0, RING)
     with pytest.raises(ConfigError, match="evaluate: nothing suits gan on ring8"):
         trained(5, callbacks=[Evaluate(1000, RING, parts=["reconstruction"])])
+
+
+def test_what_can_not_be_measured_is_said_before_the_first_step_and_blocks_nothing(tmp_path, viz):
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="nothing suits"):
+            trained(5, callbacks=[Evaluate(1000, RING, parts=["reconstruction"])], out=tmp_path)
+        assert not RunDirectory(tmp_path).config_file.exists()
+    trained(5, callbacks=[Evaluate(1000, RING, 50)], out=tmp_path)

@@ -136,6 +136,24 @@ def test_a_run_that_is_there_stays_as_it_is(tmp_path, viz):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def test_nothing_changes_before_all_is_known_to_fit(tmp_path, viz):
+    class Fussy(Callback):
+        def state_dict(self):
+            return {"mood": "good"}
+
+        def load_state_dict(self, state):
+            raise ValueError("another mood")
+
+    fit(Tiny(), Stream(), 10, out=tmp_path, callbacks=[Fussy()], **EVERY)
+    run = RunDirectory(tmp_path)
+    run.checkpoint_file(10).write_bytes(b"damaged")
+    (tmp_path / ".curves.png.part").write_bytes(b"left by a kill")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match="another mood"):
+        fit(Tiny(), Stream(), 20, out=tmp_path, callbacks=[Fussy()], resume=True, **EVERY)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_another_batch_size_does_not_fit(tmp_path, viz):
     images = np.zeros((20, 4, 4, 1), np.uint8)
     fit(Tiny(), Loader(images, 8), 5, out=tmp_path)

@@ -279,6 +279,17 @@ def test_a_run_whose_recording_is_lost_goes_on(tmp_path, viz, capsys, damage):
     assert Recording.load(tmp_path).steps.tolist() == [6, 8]
 
 
+def test_a_recording_of_a_newer_tinygen_is_left_alone(tmp_path, viz, monkeypatch):
+    run("gan", 4, Recorder(toy(), 2, ANY), out=tmp_path)
+    monkeypatch.setattr("tinygen.train.checkpoint.FORMAT", 7)
+    Recording.load(tmp_path).save(tmp_path / "recording.safetensors")
+    monkeypatch.undo()
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with pytest.raises(RunError, match=r"recording.safetensors: written by a newer tinygen"):
+        run("gan", 8, Recorder(toy(), 2, ANY), out=tmp_path, resume=True)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_a_run_that_was_not_recorded_before(tmp_path, viz, capsys):
     run("gan", 4, out=tmp_path)
     with pytest.raises(RunError, match=r"there is no recording; train with `tinygen train MODEL --record EVERY`"):

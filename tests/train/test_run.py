@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tinygen.errors import RunError
-from tinygen.train import RunDirectory, checkpoint
+from tinygen.train import RunDirectory, checkpoint, load
 from tinygen.train.run import read_checkpoint
 from tinygen.train.snapshot import Snapshot
 
@@ -124,7 +124,13 @@ def test_one_run_at_a_time(run):
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
-@pytest.mark.parametrize("contents", [b"", b"{", b"[]", b'{"name": "a web page"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "contents",
+    [
+        *(b"", b"{", b"[]", b'{"name": "a web page"}', b"\xff\xfe", b"[" * 50_000),
+        *(json.dumps(CONFIG | change).encode() for change in ({"steps": "9"}, {"config": [1]}, {"format": "new"})),
+    ],
+)
 def test_a_config_of_another_program(run, contents):
     run.config_file.write_bytes(contents)
     with pytest.raises(RunError, match=r"config.json (can't be read|is not of tinygen's)"):
@@ -198,6 +204,74 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_line(run, capsys, dam
     assert newest.step == 10 and newest.tensors["w"].tolist() == [10, 10, 10]
     assert newest.source == str(run.checkpoint_file(10))
     assert f"passing over {path}: truncated" in capsys.readouterr().out
+
+
+def newer(path):
+    """Make a checkpoint look as if the next tinygen had written it, in a format with more in it."""
+    from safetensors.numpy import load_file, save_file
+
+    save_file(load_file(path), path, {"tinygen": str(checkpoint.FORMAT + 1), "crc32": "of another kind"})
+
+
+def everything(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_newer_checkpoint_is_neither_passed_over_nor_set_aside(run):
+    newer(run.checkpoint_file(20))
+    before = everything(run.path)
+    for command in (run.newest, lambda: load(run.path), lambda: load(run.checkpoint_file(20))):
+        with pytest.raises(RunError, match=r"000020.safetensors: written by a newer tinygen; install that one to use"):
+            command()
+    assert everything(run.path) == before
+
+
+def test_a_newer_config_is_refused(run):
+    run.config_file.write_text(json.dumps({**CONFIG, "format": checkpoint.FORMAT + 1, "settings": ["of", "a", "kind"]}))
+    before = everything(run.path)
+    for resume in (False, True):
+        with pytest.raises(RunError, match=r"config.json: written by a newer tinygen"), run.locked(resume):
+            pytest.fail("not reached")
+    assert everything(run.path) == before
+
+
+@pytest.mark.parametrize("error", [PermissionError, InterruptedError])
+def test_a_checkpoint_that_the_system_does_not_let_us_read_is_not_damaged(run, monkeypatch, error):
+    def refuse(path, *_, **__):
+        raise error(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("builtins.open", refuse)
+    with pytest.raises(RunError, match=r"000020.safetensors can't be read: Permission denied"):
+        run.newest()
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{}, {"step": "20"}, {"step": -1}, {"step": True}, {"step": 20, "generators": [1]}, {"step": 20, "model": 3}],
+)
+def test_a_sound_file_with_other_contents_is_passed_over(run, facts, capsys):
+    checkpoint.save(run.checkpoint_file(20), {}, facts)
+    assert run.newest().step == 10
+    assert "000020.safetensors: damaged, or not the checkpoint of a run" in capsys.readouterr().out
+
+
+def test_what_ended_before_its_first_step_may_begin_again(tmp_path):
+    run = RunDirectory(tmp_path)
+    for _ in range(2):
+        with run.locked(resume=False):
+            run.append_event({"step": 0})
+            run.metrics_file.write_bytes(b'{"step": 1, "lo')
+            run.save(snapshot(0))
+            run.write_config(CONFIG)
+    with run.locked(resume=False):
+        assert not run.events_file.exists() and not run.metrics_file.exists()
+        run.append_metrics({"step": 1, "loss": 0.5})
+    with pytest.raises(RunError, match="already holds a run"), run.locked(resume=False):
+        pytest.fail("not reached")
+    run.metrics_file.unlink()
+    run.config_file.write_text('{"name": "a web page"}')
+    with pytest.raises(RunError, match="is not of tinygen's"), run.locked(resume=False):
+        pytest.fail("not reached")
 
 
 def test_no_checkpoint_that_can_be_read(run):

@@ -1,6 +1,9 @@
 """Curves and scatter plots: what is drawn is what was measured."""
 
 import json
+import os
+import subprocess
+import sys
 import tracemalloc
 
 import numpy as np
@@ -175,3 +178,11 @@ def test_degenerate_points_are_drawn(points):
 def test_points_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"scatter: points has shape \(3, 4\)"):
         viz.scatter(np.zeros((3, 4)))
+
+
+def test_a_backend_that_is_not_installed_is_no_matter_and_stays_chosen():
+    code = "from tinygen import viz; viz.curves([]); import os, matplotlib; print(matplotlib.get_backend(), os.environ)"
+    environment = os.environ | {"MPLBACKEND": "module://not_installed", "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0 and done.stdout.startswith("module://not_installed "), done.stderr
+    assert "'MPLBACKEND': 'module://not_installed'" in done.stdout

@@ -13,6 +13,7 @@ import numpy as np
 from ..errors import ConfigError, DataError, RunError
 from ..layers import Module
 from ..train import load as load_model
+from ..train.checkpoint import NewerError
 from .drawing import drawn
 from .studio import Step, Studio, batch_for
 
@@ -25,6 +26,8 @@ def follow(path: Path) -> dict[str, Any] | None:
     try:
         model = load_model(path)
         x, labels = batch_for(model, path)
+    except NewerError:
+        raise
     except (RunError, DataError, ConfigError):
         return None
     studio = Studio(model, x, labels)

@@ -16,7 +16,18 @@ from ..backend import Array, to_host
 from ..errors import RunError
 from . import files
 
-VERSION = 1
+FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
+
+
+class DamagedError(RunError):
+    """A file that does not hold what was written, or is no checkpoint at all."""
+
+
+class NewerError(RunError):
+    """A file that a newer tinygen wrote: no command reads it, changes it or sets it aside."""
+
+    def __init__(self, path: Path):
+        super().__init__(f"{path}: written by a newer tinygen; install that one to use it")
 
 
 def save(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:
@@ -27,33 +38,40 @@ def save(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> Non
     from safetensors.numpy import save as to_bytes
 
     arrays = {name: np.asarray(to_host(x), order="C") for name, x in tensors.items()}
-    texts = {key: json.dumps(value) for key, value in {**metadata, "tinygen": VERSION}.items()}
+    texts = {key: json.dumps(value) for key, value in {**metadata, "tinygen": FORMAT}.items()}
     files.write(path, to_bytes(arrays, {**texts, "crc32": _checksum(arrays, texts)}))
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """The arrays and the metadata of a checkpoint.
 
-    Raises RunError for a file that is missing, truncated, damaged, of another program or of a newer tinygen.
+    Raises DamagedError for a file that is truncated, damaged or of another program, NewerError for one of a newer
+    tinygen, and RunError for one that is missing or can't be read.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
+        with open(path, "rb"):  # what the system refuses is no fault of the file's
+            pass
         with safe_open(path, framework="np") as file:
             texts, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such checkpoint") from None
-    except (SafetensorError, OSError) as error:
-        raise RunError(f"{path}: truncated, or not a checkpoint at all ({error}); {_ADVICE}") from None
+    except (SafetensorError, IsADirectoryError) as error:
+        raise DamagedError(f"{path}: truncated, or not a checkpoint at all ({error}); {_ADVICE}") from None
+    except OSError as error:
+        raise RunError(f"{path} can't be read: {error.strerror or error}") from None
     version, checksum = texts.get("tinygen"), texts.pop("crc32", None)
     if version is None:
-        raise RunError(f"{path}: a safetensors file, but not one of tinygen's; {_ADVICE}")
-    if version.isdecimal() and int(version) > VERSION:
-        raise RunError(f"{path}: written by a newer tinygen; install that one to read it")
+        raise DamagedError(f"{path}: a safetensors file, but not one of tinygen's; {_ADVICE}")
+    if version.isdecimal() and int(version) > FORMAT:
+        raise NewerError(path)
     if checksum != _checksum(tensors, texts):
-        raise RunError(f"{path}: damaged, its checksum does not fit its contents; {_ADVICE}")
-    metadata = {key: json.loads(text) for key, text in texts.items() if key != "tinygen"}
-    return tensors, metadata
+        raise DamagedError(f"{path}: damaged, its checksum does not fit its contents; {_ADVICE}")
+    try:
+        return tensors, {key: json.loads(text) for key, text in texts.items() if key != "tinygen"}
+    except (ValueError, RecursionError):
+        raise DamagedError(f"{path}: damaged, its metadata are no JSON; {_ADVICE}") from None
 
 
 _ADVICE = "give another checkpoint or run"

@@ -21,7 +21,7 @@ class Evaluate(Callback):
 
     n: samples a time. FID and KID are biased for few samples: compare them with those of the same n only.
     parts: of metrics.evaluate; by default those that take seconds. Equal noise each time: a change is the model's.
-    Raises ConfigError unless every >= 1; and at the first step, if there is nothing to measure.
+    Raises ConfigError unless every >= 1. It measures once before the first step: what can't be measured is said then.
     """
 
     def __init__(
@@ -33,11 +33,13 @@ class Evaluate(Callback):
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._model = model
+        self._measure()
 
     def on_step(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
+        return {} if step != 1 and step % self._every else self._measure()
+
+    def _measure(self) -> dict[str, float]:
         from ..metrics import evaluate
 
-        if step != 1 and step % self._every:
-            return {}
         scores = evaluate(self._model, self._dataset, **self._options)  # type: ignore[arg-type]
         return {f"score.{name}": score.value for name, score in scores.items()}

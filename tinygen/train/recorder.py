@@ -10,6 +10,7 @@ from ..errors import ConfigError, RunError
 from ..models.probe import Weights, layers_of
 from .budget import Budget
 from .callbacks import Callback, History
+from .checkpoint import NewerError
 from .looks import Looks
 from .recording import Recording, image_bytes, quantised
 from .snapshot import describe
@@ -113,6 +114,8 @@ class Recorder(Callback):
             return {}
         try:
             earlier = Recording.load(self._path)
+        except NewerError:
+            raise
         except RunError as problem:
             print(f"recording begins anew: {problem}")
             return {}

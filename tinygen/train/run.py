@@ -14,6 +14,7 @@ from ..errors import RunError
 from ..files import replace_file
 from ..rows import Rows
 from . import checkpoint, files
+from .checkpoint import FORMAT, DamagedError, NewerError
 from .snapshot import Snapshot
 
 try:
@@ -21,6 +22,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
+CONFIG = {"tinygen": str, "model": str, "config": dict, "settings": dict, "steps": int}  # what config.json says
+FACTS = {"step": int, "model": str, "config": dict, "generators": dict, "callbacks": dict}  # and a checkpoint
 KEPT_CHECKPOINTS = 3  # should the newest be damaged, there is one before it
 
 
@@ -79,24 +82,33 @@ class RunDirectory:
             self.read_config()
         with files.writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / ".lock", "w")  # noqa: SIM115
+            lock = open(self.path / ".lock", "a")  # noqa: SIM115
         with lock:
             self._hold(lock)
             if not resume:
                 self.check_unused()
-            with files.writing(self.path):
-                files.remove_leftovers(self.path)
-                for folder in ("samples", "checkpoints"):
-                    (self.path / folder).mkdir(exist_ok=True)
+                self._prepare()
             yield
 
     def check_unused(self) -> None:
-        """Raise RunError if a run is there; a beginning that was killed leaves a checkpoint of step 0 at most."""
-        if self.config_file.exists() or self.metrics_file.exists() or any(self.checkpoints()):
+        """Raise RunError if a run is there that has made a step; one that ended before may begin again."""
+        if self.config_file.exists():
+            self.read_config()
+        if any(self.checkpoints()) or any(True for _ in _rows(self.metrics_file)):
             raise RunError(
                 f"{self.path} already holds a run: go on with it with --resume (resume=True), "
                 "or choose another directory with --out (out=)"
             )
+
+    def _prepare(self) -> None:
+        """Make the folders, and remove what a beginning or a kill left."""
+        with files.writing(self.path):
+            files.remove_leftovers(self.path)
+            for folder in ("samples", "checkpoints"):
+                (self.path / folder).mkdir(exist_ok=True)
+            if not any(self.checkpoints()):
+                for path in (self.metrics_file, self.events_file):
+                    path.unlink(missing_ok=True)
 
     def _hold(self, lock: Any) -> None:
         try:
@@ -113,7 +125,7 @@ class RunDirectory:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.json. Raises RunError."""
-        files.write(self.config_file, json.dumps(config, indent=2).encode() + b"\n")
+        files.write(self.config_file, json.dumps({"format": FORMAT, **config}, indent=2).encode() + b"\n")
 
     def read_config(self) -> dict[str, Any]:
         """The contents of config.json. Raises RunError if there is none, or none of tinygen's."""
@@ -122,9 +134,13 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path}: there is no run (no config.json); is the path right? "
                            "`tinygen train MODEL --out DIR` begins one") from None  # fmt: skip
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{self.config_file} can't be read: {error}") from None
-        if not isinstance(config, dict) or not {"tinygen", "model", "config", "settings", "steps"} <= config.keys():
+        config = config if isinstance(config, dict) else {}
+        form = config.pop("format", FORMAT)  # the first ones had none
+        if isinstance(form, int) and form > FORMAT:
+            raise NewerError(self.config_file)
+        if form != FORMAT or not _is_like(config, CONFIG):
             raise RunError(f"{self.config_file} is not of tinygen's; choose another directory with --out")
         return config
 
@@ -172,12 +188,15 @@ class RunDirectory:
             path.unlink(missing_ok=True)
 
     def newest(self) -> Snapshot:
-        """The newest checkpoint that can be read; a line is printed for each that can't. Raises RunError for none."""
+        """The newest checkpoint that isn't damaged; a line is printed for each that is.
+
+        Raises RunError if there is none; NewerError for one of a newer tinygen, whose run this is then.
+        """
         problems = []
         for path in reversed(self.checkpoints().values()):
             try:
                 snapshot = read_checkpoint(path)
-            except RunError as error:
+            except DamagedError as error:
                 problems.append(str(error))
             else:
                 print("".join(f"passing over {problem}\n" for problem in problems), end="")
@@ -189,25 +208,34 @@ class RunDirectory:
     def go_on_from(self, step: int) -> Rows:
         """Make the directory what it was at a checkpoint, and return the metrics up to there.
 
-        The later metrics, events and pictures are removed, for they will come again; a later checkpoint, which could
-        not be read, is set aside under another name.
+        The later metrics, events and pictures are removed, for they will come again; a later checkpoint, which is
+        damaged, is set aside under another name.
         """
+        self._prepare()
         rows = _cut(self.metrics_file, step)
         if self.events_file.exists():
             _cut(self.events_file, step)
         with files.writing(self.path):
             for picture in _after(step, self.samples()):
                 picture.unlink()
-            for unreadable in _after(step, self.checkpoints()):
-                unreadable.replace(unreadable.with_name(f"{unreadable.name}.damaged"))
+            for damaged in _after(step, self.checkpoints()):
+                damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
             self._remove_oldest()
         return rows
 
 
 def read_checkpoint(path: Path) -> Snapshot:
-    """The snapshot in a checkpoint file. Raises RunError for a file that is none."""
+    """The snapshot in a checkpoint file. Raises RunError, as checkpoint.load does."""
     tensors, facts = checkpoint.load(path)
+    if not _is_like({name: kind() for name, kind in FACTS.items()} | {"step": None} | facts, FACTS):
+        raise DamagedError(f"{path}: damaged, or not the checkpoint of a run; give another checkpoint or run")
     return Snapshot(facts["step"], tensors, facts, str(path))
+
+
+def _is_like(given: dict[str, Any], kinds: dict[str, type]) -> bool:
+    """Whether each name is there with a value of its kind; a number is a count."""
+    whole = all(isinstance(given.get(name), kind) for name, kind in kinds.items())
+    return whole and all(type(given[name]) is int and given[name] >= 0 for name, kind in kinds.items() if kind is int)
 
 
 def _by_step(folder: Path, suffix: str) -> dict[int, Path]:
@@ -238,7 +266,7 @@ def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
         for line in lines:
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict) and isinstance(row.get("step"), int) and line.endswith(b"\n"):
                 yield line, row

@@ -67,11 +67,12 @@ class Session:
         run.check(config)
         newest = run.newest()
         snapshot.restore(newest, self.model, self.batches)
-        self.history.rows, self.history.steps = run.go_on_from(newest.step), newest.step
-        self._safe = newest.step
         for callback in self.callbacks:
             callback.on_start(self.model, run, newest.step)
-        for name in snapshot.restore_callbacks(newest, self.callbacks):
+        new = snapshot.restore_callbacks(newest, self.callbacks)
+        self.history.rows, self.history.steps = run.go_on_from(newest.step), newest.step  # all fits: files may change
+        self._safe = newest.step
+        for name in new:
             print(f"{name} was not part of this run before: it begins now")
         print(f"resuming {run.path} after step {newest.step}")
 

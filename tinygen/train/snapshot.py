@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..models.base import Model
 
 
+_MISFITS = (ValueError, KeyError, TypeError, AttributeError, IndexError)  # what state of another kind leads to
+
+
 @dataclass
 class Snapshot:
     """A run after some step: host copies of its arrays, and the rest as values that JSON can hold."""
@@ -58,7 +61,7 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
                 raise KeyError(f"there is no state of the generator {name!r}")
             generator.state = snapshot.facts["generators"][name]
         batches.state = snapshot.facts["batches"]
-    except (ValueError, KeyError) as error:
+    except _MISFITS as error:
         raise _misfit(snapshot, error) from error
 
 
@@ -67,7 +70,7 @@ def restore_weights(snapshot: Snapshot, model: Model) -> None:
     try:
         own = {name: x for name, x in snapshot.tensors.items() if not name.startswith(_prefix())}
         model.load_state_dict({name: x.copy() for name, x in own.items()})  # a model may keep the arrays
-    except (ValueError, KeyError) as error:
+    except _MISFITS as error:
         raise _misfit(snapshot, error) from error
 
 
@@ -80,7 +83,7 @@ def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list
             values = snapshot.facts["callbacks"][name]
             try:
                 callback.load_state_dict({key.removeprefix(_prefix(name)): x for key, x in arrays.items()} | values)
-            except (ValueError, KeyError) as error:
+            except _MISFITS as error:
                 raise _misfit(snapshot, error) from error
         elif callback.state_dict():
             new.append(name)

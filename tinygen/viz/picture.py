@@ -3,6 +3,18 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
+from contextlib import suppress
+
+if (backend := os.environ.get("MPLBACKEND")) and "matplotlib" not in sys.modules:
+    # A backend that isn't installed would be an error of the import; it is for windows, and a Picture needs none.
+    os.environ["MPLBACKEND"] = "agg"
+    import matplotlib
+
+    os.environ["MPLBACKEND"] = backend
+    with suppress(ValueError):
+        matplotlib.rcParams["backend"] = backend
 
 from matplotlib.figure import Figure
 
