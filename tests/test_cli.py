@@ -636,8 +636,6 @@ def test_help_is_quick_since_it_imports_nothing_heavy():
     code = """if True:
         import sys
         from tinygen.cli import main
-from tinygen.data import DATASETS
-from tinygen.data.sixfactors import load_sixfactors
         assert main(["--help"]) == 0
         heavy = {"matplotlib", "PIL", "tqdm", "safetensors", "urllib.request", "numba", "cupy"}
         assert not heavy & set(sys.modules), heavy & set(sys.modules)
