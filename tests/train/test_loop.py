@@ -1,5 +1,6 @@
 """fit: it loops, logs and saves, fetches at log steps only, and resumes to the bit."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ import standin
 from train.tiny import Config, Stream, Tiny
 
 from tinygen.backend import Generator
-from tinygen.data import Loader
+from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError, RunError
 from tinygen.models import GAN, GANConfig
 from tinygen.train import Callback, RunDirectory, fit
@@ -152,6 +153,93 @@ def test_nothing_changes_before_all_is_known_to_fit(tmp_path, viz):
     with pytest.raises(RunError, match="another mood"):
         fit(Tiny(), Stream(), 20, out=tmp_path, callbacks=[Fussy()], resume=True, **EVERY)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def dataset(*changed):
+    """40 small images; of these, those that are named are others."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
+    images[list(changed)] += 1
+    return Dataset("mine", images[:32], images[32:])
+
+
+def test_a_run_insists_on_its_data_wherever_they_are(tmp_path, viz):
+    fit(Tiny(), dataset(), 10, out=tmp_path, **EVERY)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for changed in (0, 35):  # of what is learnt from, and of what is judged by
+        with pytest.raises(DataError, match=r"mine: these are not the data with which .* began: .*fingerprint"):
+            fit(Tiny(), dataset(changed), 20, out=tmp_path, resume=True, **EVERY)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+    moved = dataclasses.replace(dataset(), name="moved")
+    assert fit(Tiny(), moved, 20, out=tmp_path, resume=True, **EVERY).steps == 20
+
+
+def test_a_run_of_a_version_without_fingerprints_resumes_and_gets_one(tmp_path, viz):
+    fit(Tiny(), dataset(), 10, out=tmp_path, **EVERY)
+    file = tmp_path / "config.json"
+    config = json.loads(file.read_text())
+    fingerprint = config.pop("fingerprint")
+    del config["format"]
+    file.write_text(json.dumps(config))
+    fit(Tiny(), dataset(), 20, out=tmp_path, resume=True, **EVERY)
+    assert json.loads(file.read_text())["fingerprint"] == fingerprint == dataset().fingerprint()
+
+
+def test_what_may_change_changes_and_is_recorded(tmp_path, viz):
+    fit(Tiny(), Stream(), 10, out=tmp_path, settings={"log_every": 4, "seed": 1}, **EVERY)
+    options = {"out": tmp_path, "resume": True, "changing": {"lr", "log_every"}, **EVERY}
+    fit(Tiny(Config(lr=0.5)), Stream(), 15, settings={"log_every": 2, "seed": 1}, **options)
+    fit(Tiny(Config(lr=0.5)), Stream(), 17, settings={"log_every": 2, "seed": 1}, **options)
+    model = Tiny(Config(lr=0.25))
+    fit(model, Stream(), 20, settings={"log_every": 2, "seed": 1}, **options)
+    config = RunDirectory(tmp_path).read_config()
+    assert config["changes"] == [
+        {"step": 10, "lr": {"from": 0.1, "to": 0.5}, "log_every": {"from": 4, "to": 2}},
+        {"step": 17, "lr": {"from": 0.5, "to": 0.25}},
+    ]
+    assert (config["config"]["lr"], config["settings"]["log_every"]) == (0.25, 2)
+    by_hand, stream = Tiny(), Stream()
+    for step in range(20):
+        by_hand.config = Config(lr=0.1 if step < 10 else 0.5 if step < 17 else 0.25)
+        by_hand.train_step(stream.next_batch())
+    np.testing.assert_array_equal(model.w, by_hand.w)
+    with pytest.raises(RunError, match="has seed=1, but seed=2 came"):
+        fit(Tiny(Config(lr=0.25)), Stream(), 25, settings={"log_every": 2, "seed": 2}, **options)
+
+
+def test_a_run_starts_from_the_weights_of_another(tmp_path, viz):
+    small_gan = {"data_shape": (4, 4, 1), "latent_dim": 3, "g_hidden": (8,), "d_hidden": (8,)}
+    images = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 1), dtype=np.uint8)
+    first = GAN(GANConfig(**small_gan), seed=1)
+    fit(first, images, 3, out=tmp_path / "first", checkpoint_every=2)
+    second, third = (GAN(GANConfig(**small_gan, lr=0.0), seed=seed) for seed in (2, 3))
+    fit(second, images, 1, out=tmp_path / "second", init_from=tmp_path / "first")
+    file = RunDirectory(tmp_path / "first").checkpoint_file(3)
+    fit(third, images, 1, init_from=file)
+    for model in (second, third):
+        for name, x in model.state_dict().items():
+            if name.endswith((".w", ".b", ".gamma", ".beta")):  # the rest moves at a rate of 0, too
+                np.testing.assert_array_equal(x, first.state_dict()[name], err_msg=name)
+    assert second.opt_G.t == 1  # the optimisers start from nothing
+    saved = RunDirectory(tmp_path / "second").read_config()
+    assert saved["init_from"] == {"run": str(tmp_path / "first"), "step": 3}
+    fit(second, images, 2, out=tmp_path / "second", resume=True)
+    assert RunDirectory(tmp_path / "second").read_config()["init_from"] == saved["init_from"]
+
+
+def test_weights_of_another_architecture_are_refused_with_what_differs(tmp_path, viz):
+    fit(Tiny(), Stream(), 1, out=tmp_path / "a")
+    other = Tiny(Config(size=9))
+    with pytest.raises(
+        ConfigError, match=r"a, a tiny, do not fit this tiny: w has shape \(16,\) there and \(9,\) here"
+    ):
+        fit(other, Stream(), 1, out=tmp_path / "b", init_from=tmp_path / "a")
+    with pytest.raises(ConfigError, match=r"G\.0\.w is only here.* and \d+ more; start with"):
+        fit(GAN(), np.zeros((64, 28, 28, 1), np.uint8), 1, out=tmp_path / "b", init_from=tmp_path / "a")
+    with pytest.raises(RunError, match="there is no run"):
+        fit(Tiny(), Stream(), 1, out=tmp_path / "b", init_from=tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="leave one of them out"):
+        fit(Tiny(), Stream(), 2, out=tmp_path / "a", init_from=tmp_path / "a", resume=True)
+    assert not (tmp_path / "b").exists() and not other.w.any()
 
 
 def test_another_batch_size_does_not_fit(tmp_path, viz):

@@ -156,6 +156,14 @@ def test_another_config_is_refused_with_the_difference(run, change, message):
         run.check({**CONFIG, **change})
 
 
+def test_what_may_change_is_returned_and_the_rest_refused(run):
+    lr = {**CONFIG, "config": {"lr": 0.2, "hidden": [2, 3]}}
+    assert run.check(lr, {"lr", "batch"}) == {"lr": {"from": 0.1, "to": 0.2}}
+    assert run.check(CONFIG, {"lr"}) == {}
+    with pytest.raises(RunError, match="has lr="):
+        run.check(lr, {"batch"})
+
+
 def test_metrics_come_back_to_the_bit(run):
     assert run.read_metrics() == [{"step": 10, "loss": 1 / 3}, {"step": 20, "loss": 1 / 3}]
 

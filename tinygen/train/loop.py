@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures
 from .hunt import fetch
 from .interrupt import Interrupt
 from .progress import Progress
+from .rebuild import start_from
 from .run import RunDirectory
 from .session import Session
 
@@ -36,6 +37,8 @@ def fit(
     resume: bool = False,
     settings: dict[str, Any] | None = None,
     dataset: Dataset | None = None,
+    changing: Collection[str] = (),
+    init_from: str | os.PathLike[str] | None = None,
 ) -> History:
     """Train a model up to a step, and leave a run directory to look at and to go on from.
 
@@ -44,7 +47,11 @@ def fit(
     out: the run directory (see RunDirectory); without it nothing is written, and the sample pictures are not drawn.
     log_every, sample_every, checkpoint_every: in steps. Losses are fetched from the device at these steps alone.
     settings: what else config.json shall record, and resuming insist on if it is given: data, batch, seed, device.
-    dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset.
+    dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset. Resuming insists
+        on equal examples, wherever they are.
+    changing: what may differ when a run is resumed, by its name in settings or in the model's config, such as "lr"; the
+        changes are recorded in config.json.
+    init_from: another run, or a checkpoint, whose weights the model starts with; its optimisers start from nothing.
 
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
     SystemExit, and a pipe that was closed, with BrokenPipeError; a handler of your own for a signal stays in charge.
@@ -54,16 +61,21 @@ def fit(
     that is NaN or infinite: the model is then as at the last checkpoint.
     """
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out)
+    if resume and init_from is not None:
+        raise ConfigError(
+            "fit: init_from is for a new run, and resume=True for one that is there; leave one of them out"
+        )
+    origin = None if init_from is None else start_from(init_from, model)
     run = None if out is None else RunDirectory(out)
     batches = batches_of(data, model)
     dataset = data if hasattr(data, "test") else dataset
     pictures = (
         [] if run is None else [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
     )
-    session = Session(model, batches, [*callbacks, *pictures], run)
+    session = Session(model, batches, [*callbacks, *pictures], run, dataset)
 
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is found and explained
-    with quiet, session.opened(steps, settings, resume):
+    with quiet, session.opened(steps, settings, resume, changing, origin):
         with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as progress:
             for step in range(session.history.steps + 1, steps + 1):
                 metrics = model.train_step(batches.next())

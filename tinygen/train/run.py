@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..errors import RunError
+from ..errors import DataError, RunError
 from ..files import replace_file
 from ..rows import Rows
 from . import checkpoint, files
 from .checkpoint import FORMAT, DamagedError, NewerError
 from .snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from ..data import Dataset
 
 try:
     import fcntl
@@ -144,8 +147,12 @@ class RunDirectory:
             raise RunError(f"{self.config_file} is not of tinygen's; choose another directory with --out")
         return config
 
-    def check(self, config: dict[str, Any]) -> None:
-        """Raise RunError, with the difference, if the run there is not the one that config describes."""
+    def check(self, config: dict[str, Any], changing: Collection[str] = ()) -> dict[str, Any]:
+        """Raise RunError, with the difference, if the run there is not the one that config describes.
+
+        changing: the names that may differ; returns those that do, with what was and what is now.
+        """
+        changes = dict[str, Any]()
         there, config = self.read_config(), json.loads(json.dumps(config))  # JSON has no tuples
         if there["model"] != config["model"]:
             raise RunError(f"{self.path} holds a run of {there['model']!r}, not of {config['model']!r}; "
@@ -153,9 +160,23 @@ class RunDirectory:
         for part in ("config", "settings"):
             for key in {**there[part], **config[part]}:
                 before, now = there[part].get(key), config[part].get(key)
-                if before != now:
+                if before != now and key in changing:
+                    changes[key] = {"from": before, "to": now}
+                elif before != now:
                     raise RunError(f"{self.path}: the run there has {key}={before!r}, but {key}={now!r} came; "
                                    f"resume with {before!r}, or choose another directory with --out")  # fmt: skip
+        return changes
+
+    def check_data(self, dataset: Dataset) -> str:
+        """The fingerprint of the data. Raises DataError if the run began with other data and says so, as all but the
+        first ones do."""
+        began, now = self.read_config().get("fingerprint"), dataset.fingerprint()
+        if began not in (None, now):
+            raise DataError(
+                f"{dataset.name}: these are not the data with which the run in {self.path} began: their fingerprint is "
+                f"{now[:12]}, and was {str(began)[:12]}; bring the old ones back, or say with --data where they are"
+            )
+        return now
 
     # What it measured
 

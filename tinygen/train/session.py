@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -15,36 +15,56 @@ from .run import RunDirectory
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
+    from ..data import Dataset
     from ..models.base import Model
 
 
 class Session:
     """A model, its data, who looks on, and the run directory if there is one."""
 
-    def __init__(self, model: Model, batches: Batches, callbacks: Sequence[Callback], run: RunDirectory | None):
-        self.model, self.batches, self.callbacks, self.run = model, batches, callbacks, run
+    def __init__(
+        self,
+        model: Model,
+        batches: Batches,
+        callbacks: Sequence[Callback],
+        run: RunDirectory | None,
+        dataset: Dataset | None = None,
+    ):
+        self.model, self.batches, self.callbacks, self.run, self.dataset = model, batches, callbacks, run, dataset
         self.history = History(Rows(), path=None if run is None else run.path)
         self._saved: Snapshot | None = None  # the last snapshot, for a run that has no directory
         self._safe = 0  # the step of the last checkpoint
 
     @contextmanager
-    def opened(self, steps: int, settings: dict[str, Any] | None, resume: bool) -> Iterator[None]:
-        """Begin or resume, alone in the run directory for the length of the block. Raises RunError."""
+    def opened(
+        self,
+        steps: int,
+        settings: dict[str, Any] | None,
+        resume: bool,
+        changing: Collection[str] = (),
+        origin: dict[str, Any] | None = None,
+    ) -> Iterator[None]:
+        """Begin or resume, alone in the run directory for the length of the block. Raises RunError.
+
+        changing: see `fit`.  origin: what config.json says of the run that the weights come from, if any.
+        """
         if self.run is None:
             self._begin()
             with self._interruptible(steps):
                 yield
             return
         with self.run.locked(resume):
-            if settings is None:
-                settings = self.run.read_config()["settings"] if resume else {}
+            saved = self.run.read_config() if resume else {}
+            settings = saved.get("settings", {}) if settings is None else settings
             config = {"tinygen": _version(), **snapshot.describe(self.model), "settings": settings}
             if resume:
-                self._resume(self.run, config)
+                config = saved | self._resume(self.run, config, changing)
             else:
                 self._begin()
+                config |= {} if self.dataset is None else {"fingerprint": self.dataset.fingerprint()}
+                config |= {} if origin is None else {"init_from": origin}
             # The last file of a beginning: a run that is there can be resumed.
-            self.run.write_config({**config, "steps": max(steps, self.history.steps)})
+            self.run.write_config(config | {"steps": max(steps, self.history.steps)})
             with self._interruptible(steps):
                 yield
 
@@ -63,8 +83,11 @@ class Session:
             callback.on_start(self.model, self.run, 0)
         self.save(0)
 
-    def _resume(self, run: RunDirectory, config: dict[str, Any]) -> None:
-        run.check(config)
+    def _resume(self, run: RunDirectory, config: dict[str, Any], changing: Collection[str]) -> dict[str, Any]:
+        """Go back to the newest checkpoint; returns what config.json shall say now."""
+        changes = run.check(config, changing)
+        if self.dataset is not None:
+            config = config | {"fingerprint": run.check_data(self.dataset)}
         newest = run.newest()
         snapshot.restore(newest, self.model, self.batches)
         for callback in self.callbacks:
@@ -75,6 +98,9 @@ class Session:
         for name in new:
             print(f"{name} was not part of this run before: it begins now")
         print(f"resuming {run.path} after step {newest.step}")
+        if not changes:
+            return config
+        return config | {"changes": [*run.read_config().get("changes", []), {"step": newest.step, **changes}]}
 
     def step(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
         """Tell the callbacks of a step; returns what they measured, which is in the history then."""
