@@ -198,11 +198,52 @@ BAD_USAGE = {
     "explain x --svg a.png": ["a.png", ".svg"],
     "explain x --svg no/a.svg": ["no/a.svg"],
     "doctor now": ["now", "tinygen doctor --help"],
+    "train mean --out=": ["--out", "empty", "path"],
+    "sample --out= run": ["--out", "empty"],
+    "evaluate --out= run": ["--out", "empty"],
+    "report --out= run": ["--out", "empty"],
+    "explain x --svg=": ["--svg", "empty"],
+    "train mean --set seed=3": ["write --seed 3"],
+    "train mean --set log-every=3": ["write --log-every 3"],
+    "train mean --rate 3": ["'--rate'", "write --set rate=3"],
+    "train --rate=3 mean": ["write --set rate=3"],
+    "train mean --noyse 3": ["did you mean '--set noise'?"],
+    "train mean rate=3": ["'rate=3'", "write --set rate=3"],
+    "train mean batch=32": ["'batch=32'", "write --batch 32"],
+    "train mean --log_every 5": ["write --log-every 5"],
+    "train mean -batch 5": ["write --batch 5"],
+    "train mean other": ["'other'", "MODEL is 'mean' already"],
+    "train mean --resume runs/mean": ["'runs/mean'", "--resume takes no value"],
+    "train --set rate=1 mean": ["MODEL before --set"],
+    "train mean --set rate 3": ["write rate=3"],
+    "train mean --set rate = 3": ["write rate=3"],
+    "train mean --set rate": ["such as rate=0.1"],
+    "train mean --set rate=": ["--set rate", "''"],
+    "train mean --set rate==3": ["write rate=3"],
+    "train mean --set =3": ["key=value"],
+    "train mean --set Rate=3": ["did you mean 'rate'?"],
+    "train mean --set rate=nan": ["a number", "'nan'"],
+    "train mean --set mood=CALM": ["did you mean 'calm'?"],
+    "train gan --set latent_dim=1e2": ["write 100"],
+    "train gan --set latent_dim=99999999999999999999": ["latent_dim", "at most 2147483647"],
+    "train mean --label 3": ["'--label'", "an option of tinygen sample"],
+    "sample run --steps 3": ["'--steps'", "an option of tinygen train"],
+    "evaluate run --lr 3": ["'--lr'", "setting", "tinygen train"],
+    "--seed 3 train mean": ["'--seed'", "after the command"],
+    "train mean --steps 2e3": ["'2e3'", "write 2000;"],
+    "train mean --steps 20k": ["'20k'", "write 20000;"],
+    "train mean --steps 2,000": ["'2,000'", "write 2000;"],
+    "train mean --size 32px --data folder:.": ["'32px'", "write 32;"],
+    "train mean --steps 99999999999": ["--steps", "at most 2,147,483,647"],
+    "train mean --seed 99999999999999999999": ["--seed", "at most"],
+    "train mean --evaluate-every no": ["--evaluate-every", "at least 1", "'no'"],
+    "train MEAN": ["did you mean 'mean'?"],
+    "train mean --device gpu": ["'gpu' is none of cpu, cuda"],
 }
 
 
 @pytest.mark.parametrize("line", BAD_USAGE)
-def test_bad_usage_gets_one_clear_line_and_leaves_nothing(run, line, tmp_path):
+def test_bad_usage_gets_one_clear_line_that_says_what_to_write_and_leaves_nothing(run, line, tmp_path):
     assert refused(run(line), *BAD_USAGE[line])
     assert list(tmp_path.iterdir()) == []
 
@@ -254,6 +295,7 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12]
     assert refused(run("train gan --out run --resume --evaluate-every 5"), "--evaluate-every: the run in run has 6")
+    assert refused(run("train gan --out run --resume --evaluate-every none"), "--evaluate-every: the run in run has 6")
 
 
 def test_a_run_is_recorded_unless_told_otherwise(run, tmp_path):

@@ -29,15 +29,15 @@ from __future__ import annotations
 import argparse
 import errno
 import inspect
-import re
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from . import __version__, terminal
+from .arguments import LARGEST_SEED, Parser, count_from, count_or_none, path
 from .backend import DEVICES
 from .errors import ConfigError, RunError, UserError
 from .settings import describe_settings, format_value, from_data, nearest, parse_settings
@@ -152,7 +152,7 @@ def train(args: argparse.Namespace) -> int:
     from .train.batches import loader_for
 
     model_class, out = _model_class(args.model), Path(args.out or Path("runs", args.model))
-    settings = parse_settings(model_class.Config, args.set)
+    settings = parse_settings(model_class.Config, args.set, [*RUN_OPTIONS, "steps", "out", "resume"])
     given = {name: value for name, value in vars(args).items() if name in RUN_OPTIONS and value is not None}
     if args.resume:
         saved = _saved_run(out, args.model, given, settings)
@@ -174,7 +174,7 @@ def train(args: argparse.Namespace) -> int:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     every = {name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")}
     watching: list[Callback] = [Warnings(dataset)]
-    if options["evaluate_every"]:
+    if options["evaluate_every"] not in (None, "none"):
         watching.append(Evaluate(options["evaluate_every"], dataset))
     if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder
         watching.append(Recorder(dataset, options["record"]))
@@ -198,6 +198,14 @@ def _model_class(name: str) -> type[Model]:
     if name not in MODELS:
         raise ConfigError(f"there is no model {name!r}{nearest(name, MODELS)}; `tinygen models` lists them")
     return MODELS[name]
+
+
+def _settings_of(known: argparse.Namespace) -> list[str]:
+    """What --set takes, of the model that was given or, if that is none, of any."""
+    from .models import MODELS
+
+    chosen = [MODELS[known.model]] if getattr(known, "model", None) in MODELS else MODELS.values()
+    return list(dict.fromkeys(setting.name for model in chosen for setting in describe_settings(model.Config)))
 
 
 def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset, seed: int) -> Model:
@@ -467,67 +475,41 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], indent: int = 0) 
 # The arguments
 
 
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Help that keeps the lines of the examples and gives an option's words room beside it."""
-
-    def __init__(self, prog: str):
-        super().__init__(prog, max_help_position=32, width=terminal.columns())
-
-
-class _Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line that says where to read on."""
-
-    def __init__(self, **options: Any):
-        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        (file or sys.stderr).write(message)  # argparse's own is silent where that fails
-
-    def error(self, message: str) -> NoReturn:
-        raise ConfigError(f"{message}; see {self.prog} --help")
-
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As ArgumentParser's, but a command refuses what it does not know itself, with the nearest of its options."""
-        known, unknown = super().parse_known_args(args, namespace)
-        if unknown:
-            options = re.findall(r"--[\w-]+", self.format_help())
-            self.error(f"unknown argument {unknown[0]!r}{nearest(unknown[0].partition('=')[0], options)}")
-        return known, unknown
-
-
-def _parser() -> _Parser:
-    parser = _Parser(prog="tinygen", usage="tinygen [-h] [--version] COMMAND ...", **_help(sys.modules[__name__]))
+def _parser() -> Parser:
+    parser = Parser(prog="tinygen", usage="tinygen [-h] [--version] COMMAND ...", **_help(sys.modules[__name__]))
     parser.add_argument("--version", action="version", version=f"tinygen {__version__}")
     commands = parser.add_subparsers(title="commands", prog="tinygen", metavar="COMMAND ...", required=True)
 
-    def add(command: Callable[[argparse.Namespace], int]) -> _Parser:
+    def add(command: Callable[[argparse.Namespace], int]) -> Parser:
         about = _first_line(command).rstrip(".")
         added = commands.add_parser(command.__name__, help=about, **_help(command))
         added.set_defaults(command=command)
+        added.commands = commands.choices
         return added
 
     _add_train_arguments(add(train))
+    seed = count_from(0, LARGEST_SEED)
 
     command = add(sample)
-    command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
-    command.add_argument("-n", type=_int_from(1), help="how many (as many as the pictures of training show)")
-    command.add_argument("--label", type=_int_from(0), metavar="N", help="of which class, if the model learns classes")
-    command.add_argument("--seed", type=_int_from(0), default=0, help="other samples for another seed (0)")
+    command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("-n", type=count_from(1), help="how many (as many as the pictures of training show)")
+    command.add_argument("--label", type=count_from(0), metavar="N", help="of which class, if the model learns classes")
+    command.add_argument("--seed", type=seed, default=0, help="other samples for another seed (0)")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
-    command.add_argument("--out", metavar="FILE", help="the picture, a PNG file (RUN/sample.png)")
+    command.add_argument("--out", type=path, metavar="FILE", help="the picture, a PNG file (RUN/sample.png)")
 
     command = add(evaluate)
-    command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
-    command.add_argument("-n", type=_int_from(2), help="how many samples (what is usual for the data)")
-    command.add_argument("-k", type=_int_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
-    command.add_argument("--seed", type=_int_from(0), default=0, help="other samples for another seed (0)")
+    command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("-n", type=count_from(2), help="how many samples (what is usual for the data)")
+    command.add_argument("-k", type=count_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
+    command.add_argument("--seed", type=seed, default=0, help="other samples for another seed (0)")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
-    command.add_argument("--out", metavar="FILE", help="where the numbers go, as JSON (RUN/metrics.json)")
+    command.add_argument("--out", type=path, metavar="FILE", help="where the numbers go, as JSON (RUN/metrics.json)")
 
     command = add(report)
-    command.add_argument("run", metavar="RUN", help="a run directory, such as runs/gan")
-    command.add_argument("other", metavar="RUN2", nargs="?", help="another, to stand beside it")
-    command.add_argument("--out", metavar="FILE", help="the page, an HTML file (RUN/report.html)")
+    command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("other", type=path, metavar="RUN2", nargs="?", help="another, to stand beside it")
+    command.add_argument("--out", type=path, metavar="FILE", help="the page, an HTML file (RUN/report.html)")
 
     command = add(models)
     command.add_argument("names", metavar="NAME", nargs="*", help="the models to list (all)")
@@ -541,7 +523,7 @@ def _parser() -> _Parser:
     command = add(explain)
     command.add_argument("expression", metavar="EXPRESSION", help="the formula, in quotes")
     command.add_argument("values", metavar="KEY=VALUE", nargs="*", help="values of its variables")
-    command.add_argument("--svg", metavar="FILE", help="draw the tape as an SVG file, too")
+    command.add_argument("--svg", type=path, metavar="FILE", help="draw the tape as an SVG file, too")
 
     add(doctor)
     return parser
@@ -553,40 +535,22 @@ def _help(thing: object) -> dict[str, Any]:
     return {"description": description.strip(), "epilog": f"examples:\n{examples}"}
 
 
-def _add_train_arguments(command: _Parser) -> None:
-    count, add = _int_from(1), command.add_argument
-    add("model", metavar="MODEL", help="`tinygen models` lists them")
+def _add_train_arguments(command: Parser) -> None:
+    count, seed, add = count_from(1), count_from(0, LARGEST_SEED), command.add_argument
+    command.settings = _settings_of
+    add("model", metavar="MODEL", help="the first argument; `tinygen models` lists them")
     add("--data", metavar="NAME", help="`tinygen data` lists them; folder:PATH for your own images (the model's own)")
     add("--size", type=count, metavar="N", help="the side of the square to which folder: brings its images")
     add("--steps", type=count, metavar="N", help="the last step (the model's own)")
     add("--batch", type=count, metavar="N", help="examples a step (the model's own)")
-    add("--seed", type=_int_from(0), metavar="N", help="decides every random number: weights, batches, noise (0)")
+    add("--seed", type=seed, metavar="N", help="decides every random number: weights, batches, noise (0)")
     add("--device", choices=DEVICES, help="cpu (the default) or cuda, a GPU through CuPy")
-    add("--out", metavar="DIR", help="the run directory (runs/MODEL)")
+    add("--out", type=path, metavar="DIR", help="the run directory (runs/MODEL)")
     add("--resume", action="store_true", help="go on with the run in --out, with its options, from its last checkpoint")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
     add("--log-every", type=count, metavar="N", help="steps between lines of metrics.jsonl (50)")
     add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")
     add("--checkpoint-every", type=count, metavar="N", help="steps between checkpoints (500)")
-    add("--evaluate-every", type=count, metavar="N", help="steps between evaluations, of 1,000 samples each (none)")
-    add("--record", type=_int_or_none, metavar="N|none", help="steps between looks inside, for the report (16)")
-
-
-def _int_from(lowest: int) -> Callable[[str], int]:
-    """The type of an argument that is a whole number of at least `lowest`."""
-
-    def parse(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            value = lowest - 1
-        if value < lowest:
-            raise argparse.ArgumentTypeError(f"must be a whole number of at least {lowest}, not {text!r}")
-        return value
-
-    return parse
-
-
-def _int_or_none(text: str) -> int | str:
-    """The type of --record."""
-    return text if text == "none" else _int_from(1)(text)
+    or_none: dict[str, Any] = {"type": count_or_none, "metavar": "N|none"}
+    add("--evaluate-every", **or_none, help="steps between evaluations, of 1,000 samples each (none)")
+    add("--record", **or_none, help="steps between looks inside, for the report (16)")

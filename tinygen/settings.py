@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
+import re
 import types
 import typing
 from collections.abc import Iterable, Sequence
@@ -18,6 +19,7 @@ from .errors import ConfigError
 
 FROM_THE_DATA = {"data_shape", "classes"}  # fields that follow from the data set: no --set
 BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+LARGEST = 2**31 - 1  # of any whole number
 PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 
 
@@ -41,26 +43,33 @@ class Setting(NamedTuple):
     type: str
 
 
-def parse_settings(config_class: type, assignments: Iterable[str]) -> dict[str, Any]:
+def parse_settings(config_class: type, assignments: Iterable[str], options: Sequence[str] = ()) -> dict[str, Any]:
     """{"lr": 0.001} from ["lr=1e-3"], each value of the type that the field of config_class has.
 
-    Raises ConfigError, which names the key and the nearest one, the type, the choices and what came.
+    options: names that are options beside --set, to say so. Raises ConfigError, which names the key and the nearest
+    one, the type, the choices and what came.
     """
-    hints = _hints(config_class)
+    hints, assignments = _hints(config_class), list(assignments)
     settings: dict[str, Any] = {}
-    for assignment in assignments:
+    for i, assignment in enumerate(assignments):
         key, equals, text = assignment.partition("=")
-        key = key.strip()
+        key, text = key.strip(), text.strip()
         if not equals or not key:
-            raise ConfigError(f"--set {assignment}: write key=value, for example --set {example(config_class)}")
+            value = next((text.lstrip("=") for text in assignments[i + 1 :] if text.strip("=")), "")
+            meant = f"{key}={value}" if key in hints and value else f"key=value, such as {example(config_class, key)}"
+            raise ConfigError(f"--set {assignment}: write {meant}")
+        if text.startswith("="):
+            raise ConfigError(f"--set {assignment}: write {key}={text.lstrip('=') or 'VALUE'}")
         if key not in hints:
-            raise ConfigError(f"--set {key}: {_why_unknown(config_class, key, list(hints))}")
+            raise ConfigError(f"--set {key}: {_why_unknown(config_class, key, text, list(hints), options)}")
         if key in settings:
             raise ConfigError(f"--set {key}: given twice")
         try:
-            settings[key] = _parse(hints[key], text.strip())
+            settings[key] = _parse(hints[key], text)
         except ValueError:
-            raise ConfigError(f"--set {key}: must be {describe_type(hints[key])}, not {text!r}") from None
+            raise ConfigError(
+                f"--set {key}: must be {describe_type(hints[key])}, not {text!r}{_what_fits(hints[key], text)}"
+            ) from None
     return settings
 
 
@@ -81,10 +90,11 @@ def describe_settings(config_class: type) -> list[Setting]:
     ]
 
 
-def example(config_class: type) -> str:
-    """An assignment that `parse_settings` accepts, to show how one is written."""
-    settings = describe_settings(config_class)
-    return f"{settings[0].name}={settings[0].default}" if settings else "key=value"
+def example(config_class: type, key: str = "") -> str:
+    """An assignment that `parse_settings` accepts, to show how one is written: of a key, if that is a setting."""
+    settings = {setting.name: setting for setting in describe_settings(config_class)}
+    shown = settings.get(key) or next(iter(settings.values()), None)
+    return f"{shown.name}={shown.default}" if shown else "key=value"
 
 
 def format_value(value: Any) -> str:
@@ -125,12 +135,34 @@ def check_config(config: Any) -> None:
             if isinstance(item, (int, float)) and not lowest <= item <= highest:
                 limits = f"at least {lowest:g}" + (f" and at most {highest:g}" if highest < math.inf else "")
                 raise ConfigError(f"{name} is {format_value(value)}, but it must be {limits}")
+            if isinstance(item, int) and abs(item) > LARGEST:
+                raise ConfigError(f"{name} is {format_value(value)}, but it must be at most {LARGEST}")
+
+
+def closest(name: str, names: Iterable[str]) -> str | None:
+    """The name most like this one, if one is; capitals and hyphens for underscores make no difference."""
+    plain = {_plain(other): other for other in names}
+    matches = difflib.get_close_matches(_plain(name), plain, n=1)
+    return plain[matches[0]] if matches else None
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """The words " (did you mean 'x'?)" for the name most like this one, or "" if none is."""
-    matches = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f" (did you mean {matches[0]!r}?)" if matches else ""
+    """The words " (did you mean 'x'?)" for the closest of these names, or "" if none is close."""
+    match = closest(name, names)
+    return f" (did you mean {match!r}?)" if match else ""
+
+
+def written_out(text: str, lowest: int) -> str:
+    """The words "; write 20000" for a whole number of at least `lowest` that is written as 2e4, 20k or 20,000."""
+    number = re.fullmatch(r"(\d+(?:\.\d*)?(?:e\+?\d\d?)?)([km]?)(?:px|steps?)?", re.sub(r"[,_' ]", "", text.lower()))
+    if number is None:
+        return ""
+    value = float(number[1]) * {"": 1, "k": 1_000, "m": 1_000_000}[number[2]]
+    return f"; write {int(value)}" if lowest <= value <= LARGEST and value == int(value) else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def _hints(config_class: type) -> dict[str, Any]:
@@ -139,10 +171,19 @@ def _hints(config_class: type) -> dict[str, Any]:
     return {field.name: hints[field.name] for field in fields if field.init and field.name not in FROM_THE_DATA}
 
 
-def _why_unknown(config_class: type, key: str, keys: Sequence[str]) -> str:
+def _why_unknown(config_class: type, key: str, text: str, keys: Sequence[str], options: Sequence[str]) -> str:
     if key in FROM_THE_DATA:
         return "it follows from the data set; choose that with --data and --size"
+    if key.lstrip("-").replace("-", "_") in options:
+        return f"it is an option of its own: write --{key.lstrip('-').replace('_', '-')} {text}".rstrip()
     return f"no such setting{nearest(key, keys) or '; there are ' + ', '.join(keys)}"
+
+
+def _what_fits(hint: Any, text: str) -> str:
+    """What may be meant by a text that is no value of type `hint`, in words."""
+    if typing.get_origin(hint) is Literal:
+        return nearest(text, map(format_value, typing.get_args(hint)))
+    return written_out(text, 0) if hint is int else ""
 
 
 def _parse(hint: Any, text: str) -> Any:

@@ -22,13 +22,13 @@ def test_the_table_has_them_all_in_a_line_each():
 )
 def test_an_unknown_name_is_answered_with_the_nearest(name, nearest):
     with pytest.raises(
-        DataError, match=f"unknown data set '{name}'; did you mean {nearest}\\? known are digits, mnist"
+        DataError, match=rf"there is no data set '{name}' \(did you mean '{nearest}'\?\); there are digits, mnist"
     ):
         load(name)
 
 
 def test_an_unknown_name_like_no_other_is_answered_with_the_list():
-    with pytest.raises(DataError, match=r"unknown data set 'cats'; known are digits, .*swissroll$"):
+    with pytest.raises(DataError, match=r"there is no data set 'cats'; there are digits, .*swissroll$"):
         load("cats")
 
 

@@ -6,13 +6,13 @@ loader = Loader(data.train, batch=64, labels=data.labels)
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError, DataError
+from ..settings import nearest
 from .augment import Augment, Compose, Flip, Noise, Rotate, Shift
 from .dataset import Dataset, Modes
 from .digits import load_digits
@@ -72,7 +72,7 @@ def load(name: str, **options: Any) -> Dataset:
     kind, _, path = name.partition(":")
     entry = DATASETS.get(FOLDER if kind == "folder" and path else name)
     if entry is None:
-        raise DataError(f"unknown data set {name!r}; {_nearest(name)}known are {', '.join(DATASETS)}")
+        raise DataError(f"there is no data set {name!r}{_meant(name)}; there are {', '.join(DATASETS)}")
     given = {"path": path} if entry.make is load_folder else {}
     known = [option for option in inspect.signature(entry.make).parameters if option not in given]
     options = {option: value for option, value in options.items() if value is not None}
@@ -82,8 +82,7 @@ def load(name: str, **options: Any) -> Dataset:
     return entry.make(**given, **options)
 
 
-def _nearest(name: str) -> str:
-    if Path(name).is_dir():
-        return f"to read the images in that folder, write folder:{name}; "
-    near = difflib.get_close_matches(name.lower(), DATASETS, n=1)
-    return f"did you mean {near[0]}? " if near else ""
+def _meant(name: str) -> str:
+    if name and Path(name).is_dir():
+        return f": to read the images in that folder, write folder:{name}"
+    return nearest(name, DATASETS)

@@ -1,0 +1,117 @@
+"""How a command line is read, and what is said of one that can't be: what to write instead."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NoReturn
+
+from . import terminal
+from .errors import ConfigError
+from .settings import LARGEST, closest, nearest, written_out
+
+LARGEST_SEED = 2**63 - 1
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help that keeps the lines of the examples and gives an option's words room beside it."""
+
+    def __init__(self, prog: str):
+        super().__init__(prog, max_help_position=32, width=terminal.columns())
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose errors are one line that says what to write, or where to read on."""
+
+    settings: Callable[[argparse.Namespace], Collection[str]] = staticmethod(lambda known: ())  # what --set takes
+    commands: Mapping[str, Parser] = {}  # all of them, by name
+
+    def __init__(self, **options: Any):
+        super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> NoReturn:
+        if message.endswith("required: MODEL") and "--set" in self._given:
+            message += " before --set, which takes all that follows it"
+        raise ConfigError(f"{message}; see {self.prog} --help")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As ArgumentParser's, but a command refuses what it does not know itself, and says what may be meant."""
+        self._given = given = list(sys.argv[1:] if args is None else args)
+        first = given[0] if given and self._subparsers else ""
+        if first.startswith("-") and first not in self._option_string_actions:
+            self.error(
+                f"unknown argument {given[0]!r}; options come after the command, as in tinygen train gan --seed 3"
+            )
+        known, unknown = super().parse_known_args(given, namespace)
+        if unknown:
+            self.error(f"unknown argument {unknown[0]!r}{self._instead(unknown[0], given, known)}")
+        return known, unknown
+
+    def _instead(self, argument: str, given: list[str], known: argparse.Namespace) -> str:
+        """What may be meant by an argument that is unknown."""
+        place, (name, equals, value) = given.index(argument), argument.partition("=")
+        if not argument.startswith("-") and not equals:
+            return self._why_too_many(given[place - 1] if place else "", known)
+        if not equals and place + 1 < len(given) and not given[place + 1].startswith("--"):
+            value = given[place + 1]
+        plain, settings = name.lstrip("-").replace("-", "_"), self.settings(known)
+        own = {option.lstrip("-").replace("-", "_"): option for option in self._option_string_actions}
+        if plain in own:
+            return f"; write {own[plain]} {value}".rstrip()
+        if plain in settings:
+            return f"; it is a setting: write --set {plain}={value or 'VALUE'}"
+        for command, parser in self.commands.items():
+            if name in parser._option_string_actions:
+                return f"; it is an option of tinygen {command}"
+            if plain in parser.settings(known):
+                return f"; it is a setting that tinygen {command} takes, with --set"
+        meant = closest(plain, [*own, *settings])
+        return f" (did you mean {own.get(meant) or f'--set {meant}'!r}?)" if meant else ""
+
+    def _why_too_many(self, before: str, known: argparse.Namespace) -> str:
+        option = self._option_string_actions.get(before)
+        if option is not None and option.nargs == 0:
+            return f"; {before} takes no value"
+        taken = [action for action in self._actions if not action.option_strings and action.nargs is None]
+        return "".join(f"; {action.metavar} is {getattr(known, action.dest)!r} already" for action in taken[-1:])
+
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.choices is not None and value not in action.choices:
+            names = list(map(str, action.choices))
+            meant = nearest(str(value), names) if self._subparsers else ""  # a cpu is not what --device gpu means
+            raise argparse.ArgumentError(action, f"{value!r} is none of {', '.join(names)}{meant}")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        (file or sys.stderr).write(message)  # argparse's own is silent where that fails
+
+
+def count_from(lowest: int, largest: int = LARGEST) -> Callable[[str], int]:
+    """The type of an argument that is a whole number of at least `lowest`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = lowest - 1
+        if value < lowest:
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {lowest}, not {text!r}{written_out(text, lowest)}"
+            )
+        if value > largest:
+            raise argparse.ArgumentTypeError(f"must be at most {largest:,}, not {text}")
+        return value
+
+    return parse
+
+
+def count_or_none(text: str) -> int | str:
+    """The type of an argument that is a whole number of at least 1, or the word none."""
+    return text if text == "none" else count_from(1)(text)
+
+
+def path(text: str) -> str:
+    """The type of an argument that is a path: an empty one, of a variable that is not set say, is none."""
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, but it must be a path")
+    return text
