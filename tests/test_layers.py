@@ -407,7 +407,7 @@ def test_what_dense_refuses():
         L.Dense(784, 2)(np.zeros((5, 28, 28, 1), np.float32))
     for sizes in ((0, 3), (3, 0), (-1, 3)):
         with pytest.raises(
-            ValueError, match=re.escape(f"Dense: from {sizes[0]} to {sizes[1]} features, but both must")
+            ValueError, match=r"Dense: (in|out)_features is (0|-1), but it must be an int of at least 1"
         ):
             L.Dense(*sizes)
 
@@ -429,10 +429,12 @@ def test_embedding(backend, shape):
 def test_embedding_begins_as_standard_normal_and_refuses_floats():
     w = L.Embedding(200, 200, rng=Generator(0)).w.numpy()
     assert abs(w.mean()) < 0.02 and abs(w.std() - 1) < 0.02
-    with pytest.raises(TypeError, match="Embedding: expected integers, but got float32"):
+    with pytest.raises(TypeError, match="Embedding: the input must be integers, but they are float32"):
         L.Embedding(7, 3)(np.zeros(3, np.float32))
     for i in (np.array([0, 7]), np.array([-1, 0]), tg.tensor(np.array([-1, 0]))):
-        with pytest.raises(IndexError, match=r"Embedding: integers go from -?[01] to [07], not from 0 to 6"):
+        with pytest.raises(
+            IndexError, match=r"Embedding: the input goes from (0 to 7|-1 to 0), but it must be from 0 to 6"
+        ):
             L.Embedding(7, 3)(i)
 
 
@@ -487,7 +489,10 @@ def test_the_ends_of_momentum(momentum, kept):
 
 def test_what_batch_norm_refuses():
     for momentum in (-0.1, 1.1):
-        with pytest.raises(ValueError, match=f"BatchNorm: momentum is {momentum}, but it must be from 0 to 1"):
+        with pytest.raises(
+            ValueError,
+            match=f"BatchNorm: momentum is {momentum}, but it must be a finite number of at least 0 and at most 1",
+        ):
             L.BatchNorm(3, momentum)
     with pytest.raises(ValueError, match=r"x is \(5, 4\)"):
         L.BatchNorm(3)(np.zeros((5, 4), np.float32))
@@ -551,7 +556,9 @@ def test_dropout_does_nothing_in_eval_mode_or_at_rate_0(backend):
     assert L.Dropout(0.5).eval()(x) is x
     assert L.Dropout(0.0)(x) is x
     for rate in (-0.1, 1.0):
-        with pytest.raises(ValueError, match=f"Dropout: rate is {rate}, but it must be at least 0 and below 1"):
+        with pytest.raises(
+            ValueError, match=f"Dropout: rate is {rate}, but it must be a finite number of at least 0 and below 1"
+        ):
             L.Dropout(rate)
 
 
@@ -575,7 +582,9 @@ def test_activations(backend, shape, layer, formula):
 
 def test_leaky_relu_refuses_a_slope_that_is_none():
     for slope in (-0.1, 1.5):
-        with pytest.raises(ValueError, match=f"LeakyReLU: slope is {slope}, but it must be from 0 to 1"):
+        with pytest.raises(
+            ValueError, match=f"LeakyReLU: slope is {slope}, but it must be a finite number of at least 0 and at most 1"
+        ):
             L.LeakyReLU(slope)
 
 

@@ -126,8 +126,8 @@ def test_repr():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: L.Conv(0, 4, 3), "Conv: from 0 to 4 channels, but both must be at least 1"),
-        (lambda: L.ConvTranspose(3, -1, 3), "ConvTranspose: from 3 to -1 channels"),
+        (lambda: L.Conv(0, 4, 3), "Conv: in_channels is 0, but it must be an int of at least 1"),
+        (lambda: L.ConvTranspose(3, -1, 3), "ConvTranspose: out_channels is -1"),
         (lambda: L.Conv(4, 6, 3, groups=3), "Conv: groups is 3, but it must divide 4 and 6, the numbers of channels"),
         (lambda: L.ConvTranspose(4, 6, 3, groups=0), "ConvTranspose: groups is 0"),
         (lambda: L.Conv(4, 6, 0), "Conv: kernel_size is 0, but it must be one whole number of at least 1, or two"),

@@ -189,5 +189,5 @@ def test_no_pass_waits_for_the_device(gpu):
 def test_what_it_refuses():
     with pytest.raises(TypeError, match=r"SpectralNorm: ReLU\(\) has no weight w; wrap one that has"):
         L.SpectralNorm(L.ReLU())
-    with pytest.raises(ValueError, match="SpectralNorm: iterations is 0, but it must be at least 1"):
+    with pytest.raises(ValueError, match="SpectralNorm: iterations is 0, but it must be an int of at least 1"):
         L.SpectralNorm(L.Dense(2, 2), 0)

@@ -228,8 +228,10 @@ def test_a_target_that_would_stretch_the_loss_is_refused(loss):
     """Scores (N, 1) against targets (N,) would pair each with each."""
     with pytest.raises(ValueError, match=r"stretches a loss of shape \(4, 1\) to \(4, 4\)"):
         loss(tg.tensor(np.full((4, 1), 0.5)), np.ones(4))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=rf"{name(loss)}: the target stretches"):
         loss(tg.tensor(np.full((4, 1), 0.5)), np.ones(3))
+    with pytest.raises(ValueError, match=rf"{name(loss)}: a target \(3,\) can't be compared with \(4,\)"):
+        loss(tg.tensor(np.full(4, 0.5)), np.ones(3))
 
 
 def test_cross_entropy_refuses_other_shapes():
@@ -237,8 +239,111 @@ def test_cross_entropy_refuses_other_shapes():
     for x, labels in ((logits, np.zeros((4, 1), int)), (logits, np.zeros(3, int)), (logits[0], np.zeros(3, int))):
         with pytest.raises(ValueError, match=r"expected logits \(N, classes\) and labels \(N,\), got"):
             losses.cross_entropy(x, labels)
-    with pytest.raises(IndexError):
-        losses.cross_entropy(logits, np.array([0, 1, 2, 3]))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.int8, np.uint8, np.uint64])
+def test_a_label_that_is_no_class_is_refused(dtype):
+    """-1 isn't the last class."""
+    logits = tg.tensor(np.zeros((4, 3)))
+    for last in [3, 200 if np.dtype(dtype).kind == "u" else -1]:
+        labels = np.array([0, 1, 2, last]).astype(dtype)
+        for y in (labels, tg.tensor(labels)):
+            with pytest.raises(
+                IndexError, match=r"cross_entropy: labels goes from -?[01] to \d+, but it must be from 0 to 2"
+            ):
+                losses.cross_entropy(logits, y)
+
+
+@pytest.mark.parametrize("labels", [np.zeros(4), np.zeros(4, bool), np.zeros(4, np.float32)])
+def test_labels_that_are_no_integers_are_refused(labels):
+    with pytest.raises(TypeError, match=r"cross_entropy: labels must be integers, but they are (float|bool)"):
+        losses.cross_entropy(tg.tensor(np.zeros((4, 3))), labels)
+
+
+def test_on_a_gpu_the_loss_of_a_label_that_is_no_class_is_nan(gpu):
+    import standin
+
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    labels = np.array([0, 2, -1, 3, 1])
+    logits, y = tg.tensor(gpu.asarray(x), requires_grad=True), gpu.asarray(labels)
+    with standin.capturing():
+        each = losses.cross_entropy(logits, y, "none")
+        total = losses.cross_entropy(logits, y)
+        (gx,) = tg.grad(each.sum(), [logits])
+    known = [0, 1, 4]
+    log_p = x - np.log(np.exp(x).sum(1, keepdims=True))
+    np.testing.assert_allclose(each.numpy()[known], -log_p[known, labels[known]], rtol=1e-12)
+    np.testing.assert_allclose(gx.numpy()[known], np.exp(log_p)[known] - np.eye(3)[labels[known]], rtol=1e-10)
+    assert np.isnan(each.numpy()[[2, 3]]).all() and np.isnan(total.numpy())
+
+
+LOSSES = [*COMPARISONS, losses.cross_entropy, losses.gaussian_kl, losses.gaussian_kls]
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_lists_and_integers_are_refused(loss):
+    target = np.zeros(2, int) if loss is losses.cross_entropy else np.zeros((2, 2))
+    title = name(loss).removesuffix("s") if "kl" in name(loss) else name(loss)
+    for x in ([[0.5, 0.5]], "x", None, 0.5):
+        with pytest.raises(TypeError, match=f"{title}: the input is a .*make one with tinygen.tensor"):
+            loss(x, target)
+    for x in (np.zeros((2, 2), int), np.zeros((2, 2), np.uint8), tg.tensor([[True, False]] * 2)):
+        with pytest.raises(TypeError, match=f"{title}: the input must be floats, but they are"):
+            loss(x, target)
+    for target in ([0.5, 0.5], "x", None):
+        with pytest.raises(TypeError, match=f"{title}: (the target|labels|the input) is a"):
+            loss(tg.tensor(np.full((2, 2), 0.5)), target)
+
+
+@pytest.mark.parametrize("loss", [losses.bce, losses.bce_logits], ids=name)
+def test_targets_beyond_0_and_1_are_refused(loss):
+    p = tg.tensor([0.5, 0.2])
+    for target in (-0.1, 1.5, -1, np.array([0.0, -1e-3]), tg.tensor([2.0, 1.0]), np.float32(2)):
+        with pytest.raises(ValueError, match=f"{name(loss)}: the target goes from .*, but it must be from 0 to 1"):
+            loss(p, target)
+    assert np.isnan(loss(p, np.array([0.0, np.nan])).item())  # fit names where a NaN came from
+
+
+def test_what_are_no_probabilities_is_refused():
+    for p in ([0.5, 1.5], [-3.0, 0.0]):
+        with pytest.raises(ValueError, match=r"bce: p goes from .* but it must be from 0 to 1"):
+            losses.bce(tg.tensor(p), 1.0)
+
+
+def test_hinge_refuses_labels_of_another_kind():
+    for target in (0, 2.0, np.array([0.0, 1.0]), tg.tensor([1.0, 0.5])):
+        with pytest.raises(ValueError, match=r"hinge: the targets must be -1 or 1.*2 · label - 1"):
+            losses.hinge(tg.tensor([0.5, 0.2]), target)
+
+
+def test_gaussian_kl_refuses_other_shapes():
+    for mu, logvar in (
+        ((4, 2), (4, 1)),
+        ((4, 2), (2,)),
+        ((4,), (4,)),
+        ((4, 2), (1, 2)),
+        ((4, 2, 1), (4, 2, 1)),
+        ((), ()),
+    ):
+        with pytest.raises(ValueError, match=r"gaussian_kl: mu is \(.*, but both must be \(N, latents\)"):
+            losses.gaussian_kl(tg.tensor(np.zeros(mu)), tg.tensor(np.zeros(logvar)))
+
+
+def test_the_labels_of_least_squares_are_numbers():
+    with pytest.raises(ValueError, match="least_squares: b is nan"):
+        losses.least_squares(b=math.nan)
+
+
+@pytest.mark.parametrize("loss", LOSSES, ids=name)
+def test_of_nothing_the_mean_is_nan_and_the_sum_0(backend, loss):
+    shape = (0, 2)
+    x = tg.tensor(backend.asarray(np.zeros(shape, np.float32)), requires_grad=True)
+    target = backend.asarray(np.zeros(0, int) if loss is losses.cross_entropy else np.zeros(shape, np.float32))
+    y = loss(x, target)
+    assert np.isnan(y.numpy()).all() and y.dtype == np.float32
+    assert tg.grad(y.sum(), x).shape == shape
+    if "kl" not in name(loss):
+        assert loss(x, target, "sum").item() == 0 and loss(x, target, "none").size == 0
 
 
 def test_an_unknown_reduction_is_refused():

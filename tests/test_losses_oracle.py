@@ -76,3 +76,11 @@ def test_gaussian_kl():
     expected.backward()
     assert_same(mu.grad, t_mu.grad)
     assert_same(logvar.grad, t_logvar.grad)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("case", CASES)
+def test_an_empty_batch(case, reduction):
+    loss, oracle, x, target = CASES[case]
+    y = loss(tg.tensor(x[:0]), target[:0], reduction)
+    assert_same(y, oracle(torch.tensor(x[:0]), torch.tensor(target[:0]), reduction=reduction))

@@ -192,14 +192,17 @@ class Generator:
     def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from N(mean, std²)."""
         if self._numpy is not None:
-            x = self._numpy.standard_normal(shape, dtype)
+            x = self._numpy.standard_normal(shape, _drawn(dtype)).astype(dtype, copy=False)
         else:
             x = self._normal(_as_shape(shape), dtype)
         return _scale_and_shift(x, std, mean)
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
-        x = self._numpy.random(shape, dtype) if self._numpy is not None else self._uniform(_as_shape(shape), dtype)
+        if self._numpy is not None:
+            x = self._numpy.random(shape, _drawn(dtype)).astype(dtype, copy=False)
+        else:
+            x = self._uniform(_as_shape(shape), dtype)
         return _scale_and_shift(x, high - low, low)
 
     def bernoulli(self, p: float, like: Any) -> Array:
@@ -276,6 +279,11 @@ class Generator:
 
 def _has_kernels(xp: ModuleType, dtype: Any) -> bool:
     return xp.__name__ == "cupy" and np.dtype(dtype).itemsize > 2
+
+
+def _drawn(dtype: Any) -> Any:
+    """The type in which NumPy draws what becomes dtype: it knows two."""
+    return np.float32 if np.dtype(dtype).itemsize <= 4 else np.float64
 
 
 def _scale_and_shift(x: Array, scale: float, shift: float) -> Array:

@@ -11,43 +11,81 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .backend import Array, Generator, current_module, default_rng
+from .backend import Array, Generator, current_module, default_rng, is_array
+from .checks import number, what
 
 Init: TypeAlias = Callable[[tuple[int, ...], "Generator | None", Any], Array]
+
+
+def weights(owner: str, init: Init, shape: tuple[int, ...], rng: Generator | None, dtype: Any) -> Array:
+    """What a layer's weights begin as. Raises TypeError or ValueError, in the name of the layer, for an init that is no
+    function or gives another shape."""
+    if not callable(init):
+        raise TypeError(f"{owner}: weight_init is {init!r}, but it must be a function, such as init.he_normal")
+    w = init(shape, rng, dtype)
+    if not is_array(w) or w.shape != shape:
+        raise ValueError(f"{owner}: weight_init gave {what(w)}, but the weights are an array {shape}")
+    return w
+
+
+def checked_rng(rng: Any) -> Generator:
+    """rng itself. Raises TypeError unless it is a Generator: NumPy's take other arguments, and a seed is no stream."""
+    if not isinstance(rng, Generator):
+        raise TypeError(f"rng is {rng!r}, but it must be a tinygen.backend.Generator, such as Generator(0)")
+    return rng
+
+
+def _source(rng: Generator | None) -> Generator:
+    return default_rng() if rng is None else checked_rng(rng)
+
+
+def _shape(shape: Any, dtype: Any) -> tuple[int, ...]:
+    """The shape as a tuple of ints. Raises ValueError for what is no shape, TypeError for a dtype that is no float."""
+    lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in lengths):
+        raise ValueError(f"init: shape is {shape!r}, but it must be a tuple of lengths, such as (in, out)")
+    if np.dtype(dtype).kind != "f":
+        raise TypeError(f"init: dtype is {np.dtype(dtype)}, but weights must be floats, such as float32")
+    return tuple(int(n) for n in lengths)
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[int, int]:
     if len(shape) < 2:
         raise ValueError(f"init: weights of shape {shape} have no fan; expected at least (in, out)")
     window = math.prod(shape[:-2])
-    return window * shape[-2], window * shape[-1]
+    return max(window * shape[-2], 1), max(window * shape[-1], 1)
 
 
 def glorot_uniform(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
     """U(-a, a) with a = √(6 / (fan_in + fan_out)): Glorot and Bengio 2010, eq. 16."""
+    shape = _shape(shape, dtype)
     a = math.sqrt(6 / sum(_fans(shape)))
-    return (rng or default_rng()).uniform(shape, -a, a, dtype)
+    return _source(rng).uniform(shape, -a, a, dtype)
 
 
 def glorot_normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
     """N(0, 2 / (fan_in + fan_out)): the variance of Glorot and Bengio 2010, eq. 12."""
-    return (rng or default_rng()).normal(shape, 0.0, math.sqrt(2 / sum(_fans(shape))), dtype)
+    shape = _shape(shape, dtype)
+    return _source(rng).normal(shape, 0.0, math.sqrt(2 / sum(_fans(shape))), dtype)
 
 
 def he_uniform(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
     """U(-a, a) with a = √(6 / fan_in): the variance of He et al. 2015, eq. 10, for layers before a ReLU."""
+    shape = _shape(shape, dtype)
     a = math.sqrt(6 / _fans(shape)[0])
-    return (rng or default_rng()).uniform(shape, -a, a, dtype)
+    return _source(rng).uniform(shape, -a, a, dtype)
 
 
 def he_normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
     """N(0, 2 / fan_in): He et al. 2015, eq. 10, for layers before a ReLU."""
-    return (rng or default_rng()).normal(shape, 0.0, math.sqrt(2 / _fans(shape)[0]), dtype)
+    shape = _shape(shape, dtype)
+    return _source(rng).normal(shape, 0.0, math.sqrt(2 / _fans(shape)[0]), dtype)
 
 
 def normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32, std: float = 0.02) -> Array:
     """N(0, std²); 0.02 is what the DCGAN takes (Radford et al. 2015, section 4)."""
-    return (rng or default_rng()).normal(shape, 0.0, std, dtype)
+    shape, std = _shape(shape, dtype), number("init.normal", "std", std, 0)
+    return _source(rng).normal(shape, 0.0, std, dtype)
 
 
 def orthogonal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
@@ -55,18 +93,21 @@ def orthogonal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any 
 
     From the QR decomposition of a Gaussian matrix, with the signs of R's diagonal, so that all are equally likely.
     """
+    shape = _shape(shape, dtype)
     fan_in, out = _fans(shape)[0], shape[-1]
     xp = current_module()
-    q, r = xp.linalg.qr((rng or default_rng()).normal((max(fan_in, out), min(fan_in, out)), dtype=np.float64))
+    q, r = xp.linalg.qr(_source(rng).normal((max(fan_in, out), min(fan_in, out)), dtype=np.float64))
     q = q * xp.sign(xp.diagonal(r))
     return (q if fan_in >= out else q.T).reshape(shape).astype(dtype)
 
 
 def zeros(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
     """All 0, as biases begin."""
+    shape = _shape(shape, dtype)
     return current_module().zeros(shape, dtype)
 
 
 def ones(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
     """All 1, as gains begin."""
+    shape = _shape(shape, dtype)
     return current_module().ones(shape, dtype)

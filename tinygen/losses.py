@@ -1,11 +1,14 @@
 """Losses. Each is the mean over all elements, or over the batch where it says so, as a 0-d Tensor.
 
 `reduction` of those that have it: "mean", "sum", or "none" for the loss of each element. A target has the shape of
-what is compared with it, or broadcasts to that; all raise ValueError for others.
+what is compared with it, or broadcasts to that; or it is a number. All raise ValueError for others, and TypeError for
+lists and integers. What a target may be is checked on the CPU; a GPU isn't waited for.
+The mean over an empty batch is NaN, the sum 0, as in PyTorch.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -13,14 +16,54 @@ import numpy as np
 
 from . import ops
 from .backend import array_module
+from .checks import check_array, check_indices, number, what
 
 
-def _reduce(loss: Any, like: Any, reduction: str) -> Any:
-    if loss.shape != like.shape:  # (N, 1) against (N,) would make (N, N), and learn nonsense
-        raise ValueError(f"the target stretches a loss of shape {like.shape} to {loss.shape}; give it the first shape")
+def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float, float] | None = None) -> None:
+    """Raise TypeError or ValueError for what can't be compared; allowed: the least and the largest target."""
+    _check_floats(loss, x)
+    shape = getattr(target, "shape", None)
+    if shape is None and not isinstance(target, (int, float)):
+        raise TypeError(f"{loss}: the target is {what(target)}, but it must be a Tensor, an array or a number")
+    if shape and shape != x.shape:
+        try:
+            stretched = np.broadcast_shapes(shape, x.shape)
+        except ValueError:
+            raise ValueError(f"{loss}: a target {shape} can't be compared with {x.shape}; give it that shape") from None
+        if stretched != x.shape:  # (N, 1) against (N,) would make (N, N), and learn nonsense
+            raise ValueError(
+                f"{loss}: the target stretches a loss of shape {x.shape} to {stretched}; give it the first shape"
+            )
     if reduction not in ("mean", "sum", "none"):
-        raise ValueError(f'reduction is {reduction!r}, but it must be "mean", "sum" or "none"')
-    return loss if reduction == "none" else ops.mean(loss) if reduction == "mean" else ops.sum(loss)
+        raise ValueError(f'{loss}: reduction is {reduction!r}, but it must be "mean", "sum" or "none"')
+    if allowed is not None:
+        _check_range(loss, "the target", target, *allowed)
+
+
+def _check_floats(loss: str, *xs: Any) -> None:
+    for x in xs:
+        check_array(loss, x, "the input")
+        if x.dtype.kind != "f":
+            raise TypeError(f"{loss}: the input must be floats, but they are {x.dtype}")
+
+
+def _check_range(loss: str, name: str, x: Any, low: float, high: float) -> None:
+    """Raise ValueError for a number or an array on the CPU beyond the limits. NaN is left to whoever looks for it."""
+    x = getattr(x, "_data", x)
+    if isinstance(x, np.ndarray):
+        low_x, high_x = (x.min(), x.max()) if x.size else (low, high)
+    else:
+        low_x, high_x = (x, x) if array_module(x) is np else (low, high)
+    if low_x < low or high_x > high:
+        raise ValueError(f"{loss}: {name} goes from {low_x:g} to {high_x:g}, but it must be from {low:g} to {high:g}")
+
+
+def _reduce(loss: Any, reduction: str) -> Any:
+    if reduction == "none":
+        return loss
+    if reduction == "mean":
+        return ops.mean(loss) if loss.size else ops.sum(loss) * math.nan
+    return ops.sum(loss)
 
 
 def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
@@ -28,47 +71,69 @@ def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
 
     target: in [0, 1].
     """
-    return _reduce(ops.sigmoid_cross_entropy(logits, target), logits, reduction)
+    _check("bce_logits", logits, target, reduction, (0, 1))
+    return _reduce(ops.sigmoid_cross_entropy(logits, target), reduction)
 
 
 def bce(p: Any, target: Any, reduction: str = "mean") -> Any:
-    """Binary cross entropy of probabilities: -t log p - (1 - t) log(1 - p).
+    """Binary cross entropy of probabilities: -t log p - (1 - t) log(1 - p), with p and t in [0, 1].
 
     p is held off 0 and 1 by the machine's epsilon, as in Keras, so that the loss stays finite; there its gradient is 0:
     where a network ends in a sigmoid, bce_logits learns better.
     """
+    _check("bce", p, target, reduction, (0, 1))
+    _check_range("bce", "p", p, 0, 1)
     edge = float(np.finfo(p.dtype).eps)
     p = ops.clip(p, edge, 1 - edge)
-    return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), p, reduction)
+    return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), reduction)
 
 
 def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
-    """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch."""
+    """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch.
+
+    A label that is not from 0 to classes - 1 raises IndexError on the CPU, -1 too; on a GPU its loss is NaN.
+    """
+    check_array("cross_entropy", labels, "labels")
+    _check_floats("cross_entropy", logits)
     if logits.ndim != 2 or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"cross_entropy: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}"
         )
+    labels, outside = check_indices("cross_entropy", labels, logits.shape[1], "labels")
+    _check("cross_entropy", logits, 0.0, reduction)
     rows = array_module(logits).arange(logits.shape[0])
-    return _reduce(-ops.getitem(ops.log_softmax(logits), (rows, labels)), labels, reduction)
+    each = -ops.getitem(ops.log_softmax(logits), (rows, labels))
+    return _reduce(each if outside is None else ops.where(outside, math.nan, each), reduction)
 
 
 def mse(x: Any, target: Any, reduction: str = "mean") -> Any:
     """(x - target)²."""
-    return _reduce(ops.power(x - target, 2), x, reduction)
+    _check("mse", x, target, reduction)
+    return _reduce(ops.power(x - target, 2), reduction)
 
 
 def l1(x: Any, target: Any, reduction: str = "mean") -> Any:
     """|x - target|."""
-    return _reduce(ops.abs(x - target), x, reduction)
+    _check("l1", x, target, reduction)
+    return _reduce(ops.abs(x - target), reduction)
 
 
 def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
     """max(0, 1 - target · score), with targets -1 and 1."""
-    return _reduce(ops.relu(1 - target * score), score, reduction)
+    _check("hinge", score, target, reduction)
+    signs = getattr(target, "_data", target)
+    if array_module(signs) is np and not np.all(np.abs(signs) == 1):
+        raise ValueError(
+            "hinge: the targets must be -1 or 1, but there are others; of labels 0 and 1 make 2 · label - 1"
+        )
+    return _reduce(ops.relu(1 - target * score), reduction)
 
 
 def gaussian_kl(mu: Any, logvar: Any) -> Any:
-    """KL(N(mu, e^logvar) ‖ N(0, 1)), summed over the latents, mean over the batch. mu, logvar: (N, latents)."""
+    """KL(N(mu, e^logvar) ‖ N(0, 1)), summed over the latents, mean over the batch. mu, logvar: (N, latents).
+
+    Raises ValueError for other shapes.
+    """
     return ops.sum(gaussian_kls(mu, logvar))
 
 
@@ -77,7 +142,11 @@ def gaussian_kls(mu: Any, logvar: Any) -> Any:
 
     Kingma and Welling 2013, appendix B.
     """
-    return ops.mean(mu * mu + ops.exp(logvar) - 1 - logvar, 0) * 0.5
+    _check_floats("gaussian_kl", mu, logvar)
+    if mu.ndim != 2 or mu.shape != logvar.shape:
+        raise ValueError(f"gaussian_kl: mu is {mu.shape} and logvar {logvar.shape}, but both must be (N, latents)")
+    each = mu * mu + ops.exp(logvar) - 1 - logvar
+    return ops.mean(each, 0) * 0.5 if len(mu) else ops.sum(each, 0) * math.nan
 
 
 class GANLoss(NamedTuple):
@@ -94,6 +163,14 @@ def _logistic_D(real: Any, fake: Any, target: float = 1.0) -> Any:
     return bce_logits(real, target) + bce_logits(fake, 0.0)
 
 
+def _minimax_G(fake: Any) -> Any:
+    return -bce_logits(fake, 0.0)
+
+
+def _nonsaturating_G(fake: Any) -> Any:
+    return bce_logits(fake, 1.0)
+
+
 def _hinge_D(real: Any, fake: Any) -> Any:
     return hinge(real, 1.0) + hinge(fake, -1.0)
 
@@ -106,22 +183,31 @@ def _minus_mean(fake: Any) -> Any:
     return -ops.mean(fake)
 
 
+class _LeastSquares(NamedTuple):
+    """The labels of the game: a of fake images, b of real ones, c what G wants."""
+
+    a: float
+    b: float
+    c: float
+
+    def D(self, real: Any, fake: Any, target: float | None = None) -> Any:
+        return (mse(real, self.b if target is None else target) + mse(fake, self.a)) * 0.5
+
+    def G(self, fake: Any) -> Any:
+        return mse(fake, self.c) * 0.5
+
+
 def least_squares(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> GANLoss:
     """½ E (D(x) - b)² + ½ E (D(G(z)) - a)² for D, ½ E (D(G(z)) - c)² for G: Mao et al. 2017, eq. 2."""
-    return GANLoss(
-        lambda real, fake, target=b: (mse(real, target) + mse(fake, a)) * 0.5,
-        lambda fake: mse(fake, c) * 0.5,
-        probability=False,
-        threshold=(a + b) / 2,
-        labelled=True,
-    )
+    game = _LeastSquares(*(number("least_squares", name, label) for name, label in (("a", a), ("b", b), ("c", c))))
+    return GANLoss(game.D, game.G, probability=False, threshold=(game.a + game.b) / 2, labelled=True)
 
 
-GAN_LOSSES = {
+GAN_LOSSES = {  # of functions that have a name, so that a model can be pickled
     # Goodfellow et al. 2014, eq. 1: G lowers log(1 - D(G(z))), which is flat while D wins
-    "minimax": GANLoss(_logistic_D, lambda fake: -bce_logits(fake, 0.0), True, 0.0, True),
+    "minimax": GANLoss(_logistic_D, _minimax_G, True, 0.0, True),
     # Goodfellow et al. 2014, section 3: G raises log D(G(z))
-    "nonsaturating": GANLoss(_logistic_D, lambda fake: bce_logits(fake, 1.0), True, 0.0, True),
+    "nonsaturating": GANLoss(_logistic_D, _nonsaturating_G, True, 0.0, True),
     # Mao et al. 2017, eq. 9, with labels 0 and 1
     "lsgan": least_squares(),
     # Lim and Ye 2017, eq. 3; Miyato et al. 2018, eq. 16 and 17

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, Generator, array_module, new_stream
+from ..checks import number, whole
 from ..errors import ConfigError
-from .checks import number, whole
 
 
 class Augment:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..backend import Generator
-from .checks import whole
+from ..checks import whole
 from .listing import listed
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..checks import whole
 from ..errors import ConfigError, DataError
-from .checks import whole
 from .classes import arrange
 from .dataset import Dataset
 from .listing import SUFFIXES, Left, find_pictures, listed, shown

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, Generator, is_array, new_stream, to_device
+from ..checks import whole
 from ..errors import ConfigError, DataError
-from .checks import whole
 
 
 class Loader:

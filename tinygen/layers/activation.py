@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import ops
+from ..checks import check_input, number
 from .module import Module
 
 
@@ -15,11 +16,10 @@ class LeakyReLU(Module):
     """
 
     def __init__(self, slope: float = 0.2):
-        if not 0 <= slope <= 1:
-            raise ValueError(f"LeakyReLU: slope is {slope}, but it must be from 0 to 1")
-        self.slope = slope
+        self.slope = number("LeakyReLU", "slope", slope, 0, 1)
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.leaky_relu(x, self.slope)
 
     def _options(self) -> str:
@@ -30,6 +30,7 @@ class ReLU(Module):
     """max(x, 0)."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.relu(x)
 
 
@@ -37,6 +38,7 @@ class Tanh(Module):
     """tanh x."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.tanh(x)
 
 
@@ -44,6 +46,7 @@ class Sigmoid(Module):
     """1 / (1 + e⁻ˣ)."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.sigmoid(x)
 
 
@@ -51,4 +54,5 @@ class Softplus(Module):
     """log(1 + eˣ)."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.softplus(x)

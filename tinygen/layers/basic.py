@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import init, ops
 from ..backend import Generator, new_stream
-from ..tensor import Parameter, Tensor
+from ..checks import check_indices, check_input, number, whole
+from ..tensor import Parameter
 from .module import Module
 
 
@@ -30,16 +31,12 @@ class Dense(Module):
         rng: Generator | None = None,
         dtype: Any = np.float32,
     ):
-        if in_features < 1 or out_features < 1:
-            raise ValueError(f"Dense: from {in_features} to {out_features} features, but both must be at least 1")
-        self.w = Parameter(weight_init((in_features, out_features), rng, dtype))
+        shape = whole("Dense", "in_features", in_features, 1), whole("Dense", "out_features", out_features, 1)
+        self.w = Parameter(init.weights("Dense", weight_init, shape, rng, dtype))
         self.b = Parameter(init.zeros((out_features,), rng, dtype)) if bias else None
 
     def forward(self, x: Any) -> Any:
-        if x.shape[-1:] != self.w.shape[:1]:
-            raise ValueError(
-                f"Dense: x is {x.shape}, but its last axis must be {self.w.shape[0]}; is a Flatten missing?"
-            )
+        check_input(self, x, features=self.w.shape[0], hint="; is a Flatten missing?")
         return x @ self.w if self.b is None else ops.dense(x, self.w, self.b)
 
     def _options(self) -> str:
@@ -50,19 +47,16 @@ class Embedding(Module):
     """Row i of w (num_embeddings, features) for each integer i of the input, whose shape gains a last axis.
 
     w begins as N(0, 1). Raises TypeError for an input that is not of integers, and on the CPU IndexError for one out of
-    range; a GPU, which isn't waited for, takes it modulo num_embeddings.
+    range, -1 too; on a GPU, which isn't waited for, its row is NaN.
     """
 
     def __init__(self, num_embeddings: int, features: int, rng: Generator | None = None, dtype: Any = np.float32):
-        self.w = Parameter(init.normal((num_embeddings, features), rng, dtype, std=1.0))
+        shape = whole("Embedding", "num_embeddings", num_embeddings, 1), whole("Embedding", "features", features, 1)
+        self.w = Parameter(init.normal(shape, rng, dtype, std=1.0))
 
     def forward(self, i: Any) -> Any:
-        if i.dtype.kind not in "iu":
-            raise TypeError(f"Embedding: expected integers, but got {i.dtype}")
-        indices, n = i.data if isinstance(i, Tensor) else i, len(self.w)
-        if isinstance(indices, np.ndarray) and indices.size and not 0 <= indices.min() <= indices.max() < n:
-            raise IndexError(f"Embedding: integers go from {indices.min()} to {indices.max()}, not from 0 to {n - 1}")
-        return self.w[i]
+        i, outside = check_indices("Embedding", i, len(self.w))
+        return self.w[i] if outside is None else ops.where(outside[..., None], math.nan, self.w[i])
 
     def _options(self) -> str:
         return f"{self.w.shape[0]}, {self.w.shape[1]}"
@@ -75,11 +69,11 @@ class Dropout(Module):
     """
 
     def __init__(self, rate: float, rng: Generator | None = None):
-        if not 0 <= rate < 1:
-            raise ValueError(f"Dropout: rate is {rate}, but it must be at least 0 and below 1")
-        self.rate, self.rng = rate, rng or new_stream("dropout")
+        self.rate = number("Dropout", "rate", rate, 0, below=1)
+        self.rng = new_stream("dropout") if rng is None else init.checked_rng(rng)
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         if not self.training or self.rate == 0:
             return x
         return ops.dropout(x, self.rng.bernoulli(1 - self.rate, x), 1 / (1 - self.rate))
@@ -92,17 +86,36 @@ class Flatten(Module):
     """(N, ...) to (N, C), in C order."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x, least=1)
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
 
 class Reshape(Module):
-    """(N, ...) to (N, *shape), in C order."""
+    """(N, ...) to (N, *shape), in C order; one length may be -1, whatever is left. Raises ValueError if it can't be."""
 
     def __init__(self, shape: Sequence[int]):
-        self.shape = tuple(shape)
+        self.shape = _lengths(shape)
 
     def forward(self, x: Any) -> Any:
-        return ops.reshape(x, (x.shape[0], *self.shape))
+        check_input(self, x, least=1)
+        size, known = math.prod(x.shape[1:]), math.prod(n for n in self.shape if n != -1)
+        shape = tuple(size // max(known, 1) if n == -1 else n for n in self.shape)  # of an empty batch NumPy can't tell
+        if math.prod(shape) != size:
+            raise ValueError(
+                f"Reshape: x is {x.shape}, whose {size} elements an example can't have the shape {self.shape}"
+            )
+        return ops.reshape(x, (x.shape[0], *shape))
 
     def _options(self) -> str:
         return str(self.shape)
+
+
+def _lengths(shape: Any) -> tuple[int, ...]:
+    """The shape as ints. Raises ValueError for anything but lengths of at least 0, of which one may be -1."""
+    lengths = tuple(shape) if isinstance(shape, (tuple, list)) else ()
+    whole_numbers = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= -1 for n in lengths)
+    if not isinstance(shape, (tuple, list)) or not whole_numbers or lengths.count(-1) > 1:
+        raise ValueError(
+            f"Reshape: shape is {shape!r}, but it must be the lengths of an example's axes, such as (7, 7, 64)"
+        )
+    return tuple(int(n) for n in lengths)

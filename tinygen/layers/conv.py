@@ -8,7 +8,9 @@ import numpy as np
 
 from .. import init, ops
 from ..backend import Generator
-from ..ops.windows import PaddingOption, pair
+from ..checks import check_input, whole
+from ..kernels.reference_conv import Pair
+from ..ops.windows import PaddingOption, pair, resolve_padding
 from ..tensor import Parameter
 from .module import Module
 
@@ -34,13 +36,15 @@ class Conv(Module):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
     ):
-        _check_channels("Conv", in_channels, out_channels, groups)
-        KH, KW = pair("Conv", "kernel_size", kernel_size)
-        self.w = Parameter(weight_init((KH, KW, in_channels // groups, out_channels), rng, dtype))
+        C, out_channels = _channels("Conv", in_channels, out_channels, groups)
+        kernel_size = pair("Conv", "kernel_size", kernel_size)
+        _check_options("Conv", kernel_size, stride, padding, dilation)
+        self.w = Parameter(init.weights("Conv", weight_init, (*kernel_size, C // groups, out_channels), rng, dtype))
         self.b = Parameter(init.zeros((out_channels,), rng, dtype)) if bias else None
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         y = ops.conv2d(x, self.w, **self.options)
         return y if self.b is None else y + self.b
 
@@ -71,14 +75,17 @@ class ConvTranspose(Module):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
     ):
-        _check_channels("ConvTranspose", in_channels, out_channels, groups)
-        KH, KW = pair("ConvTranspose", "kernel_size", kernel_size)
-        self.w = Parameter(weight_init((KH, KW, out_channels // groups, in_channels), rng, dtype))
+        C, out_channels = _channels("ConvTranspose", in_channels, out_channels, groups)
+        kernel_size = pair("ConvTranspose", "kernel_size", kernel_size)
+        _check_options("ConvTranspose", kernel_size, stride, padding, dilation)
+        shape = (*kernel_size, out_channels // groups, C)
+        self.w = Parameter(init.weights("ConvTranspose", weight_init, shape, rng, dtype))
         self.b = Parameter(init.zeros((out_channels,), rng, dtype)) if bias else None
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
         self.options |= {"dilation": dilation, "groups": groups}
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         y = ops.conv_transpose2d(x, self.w, **self.options)
         return y if self.b is None else y + self.b
 
@@ -87,13 +94,21 @@ class ConvTranspose(Module):
         return _shown((in_channels, CO * self.options["groups"], (KH, KW)), self.options, self.b)
 
 
-def _check_channels(name: str, in_channels: int, out_channels: int, groups: int) -> None:
-    if in_channels < 1 or out_channels < 1:
-        raise ValueError(f"{name}: from {in_channels} to {out_channels} channels, but both must be at least 1")
-    if groups < 1 or in_channels % groups or out_channels % groups:
+def _channels(name: str, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
+    """The numbers of channels, checked."""
+    in_channels = whole(name, "in_channels", in_channels, 1)
+    out_channels = whole(name, "out_channels", out_channels, 1)
+    if in_channels % whole(name, "groups", groups, 1) or out_channels % groups:
         raise ValueError(
             f"{name}: groups is {groups}, but it must divide {in_channels} and {out_channels}, the numbers of channels"
         )
+    return in_channels, out_channels
+
+
+def _check_options(name: str, kernel_size: Pair, stride: Any, padding: PaddingOption, dilation: Any) -> None:
+    """Raise ValueError for an option that no image could make right."""
+    pair(name, "dilation", dilation)
+    resolve_padding(name, padding, (1, 1), kernel_size, pair(name, "stride", stride))
 
 
 def _shown(sizes: tuple[int, int, tuple[int, int]], options: dict[str, Any], bias: Any) -> str:

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import Array, current_module, is_array, to_device
-from ..tape import brief, note_maker, orders
+from ..checks import what
+from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor, no_grad
 
 
@@ -72,7 +73,7 @@ class Module:
             part = _first_part(container)
             if part is not None:
                 raise TypeError(
-                    f"{type(self).__name__}.{name} is a {type(container).__name__} that holds {_what(part)}, where no "
+                    f"{type(self).__name__}.{name} is a {type(container).__name__} that holds {what(part)}, where no "
                     "module finds it, so it would stay untrained; make it a ModuleList, a ModuleDict or a Sequential, "
                     "and a Parameter an attribute of a Module in it"
                 )
@@ -288,27 +289,22 @@ def _check_place(module: Module, name: str, value: Any) -> None:
                 f"{where}: a module can't hold itself, nor the one that holds it; keep a weakref.ref to that"
             )
     elif isinstance(old, Module) and value is not None:
-        raise TypeError(f"{where} is {_what(old)}, and {_what(value)} can't take its place; give a Module or None")
+        raise TypeError(f"{where} is {what(old)}, and {what(value)} can't take its place; give a Module or None")
     elif isinstance(old, (Parameter, Buffer)) and not isinstance(value, (Parameter, Buffer, type(None))):
         kind = "Parameter" if isinstance(old, Parameter) else "Buffer"
         raise TypeError(
-            f"{where} is a {kind}, and {_what(value)} can't take its place; write the values into it with "
+            f"{where} is a {kind}, and {what(value)} can't take its place; write the values into it with "
             f"{name}.assign(...), or give a {kind}(...) or None"
         )
     elif isinstance(value, Tensor) and not _is_part(value) and value.is_leaf and value.requires_grad:
-        raise TypeError(f"{where}: {_what(value)} requires grad but would stay untrained; make it a Parameter(...)")
-
-
-def _what(x: Any) -> str:
-    """What x is, for an error."""
-    return f"a {type(x).__name__}" + (f" ({brief(x)})" if hasattr(x, "dtype") and hasattr(x, "shape") else "")
+        raise TypeError(f"{where}: {what(value)} requires grad but would stay untrained; make it a Parameter(...)")
 
 
 def check_keys(owner: Any, own: Iterable[str], state: Any) -> LeftOut:
     """Which names a state lacks, and which it has beside them. Raises TypeError if it is no dict of names."""
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise TypeError(
-            f"load_state_dict: expected the dict of a {type(owner).__name__}'s state_dict(), not {_what(state)}"
+            f"load_state_dict: expected the dict of a {type(owner).__name__}'s state_dict(), not {what(state)}"
         )
     own = list(own)
     return LeftOut([n for n in own if n not in state], [n for n in state if n not in own])
@@ -317,7 +313,7 @@ def check_keys(owner: Any, own: Iterable[str], state: Any) -> LeftOut:
 def _mismatch(name: str, value: Any, t: Tensor) -> str:
     """Why value can't be written into t, or ""."""
     if not isinstance(value, Tensor) and not is_array(value):
-        return f"{name} is {_what(value)} but must be an array {t.shape}"
+        return f"{name} is {what(value)} but must be an array {t.shape}"
     if value.shape != t.shape:
         return f"{name} is {value.shape} but must be {t.shape}"
     kinds = "iu" if t.dtype.kind in "iu" else t.dtype.kind

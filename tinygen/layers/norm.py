@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import init, ops
+from ..checks import check_input, number, whole
 from ..tensor import Parameter
 from .module import Buffer, Module
 
@@ -18,24 +19,25 @@ class BatchNorm(Module):
     In training, μ and σ² are those of the batch, and the running ones follow: running ← momentum · running +
     (1 - momentum) · batch, with the biased σ². In eval mode, μ and σ² are the running ones. momentum is as Keras has
     it; PyTorch's is 1 - momentum (its default 0.1 is 0.9 here), and its running variance is the unbiased one.
-    Raises ValueError in training for a single value a channel.
+    Raises ValueError if the last axis of x is not features, and in training for less than two values a channel.
     """
 
     def __init__(self, features: int, momentum: float = 0.99, eps: float = 1e-5, dtype: Any = np.float32):
-        if not 0 <= momentum <= 1:
-            raise ValueError(f"BatchNorm: momentum is {momentum}, but it must be from 0 to 1")
+        whole("BatchNorm", "features", features, 1)
+        self.momentum = number("BatchNorm", "momentum", momentum, 0, 1)
+        self.eps = number("BatchNorm", "eps", eps, 0)
         self.gamma = Parameter(init.ones((features,), dtype=dtype))
         self.beta = Parameter(init.zeros((features,), dtype=dtype))
         self.mean = Buffer(init.zeros((features,), dtype=dtype))
         self.var = Buffer(init.ones((features,), dtype=dtype))
-        self.momentum, self.eps = momentum, eps
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x, features=self.gamma.shape[0])
         if not self.training:
             scale = self.gamma / ops.sqrt(self.var + self.eps)
             return x * scale + (self.beta - self.mean * scale)
-        if math.prod(x.shape[:-1]) == 1:
-            raise ValueError(f"BatchNorm: x is {x.shape}, one value a channel; give a larger batch")
+        if math.prod(x.shape[:-1]) < 2:
+            raise ValueError(f"BatchNorm: x is {x.shape}, {_few(x.shape[:-1])} a channel; give a larger batch")
         y, mu, var = ops.batch_norm_with_statistics(x, self.gamma, self.beta, self.eps)
         for running, batch in ((self.mean, mu), (self.var, var)):
             running.assign(running.data * self.momentum + batch * (1 - self.momentum))
@@ -46,14 +48,20 @@ class BatchNorm(Module):
 
 
 class LayerNorm(Module):
-    """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² over the last axis, features: Ba et al. 2016, eq. 4."""
+    """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² over the last axis, features: Ba et al. 2016, eq. 4.
+
+    Raises ValueError if the last axis of x is not features.
+    """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: Any = np.float32):
+        name = type(self).__name__
+        whole(name, "features", features, 1)
+        self.eps = number(name, "eps", eps, 0)
         self.gamma = Parameter(init.ones((features,), dtype=dtype))
         self.beta = Parameter(init.zeros((features,), dtype=dtype))
-        self.eps = eps
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x, features=self.gamma.shape[0])
         return self.gamma * _standardised(x, (x.ndim - 1,), self.eps) + self.beta
 
     def _options(self) -> str:
@@ -63,15 +71,21 @@ class LayerNorm(Module):
 class InstanceNorm(LayerNorm):
     """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² of each image and channel of x (N, ..., features).
 
-    Ulyanov et al. 2016. The same in training and in eval mode. Raises ValueError for a single value a channel.
+    Ulyanov et al. 2016. The same in training and in eval mode. Raises ValueError if x has fewer than three axes, if the
+    last is not features, and for less than two values a channel.
     """
 
     def forward(self, x: Any) -> Any:
-        if math.prod(x.shape[1:-1]) == 1:
-            raise ValueError(f"InstanceNorm: x is {x.shape}, one value a channel; give larger images")
+        check_input(self, x, least=3, features=self.gamma.shape[0])
+        if math.prod(x.shape[1:-1]) < 2:
+            raise ValueError(f"InstanceNorm: x is {x.shape}, {_few(x.shape[1:-1])} a channel; give larger images")
         return self.gamma * _standardised(x, tuple(range(1, x.ndim - 1)), self.eps) + self.beta
 
 
 def _standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """(x - μ) / √(σ² + eps) with μ and σ² along the axes."""
     return (x - ops.mean(x, axes, True)) / ops.sqrt(ops.var(x, axes, 0, True) + eps)
+
+
+def _few(shape: tuple[int, ...]) -> str:
+    return "one value" if math.prod(shape) else "no value"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from .. import ops
-from ..ops.windows import PaddingOption
+from ..checks import check_input, whole
+from ..ops.windows import PaddingOption, pair, resolve_padding
 from .module import Module
 
 
@@ -18,6 +19,9 @@ class _Pool(Module):
         stride: int | tuple[int, int] | None = None,
         padding: PaddingOption = 0,
     ):
+        name = type(self).__name__
+        sizes = pair(name, "window", window), pair(name, "stride", window if stride is None else stride)
+        resolve_padding(name, padding, (1, 1), *sizes)
         self.window, self.stride, self.padding = window, stride, padding
 
     def _options(self) -> str:
@@ -29,6 +33,7 @@ class MaxPool(_Pool):
     """The largest element of each window, channel by channel: see ops.max_pool2d."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.max_pool2d(x, self.window, self.stride, self.padding)
 
 
@@ -36,13 +41,15 @@ class AvgPool(_Pool):
     """The mean of each window, channel by channel: see ops.avg_pool2d."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.avg_pool2d(x, self.window, self.stride, self.padding)
 
 
 class GlobalAvgPool(Module):
-    """The mean of each channel over the image: (N, H, W, C) to (N, C)."""
+    """The mean of each channel over the image: (N, H, W, C) to (N, C). Raises ValueError for fewer than three axes."""
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x, least=3)
         return ops.mean(x, tuple(range(1, x.ndim - 1)))
 
 
@@ -55,9 +62,11 @@ class UpSampling(Module):
     def __init__(self, scale: int | tuple[int, int] = 2, mode: Literal["nearest", "bilinear"] = "nearest"):
         if mode not in ("nearest", "bilinear"):
             raise ValueError(f'UpSampling: mode is {mode!r}, but it must be "nearest" or "bilinear"')
+        pair("UpSampling", "scale", scale)
         self.scale, self.mode = scale, mode
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return (ops.upsample_nearest if self.mode == "nearest" else ops.upsample_bilinear)(x, self.scale)
 
     def _options(self) -> str:
@@ -68,9 +77,10 @@ class PixelShuffle(Module):
     """r² times fewer channels, r times higher and wider: see ops.pixel_shuffle."""
 
     def __init__(self, factor: int = 2):
-        self.factor = factor
+        self.factor = whole("PixelShuffle", "factor", factor, 1)
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x)
         return ops.pixel_shuffle(x, self.factor)
 
     def _options(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import init, ops
 from ..backend import Array, Generator
+from ..checks import whole
 from ..tensor import Tensor
 from .conv import ConvTranspose
 from .module import Buffer, Module
@@ -22,11 +23,9 @@ class SpectralNorm(Module):
 
     def __init__(self, layer: Module, iterations: int = 1, rng: Generator | None = None):
         w = getattr(layer, "w", None)
-        if not isinstance(w, Tensor):
+        if not isinstance(layer, Module) or not isinstance(w, Tensor) or w.ndim < 2:
             raise TypeError(f"SpectralNorm: {layer!r} has no weight w; wrap one that has, such as Dense or Conv")
-        if iterations < 1:
-            raise ValueError(f"SpectralNorm: iterations is {iterations}, but it must be at least 1")
-        self.normed, self.iterations = layer, iterations
+        self.normed, self.iterations = layer, whole("SpectralNorm", "iterations", iterations, 1)
         matrix = self._matrix(w.data)
         self.u = Buffer(_unit(init.normal(matrix.shape[1:], rng, w.dtype, std=1.0)))
         self.v = Buffer(_unit(matrix @ self.u.data))

@@ -14,8 +14,8 @@ import numpy as np
 
 from .. import losses, ops
 from ..backend import Array, Generator, to_device, to_host
+from ..checks import whole
 from ..data import Loader
-from ..data.checks import whole
 from ..errors import ConfigError, DataError
 from ..layers import Conv, Dense, Flatten, MaxPool, Module, ReLU, Sequential, evaluating
 from ..optim import Adam, cosine_decay

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, Generator, to_host
-from ..data.checks import whole
+from ..checks import whole
 from ..errors import DataError
 
 

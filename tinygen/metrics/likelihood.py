@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import losses, ops
 from ..backend import Array, Generator, array_module, to_device, to_host
-from ..data.checks import whole
+from ..checks import whole
 from ..errors import ConfigError
 from ..layers import evaluating
 from ..tensor import no_grad

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..backend import Array
-from ..data.checks import whole
+from ..checks import whole
 from .distances import as_features
 
 BLOCK = 1_000_000  # distances that are held at a time, 8 MB

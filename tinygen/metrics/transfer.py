@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..backend import Array, Generator, to_host
-from ..data.checks import whole
+from ..checks import whole
 from ..errors import ConfigError
 from .classifier import LeNet, accuracy, load_classifier, train_classifier, unit_images
 

@@ -1,0 +1,83 @@
+"""Checks of options and inputs: what does not pass raises an error that says what was expected and what came."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .backend import Array, array_module, is_array
+from .errors import ConfigError
+
+
+def whole(owner: str, option: str, value: Any, low: int, high: int | None = None, unit: str = "") -> int:
+    """value as an int from low to high; raises ConfigError "owner: option is ..., but it must be ..." otherwise."""
+    integral = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    if not integral or value < low or (high is not None and value > high):
+        span = f"of at least {low}" if high is None else f"from {low} to {high:,}"
+        raise ConfigError(f"{owner}: {option} is {value!r}, but it must be an int {span}{unit}")
+    return int(value)
+
+
+def number(
+    owner: str,
+    option: str,
+    value: Any,
+    low: float = -math.inf,
+    high: float = math.inf,
+    above: float = -math.inf,
+    below: float = math.inf,
+) -> float:
+    """value as a finite float from low to high, or between above and below without them; raises ConfigError in the
+    words of `whole` otherwise."""
+    real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
+    if not real or not math.isfinite(value) or not low <= value <= high or not above < value < below:
+        words = (("of at least", low), ("above", above), ("at most", high), ("below", below))
+        limits = " and".join(f" {word} {limit:g}" for word, limit in words if math.isfinite(limit))
+        raise ConfigError(f"{owner}: {option} is {value!r}, but it must be a finite number{limits}")
+    return float(value)
+
+
+def what(x: Any) -> str:
+    """What x is, for an error: its type, and dtype and shape if it has them."""
+    return f"a {type(x).__name__}" + (f" ({x.dtype} of shape {x.shape})" if hasattr(x, "shape") else "")
+
+
+def check_array(owner: Any, x: Any, name: str = "x") -> None:
+    """Raise TypeError unless x is a Tensor or an array. owner: the name of a function, or a layer."""
+    if not hasattr(x, "_data") and not is_array(x):
+        raise TypeError(
+            f"{_name(owner)}: {name} is {what(x)}, but it must be a Tensor or an array; make one with tinygen.tensor()"
+        )
+
+
+def check_input(owner: Any, x: Any, least: int = 0, features: int | None = None, hint: str = "") -> None:
+    """Raise TypeError unless x is a Tensor or an array, ValueError unless it has so many axes at least, the last one as
+    long as there are features."""
+    check_array(owner, x)
+    if len(x.shape) < least:
+        raise ValueError(f"{_name(owner)}: x is {x.shape}, but it must have at least {least} axes, the channel last")
+    if features is not None and x.shape[-1:] != (features,):
+        raise ValueError(f"{_name(owner)}: x is {x.shape}, but its last axis must be {features}{hint}")
+
+
+def check_indices(owner: str, i: Any, n: int, name: str = "the input") -> tuple[Any, Array | None]:
+    """The integers i, and None; on a GPU, which isn't waited for, those from 0 to n - 1, others as 0, and their mask.
+
+    Raises TypeError for what is no array of integers, on the CPU IndexError for one out of range.
+    """
+    check_array(owner, i, name)
+    if i.dtype.kind not in "iu":
+        raise TypeError(f"{owner}: {name} must be integers, but they are {i.dtype}")
+    array = getattr(i, "_data", i)
+    if not isinstance(array, np.ndarray):
+        outside = (array < 0) | (array >= n)
+        return array_module(array).where(outside, 0, array), outside
+    if array.size and not (array.min() >= 0 and array.max() < n):
+        raise IndexError(f"{owner}: {name} goes from {array.min()} to {array.max()}, but it must be from 0 to {n - 1}")
+    return i, None
+
+
+def _name(owner: Any) -> str:
+    return owner if isinstance(owner, str) else type(owner).__name__
