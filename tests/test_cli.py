@@ -263,6 +263,9 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
     assert config["settings"] == {
         "data": "digits",
         "size": None,
+        "channels": None,
+        "fit": None,
+        "mirror": None,
         "batch": 16,
         "seed": 3,
         "device": "cpu",

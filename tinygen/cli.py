@@ -119,6 +119,9 @@ def _is_non_finite(error: UserError) -> bool:
 RUN_OPTIONS: dict[str, Any] = {
     "data": None,
     "size": None,
+    "channels": None,
+    "fit": None,
+    "mirror": None,
     "batch": None,
     "seed": 0,
     "device": "cpu",
@@ -128,6 +131,7 @@ RUN_OPTIONS: dict[str, Any] = {
     "evaluate_every": None,
     "record": 16,
 }
+LOADING = ("size", "channels", "fit")  # how --data is loaded
 FROM_DATA = {"data", "size"}  # in the settings of every run that the command line began
 
 
@@ -141,12 +145,13 @@ def train(args: argparse.Namespace) -> int:
       tinygen train gan
       tinygen train gan --steps 20000 --set loss=lsgan --out runs/lsgan
       tinygen train vae --data fashion --batch 128 --set latent_dim=2 lr=3e-4
-      tinygen train gan --data folder:photos --size 32
+      tinygen train gan --data folder:photos --size 32 --fit pad --mirror
+      tinygen train cgan --data folder:animals     a class for each folder in animals
       tinygen train gan --resume --steps 40000     go on where a run stopped, here to more steps than were planned
       tinygen models                               the models, and what --set can change
     """
     from . import backend
-    from .data import load as load_data
+    from .data import Flip
     from .train import Callback, Evaluate, Recorder, RunDirectory, Warnings, fit
     from .train import load as load_run
     from .train.batches import loader_for
@@ -167,9 +172,10 @@ def train(args: argparse.Namespace) -> int:
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
     backend.seed(seed)
-    dataset = load_data(options["data"], size=options["size"])
+    dataset = _load_data(options)
     model = load_run(out) if args.resume else _build(model_class, settings, dataset, seed)
-    loader = loader_for(model, dataset.train, batch, backend.Generator(seed, "loader", "cpu"), dataset.labels)
+    mirror, order = Flip() if options["mirror"] else None, backend.Generator(seed, "loader", "cpu")
+    loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     every = {name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")}
@@ -184,7 +190,7 @@ def train(args: argparse.Namespace) -> int:
         steps,
         out=out,
         resume=args.resume,
-        settings=options,
+        settings=options | ({"classes": list(dataset.classes)} if dataset.classes else {}),
         dataset=dataset,
         callbacks=watching,
         **every,
@@ -206,6 +212,13 @@ def _settings_of(known: argparse.Namespace) -> list[str]:
 
     chosen = [MODELS[known.model]] if getattr(known, "model", None) in MODELS else MODELS.values()
     return list(dict.fromkeys(setting.name for model in chosen for setting in describe_settings(model.Config)))
+
+
+def _load_data(settings: dict[str, Any]) -> Dataset:
+    """The data set that the settings of a run name, loaded as they say."""
+    from .data import load
+
+    return load(settings["data"], **{option: settings.get(option) for option in LOADING})
 
 
 def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset, seed: int) -> Model:
@@ -270,13 +283,26 @@ def sample(args: argparse.Namespace) -> int:
     if args.label is not None:
         if not getattr(model, "takes_labels", False):
             raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")
-        wanted, columns = {"labels": args.label}, None
+        wanted, columns = {"labels": _label(args.label, Path(args.run))}, None
     n = args.n or n
     viz.save_grid(
         model.sample(n, backend.Generator(args.seed, "sample"), **wanted), out, model.value_range, columns=columns
     )
     print(f"{n:,} samples of {model.name}: {out}")
     return OK
+
+
+def _label(text: str, run: Path) -> int:
+    """The label that is meant: a number, or the name of a class of the run's data."""
+    from .train import RunDirectory
+
+    classes = RunDirectory(run).read_config()["settings"].get("classes") if run.is_dir() else None
+    if isinstance(classes, list) and text in classes:
+        return classes.index(text)
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    known = f"{nearest(text, classes)}; its classes are {', '.join(map(str, classes))}" if classes else ""
+    raise ConfigError(f"--label {text}: there is no such class{known or '; it must be a whole number of at least 0'}")
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -293,7 +319,6 @@ def evaluate(args: argparse.Namespace) -> int:
     import json
 
     from . import backend
-    from .data import load as load_data
     from .metrics.evaluate import ABOUT
     from .metrics.evaluate import evaluate as measure
     from .train import RunDirectory, files
@@ -307,7 +332,7 @@ def evaluate(args: argparse.Namespace) -> int:
     backend.use(args.device)
     step = run.newest().step
     model = load_run(run.checkpoint_file(step))
-    dataset = load_data(saved["settings"]["data"], size=saved["settings"]["size"])
+    dataset = _load_data(saved["settings"])
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
     scores = measure(model, dataset, args.n, args.seed, k=args.k)
     rows = [(name, _number(score.value), _number(score.reference), ABOUT[name]) for name, score in scores.items()]
@@ -493,7 +518,7 @@ def _parser() -> Parser:
     command = add(sample)
     command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
     command.add_argument("-n", type=count_from(1), help="how many (as many as the pictures of training show)")
-    command.add_argument("--label", type=count_from(0), metavar="N", help="of which class, if the model learns classes")
+    command.add_argument("--label", metavar="N|NAME", help="of which class, if the model learns classes")
     command.add_argument("--seed", type=seed, default=0, help="other samples for another seed (0)")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", type=path, metavar="FILE", help="the picture, a PNG file (RUN/sample.png)")
@@ -541,6 +566,9 @@ def _add_train_arguments(command: Parser) -> None:
     add("model", metavar="MODEL", help="the first argument; `tinygen models` lists them")
     add("--data", metavar="NAME", help="`tinygen data` lists them; folder:PATH for your own images (the model's own)")
     add("--size", type=count, metavar="N", help="the side of the square to which folder: brings its images")
+    add("--channels", type=count, metavar="1|3|4", help="of folder: images: grey, colour, or with opacity (3)")
+    add("--fit", metavar="crop|pad|stretch", help="how folder: images become squares (crop)")
+    add("--mirror", action="store_true", default=None, help="show each image mirrored half of the time")
     add("--steps", type=count, metavar="N", help="the last step (the model's own)")
     add("--batch", type=count, metavar="N", help="examples a step (the model's own)")
     add("--seed", type=seed, metavar="N", help="decides every random number: weights, batches, noise (0)")

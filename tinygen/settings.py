@@ -77,7 +77,7 @@ def from_data(config_class: type, dataset: Any) -> dict[str, Any]:
     """The fields of a Config that follow from the data set: the shape of an example, and how many classes there are."""
     facts = {"data_shape": dataset.shape}
     if "classes" in {field.name for field in dataclasses.fields(config_class)} and dataset.labels is not None:
-        facts["classes"] = int(dataset.labels.max()) + 1
+        facts["classes"] = int(dataset.labels.max()) + 1 if dataset.classes is None else len(dataset.classes)
     return facts
 
 

@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tinygen.data import DATASETS, load
@@ -38,7 +40,7 @@ def test_a_bare_folder_is_answered_with_how_to_write_it(tmp_path):
 
 
 def test_an_unknown_option_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="digits: no option 'size'; it takes none"):
+    with pytest.raises(ConfigError, match=r"'size'; it takes none; it would have no effect here, and is for folder"):
         load("digits", size=3)
     with pytest.raises(ConfigError, match="ring8: no option 'size'; it takes train, test, seed"):
         load("ring8", size=3)
@@ -59,3 +61,18 @@ def test_importing_it_loads_nothing_slow():
         "import sys, tinygen.data; print([m for m in ('PIL', 'tqdm', 'urllib.request', 'ssl') if m in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [(np.zeros((4, 2)), r"an array of shape \(4, 2\)"), (["a.png"], "a list"), (Path("photos"), "a PosixPath|a Wind")],
+)
+def test_what_is_no_name_is_answered_with_what_to_write(name, kind):
+    with pytest.raises(DataError, match=rf'load: the name .* is ({kind}), but it must be a str .*"folder:PATH"'):
+        load(name)
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "a\0b", "folder:", ":", ""])
+def test_names_that_are_no_paths_are_unknown(name):
+    with pytest.raises(DataError, match="there is no data set"):
+        load(name)

@@ -7,8 +7,8 @@ loader = Loader(data.train, batch=64, labels=data.labels)
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError, DataError
@@ -16,6 +16,7 @@ from ..settings import nearest
 from .augment import Augment, Compose, Flip, Noise, Rotate, Shift
 from .dataset import Dataset, Modes
 from .digits import load_digits
+from .examples import kind_of
 from .folder import load_folder
 from .loader import Loader, batch_of
 from .mnist import load_fashion, load_mnist
@@ -69,6 +70,11 @@ def load(name: str, **options: Any) -> Dataset:
 
     Raises DataError for an unknown name or data that can't be had, ConfigError for an option that does not fit.
     """
+    if not isinstance(name, str):
+        raise DataError(
+            f'load: the name of the data set is {kind_of(name)}, but it must be a str such as "digits", or '
+            '"folder:PATH" for your own images; arrays of yours need no name: Dataset("mine", train, test)'
+        )
     kind, _, path = name.partition(":")
     entry = DATASETS.get(FOLDER if kind == "folder" and path else name)
     if entry is None:
@@ -78,11 +84,17 @@ def load(name: str, **options: Any) -> Dataset:
     options = {option: value for option, value in options.items() if value is not None}
     for option in options:
         if option not in known:
-            raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}")
+            raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}{_takers(option)}")
     return entry.make(**given, **options)
 
 
+def _takers(option: str) -> str:
+    """Which data sets take an option that another does not."""
+    names = [name for name, entry in DATASETS.items() if option in inspect.signature(entry.make).parameters]
+    return f"; it would have no effect here, and is for {', '.join(names)}" if names and option != "path" else ""
+
+
 def _meant(name: str) -> str:
-    if name and Path(name).is_dir():
+    if os.path.isdir(name):
         return f": to read the images in that folder, write folder:{name}"
     return nearest(name, DATASETS)

@@ -10,7 +10,7 @@ background: -1.0 for the default value_range (-1, 1), 0.0 for (0, 1).
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ class Augment:
 
     rng: a Generator on the device of the batches, by default a stream of `tinygen.seed`.
     """
+
+    of_images: ClassVar[bool] = True  # False: of points, too
 
     def __init__(self, rng: Generator | None = None):
         self.rng = new_stream(f"augment/{type(self).__name__}") if rng is None else rng
@@ -108,6 +110,8 @@ class Flip(Augment):
 
 class Noise(Augment):
     """Adds N(0, std²) to every value; nothing is clipped, so the result may leave the value_range."""
+
+    of_images = False
 
     def __init__(self, std: float = 0.05, rng: Generator | None = None):
         super().__init__(rng)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..backend import Generator
+from ..backend import Generator, is_array
 from ..checks import whole
+from ..errors import DataError
+from .examples import check_examples, kind_of
 from .listing import listed
 
 
@@ -27,6 +29,7 @@ class Dataset:
     train, test: uint8 images (N, H, W, C), where 0 is the background or black, or float32 points (N, 2).
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
     factors, test_factors: float32 (N, K), what each example was made from, where that is known, else None.
+    Raises DataError for anything else.
     classes: the names of labels 0, 1, ..., where they have names.  notes: what is worth knowing of how it was made.
     """
 
@@ -40,6 +43,17 @@ class Dataset:
     test_factors: np.ndarray | None = field(default=None, repr=False)
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for part, labels in (("train", "labels"), ("test", "test_labels")):
+            x, y = getattr(self, part), getattr(self, labels)
+            check_examples("Dataset", part, x)
+            if x.shape[1:] != self.train.shape[1:]:
+                raise DataError(f"Dataset: train has examples of shape {self.train.shape[1:]}, test of {x.shape[1:]}")
+            if y is not None and (not is_array(y) or len(y) != len(x)):
+                raise DataError(f"Dataset: {labels} is {kind_of(y)}, but each of {len(x):,} examples needs one")
+        if len(self.train) == 0:
+            raise DataError("Dataset: train holds no examples")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -10,6 +10,7 @@ import numpy as np
 from ..backend import Array, Generator, is_array, new_stream, to_device
 from ..checks import whole
 from ..errors import ConfigError, DataError
+from .examples import check_examples, kind_of, range_misfit
 
 
 class Loader:
@@ -40,7 +41,7 @@ class Loader:
         drop_last: bool = True,
     ):
         _check_data(data, labels, value_range)
-        _check_fill(augment, value_range)
+        _check_augment(augment, data, value_range)
         self.batch = whole("Loader", "batch", batch, 1, len(data), unit=", the number of examples")
         self.value_range, self.shuffle, self.drop_last = value_range, shuffle, drop_last
         self.augment = augment
@@ -133,14 +134,11 @@ def _host_stream() -> Generator:
 
 
 def _check_data(data: Array, labels: Array | None, value_range: tuple[float, float] | None) -> None:
-    if not is_array(data) or data.ndim < 2:
-        raise DataError(f"Loader: data is {_kind_of(data)}, but it must be an array (N, H, W, C) or (N, D)")
+    check_examples("Loader", "data", data)
     if len(data) == 0:
         raise DataError("Loader: data holds no examples")
-    if data.dtype != np.uint8 and data.dtype.kind != "f":
-        raise DataError(f"Loader: data has dtype {data.dtype}, but it must be uint8 (0 to 255) or floating point")
     if labels is not None and (not is_array(labels) or len(labels) != len(data)):
-        raise DataError(f"Loader: labels is {_kind_of(labels)}, but each of {len(data):,} examples needs one")
+        raise DataError(f"Loader: labels is {kind_of(labels)}, but each of {len(data):,} examples needs one")
     _check_range(data, value_range)
 
 
@@ -151,25 +149,23 @@ def _check_range(data: Array, value_range: tuple[float, float] | None) -> None:
         return
     if len(value_range) != 2 or not value_range[0] < value_range[1]:
         raise ConfigError(f"Loader: value_range is {value_range!r}, but it must be None or (low, high)")
-    if data.dtype != np.uint8:
-        low, high = float(data.min()), float(data.max())
-        if not (value_range[0] <= low and high <= value_range[1]):
-            raise DataError(
-                f"Loader: data has values from {low:g} to {high:g}, outside of value_range {value_range}; "
-                "floats are not scaled: scale them before, or pass value_range=None"
-            )
+    if data.dtype != np.uint8 and (misfit := range_misfit(data, value_range)):
+        raise DataError(f"Loader: data has {misfit}; floats are taken as they are, and value_range=None takes any")
 
 
-def _kind_of(x: Any) -> str:
-    return f"an array of shape {tuple(x.shape)}" if is_array(x) else f"a {type(x).__name__}"
-
-
-def _check_fill(augment: object, value_range: tuple[float, float] | None) -> None:
-    """A background outside of the range of the images would be a colour that no model can draw."""
+def _check_augment(augment: object, data: Array, value_range: tuple[float, float] | None) -> None:
+    """Points can't be moved about as images are; a background outside of their range would be a colour that no model
+    can draw.
+    """
     for step in getattr(augment, "steps", (augment,)):
-        fill = getattr(step, "fill", None)
+        name, fill = type(step).__name__, getattr(step, "fill", None)
+        if getattr(step, "of_images", False) and data.ndim != 4:
+            option = " (--mirror)" if name == "Flip" else ""
+            raise ConfigError(
+                f"Loader: {name}{option} changes images (N, H, W, C), but data is {kind_of(data)}; leave it out"
+            )
         if fill is not None and value_range is not None and not value_range[0] <= fill <= value_range[1]:
             raise ConfigError(
-                f"Loader: {type(step).__name__} fills with {fill:g}, outside of value_range {value_range}; "
+                f"Loader: {name} fills with {fill:g}, outside of value_range {value_range}; "
                 f"pass fill={value_range[0]:g}"
             )

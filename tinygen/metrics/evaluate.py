@@ -22,6 +22,7 @@ from .transfer import gan_test, gan_train
 BLOCK = 500  # examples that a model draws or sees at a time: bounds the memory
 IMAGES = 5_000  # samples that are compared with the test images
 JUDGED = 1_000  # test images whose likelihood is bounded
+FEWEST = 6  # samples, and test images, that are compared: density and coverage ask for the fifth nearest
 MOST = 10_000  # examples that are encoded, or images that a classifier learns from
 
 ABOUT = {  # a line for each score
@@ -87,8 +88,17 @@ def evaluate(
     for part in PARTS if parts is None else parts:
         scores |= PARTS[part](look)
     if not scores:
-        raise ConfigError(f"evaluate: nothing suits {model.name} on {dataset.name}; choose other data or other parts")
+        raise ConfigError(
+            f"evaluate: nothing suits {model.name} on {dataset.name}{_too_few(dataset, n)}; "
+            "choose other data or other parts"
+        )
     return scores
+
+
+def _too_few(dataset: Dataset, n: int | None) -> str:
+    if len(dataset.shape) != 3 or min(n or IMAGES, len(dataset.test)) >= FEWEST:
+        return ""
+    return f", which has {len(dataset.test):,} test images; comparing takes at least {FEWEST}, and as many samples"
 
 
 @dataclass(frozen=True)
@@ -143,9 +153,10 @@ def _modes(look: _Look) -> dict[str, Score]:
 
 
 def _images(look: _Look) -> dict[str, Score]:
-    if len(look.data.shape) != 3 or look.data.name == "stacked":
+    n = look.n or IMAGES
+    if len(look.data.shape) != 3 or look.data.name == "stacked" or min(n, len(look.data.test)) < FEWEST:
         return {}
-    fake = look.samples(look.n or IMAGES)
+    fake = look.samples(n)
     scores = image_scores(fake, look.data.test[:MOST], look.data.train, look.features, seed=look.seed)
     features, reference = scores.pop("features"), scores.pop("reference")
     return {name: Score(value, reference[name], features) for name, value in scores.items()}
@@ -154,7 +165,12 @@ def _images(look: _Look) -> dict[str, Score]:
 def _transfer(look: _Look) -> dict[str, Score]:
     data, n = look.data, look.n or min(MOST, len(look.data.train))
     labels, test = data.labels, (data.test, data.test_labels)
-    if not getattr(look.model, "takes_labels", False) or data.shape != SHAPE or labels is None:
+    if (
+        not getattr(look.model, "takes_labels", False)
+        or data.shape != SHAPE
+        or labels is None
+        or data.test_labels is None
+    ):
         return {}
     wanted = np.resize(labels, n)  # as frequent as in the data
     images = look.samples(n, wanted)

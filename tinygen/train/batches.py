@@ -82,9 +82,11 @@ def _check_first(batch: Any, model: Model, data: Any) -> None:
         model.check_labels(getattr(data, "labels", batch[1]))
 
 
-def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = None, labels: Any = None) -> Loader:
+def loader_for(
+    model: Model, examples: Any, batch: int, rng: Generator | None = None, labels: Any = None, augment: Any = None
+) -> Loader:
     """A Loader of an array of examples as the model wants them: with labels or without, as many batches at a time as a
-    step takes; its defaults may ask for a few examples, in their order.
+    step takes; its defaults may ask for a few examples, in their order.  augment: what changes each batch, f(x) -> x.
 
     Raises ConfigError for a batch that does not suit the model or the data, or for labels that are missing.
     """
@@ -106,6 +108,7 @@ def loader_for(model: Model, examples: Any, batch: int, rng: Generator | None = 
         rng,
         model.defaults.get("shuffle", True),
         labels=labels if takes_labels else None,
+        augment=augment,
     )
 
 

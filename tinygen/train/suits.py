@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backend import Array
+from ..data.examples import between, range_misfit, scaling
 from ..errors import DataError
 
 if TYPE_CHECKING:
     from ..models.base import Model
-
-UNIT_ENDS = (0.05, 0.95)  # data in [0, 1] have values below the first and above the second
-TOLERANCE = 1e-3  # of the length of a range: how far rounding may lead out of it
 
 
 def check_examples(x: Array, model: Model, scaled: bool, what: str = "the data") -> None:
@@ -28,9 +26,9 @@ def check_examples(x: Array, model: Model, scaled: bool, what: str = "the data")
     _check_shape(x, model, kind)
     if x.dtype == np.uint8 and model.value_range is not None:
         if not scaled:
-            advice = _scaling((0, 255), model.value_range)
+            advice = scaling((0, 255), model.value_range)
             raise DataError(
-                f"{kind}, but batches must be floats {_between(model.value_range)}; give an array or a Loader, which "
+                f"{kind}, but batches must be floats {between(model.value_range)}; give an array or a Loader, which "
                 f"scale images, or x.astype(np.float32){advice}"
             )
     elif x.dtype.kind != "f":
@@ -61,32 +59,8 @@ def _check_range(x: Array, model: Model, kind: str) -> None:
     least, most = float(x.min()), float(x.max())
     if not (math.isfinite(least) and math.isfinite(most)):
         raise DataError(f"{kind} and hold NaN or infinite values; leave those examples out, or mend them")
-    if model.value_range is None:
-        return
-    low, high = model.value_range
-    room = TOLERANCE * (high - low)
-    from_0_to_1 = low < 0 <= least < UNIT_ENDS[0] and UNIT_ENDS[1] < most <= 1  # with the lower half unused
-    if low - room <= least and most <= high + room and not from_0_to_1:
-        return
-    known = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
-    source = next(((a, b) for a, b in known if a <= least and most <= b), (least, most))
-    raise DataError(
-        f"{kind} with values from {least:g} to {most:g}, but {model.name} takes them {_between(model.value_range)}; "
-        f"scale them, x{_scaling(source, model.value_range)}"
-    )
-
-
-def _between(value_range: tuple[float, float]) -> str:
-    return f"from {value_range[0]:g} to {value_range[1]:g}"
-
-
-def _scaling(source: tuple[float, float], target: tuple[float, float]) -> str:
-    """What to write behind x to bring it from one range to another: " / 127.5 - 1"."""
-    (a, b), (low, high) = source, target
-    factor = (high - low) / (b - a) if b > a else 1.0
-    shift = low - factor * a
-    times = "" if factor == 1 else f" * {factor:g}" if factor > 1 else f" / {1 / factor:g}"
-    return times + ("" if shift == 0 else f" {'+' if shift > 0 else '-'} {abs(shift):g}")
+    if model.value_range is not None and (misfit := range_misfit(x, model.value_range)):
+        raise DataError(f"{kind} with {misfit.replace('they must be', f'{model.name} takes them')}")
 
 
 def _unequal(x: Array) -> str:

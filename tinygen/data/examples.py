@@ -1,0 +1,65 @@
+"""Whether arrays are examples to learn from: of the right kind, and with values in the range that is wanted."""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, is_array
+from ..errors import DataError
+
+UNIT_ENDS = (0.05, 0.95)  # data in [0, 1] have values below the first and above the second
+TOLERANCE = 1e-3  # of the length of a range: how far rounding may lead out of it
+
+
+def check_examples(owner: str, name: str, x: Any) -> None:
+    """Raise DataError unless x is an array of examples: uint8 or floats, (N, H, W, C) or (N, D)."""
+    if not is_array(x) or x.ndim < 2:
+        advice = ""
+        if isinstance(x, (list, tuple)) and len(x) and all(is_array(one) for one in x):
+            advice = "; np.stack(x) makes one of arrays of one shape"
+        elif isinstance(x, (str, os.PathLike)) or (isinstance(x, (list, tuple)) and len(x)):
+            advice = '; tinygen.data.load("folder:PATH") reads the images in a folder'
+        raise DataError(f"{owner}: {name} is {kind_of(x)}, but it must be an array (N, H, W, C) or (N, D){advice}")
+    if x.dtype != np.uint8 and x.dtype.kind != "f":
+        raise DataError(f"{owner}: {name} has dtype {x.dtype}, but it must be uint8 (0 to 255) or floating point")
+
+
+def range_misfit(x: Array, value_range: tuple[float, float]) -> str | None:
+    """What is wrong with the values of x for a range, and how to scale them; None if they fit.
+
+    Values from 0 to 1 don't fit a range that goes as far below 0: half of it would be unused.
+    """
+    (low, high), least, most = value_range, float(x.min()), float(x.max())
+    room = TOLERANCE * (high - low)
+    from_0_to_1 = low < 0 <= least < UNIT_ENDS[0] and UNIT_ENDS[1] < most <= 1
+    if low - room <= least and most <= high + room and not from_0_to_1:
+        return None
+    said = f"values from {least:g} to {most:g}, but they must be {between(value_range)}"
+    if not (math.isfinite(least) and math.isfinite(most)):
+        return said
+    known = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
+    source = next(((a, b) for a, b in known if a <= least and most <= b), (least, most))
+    return f"{said}; scale them, x{scaling(source, value_range)}"
+
+
+def between(value_range: tuple[float, float]) -> str:
+    """A range in words."""
+    return f"from {value_range[0]:g} to {value_range[1]:g}"
+
+
+def scaling(source: tuple[float, float], target: tuple[float, float]) -> str:
+    """What to write behind x to bring it from one range to another: " / 127.5 - 1"."""
+    (a, b), (low, high) = source, target
+    factor = (high - low) / (b - a) if b > a else 1.0
+    shift = low - factor * a
+    times = "" if factor == 1 else f" * {factor:g}" if factor > 1 else f" / {1 / factor:g}"
+    return times + ("" if shift == 0 else f" {'+' if shift > 0 else '-'} {abs(shift):g}")
+
+
+def kind_of(x: Any) -> str:
+    """What x is, in words."""
+    return f"an array of shape {tuple(x.shape)}" if is_array(x) else f"a {type(x).__name__}"
