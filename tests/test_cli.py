@@ -1,8 +1,10 @@
 """The command line, mostly in this process: what it does, what it says, and the code with which it ends."""
 
+import errno
 import functools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -376,6 +378,30 @@ def test_a_place_that_cannot_be_written_gets_one_line(run, tmp_path, command):
     run("train mean --steps 2 --out run")
     (tmp_path / "file").write_text("in the way")
     assert refused(run(command), "file/below")
+
+
+WRITERS = {
+    "train mean --data ring8 --steps 2 --out new": "new/",
+    "train mean --resume --steps 9 --out run": "run/",
+    "sample run": "run/sample.png",
+    "evaluate run": "run/metrics.json",
+    "explain x*w x=2 --svg tape.svg": "tape.svg",
+}
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS])
+def test_a_disk_that_takes_no_more_is_named_with_advice_that_the_command_can_follow(run, points, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    for line, file in WRITERS.items():
+        known = run(f"{line.split()[0]} --help").out
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", fail)
+            result = run(line)
+        assert refused(result, f"can't write {file}", os.strerror(number))
+        assert ("free some space" in result.err) == (number == errno.ENOSPC), result.err
+        assert all(option in known for option in re.findall(r"--[a-z]+", result.err)), result.err
 
 
 # train --resume

@@ -40,6 +40,7 @@ from . import __version__, terminal
 from .arguments import LARGEST_SEED, Parser, count_from, count_or_none, path
 from .backend import DEVICES
 from .errors import ConfigError, RunError, UserError
+from .files import replace_file, writing
 from .settings import describe_settings, format_value, from_data, nearest, parse_settings
 from .signals import give_back, stop, take_over
 
@@ -285,9 +286,9 @@ def sample(args: argparse.Namespace) -> int:
             raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")
         wanted, columns = {"labels": _label(args.label, Path(args.run))}, None
     n = args.n or n
-    viz.save_grid(
-        model.sample(n, backend.Generator(args.seed, "sample"), **wanted), out, model.value_range, columns=columns
-    )
+    images = model.sample(n, backend.Generator(args.seed, "sample"), **wanted)
+    with writing(out):
+        viz.save_grid(images, out, model.value_range, columns=columns)
     print(f"{n:,} samples of {model.name}: {out}")
     return OK
 
@@ -321,7 +322,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from . import backend
     from .metrics.evaluate import ABOUT
     from .metrics.evaluate import evaluate as measure
-    from .train import RunDirectory, files
+    from .train import RunDirectory
     from .train import load as load_run
 
     run = RunDirectory(args.run)
@@ -341,7 +342,8 @@ def evaluate(args: argparse.Namespace) -> int:
         print(f"\nimages are compared by their features: {features}")
     record = {"model": model.name, "step": step, "data": dataset.name, "n": args.n, "seed": args.seed, "k": args.k}
     record |= {"scores": {name: score._asdict() for name, score in scores.items()}}
-    files.write(out, json.dumps(record, indent=2).encode() + b"\n")
+    with writing(out), replace_file(out) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
     print(f"\n{out}")
     return OK
 
@@ -439,7 +441,8 @@ def explain(args: argparse.Namespace) -> int:
     for name, text in {name: text for step in found.steps for name, text in step.helpers.items()}.items():
         print(f"{name}: {text}")
     if args.svg:
-        found.picture.save(args.svg)
+        with writing(args.svg, option="--svg"):
+            found.picture.save(args.svg)
         print(f"\n{args.svg}")
     return OK
 

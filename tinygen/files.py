@@ -1,13 +1,38 @@
-"""Writing files so that a kill at any moment leaves the old one or the new one, never half of one."""
+"""Writing files so that a kill at any moment leaves the old one or the new one, and words for what prevents it."""
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from .errors import RunError
 from .signals import unfinished
+
+_CAUSES = {  # what to do about it
+    **dict.fromkeys([errno.ENOSPC, errno.EDQUOT, errno.EFBIG], "free some space, then {again}"),
+    **dict.fromkeys([errno.EACCES, errno.EPERM, errno.EROFS], "choose a {place} in which you may write with {option}"),
+    **dict.fromkeys([errno.ENOTDIR, errno.EEXIST], "a file is in the way; choose another {place} with {option}"),
+    errno.EISDIR: "a folder is in the way; choose another {place} with {option}",
+}
+
+
+@contextmanager
+def writing(
+    path: str | os.PathLike[str], place: str = "place", option: str = "--out", again: str = "try again"
+) -> Iterator[None]:
+    """Turn an OSError of the block, which writes `path`, into a RunError that names it and says what to do.
+
+    place, option: what else the caller might choose, and how.  again: what becomes possible when there is space.
+    """
+    try:
+        yield
+    except OSError as error:
+        advice = _CAUSES.get(error.errno or 0, "choose another {place} with {option}")
+        advice = advice.format(place=place, option=option, again=again)
+        raise RunError(f"can't write {path}: {error.strerror or error}; {advice}") from error
 
 
 @contextmanager

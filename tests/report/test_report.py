@@ -194,6 +194,13 @@ def test_wrong_arguments_get_one_line(recorded, tmp_path, capsys):
     assert "unknown argument" in refused(capsys, run, run, run)
 
 
+def test_a_full_disk_is_said_without_an_option_that_the_command_lacks(recorded, tmp_path, monkeypatch):
+    run = recorded("vae")
+    monkeypatch.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(RunError, match=r"report.html: No space left on device; free some space, then try again$"):
+        report(run, out=tmp_path / "report.html")
+
+
 def test_a_damaged_recording_gets_one_line(recorded, tmp_path, capsys):
     run = copy(recorded("gan"), tmp_path / "damaged")
     file = run / "recording.safetensors"

@@ -1,7 +1,10 @@
 """fit: it loops, logs and saves, fetches at log steps only, and resumes to the bit."""
 
 import dataclasses
+import errno
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +15,7 @@ from tinygen.backend import Generator
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError, RunError
 from tinygen.models import GAN, GANConfig
-from tinygen.train import Callback, RunDirectory, fit
+from tinygen.train import Callback, RunDirectory, files, fit
 
 EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}
 
@@ -153,6 +156,51 @@ def test_nothing_changes_before_all_is_known_to_fit(tmp_path, viz):
     with pytest.raises(RunError, match="another mood"):
         fit(Tiny(), Stream(), 20, out=tmp_path, callbacks=[Fussy()], resume=True, **EVERY)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_disk_that_is_full_at_any_write_costs_no_more_than_the_steps_since_the_last_checkpoint(
+    tmp_path, viz, monkeypatch
+):
+    straight, count = Tiny(), 0
+    fit(straight, Stream(), 12, out=tmp_path / "straight", **EVERY)
+
+    def fails_at(nth, write):
+        def counted(*arguments):
+            nonlocal count
+            count += 1
+            if count == nth:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return write(*arguments)
+
+        return counted
+
+    for nth in range(1, 100):
+        run, count = RunDirectory(tmp_path / f"run{nth}"), 0
+        with monkeypatch.context() as patch:
+            for owner, name in ((os, "replace"), (files, "append"), (Path, "write_bytes"), (os, "mkdir")):
+                patch.setattr(owner, name, fails_at(nth, getattr(owner, name)))
+            patch.setattr(files, "append", writing_too(files.append))
+            try:
+                fit(Tiny(), Stream(), 12, out=run.path, **EVERY)
+            except RunError as error:
+                assert "free some space" in str(error) and str(run.path) in str(error)
+            else:
+                break
+        model = Tiny()
+        fit(model, Stream(), 12, out=run.path, resume=run.config_file.exists(), **EVERY)
+        np.testing.assert_array_equal(model.w, straight.w)
+        assert run.metrics_file.read_bytes() == (tmp_path / "straight" / "metrics.jsonl").read_bytes()
+    assert nth > 15
+
+
+def writing_too(append):
+    """The same, with an OSError turned into words as the function itself does."""
+
+    def wrapped(path, line):
+        with files.writing(path):
+            append(path, line)
+
+    return wrapped
 
 
 def dataset(*changed):

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from .. import __version__, files
-from ..errors import ConfigError, RunError
+from ..errors import ConfigError
 from .embed import to_script
 from .gather import gather
 
@@ -30,11 +30,8 @@ def report(
         raise ConfigError(f"--out {target}: the report is a web page, so its name must end in .html")
     runs = [gather(Path(path), BUDGET // (1 + len(more))) for path in (run, *more)]
     page = fill(" and ".join(one["name"] for one in runs), to_script({"tinygen": __version__, "runs": runs}))
-    try:
-        with files.replace_file(target) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"can't write {target}: {error.strerror or error}; choose another place with --out") from error
+    with files.writing(target), files.replace_file(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return target
 
 

@@ -1,38 +1,18 @@
-"""What can go wrong when a run reads and writes its files, said so that a user can mend it."""
+"""How a run reads and writes its files; what goes wrong is said so that a user can mend it."""
 
 from __future__ import annotations
 
-import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ..errors import RunError
+from .. import files
 from ..files import replace_file
 
-_IN_THE_WAY = "a file is in the way; choose another directory with --out"
-_FULL = "free some space, then go on with --resume"
-_FORBIDDEN = "choose a directory in which you may write with --out"
-_ADVICE = {
-    errno.ENOSPC: _FULL,
-    errno.EDQUOT: _FULL,
-    errno.EACCES: _FORBIDDEN,
-    errno.EPERM: _FORBIDDEN,
-    errno.EROFS: _FORBIDDEN,
-    errno.ENOTDIR: _IN_THE_WAY,
-    errno.EEXIST: _IN_THE_WAY,
-}
 
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path) -> AbstractContextManager[None]:
     """Turn an OSError of the block, which writes `path`, into a RunError that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "choose another directory with --out")
-        raise RunError(f"can't write {path}: {error.strerror or error}; {advice}") from error
+    return files.writing(path, "directory", "--out", "try again, with --resume if a step was made")
 
 
 def write(path: Path, data: bytes) -> None:
