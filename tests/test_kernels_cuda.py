@@ -138,7 +138,10 @@ def test_leaky_relu(twins, slope, dtype):
     y = run(twins, "leaky_relu", x.T, slope)
     np.testing.assert_array_equal(y, np.where(x > 0, x, np.minimum(x, 0) * dtype(slope)).T)
     gx = run(twins, "leaky_relu_grad", gy.T, y, slope)
-    np.testing.assert_array_equal(gx, np.where(x > 0, gy, gy * dtype(slope)).T)
+    expected = np.where(x > 0, gy, gy * dtype(slope)) if slope else np.where(x <= 0, 0, gy)
+    np.testing.assert_array_equal(gx, expected.T)
+    gx = run(twins, "leaky_relu_grad", np.full_like(gy, np.inf).T, y, slope)
+    np.testing.assert_array_equal(gx, np.where(np.isnan(x), np.inf, np.where(x > 0, np.inf, np.inf if slope else 0)).T)
 
 
 LOGITS = np.array([[-1e4, -100, -20, -1, -1e-8], [0, 1e-8, 1, 20, 1e4]])
@@ -169,6 +172,8 @@ def test_dropout(twins, dtype):
     x, kept = np.array([[1, 2, 3], [4, 5, 6]], dtype), np.array([[True, False, True], [False, True, False]])
     y = run(twins, "dropout", x.T, kept.T, 1 / 0.7)
     np.testing.assert_array_equal(y.T, np.array([[1, 0, 3], [0, 5, 0]], dtype) * dtype(1 / 0.7))
+    y = run(twins, "dropout", np.array([np.inf, np.nan, -np.inf], dtype), np.array([True, False, False]), 2.0)
+    np.testing.assert_array_equal(y, [np.inf, 0, 0])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import weakref
 import numpy as np
 import pytest
 
-from tinygen import GradientError, grad, ops, tensor
+from tinygen import GradientError, flat, grad, no_grad, ops, tensor
 from tinygen.rules import Fact, Op, _reads
 from tinygen.tensor import PRIMITIVES, primitive
 
@@ -170,12 +170,20 @@ def test_a_plan_that_keeps_nothing():
     assert plan.blank == (None,) * 4
 
 
-def test_arguments_without_a_rule():
-    op = op_of(plain, None, PLAIN[1])
+def test_arguments_whose_derivative_is_zero():
+    op = op_of(plain, flat, PLAIN[1], flat)
     assert op.plan(key(1, 0, 1)) is None
     plan = op.plan(key(1, 1, 1))
     assert (plan.positions, plan.skips) == ((1,), True)
-    assert op_of(plain).plan(key(1, 1, 1)) is None
+
+
+def test_an_argument_without_a_rule_is_an_error():
+    for op in (op_of(plain, None, PLAIN[1]), op_of(plain)):
+        for wanted in (key(1, 0, 1), key(1, 1, 1)):
+            with pytest.raises(GradientError, match=r"^plain: a requires grad, but plain has no rule .* a\.detach\(\)"):
+                op.plan(wanted)
+    with pytest.raises(GradientError, match=r"^plain: c requires grad, but plain has no rule"):
+        op_of(plain, *PLAIN[:2]).plan(key(1, 1, 1))
 
 
 def test_joint_and_fused_rules_are_read_together():
@@ -347,8 +355,28 @@ def test_a_joint_rule_is_not_asked_where_nothing_is_wanted(backend):
     assert grad(y * 3, y).item() == 3
 
 
-def test_arguments_that_require_grad_without_a_rule_get_none(backend):
-    x, low = tensor([1.0, 5.0], True), tensor([2.0, 2.0], True)
-    gx, g_low = grad(x.clip(low, None).sum(), [x, low])
-    assert np.array_equal(gx.numpy(), [0, 1])
-    assert np.array_equal(g_low.numpy(), [0, 0])
+def test_where_the_result_moves_in_steps_no_gradient_flows(backend):
+    x, condition = tensor([1.0, 5.0], True), tensor([0.0, 2.0], True)
+    y = ops.where(condition, x, ops.sign(condition)) * condition
+    gx, g_condition = grad(y.sum(), [x, condition])
+    assert np.array_equal(gx.numpy(), [0, 2])
+    assert np.array_equal(g_condition.numpy(), [0, 5])
+
+
+NO_RULE = {
+    "leaky_relu: slope": lambda x, a: ops.leaky_relu(x, a),
+    "elu: alpha": lambda x, a: ops.elu(x, a),
+    "dropout: scale": lambda x, a: ops.dropout(x, x > 0, a),
+    "batch_norm: eps": lambda x, a: ops.batch_norm(x, x[0], x[0], a),
+    "batch_norm: eps ": lambda x, a: ops.batch_norm_with_statistics(x.detach(), x[0].detach(), x[0].detach(), a),
+}
+
+
+@pytest.mark.parametrize("argument", NO_RULE)
+def test_no_silent_zeros_for_an_argument_without_a_rule(argument, backend):
+    x, a = tensor(np.ones((2, 3)), True), tensor(0.5, True)
+    with pytest.raises(GradientError, match=f"^{argument.strip()} requires grad, but .* has no rule for it"):
+        NO_RULE[argument](x, a)
+    with no_grad():
+        NO_RULE[argument](x, a)
+    NO_RULE[argument](x, a.detach())

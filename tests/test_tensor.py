@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygen as tg
-from tinygen import GradientError, Parameter, Tensor, frozen, grad, no_grad, ops, tensor
+from tinygen import GradientError, Parameter, Tensor, flat, frozen, grad, no_grad, ops, tensor
 from tinygen.tensor import PRIMITIVES, primitive, trace
 
 
@@ -918,11 +918,15 @@ def test_a_gradient_of_another_dtype_is_cast_to_its_argument_s(backend):
     assert x.grad.item() == 2
 
 
-def test_a_primitive_without_rules_gives_constants(backend):
+def test_a_primitive_without_rules_takes_constants_alone(backend):
     @primitive
     def rounded(x):
         return x.round()
 
+    with pytest.raises(GradientError, match=r"rounded: x requires grad, but rounded has no rule .* x\.detach\(\)"):
+        rounded(leaf([1.5]))
+    assert rounded(tensor([1.5])).item() == 2
+    rounded.rules(flat)
     assert not rounded(leaf([1.5])).requires_grad
 
 

@@ -19,7 +19,7 @@ from . import init, layers, losses, ops, optim
 from .backend import Generator, array_module, current_device, seed, to_device, to_host, use
 from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck
-from .tensor import Parameter, Tensor, frozen, grad, no_grad, primitive, tensor
+from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
 
 if TYPE_CHECKING:
     from . import data, metrics, models, train, viz

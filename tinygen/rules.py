@@ -30,6 +30,11 @@ class Fact(NamedTuple):
     ndim: int
 
 
+def flat(gy: Any, y: Any, *arguments: Any) -> Any:
+    """Instead of a rule: the result moves in steps with this argument, so the derivative is zero where there is one."""
+    raise NotImplementedError("flat stands for a rule that is never called")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What the tape does for one set of arguments that require grad. In `saved`, y is 0 and argument i is i + 1."""
@@ -37,7 +42,7 @@ class Plan:
     op: Op
     rules: tuple[Callable[..., Any] | None, ...] | None  # one an argument; None if one serves all
     positions: tuple[int, ...]  # of the arguments whose gradients are wanted
-    skips: bool  # whether others require grad too, and have no rule
+    skips: bool  # whether others require grad too, on which y depends in steps
     whole: tuple[int, ...]  # what the rules read, in `saved`
     facts: tuple[int, ...]  # that of which they read only the shape or the dtype
     unread: tuple[int, ...]
@@ -91,11 +96,12 @@ class Op:
         self.arity = -1 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)
         self.rules: tuple[Callable[..., Any] | None, ...] = ()
         self.joint: Callable[..., Any] | None = None
+        self.without: Sequence[str] = ()
         self.fused: Callable[..., Any] | None = None
         self.plans: dict[int, Plan | None] = {}
 
     def set_rules(self, *rules: Callable[..., Any] | None) -> None:
-        """One rule an argument, in order; None, or none at the end, for an argument without a gradient."""
+        """One rule an argument, in order: `flat` where the derivative is zero, None where none is known."""
         if 0 <= self.arity < len(rules):
             raise TypeError(f"{self.title}.rules: {len(rules)} rules for {self.arity} arguments")
         for rule in rules:
@@ -103,10 +109,10 @@ class Op:
         self.rules = rules
         self.plans.clear()
 
-    def set_joint(self, rule: Callable[..., Any]) -> None:
-        """One rule that returns the gradients of all arguments in a tuple."""
+    def set_joint(self, rule: Callable[..., Any], without: Sequence[str] = ()) -> None:
+        """One rule that returns the gradients of all arguments in a tuple, but for those named in `without`."""
         self._check(rule, "joint")
-        self.joint = rule
+        self.joint, self.without = rule, without
         self.plans.clear()
 
     def set_fused(self, rule: Callable[..., Any]) -> None:
@@ -138,13 +144,22 @@ class Op:
         return bound.args
 
     def plan(self, key: int) -> Plan | None:
-        """The plan for one set of arguments that require grad; None if no rule serves them.
+        """The plan for one set of arguments that require grad; None if the derivatives of all are zero.
 
-        key: bit i is set if argument i requires grad, and so is bit n, for n arguments.
+        key: bit i is set if argument i requires grad, and so is bit n, for n arguments. Raises GradientError if there
+        is no rule for one of them.
         """
         n = key.bit_length() - 1
         rules = self.rules if self.joint is None else (self.joint,) * n
-        positions = tuple(i for i, rule in enumerate(rules) if rule and key >> i & 1)
+        wanted = [i for i in range(n) if key >> i & 1]
+        for i in wanted:
+            name = self._argument(i)
+            if i >= len(rules) or rules[i] is None or name in self.without:
+                raise GradientError(
+                    f"{self.title}: {name} requires grad, but {self.title} has no rule for it, so it would get no "
+                    f"gradient; pass {name}.detach() or a number, or write what you need with other ops"
+                )
+        positions = tuple(i for i in wanted if rules[i] is not flat)
         read = [_reads(rule, n) for rule in ({rules[i] for i in positions} | {self.fused}) if rule]
         whole = set().union(*(w for w, _ in read))
         facts = set().union(*(f for _, f in read)) - whole
@@ -161,6 +176,11 @@ class Op:
                 blank=None if whole or facts else (None,) * (n + 1),
             )
         return self.plans[key]
+
+    def _argument(self, i: int) -> str:
+        """The name of argument i."""
+        names = list(self.signature.parameters)
+        return names[min(i, len(names) - 1)]
 
 
 def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:

@@ -16,7 +16,7 @@ import numpy as np
 from . import tape
 from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
 from .errors import GradientError
-from .rules import Op
+from .rules import Op, flat
 from .tape import Node, Version, brief, check_gradient, frozen, mode, no_grad, no_scalar, orders, trace, walk_back
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "GradientError",
     "Parameter",
     "Tensor",
+    "flat",
     "frozen",
     "grad",
     "no_grad",
@@ -224,7 +225,9 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         tanh.rules(lambda gy, y, x: gy * (1 - y * y))
 
     fn takes its differentiable arguments by position. `.rules(...)` gives the gradient of each argument from gy, y and
-    all arguments (None: it has none); `.joint(rule)` gives all in one tuple. Rules use operators and tg.ops only.
+    all arguments; `flat` in place of one says that the result moves in steps, as sign(x) does, and None that there is
+    no rule: there a Tensor that requires grad is an error. `.joint(rule)` gives all in one tuple; `without` names
+    arguments that it leaves out. Rules use operators and tg.ops only.
     elementwise: arguments broadcast, so the engine sums each gradient back to its argument's shape.
     aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradient, for `.fused(rule)`
     alone, which stands in front of the joint rule at first order and reads gy, y, the arguments, then more.

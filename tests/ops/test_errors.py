@@ -70,6 +70,11 @@ ERRORS = [
     (lambda: ops.reshape(t(2, 3), (4, 2)), ValueError, "reshape"),
     (lambda: t(2, 3)[5], IndexError, "out of bounds"),
     (lambda: ops.sum(t(2, 3), axis=2), ValueError, "axis 2 is out of bounds"),
+    (
+        lambda: ops.dropout(t(2), t(2), 2.0),
+        TypeError,
+        "dropout: kept must be booleans, but they are float64; give kept",
+    ),
     (lambda: ops.elu(t(2), -1.0), ValueError, "elu: alpha is -1.0, but it must be at least 0"),
     (
         lambda: ops.einsum("ij,jk->ik", t(2, 3), t(4, 2)),

@@ -78,7 +78,7 @@ def test_a_tensor_of_floats_is_no_index(backend):
 
 def embedding(x, i):
     layer = layers.Embedding(4, 6)
-    layer.w = x
+    vars(layer)["w"] = x
     return layer(i)
 
 
@@ -94,6 +94,7 @@ PICKING = {
     "dropout": lambda x, i: ops.dropout(x, ops.broadcast_to(i.reshape(4, 1), (4, 6)), 2.0),
 }
 NOT_KEPT = {"where"}  # the comparison's result is an array of its own
+CHECKED_THERE = {"Embedding", "cross_entropy"}  # on a GPU they index with a checked copy
 
 
 @pytest.mark.parametrize("pick", PICKING)
@@ -105,7 +106,7 @@ def test_an_index_that_changes_after_the_forward_pass_is_noticed(pick, backend):
     expected = grad(ops.sum(PICKING[pick](x, i)), x).numpy()
     y = ops.sum(PICKING[pick](x, i))
     i.assign(0)
-    if pick in NOT_KEPT:
+    if pick in NOT_KEPT or (backend.name != "numpy" and pick in CHECKED_THERE):
         assert np.array_equal(grad(y, x).numpy(), expected)
     else:
         with pytest.raises(GradientError, match=r"a Tensor \(\w+ of shape \(4,\)\) was changed after the forward pass"):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+
 import numpy as np
 import pytest
 
@@ -77,3 +80,33 @@ def test_what_is_picked_twice_gets_both_gradients(backend):
     gy = backend.asarray([1.0, 10.0, 100.0, 1000.0])
     assert grad(x[backend.asarray([0, 2, 0, -1])], x, gy).numpy().tolist() == [101, 0, 1010]
     assert grad(x[[0, 2, 0, -1]], x, gy).numpy().tolist() == [101, 0, 1010]
+
+
+def power_derivative(x, p, order):
+    """A mixed derivative of xᵖ: d/dx i times gives p (p-1) ... (p-i+1) xᵖ⁻ⁱ, and d/dp j times of that Leibniz' rule."""
+    i, j = order.count("x"), order.count("p")
+    falling = np.poly1d(1.0)
+    for k in range(i):
+        falling *= np.poly1d([1.0, -k])
+    terms = [math.comb(j, k) * np.polyder(falling, k)(p) * np.log(x) ** (j - k) for k in range(j + 1)]
+    return sum(terms) * x ** (p - i)
+
+
+@pytest.mark.parametrize("order", [o for n in (1, 2, 3) for o in itertools.product("xp", repeat=n)], ids="".join)
+def test_powers_in_every_order_of_differentiation(order, backend):
+    """At p = 0, 1 and 2 a special case that is right at first order was wrong at the second: d²(xᵖ)/dp dx is 1/x."""
+    grid = [(x, p) for x in (0.5, 1.0, 2.0) for p in (0.0, 1.0, 2.0, -1.0, 0.5)]
+    arguments = {name: tensor(backend.asarray(v), True) for name, v in zip("xp", zip(*grid, strict=True), strict=True)}
+    y = arguments["x"] ** arguments["p"]
+    for name in order:
+        y = grad(y, arguments[name], backend.xp.ones(y.shape), create_graph=True)
+    expected = [power_derivative(x, p, order) for x, p in grid]
+    np.testing.assert_allclose(y.numpy(), expected, rtol=1e-12, atol=1e-13)
+
+
+def test_no_nan_at_zero_to_the_power_of_a_tensor(backend):
+    for p in (0.0, 1.0, 2.0):
+        x, t = tensor(backend.asarray(0.0), True), tensor(backend.asarray(p), True)
+        gx, gp = grad(x**t, [x, t], create_graph=True)
+        assert (gx.item(), gp.item()) == (p == 1, 0)
+        assert (grad(gx, x, retain_graph=True).item(), grad(gp, t).item()) == (2 * (p == 2), 0)

@@ -141,7 +141,11 @@ ELEMENTWISE = {
         """,
     ),
     "leaky_relu": ("T x, T slope", "T y", "y = x > 0 ? x : x * slope"),
-    "leaky_relu_grad": ("T gy, T y, T slope", "T gx", "gx = y > 0 ? gy : gy * slope"),
+    "leaky_relu_grad": (
+        "T gy, T y, T slope",
+        "T gx",
+        "gx = slope != 0 ? (y > 0 ? gy : gy * slope) : (y <= 0 ? T(0) : gy)",
+    ),
     "sigmoid_cross_entropy": (
         "T x, T t",
         "T y",
@@ -153,7 +157,7 @@ ELEMENTWISE = {
         "const T e = exp(x > 0 ? -x : x); gx = gy * ((x > 0 ? T(1) : e) / (1 + e) - t)",
     ),
     "sigmoid": ("T x", "T y", "const T e = exp(x > 0 ? -x : x); y = (x > 0 ? T(1) : e) / (1 + e)"),
-    "dropout": ("T x, bool kept, T scale", "T y", "y = x * (kept ? scale : T(0))"),
+    "dropout": ("T x, bool kept, T scale", "T y", "y = kept ? x * scale : T(0)"),
 }
 
 

@@ -94,9 +94,15 @@ def _leaky_relu_grad(slope: Any, y: Any, gy: Any, gx: Any) -> None:
         gx[i] = gy[i] if y[i] > 0 else gy[i] * slope
 
 
+@_loop
+def _relu_grad(y: Any, gy: Any, gx: Any) -> None:
+    for i in prange(gx.size):
+        gx[i] = 0 if y[i] <= 0 else gy[i]
+
+
 @_twin
 def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
-    return _elementwise(_leaky_relu_grad, (slope,), y, gy)
+    return _elementwise(_leaky_relu_grad, (slope,), y, gy) if slope else _elementwise(_relu_grad, (), y, gy)
 
 
 @_loop

@@ -53,9 +53,27 @@ def leaky_relu(x: Array, slope: float) -> Array:
     return array_module(x).maximum(x, x * slope)
 
 
+_BITS = {2: "int16", 4: "int32", 8: "int64"}
+
+
+def select(chosen: Array, x: Array) -> Array:
+    """x where chosen (booleans), 0 elsewhere, for an x of inf or NaN too; in the memory order of `chosen`.
+
+    The bits are multiplied, as whole numbers: NumPy's where takes seven times as long.
+    """
+    bits = _BITS.get(x.dtype.itemsize)
+    if bits is None:
+        return array_module(x).where(chosen, x, 0)
+    y = chosen.astype(bits)
+    y *= x.view(bits)
+    return y.view(x.dtype)
+
+
 def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
-    """gy where y > 0, slope · gy elsewhere; in the memory order of y. (NumPy's where takes seven times as long.)"""
+    """gy where y > 0, slope · gy elsewhere; in the memory order of y. For slope 0 that is 0, and gy where y is NaN."""
     xp = array_module(y)
+    if slope == 0:
+        return select(xp.logical_not(xp.less_equal(y, 0)), gy)
     gx = xp.maximum(xp.greater(y, 0).astype(y.dtype), slope)
     gx *= gy
     return gx
@@ -81,9 +99,8 @@ def sigmoid(x: Array) -> Array:
 
 def dropout(x: Array, kept: Array, scale: float) -> Array:
     """scale · x where kept, 0 elsewhere; kept: booleans, whose memory order the result has."""
-    y = kept.astype(x.dtype)
+    y = select(kept, x)
     y *= scale
-    y *= x
     return y
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import kernels
 from ..backend import Array, array_module
-from ..tensor import primitive
+from ..tensor import flat, primitive
 
 elementwise: Any = functools.partial(primitive, elementwise=True)
 
@@ -62,23 +62,23 @@ multiply.rules(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: a * gy)
 divide.rules(lambda gy, y, a, b: gy / b, lambda gy, y, a, b: -gy * y / b)
 negative.rules(lambda gy, y, x: -gy)
 power.rules(
-    lambda gy, y, x, p: gy * p * x ** _one_less(p),
-    lambda gy, y, x, p: gy * y * _log_or_0(x),
+    lambda gy, y, x, p: gy * p * _off_zero(x, p) ** (p - 1),
+    lambda gy, y, x, p: gy * y * _log_or_0(x, y),
 )
 
 
-def _one_less(p: Any) -> Any:
-    """p - 1, and 0 where p is 0: there the derivative is 0 for every x, x = 0 too."""
+def _off_zero(x: Any, p: Any) -> Any:
+    """x, but 1 where x and p are 0, so that p · xᵖ⁻¹ is 0 there, too."""
     if isinstance(p, (int, float)):
-        return p - 1 if p else p
-    return where(equal(p, 0), p, p - 1)
+        return x if p else 1.0
+    return where(equal(x, 0) * equal(p, 0), 1.0, x)
 
 
-def _log_or_0(x: Any) -> Any:
-    """log x, and 0 where x is 0: d(0^p)/dp is 0 for p > 0."""
-    if isinstance(x, (int, float)):
-        return math.log(x) if x > 0 else math.nan if x else 0.0
-    return log(where(equal(x, 0), 1.0, x))
+def _log_or_0(x: Any, y: Any) -> Any:
+    """log x, and 0 where x is 0 and y = xᵖ is 0 or 1: d(0ᵖ)/dp is 0 for p >= 0."""
+    if isinstance(x, (int, float)) and x:
+        return math.log(x) if x > 0 else math.nan
+    return log(where(equal(x, 0) * less_equal(y, 1), 1.0, x))
 
 
 # Functions
@@ -144,6 +144,7 @@ log.rules(lambda gy, y, x: gy / x)
 log1p.rules(lambda gy, y, x: gy / (1 + x))
 sqrt.rules(lambda gy, y, x: gy * 0.5 / y)
 abs.rules(lambda gy, y, x: gy * sign(x))
+sign.rules(flat)
 sin.rules(lambda gy, y, x: gy * cos(x))
 cos.rules(lambda gy, y, x: -gy * sin(x))
 
@@ -204,7 +205,7 @@ sigmoid.rules(lambda gy, y, x: gy * y * (1 - y))
 softplus.rules(lambda gy, y, x: gy * sigmoid(x))
 relu.rules(lambda gy, y, x: _leaky_relu_grad(gy, y, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
 leaky_relu.rules(lambda gy, y, x, slope: _leaky_relu_grad(gy, y, slope))
-_leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope))
+_leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope), flat)
 elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
 
 
@@ -213,7 +214,9 @@ elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
 
 @elementwise
 def dropout(x: Any, kept: Any, scale: float) -> Array:
-    """scale · x where kept (booleans, of x's shape), 0 elsewhere."""
+    """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept are no booleans."""
+    if kept.dtype.kind != "b":
+        raise TypeError(f"dropout: kept must be booleans, but they are {kept.dtype}; give kept > 0, or multiply")
     return kernels.dropout(x, kept, scale)
 
 
@@ -263,7 +266,7 @@ def minimum(a: Any, b: Any) -> Array:
 
 @elementwise
 def clip(x: Any, min: Any = None, max: Any = None) -> Array:
-    """x, but no smaller than min and no larger than max (None: no bound). The bounds are constants to backward."""
+    """x, but no smaller than min and no larger than max (None: no bound)."""
     return array_module(x).clip(x, min, max)
 
 
@@ -274,24 +277,28 @@ def where(condition: Any, a: Any, b: Any) -> Array:
 
 
 maximum.rules(
-    lambda gy, y, a, b: _to_winner(gy, greater(a, b), equal(a, b)),
-    lambda gy, y, a, b: _to_winner(gy, less(a, b), equal(a, b)),
+    lambda gy, y, a, b: _unless_lost(gy, less(a, b), equal(a, b)),
+    lambda gy, y, a, b: _unless_lost(gy, greater(a, b), equal(a, b)),
 )
 minimum.rules(
-    lambda gy, y, a, b: _to_winner(gy, less(a, b), equal(a, b)),
-    lambda gy, y, a, b: _to_winner(gy, greater(a, b), equal(a, b)),
+    lambda gy, y, a, b: _unless_lost(gy, greater(a, b), equal(a, b)),
+    lambda gy, y, a, b: _unless_lost(gy, less(a, b), equal(a, b)),
 )
-clip.rules(lambda gy, y, x, min, max: where(equal(x, y), gy, 0.0), None, None)
+clip.rules(
+    lambda gy, y, x, min, max: where(equal(x, y), gy, 0.0),
+    lambda gy, y, x, min, max: where(less(x, min), gy if max is None else where(less(min, max), gy, 0.0), 0.0),
+    lambda gy, y, x, min, max: where(greater(x, max), gy, 0.0 if min is None else where(less(max, min), gy, 0.0)),
+)
 where.rules(
-    None,
+    flat,
     lambda gy, y, condition, a, b: where(condition, gy, 0.0),
     lambda gy, y, condition, a, b: where(condition, 0.0, gy),
 )
 
 
-def _to_winner(gy: Any, wins: Any, tie: Any) -> Any:
-    """gy where it wins, half of gy at a tie, else 0."""
-    return where(wins, gy, where(tie, gy * 0.5, 0.0))
+def _unless_lost(gy: Any, loses: Any, tie: Any) -> Any:
+    """0 where it loses, half of gy at a tie, else gy; NaN wins, on both sides."""
+    return where(loses, 0.0, where(tie, gy * 0.5, gy))
 
 
 # Comparisons: constants to backward

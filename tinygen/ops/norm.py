@@ -48,7 +48,7 @@ def _batch_norm_rule(gy: Any, y: Any, x: Any, gamma: Any, beta: Any, eps: float)
     return gx, ggamma, gbeta
 
 
-_batch_norm.joint(_batch_norm_rule)
+_batch_norm.joint(_batch_norm_rule, without=["eps"])
 _batch_norm.fused(
     lambda gy, y, x, gamma, beta, eps, mu, var: kernels.batch_norm_grad(gy, x, gamma, mu, var, eps),
 )

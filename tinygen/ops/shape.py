@@ -12,6 +12,7 @@ import numpy as np
 from ..backend import Array, array_module, device_of, is_array, to_device
 from ..tape import brief, sum_to
 from ..tensor import Tensor, primitive
+from .elementwise import where
 
 
 @primitive
@@ -103,10 +104,11 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     """
     length = x.shape[axis]
     cuts: Sequence[int]
-    if getattr(indices_or_sections, "ndim", 0) or isinstance(indices_or_sections, Sequence):
-        cuts = [0, *map(operator.index, indices_or_sections)]
+    at: Any = indices_or_sections
+    if getattr(at, "ndim", 0) or isinstance(at, Sequence):
+        cuts = [0, *map(operator.index, at)]
     else:
-        n = operator.index(indices_or_sections)  # type: ignore[arg-type]
+        n = operator.index(at)
         if n < 1 or length % n:
             raise ValueError(f"split: axis {axis} has length {length}, which {n} does not divide")
         cuts = range(0, length, length // n) if length else [0] * n
@@ -149,7 +151,11 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     """
     if mode != "constant":
         raise ValueError(f'pad: mode is {mode!r}, but only "constant" is known')
-    return _pad(x, np.broadcast_to(pad_width, (x.ndim, 2)).tolist(), constant_values)
+    widths = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
+    if getattr(constant_values, "requires_grad", False):
+        inside = array_module(x).ones(x.shape, bool)
+        return where(_pad(inside, widths, False), _pad(x, widths, 0.0), constant_values)
+    return _pad(x, widths, constant_values)
 
 
 @primitive
