@@ -1,12 +1,16 @@
 """The pictures of a run, the calls that a callback gets, and the history."""
 
+import sys
+
 import numpy as np
 import pytest
 from train.tiny import Config, Stream, Tiny
 
 from tinygen import viz as real_viz
 from tinygen.data import Dataset
-from tinygen.train import Callback, History, fit
+from tinygen.errors import ConfigError
+from tinygen.tensor import tensor
+from tinygen.train import Callback, History, RunDirectory, fit
 
 EVERY = {"log_every": 4, "sample_every": 5, "checkpoint_every": 6}
 
@@ -173,3 +177,148 @@ def test_drawings_are_of_the_test_examples_of_a_dataset(tmp_path, viz, monkeypat
         (_, x, labels), first = seen.pop(), 100 if tests else 0
         np.testing.assert_allclose((x[:, 0, 0, 0] + 1) * 127.5, np.arange(tests or 20) + first, atol=1e-3)
         np.testing.assert_array_equal(labels, np.arange(tests) + 50 if tests else np.arange(20))
+
+
+class Fails(Callback):
+    """It raises in one of its hooks, from step 3 on."""
+
+    def __init__(self, hook, error=None):
+        setattr(self, hook, self.fail)
+        self.error = error or ZeroDivisionError("division by zero")
+
+    def fail(self, step, *_):
+        if getattr(step, "steps", step) >= 3:
+            raise self.error
+
+
+@pytest.mark.parametrize("hook", ["on_step", "on_log", "on_checkpoint", "on_end"])
+def test_a_callback_that_fails_costs_no_step(tmp_path, viz, hook):
+    diary, straight, model = Diary(), Tiny(), Tiny()
+    every = {"log_every": 3, "sample_every": 100, "checkpoint_every": 3}
+    with pytest.raises(ZeroDivisionError):
+        fit(Tiny(), Stream(), 3, out=tmp_path, callbacks=[Fails(hook), diary], **every)
+    assert diary.calls[-1][1] == 3  # the others are told
+    assert list(RunDirectory(tmp_path).checkpoints()) == [0, 3]
+    fit(straight, Stream(), 9)
+    fit(model, Stream(), 9, out=tmp_path, resume=True)
+    np.testing.assert_array_equal(model.w, straight.w)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="notes came with Python 3.11")
+@pytest.mark.parametrize("hook", ["on_start", "on_step", "on_log", "on_checkpoint", "on_end"])
+def test_the_error_names_the_callback(hook):
+    fails = Fails(hook)
+    setattr(fails, hook, lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError) as caught:
+        fit(Tiny(), Stream(), 3, callbacks=[fails])
+    assert caught.value.__notes__[0].startswith(f"raised by the callback Fails in {hook}(), step ")
+
+
+def test_a_failing_callback_is_told_where_the_run_is(tmp_path, viz, capsys):
+    with pytest.raises(ZeroDivisionError):
+        fit(Tiny(), Stream(), 9, out=tmp_path, callbacks=[Fails("on_step")], checkpoint_every=100)
+    assert f"stopped after step 3 of 9; go on from step 3 with --resume --out {tmp_path}" in capsys.readouterr().out
+
+
+def test_functions_are_callbacks():
+    seen = []
+    history = fit(Tiny(), Stream(), 3, callbacks=[lambda step, metrics: seen.append((step, metrics["loss"].item()))])
+    assert [step for step, _ in seen] == [1, 2, 3] and seen[0][1] == history["loss"][0]
+    history = fit(Tiny(), Stream(), 3, callbacks=[lambda step, metrics: {"twice": np.float32(2 * step)}])
+    assert history["twice"] == [2.0, 4.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "message"),
+    [
+        ([History], r"a callback is <class .*History'>, but it must be .*; did you mean History\(\.\.\.\)\?"),
+        ([None], "a callback is None, but it must be a tinygen.train.Callback or a function"),
+        (["loss"], "a callback is 'loss'"),
+        (Callback(), r"callbacks is .*Callback object .*, but it must be a list of them: \[Callback\(\.\.\.\)\]"),
+        (print, r"but it must be a list of them: \[print\]"),
+    ],
+)
+def test_what_is_no_callback(callbacks, message):
+    with pytest.raises(ConfigError, match=message):
+        fit(Tiny(), Stream(), 1, callbacks=callbacks)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (3.0, r"Own.on_step returned 3.0, but it must return numbers by name"),
+        ({"x": [1, 2]}, r"Own.on_step returned \[1, 2\] as 'x', but it must be a single number; give it more names"),
+        ({"step": 3}, "Own.on_step returned a value under the name 'step', which is the number of the step"),
+    ],
+)
+def test_what_a_callback_measures_must_be_numbers_by_name(returned, message):
+    class Own(Callback):
+        def on_step(self, step, metrics):
+            return returned
+
+    with pytest.raises(ConfigError, match=message):
+        fit(Tiny(), Stream(), 1, callbacks=[Own()])
+
+
+class Keeps(Callback):
+    def __init__(self, state):
+        self.state = state
+
+    def state_dict(self):
+        return self.state
+
+    def load_state_dict(self, state):
+        self.loaded = state
+
+
+def test_the_state_of_a_callback_may_hold_numpys_numbers(tmp_path, viz):
+    state = {
+        "float": np.float32(0.5), "int": np.int64(3), "bool": np.bool_(True), "none": None,
+        "nested": {"a": [np.float64(2)]},
+        "array": np.arange(3), "0-d": np.asarray(1.5), "tensor": tensor([1.0, 2.0]), "nan": np.float32("nan"),
+    }  # fmt: skip
+    fit(Tiny(), Stream(), 2, out=tmp_path, callbacks=[Keeps(state)])
+    keeps = Keeps({"other": 1})
+    fit(Tiny(), Stream(), 3, out=tmp_path, callbacks=[keeps], resume=True)
+    loaded = keeps.loaded
+    assert (loaded["float"], loaded["int"], loaded["bool"], loaded["none"]) == (0.5, 3, True, None)
+    assert loaded["nested"] == {"a": [2.0]} and loaded["0-d"].shape == () and np.isnan(loaded["nan"])
+    np.testing.assert_array_equal(loaded["array"], np.arange(3))
+    np.testing.assert_array_equal(loaded["tensor"], [1, 2])
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({"a": {1, 2}}, r"the state of the callback Keeps\['a'\] holds \{1, 2\}, which a checkpoint can't"),
+        ({"a": {"b": [np.zeros(2)]}}, r"Keeps\['a'\]\['b'\] holds array\(\[0., 0.\]\), which a checkpoint can't"),
+        ({"a": {1: 2}}, r"Keeps\['a'\] has the key 1, but JSON takes text alone"),
+        ({"a": 1j}, "holds 1j"),
+    ],
+)
+def test_a_state_that_no_checkpoint_can_hold_is_told_before_step_1(tmp_path, viz, state, message):
+    with pytest.raises(ConfigError, match=message):
+        fit(Tiny(), Stream(), 2, out=tmp_path, callbacks=[Keeps(state)])
+    fit(Tiny(), Stream(), 2, out=tmp_path)  # nothing stands in the way
+
+
+def test_callbacks_of_one_name_have_states_of_their_own(tmp_path, viz):
+    other = type("Keeps", (Keeps,), {})
+    fit(Tiny(), Stream(), 2, out=tmp_path, callbacks=[Keeps({"x": 1}), other({"x": np.ones(2)})])
+    again = [Keeps({"x": 0}), other({"x": 0})]
+    fit(Tiny(), Stream(), 3, out=tmp_path, callbacks=again, resume=True)
+    assert again[0].loaded == {"x": 1} and again[1].loaded["x"].tolist() == [1, 1]
+
+
+class Silent(Tiny):
+    def preview(self, batch, n, rng):
+        raise NotImplementedError
+
+
+def test_a_model_that_makes_no_samples_has_no_pictures(tmp_path, capsys):
+    fit(Silent(), Stream(), 3, out=tmp_path)
+    assert (tmp_path / "curves.png").exists() and not (tmp_path / "training.gif").exists()
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "no pictures of samples: tiny has no sample()",
+        f"open {tmp_path / 'curves.png'}",
+    ]

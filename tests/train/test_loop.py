@@ -64,6 +64,7 @@ def test_the_files_of_a_run(tmp_path, viz, capsys):
     assert config == {
         "tinygen": config["tinygen"],
         "model": "tiny",
+        "class": "train.tiny:Tiny",
         "config": {"data_shape": [4, 4, 1], "lr": 0.1, "size": 16},
         "settings": {"batch": 8, "size": [4, 4]},
         "steps": 10,

@@ -3,10 +3,12 @@
 import re
 import sys
 
+import numpy as np
 import pytest
 from train.tiny import Stream, Tiny
 
-from tinygen.train import fit
+from tinygen.data import Dataset
+from tinygen.train import Recorder, RunDirectory, StopTraining, fit
 from tinygen.train.progress import Progress
 
 
@@ -30,13 +32,13 @@ def test_a_line_for_each_logged_step(capsys):
     ],
 )
 def test_numbers_are_short(capsys, value, shown):
-    Progress(0, 1).log(1, {"x": value})
+    Progress(0, 1, print).log(1, {"x": value})
     assert f"step 1  x {shown}   " in capsys.readouterr().out
 
 
 def test_a_gan_reads_as_in_the_tutorials(capsys):
     values = {"loss_D": 0.61, "loss_G": 0.98, "acc": 0.634, "D(x)": 0.61, "D(G(z))": 0.39}
-    Progress(0, 5000).log(200, values)
+    Progress(0, 5000, print).log(200, values)
     line = "step 200   loss_D 0.610  loss_G 0.980  acc 63%  D(x) 0.610  D(G(z)) 0.390   "
     assert capsys.readouterr().out.startswith(line)
 
@@ -44,7 +46,7 @@ def test_a_gan_reads_as_in_the_tutorials(capsys):
 def test_the_rate_is_that_of_training_since_the_last_line(capsys, monkeypatch):
     now = 0.0
     monkeypatch.setattr("time.perf_counter", lambda: now)
-    progress = Progress(100, 1000)
+    progress = Progress(100, 1000, print)
     for step, training, looking in [(150, 2.0, 30.0), (350, 4.0, 0.0), (351, 1000.0, 0.0)]:
         now += training
         progress.pause()
@@ -61,3 +63,37 @@ def test_a_bar_on_a_terminal(capsys, monkeypatch):
     out, err = capsys.readouterr()
     assert out == ""
     assert "100/100" in err and "steps/s" in err and "loss 0." in err and "acc 50%" in err
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_quiet_fit_prints_nothing(tmp_path, viz, capsys, monkeypatch, terminal):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal, raising=False)
+    data = Dataset("own", np.zeros((8, 4, 4, 1), np.uint8), np.zeros((2, 4, 4, 1), np.uint8))
+    options = {"out": tmp_path, "progress": False, "log_every": 2, "checkpoint_every": 2}
+
+    def stop(step, metrics):
+        if step == 7:
+            raise StopTraining("enough")
+
+    def interrupt(step, metrics):
+        if step == 5:
+            raise KeyboardInterrupt
+
+    class Sampling(Tiny):
+        def sample(self, n, rng):
+            return rng.uniform((n, 4, 4, 1))
+
+    fit(Sampling(), data, 4, callbacks=[Recorder(data)], **options)
+    RunDirectory(tmp_path).checkpoint_file(4).write_bytes(b"")
+    with pytest.raises(KeyboardInterrupt):
+        fit(Sampling(), data, 9, callbacks=[Recorder(data), interrupt], resume=True, **options)
+    fit(Sampling(), data, 9, callbacks=[Recorder(data), stop], resume=True, **options)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_of_two_trainings_one_may_be_quiet(capsys):
+    def inner(step, metrics):
+        fit(Tiny(), Stream(), 2, progress=False)
+
+    fit(Tiny(), Stream(), 2, callbacks=[inner])
+    assert len(capsys.readouterr().out.splitlines()) == 2

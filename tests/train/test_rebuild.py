@@ -1,9 +1,12 @@
 """load: the model of a run, from its directory or from one of its checkpoints."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 from train.tiny import Stream, Tiny
 
+import tinygen as tg
 from tinygen import models
 from tinygen.backend import Generator
 from tinygen.errors import RunError
@@ -76,7 +79,7 @@ def test_what_is_no_run(run, tmp_path):
 
 def test_a_model_that_is_not_one_of_tinygens(run):
     del models.MODELS["tiny"]
-    with pytest.raises(RunError, match=r"a run of 'tiny', which is no model of tinygen's; build it"):
+    with pytest.raises(RunError, match=r"a run of 'tiny' \(Tiny of train.tiny\).* tinygen\.load\('.*', Tiny\)"):
         load(run.path)
 
 
@@ -84,5 +87,105 @@ def test_a_config_of_another_version(run, monkeypatch):
     from dataclasses import make_dataclass
 
     monkeypatch.setattr(Tiny, "Config", make_dataclass("Config", [("data_shape", tuple, (1,)), ("lr", float, 0.1)]))
-    with pytest.raises(RunError, match="of another version of tinygen, whose tiny had size"):
+    with pytest.raises(RunError, match="of another version of Tiny, which had size"):
         load(run.path)
+
+
+@dataclass(frozen=True)
+class OwnConfig:
+    data_shape: tuple[int, ...] = (3,)
+    width: int = 4
+
+
+class Own(tg.models.Model):
+    """A model as a script has it, with two optimisers and a stream in containers, and without a name."""
+
+    Config = OwnConfig
+
+    def __init__(self, config=None, seed=0):
+        super().__init__(config, seed)
+        self.net = tg.layers.Dense(3, self.config.width)
+        self.head = tg.layers.Dense(self.config.width, 3)
+        self.opts = {"net": tg.optim.Adam(self.net.parameters()), "head": [tg.optim.SGD(self.head.parameters(), 0.1)]}
+        self.noise = [Generator(seed, "own")]
+
+    def train_step(self, x):
+        y = self.head(tg.ops.tanh(self.net(x + self.noise[0].normal(x.shape))))
+        loss = ((y - x) ** 2).mean()
+        loss.backward()
+        for opt in (self.opts["net"], *self.opts["head"]):
+            opt.step()
+            opt.zero_grad()
+        return {"loss": loss}
+
+    def sample(self, n, rng=None):
+        return self.head(self._looking(rng).normal((n, self.config.width))).data
+
+
+class Scripted(Own):
+    def __init__(self, width):
+        super().__init__(OwnConfig(width=width))
+
+
+class Bare(Own):
+    def __init__(self):
+        super().__init__()
+
+
+POINTS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+
+
+def test_a_model_of_ones_own_loads_by_its_class_or_by_another_like_it(tmp_path, viz):
+    model = Own(OwnConfig(width=5))
+    fit(model, POINTS, 4, out=tmp_path, checkpoint_every=2)
+    assert RunDirectory(tmp_path).read_config()["class"] == f"{__name__}:Own" and model.name == "own"
+    like = Own(OwnConfig(width=5), seed=9)
+    assert load(tmp_path, like) is like
+    for loaded in (load(tmp_path, Own), like):
+        assert type(loaded) is Own and loaded.config == model.config
+        for name, x in model.state_dict().items():
+            np.testing.assert_array_equal(x, loaded.state_dict()[name], err_msg=name)
+    assert model.state_dict().keys() >= {"opts.net.m", "opts.head.0.t"}
+
+
+def test_optimisers_and_streams_in_containers_resume_to_the_bit(tmp_path, viz):
+    def train(name, steps, resume=False):
+        tg.seed(0)
+        model = Own()
+        fit(model, POINTS, steps, out=tmp_path / name, resume=resume)
+        return model
+
+    straight = train("straight", 6)
+    train("parts", 3)
+    resumed = train("parts", 6, resume=True)
+    for name, x in straight.state_dict().items():
+        np.testing.assert_array_equal(x, resumed.state_dict()[name], err_msg=name)
+    assert resumed.noise[0].state == straight.noise[0].state
+
+
+def test_a_run_never_chooses_the_code_that_is_run(tmp_path, viz):
+    fit(Scripted(5), POINTS, 2, out=tmp_path)
+    with pytest.raises(RunError, match=r"a run of 'own' \(Scripted of .*\), .*tinygen\.load\('.*', Scripted"):
+        load(tmp_path)
+    with pytest.raises(RunError, match=r"Scripted needs width; build it .*tinygen\.load\('.*', Scripted\(\.\.\.\)\)"):
+        load(tmp_path, Scripted)
+    with pytest.raises(RunError, match="does not fit this run"):
+        load(tmp_path, Bare)
+    with pytest.raises(RunError, match="model is 'own', but it must be the class of a model, or a model"):
+        load(tmp_path, "own")
+    assert load(tmp_path, Scripted(5)).config.width == 5
+
+
+def test_a_class_that_takes_no_config(tmp_path, viz):
+    fit(Bare(), POINTS, 2, out=tmp_path)
+    assert type(load(tmp_path, Bare)) is Bare
+
+
+def test_a_subclass_of_tinygens_model_is_not_taken_for_it(tmp_path, viz):
+    class Mine(GAN):
+        pass
+
+    fit(Mine(SMALL[GAN]), IMAGES, 2, out=tmp_path)
+    with pytest.raises(RunError, match=r"a run of 'gan' .*Mine"):
+        load(tmp_path)
+    assert type(load(tmp_path, Mine)) is Mine

@@ -275,7 +275,7 @@ def test_a_run_whose_recording_is_lost_goes_on(tmp_path, viz, capsys, damage):
     if damage == "torn":
         path.write_bytes(content[:1000])
     run("gan", 8, Recorder(toy(), 2, ANY), out=tmp_path, resume=True)
-    assert "recording begins anew: " in capsys.readouterr().out
+    assert "the recording begins again: " in capsys.readouterr().out
     assert Recording.load(tmp_path).steps.tolist() == [6, 8]
 
 

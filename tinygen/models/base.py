@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -40,11 +40,13 @@ class ModelConfig:
 class Model(Module):
     """A generative model. A subclass sets `name`, `Config` and `defaults`, builds networks, and writes the algorithm.
 
-    Networks, optimisers and generators are attributes: state_dict(), load_state_dict(), generators() see them.
+    Networks, optimisers and generators are attributes, the latter two also in lists and dicts: state_dict(),
+    load_state_dict() and generators() see them. A model of your own needs a train_step(), and a sample() if there are
+    to be pictures; its name is that of its class, if it sets none.
     """
 
-    name: ClassVar[str]
-    Config: ClassVar[type]
+    name: ClassVar[str] = "model"
+    Config: ClassVar[type] = ModelConfig
     config: Any  # an instance of Config
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
@@ -52,6 +54,11 @@ class Model(Module):
     labelled: ClassVar[tuple[str, ...]] = ()  # the networks that take labels beside what `inputs` says
     columns: int | None = None  # of the sample picture; None: as near to square as it gets
     batches_per_step: int = 1  # how many batches a train_step takes, as one array
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.name == Model.name:
+            cls.name = cls.__name__.lower()
 
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config
@@ -61,14 +68,14 @@ class Model(Module):
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
         """One step of the algorithm on a batch, x or (x, labels); returns 0-d Tensors, still on the device."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no train_step(); write one")
 
     def check_batch(self, batch: int) -> None:
         """Raise ConfigError if batches of this size are nothing for this model."""
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """n new examples in value_range. An rng in the same state gives the same; training is not changed by it."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no sample(); write one")
 
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
         """What the sample picture shows, given a fixed batch x of data: here, samples."""
@@ -90,17 +97,20 @@ class Model(Module):
         return shapes
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """The optimisers by attribute."""
-        return {name: value for name, value in vars(self).items() if isinstance(value, Optimizer)}
+        """The optimisers, by the path of their attribute."""
+        return self._held(Optimizer)
 
     def generators(self) -> dict[str, Generator]:
         """All streams of random numbers that training draws from, those of layers (dropout) among them, by name."""
-        return {
-            f"{path}.{name}" if path else name: value
-            for path, module in self.named_modules()
-            for name, value in vars(module).items()
-            if isinstance(value, Generator)
-        }
+        return self._held(Generator)
+
+    def _held(self, kind: type) -> dict[str, Any]:
+        """What this model and the modules in it hold of a kind, as attributes or in lists and dicts, by path."""
+        found = dict[str, Any]()
+        for path, module in self.named_modules():
+            for name, value in vars(module).items():
+                found |= dict(_parts(f"{path}.{name}" if path else name, value, kind))
+        return found
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all weights, buffers and optimiser states, by name."""
@@ -117,7 +127,7 @@ class Model(Module):
         own = {name: dict[str, Any]() for name in self.optimizers()}
         weights = {}
         for key, array in state.items():
-            name, _, slot = key.partition(".")
+            name, _, slot = key.rpartition(".")
             if name in own:
                 own[name][slot] = array
             else:
@@ -129,3 +139,11 @@ class Model(Module):
         for optimizer, its_state in given.items():
             optimizer.load_state_dict(its_state)
         return left_out
+
+
+def _parts(path: str, value: Any, kind: type) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, kind):
+        yield path, value
+    elif isinstance(value, (list, tuple, dict)):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _parts(f"{path}.{name}", item, kind)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Generator, to_host
+from ..errors import ConfigError
 from ..rows import Rows
 from .batches import Batches
 from .files import writing
@@ -32,6 +34,8 @@ class History:
     rows: Rows
     steps: int = 0
     path: Path | None = None
+    stopped: str | None = None  # why a callback ended it, if one did
+    complete: bool = False  # whether its last step is made, or a callback ended it
 
     def __post_init__(self) -> None:
         self.rows = Rows.of(self.rows)
@@ -41,11 +45,19 @@ class History:
         return [row[name] for row in self.rows if name in row]
 
 
+class StopTraining(Exception):
+    """Raised by a callback to end the training: the step is finished, a checkpoint made, and `fit` returns as always.
+
+    Its text says why, and is History.stopped.
+    """
+
+
 class Callback:
     """Base of what looks on while `fit` trains. Override what you need; all of it does nothing here.
 
     A callback looks and does not change the run: what a model draws, learns or schedules belongs to the model. After a
-    kill the steps since the last checkpoint come again, and so do the calls.
+    kill the steps since the last checkpoint come again, and so do the calls. One that raises StopTraining ends the
+    training; one that raises anything else does so too, once the step is finished and saved, and fit raises that then.
     """
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
@@ -59,6 +71,9 @@ class Callback:
 
     def on_log(self, step: int, values: dict[str, float]) -> None:
         """After each logged step, with the metrics as numbers."""
+
+    def on_measured(self, step: int, values: dict[str, float]) -> None:
+        """After a step at which callbacks measured something, with all of it as numbers."""
 
     def on_checkpoint(self, step: int, history: History) -> None:
         """Before the checkpoint of a step is written."""
@@ -74,8 +89,41 @@ class Callback:
         """Go back to where state_dict() was called; comes after on_start."""
 
 
+class Function(Callback):
+    """A plain function as a callback: f(step, metrics), called as on_step is."""
+
+    def __init__(self, function: Callable[[int, dict[str, Any]], Any]):
+        self._function = function
+        self.__name__ = getattr(function, "__name__", type(function).__name__)
+
+    def on_step(self, step: int, metrics: dict[str, Any]) -> dict[str, float] | None:
+        return self._function(step, metrics)
+
+
+def as_callbacks(callbacks: Any) -> list[Callback]:
+    """Those that `fit` was given, functions among them. Raises ConfigError for anything else."""
+    if not isinstance(callbacks, (list, tuple)):
+        raise ConfigError(f"fit: callbacks is {callbacks!r}, but it must be a list of them: [{_called(callbacks)}]")
+    for callback in callbacks:
+        if isinstance(callback, type) or not (isinstance(callback, Callback) or callable(callback)):
+            hint = f"; did you mean {_called(callback)}?" if isinstance(callback, type) else ""
+            raise ConfigError(
+                f"fit: a callback is {callback!r}, but it must be a tinygen.train.Callback or a function "
+                f"f(step, metrics){hint}"
+            )
+    return [callback if isinstance(callback, Callback) else Function(callback) for callback in callbacks]
+
+
+def _called(callback: Any) -> str:
+    name = getattr(callback, "__name__", type(callback).__name__)
+    return name if not isinstance(callback, (type, Callback)) else f"{name}(...)"
+
+
 class SamplePictures(Callback):
-    """samples/step_000200.png every so many steps: always the same noise, so that one sees it learn."""
+    """samples/step_000200.png every so many steps: always the same noise, so that one sees it learn.
+
+    A model that makes no samples has none; that is said at the end.
+    """
 
     def __init__(self, batches: Batches, every: int):
         self._batches, self._every = batches, every
@@ -84,6 +132,7 @@ class SamplePictures(Callback):
         assert run is not None
         self._model, self._run = model, run
         self._range = _range_around(self._batches.first) if model.value_range is None else None
+        self._silent = ""  # why there are none
         if step == 0:
             self._draw(0)
 
@@ -91,16 +140,21 @@ class SamplePictures(Callback):
         if step % self._every == 0:
             self._draw(step)
 
-    def on_end(self, history: History) -> None:
+    def on_end(self, history: History) -> str:
         if history.steps not in self._run.samples():
             self._draw(history.steps)
+        return self._silent
 
     def _draw(self, step: int) -> None:
         from .. import viz
 
         model, path = self._model, self._run.sample_file(step)
         n, columns = pictured(model)
-        images = model.preview(self._batches.first, n, Generator(0, "preview"))  # keyed anew: the same noise each time
+        try:  # the noise is keyed afresh: the same each time
+            images = model.preview(self._batches.first, n, Generator(0, "preview"))
+        except NotImplementedError:
+            self._silent = f"no pictures of samples: {model.name} has no sample()"
+            return
         with writing(path):
             viz.save_grid(images, path, model.value_range, self._range, columns)
 
@@ -133,8 +187,9 @@ class Film(Callback):
     def on_end(self, history: History) -> None:
         from .. import viz
 
-        with writing(self._run.film_file):
-            viz.save_gif(list(self._run.samples().values()), self._run.film_file)
+        if frames := list(self._run.samples().values()):
+            with writing(self._run.film_file):
+                viz.save_gif(frames, self._run.film_file)
 
 
 class Drawings(Callback):

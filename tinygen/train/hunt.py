@@ -9,10 +9,11 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..backend import array_module
+from ..backend import array_module, is_array
 from ..errors import RunError
 from ..tensor import trace
 from .batches import Batches
+from .measured import numbers
 from .snapshot import Snapshot, restore
 from .trace import Event, Place, Watch
 
@@ -44,9 +45,12 @@ class Finding(NamedTuple):
     step: int
     event: Event | None
     broken: list[str]
+    bad_data: list[str]  # what of the batch is not finite
 
     def __str__(self) -> str:
         where, event = f"In step {self.step}, which left {_join(self.broken)} not finite,", self.event
+        if self.bad_data:
+            where += f" {_join(self.bad_data)} was not finite to begin with:"
         if event is None:
             return f"{where} every op was finite: the update of the weights overflowed."
         did = "received" if event.inherited else "made"
@@ -56,6 +60,8 @@ class Finding(NamedTuple):
     @property
     def advice(self) -> str:
         """What may help."""
+        if self.bad_data:
+            return "What may help: leave such examples out of the data, or mend them"
         usual = "a lower learning rate or clipped gradients"
         own = None if self.event is None or self.event.inherited else _REMEDIES.get(self.event.op)
         return f"What may help: {own}; or {usual}" if own else f"What may help: {usual}"
@@ -71,7 +77,7 @@ def explain(step: int, broken: Sequence[str], good: Snapshot | None, model: Mode
         restore(good, model, batches)
         finding = replay(model, batches, range(good.step + 1, step + 1))
         restore(good, model, batches)
-    except RunError as error:
+    except Exception as error:  # the steps are the user's, and so are their errors
         return NonFiniteError(f"{symptom}. What made it can't be found by running the steps again: {error}")
     if finding is None:
         return NonFiniteError(
@@ -87,19 +93,21 @@ def replay(model: Model, batches: Batches, steps: Iterable[int]) -> Finding | No
     """Run steps again; the first after which a metric or a weight is not finite, if any."""
     known: set[tuple[str, str, tuple[Place, ...]]] = set()
     for step in steps:
-        watch = Watch(known)
+        watch, batch = Watch(known), batches.next()
         with trace(watch):
-            metrics = model.train_step(batches.next())
-        broken = [*not_finite(fetch(metrics)), *broken_arrays(model.state_dict())]
+            metrics = model.train_step(batch)
+        broken = [*not_finite(numbers(metrics, f"{model.name}.train_step")), *broken_arrays(model.state_dict())]
         if broken:
-            return Finding(step, watch.first, broken)
+            return Finding(step, watch.first, broken, broken_arrays(_parts(batch)))
         known |= watch.seen
     return None
 
 
-def fetch(metrics: dict[str, Any]) -> dict[str, float]:
-    """What train_step returned, as Python numbers. This waits for the GPU."""
-    return {name: value.item() if hasattr(value, "item") else value for name, value in metrics.items()}
+def _parts(batch: Any) -> dict[str, Any]:
+    """The arrays of a batch, by what they are called in an error."""
+    if isinstance(batch, tuple):
+        return {f"its batch's {name}": x for name, x in zip(("x", "labels"), batch, strict=False) if is_array(x)}
+    return {"its batch": batch} if is_array(batch) else {}
 
 
 def not_finite(values: dict[str, float]) -> list[str]:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ConfigError
+from ..models.base import Model
 from .batches import batches_of
-from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures
-from .hunt import fetch
+from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
 from .interrupt import Interrupt
-from .progress import Progress
+from .progress import Progress, quietly
 from .rebuild import start_from
 from .run import RunDirectory
 from .session import Session
 
 if TYPE_CHECKING:
     from ..data import Dataset
-    from ..models.base import Model
+
+
+NEEDED = (
+    *("name", "config", "value_range", "defaults", "check_batch", "train_step"),
+    *("preview", "state_dict", "load_state_dict", "generators"),
+)  # what fit asks a model for
 
 
 def fit(
@@ -30,7 +35,7 @@ def fit(
     steps: int,
     *,
     out: str | os.PathLike[str] | None = None,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback | Callable[[int, dict[str, Any]], Any]] = (),
     log_every: int = 50,
     sample_every: int = 200,
     checkpoint_every: int = 500,
@@ -39,6 +44,7 @@ def fit(
     dataset: Dataset | None = None,
     changing: Collection[str] = (),
     init_from: str | os.PathLike[str] | None = None,
+    progress: bool = True,
 ) -> History:
     """Train a model up to a step, and leave a run directory to look at and to go on from.
 
@@ -52,6 +58,7 @@ def fit(
     changing: what may differ when a run is resumed, by its name in settings or in the model's config, such as "lr"; the
         changes are recorded in config.json.
     init_from: another run, or a checkpoint, whose weights the model starts with; its optimisers start from nothing.
+    callbacks: Callbacks, or functions f(step, metrics) that are called after each step.  progress=False: print nothing.
 
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
     SystemExit, and a pipe that was closed, with BrokenPipeError; a handler of your own for a signal stays in charge.
@@ -60,47 +67,64 @@ def fit(
     RunError for a run directory that can't be used, and NonFiniteError, which says what made it, for a loss or a weight
     that is NaN or infinite: the model is then as at the last checkpoint.
     """
+    _check_model(model)
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out)
     if resume and init_from is not None:
         raise ConfigError(
             "fit: init_from is for a new run, and resume=True for one that is there; leave one of them out"
         )
+    watching = as_callbacks(callbacks)
     origin = None if init_from is None else start_from(init_from, model)
     run = None if out is None else RunDirectory(out)
     batches = batches_of(data, model)
     dataset = data if hasattr(data, "test") else dataset
-    pictures = (
-        [] if run is None else [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
-    )
-    session = Session(model, batches, [*callbacks, *pictures], run, dataset)
+    if run is not None:
+        watching += [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
+    session = Session(model, batches, watching, run, dataset)
 
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is found and explained
-    with quiet, session.opened(steps, settings, resume, changing, origin):
-        with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as progress:
+    with quiet, quietly(not progress), session.opened(steps, settings, resume, changing, origin):
+        with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as shown:
             for step in range(session.history.steps + 1, steps + 1):
-                metrics = model.train_step(batches.next())
+                metrics, values = session.train(), None
 
                 stops = interrupt.asked
                 logs = step == 1 or step % log_every == 0
-                saves = stops or step == steps or step % checkpoint_every == 0
+                saves = step == steps or step % checkpoint_every == 0 or stops
                 if logs or saves or step % sample_every == 0:
-                    values = fetch(metrics)
-                    progress.pause()
-                    session.check(step, values)
+                    values = session.values(step, metrics)
+                    shown.pause()
                 began = time.perf_counter()
                 if measured := session.step(step, metrics):
-                    progress.measured(step, measured, time.perf_counter() - began)
-                if logs or step == steps:
-                    session.log(step, values, scheduled=logs)
-                    progress.log(step, values)
-                if saves:
+                    shown.measured(step, measured, time.perf_counter() - began)
+                if logs:
+                    session.log(step, values or {}, scheduled=True)
+                ends = step == steps or session.asked
+                if ends and not logs:
+                    values = values or session.values(step, metrics)
+                    session.log(step, values, scheduled=False)
+                if logs or ends:
+                    shown.log(step, values or {})
+                if saves or ends:
+                    session.history.complete = step == steps or isinstance(session.asked, StopTraining)
                     session.save(step)
-                progress.advance()
-                if stops:
-                    raise stops
-            if interrupt.asked:  # after the last look, when the last step was being saved
-                raise interrupt.asked
+                shown.advance()
+                if stops or session.asked:
+                    break
+            session.finish(interrupt.asked)
         return session.end()
+
+
+def _check_model(model: Any) -> None:
+    missing = [name for name in NEEDED if not hasattr(model, name)]
+    if isinstance(model, type):
+        raise ConfigError(f"fit: model is the class {model.__name__}; give one of its objects: {model.__name__}()")
+    if missing:
+        hint = "; does its __init__ call super().__init__()?" if isinstance(model, Model) else ""
+        raise ConfigError(
+            f"fit: model is a {type(model).__name__}, which has no {', '.join(missing)}; derive it from "
+            f"tinygen.models.Model{hint}"
+        )
 
 
 def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any) -> None:

@@ -4,11 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
 from ..terminal import is_terminal
+
+_quiet = ContextVar("quiet", default=False)
+
+
+@contextmanager
+def quietly(quiet: bool) -> Iterator[None]:
+    """Whether this thread's trainings say nothing, for the length of a block."""
+    token = _quiet.set(quiet)
+    try:
+        yield
+    finally:
+        _quiet.reset(token)
+
+
+def say(line: str) -> None:
+    """Print a line, unless the training is quiet."""
+    if not _quiet.get():
+        print(line, flush=True)
 
 
 class Progress:
@@ -21,7 +41,7 @@ class Progress:
         self._steps, self._lost, self._bar = steps, lost, None
         self._logged, self._trained = step, 0.0  # the step of the last line, and the seconds of training since then
         self._began: float | None = time.perf_counter()  # None while the clock stands
-        if is_terminal(sys.stderr):
+        if is_terminal(sys.stderr) and not _quiet.get():
             from tqdm import tqdm
 
             self._bar = tqdm(total=steps, initial=step, unit=" steps", dynamic_ncols=True)
@@ -64,7 +84,7 @@ class Progress:
 
     def _say(self, line: str) -> None:
         try:
-            print(line, flush=True)
+            say(line)
         except OSError as error:
             self._lost(error)
 

@@ -2,42 +2,74 @@
 
 from __future__ import annotations
 
+import inspect
 import os
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, RunError
 from .run import RunDirectory, read_checkpoint
-from .snapshot import Snapshot, restore_weights
+from .snapshot import Snapshot, class_name, restore_weights
 
 if TYPE_CHECKING:
     from ..models.base import Model
 
 
-def load(run: str | os.PathLike[str], **changes: Any) -> Model:
+def load(run: str | os.PathLike[str], model: Any = None, **changes: Any) -> Model:
     """The model of a run as at its newest checkpoint; or of a checkpoint, given the path of its file.
 
     It has the weights, the buffers and the optimisers of the run; its random numbers begin anew, on the current device.
+    model: for a run of a model of your own, its class, which is built with the config of the run, or a model like the
+    one that was trained, which is given the state and returned. No code is ever imported because a run names it.
     changes: hyperparameters to build it with in place of the run's, such as lr.
 
-    Raises RunError if there is no such run or checkpoint, it can't be read, or its model is not one of tinygen's.
+    Raises RunError if there is no such run or checkpoint, it can't be read, or its model is another.
     """
+    path, snapshot = Path(run), _newest(run)
+    if hasattr(model, "load_state_dict") and not isinstance(model, type):
+        built = model
+    else:
+        built = _build(path, _class_of(path, snapshot, model), snapshot.facts.get("config", {}) | changes)
+    restore_weights(snapshot, built)
+    return built
+
+
+def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
     from ..models import MODELS
 
-    path, snapshot = Path(run), _newest(run)
-    name, config = snapshot.facts.get("model"), snapshot.facts.get("config", {}) | changes
-    if name not in MODELS:
+    name, own = snapshot.facts.get("model"), snapshot.facts.get("class")
+    if given is not None:
+        if not isinstance(given, type):
+            raise RunError(f"load: model is {given!r:.80}, but it must be the class of a model, or a model")
+        return given
+    if name in MODELS and own in (None, class_name(MODELS[name])):
+        return MODELS[name]
+    module, _, kind = (own or "").partition(":")
+    there = f" ({kind} of {module})" if own else ""
+    raise RunError(
+        f"{path}: a run of {name!r}{there}, which is no model of tinygen's; in Python, give its class or a model like "
+        f"it: tinygen.load({str(path)!r}, {kind.rpartition('.')[2] or 'MODEL'})"
+    )
+
+
+def _build(path: Path, kind: Any, config: dict[str, Any]) -> Model:
+    """An object of a class, with the config of a run if it takes one."""
+    parameters = list(inspect.signature(kind).parameters.values())
+    needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    Config: Any = getattr(kind, "Config", None)
+    takes_config = "config" in (p.name for p in parameters) and is_dataclass(Config)
+    if set(needed) - ({"config"} if takes_config else set()):
         raise RunError(
-            f"{path}: a run of {name!r}, which is no model of tinygen's; build it and pass it to fit(resume=True)"
+            f"{path}: {kind.__name__} needs {', '.join(needed)}; build it as it was trained and give the model: "
+            f"tinygen.load({str(path)!r}, {kind.__name__}(...))"
         )
-    kind = MODELS[name]
-    unknown = config.keys() - {field.name for field in fields(kind.Config)}
+    if not takes_config:
+        return kind()
+    unknown = config.keys() - {field.name for field in fields(Config)}
     if unknown:
-        raise RunError(f"{path}: of another version of tinygen, whose {name} had {', '.join(sorted(unknown))}")
-    model = kind(kind.Config(**{key: _tuples(value) for key, value in config.items()}))
-    restore_weights(snapshot, model)
-    return model
+        raise RunError(f"{path}: of another version of {kind.__name__}, which had {', '.join(sorted(unknown))}")
+    return kind(config=Config(**{key: _tuples(value) for key, value in config.items()}))
 
 
 def start_from(run: str | os.PathLike[str], model: Model) -> dict[str, Any]:

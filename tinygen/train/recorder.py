@@ -12,6 +12,7 @@ from .budget import Budget
 from .callbacks import Callback, History
 from .checkpoint import NewerError
 from .looks import Looks
+from .progress import say
 from .recording import Recording, image_bytes, quantised
 from .snapshot import describe
 
@@ -117,7 +118,7 @@ class Recorder(Callback):
         except NewerError:
             raise
         except RunError as problem:
-            print(f"recording begins anew: {problem}")
+            say(f"the recording begins again: {problem}")
             return {}
         names = [name for name in earlier.arrays if name != "step" and name not in self._constants]
         kept = [(row, step) for row, step in enumerate(earlier.steps.tolist()) if step <= last and self._is_due(step)]

@@ -15,6 +15,7 @@ from ..files import replace_file
 from ..rows import Rows
 from . import checkpoint, files
 from .checkpoint import FORMAT, DamagedError, NewerError
+from .progress import say
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -220,7 +221,8 @@ class RunDirectory:
             except DamagedError as error:
                 problems.append(str(error))
             else:
-                print("".join(f"passing over {problem}\n" for problem in problems), end="")
+                for problem in problems:
+                    say(f"passing over {problem}")
                 return snapshot
         what = f"none of its {len(problems)} checkpoints can be read" if problems else "its checkpoints are gone"
         newest = f"; the newest: {problems[0]}" if problems else ""

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from ..rows import Rows
 from . import snapshot
 from .batches import Batches
-from .callbacks import Callback, History
+from .callbacks import Callback, History, StopTraining
 from .hunt import NonFiniteError, broken_arrays, explain, not_finite
+from .measured import numbers, off_the_tape
+from .progress import say
 from .run import RunDirectory
 from .snapshot import Snapshot
 
@@ -32,6 +34,7 @@ class Session:
     ):
         self.model, self.batches, self.callbacks, self.run, self.dataset = model, batches, callbacks, run, dataset
         self.history = History(Rows(), path=None if run is None else run.path)
+        self.asked: Exception | None = None  # what a callback raised: the training ends after the step
         self._saved: Snapshot | None = None  # the last snapshot, for a run that has no directory
         self._safe = 0  # the step of the last checkpoint
 
@@ -55,7 +58,7 @@ class Session:
             return
         with self.run.locked(resume):
             saved = self.run.read_config() if resume else {}
-            settings = saved.get("settings", {}) if settings is None else settings
+            settings = snapshot.plain(saved.get("settings", {}) if settings is None else settings, "fit: settings")
             config = {"tinygen": _version(), **snapshot.describe(self.model), "settings": settings}
             if resume:
                 config = saved | self._resume(self.run, config, changing)
@@ -72,16 +75,17 @@ class Session:
     def _interruptible(self, steps: int) -> Iterator[None]:
         try:
             yield
-        except (KeyboardInterrupt, SystemExit):
-            how = "" if self.run is None else f"; go on from step {self._safe} with --resume --out {self.run.path}"
-            with suppress(OSError):  # the terminal may be gone
-                print(f"\nstopped after step {self.history.steps} of {steps}{how}", flush=True)
+        except BaseException as error:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)) or error is self.asked:
+                how = "" if self.run is None else f"; go on from step {self._safe} with --resume --out {self.run.path}"
+                with suppress(OSError):  # the terminal may be gone
+                    say(f"\nstopped after step {self.history.steps} of {steps}{how}")
             raise
 
     def _begin(self) -> None:
-        for callback in self.callbacks:
-            callback.on_start(self.model, self.run, 0)
+        self._start(0)
         self.save(0)
+        self.finish()
 
     def _resume(self, run: RunDirectory, config: dict[str, Any], changing: Collection[str]) -> dict[str, Any]:
         """Go back to the newest checkpoint; returns what config.json shall say now."""
@@ -90,25 +94,51 @@ class Session:
             config = config | {"fingerprint": run.check_data(self.dataset)}
         newest = run.newest()
         snapshot.restore(newest, self.model, self.batches)
-        for callback in self.callbacks:
-            callback.on_start(self.model, run, newest.step)
+        self._start(newest.step)
         new = snapshot.restore_callbacks(newest, self.callbacks)
         self.history.rows, self.history.steps = run.go_on_from(newest.step), newest.step  # all fits: files may change
         self._safe = newest.step
         for name in new:
-            print(f"{name} was not part of this run before: it begins now")
-        print(f"resuming {run.path} after step {newest.step}")
+            say(f"{name} was not part of this run before: it begins now")
+        say(f"resuming {run.path} after step {newest.step}")
         if not changes:
             return config
         return config | {"changes": [*run.read_config().get("changes", []), {"step": newest.step, **changes}]}
 
+    def _start(self, step: int) -> None:
+        self._tell("on_start", self.model, self.run, step)
+        self.finish()
+
+    def train(self) -> dict[str, Any]:
+        """Make a step; returns its metrics, on the device. If the data fail, the steps before are saved."""
+        try:
+            batch = self.batches.next()
+        except Exception as error:
+            self.asked = error
+            if self.history.steps > self._safe:
+                self.save(self.history.steps)
+            raise
+        return off_the_tape(self.model.train_step(batch), self._source)
+
+    def values(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
+        """The metrics of a step as numbers. Raises NonFiniteError if one is not finite."""
+        values = numbers(metrics, self._source)
+        if broken := not_finite(values):
+            raise self._blame(step, broken)
+        return values
+
+    @property
+    def _source(self) -> str:
+        return f"{self.model.name}.train_step"
+
     def step(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
         """Tell the callbacks of a step; returns what they measured, which is in the history then."""
         self.history.steps, measured = step, dict[str, float]()
-        for callback in self.callbacks:
-            measured |= callback.on_step(step, metrics) or {}
+        for name, found in self._tell("on_step", step, metrics):
+            measured |= numbers(off_the_tape(found or {}, f"{name}.on_step"), f"{name}.on_step")
         if measured:
             self._record({"step": step, **measured})
+            self._tell("on_measured", step, measured)
         return measured
 
     def log(self, step: int, values: dict[str, float], scheduled: bool) -> None:
@@ -119,8 +149,20 @@ class Session:
             self.history.rows.append(row)
         else:
             self._record(row)
-            for callback in self.callbacks:
-                callback.on_log(step, values)
+            self._tell("on_log", step, values)
+
+    def _tell(self, hook: str, *given: Any) -> list[tuple[str, Any]]:
+        """What each callback answers, by its name. All are told, even if one raises: that ends the training later."""
+        answers = []
+        for name, callback in snapshot.named(self.callbacks):
+            try:
+                answers.append((name, getattr(callback, hook)(*given)))
+            except Exception as error:
+                if hasattr(error, "add_note"):  # from Python 3.11 on
+                    error.add_note(f"raised by the callback {name} in {hook}(), step {self.history.steps}")
+                if self.asked is None or isinstance(self.asked, StopTraining):
+                    self.asked = error
+        return answers
 
     def _record(self, row: dict[str, float]) -> None:
         self.history.rows.append(row)
@@ -129,10 +171,9 @@ class Session:
 
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
-        for callback in self.callbacks:
-            callback.on_checkpoint(step, self.history)
+        self._tell("on_checkpoint", step, self.history)
         taken = snapshot.take(step, self.model, self.batches, self.callbacks)
-        if broken := broken_arrays(taken.tensors):
+        if broken := broken_arrays(taken.weights):
             raise self._blame(step, broken)
         if self.run is None:
             self._saved = taken
@@ -140,25 +181,34 @@ class Session:
             self.run.save(taken)
         self._safe = step
 
-    def check(self, step: int, values: dict[str, float]) -> None:
-        """Raise NonFiniteError if a metric of a step is not finite."""
-        if broken := not_finite(values):
-            raise self._blame(step, broken)
-
     def _blame(self, step: int, broken: list[str]) -> NonFiniteError:
         """The error that says what first went wrong, found by replaying. The model goes back to the last checkpoint."""
         good = self._saved if self.run is None else self.run.newest() if self.run.checkpoints() else None
         return explain(step, broken, good, self.model, self.batches)
 
+    def finish(self, interrupt: BaseException | None = None) -> None:
+        """Raise what ended the training before its last step, unless a callback ended it in good order."""
+        stopped = isinstance(self.asked, StopTraining)
+        if reason := interrupt if stopped else self.asked or interrupt:
+            raise reason
+        self.history.stopped = str(self.asked) if stopped else None
+
     def end(self) -> History:
         """Tell the callbacks of the end, and the user what to open."""
-        said = [callback.on_end(self.history) for callback in self.callbacks]
+        said = [line for _, line in self._tell("on_end", self.history)]
         if self.run is not None:
-            picture, curves, film = self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file
-            said.append(f"open {picture}, {curves} and {film}")
+            files = (self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file)
+            said.append(f"open {_join([str(path) for path in files if path.exists()])}")
+        if self.history.stopped is not None:
+            said.append(f"stopped after step {self.history.steps}: {self.history.stopped}")
         for line in filter(None, said):  # when all is written: nobody may be reading any more
-            print(line, flush=True)
+            say(line)
+        self.finish()
         return self.history
+
+
+def _join(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def _version() -> str:

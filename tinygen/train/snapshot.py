@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import is_array, to_host
-from ..errors import RunError
+from ..errors import ConfigError, RunError
+from ..tensor import Tensor
 from .batches import Batches
 from .callbacks import Callback
 
@@ -29,10 +30,25 @@ class Snapshot:
     facts: dict[str, Any]
     source: str = "the checkpoint in memory"
 
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The arrays of the model: what is not a callback's."""
+        return {name: x for name, x in self.tensors.items() if not name.startswith(_prefix())}
+
 
 def describe(model: Model) -> dict[str, Any]:
-    """What it takes to build a model like this one: its name and its hyperparameters."""
-    return {"model": model.name, "config": asdict(model.config)}
+    """What it takes to build a model like this one: its name and its hyperparameters, and the class of one's own."""
+    kind, config = type(model), model.config
+    if not isinstance(config, Mapping) and not is_dataclass(config):
+        raise ConfigError(f"fit: the config of {model.name} is {config!r:.80}, but it must be a dataclass or a dict")
+    values = asdict(config) if is_dataclass(config) else config  # type: ignore[arg-type]
+    own = {} if kind.__module__.partition(".")[0] == "tinygen" else {"class": class_name(kind)}
+    return {"model": model.name, "config": plain(values, f"the config of {model.name}"), **own}
+
+
+def class_name(kind: type) -> str:
+    """Where a class is, "module:Class": for people to read, never to be imported from."""
+    return f"{kind.__module__}:{kind.__qualname__}"
 
 
 def take(step: int, model: Model, batches: Batches, callbacks: Sequence[Callback]) -> Snapshot:
@@ -45,10 +61,12 @@ def take(step: int, model: Model, batches: Batches, callbacks: Sequence[Callback
         "batches": batches.state,
         "callbacks": {},
     }
-    for name, callback in _named(callbacks):
+    for name, callback in named(callbacks):
         if state := callback.state_dict():
+            state = {key: x.data if isinstance(x, Tensor) else x for key, x in state.items()}
             tensors |= {f"{_prefix(name)}{key}": x for key, x in state.items() if is_array(x)}
-            facts["callbacks"][name] = {key: x for key, x in state.items() if not is_array(x)}
+            values = {key: x for key, x in state.items() if not is_array(x)}
+            facts["callbacks"][name] = plain(values, f"the state of the callback {name}")
     return Snapshot(step, {name: np.array(to_host(x)) for name, x in tensors.items()}, facts)
 
 
@@ -68,8 +86,7 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
 def restore_weights(snapshot: Snapshot, model: Model) -> None:
     """Put the weights, buffers and optimisers of a model back. Raises RunError if they do not fit the snapshot."""
     try:
-        own = {name: x for name, x in snapshot.tensors.items() if not name.startswith(_prefix())}
-        model.load_state_dict({name: x.copy() for name, x in own.items()})  # a model may keep the arrays
+        model.load_state_dict({name: x.copy() for name, x in snapshot.weights.items()})  # a model may keep the arrays
     except _MISFITS as error:
         raise _misfit(snapshot, error) from error
 
@@ -77,7 +94,7 @@ def restore_weights(snapshot: Snapshot, model: Model) -> None:
 def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list[str]:
     """Put callbacks back to where they were; returns the names of those whose state the snapshot does not have."""
     new = []
-    for name, callback in _named(callbacks):
+    for name, callback in named(callbacks):
         if name in snapshot.facts["callbacks"]:
             arrays = {key: x for key, x in snapshot.tensors.items() if key.startswith(_prefix(name))}
             values = snapshot.facts["callbacks"][name]
@@ -90,6 +107,22 @@ def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list
     return new
 
 
+def plain(x: Any, source: str) -> Any:
+    """A value as JSON holds it, NumPy's numbers as Python's. Raises ConfigError, with the path to it, for any other."""
+    x = x.item() if isinstance(x, np.generic) else x
+    if x is None or isinstance(x, (bool, int, float, str)):
+        return x
+    if isinstance(x, Mapping):
+        if bad := [key for key in x if not isinstance(key, str)]:
+            raise ConfigError(f"{source} has the key {bad[0]!r}, but JSON takes text alone; use str() of it")
+        return {key: plain(value, f"{source}[{key!r}]") for key, value in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [plain(value, source) for value in x]
+    raise ConfigError(
+        f"{source} holds {x!r:.80}, which a checkpoint can't; it takes arrays by name, numbers, text, lists and dicts"
+    )
+
+
 def _misfit(snapshot: Snapshot, error: Exception) -> RunError:
     reason = error.args[0] if error.args else error  # str() of a KeyError would put quotes around it
     return RunError(f"{snapshot.source} does not fit this run: {reason}; give the options with which the run began")
@@ -99,10 +132,10 @@ def _prefix(name: str | None = None) -> str:
     return "callbacks/" if name is None else f"callbacks/{name}/"
 
 
-def _named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
+def named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
     """Each callback with its class's name, numbered from the second of a class: apart from that, order is free."""
     seen: dict[str, int] = {}
     for callback in callbacks:
-        name = type(callback).__name__
+        name = getattr(callback, "__name__", type(callback).__name__)
         seen[name] = seen.get(name, 0) + 1
         yield (name if seen[name] == 1 else f"{name}-{seen[name]}"), callback

@@ -34,14 +34,14 @@ def panels(rows: Sequence[Mapping[str, Any]], probability: bool | None = None) -
             found["scores"].append(name)
         elif name in CRITIC:
             found["critic"].append(name)
-        elif _is_share(name) and _bounded(rows, [name]):
+        elif is_share(name) and _bounded(rows, [name]):
             found["shares"].append(name)
         elif name not in own:
             found["losses"].append(name)
     return {panel: group for panel, group in (found | own).items() if group}
 
 
-def _is_share(name: str) -> bool:
+def is_share(name: str) -> bool:
     return name.startswith("acc") or name.endswith(("acc", "accuracy", "share"))
 
 
