@@ -299,8 +299,17 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     assert [json.loads(event)["name"] for event in events] == ["samples alike"]
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12]
-    assert refused(run("train gan --out run --resume --evaluate-every 5"), "--evaluate-every: the run in run has 6")
-    assert refused(run("train gan --out run --resume --evaluate-every none"), "--evaluate-every: the run in run has 6")
+    assert run("train gan --out run --resume --evaluate-every 5 --log-every 20 --set lr=0.125 --steps 16").code == 0
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12, 15]
+    assert run("train gan --out run --resume --evaluate-every none").code == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    changes = {"log_every": {"from": 1, "to": 20}, "evaluate_every": {"from": 6, "to": 5}}
+    assert config["changes"] == [
+        {"step": 12, "lr": {"from": 0, "to": 0.125}, **changes},
+        {"step": 16, "evaluate_every": {"from": 5, "to": "none"}},
+    ]
+    assert config["config"]["lr"] == 0.125 and tinygen.load(tmp_path / "run").opt_G.lr == 0.125
 
 
 def test_a_run_is_recorded_unless_told_otherwise(run, tmp_path):
@@ -434,7 +443,8 @@ def test_resuming_needs_no_option_again_and_takes_equal_ones(run, tmp_path):
         ("--seed 1", ["--seed", "has 0", "not 1"]),
         ("--data mnist", ["--data", "has digits", "not mnist"]),
         ("--size 9", ["--size", "has none", "not 9"]),
-        ("--log-every 7", ["--log-every", "has 50", "not 7"]),
+        ("--init-from elsewhere", ["--init-from", "begun already"]),
+        ("--record 3", ["--record", "has 16", "not 3"]),
         ("--set rate=0.5", ["--set rate", "has 0.1", "not 0.5"]),
         ("--set mood=broken", ["--set mood", "has calm", "not broken"]),
     ],
@@ -444,6 +454,50 @@ def test_an_option_that_contradicts_the_run_is_named(run, tmp_path, option, word
     config = (tmp_path / "runs" / "mean" / "config.json").read_bytes()
     assert refused(run(f"train mean --resume {option}"), *words, "--out")
     assert (tmp_path / "runs" / "mean" / "config.json").read_bytes() == config
+
+
+def photos(folder, *shades):
+    folder.mkdir(parents=True)
+    for i, shade in enumerate(shades):
+        Image.new("RGB", (12, 12), (shade, 0, 0)).save(folder / f"{i}.png")
+
+
+def test_a_run_is_resumed_and_evaluated_from_elsewhere_with_images_that_moved(run, tmp_path, monkeypatch):
+    photos(tmp_path / "photos", *range(0, 240, 3))
+    monkeypatch.setattr(Mean, "sample", lambda self, n, rng=None: np.zeros((n, 12, 12, 3), np.float32))
+    train = "train mean --data folder:photos --size 12 --batch 4 --steps"
+    assert run(f"{train} 5 --out whole").code == 0 and run(f"{train} 3 --out parts").code == 0
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert run("train mean --resume --out ../parts/ --steps 4").code == 0
+    (tmp_path / "photos").rename(tmp_path / "moved")
+    resume = "train mean --resume --out ../parts --steps 5"
+    assert refused(run(resume), str(tmp_path / "photos"), "--data folder:PATH")
+    assert refused(run("evaluate ../parts -n 20"), str(tmp_path / "photos"), "--data folder:PATH")
+    Image.new("RGB", (12, 12), (0, 9, 0)).save(tmp_path / "moved" / "7.png")
+    for command in (resume, "evaluate ../parts -n 20"):
+        assert refused(run(f"{command} --data folder:../moved"), "not the data with which the run", "--data")
+    Image.new("RGB", (12, 12), (21, 0, 0)).save(tmp_path / "moved" / "7.png")
+    assert run("evaluate ../parts -n 20 --data folder:../moved").code == 0
+    (tmp_path / "parts").rename(tmp_path / "run")
+    (tmp_path / "link").symlink_to(tmp_path / "run")
+    assert run("train mean --resume --out ../link --steps 5 --data folder:../moved").code == 0
+    np.testing.assert_array_equal(weights(tmp_path / "run", 5)["mean"], weights(tmp_path / "whole", 5)["mean"])
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["settings"]["data"] == f"folder:{tmp_path}/moved" == config["changes"][0]["data"]["to"]
+
+
+def test_a_run_starts_with_the_weights_of_another(run, tmp_path):
+    photos(tmp_path / "photos", *range(0, 240, 20))
+    train = "--data folder:photos --batch 4 --steps 2 --size"
+    assert run(f"train mean {train} 12 --out a").code == 0
+    assert run(f"train other {train} 12 --set rate=0 --out b --init-from a/").code == 0
+    np.testing.assert_array_equal(weights(tmp_path / "a", 2)["mean"], weights(tmp_path / "b", 2)["mean"])
+    assert json.loads((tmp_path / "b" / "config.json").read_text())["init_from"] == {"run": "a", "step": 2}
+    assert run("train other --resume --steps 3 --out b --init-from a").code == 0
+    refusal = run(f"train mean {train} 9 --out c --init-from a")
+    assert refused(refusal, "of a, a mean, do not fit this mean: mean has shape (12, 12, 3) there and (9, 9, 3) here")
+    assert not (tmp_path / "c").exists()
 
 
 def test_a_run_does_not_go_back(run, tmp_path):

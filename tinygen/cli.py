@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING, Any
 from . import __version__, terminal
 from .arguments import LARGEST_SEED, Parser, count_from, count_or_none, path
 from .backend import DEVICES
-from .errors import ConfigError, RunError, UserError
+from .errors import ConfigError, DataError, RunError, UserError
 from .files import replace_file, writing
 from .settings import describe_settings, format_value, from_data, nearest, parse_settings
 from .signals import give_back, stop, take_over
@@ -134,6 +134,8 @@ RUN_OPTIONS: dict[str, Any] = {
 }
 LOADING = ("size", "channels", "fit")  # how --data is loaded
 FROM_DATA = {"data", "size"}  # in the settings of every run that the command line began
+RATES = {"lr", "d_lr"}  # settings of the model that may change when a run is resumed, and what else may:
+MAY_CHANGE = {*RATES, "log_every", "sample_every", "checkpoint_every", "evaluate_every"}
 
 
 def train(args: argparse.Namespace) -> int:
@@ -148,22 +150,28 @@ def train(args: argparse.Namespace) -> int:
       tinygen train vae --data fashion --batch 128 --set latent_dim=2 lr=3e-4
       tinygen train gan --data folder:photos --size 32 --fit pad --mirror
       tinygen train cgan --data folder:animals     a class for each folder in animals
-      tinygen train gan --resume --steps 40000     go on where a run stopped, here to more steps than were planned
+      tinygen train gan --resume --steps 40000     resume a run where it stopped, here to more steps than were planned
+      tinygen train gan --resume --set lr=1e-5     the learning rate and the intervals may change, and the images move:
+      tinygen train gan --resume --data folder:new/place/of/photos
+      tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
       tinygen models                               the models, and what --set can change
     """
     from . import backend
-    from .data import Flip
+    from .data import Flip, placed
     from .train import Callback, Evaluate, Recorder, RunDirectory, Warnings, fit
     from .train import load as load_run
     from .train.batches import loader_for
 
     model_class, out = _model_class(args.model), Path(args.out or Path("runs", args.model))
-    settings = parse_settings(model_class.Config, args.set, [*RUN_OPTIONS, "steps", "out", "resume"])
+    settings = parse_settings(model_class.Config, args.set, [*RUN_OPTIONS, "steps", "out", "resume", "init_from"])
     given = {name: value for name, value in vars(args).items() if name in RUN_OPTIONS and value is not None}
+    given |= {"data": placed(args.data)} if args.data else {}
+    changes = dict[str, Any]()
     if args.resume:
-        saved = _saved_run(out, args.model, given, settings)
+        saved = _saved_run(out, args.model, args.init_from)
+        changes = _changes(out, saved, given, settings)
         _check_steps(out, args.steps)
-        chosen = {**dict.fromkeys(RUN_OPTIONS), **saved["settings"], "steps": saved["steps"]}
+        chosen = {**dict.fromkeys(RUN_OPTIONS), **saved["settings"], "steps": saved["steps"], **changes}
     else:
         RunDirectory(out).check_unused()
         chosen = {**RUN_OPTIONS, **model_class.defaults, **given}
@@ -173,8 +181,12 @@ def train(args: argparse.Namespace) -> int:
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
     backend.seed(seed)
-    dataset = _load_data(options)
-    model = load_run(out) if args.resume else _build(model_class, settings, dataset, seed)
+    dataset = _load_data(options, moved=args.resume and not args.data)
+    if args.resume:
+        rates = {name: x for name, x in (saved["config"] | changes).items() if name in RATES}
+        model = load_run(out, **rates)
+    else:
+        model = _build(model_class, settings, dataset, seed)
     mirror, order = Flip() if options["mirror"] else None, backend.Generator(seed, "loader", "cpu")
     loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
     if not args.resume:
@@ -194,6 +206,8 @@ def train(args: argparse.Namespace) -> int:
         settings=options | ({"classes": list(dataset.classes)} if dataset.classes else {}),
         dataset=dataset,
         callbacks=watching,
+        changing={*changes, "classes"},
+        init_from=None if args.resume else args.init_from,
         **every,
     )
     return OK
@@ -215,11 +229,18 @@ def _settings_of(known: argparse.Namespace) -> list[str]:
     return list(dict.fromkeys(setting.name for model in chosen for setting in describe_settings(model.Config)))
 
 
-def _load_data(settings: dict[str, Any]) -> Dataset:
-    """The data set that the settings of a run name, loaded as they say."""
+def _load_data(settings: dict[str, Any], moved: bool = False) -> Dataset:
+    """The data set that the settings of a run name, loaded as they say; if its folder is gone, it may have moved."""
     from .data import load
 
-    return load(settings["data"], **{option: settings.get(option) for option in LOADING})
+    try:
+        return load(settings["data"], **{option: settings.get(option) for option in LOADING})
+    except DataError as error:
+        if moved and str(settings["data"]).startswith("folder:"):
+            raise DataError(
+                f"{error}; if the images have moved, give their new place with --data folder:PATH"
+            ) from None
+        raise
 
 
 def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset, seed: int) -> Model:
@@ -229,8 +250,8 @@ def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset,
         raise ConfigError(str(error)) from error
 
 
-def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """What config.json in `out` says. Raises RunError, ConfigError if an option that was given says something else."""
+def _saved_run(out: Path, model: str, init_from: str | None) -> dict[str, Any]:
+    """What config.json in `out` says. Raises RunError, ConfigError if it began with other weights than are named."""
     from .train import RunDirectory
 
     saved = RunDirectory(out).read_config()
@@ -240,15 +261,33 @@ def _saved_run(out: Path, model: str, given: dict[str, Any], settings: dict[str,
         )
     if not saved["settings"].keys() >= FROM_DATA:
         raise RunError(f"{out}: this run was not begun by `tinygen train`; resume it with the program that began it")
-    begun = {f"--{name.replace('_', '-')}": (value, saved["settings"].get(name)) for name, value in given.items()}
-    begun |= {f"--set {name}": (value, saved["config"].get(name)) for name, value in settings.items()}
-    for option, (now, before) in begun.items():
-        if format_value(now) != format_value(before):
+    if init_from is not None and saved.get("init_from", {}).get("run") != str(Path(init_from)):
+        raise ConfigError(
+            f"--init-from {init_from}: the run in {out} has begun already, with other weights; leave the option out to "
+            "resume it, or begin another with --out DIR"
+        )
+    return saved
+
+
+def _changes(out: Path, saved: dict[str, Any], given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """What options change of a saved run, by name. Raises ConfigError for what can't change while a run is under way.
+
+    A folder of images may be in another place; whether it is the same is seen when it has been loaded.
+    """
+    begun = [(f"--{name.replace('_', '-')}", name, x, saved["settings"].get(name)) for name, x in given.items()]
+    begun += [(f"--set {name}", name, x, saved["config"].get(name)) for name, x in settings.items()]
+    changes = dict[str, Any]()
+    for option, name, now, before in begun:
+        if format_value(now) == format_value(before):
+            continue
+        moves = name == "data" and all(str(data).startswith("folder:") for data in (now, before))
+        if name not in MAY_CHANGE and not moves:
             raise ConfigError(
                 f"{option}: the run in {out} has {format_value(before)}, not {format_value(now)}; "
-                "leave it out to go on with that run, or begin another with --out DIR"
+                "leave it out to resume that run, or begin another with --out DIR"
             )
-    return saved
+        changes[name] = now
+    return changes
 
 
 def _check_steps(out: Path, steps: int | None) -> None:
@@ -316,10 +355,12 @@ def evaluate(args: argparse.Namespace) -> int:
       tinygen evaluate runs/gan
       tinygen evaluate runs/vae -k 5000                   a tighter bound on the likelihood; takes minutes
       tinygen evaluate runs/dcgan -n 2000 --seed 1 --out again.json
+      tinygen evaluate runs/gan --data folder:new/place/of/photos
     """
     import json
 
     from . import backend
+    from .data import placed
     from .metrics.evaluate import ABOUT
     from .metrics.evaluate import evaluate as measure
     from .train import RunDirectory
@@ -333,7 +374,9 @@ def evaluate(args: argparse.Namespace) -> int:
     backend.use(args.device)
     step = run.newest().step
     model = load_run(run.checkpoint_file(step))
-    dataset = _load_data(saved["settings"])
+    moved = {"data": placed(args.data)} if args.data else {}
+    dataset = _load_data(saved["settings"] | moved, moved=not moved)
+    run.check_data(dataset)
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
     scores = measure(model, dataset, args.n, args.seed, k=args.k)
     rows = [(name, _number(score.value), _number(score.reference), ABOUT[name]) for name, score in scores.items()]
@@ -528,6 +571,7 @@ def _parser() -> Parser:
 
     command = add(evaluate)
     command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("--data", metavar="NAME", help="the run's data, if its folder of images has moved")
     command.add_argument("-n", type=count_from(2), help="how many samples (what is usual for the data)")
     command.add_argument("-k", type=count_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
     command.add_argument("--seed", type=seed, default=0, help="other samples for another seed (0)")
@@ -577,6 +621,12 @@ def _add_train_arguments(command: Parser) -> None:
     add("--seed", type=seed, metavar="N", help="decides every random number: weights, batches, noise (0)")
     add("--device", choices=DEVICES, help="cpu (the default) or cuda, a GPU through CuPy")
     add("--out", type=path, metavar="DIR", help="the run directory (runs/MODEL)")
+    add(
+        "--init-from",
+        type=path,
+        metavar="RUN",
+        help="start with the weights of another run, or of one of its checkpoints",
+    )
     add("--resume", action="store_true", help="go on with the run in --out, with its options, from its last checkpoint")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
     add("--log-every", type=count, metavar="N", help="steps between lines of metrics.jsonl (50)")

@@ -38,6 +38,7 @@ __all__ = [
     "Shift",
     "batch_of",
     "load",
+    "placed",
 ]
 
 FOLDER = "folder:PATH"
@@ -86,6 +87,12 @@ def load(name: str, **options: Any) -> Dataset:
         if option not in known:
             raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}{_takers(option)}")
     return entry.make(**given, **options)
+
+
+def placed(name: str) -> str:
+    """The name of a data set, with the path of a folder made absolute: so a run finds it from anywhere."""
+    kind, _, path = name.partition(":")
+    return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind == "folder" and path else name
 
 
 def _takers(option: str) -> str:

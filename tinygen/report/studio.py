@@ -134,7 +134,9 @@ def batch_for(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:
     run = RunDirectory(path)
     settings = run.read_config()["settings"]
     try:
-        data = load_data(settings.get("data") or "", size=settings.get("size"))
+        options = {name: settings.get(name) for name in ("size", "channels", "fit")}
+        data = load_data(settings.get("data") or "", **options)
+        run.check_data(data)
         x, labels = data.train, data.labels
     except (DataError, ConfigError):
         recording = Recording.load(path)

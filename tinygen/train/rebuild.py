@@ -93,7 +93,7 @@ def start_from(run: str | os.PathLike[str], model: Model) -> dict[str, Any]:
             f"{', '.join(differences[:3])}{more}; start with the same layers, or from another run"
         )
     model.load_state_dict({**state, **{name: x.copy() for name, x in there.items()}})
-    return {"run": str(run), "step": snapshot.step}
+    return {"run": str(Path(run)), "step": snapshot.step}
 
 
 def _newest(run: str | os.PathLike[str]) -> Snapshot:
