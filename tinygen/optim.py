@@ -53,7 +53,7 @@ class Optimizer:
         ends = np.cumsum([p.size for p in self.params]).tolist()
         self._slices = [slice(end - p.size, end) for p, end in zip(self.params, ends, strict=True)]
         self.flat = xp.zeros(ends[-1], self.params[0].dtype)
-        self.state = {slot: xp.zeros_like(self.flat) for slot in self.slots}
+        self.state = {slot: kernels.wide(xp.zeros_like(self.flat)) for slot in self.slots}  # g² of float16 would be 0
         self.t = 0
         self._make_views()
 
@@ -89,7 +89,7 @@ class Optimizer:
         self._adopt()
         given = [(i, getattr(g, "_data", g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
-        flat = self._clipped([g.astype(self.flat.dtype, copy=False).reshape(-1) for _, g in given])
+        flat = self._clipped([kernels.wide(g.astype(self.flat.dtype, copy=False)).reshape(-1) for _, g in given])
         lr = float(self.lr(self.t) if callable(self.lr) else self.lr)
         self.t += 1
         for (i, _), g in zip(given, flat, strict=True):

@@ -200,8 +200,8 @@ def sum_to(g: Any, shape: tuple[int, ...]) -> Any:
     lead = g.ndim - len(shape)
     stretched = [lead + i for i, n in enumerate(shape) if n == 1 and g.shape[lead + i] != 1]
     axes = (*range(lead), *stretched)
-    if len(shape) == 1 and 0 < lead == len(axes) and is_array(g):  # the gradient of a bias
-        return kernels.column_sum(g)
+    if axes and is_array(g):
+        return kernels.total(g, axes, True).reshape(shape)
     return g.sum(axis=axes, keepdims=True).reshape(shape) if axes else g
 
 

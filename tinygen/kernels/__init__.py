@@ -1,5 +1,6 @@
 """The hot loops. `reference.py` and `reference_conv.py` are their definitions, on any array module; the rest are twins.
 
+    sums.py             sums, means and variances along axes, for all of them
     numba.py, gemm.py   for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolution on the CPU, with NumPy alone
     cuda.py             for CuPy
@@ -18,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, array_module
-from . import conv, memory, reference, reference_conv
+from . import conv, memory, reference, reference_conv, sums
 from .blas import matmul
 from .compiled import compiled
+from .sums import Axis, count, mean, narrow, variance, wide
 
 
 def _twins(module: ModuleType) -> Any:
@@ -50,6 +52,13 @@ leaky_relu_grad = _dispatched(reference.leaky_relu_grad)
 sigmoid = reference.sigmoid
 sigmoid_cross_entropy = _dispatched(reference.sigmoid_cross_entropy)
 sigmoid_cross_entropy_grad = _dispatched(reference.sigmoid_cross_entropy_grad)
+
+
+def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Σ x along the axes; of float16 in float32, which the result is, too."""
+    if type(x) is not np.ndarray and axis == tuple(range(x.ndim - 1)) != ():
+        return column_sum(x).reshape((1,) * (len(axis) * keepdims) + x.shape[-1:])  # which has a twin for the GPU
+    return sums.total(x, axis, keepdims)
 
 
 def _convolution(definition: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 
 from ..backend import Array, array_module
+from . import sums
 
 
 def batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, Array, Array]:
-    """y, mean and biased variance of batch normalisation over all axes of x but the last."""
+    """y, mean and biased variance of batch normalisation over all axes of x but the last; both float32 for float16."""
     axes = tuple(range(x.ndim - 1))
-    mu = x.mean(axis=axes)
-    y = x - mu
-    var = (y * y).mean(axis=axes)
-    y *= gamma / array_module(x).sqrt(var + eps)
-    y += beta
-    return y, mu, var
+    y, mu, off, squares = sums.deviations(sums.wide(x), axes)
+    var = squares / (math.prod(x.shape[:-1]) or 1)
+    scale = gamma / array_module(x).sqrt(var + eps)
+    y *= scale
+    y += beta - off * scale
+    return sums.narrow(y, x), mu.reshape(x.shape[-1:]), var
 
 
 def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, eps: float) -> tuple[Array, Array, Array]:
@@ -23,15 +24,15 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
     axes = tuple(range(x.ndim - 1))
     n = math.prod(x.shape[:-1]) or 1
     inverse_std = 1 / array_module(x).sqrt(var + eps)
-    gx = x - mu
+    gx = sums.wide(x) - mu
     gx *= inverse_std  # x̂
-    gbeta = gy.sum(axis=axes)
-    ggamma = (gy * gx).sum(axis=axes)
+    gbeta = sums.total(gy, axes)
+    ggamma = sums.total(gy * gx, axes)
     gx *= -ggamma / n
     gx += gy
     gx -= gbeta / n
     gx *= gamma * inverse_std
-    return gx, ggamma, gbeta
+    return sums.narrow(gx, x), ggamma, gbeta
 
 
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
@@ -45,7 +46,7 @@ def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
 
 def column_sum(x: Array) -> Array:
     """The sum of x (..., C) over all axes but the last: the gradient of a bias."""
-    return x.sum(axis=tuple(range(x.ndim - 1)))
+    return sums.narrow(sums.total(x, tuple(range(x.ndim - 1))), x)
 
 
 def leaky_relu(x: Array, slope: float) -> Array:
@@ -118,7 +119,7 @@ def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2:
     length = _BLOCK if xp.__name__ == "numpy" and p.size > 2 * _BLOCK else p.size or 1
     for start in range(0, p.size, length):
         block = slice(start, start + length)
-        gb, mb, vb = g[block], m[block], v[block]
+        gb, mb, vb = sums.wide(g[block]), m[block], v[block]
         mb *= beta1
         step = gb * (1 - beta1)
         mb += step

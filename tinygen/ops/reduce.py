@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, TypeAlias
 
+import numpy as np
+
+from .. import kernels
 from ..backend import Array, array_module
 from ..tensor import primitive
 from .elementwise import equal, exp, where
@@ -32,19 +35,19 @@ def _spread(r: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 @primitive
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x along the axes."""
-    return x.sum(axis=axis, keepdims=keepdims)
+    return kernels.narrow(kernels.total(x, axis, keepdims), x)
 
 
 @primitive
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes."""
-    return x.mean(axis=axis, keepdims=keepdims)
+    return kernels.narrow(kernels.mean(x, axis, keepdims), x)
 
 
 @primitive
 def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
     """Σ (x - mean)² / (n - ddof) along the axes."""
-    return x.var(axis=axis, ddof=ddof, keepdims=keepdims)
+    return kernels.narrow(kernels.variance(x, axis, ddof, keepdims), x)
 
 
 @primitive
@@ -68,32 +71,35 @@ def argmax(x: Any, axis: int | None = None) -> Array:
 @primitive
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """log Σ eˣ along the axes, without overflow."""
-    xp = array_module(x)
-    top = x.max(axis=axis, keepdims=True)
-    e = xp.exp(x - xp.where(xp.isfinite(top), top, 0))
-    y = xp.log(xp.maximum(e.sum(axis=axis, keepdims=True), 1)) + top  # the sum is at least e⁰, or 0 if all are -inf
-    return y if keepdims else y.squeeze(_axes(axis, x.ndim))
+    xp, z = array_module(x), kernels.wide(x)
+    top = z.max(axis=axis, keepdims=True)
+    e = xp.exp(z - xp.where(xp.isfinite(top), top, 0))
+    y = xp.log(xp.maximum(kernels.total(e, axis, True), 1)) + top  # the sum is at least e⁰, or 0 if all are -inf
+    return kernels.narrow(y if keepdims else y.squeeze(_axes(axis, x.ndim)), x)
 
 
 @primitive
 def softmax(x: Any, axis: Axis = -1) -> Array:
     """eˣ / Σ eˣ along the axes, without overflow."""
-    e = array_module(x).exp(x - x.max(axis=axis, keepdims=True))
-    return e / e.sum(axis=axis, keepdims=True)
+    z = kernels.wide(x)
+    e = array_module(x).exp(z - z.max(axis=axis, keepdims=True))
+    return kernels.narrow(e / kernels.total(e, axis, True), x)
 
 
 @primitive
 def log_softmax(x: Any, axis: Axis = -1) -> Array:
     """x - log Σ eˣ along the axes, as precise for large x as for small."""
-    xp = array_module(x)
-    z = x - x.max(axis=axis, keepdims=True)
-    return z - xp.log(xp.exp(z).sum(axis=axis, keepdims=True))
+    xp, z = array_module(x), kernels.wide(x)
+    z = z - z.max(axis=axis, keepdims=True)
+    return kernels.narrow(z - xp.log(kernels.total(xp.exp(z), axis, True)), x)
 
 
 @primitive
 def cumsum(x: Any, axis: int | None = None) -> Array:
     """The running sums of x along the axis, or of the flattened x if axis is None."""
-    return x.cumsum(axis=axis)
+    floats = {"e": np.float32, "f": np.float64}  # in which the sums of float16 and float32 are kept
+    dtype = floats.get(x.dtype.char)
+    return x.cumsum(axis=axis) if dtype is None else x.cumsum(axis=axis, dtype=dtype).astype(x.dtype)
 
 
 def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
@@ -106,7 +112,7 @@ def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
 def _to_extreme(gy: Any, y: Any, x: Any, axis: Axis) -> Any:
     """gy where x is the extreme, in equal shares if there are several; else 0."""
     chosen = equal(x, _spread(y, x.shape, axis))
-    share = _spread(gy, x.shape, axis) / sum(chosen, axis, True).astype(gy.dtype)
+    share = _spread(gy, x.shape, axis) / sum(chosen, axis, True).astype(np.promote_types(gy.dtype, np.float32))
     return where(chosen, share, 0.0)
 
 

@@ -1,0 +1,101 @@
+"""Sums along axes, and the means and variances that are made of them, as exact as their dtype lets them be.
+
+NumPy adds pairwise along the innermost axis of the memory alone; along others it adds number by number, and of the sum
+of a million float32s the last four digits are noise. Here such an axis is added in pieces, and then the sums of the
+pieces in float64: in less time, as each addition takes a long line of numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ..backend import Array, array_module
+
+Axis: TypeAlias = "int | tuple[int, ...] | None"
+
+_FEW = 32  # numbers that are added one by one
+_MANY = 128  # numbers for which a sum in pieces is worth its calls
+_LINE = 4096  # numbers of a line, if there are so many: it stays in the first cache
+
+
+def wide(x: Array) -> Array:
+    """x in a dtype to compute in: float16 and integers become floats of 32 bits at least, other floats stay."""
+    return x if x.dtype.char in "fd" else x.astype(np.promote_types(x.dtype, np.float32), copy=False)
+
+
+def narrow(y: Array, x: Array) -> Array:
+    """y, computed of wide(x), in float16 again if x is."""
+    return y.astype(np.float16) if x.dtype.char == "e" else y
+
+
+def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """Σ x along the axes; of float16 in float32, which the result is, too."""
+    dtype = np.float32 if x.dtype.char == "e" else None
+    if type(x) is not np.ndarray:
+        return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
+    if x.size <= _MANY or x.dtype.kind != "f" or _is_summed_well(x, axis):
+        return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+    axes = {a % x.ndim for a in (range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,))}
+    order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))  # from the outermost of the memory to the innermost
+    y = x
+    for i, a in enumerate(order):
+        if a in axes:
+            y = _along(y, a, math.prod([x.shape[b] for b in order[i + 1 :]]), dtype)
+    y = y.astype(dtype or x.dtype, copy=False)
+    return y if keepdims else y.reshape([n for a, n in enumerate(x.shape) if a not in axes])
+
+
+def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
+    """The mean of x along the axes; of float16 in float32."""
+    return total(x, axis, keepdims) / count(x.shape, axis)
+
+
+def variance(x: Array, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
+    """Σ (x - mean)² / (n - ddof) along the axes; of float16 in float32."""
+    *_, squares = deviations(x, axis, keepdims)
+    return squares / max(count(x.shape, axis) - ddof, 0)
+
+
+def deviations(x: Array, axis: Axis = None, keepdims: bool = False) -> tuple[Array, Array, Array, Array]:
+    """d = x - μ, μ, the mean of d, which is what μ is off by its rounding, and Σ (x - mean)² free of that.
+
+    Chan, Golub and LeVeque 1983, eq. 1.7. μ has its axes with length 1.
+    """
+    n, mu = count(x.shape, axis), mean(x, axis, True)
+    d = x - mu
+    off = total(d, axis, keepdims) / n
+    return d, mu, off, array_module(x).maximum(total(d * d, axis, keepdims) - off * off * n, 0)
+
+
+def count(shape: tuple[int, ...], axis: Axis) -> int:
+    """How many elements of an array of the shape each result along the axes is made of."""
+    return math.prod(shape if axis is None else [shape[a] for a in axis] if isinstance(axis, tuple) else (shape[axis],))
+
+
+def _is_summed_well(x: np.ndarray, axis: Axis) -> bool:
+    """Whether NumPy adds neighbours, or few numbers for each result."""
+    if axis is None or axis == ():
+        return axis == () or x.flags.c_contiguous or x.flags.f_contiguous
+    if isinstance(axis, tuple):
+        if len(axis) > 1:
+            return x.flags.c_contiguous and min([a % x.ndim for a in axis]) == x.ndim - len(axis)
+        (axis,) = axis
+    return x.shape[axis] <= _MANY or x.strides[axis] == x.itemsize
+
+
+def _along(x: np.ndarray, a: int, below: int, dtype: Any) -> np.ndarray:
+    """The sum along axis a, which is left with length 1. below: how many numbers lie within a step along it."""
+    n = x.shape[a]
+    if n <= 2 * _FEW or x.strides[a] == x.itemsize:
+        return np.add.reduce(x, axis=a, dtype=dtype, keepdims=True)
+    steps = min(max(_LINE // max(below, 1), 1), n // _FEW)  # of the axis, which make a line
+    pieces, rest = divmod(n, _FEW * steps)
+    before, after = (slice(None),) * a, x.shape[a + 1 :]
+    begin, end = (*before, slice(n - rest)), (*before, slice(n - rest, n))
+    lines = x[begin].reshape(*x.shape[:a], pieces, _FEW, steps, *after)
+    sums = np.add.reduce(lines, axis=a + 1, dtype=dtype).reshape(*x.shape[:a], pieces * steps, *after)
+    y = _along(sums.astype(np.promote_types(sums.dtype, np.float64), copy=False), a, below, None)
+    return y + _along(x[end], a, below, dtype) if rest else y
