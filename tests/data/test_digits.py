@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import tinygen.data
+from tinygen.data import digits as module
 from tinygen.data import load
+from tinygen.errors import DataError
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +44,27 @@ def test_the_notice_ships_beside_the_data():
     notice = (Path(tinygen.data.__file__).parent / "NOTICE.md").read_text()
     for fact in ("CC BY-SA 3.0", "LeCun", "Cortes", "Burges", "`mnist` (MIT)", "1.1.0"):
         assert fact in notice
+
+
+def npz(path, **arrays):
+    np.savez_compressed(path, **arrays)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut", "flipped", "a bomb", "another shape", "objects"])
+def test_a_damaged_file_of_the_package_is_told(tmp_path, monkeypatch, damage):
+    whole = (Path(module.__file__).parent / "digits10k.npz").read_bytes()
+    file = tmp_path / "digits10k.npz"
+    contents = {
+        "empty": lambda: b"",
+        "cut": lambda: whole[: len(whole) // 2],
+        "flipped": lambda: whole[:500_000] + bytes([whole[500_000] ^ 255]) + whole[500_001:],
+        "a bomb": lambda: npz(file, images=np.zeros((10_000, 28, 60), np.uint8), labels=np.zeros(10_000, np.uint8)),
+        "another shape": lambda: npz(file, images=np.zeros((5, 28, 28), np.uint8), labels=np.zeros(5, np.uint8)),
+        "objects": lambda: npz(file, images=np.array([None]), labels=np.zeros(1)),
+    }
+    if damage != "missing":
+        file.write_bytes(contents[damage]())
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "digits.py"))
+    with pytest.raises(DataError, match=r"digits: .*digits10k.npz, a part of tinygen, is damaged .*; install tinygen"):
+        load("digits")

@@ -272,6 +272,31 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     assert cache_dir() == tmp_path / "mine"
 
 
+@pytest.mark.parametrize("cache", ["~nobody-by-that-name/x", None])
+def test_a_cache_without_a_home_is_an_error_that_says_what_to_do(monkeypatch, cache):
+    def no_home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    monkeypatch.delenv("TINYGEN_CACHE", raising=False)
+    if cache:
+        monkeypatch.setenv("TINYGEN_CACHE", cache)
+    with pytest.raises(DataError, match=r"downloads have no place .*; set TINYGEN_CACHE to a folder"):
+        fetch("demo", [remote()], [])
+
+
+def test_what_is_no_file_in_the_cache_is_not_opened(cache):
+    (cache / "demo").mkdir(parents=True)
+    os.mkfifo(cache / "demo" / NAME)  # to open it would wait for ever
+    with pytest.raises(DataError, match=r"a.gz could not be downloaded"):
+        fetch("demo", [remote()], [])
+
+
+def test_a_length_that_is_no_number_is_refused(get):
+    assert get(first=lambda reply, body: reply.send(200, body, "many"), second=good).read_bytes() == BODY
+
+
 def test_progress_is_shown_on_a_terminal(get, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):

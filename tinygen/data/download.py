@@ -35,11 +35,17 @@ class _Failed(Exception):
 
 
 def cache_dir() -> Path:
-    """Where downloads are kept: $TINYGEN_CACHE, or tinygen in $XDG_CACHE_HOME, or ~/.cache/tinygen."""
-    if own := os.environ.get("TINYGEN_CACHE"):
-        return Path(own).expanduser()
+    """Where downloads are kept: $TINYGEN_CACHE, or tinygen in $XDG_CACHE_HOME, or ~/.cache/tinygen.
+
+    Raises DataError if that is below a home that isn't there.
+    """
     shared = Path(os.environ.get("XDG_CACHE_HOME", ""))  # to be ignored unless absolute: XDG Base Directory 0.8
-    return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
+    try:
+        if own := os.environ.get("TINYGEN_CACHE"):
+            return Path(own).expanduser()
+        return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
+    except RuntimeError as error:  # "~" where there is no home
+        raise DataError(f"downloads have no place ({error}); set TINYGEN_CACHE to a folder") from None
 
 
 def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], timeout: float = 20.0) -> list[Path]:
@@ -87,7 +93,7 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _download(file: RemoteFile, path: Path, mirrors: Sequence[str], timeout: float) -> None:
     part = path.with_name(path.name + ".part")
-    problems = [f"{path} has SHA-256 {_sha256(path)} instead of {file.sha256}"] if path.exists() else []
+    problems = [f"{path} has SHA-256 {_sha256(path)} instead of {file.sha256}"] if path.is_file() else []
     for mirror in mirrors:
         url = mirror + file.name
         try:
@@ -158,9 +164,9 @@ def _first_byte(response: HTTPResponse, start: int, file: RemoteFile) -> int:
         if not sent.startswith(f"bytes {start}-"):
             raise _Failed(f"was asked for the bytes from {start} on and sends {sent or 'it does not say which'}")
         return start
-    length = response.headers.get("Content-Length")
-    if length is not None and int(length) != file.size:
-        raise _Failed(f"offers {int(length):,} bytes instead of {file.size:,}")
+    length = response.headers.get("Content-Length", str(file.size))
+    if not length.isdecimal() or int(length) != file.size:
+        raise _Failed(f"offers {length} bytes instead of {file.size:,}")
     return 0
 
 
@@ -174,7 +180,8 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _holds(path: Path, file: RemoteFile) -> bool:
-    return path.exists() and _sha256(path) == file.sha256
+    """Is the published file there? Its size says no without reading it; what is no file is not opened."""
+    return path.is_file() and path.stat().st_size == file.size and _sha256(path) == file.sha256
 
 
 def _sha256(path: Path) -> str:
