@@ -12,7 +12,6 @@ import io
 import math
 import zlib
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
@@ -48,7 +47,7 @@ def parse_idx(raw: bytes) -> np.ndarray:
     return _read(io.BytesIO(raw))
 
 
-def _read(file: IO[bytes]) -> np.ndarray:
+def _read(file: io.BufferedIOBase) -> np.ndarray:
     head = file.read(4)
     if len(head) < 4 or head[:2] != b"\0\0":
         raise DataError(f"not an IDX file: it begins with {head.hex(' ') or 'nothing'} instead of two zero bytes")
@@ -70,7 +69,7 @@ def _read(file: IO[bytes]) -> np.ndarray:
     return np.frombuffer(raw, dtype).astype(dtype.newbyteorder("=")).reshape(shape)
 
 
-def _up_to(file: IO[bytes], n: int) -> bytearray:
+def _up_to(file: io.BufferedIOBase, n: int) -> bytearray:
     """At most n bytes, which take no more memory than the file has."""
     raw = bytearray()
     while len(raw) < n and (chunk := file.read(min(CHUNK, n - len(raw)))):
