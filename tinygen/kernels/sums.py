@@ -20,6 +20,8 @@ _FEW = 32  # numbers that are added one by one
 _MANY = 128  # numbers for which a sum in pieces is worth its calls
 _LINE = 4096  # numbers of a line, if there are so many: it stays in the first cache
 
+_add: Any = np.add.reduce
+
 
 def wide(x: Array) -> Array:
     """x in a dtype to compute in: float16 and integers become floats of 32 bits at least, other floats stay."""
@@ -37,7 +39,7 @@ def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     if type(x) is not np.ndarray:
         return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
     if x.size <= _MANY or x.dtype.kind != "f" or _is_summed_well(x, axis):
-        return np.add.reduce(x, axis=axis, dtype=dtype, keepdims=keepdims)
+        return _add(x, axis=axis, dtype=dtype, keepdims=keepdims)
     axes = {a % x.ndim for a in (range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,))}
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))  # from the outermost of the memory to the innermost
     y = x
@@ -90,12 +92,12 @@ def _along(x: np.ndarray, a: int, below: int, dtype: Any) -> np.ndarray:
     """The sum along axis a, which is left with length 1. below: how many numbers lie within a step along it."""
     n = x.shape[a]
     if n <= 2 * _FEW or x.strides[a] == x.itemsize:
-        return np.add.reduce(x, axis=a, dtype=dtype, keepdims=True)
+        return _add(x, axis=a, dtype=dtype, keepdims=True)
     steps = min(max(_LINE // max(below, 1), 1), n // _FEW)  # of the axis, which make a line
     pieces, rest = divmod(n, _FEW * steps)
     before, after = (slice(None),) * a, x.shape[a + 1 :]
     begin, end = (*before, slice(n - rest)), (*before, slice(n - rest, n))
     lines = x[begin].reshape(*x.shape[:a], pieces, _FEW, steps, *after)
-    sums = np.add.reduce(lines, axis=a + 1, dtype=dtype).reshape(*x.shape[:a], pieces * steps, *after)
+    sums = _add(lines, axis=a + 1, dtype=dtype).reshape(*x.shape[:a], pieces * steps, *after)
     y = _along(sums.astype(np.promote_types(sums.dtype, np.float64), copy=False), a, below, None)
     return y + _along(x[end], a, below, dtype) if rest else y

@@ -112,7 +112,7 @@ def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
 def _to_extreme(gy: Any, y: Any, x: Any, axis: Axis) -> Any:
     """gy where x is the extreme, in equal shares if there are several; else 0."""
     chosen = equal(x, _spread(y, x.shape, axis))
-    share = _spread(gy, x.shape, axis) / sum(chosen, axis, True).astype(np.promote_types(gy.dtype, np.float32))
+    share = (_spread(gy, x.shape, axis) / sum(chosen, axis, True)).astype(gy.dtype)
     return where(chosen, share, 0.0)
 
 
