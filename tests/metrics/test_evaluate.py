@@ -216,3 +216,21 @@ def test_what_cannot_be_measured_is_said():
         evaluate(sampler(None), replace(grey(), test=np.zeros((0, 3, 2, 1), np.uint8)))
     with pytest.raises(ConfigError, match=r"no part 'mode' \(did you mean 'modes'\?\); modes, "):
         evaluate(sampler(None), grey(), parts=["mode"])
+
+
+def test_the_time_of_a_classifier_goes_with_the_number_of_samples(monkeypatch):
+    """Of the default number it makes as many steps as ever: the README's table."""
+    asked = []
+
+    def train_classifier(x, labels, steps=1000, **options):
+        asked.append((len(x), steps))
+        return lambda x: np.zeros((len(x), 10), np.float32)
+
+    monkeypatch.setattr(sys.modules["tinygen.metrics.transfer"], "train_classifier", train_classifier)
+    monkeypatch.setattr(sys.modules["tinygen.metrics.evaluate"], "train_classifier", train_classifier)
+    for name in ("transfer", "evaluate"):
+        monkeypatch.setattr(sys.modules[f"tinygen.metrics.{name}"], "accuracy", lambda model, x, labels: 0.1)
+    data, model = load("digits"), sampler(lambda n, rng, labels: np.zeros((n, 28, 28, 1)), (0, 1), takes_labels=True)
+    for n in (20, 1500, None):
+        evaluate(model, data, n, parts=["transfer"])
+    assert asked == [(20, 20)] * 2 + [(1500, 1000)] * 2 + [(9000, 1000)] * 2

@@ -23,6 +23,7 @@ BLOCK = 500  # examples that a model draws or sees at a time: bounds the memory
 IMAGES = 5_000  # samples that are compared with the test images
 JUDGED = 1_000  # test images whose likelihood is bounded
 FEWEST = 6  # samples, and test images, that are compared: density and coverage ask for the fifth nearest
+STEPS = 1_000  # of a classifier that is taught by images
 MOST = 10_000  # examples that are encoded, or images that a classifier learns from
 
 ABOUT = {  # a line for each score
@@ -174,10 +175,11 @@ def _transfer(look: _Look) -> dict[str, Score]:
         return {}
     wanted = np.resize(labels, n)  # as frequent as in the data
     images = look.samples(n, wanted)
-    of_real = train_classifier(data.train[:n], labels[:n], seed=look.seed, classes=1 + int(labels.max()))
+    steps = min(STEPS, n)  # the time goes with n; of 1,000 images or more, a classifier has learnt what it can
+    of_real = train_classifier(data.train[:n], labels[:n], steps, seed=look.seed, classes=1 + int(labels.max()))
     judge = load_classifier() if data.name in ("digits", "mnist") else of_real
     return {
-        "gan_train": Score(gan_train(images, wanted, *test, seed=look.seed), accuracy(of_real, *test)),
+        "gan_train": Score(gan_train(images, wanted, *test, look.seed, steps), accuracy(of_real, *test)),
         "gan_test": Score(gan_test(images, wanted, judge), accuracy(judge, *test)),
     }
 
