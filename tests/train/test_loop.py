@@ -4,6 +4,8 @@ import dataclasses
 import errno
 import json
 import os
+import threading
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +13,13 @@ import pytest
 import standin
 from train.tiny import Config, Stream, Tiny
 
+import tinygen as tg
 from tinygen.backend import Generator
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError, RunError
 from tinygen.models import GAN, GANConfig
-from tinygen.train import Callback, RunDirectory, files, fit
+from tinygen.report import report
+from tinygen.train import EMA, Callback, EarlyStopping, Recorder, RunDirectory, Warnings, files, fit
 
 EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}
 
@@ -360,3 +364,109 @@ def test_a_real_model_on_each_backend(backend, tmp_path, viz):
     assert straight.facts == parts.facts
     for name, x in straight.tensors.items():
         np.testing.assert_array_equal(x, parts.tensors[name], err_msg=name)
+
+
+class Net(tg.models.Model):
+    """A model as a script has it: no name, no Config, no sample()."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = tg.layers.Dense(3, 3)
+        self.opt = tg.optim.Adam(self.net.parameters())
+
+    def train_step(self, x):
+        loss = ((self.net(x) - x) ** 2).mean()
+        self.opt.step(tg.grad(loss, self.net.parameters()))
+        return {"loss": loss}
+
+
+class Unwritten(tg.models.Model):
+    pass
+
+
+class Unborn(Net):
+    def __init__(self):
+        self.net = tg.layers.Dense(3, 3)
+
+
+POINTS = np.random.default_rng(0).normal(size=(20, 3)).astype(np.float32)
+
+
+def test_a_model_needs_no_name_no_config_and_no_sample(tmp_path):
+    data = Dataset("own", POINTS, POINTS[:5])
+    watching = [Recorder(data), Warnings(data), EMA(0.9)]
+    fit(Net(), data, 4, out=tmp_path, callbacks=watching, **EVERY)
+    assert RunDirectory(tmp_path).read_config()["model"] == "net"
+    assert fit(Net(), data, 6, out=tmp_path, callbacks=watching, resume=True, **EVERY).steps == 6
+    assert "samples" not in watching[0].recording().arrays
+    assert report(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (GAN, r"model is the class GAN; give an object of it: GAN\(\)"),
+        ("gan", r"model is a str, which has no train_step\(\)"),
+        (tg.layers.Dense(3, 3), r"model is a Dense, which has no train_step\(\); derive it from tinygen.models.Model"),
+        (Unwritten(), r"model is a Unwritten, which has no train_step\(\)"),
+        (Unborn(), r"model is a Unborn, which has no config; .*; does its __init__ call super\(\).__init__\(\)\?"),
+    ],
+)
+def test_what_is_no_model(model, message):
+    with pytest.raises(ConfigError, match=message):
+        fit(model, POINTS, 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [([1], r"settings is \[1\], but it must be a dict"), ({"f": print}, r"settings\['f'\] holds <built-in function")],
+)
+def test_settings_that_no_file_can_hold(tmp_path, settings, message):
+    with pytest.raises(ConfigError, match=message):
+        fit(Net(), POINTS, 1, out=tmp_path / "run", settings=settings)
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_settings_may_hold_numpys_numbers(tmp_path, viz):
+    fit(Net(), POINTS, 1, out=tmp_path, settings={"lr": np.float32(0.5), "sizes": (np.int64(3),)})
+    assert RunDirectory(tmp_path).read_config()["settings"] == {"lr": 0.5, "sizes": [3]}
+
+
+@pytest.mark.parametrize("kind", ["ends", "fails"])
+def test_data_that_fail_cost_no_step(tmp_path, viz, kind):
+    def batches():
+        yield from (Stream().next_batch() for _ in range(7))
+        if kind == "fails":
+            raise OSError("the network is down")
+
+    error, message = (DataError, "the data ended after 7 batches") if kind == "ends" else (OSError, "network is down")
+    model = Tiny()
+    with pytest.raises(error, match=message):
+        fit(model, batches(), 20, out=tmp_path, checkpoint_every=5)
+    newest = RunDirectory(tmp_path).newest()
+    assert newest.step == 7
+    np.testing.assert_array_equal(newest.tensors["w"], model.w)
+    data = (Stream().next_batch() for _ in range(20))
+    assert fit(Tiny(), data, 20, out=tmp_path, resume=True, checkpoint_every=5).steps == 20
+
+
+def test_callbacks_serve_one_training_after_another():
+    data = Dataset("own", POINTS, POINTS[:5])
+    watching = [Recorder(data), Warnings(data), EMA(0.9), EarlyStopping("loss", 100, restore_best=True)]
+    for width, steps in ((4, 9), (5, 3)):
+        gan = GAN(GANConfig((3,), latent_dim=2, g_hidden=(width,), d_hidden=(4,)))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit(gan, data, steps, callbacks=watching, log_every=1)
+    assert watching[0].recording().steps.tolist() == [0, 1, 2, 3]
+    assert set(watching[0].recording().facts["config"]["g_hidden"]) == {5}
+
+
+def test_a_training_in_another_thread():
+    model, straight, found = Tiny(), Tiny(), []
+    thread = threading.Thread(target=lambda: found.append(fit(model, Stream(), 10, progress=False)))
+    thread.start()
+    thread.join()
+    fit(straight, Stream(), 10)
+    assert found[0].steps == 10
+    np.testing.assert_array_equal(model.w, straight.w)

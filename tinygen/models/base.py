@@ -37,6 +37,11 @@ class ModelConfig:
         check_config(self)
 
 
+@dataclass(frozen=True)
+class NoConfig:
+    """The Config of a model that says nothing of its hyperparameters."""
+
+
 class Model(Module):
     """A generative model. A subclass sets `name`, `Config` and `defaults`, builds networks, and writes the algorithm.
 
@@ -46,7 +51,7 @@ class Model(Module):
     """
 
     name: ClassVar[str] = "model"
-    Config: ClassVar[type] = ModelConfig
+    Config: ClassVar[type] = NoConfig
     config: Any  # an instance of Config
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any

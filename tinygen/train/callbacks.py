@@ -119,6 +119,18 @@ def _called(callback: Any) -> str:
     return name if not isinstance(callback, (type, Callback)) else f"{name}(...)"
 
 
+def checked_dataset(owner: str, dataset: Any) -> Dataset:
+    """The dataset that a callback looks at. Raises ConfigError for anything else."""
+    from ..data import Dataset
+
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(
+            f"{owner}: dataset is a {type(dataset).__name__}, but it must be a Dataset, such as "
+            'tinygen.data.load("digits") or tinygen.data.Dataset(name, train, test)'
+        )
+    return dataset
+
+
 class SamplePictures(Callback):
     """samples/step_000200.png every so many steps: always the same noise, so that one sees it learn.
 

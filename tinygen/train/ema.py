@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..backend import Array
+from ..checks import number
 from ..errors import ConfigError
+from ..layers import Module
 from ..models.average import Average
 from ..settings import nearest
 from ..tensor import no_grad
@@ -27,11 +29,11 @@ class EMA(Callback):
     """
 
     def __init__(self, decay: float, network: str | None = None):
-        if not 0 <= decay <= 1:
-            raise ConfigError(f"EMA: decay is {decay}, but it must be at least 0 and at most 1")
-        self.decay, self.network = decay, network
+        self.decay, self.network = number("EMA", "decay", decay, 0, 1), network
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        if not isinstance(model, Module):
+            raise ConfigError(f"EMA: {model.name} is no Module, so its weights can't be found")
         networks = dict(model.named_children())
         if self.network is not None and self.network not in networks:
             raise ConfigError(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigError
-from .callbacks import Callback
+from ..checks import whole
+from .callbacks import Callback, checked_dataset
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -27,9 +27,8 @@ class Evaluate(Callback):
     def __init__(
         self, every: int, dataset: Dataset, n: int | None = 1000, seed: int = 0, parts: Collection[str] = QUICK
     ):
-        if every < 1:
-            raise ConfigError(f"Evaluate: every is {every}, but it must be at least 1")
-        self._every, self._dataset, self._options = every, dataset, {"n": n, "seed": seed, "parts": parts}
+        self._every, self._dataset = whole("Evaluate", "every", every, 1), checked_dataset("Evaluate", dataset)
+        self._options = {"n": n, "seed": seed, "parts": parts}
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._model = model

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, Generator, array_module, to_device, to_host
+from ..errors import ConfigError
 from ..layers import evaluating
 from ..metrics.modes import mixture_scores
 from ..models import GAN, WGANGP
@@ -28,6 +29,10 @@ class GANLook:
         self.pack = model.batch_unit
         n = max(about.batch // self.pack, 1) * self.pack
         x, labels = about.examples(n)
+        if model.takes_labels and labels is None:
+            raise ConfigError(
+                f"Recorder: {model.name} learns from labels, and {self.dataset.name} has none; give other data"
+            )
         self.x = x[: len(x) // self.pack * self.pack]
         self.y_real = [to_device(labels[: len(self.x)])] if model.takes_labels and labels is not None else []
         self.z = model.noise(n, Generator(0, "recorder/z"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,8 +51,9 @@ class Looks:
             with undisturbed(self.model):
                 found |= look(signals)
         if "samples" not in found:
-            found["samples"] = self.model.sample(self.shown, Generator(0, "recorder"))
-        return {name: to_host(x) for name, x in found.items()} | signals.arrays()
+            with suppress(NotImplementedError):  # a model of one's own may make none
+                found["samples"] = self.model.sample(self.shown, Generator(0, "recorder"))
+        return {name: to_host(getattr(x, "_data", x)) for name, x in found.items()} | signals.arrays()
 
     def examples(self, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
         """The first n examples as the model takes them, on the device, and their labels, on the host."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 NEEDED = (
-    *("name", "config", "value_range", "defaults", "check_batch", "train_step"),
+    *("name", "config", "value_range", "defaults", "check_batch"),
     *("preview", "state_dict", "load_state_dict", "generators"),
-)  # what fit asks a model for
+)  # what fit asks a model for, beside train_step
 
 
 def fit(
@@ -68,7 +68,7 @@ def fit(
     that is NaN or infinite: the model is then as at the last checkpoint.
     """
     _check_model(model)
-    _check_options(steps, log_every, sample_every, checkpoint_every, resume, out)
+    _check_options(steps, log_every, sample_every, checkpoint_every, resume, out, settings)
     if resume and init_from is not None:
         raise ConfigError(
             "fit: init_from is for a new run, and resume=True for one that is there; leave one of them out"
@@ -116,10 +116,15 @@ def fit(
 
 
 def _check_model(model: Any) -> None:
-    missing = [name for name in NEEDED if not hasattr(model, name)]
     if isinstance(model, type):
-        raise ConfigError(f"fit: model is the class {model.__name__}; give one of its objects: {model.__name__}()")
-    if missing:
+        raise ConfigError(f"fit: model is the class {model.__name__}; give an object of it: {model.__name__}()")
+    step = getattr(model, "train_step", Model.train_step)
+    if getattr(step, "__func__", step) is Model.train_step:
+        raise ConfigError(
+            f"fit: model is a {type(model).__name__}, which has no train_step(); derive it from tinygen.models.Model "
+            "and write one, or give a model such as tinygen.models.GAN()"
+        )
+    if missing := [name for name in NEEDED if not hasattr(model, name)]:
         hint = "; does its __init__ call super().__init__()?" if isinstance(model, Model) else ""
         raise ConfigError(
             f"fit: model is a {type(model).__name__}, which has no {', '.join(missing)}; derive it from "
@@ -127,10 +132,12 @@ def _check_model(model: Any) -> None:
         )
 
 
-def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any) -> None:
+def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any, settings: Any) -> None:
     options = {"steps": steps, "log_every": log, "sample_every": sample, "checkpoint_every": checkpoint}
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ConfigError(f"fit: {name} is {value!r}, but it must be a whole number of at least 1")
+    if not isinstance(settings, (Mapping, type(None))):
+        raise ConfigError(f"fit: settings is {settings!r:.80}, but it must be a dict of what config.json shall record")
     if resume and out is None:
         raise ConfigError("fit: resume=True goes on with the run in a directory; say which with out=")

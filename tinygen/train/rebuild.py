@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, RunError
+from ..models.base import NoConfig
 from .run import RunDirectory, read_checkpoint
 from .snapshot import Snapshot, class_name, restore_weights
 
@@ -66,6 +67,8 @@ def _build(path: Path, kind: Any, config: dict[str, Any]) -> Model:
         )
     if not takes_config:
         return kind()
+    if Config is NoConfig and config:  # one of no dataclass
+        return kind(config=config)
     unknown = config.keys() - {field.name for field in fields(Config)}
     if unknown:
         raise RunError(f"{path}: of another version of {kind.__name__}, which had {', '.join(sorted(unknown))}")

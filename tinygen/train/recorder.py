@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import ConfigError, RunError
+from ..checks import number, whole
+from ..errors import RunError
 from ..models.probe import Weights, layers_of
 from .budget import Budget
-from .callbacks import Callback, History
+from .callbacks import Callback, History, checked_dataset
 from .checkpoint import NewerError
 from .looks import Looks
 from .progress import say
@@ -35,14 +36,19 @@ class Recorder(Callback):
     """
 
     def __init__(self, dataset: Dataset, every: int = 16, share: float = 0.05):
-        if every < 1:
-            raise ConfigError(f"Recorder: every is {every}, but it must be at least 1")
-        self._dataset, self._every, self._budget = dataset, every, Budget(share)
+        self._dataset, self._first = checked_dataset("Recorder", dataset), whole("Recorder", "every", every, 1)
+        self._share = number("Recorder", "share", share, 0)
+        self._clear()
+
+    def _clear(self) -> None:
+        """Know nothing of an earlier training."""
+        self._every, self._budget = self._first, Budget(self._share)
         self._rows: dict[int, dict[str, np.ndarray]] = {}
         self._next: int | None = None  # the next step, if that is to be recorded
         self._written: int | None = None  # the last step that is in the file
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
+        self._clear()
         self._path = None if run is None else run.recording_file
         self._model, self._step = model, step
         self._looks, self._weights = Looks(model, self._dataset), Weights(model)

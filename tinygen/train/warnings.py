@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from ..backend import Generator, to_host
+from ..checks import whole
+from ..data import batch_of
 from ..optim import SGD, Optimizer, RMSprop
-from .callbacks import Callback
+from .callbacks import Callback, checked_dataset
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -54,18 +56,19 @@ class Warnings(Callback):
     """
 
     def __init__(self, dataset: Dataset, patience: int = 10):
-        self._dataset, self._patience = dataset, patience
-        self._rows: list[dict[str, float]] = []  # of the last logs
-        self._norms: list[float] = []  # of G's gradient
-        self._told: list[str] = []
+        self._dataset, self._patience = checked_dataset("Warnings", dataset), whole("Warnings", "patience", patience, 1)
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._model, self._run = model, run
-        self._optimizer: Optimizer | None = getattr(model, "opt_G", None)
+        self._rows: list[dict[str, float]] = []  # of the last logs
+        self._norms: list[float] = []  # of G's gradient
+        self._told: list[str] = []
+        optimizer = getattr(model, "opt_G", None)
+        self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
         if self._optimizer is not None:
             x, labels = self._dataset.train[:SAMPLES], self._dataset.labels
             labels = labels[:SAMPLES] if model.takes_labels and labels is not None else None
-            self._usual = spread(_unit(x, model.value_range), labels)
+            self._usual = spread(to_host(batch_of(x, model.value_range)), labels)
 
     def on_log(self, step: int, values: dict[str, float]) -> None:
         if self._optimizer is None:
@@ -85,7 +88,7 @@ class Warnings(Callback):
         if norms[-1] > EXPLODED * float(np.median(norms)):
             seen = f"it is {norms[-1]:.2g}, and was {float(np.median(norms)):.2g} in the median of the logs before"
             yield Sign("G's gradient exploded", seen, "a lower lr, or clipped gradients (Pascanu et al. 2013)")
-        if all(row.get("acc", 0) >= SATURATED for row in rows) and _does_not_fall([row["loss_G"] for row in rows]):
+        if all(row.get("acc", 0) >= SATURATED and "loss_G" in row for row in rows) and _does_not_fall(rows):
             seen = f"it told real images from made ones in {k} logs, {SATURATED:.0%} right, and G's loss did not fall"
             yield Sign("D saturated", seen, f"{NONSATURATING if minimax else NOISE}; or {PENALTY}")
         if all(row["spread"] < ALIKE * self._usual for row in rows):
@@ -102,12 +105,14 @@ class Warnings(Callback):
             self._run.append_event({"step": step, **sign._asdict()})
 
     def _spread(self) -> float:
+        """How far samples of the same noise lie from each other; NaN if the model makes none."""
         model = self._model
-        classes = model.config.classes if model.takes_labels else None
-        samples = model.sample(SAMPLES, Generator(0, "warnings"))  # keyed anew: the same noise each time
-        return spread(
-            _unit(to_host(samples), model.value_range), None if classes is None else np.arange(SAMPLES) % classes
-        )
+        try:
+            samples = model.sample(SAMPLES, Generator(0, "warnings"))  # keyed afresh: the same noise each time
+        except NotImplementedError:
+            return math.nan
+        labels = np.arange(len(samples)) % model.config.classes if model.takes_labels else None
+        return spread(to_host(getattr(samples, "_data", samples)), labels)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self._rows, "norms": self._norms, "told": self._told}
@@ -126,12 +131,6 @@ def spread(x: np.ndarray, labels: np.ndarray | None = None) -> float:
     return math.sqrt(squares / max(pairs, 1))
 
 
-def _unit(x: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    from ..metrics import unit_images
-
-    return unit_images(x, value_range) if x.ndim == 4 else x
-
-
 def gradient_norm(optimizer: Optimizer) -> float:
     """The length of the last gradients as an optimiser remembers them: of their mean (Adam, SGD with momentum), or the
     root of their mean square (RMSprop); 0 for one that remembers nothing. This waits for the GPU.
@@ -144,6 +143,7 @@ def gradient_norm(optimizer: Optimizer) -> float:
     return float(np.linalg.norm(state["m"])) if "m" in state else 0.0
 
 
-def _does_not_fall(losses: list[float]) -> bool:
+def _does_not_fall(rows: list[dict[str, float]]) -> bool:
+    losses = [row["loss_G"] for row in rows]
     half = len(losses) // 2
     return float(np.mean(losses[half:])) >= float(np.mean(losses[:half])) - 0.01 * abs(float(np.mean(losses)))
