@@ -303,13 +303,17 @@ def test_what_can_not_shrink_while_it_is_decoded_has_a_bound(tmp_path, monkeypat
     monkeypatch.setattr(pictures, "MOST", 10_000)
     for suffix in ("jpg", "bmp", "png"):
         smooth(200, 200).save(tmp_path / f"a.{suffix}")
-    with pytest.warns(UserWarning, match=r"2 of 3 .*: 2 too large to decode \(a.bmp, a.png\)"):
-        assert len(load(f"folder:{tmp_path}", size=8).train) == 1  # the JPEG, at 25x25
+    smooth(200, 200).save(tmp_path / "progressive.jpg", progressive=True)
+    smooth(80, 80).save(tmp_path / "b.webp")  # takes three times as much memory
+    smooth(80, 80).save(tmp_path / "b.png")
+    too_large = r"4 of 6 .*: 4 too large to decode .* \(a.bmp, a.png, b.webp, progressive.jpg\)"
+    with pytest.warns(UserWarning, match=too_large):
+        assert len(load(f"folder:{tmp_path}", size=8).train) == 2  # the JPEG, at 25x25
 
 
 def test_a_decompression_bomb_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow refuses twice as many
     smooth(90, 90).save(tmp_path / "a.png")
     smooth(20, 20).save(tmp_path / "b.png")
-    with pytest.warns(UserWarning, match=r"1 too large to decode \(a.png\)"):
+    with pytest.warns(UserWarning, match=r"1 too large to decode \(a decompression bomb\?\) \(a.png\)"):
         load(f"folder:{tmp_path}")

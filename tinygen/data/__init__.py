@@ -55,7 +55,7 @@ DATASETS: dict[str, Entry] = {
     "digits": Entry("10,000 handwritten digits of MNIST, 28x28 grey; part of tinygen, no network needed", load_digits),
     "mnist": Entry("70,000 handwritten digits, 28x28 grey; downloaded once (12 MB)", load_mnist),
     "fashion": Entry("70,000 pieces of clothing, 28x28 grey; downloaded once (31 MB)", load_fashion),
-    FOLDER: Entry("the images in a folder, cropped and resized to a square (size 64, channels 3)", load_folder),
+    FOLDER: Entry("the images in a folder, whose subfolders are classes; made squares of --size 64", load_folder),
     "sixfactors": Entry("faces drawn from six known factors, 64x64 in colour; made in seconds", load_sixfactors),
     "stacked": Entry("three digits as red, green and blue: 1,000 modes, 28x28; made in a second", load_stacked),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),

@@ -21,6 +21,8 @@ MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "PPM", "JPEG2000", "TGA")
 
 MOST = 100_000_000  # pixels of a picture that can't be shrunk while it is decoded: 400 MB
+WEIGHT = {"WEBP": 3, "AVIF": 3}  # how many times as much memory their decoders take
+TOO_LARGE = "too large to decode (a decompression bomb?)"
 LARGE = 1 << 24  # pixels from which on a picture is shrunk band by band
 BAND = 1 << 20  # pixels of a band, about
 ORIENTATION = 0x0112  # EXIF's tag
@@ -59,7 +61,7 @@ def read_picture(file: Path, size: int, channels: int, fit: str) -> Picture:
             raise DataError("of a kind that this Pillow does not read") from None
         raise DataError("no picture, whatever the name says") from None
     except (Image.DecompressionBombError, MemoryError):
-        raise DataError("too large to decode") from None
+        raise DataError(TOO_LARGE) from None
     except PermissionError:
         raise DataError("not permitted to be read") from None
     except Exception:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and others
@@ -98,11 +100,13 @@ def _read(image: Image.Image, file: Path, size: int, channels: int, fit: str) ->
     shape, more = (image.height, image.width), _more(image)
     image.draft(MODES[min(channels, 3)], (size, size))  # a JPEG is decoded up to 8 times smaller
     pixels = image.width * image.height
+    if "progressive" in image.info:  # such a JPEG is in memory as a whole until its last scan is read
+        pixels = max(pixels, shape[0] * shape[1])
     k = max(1, min(image.size) // (3 * size)) if pixels > LARGE else 1  # 3: what Pillow calls a fair reducing_gap
     rows = k * max(1, BAND // (image.width * k))
     streamed = k > 1 and _is_plain_png(image)
-    if pixels > MOST and not streamed:
-        raise DataError("too large to decode")
+    if pixels * WEIGHT.get(str(image.format), 1) > MOST and not streamed:
+        raise DataError(TOO_LARGE)
     bands: Iterable[tuple[Image.Image, ...]]
     if streamed:
         from .pngbands import png_bands
