@@ -1,8 +1,10 @@
-"""A file is replaced whole or not at all."""
+"""A file is replaced whole or not at all, and only what is a file is read."""
+
+import os
 
 import pytest
 
-from tinygen.files import replace_file
+from tinygen.files import open_regular, replace_file
 
 
 def test_the_new_file_takes_the_place_of_the_old(tmp_path):
@@ -42,3 +44,14 @@ def test_a_block_that_writes_nothing_is_an_error_and_keeps_the_old_file(tmp_path
     with pytest.raises(FileNotFoundError), replace_file(path):
         pass
     assert path.read_text() == "old"
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes in its folders")
+def test_what_may_never_end_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", os.devnull):
+        with pytest.raises(OSError, match="not a regular file"):
+            open_regular(path)
+    (tmp_path / "a").write_bytes(b"abc")
+    with open_regular(tmp_path / "a") as file:
+        assert file.read() == b"abc"

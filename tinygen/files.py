@@ -1,12 +1,14 @@
-"""Writing files so that a kill at any moment leaves the old one or the new one, and words for what prevents it."""
+"""Files: written so that a kill at any moment leaves the old one or the new one, with words for what prevents it."""
 
 from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import RunError
 from .signals import unfinished
@@ -17,6 +19,15 @@ _CAUSES = {  # what to do about it
     **dict.fromkeys([errno.ENOTDIR, errno.EEXIST], "a file is in the way; choose another {place} with {option}"),
     errno.EISDIR: "a folder is in the way; choose another {place} with {option}",
 }
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a file for reading its bytes. Raises OSError, and for a pipe or a device too: they may never end."""
+    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return file
 
 
 @contextmanager

@@ -107,3 +107,10 @@ def test_a_broken_frame_leaves_the_old_film(tmp_path):
     with pytest.raises(OSError, match=r"b\.png"):
         viz.save_gif([tmp_path / "b.png"], tmp_path / "a.gif")
     assert (tmp_path / "a.gif").read_bytes() == b"old"
+
+
+def test_a_frame_that_can_not_be_read_is_left_out(tmp_path):
+    paths = pictures(tmp_path, 3)
+    paths[1].write_bytes(paths[1].read_bytes()[:60])
+    viz.save_gif(paths, tmp_path / "a.gif")
+    assert len(read(tmp_path / "a.gif")[0]) == 2

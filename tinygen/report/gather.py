@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import open_regular
 from ..losses import GAN_LOSSES
 from ..rows import Rows, outline
 from ..train import RunDirectory
@@ -96,8 +97,13 @@ def _pictures(samples: dict[int, Path], budget: int) -> dict[int, str]:
     chosen = [steps[i] for i in _evenly(len(steps), MOST_PICTURES)]
     while sum(4 / 3 * samples[step].stat().st_size for step in chosen) > budget:
         chosen = chosen[1 + len(chosen) % 2 :: 2]  # every second, and the last, as long as there is room for one
-    data = {step: base64.b64encode(samples[step].read_bytes()).decode() for step in chosen}
+    data = {step: base64.b64encode(_content(samples[step])).decode() for step in chosen}
     return {step: f"data:image/png;base64,{text}" for step, text in data.items()}
+
+
+def _content(path: Path) -> bytes:
+    with open_regular(path) as file:
+        return file.read()
 
 
 def _evenly(n: int, most: int) -> list[int]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..errors import RunError
+from ..files import open_regular
 from . import files
 
 FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
@@ -51,7 +52,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with open(path, "rb"):  # what the system refuses is no fault of the file's
+        with open_regular(path):  # what the system refuses is no fault of the file's
             pass
         with safe_open(path, framework="np") as file:
             texts, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DataError, RunError
-from ..files import replace_file
+from ..files import open_regular, replace_file
 from ..rows import Rows
 from . import checkpoint, files
 from .checkpoint import FORMAT, DamagedError, NewerError
@@ -134,7 +134,8 @@ class RunDirectory:
     def read_config(self) -> dict[str, Any]:
         """The contents of config.json. Raises RunError if there is none, or none of tinygen's."""
         try:
-            config = json.loads(self.config_file.read_bytes())
+            with open_regular(self.config_file) as file:
+                config = json.loads(file.read())
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path}: there is no run (no config.json); is the path right? "
                            "`tinygen train MODEL --out DIR` begins one") from None  # fmt: skip
@@ -285,7 +286,7 @@ def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """The lines of a file of rows that are whole, one at a time, for there may be a million; and what they say."""
     if not path.exists():
         return
-    with open(path, "rb") as lines:
+    with open_regular(path) as lines:
         for line in lines:
             try:
                 row = json.loads(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..files import replace_file
+from ..files import open_regular, replace_file
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,8 +28,8 @@ def save_gif(frame_paths: Sequence[str | os.PathLike[str]], path: str | os.PathL
     """Write pictures, in order, as an endless GIF that stays on its last frame for two seconds.
 
     Of more than 60 pictures, 60 are shown, the early ones, where most happens, more densely. Colours are reduced and
-    the picture shrunk as far as 2 MB demand.  Raises ValueError without frames, OSError for a file that can't be read
-    or written; a film that was there is then as it was.
+    the picture shrunk as far as 2 MB demand; one that can't be read is left out.  Raises ValueError without frames,
+    OSError if none can be read or the file can't be written; a film that was there is then as it was.
     """
     if not frame_paths:
         raise ValueError("save_gif: there is no frame to show")
@@ -51,10 +51,15 @@ def choose_frames(n: int) -> list[int]:
 def _read(paths: Sequence[str | os.PathLike[str]]) -> list[Image]:
     from PIL import Image
 
-    frames = []
+    frames, problems = [], []
     for path in paths:
-        with Image.open(path) as image:
-            frames.append(image.reduce(-(-max(image.size) // LARGEST_FRAME)))
+        try:
+            with open_regular(path) as file, Image.open(file) as image:
+                frames.append(image.reduce(-(-max(image.size) // LARGEST_FRAME)))
+        except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError and others
+            problems.append(f"{os.fspath(path)} can't be read: {error}")
+    if not frames:
+        raise OSError(problems[0])
     mode = "L" if all(frame.mode == "L" for frame in frames) else "RGB"
     size = frames[-1].size
     return [frame.convert(mode).resize(size, Image.Resampling.NEAREST) for frame in frames]
