@@ -58,7 +58,7 @@ def reduction(name: str, least: int = 0, **options: Any) -> Callable[[Draw], Any
         axis = d.axis(x)
         v = d[x]
         axes = range(v.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        if math.prod(v.shape[a] for a in axes) < least:
+        if math.prod(v.shape[a] for a in axes) < least or (name == "var" and not v.size):  # PyTorch would warn
             raise Unfit
         if name in ("max", "min") and v.dtype.kind == "f":
             x = d.distinct(x)
@@ -257,7 +257,7 @@ def astype(d: Draw) -> None:
 
 def batch_norm(d: Draw) -> None:
     x = d.pick(
-        lambda v: v.ndim and math.prod(v.shape[:-1]) > 1 and v.var(tuple(range(v.ndim - 1))).min(initial=1) > 0.1
+        lambda v: v.ndim and math.prod(v.shape[:-1]) > 2 and v.var(tuple(range(v.ndim - 1))).min(initial=1) > 0.1
     )
     C = d[x].shape[-1]
     d.call("batch_norm", x, d.fit(C), d.fit(C), **({"eps": d.one_of([1 / 8, 1 / 1024])} if d.chance(0.6) else {}))

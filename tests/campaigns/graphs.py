@@ -19,7 +19,7 @@ MARGIN = 1 / 16  # to the nearest kink
 LARGEST = 8.0  # what is larger is scaled down
 SHAPES = [(), (1,), (3,), (1, 1), (2, 3), (3, 1), (1, 4), (2, 3, 2), (2, 1, 3), (1, 1, 1), (4, 4), (2, 2, 1, 3)]
 EMPTY = [(0,), (0, 3), (2, 0), (2, 0, 3), (0, 4, 4, 2)]
-INTEGERS = ["int64", "int32", "int8", "uint8", "bool"]
+INTEGERS = ["int64", "int32", "int8", "uint8"]
 
 
 class Ref(NamedTuple):
@@ -182,7 +182,7 @@ class Draw:
 
     def operand(self) -> Ref:
         """A float value, or in a graph with integers some of them."""
-        return self.whole(self.one_of(SHAPES), dtype=self.one_of(INTEGERS[:4])) if self.mixes() else self.pick()
+        return self.whole(self.one_of(SHAPES), dtype=self.one_of(INTEGERS)) if self.mixes() else self.pick()
 
     def mixes(self) -> bool:
         return self.integers and self.chance(0.4)
