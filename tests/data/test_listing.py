@@ -76,7 +76,7 @@ def test_what_is_not_permitted_is_counted(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "listdir", no_listing)
     monkeypatch.setattr(Image, "open", no_reading)
-    reason = r"1 folders that can't be listed \(closed\), 1 not permitted to be read \(b.png\)$"
+    reason = r"1 folders that can't be listed \(closed\), 1 can't be read: Permission denied \(b.png\)$"
     with pytest.warns(UserWarning, match=reason):
         assert len(load(f"folder:{tmp_path}").train) == 1
 

@@ -124,6 +124,13 @@ def test_palettes_show_their_colours_and_opacities(tmp_path):
     assert clear.reshape(4, 3).tolist() == [[255, 255, 255], [0, 0, 255], [0, 0, 255], [255, 255, 255]]
 
 
+@pytest.mark.parametrize("top", [1000, 4095, 65_535])
+def test_a_portable_grey_map_says_its_own_range(tmp_path, top):
+    x = np.array([[0, top], [top // 4, top // 2]], ">u2")
+    (tmp_path / "a.pgm").write_bytes(b"P5 2 2 %d\n" % top + x.tobytes())
+    assert np.abs(only(tmp_path, size=2, channels=1).ravel() - [0, 255, 64, 128]).max() <= 1
+
+
 def test_opacity_is_a_channel_if_there_are_four(tmp_path):
     x = rng.integers(0, 256, (4, 4, 4), np.uint8)
     Image.fromarray(x).save(tmp_path / "a.png")

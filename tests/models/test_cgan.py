@@ -11,7 +11,9 @@ from tinygen.backend import Generator, to_host
 from tinygen.data.dataset import Dataset
 from tinygen.errors import ConfigError, DataError
 from tinygen.models import CGAN
+from tinygen.models.cgan import CGANConfig
 from tinygen.train import fit
+from tinygen.train.callbacks import pictured
 
 
 def test_each_network_has_an_embedding_of_its_own():
@@ -101,3 +103,9 @@ def test_the_gradients_of_both_losses_by_every_parameter(batch_norm):
 
 def test_it_learns_where_each_class_is():
     learnt_classes("cgan")
+
+
+def test_a_picture_of_many_classes_shows_the_first_of_them():
+    model = CGAN(CGANConfig(data_shape=(2, 2, 1), classes=500, g_hidden=(4,), d_hidden=(4,), label_width=3))
+    assert pictured(model) == (256, 16)
+    assert model.preview(None, 256).shape == (256, 2, 2, 1)

@@ -55,13 +55,13 @@ def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
             continue
         seen.add((known.st_dev, known.st_ino))
         for path in [folder / name for name in entries if not name.startswith(".")]:
-            if path.is_dir():
+            if os.path.isdir(path):  # which raises for nothing, as Path.is_dir does
                 (linked if path.is_symlink() else folders).append(path)
             elif not path.name.lower().endswith(SUFFIXES):
                 others[shown(path.suffix.lower()) or "without a suffix"] += 1
-            elif not path.is_file():
+            elif not os.path.isfile(path):
                 left.add("no regular file: a pipe, a socket, a device or a broken link", path, root)
-            elif path.stat().st_size == 0:
+            elif os.path.getsize(path) == 0:
                 left.add("empty", path, root)
             else:
                 files.append(path)

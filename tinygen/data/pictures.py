@@ -62,10 +62,9 @@ def read_picture(file: Path, size: int, channels: int, fit: str) -> Picture:
         raise DataError("no picture, whatever the name says") from None
     except (Image.DecompressionBombError, MemoryError):
         raise DataError(TOO_LARGE) from None
-    except PermissionError:
-        raise DataError("not permitted to be read") from None
-    except Exception:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and others
-        raise DataError("broken or cut short") from None
+    except Exception as error:  # Pillow's readers raise OSError, SyntaxError, ValueError, struct.error and others
+        refused = isinstance(error, OSError) and error.errno is not None  # by the system, not by a reader
+        raise DataError(f"can't be read: {error.strerror}" if refused else "broken or cut short") from None  # type: ignore
 
 
 def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: int) -> np.ndarray:

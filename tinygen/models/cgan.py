@@ -19,6 +19,8 @@ from ..errors import ConfigError, DataError
 from .gan import GAN, GANConfig
 from .networks import elements, mlp
 
+COLUMNS = 16  # classes in a picture
+
 
 @dataclass(frozen=True)
 class CGANConfig(GANConfig):
@@ -61,7 +63,7 @@ class CGAN(GAN):
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
-        self.columns = self.config.classes
+        self.columns = min(self.config.classes, COLUMNS)
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:
         """The layers of G: noise (N, latent_dim) and labels (N,) to (N, *data_shape)."""
@@ -87,8 +89,8 @@ class CGAN(GAN):
         return self.draw(z, self.labels_for(n, labels))
 
     def preview(self, x: Any, n: int, rng: Generator | None = None) -> Array:
-        """A class a column, a draw of z a row."""
-        row, label = np.divmod(np.arange(n), self.config.classes)
+        """A class a column, of the first ones, and a draw of z a row."""
+        row, label = np.divmod(np.arange(n), min(self.config.classes, COLUMNS))
         return self.draw(self.noise(n, self._looking(rng))[to_device(row)], to_device(label))
 
     def labels_for(self, n: int, labels: Any = None) -> Array:

@@ -97,7 +97,10 @@ def loader_for(
     model.check_batch(batch)
     takes_labels = getattr(model, "takes_labels", False)
     if takes_labels and labels is None:
-        raise ConfigError(f"{model.name} learns from labels, and these data have none; `tinygen data` lists others")
+        raise ConfigError(
+            f"{model.name} learns from labels, and these data have none; `tinygen data` lists others, and "
+            "of folder:PATH they are the names of its subfolders, if all images lie in some"
+        )
     batch *= getattr(model, "batches_per_step", 1)
     if "examples" in model.defaults:
         examples = examples[: max(batch, model.defaults["examples"])]
