@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
 from .backend import Array, array_module, is_array
-from .errors import ConfigError
+from .errors import ConfigError, DataError
 
 
 def whole(owner: str, option: str, value: Any, low: int, high: int | None = None, unit: str = "") -> int:
@@ -42,6 +43,28 @@ def number(
 def what(x: Any) -> str:
     """What x is, for an error: its type, and dtype and shape if it has them."""
     return f"a {type(x).__name__}" + (f" ({x.dtype} of shape {x.shape})" if hasattr(x, "shape") else "")
+
+
+def as_array(owner: str, name: str, x: Any) -> Array:
+    """x as an array: one of a backend, a Tensor's, one of another library, or lists of numbers. Raises DataError."""
+    x = getattr(x, "_data", x)
+    if is_array(x):
+        return x
+    try:
+        return np.asarray(x)
+    except Exception as error:  # each library has its own for what is on a device or requires grad
+        raise DataError(f"{owner}: {name}, {what(x)}, can't be read as an array: {error}") from error
+
+
+def as_numbers(owner: str, name: str, x: Any) -> Array:
+    """as_array(x), whose elements are real numbers. Raises DataError."""
+    array = as_array(owner, name, x)
+    if array.dtype == object:
+        with suppress(TypeError, ValueError):
+            array = array.astype(np.float64)
+    if array.dtype.kind not in "fiub":
+        raise DataError(f"{owner}: {name} is {x!r:.60}, but it must be an array of numbers, all rows of one length")
+    return array
 
 
 def check_array(owner: Any, x: Any, name: str = "x") -> None:

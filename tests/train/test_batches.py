@@ -188,7 +188,7 @@ def test_arrays_of_other_libraries_and_float64_become_float32(made):
         ([[0.5, 0.5], [0.5, 0.5]], r"a batch is a list, but it must be an array .* np\.asarray\(batch, np\.float32\)"),
         ([{"image": unit(6, 4, 4, 1)}], "a batch is a dict, but it must be an array or a pair"),
         (["a", "b"], "a batch is a str"),
-        ([Needy()], r"a Needy of the data can't be read as an array: call \.detach\(\) first"),
+        ([Needy()], r"the data, a Needy, can't be read as an array: call \.detach\(\) first"),
     ],
 )
 def test_what_does_not_suit_is_told_with_what_to_do(data, message):

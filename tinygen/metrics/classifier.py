@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import losses, ops
 from ..backend import Array, Generator, to_device, to_host
-from ..checks import whole
+from ..checks import as_numbers, whole
 from ..data import Loader
 from ..errors import ConfigError, DataError
 from ..layers import Conv, Dense, Flatten, MaxPool, Module, ReLU, Sequential, evaluating
@@ -68,6 +68,7 @@ def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1
     So data, loaders' batches and a model's samples (with its `value_range`) come to the same scale. Raises DataError
     for what is not (N, H, W, C), and for values outside of value_range, which would make every score wrong.
     """
+    images = as_numbers("metrics", "images", images)
     if images.ndim != 4 or len(images) == 0:
         raise DataError(f"metrics: expected images (N, H, W, C), but got an array of shape {tuple(images.shape)}")
     if images.dtype == np.uint8:
@@ -83,6 +84,9 @@ def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1
 
 def in_blocks(f: Callable[[Array], Any], x: Array) -> np.ndarray:
     """f(x) as a NumPy array, from blocks of images that f gets in [0, 1] on the current device, without gradients."""
+    x = as_numbers("metrics", "images", x)
+    if len(x.shape) != 4 or len(x) == 0:
+        raise DataError(f"metrics: expected images (N, H, W, C), but got an array of shape {tuple(x.shape)}")
     with no_grad():
         blocks = (to_device(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK))
         return np.concatenate([to_host(getattr(y, "_data", y)) for y in (f(unit_images(block)) for block in blocks)])
@@ -102,7 +106,7 @@ def predict(model: Module, x: Array) -> np.ndarray:
 
 def accuracy(model: Module, x: Array, labels: Array) -> float:
     """The share of images, uint8 or floats in [0, 1], whose likeliest class is their label."""
-    _check_labels(x, labels)
+    labels = checked_labels(x, labels)
     return float((predict(model, x) == to_host(labels)).mean())
 
 
@@ -120,7 +124,7 @@ def train_classifier(
     x: (N, 28, 28, 1), uint8 or floats in [0, 1].  labels: ints (N,), 0 to classes - 1.  augment: as for a Loader.
     Raises DataError for images or labels that don't fit, ConfigError for options.
     """
-    _check_labels(x, labels, classes)
+    x, labels = as_numbers("classifier", "images", x), checked_labels(x, labels, classes)
     steps = whole("train_classifier", "steps", steps, 1)
     model = LeNet(classes, Generator(seed, "classifier/init"))
     order = Generator(seed, "classifier/order", device="cpu")
@@ -150,12 +154,15 @@ def load_classifier() -> LeNet:
     return model.eval().requires_grad_(False)  # type: ignore[return-value]
 
 
-def _check_labels(x: Array, labels: Array, classes: int | None = None) -> None:
+def checked_labels(x: Array, labels: Any, classes: int | None = None) -> Array:
+    """The labels of images x as an array. Raises DataError unless each has one, an int from 0 to classes - 1."""
+    labels = as_numbers("classifier", "labels", labels)
     if labels.shape != (len(x),) or labels.dtype.kind not in "iu":
         raise DataError(
             f"classifier: labels are {labels.dtype} {tuple(labels.shape)}, but {len(x):,} images need as many ints"
         )
-    if classes is not None and not (int(labels.min()) >= 0 and int(labels.max()) < classes):
-        raise DataError(
-            f"classifier: labels go from {int(labels.min())} to {int(labels.max())}, but there are {classes} classes"
-        )
+    least, most = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
+    if least < 0 or (classes is not None and most >= classes):
+        there = "they begin at 0" if classes is None else f"there are {classes} classes"
+        raise DataError(f"classifier: labels go from {least} to {most}, but {there}")
+    return labels

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, to_host
+from ..checks import as_numbers, whole
 from ..errors import DataError
 
 CODE_BINS, FACTOR_BINS = 20, 10
@@ -31,11 +32,17 @@ def mutual_information(
 ) -> tuple[np.ndarray, np.ndarray]:
     """I(z_j; v_k) = Σ p(z, v) log p(z, v) / p(z) p(v) of each code and factor, (latents, K), and H(v_k), (K,); in nats.
 
-    Raises DataError if codes and factors are not of the same examples.
+    Raises DataError if codes and factors are not of the same examples, or not all finite; ConfigError for less than 2
+    bins.
     """
-    codes, factors = to_host(codes), to_host(factors)
+    codes, factors = (to_host(as_numbers("mig", n, x)) for n, x in (("codes", codes), ("factors", factors)))
+    for option, bins in (("code_bins", code_bins), ("factor_bins", factor_bins)):
+        whole("mig", option, bins, 2)
     if codes.ndim != 2 or factors.ndim != 2 or len(codes) != len(factors) or len(codes) == 0:
         raise DataError(f"mig: codes {codes.shape} and factors {factors.shape} must be (N, latents) and (N, K)")
+    for name, x in (("codes", codes), ("factors", factors)):
+        if not np.isfinite(x).all():
+            raise DataError(f"mig: the {name} are not all finite")
     z = [_bins(column, code_bins) for column in codes.T]
     v = [_bins(column, factor_bins) for column in factors.T]
     joint_entropies = np.array([[_entropy(i * factor_bins + j) for j in v] for i in z])

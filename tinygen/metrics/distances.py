@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..backend import Array, Generator, to_host
-from ..checks import whole
+from ..checks import as_numbers, whole
 from ..errors import DataError
 
 
@@ -18,7 +18,16 @@ def frechet_distance(mu1: Array, cov1: Array, mu2: Array, cov2: Array) -> float:
     The last trace is the sum of the singular values of cov1^½ cov2^½, which are real, and exact to the last digits for
     singular covariances too, where scipy's sqrtm(cov1 @ cov2) turns complex or fails. It is never below 0.
     """
-    mu1, cov1, mu2, cov2 = (np.asarray(to_host(x), np.float64) for x in (mu1, cov1, mu2, cov2))
+    names = ("mu1", "cov1", "mu2", "cov2")
+    given = [to_host(as_numbers("frechet_distance", n, x)) for n, x in zip(names, (mu1, cov1, mu2, cov2), strict=True)]
+    mu1, cov1, mu2, cov2 = (x.astype(np.float64) for x in given)
+    if not (mu1.ndim == 1 and mu2.shape == mu1.shape and cov1.shape == cov2.shape == (len(mu1), len(mu1))):
+        shapes = ", ".join(str(x.shape) for x in given)
+        raise DataError(
+            f"frechet_distance: mu1, cov1, mu2, cov2 are {shapes}, but they must be (F,), (F, F), (F,), (F, F)"
+        )
+    if not all(np.isfinite(x).all() for x in given):
+        raise DataError("frechet_distance: the means and covariances are not all finite")
     overlap = np.linalg.svd(_root(cov1) @ _root(cov2), compute_uv=False).sum()
     distance = ((mu1 - mu2) ** 2).sum() + np.trace(cov1) + np.trace(cov2) - 2 * overlap
     return max(float(distance), 0.0)
@@ -78,8 +87,8 @@ def inception_score(probabilities: Array) -> float:
     From 1 (all images look alike, or none looks like anything) to the number of classes. All images count at once, as
     Barratt and Sharma 2018, section 4, advise; the original is a mean over ten parts.
     """
-    p = np.asarray(to_host(probabilities), np.float64)
-    if p.ndim != 2 or not np.allclose(p.sum(axis=1), 1, atol=1e-4) or p.min() < 0:
+    p = to_host(as_numbers("inception_score", "probabilities", probabilities)).astype(np.float64)
+    if p.ndim != 2 or not p.size or not np.allclose(p.sum(axis=1), 1, atol=1e-4) or p.min() < 0:
         raise DataError(f"inception_score: expected probabilities (N, classes), but got an array of shape {p.shape}")
     log = np.log(np.where(p > 0, p, 1))  # 0 log 0 = 0
     marginal = p.mean(axis=0)
@@ -88,7 +97,8 @@ def inception_score(probabilities: Array) -> float:
 
 def as_features(metric: str, real: Array, fake: Array) -> tuple[np.ndarray, np.ndarray]:
     """Both as float64 on the host. Raises DataError unless they are (N, F) and (M, F), finite, of at least two rows."""
-    sets = [np.asarray(to_host(x), np.float64) for x in (real, fake)]
+    given = (("the features of the real images", real), ("the features of the fake images", fake))
+    sets = [to_host(as_numbers(metric, name, x)).astype(np.float64) for name, x in given]
     if any(x.ndim != 2 or len(x) < 2 for x in sets) or sets[0].shape[1] != sets[1].shape[1]:
         raise DataError(
             f"{metric}: expected features (N, F) and (M, F) of at least 2 images, got {sets[0].shape}, {sets[1].shape}"

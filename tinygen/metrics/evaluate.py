@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import Array, Generator, to_host
+from ..checks import what, whole
 from ..data import Dataset, batch_of
 from ..errors import ConfigError, DataError
 from ..settings import nearest
@@ -80,6 +81,15 @@ def evaluate(
     All random numbers are streams of `seed` for looking: the model and its training are as they were, and equal calls
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
     """
+    if isinstance(model, type) or not (hasattr(model, "sample") or hasattr(model, "codes")):
+        raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model that samples, or encodes")
+    if not isinstance(dataset, Dataset):
+        raise ConfigError(f"evaluate: dataset is {what(dataset)}, but it must be a Dataset, such as load('digits')")
+    if isinstance(parts, str):
+        raise ConfigError(f"evaluate: parts is {parts!r}, but it must be a list: [{parts!r}]")
+    for option, value, least in (("n", n, 1), ("seed", seed, 0), ("k", k, 1)):
+        if value is not None:
+            whole("evaluate", option, value, least)
     if len(dataset.test) == 0:
         raise DataError(f"evaluate: {dataset.name} has no test examples to judge by")
     unknown = [part for part in parts or () if part not in PARTS]

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import Array, Generator, to_device
+from ..checks import as_numbers
 from ..errors import DataError
 from .classifier import SHAPE, in_blocks, load_classifier, unit_images
 from .distances import fid, inception_score, kid
@@ -46,6 +47,7 @@ def image_scores(
     Raises DataError for images of different shapes, or outside of their range.
     """
     fake = unit_images(fake, value_range)
+    test, train = as_numbers("image_scores", "test images", test), as_numbers("image_scores", "train images", train)
     if not fake.shape[1:] == test.shape[1:] == train.shape[1:]:
         shapes = ", ".join(str(tuple(x.shape[1:])) for x in (fake, test, train))
         raise DataError(f"image_scores: fake, test and train images must be of one shape, but they are {shapes}")
@@ -74,6 +76,9 @@ def pooled_pixels(x: Array) -> Array:
 
     Pixel i of n belongs to average 8i // n; an image of fewer than 8 pixels a side keeps them.
     """
+    x = as_numbers("pooled_pixels", "images", x)
+    if x.ndim != 4 or 0 in x.shape:
+        raise DataError(f"pooled_pixels: expected images (N, H, W, C), but got an array of shape {tuple(x.shape)}")
     down, across = (_averages(n) for n in x.shape[1:3])
     N, H, W, C = x.shape
     rows = to_device(down) @ x.reshape(N, H, W * C)

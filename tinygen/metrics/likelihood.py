@@ -15,7 +15,7 @@ import numpy as np
 from .. import losses, ops
 from ..backend import Array, Generator, array_module, to_device, to_host
 from ..checks import whole
-from ..errors import ConfigError
+from ..errors import ConfigError, DataError
 from ..layers import evaluating
 from ..tensor import no_grad
 from .classifier import unit_images
@@ -28,7 +28,7 @@ def binarise(images: Array, seed: int = 0) -> np.ndarray:
 
     Salakhutdinov and Murray 2008, section 4.  images: (N, H, W, C), uint8 or floats in [0, 1].
     """
-    grey = unit_images(to_host(images))
+    grey = to_host(unit_images(images))
     return (Generator(seed, "binarise", "cpu").uniform(grey.shape) < grey).astype(np.float32)
 
 
@@ -40,6 +40,9 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
     whole("likelihood_bounds", "k", k, 1)
     if getattr(model, "reconstruction", None) != "bernoulli":
         raise ConfigError(f"likelihood_bounds: {model.name} is no VAE of Bernoulli pixels, so p(x|z) is not known")
+    x = unit_images(x)
+    if x.shape[1:] != model.config.data_shape:
+        raise DataError(f"likelihood_bounds: x is {tuple(x.shape)}, but an example is {model.config.data_shape} here")
     rng = rng or Generator(0, "likelihood")
     with no_grad(), evaluating(model):
         blocks = [_bounds(model, to_device(x[i : i + EXAMPLES]), k, rng) for i in range(0, len(x), EXAMPLES)]

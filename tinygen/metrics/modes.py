@@ -10,6 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..backend import Array, to_host
+from ..checks import as_numbers, what
 from ..data import Modes
 from ..data.stacked import PLACES
 from ..errors import DataError
@@ -24,6 +25,11 @@ def mixture_scores(points: Array, modes: Modes, within: float = 3.0) -> dict[str
     reverse_kl: of the counted samples' shares against equal ones, in nats. As PacGAN's published program, which leaves
     out of all three what is not counted.  Raises DataError for another shape.
     """
+    points = as_numbers("mixture_scores", "points", points)
+    if not isinstance(modes, Modes):
+        raise DataError(
+            f"mixture_scores: modes is {what(modes)}, but it must be those of a mixture, such as load('ring8').modes"
+        )
     if points.ndim != 2 or points.shape[1:] != modes.centres.shape[1:] or len(points) == 0:
         raise DataError(f"mixture_scores: points are {tuple(points.shape)}, but samples of this mixture are (N, 2)")
     offsets = to_host(points)[:, np.newaxis].astype(np.float64) - modes.centres
@@ -39,6 +45,7 @@ def stacked_scores(images: Array, classify: Callable[[Array], np.ndarray]) -> di
     modes: those with a sample.  reverse_kl: of the modes' shares against equal ones, in nats.
     classify: (N, 28, 28, 1) to the digits (N,).  Raises DataError for another shape.
     """
+    images = as_numbers("stacked_scores", "images", images)
     if images.ndim != 4 or images.shape[3] != 3 or len(images) == 0:
         raise DataError(f"stacked_scores: images are {tuple(images.shape)}, but stacked digits are (N, 28, 28, 3)")
     digits = np.stack([to_host(classify(images[..., channel : channel + 1])) for channel in range(3)], axis=1)
@@ -52,6 +59,9 @@ def reverse_kl(counts: np.ndarray) -> float:
     From 0, all alike, to log K, all at one mode; log K too if nothing was counted. Reverse: the model's distribution
     comes first, so a missing mode costs no infinity.
     """
+    counts = to_host(as_numbers("reverse_kl", "counts", counts))
+    if counts.ndim != 1 or not counts.size or not (counts >= 0).all():
+        raise DataError(f"reverse_kl: counts is {counts!r:.80}, but it must be a number of at least 0 for each mode")
     worst = math.log(len(counts))
     p = counts[counts > 0] / max(counts.sum(), 1)
     return max(0.0, worst + float((p * np.log(p)).sum()))

@@ -10,7 +10,7 @@ import numpy as np
 from ..backend import Array, Generator, to_host
 from ..checks import whole
 from ..errors import ConfigError
-from .classifier import LeNet, accuracy, load_classifier, train_classifier, unit_images
+from .classifier import LeNet, accuracy, checked_labels, load_classifier, train_classifier, unit_images
 
 
 def gan_train(
@@ -22,6 +22,7 @@ def gan_train(
     about 98%. Images are (N, 28, 28, 1), uint8 or in [0, 1]; labels are ints (N,): those that images were made for.
     Raises DataError for images or labels that don't fit.
     """
+    labels, test_labels = checked_labels(images, labels), checked_labels(test_images, test_labels)
     classes = 1 + max(int(labels.max()), int(test_labels.max()))
     model = train_classifier(images, labels, steps=steps, seed=seed, classes=classes)
     return accuracy(model, test_images, test_labels)
@@ -67,8 +68,11 @@ def augmentation(
         whole("augmentation", "sizes", size, 1, len(real), ", the number of real images")
     if len(seeds) == 0:
         raise ConfigError("augmentation: seeds is empty, but it must name at least one")
-    real, generated = (unit_images(to_host(x)) for x in (real, generated))
-    labels, generated_labels = to_host(labels), to_host(generated_labels)
+    real, generated = (to_host(unit_images(x)) for x in (real, generated))
+    labels, generated_labels = (
+        to_host(checked_labels(real, labels)),
+        to_host(checked_labels(generated, generated_labels)),
+    )
     rows = []
     for size in sizes:
         pairs = []

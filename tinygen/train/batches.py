@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from ..backend import is_array, to_device
+from ..checks import as_array
 from ..errors import ConfigError, DataError
 from ..tensor import Tensor
 from .suits import check_examples
@@ -41,7 +42,7 @@ def batches_of(data: Any, model: Model) -> Batches:
     labels = None
     if hasattr(data, "train") and not callable(data.train):
         labels, data = getattr(data, "labels", None), data.train
-    examples = as_array(data)
+    examples = _array(data)
     if isinstance(data, (str, bytes, dict)) or not (
         examples is not None or hasattr(data, "next_batch") or hasattr(data, "__iter__")
     ):
@@ -200,31 +201,19 @@ class IterableBatches:
         self._passed = passed
 
 
-def as_array(x: Any) -> Any:
+def _array(x: Any) -> Any:
     """x as an array, if it is one of whatever library; else None. Raises DataError if it can't be brought here."""
-    if is_array(x):
-        return x
-    if isinstance(x, Tensor):
-        return x.data
-    if not hasattr(x, "__array__"):
-        return None
-    try:
-        return np.asarray(x)
-    except Exception as error:  # each library has its own for what is on a device or requires grad
-        raise DataError(f"fit: a {type(x).__name__} of the data can't be read as an array: {error}") from error
+    readable = is_array(x) or isinstance(x, Tensor) or hasattr(x, "__array__")
+    return as_array("fit", "the data", x) if readable else None
 
 
 def _on_device(batch: Any) -> Any:
     """A batch of an iterable: an array x, floats as float32, or a tuple such as (x, labels)."""
-    x = as_array(batch)
+    x = _array(batch)
     if x is not None:
         x = to_device(x)
         return x.astype(np.float32, copy=False) if x.dtype.kind == "f" else x
-    if (
-        isinstance(batch, (tuple, list))
-        and batch
-        and all(isinstance(p, tuple) or as_array(p) is not None for p in batch)
-    ):
+    if isinstance(batch, (tuple, list)) and batch and all(isinstance(p, tuple) or _array(p) is not None for p in batch):
         return _on_device(batch[0]) if len(batch) == 1 else tuple(map(_on_device, batch))
     raise DataError(
         f"fit: a batch is {_described(batch)}, but it must be an array or a pair (x, labels) of arrays; for lists of "

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, is_array, to_host
+from ..backend import Array, to_host
+from ..checks import as_array
 from ..files import replace_file
 from .plots import Range, figure, scatter, write_png
 from .points import histogram
@@ -55,7 +56,7 @@ def save_grid(
     """
     from PIL import Image
 
-    images = as_array(images)
+    images = to_host(as_array("grid", "images", images))
     if are_points(images):
         write_png(points_figure(images, points_range), path)
         return
@@ -72,7 +73,7 @@ def samples(model: Any, n: int = 25) -> Figure:
 
 def made_figure(images: Array, value_range: Range | None, columns: int | None = None, gutter: int = GUTTER) -> Figure:
     """A Figure of what a model made: a plot of points, or a grid of whatever else it is."""
-    images = as_array(images)
+    images = to_host(as_array("grid", "images", images))
     return points_figure(images) if are_points(images) else sheet_figure(images, value_range, columns, gutter=gutter)
 
 
@@ -110,15 +111,9 @@ def points_figure(points: np.ndarray, points_range: Range | None = None) -> Figu
     return scatter(points, points_range) if points[0].size == 2 else histogram(points.reshape(-1), points_range)
 
 
-def as_array(images: Any) -> np.ndarray:
-    """What a model made, or a list of it, on the host."""
-    images = getattr(images, "_data", images)
-    return to_host(images) if is_array(images) else np.asarray(images)
-
-
 def _as_tiles(images: Any, value_range: Range | None, longest: int = sys.maxsize) -> np.ndarray:
     """Images as uint8 (N, H, W, 1) or (N, H, W, 3), no side longer than `longest`."""
-    images = as_array(images)
+    images = to_host(as_array("grid", "images", images))
     shape = images.shape
     nchw = len(shape) == 4 and shape[1] in (1, 3) and shape[3] not in (1, 3, 4) and shape[2] == shape[3]
     if nchw or len(shape) < 2 or 0 in shape or images.dtype.kind not in "fiub":
