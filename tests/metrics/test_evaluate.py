@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import replace
-from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -139,8 +138,7 @@ def test_images_are_compared_by_the_features_of_a_network_or_by_those_given():
 
 def test_labelled_samples_teach_a_classifier_and_are_judged_by_one(monkeypatch):
     module = sys.modules["tinygen.metrics.evaluate"]
-    monkeypatch.setattr(module, "train_classifier", partial(module.train_classifier, steps=60))
-    monkeypatch.setattr(module, "gan_train", partial(module.gan_train, steps=60))
+    monkeypatch.setattr(module, "STEPS", 60)
     data = digits(600)
     of = [data.train[data.labels == label] for label in range(10)]
 
