@@ -1,13 +1,15 @@
 """A picture becomes the pixels that it shows, whatever its mode, depth, size and place; and never takes much memory."""
 
+import contextlib
 import struct
 import zlib
 
 import numpy as np
 import pytest
-from PIL import Image, ImageFile, features
+from PIL import Image, ImageFile, PngImagePlugin, features
 
 from tinygen.data import load, pictures
+from tinygen.errors import DataError
 
 rng = np.random.default_rng(3)
 
@@ -304,6 +306,31 @@ def test_a_large_png_that_is_cut_short_is_left_out(tmp_path, decoded, cut):
     (tmp_path / "b.png").write_bytes(raw[: int(cut * len(raw))])
     with pytest.warns(UserWarning, match=r"1 broken or cut short \(b.png\)"):
         assert len(load(f"folder:{tmp_path}", size=8).train) == 1
+
+
+def test_a_damaged_large_png_is_read_or_left_out(tmp_path, decoded):
+    """Whatever its chunks say, with checksums that are right: no other error, and no more memory."""
+    words, read = PngImagePlugin.PngInfo(), 0
+    words.add_text("Comment", "a chunk that does not matter")
+    smooth(60, 60).save(tmp_path / "a.png", pnginfo=words)
+    raw = (tmp_path / "a.png").read_bytes()
+    for place in [*range(8, 120), *rng.integers(120, len(raw), 20)]:
+        damaged = bytearray(raw)
+        damaged[place] ^= rng.integers(1, 256)
+        (tmp_path / "a.png").write_bytes(with_checksums(bytes(damaged)))
+        with contextlib.suppress(DataError):
+            read += pictures.read_picture(tmp_path / "a.png", 8, 3, "crop").pixels.shape == (8, 8, 3)
+    assert 20 < read < 120
+
+
+def with_checksums(raw):
+    """A PNG whose chunks are all right to the eye."""
+    out, at = raw[:8], 8
+    while at + 12 <= len(raw):
+        length = int.from_bytes(raw[at : at + 4], "big")
+        out += raw[at : at + 8 + length] + struct.pack(">I", zlib.crc32(raw[at + 4 : at + 8 + length]))
+        at += 12 + length
+    return out
 
 
 def test_what_can_not_shrink_while_it_is_decoded_has_a_bound(tmp_path, monkeypatch):

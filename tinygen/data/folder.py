@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +35,7 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
     What is transparent is laid on white, unless there are 4 channels.
     Values of more than 8 bits are scaled by what the data set holds: whole numbers from 0 to the largest number that
     has as many bits as the largest value, so 12 bits in files of 16 go from 0 to 4,095; floats from 0 to 1 or to 255,
-    whichever holds them all, or else from the least to the largest.
+    whichever holds them all, or else from the least to the largest. Of 16 bits with opacity Pillow gives the upper 8.
 
     Links to folders are followed, but no folder is read twice. Hidden files are passed over. Pictures that can't be
     read are left out, and one warning says how many and why; `notes` has what else is worth knowing.
@@ -94,6 +95,7 @@ def _read_all(
     except MemoryError:
         shape = f"{len(files):,} images of {size}x{size}x{channels}"
         raise DataError(f"folder: {shape} don't fit in memory; choose a smaller size (--size)") from None
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs goes to standard error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it reads all the same
         for file in tqdm(files, desc=f"reading {shown(root.name)}", unit=" images", leave=False, disable=None):

@@ -31,7 +31,9 @@ def png_bands(file: Path, rows: int) -> Iterator[Image.Image]:
     from PIL import Image
 
     with open(file, "rb") as source:
-        chunks = {kind: (start, length) for kind, start, length in _chunks(source)}
+        chunks = dict[bytes, tuple[int, int]]()
+        for kind, start, length in _chunks(source):
+            chunks.setdefault(kind, (start, length))  # the first one counts, as it does for Pillow
         width, height, _, colour = struct.unpack(">IIBB", _body(source, *chunks[b"IHDR"])[:10])
         kept = b"".join(_chunk(kind, _body(source, *chunks[kind])) for kind in KEPT if kind in chunks)
         stream, above = _Inflated(source), b""
