@@ -97,7 +97,7 @@ def power(d: Draw) -> None:
     elif kind == "base":
         d.call("power", d.number(0.5, 2), x)
     else:
-        d.call("power", x, d.whole(d[x].shape, 3, d.one_of(["int64", "int32"])))
+        d.call("power", d.off_zero(x), d.whole(d[x].shape, 3, d.one_of(["int64", "int32"])))  # at 0 PyTorch has NaN
 
 
 def clip(d: Draw) -> None:

@@ -18,6 +18,7 @@ import tinygen as tg
 MARGIN = 1 / 16  # to the nearest kink
 LARGEST = 8.0  # what is larger is scaled down
 SHAPES = [(), (1,), (3,), (1, 1), (2, 3), (3, 1), (1, 4), (2, 3, 2), (2, 1, 3), (1, 1, 1), (4, 4), (2, 2, 1, 3)]
+LONG = [(1000,), (500, 3), (300, 2, 2)]
 EMPTY = [(0,), (0, 3), (2, 0), (2, 0, 3), (0, 4, 4, 2)]
 INTEGERS = ["int64", "int32", "int8", "uint8"]
 
@@ -121,7 +122,7 @@ class Draw:
         self.rng = np.random.default_rng(seed)
         self.integers = self.chance(0.2)
         self.dtype = str(self.rng.choice(["float64", "float64", "float32", "float16"]))
-        self.empty = self.chance(0.08)
+        self.empty, self.long = self.chance(0.08), self.chance(0.08)
         self.graph = Graph(seed, self.dtype)
         self.values: list[np.ndarray] = []
 
@@ -145,7 +146,9 @@ class Draw:
 
     def leaf(self, shape: tuple[int, ...] | None = None) -> Ref:
         """Of N(0, 1), differentiable."""
-        shape = self.one_of(EMPTY if self.empty and self.chance(0.5) else SHAPES) if shape is None else shape
+        if shape is None:
+            odd = [shapes for shapes, wanted in ((EMPTY, self.empty), (LONG, self.long)) if wanted and self.chance(0.5)]
+            shape = self.one_of(odd[0] if odd else SHAPES)
         return self.add(np.asarray(self.rng.standard_normal(shape), self.dtype), "x")
 
     def whole(self, shape: tuple[int, ...], below: int = 4, dtype: str | None = None, role: str = "integers") -> Ref:
@@ -162,7 +165,7 @@ class Draw:
         step = Step(op, args, options, part)
         with np.errstate(all="ignore"):
             y = np.asarray(run(step, filled(args, self.values)))
-        if y.size > 400 or not np.isfinite(y).all() or np.abs(y).max(initial=0) > 1000:
+        if y.size > 3000 or not np.isfinite(y).all() or np.abs(y).max(initial=0) > 1000:
             raise Unfit
         self.graph.nodes.append(step)
         self.values.append(y)

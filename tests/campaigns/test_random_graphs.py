@@ -14,7 +14,7 @@ import pytest
 from campaigns.entries import ENTRIES, draw
 from campaigns.graphs import Graph, Leaf, Ref, Step
 from campaigns.play import ORDERS, Played, derivatives, played
-from ops.twins import CONSTANT, TWINS
+from ops.twins import CONSTANT, TWINS, im2col, two
 
 from tinygen import ops
 from tinygen.selfcheck import CASES
@@ -22,7 +22,7 @@ from tinygen.selfcheck import CASES
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
 
-ROUNDINGS = 10  # how many of the largest rounding errors may meet
+ROUNDINGS = 50  # how many of the largest rounding errors may meet
 NOISE = 1e-8
 KERNELS = ["numpy", *(["numba"] if importlib.util.find_spec("numba") else [])]
 
@@ -34,7 +34,35 @@ def batch_norm(x, gamma, beta, eps=1e-5):
     return gamma * centred / torch.sqrt((centred**2).mean(axes) + eps) + beta
 
 
-TRUTH = {**TWINS, **CONSTANT, "astype": lambda x, dtype: x, "batch_norm": batch_norm}
+def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
+    """By windows: where the strides are odd, the double backward of PyTorch's own raises."""
+    spread = [torch.eye((k - 1) * d + 1, dtype=w.dtype)[::d] for k, d in zip(w.shape, two(dilation), strict=False)]
+    w = torch.einsum("ka,lb,klco->abco", *spread, w)
+    cols = im2col(x, w.shape[:2], stride, padding)
+    parts = zip(cols.chunk(groups, -1), w.chunk(groups, -1), strict=True)
+    return torch.cat([torch.einsum("nijklc,klco->nijo", c, part) for c, part in parts], -1)
+
+
+def conv_transpose2d(x, w, *args, dilation=1, groups=1):
+    """The adjoint of conv2d, which is linear in its images."""
+    shape = TWINS["conv_transpose2d"](x.detach(), w.detach(), *args, dilation=dilation, groups=groups).shape
+    z = torch.zeros(shape, dtype=x.dtype, requires_grad=True)
+    stride, padding = args
+    return torch.autograd.grad(conv2d(z, w, stride, padding, dilation, groups), z, x, create_graph=True)[0]
+
+
+def conv2d_weight_grad(x, gy, kernel_size, stride, padding):
+    w = torch.zeros(*two(kernel_size), x.shape[3], gy.shape[3], dtype=x.dtype, requires_grad=True)
+    return torch.autograd.grad(conv2d(x, w, stride, padding), w, gy, create_graph=True)[0]
+
+
+TRUTH = {
+    **TWINS,
+    **CONSTANT,
+    **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad)},
+    "textbook_conv2d": conv2d,
+    "astype": lambda x, dtype: x,
+}
 
 
 @pytest.fixture(params=KERNELS)

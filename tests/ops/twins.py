@@ -96,7 +96,7 @@ def getitem(x, index):
 
 
 def nchw(x):
-    return x.permute(0, 3, 1, 2).contiguous()  # PyTorch stumbles over some strides in double backwards
+    return x.permute(0, 3, 1, 2)
 
 
 def nhwc(x):
