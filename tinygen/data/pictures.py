@@ -234,6 +234,8 @@ def _fitted(image: Image.Image, w: float, h: float, size: int, fit: str) -> Imag
 
 def _orientation(image: Image.Image) -> int:
     """How EXIF says that the picture lies, 1 to 8; 1 is upright, and so is what is broken."""
+    if image.format == "TIFF":  # turned by Pillow as it is decoded
+        return 1
     try:
         return int(image.getexif().get(ORIENTATION, 1))
     except Exception:  # as wide as what Pillow raises on a broken block; the pixels don't need it
