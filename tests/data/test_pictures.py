@@ -76,13 +76,28 @@ def test_deep_colours_keep_all_of_their_bits(tmp_path, write, bits):
     np.testing.assert_array_equal(only(tmp_path, size=5), np.rint(x * (255 / (2**bits - 1))))
 
 
-@pytest.mark.parametrize("channels", [2, 4])
-def test_deep_pictures_with_opacity_are_read(tmp_path, channels):
-    x = rng.integers(0, 2**16, (5, 5, channels))
-    x[..., -1] = 65_535
+@pytest.mark.parametrize("bits", [12, 16])
+@pytest.mark.parametrize("opaque", [65_535, 4095])
+def test_deep_colours_with_opacity_are_scaled_too(tmp_path, bits, opaque):
+    top = 2**bits - 1
+    opaque = max(opaque, top)
+    x = rng.integers(0, top + 1, (5, 5, 4))
+    x[..., 3] = np.where(np.eye(5), 0, opaque)
+    x[0, 1, 0] = top
+    x[2, 2] = 0, top, 0, opaque // 2  # half of green, half of white
     (tmp_path / "a.png").write_bytes(png(x))
-    colours = np.repeat(x[..., :1], 3, axis=2) if channels == 2 else x[..., :3]
-    np.testing.assert_array_equal(only(tmp_path, size=5), colours >> 8)
+    expected = np.where(np.eye(5)[..., np.newaxis], 255, np.rint(x[..., :3] * (255 / top)))
+    expected[2, 2] = 128, 255, 128
+    assert np.abs(only(tmp_path, size=5) - expected).max() <= 1
+    clear = only(tmp_path, size=5, channels=4)
+    assert np.abs(clear[..., 3] - np.rint(x[..., 3] * (255 / opaque))).max() <= 1
+
+
+def test_deep_grey_with_opacity_is_read(tmp_path):
+    x = rng.integers(0, 2**16, (5, 5, 2))
+    x[..., 1] = 65_535
+    (tmp_path / "a.png").write_bytes(png(x))
+    np.testing.assert_array_equal(only(tmp_path, size=5), np.repeat(x[..., :1] >> 8, 3, axis=2))
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
     What is transparent is laid on white, unless there are 4 channels.
     Values of more than 8 bits are scaled by what the data set holds: whole numbers from 0 to the largest number that
     has as many bits as the largest value, so 12 bits in files of 16 go from 0 to 4,095; floats from 0 to 1 or to 255,
-    whichever holds them all, or else from the least to the largest. Of 16 bits with opacity Pillow gives the upper 8.
+    whichever holds them all, or else from the least to the largest.
 
     Links to folders are followed, but no folder is read twice. Hidden files are passed over. Pictures that can't be
     read are left out, and one warning says how many and why; `notes` has what else is worth knowing.

@@ -32,8 +32,9 @@ class Picture(NamedTuple):
     """What is kept of a picture.
 
     pixels: (h, w, C) as uint8, h and w at most the size that was asked for; or as float32 what the file holds, if that
-    is more than 8 bits.  shape: height and width of the file.  span: the least and the largest value in the file, if it
-    is of more than 8 bits.  whole: are they whole numbers?  more: "frames" or "pages", if the first of them was taken.
+    is more than 8 bits, with colours multiplied by their opacity.
+    shape: height and width of the file.  span: the least and the largest value in a file of more than 8 bits.
+    whole: are they whole numbers?  more: "frames" or "pages", if the first of them was taken.
     """
 
     pixels: np.ndarray
@@ -75,9 +76,7 @@ def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: i
     """
     from PIL import Image
 
-    x, (low, high) = picture.pixels, span
-    if picture.span is not None:
-        x = np.rint((x.clip(low, high) - low) * (255 / (high - low))).astype(np.uint8)
+    x = picture.pixels if picture.span is None else _scaled(picture.pixels, *span)
     small = Image.fromarray(x[..., 0] if x.shape[2] == 1 else x)
     if small.mode == "RGBA" and channels < 4:
         small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
@@ -85,6 +84,16 @@ def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: i
     inside = square[(size - h) // 2 :, (size - w) // 2 :][:h, :w]
     inside[...] = np.asarray(small.convert(MODES[channels])).reshape(h, w, channels)
     return square
+
+
+def _scaled(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Deep values as uint8; a fourth channel is opacity, of as many bits as the colours or of 16."""
+    x, opacity = np.split(x, [3], axis=2)
+    if opacity.size:
+        x = np.divide(x, opacity, where=opacity > 0, out=np.zeros_like(x))
+    opaque = high if opacity.max(initial=0) <= high else 65_535
+    x = np.dstack([(x.clip(low, high) - low) / (high - low), (opacity / opaque).clip(0, 1)])
+    return np.rint(255 * x).astype(np.uint8)
 
 
 def _known() -> dict[str, object]:
@@ -149,10 +158,10 @@ def _decoded(image: Image.Image, file: Path) -> tuple[Image.Image, ...]:
 
     mode, _, order = _raw_mode(image).partition(";16")
     image.load()
-    if mode != "RGB" or order not in ("B", "L", "N"):
+    if mode not in ("RGB", "RGBA") or order not in ("B", "L", "N"):
         return (image,)
     little = order == "L" or (order == "N" and sys.byteorder == "little")
-    other = f"RGB;16{'B' if little else 'L'}"
+    other = f"{mode};16{'B' if little else 'L'}"
     with Image.open(file, formats=[str(image.format)]) as low:
         low.tile = [(*tile[:3], (other, *tile[3][1:]) if isinstance(tile[3], tuple) else other) for tile in low.tile]
         low.load()
@@ -206,7 +215,9 @@ def _plain(image: Image.Image, low: Image.Image | None = None) -> tuple[list[Ima
         x = np.atleast_3d(x if low is None else 256 * x + np.asarray(low))
         if not np.isfinite(x).all():
             raise DataError("with values that are NaN or infinite")
-        return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(x, 2, 0)], (x.min(), x.max())
+        span = float(x[..., :3].min()), float(x[..., :3].max())
+        x[..., :3] *= x[..., 3:] if x.shape[2] == 4 else 1  # what is transparent has no say when pixels are averaged
+        return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(x, 2, 0)], span
     if image.mode in ("LA", "PA", "La", "RGBa") or "transparency" in image.info or _has_clear_colours(image):
         return [image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")], None
     if image.mode not in MODES.values():
