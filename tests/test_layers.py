@@ -16,6 +16,7 @@ import tinygen as tg
 from tinygen import layers as L
 from tinygen.backend import Generator
 from tinygen.layers import Buffer, Module
+from tinygen.layers.module import here
 from tinygen.tensor import Parameter
 
 
@@ -346,7 +347,7 @@ def test_a_summary_changes_nothing(backend):
     assert net[1].rng.state == state and [m.training for m in net] == [True, True, False]
     with pytest.raises(ValueError, match="Dense: x is"):
         net.summary((5,))
-    assert [m.training for m in net] == [True, True, False] and Module._watcher is None
+    assert [m.training for m in net] == [True, True, False] and here.watcher is None
 
 
 def test_repr():

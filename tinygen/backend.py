@@ -31,6 +31,7 @@ _current = "cpu"
 class use:
     """Make "cpu" or "cuda" the device on which new arrays are made, at once or for the length of a `with` block.
 
+    It holds for the whole process: all threads share one device.
     Raises ValueError for another name, DeviceError if CuPy or a GPU is missing.
     """
 
@@ -303,7 +304,10 @@ _defaults: dict[str, Generator] = {}
 
 
 def seed(n: int) -> None:
-    """Start every default stream anew from n: what is built after two equal calls draws equal numbers."""
+    """Start every default stream anew from n: what is built after two equal calls draws equal numbers.
+
+    All threads share these streams; what threads build at the same time draws in no certain order. Give them an `rng`.
+    """
     global _seed
     Generator(n)  # refuses a bad seed before anything changes
     _seed = int(n)

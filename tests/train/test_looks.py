@@ -14,7 +14,8 @@ from tinygen import layers, losses
 from tinygen.backend import Generator, array_module, to_host
 from tinygen.data.dataset import Dataset, Modes
 from tinygen.errors import ConfigError
-from tinygen.layers import BatchNorm, Dropout, Module
+from tinygen.layers import BatchNorm, Dropout
+from tinygen.layers.module import here, watching
 from tinygen.losses import GAN_LOSSES
 from tinygen.metrics.modes import mixture_scores
 from tinygen.models import GAN, MODELS
@@ -150,11 +151,8 @@ def test_the_norms_of_layers_are_what_hooks_see(name):
 
     for loss in own_losses(model, looks):
         with undisturbed(model):
-            before, Module._watcher = Module._watcher, catch
-            try:
+            with watching(catch):
                 value = loss()
-            finally:
-                Module._watcher = before
             value.backward()
     assert caught.keys() == set(keys)
     for i, key in enumerate(keys):
@@ -325,7 +323,7 @@ def test_watching_nests_and_ends():
             raise KeyError
         model.G(model.noise(2))
     assert inner[id(model.D)] is y and id(model.D) not in outer and id(model.G) in outer
-    assert Module._watcher is None and not seen_after
+    assert here.watcher is None and not seen_after
 
 
 def test_what_no_loss_comes_through_is_not_a_number():

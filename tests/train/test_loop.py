@@ -470,3 +470,41 @@ def test_a_training_in_another_thread():
     fit(straight, Stream(), 10)
     assert found[0].steps == 10
     np.testing.assert_array_equal(model.w, straight.w)
+
+
+def test_a_preview_in_another_thread_changes_nothing_and_sees_the_running_statistics():
+    """While a step of D runs, another thread has G in eval mode, and a third one samples."""
+    config = GANConfig((3,), latent_dim=2, g_hidden=(4,), d_hidden=(4,))
+    tg.seed(0)
+    straight = GAN(config)
+    fit(straight, POINTS, 5, progress=False)
+
+    class Previewed(GAN):
+        def loss_D(self, x, fake, *y):
+            def preview():
+                with tg.layers.evaluating(self.G), tg.no_grad():
+                    entered.set()
+                    left.wait(5)
+
+            entered, left = threading.Event(), threading.Event()
+            thread = threading.Thread(target=preview)
+            thread.start()
+            entered.wait(5)
+            found = super().loss_D(x, fake, *y)
+            seen.append(self.G.training and self.G(self.noise(3, Generator(0, "look"))).requires_grad)
+            left.set()
+            thread.join()
+            elsewhere = threading.Thread(target=lambda: samples.append(self.sample(4)))
+            elsewhere.start()
+            elsewhere.join()
+            np.testing.assert_array_equal(samples[-1], self.sample(4))
+            return found
+
+    seen, samples = [], []
+    tg.seed(0)
+    previewed = Previewed(config)
+    statistics = [t for name, t in previewed.named_tensors() if isinstance(t, tg.layers.Buffer)]
+    fit(previewed, POINTS, 5, progress=False)
+    assert seen == [True] * 5 and statistics
+    for p, q in zip(straight.parameters(), previewed.parameters(), strict=True):
+        np.testing.assert_array_equal(p.numpy(), q.numpy())

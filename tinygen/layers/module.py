@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import threading
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
@@ -28,6 +29,14 @@ class LeftOut(NamedTuple):
     unexpected_keys: list[str]
 
 
+class _Here(threading.local):
+    evaluated: frozenset[int] = frozenset()  # the ids of the modules that are in eval mode for a while
+    watcher: Callable[[Module, Any], None] | None = None  # sees each module's output
+
+
+here = _Here()
+
+
 class Module:
     """A layer, or a network of layers. A subclass has parameters, buffers and modules as attributes, and a forward().
 
@@ -36,12 +45,11 @@ class Module:
     assignment or, if they are added later, at the first call and whenever parameters, buffers or modules are asked for.
     """
 
-    training: bool = True
     batch_multiple: int = 1  # of which number a batch must be a multiple
-    _watcher: Callable[[Module, Any], None] | None = None  # sees each module's output; set by summary()
     _path: str = ""  # where it lies in the module that holds it
     _containers: tuple[str, ...] = ()  # the attributes that are plain containers
     _called: bool = False
+    _training: bool = True
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -89,9 +97,18 @@ class Module:
         first = next(orders)
         y = self.forward(*inputs, **options)
         note_maker(y, weakref.ref(self), first)
-        if Module._watcher is not None:
-            Module._watcher(self, y)
+        if here.watcher is not None:
+            here.watcher(self, y)
         return y
+
+    @property
+    def training(self) -> bool:
+        """Whether dropout and batch statistics are on: as train() and eval() say, but not inside of `evaluating`."""
+        return self._training and id(self) not in here.evaluated
+
+    @training.setter
+    def training(self, mode: bool) -> None:
+        vars(self)["_training"] = mode
 
     # What it holds
 
@@ -214,12 +231,8 @@ class Module:
         """The shape of what each layer makes of one example (and further inputs), by the layer's id."""
         shapes: dict[int, tuple[int, ...]] = {}
         if input_shape is not None:
-            Module._watcher = lambda module, y: shapes.update({id(module): y.shape[1:]})
-            try:
-                with no_grad(), evaluating(self):
-                    self(current_module().zeros((self.batch_unit, *input_shape), np.float32), *more)
-            finally:
-                Module._watcher = None
+            with watching(lambda module, y: shapes.update({id(module): y.shape[1:]})), no_grad(), evaluating(self):
+                self(current_module().zeros((self.batch_unit, *input_shape), np.float32), *more)
         return shapes
 
     @property
@@ -246,14 +259,23 @@ class Module:
 
 @contextlib.contextmanager
 def evaluating(module: Module) -> Iterator[None]:
-    """A module in eval mode for the length of a block; then each layer is in the mode in which it was."""
-    modes = [(m, m.training) for _, m in module.named_modules()]
-    module.eval()
+    """A module in eval mode for the length of a block, in this thread alone: another may train it in the meantime."""
+    before = here.evaluated
+    here.evaluated = before | {id(m) for _, m in module.named_modules()}
     try:
         yield
     finally:
-        for m, mode in modes:
-            m.training = mode
+        here.evaluated = before
+
+
+@contextlib.contextmanager
+def watching(watcher: Callable[[Module, Any], None]) -> Iterator[None]:
+    """Call watcher(module, output) for each module that is called in the block, in this thread."""
+    before, here.watcher = here.watcher, watcher
+    try:
+        yield
+    finally:
+        here.watcher = before
 
 
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 from .. import init, ops
@@ -10,6 +11,8 @@ from ..checks import whole
 from ..tensor import Tensor
 from .conv import ConvTranspose
 from .module import Buffer, Module
+
+_one_at_a_time = threading.RLock()
 
 
 class SpectralNorm(Module):
@@ -31,6 +34,10 @@ class SpectralNorm(Module):
         self.v = Buffer(_unit(matrix @ self.u.data))
 
     def forward(self, *inputs: Any) -> Any:
+        with _one_at_a_time:  # of all threads, for each puts another w into the layer for a while
+            return self._forward(*inputs)
+
+    def _forward(self, *inputs: Any) -> Any:
         w = vars(self.normed)["w"]
         if self.training:
             self._iterate(self._matrix(w.data))

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import Array, Generator, array_module, to_host
 from ..layers import Buffer, Dropout, Module
+from ..layers.module import watching
 from ..tensor import Tensor, frozen, grad
 from .average import Average
 
@@ -51,11 +52,8 @@ def watched() -> Iterator[dict[int, Any]]:
     def note(module: Module, y: Any) -> None:
         seen.setdefault(id(module), y)
 
-    before, Module._watcher = Module._watcher, note
-    try:
+    with watching(note):
         yield seen
-    finally:
-        Module._watcher = before
 
 
 def layers_of(model: Any) -> list[tuple[str, str, Module]]:
