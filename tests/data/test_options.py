@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file
 
 from tinygen.cli import main
 from tinygen.data import load
@@ -39,20 +40,27 @@ def settings(folder):
     return json.loads((folder / "config.json").read_text())["settings"]
 
 
+def last(folder):
+    """The tensors of the checkpoint of step 3, as bytes."""
+    tensors = load_file(folder / "checkpoints" / "step_000003.safetensors")
+    return {name: x.tobytes() for name, x in tensors.items()}
+
+
 def test_options_are_recorded_and_used_again(run, tmp_path, animals):
     trained = run(f"train gan {SMALL} --data folder:animals --channels 1 --fit pad --mirror --out a")
     assert trained.code == 0
     assert "54 to train and 6 to test, each (8, 8, 1) uint8, 2 labels (cats, dogs)" in trained.out
     assert "60 of 60 images are not square: black is added" in trained.out
     recorded = settings(tmp_path / "a")
-    assert {name: recorded[name] for name in ("data", "size", "channels", "fit", "mirror")} == {
-        "data": "folder:animals",
+    assert {name: recorded[name] for name in ("size", "channels", "fit", "mirror")} == {
         "size": 8,
         "channels": 1,
         "fit": "pad",
         "mirror": True,
     }
     assert run("train gan --resume --out a --steps 3").code == 0
+    assert run(f"train gan {SMALL} --data folder:animals --channels 1 --fit pad --mirror --steps 3 --out b").code == 0
+    assert last(tmp_path / "a") == last(tmp_path / "b")
     for option in ("--fit crop", "--channels 3"):
         assert option.split()[0] in run(f"train gan --resume --out a {option}").err
     assert "each (8, 8, 1)" in run("evaluate a -n 20").out

@@ -1,6 +1,7 @@
 """A picture becomes the pixels that it shows, whatever its mode, depth, size and place; and never takes much memory."""
 
 import contextlib
+import os
 import struct
 import zlib
 
@@ -346,6 +347,19 @@ def with_checksums(raw):
         out += raw[at : at + 8 + length] + struct.pack(">I", zlib.crc32(raw[at + 4 : at + 8 + length]))
         at += 12 + length
     return out
+
+
+def test_libtiff_is_silent(tmp_path, capfd):
+    smooth(60, 60).save(tmp_path / "a.tif", compression="tiff_lzw")
+    smooth().save(tmp_path / "b.tif")
+    raw = bytearray((tmp_path / "a.tif").read_bytes())
+    raw[200:400] = rng.bytes(200)
+    (tmp_path / "a.tif").write_bytes(raw)
+    with pytest.warns(UserWarning, match=r"broken or cut short \(a.tif\)"):
+        load(f"folder:{tmp_path}")
+    assert capfd.readouterr() == ("", "")
+    os.write(2, b"heard again")
+    assert capfd.readouterr().err == "heard again"
 
 
 def test_what_can_not_shrink_while_it_is_decoded_has_a_bound(tmp_path, monkeypatch):

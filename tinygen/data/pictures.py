@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -157,7 +159,8 @@ def _decoded(image: Image.Image, file: Path) -> tuple[Image.Image, ...]:
     from PIL import Image
 
     mode, _, order = _raw_mode(image).partition(";16")
-    image.load()
+    with _libtiff_silenced() if image.format == "TIFF" else nullcontext():
+        image.load()
     if mode not in ("RGB", "RGBA") or order not in ("B", "L", "N"):
         return (image,)
     little = order == "L" or (order == "N" and sys.byteorder == "little")
@@ -166,6 +169,23 @@ def _decoded(image: Image.Image, file: Path) -> tuple[Image.Image, ...]:
         low.tile = [(*tile[:3], (other, *tile[3][1:]) if isinstance(tile[3], tuple) else other) for tile in low.tile]
         low.load()
     return image, low
+
+
+@contextmanager
+def _libtiff_silenced() -> Iterator[None]:
+    """What libtiff says of a broken file goes to the descriptor of standard error, past Python."""
+    try:
+        stderr = os.dup(2)
+    except OSError:  # closed
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _cut(images: tuple[Image.Image, ...], rows: int) -> Iterator[tuple[Image.Image, ...]]:
