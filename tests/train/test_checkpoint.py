@@ -50,6 +50,29 @@ def test_another_program_reads_the_same(path):
         np.testing.assert_array_equal(x, ARRAYS[name])
 
 
+def test_equal_contents_make_equal_files_whatever_their_order(path):
+    other = path.with_name("other")
+    checkpoint.save(other, dict(reversed(ARRAYS.items())), dict(reversed(METADATA.items())))
+    assert other.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.parametrize("dtype", ["?", "u1", "i1", "u2", "i2", "f2", "u4", "i4", "f4", "u8", "i8", "f8", ">f4", ">i8"])
+def test_every_dtype_is_as_safetensors_itself_writes_it(tmp_path, dtype):
+    x = np.arange(6).reshape(2, 3).astype(dtype)
+    checkpoint.save(tmp_path / "file", {"x": x, "bytes": np.arange(3, dtype=np.uint8)}, {})
+    (read, metadata), others = checkpoint.load(tmp_path / "file"), safetensors.numpy.load_file(tmp_path / "file")
+    assert metadata == {} and read["x"].dtype == others["x"].dtype == x.dtype.newbyteorder("=")
+    np.testing.assert_array_equal(read["x"], x)
+    np.testing.assert_array_equal(others["x"], x)
+
+
+def test_what_the_format_does_not_know_writes_nothing(tmp_path):
+    for x in (np.array(["text"]), np.zeros(2, complex), np.array([None]), np.zeros(2, np.longdouble)):
+        with pytest.raises(TypeError, match=r"x is an array of .*, which a checkpoint can't hold"):
+            checkpoint.save(tmp_path / "file", {"x": x}, {})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_arrays_on_the_device_are_brought_home(backend, tmp_path):
     x = backend.asarray([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], np.float32).T
     checkpoint.save(tmp_path / "file", {"x": x}, {})

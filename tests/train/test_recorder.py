@@ -201,18 +201,6 @@ def test_the_first_half_second_is_an_advance(clock):
     assert spender.allows_more()
 
 
-def test_a_resumed_budget_goes_on(clock):
-    spender, other = Budget(0.05), Budget(0.05)
-    spender.start()
-    clock.now += 40
-    with spender.spending():
-        clock.now += 1
-    clock.now += 500
-    other.state = json.loads(json.dumps(spender.state))
-    clock.now += 10
-    assert (other.spent, other.trained) == (1, pytest.approx(550))
-
-
 def test_the_share_is_printed(tmp_path, viz, capsys):
     run("gan", 4, Recorder(toy(), 2, ANY), out=tmp_path)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("recorded")]

@@ -63,7 +63,17 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
     names[str(loss._node.order)] = "the loss"
     leaf = "x̂" if isinstance(studio.model, WGANGP) else "x"  # of a penalty on D's slope: points on the way, real images
     names |= {str(n.order): leaf for n in nodes if n.leaf and not isinstance(n.leaf(), Parameter)}
-    return _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
+    found = _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
+    return _renamed(found, {f"c{key}": f"c{i}" for i, key in enumerate(arrays)})
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    """JSON with other names: a place in memory differs from one process to the next, and the page must not."""
+    if isinstance(value, dict):
+        return {key: _renamed(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
 
 
 def _named_constants(studio: Studio, arrays: dict[int, Array]) -> dict[int, str]:

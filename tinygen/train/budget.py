@@ -15,12 +15,12 @@ AT_THE_END = 2  # times what a look takes: for the last look, which is always ta
 class Budget:
     """A share of the time that a run trains, which is all of its time but for what is spent of the budget.
 
-    Before start() nothing counts. The first half second is an advance on what the run will earn.
+    Before start() nothing counts. The first half second is an advance on what the run will earn. A run that is resumed
+    begins a new one.
     """
 
     def __init__(self, share: float):
         self.share, self.spent, self.least = share, 0.0, 0.0  # spent, least: seconds, in all and at a time
-        self._passed: float = 0.0  # seconds of the run before `_since`
         self._since: float | None = None
 
     def start(self) -> None:
@@ -31,7 +31,7 @@ class Budget:
     def trained(self) -> float:
         """Seconds of training up to now."""
         since_start = 0.0 if self._since is None else time.perf_counter() - self._since
-        return self._passed + since_start - self.spent
+        return since_start - self.spent
 
     def allows_more(self) -> bool:
         """Whether as much as it takes, when nothing gets in the way, may be spent again, and is left for the end."""
@@ -51,14 +51,3 @@ class Budget:
             if self._since is not None:
                 self.least = min(seconds, self.least or seconds)
                 self.spent += seconds
-
-    @property
-    def state(self) -> dict[str, float]:
-        """What a checkpoint must hold; assign it to go on from there."""
-        return {"spent": self.spent, "least": self.least, "trained": self.trained}
-
-    @state.setter
-    def state(self, state: dict[str, float]) -> None:
-        self.spent, self.least = state["spent"], state["least"]
-        self._passed = state["trained"] + self.spent
-        self.start()

@@ -20,6 +20,13 @@ from . import files
 FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
 
 
+_DTYPES = {"bool": "BOOL"} | {
+    f"{word}{bits}": f"{letter}{bits}"
+    for word, letter in (("int", "I"), ("uint", "U"), ("float", "F"))
+    for bits in (8, 16, 32, 64)
+}
+
+
 class DamagedError(RunError):
     """A file that does not hold what was written, or is no checkpoint at all."""
 
@@ -32,15 +39,34 @@ class NewerError(RunError):
 
 
 def save(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:
-    """Write arrays, and metadata that JSON can hold, as one file, whole or not at all. Raises RunError.
+    """Write arrays, and metadata that JSON can hold, as one file, whole or not at all. Raises RunError, and TypeError
+    for what such a file can't hold.
 
-    safetensors' NumPy writer stores the memory of an array as it lies, which is a wrong array unless that is C order.
+    Equal contents make equal files, which safetensors' own writer, whose metadata lie in any order, does not promise.
     """
-    from safetensors.numpy import save as to_bytes
-
-    arrays = {name: np.asarray(to_host(x), order="C") for name, x in tensors.items()}
+    arrays = {name: _plain(name, to_host(x)) for name, x in tensors.items()}
     texts = {key: json.dumps(value) for key, value in {**metadata, "tinygen": FORMAT}.items()}
-    files.write(path, to_bytes(arrays, {**texts, "crc32": _checksum(arrays, texts)}))
+    files.write(path, _encoded(arrays, {**texts, "crc32": _checksum(arrays, texts)}))
+
+
+def _encoded(arrays: dict[str, np.ndarray], texts: dict[str, str]) -> bytes:
+    """The bytes of a safetensors file: the length of the header, the header, the arrays."""
+    order = sorted(arrays, key=lambda name: (-arrays[name].itemsize, name))
+    header, end = dict[str, Any](__metadata__=dict(sorted(texts.items()))), 0
+    for name in order:
+        x = arrays[name]
+        header[name] = {"dtype": _DTYPES[x.dtype.name], "shape": x.shape, "data_offsets": (end, end + x.nbytes)}
+        end += x.nbytes
+    head = json.dumps(header, separators=(",", ":")).encode()
+    head += b" " * (-len(head) % 8)
+    return b"".join([len(head).to_bytes(8, "little"), head, *(arrays[name].tobytes() for name in order)])
+
+
+def _plain(name: str, x: np.ndarray) -> np.ndarray:
+    """An array as the file holds it, in C order with the low byte first."""
+    if x.dtype.name not in _DTYPES:
+        raise TypeError(f"{name} is an array of {x.dtype}, which a checkpoint can't hold")
+    return np.asarray(x, x.dtype.newbyteorder("<"), order="C")
 
 
 def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -55,7 +81,8 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         with open_regular(path):  # what the system refuses is no fault of the file's
             pass
         with safe_open(path, framework="np") as file:
-            texts, tensors = file.metadata() or {}, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            texts = dict(sorted((file.metadata() or {}).items()))  # which come in any order
+            tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such checkpoint") from None
     except (SafetensorError, IsADirectoryError) as error:
