@@ -801,6 +801,23 @@ def test_after_ctrl_c_a_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
         np.testing.assert_array_equal(array, whole[name], err_msg=name)
 
 
+def test_equal_commands_leave_equal_files(run, tmp_path, monkeypatch):
+    left, steps = [], []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        small = "--batch 8 --log-every 1 --sample-every 2 --checkpoint-every 4 --set g_hidden=4 d_hidden=4"
+        assert run(f"train gan --data ring8 --steps 4 {small}").code == 0
+        assert (
+            run("sample runs/gan").code == run("report runs/gan").code == run("explain x*w x=2 --svg a.svg").code == 0
+        )
+        left.append({path.relative_to(folder): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+        steps.append(Recording.load("runs/gan").steps.tolist())
+    assert left[0].keys() == left[1].keys() and len(left[0]) >= 13
+    timed = set() if steps[0] == steps[1] else {"recording.safetensors", "report.html"}  # as a slow machine makes them
+    assert [path for path, x in left[0].items() if x != left[1][path] and path.name not in timed] == []
+
+
 def test_a_closed_pipe_is_no_error():
     reader, writer = os.pipe()
     os.close(reader)

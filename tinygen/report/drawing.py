@@ -64,16 +64,18 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
     leaf = "x̂" if isinstance(studio.model, WGANGP) else "x"  # of a penalty on D's slope: points on the way, real images
     names |= {str(n.order): leaf for n in nodes if n.leaf and not isinstance(n.leaf(), Parameter)}
     found = _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
-    return _renamed(found, {f"c{key}": f"c{i}" for i, key in enumerate(arrays)})
+    plain = {str(node.order): str(i) for i, node in enumerate(nodes)}
+    return _renamed(found, plain | {f"c{key}": f"c{i}" for i, key in enumerate(arrays)})
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:
-    """JSON with other names: a place in memory differs from one process to the next, and the page must not."""
-    if isinstance(value, dict):
-        return {key: _renamed(item, names) for key, item in value.items()}
+    """A graph with other ids: those of the tape and of the memory differ each time, and the page must not."""
     if isinstance(value, list):
         return [_renamed(item, names) for item in value]
-    return names.get(value, value) if isinstance(value, str) else value
+    if not isinstance(value, dict):
+        return value
+    ids = ("id", "source", "target")
+    return {key: names.get(x, x) if key in ids else _renamed(x, names) for key, x in value.items()}
 
 
 def _named_constants(studio: Studio, arrays: dict[int, Array]) -> dict[int, str]:
