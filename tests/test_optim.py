@@ -446,15 +446,24 @@ def test_a_schedule_is_asked_for_the_rate_of_each_step(kind, options):
         (lambda p: SGD([np.ones(3)]), "SGD: params must be a list of at least one Parameter"),
         (lambda p: Adam([*p, p[0]]), "Adam: params names a Parameter twice"),
         (lambda p: Adam([*p, Parameter(np.ones(2, np.float32))]), "Adam: params must be of one dtype and device"),
-        (lambda p: Adam(p, lr=-1.0), "Adam: lr is -1.0, but it must be at least 0"),
-        (lambda p: RMSprop(p, lr=math.nan), "RMSprop: lr is nan, but it must be at least 0"),
-        (lambda p: SGD(p, clip_norm=0), "SGD: clip_norm is 0, but it must be above 0"),
-        (lambda p: SGD(p, clip_value=-1.0), "SGD: clip_value is -1.0, but it must be above 0"),
-        (lambda p: SGD(p, momentum=1.0), "SGD: momentum is 1.0, but it must be at least 0 and below 1"),
+        (lambda p: Adam(p, lr=-1.0), "Adam: lr is -1.0, but it must be a finite number of at least 0"),
+        (lambda p: RMSprop(p, lr=math.nan), "RMSprop: lr is nan, but it must be a finite number of at least 0"),
+        (lambda p: SGD(p, clip_norm=0), "SGD: clip_norm is 0, but it must be a finite number above 0"),
+        (lambda p: SGD(p, clip_value=-1.0), "SGD: clip_value is -1.0, but it must be a finite number above 0"),
+        (
+            lambda p: SGD(p, momentum=1.0),
+            "SGD: momentum is 1.0, but it must be a finite number of at least 0 and below 1",
+        ),
         (lambda p: SGD(p, nesterov=True), "SGD: nesterov needs a momentum, such as 0.9"),
-        (lambda p: RMSprop(p, alpha=1.5), "RMSprop: alpha is 1.5, but it must be at least 0 and below 1"),
-        (lambda p: Adam(p, betas=(1.0, 0.9)), "Adam: betas are (1.0, 0.9), but both must be at least 0 and below 1"),
-        (lambda p: AdamW(p, betas=(0.9, -0.1)), "AdamW: betas are (0.9, -0.1), but both must be"),
+        (
+            lambda p: RMSprop(p, alpha=1.5),
+            "RMSprop: alpha is 1.5, but it must be a finite number of at least 0 and below 1",
+        ),
+        (
+            lambda p: Adam(p, betas=(1.0, 0.9)),
+            "Adam: beta1 is 1.0, but it must be a finite number of at least 0 and below 1",
+        ),
+        (lambda p: AdamW(p, betas=(0.9, -0.1)), "AdamW: beta2 is -0.1, but it must be"),
     ],
 )
 def test_what_an_optimiser_refuses(make, message):

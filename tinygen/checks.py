@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +18,7 @@ def whole(owner: str, option: str, value: Any, low: int, high: int | None = None
     integral = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     if not integral or value < low or (high is not None and value > high):
         span = f"of at least {low}" if high is None else f"from {low} to {high:,}"
-        raise ConfigError(f"{owner}: {option} is {value!r}, but it must be an int {span}{unit}")
+        raise ConfigError(f"{_prefix(owner)}{option} is {value!r}, but it must be an int {span}{unit}")
     return int(value)
 
 
@@ -33,11 +34,16 @@ def number(
     """value as a finite float from low to high, or between above and below without them; raises ConfigError in the
     words of `whole` otherwise."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
-    if not real or not math.isfinite(value) or not low <= value <= high or not above < value < below:
+    huge = isinstance(value, int) and abs(value) > sys.float_info.max
+    if not real or huge or not math.isfinite(value) or not low <= value <= high or not above < value < below:
         words = (("of at least", low), ("above", above), ("at most", high), ("below", below))
         limits = " and".join(f" {word} {limit:g}" for word, limit in words if math.isfinite(limit))
-        raise ConfigError(f"{owner}: {option} is {value!r}, but it must be a finite number{limits}")
+        raise ConfigError(f"{_prefix(owner)}{option} is {value!r}, but it must be a finite number{limits}")
     return float(value)
+
+
+def _prefix(owner: str) -> str:
+    return f"{owner}: " if owner else ""
 
 
 def what(x: Any) -> str:

@@ -7,13 +7,15 @@ A step goes over the parameters and takes each gradient where it lies: to gather
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from . import kernels
-from .backend import Array, array_module, to_device
+from .backend import Array, array_module, is_array, to_device
+from .checks import number, what, whole
 from .errors import GradientError
 from .tape import check_shape
 from .tensor import Parameter, Tensor
@@ -26,45 +28,47 @@ class Optimizer:
 
     lr: a number or a schedule.  clip_norm: scale the gradient, taken as one long vector, down to this length if it is
     longer (Pascanu et al. 2013, algorithm 1).  clip_value: cut every element to ± this first.
+    The length is computed in float64. One that is inf or NaN has no direction left: on the CPU step() raises
+    GradientError and changes nothing; on a GPU, which isn't waited for, the parameters become NaN.
     Raises ValueError for parameters that are none, not Parameters, or not all of one dtype and device.
     """
 
     slots: tuple[str, ...] = ()  # the names of the state's buffers
+    squares: tuple[str, ...] = ()  # those of them that are never negative
 
     def __init__(
         self, params: Iterable[Parameter], lr: Rate, clip_norm: float | None = None, clip_value: float | None = None
     ):
-        self.params = [] if hasattr(params, "parameters") else list(params)  # a module is no list of parameters
-        self.lr, self.clip_norm, self.clip_value = lr, clip_norm, clip_value
         name = type(self).__name__
-        if not self.params or not all(isinstance(p, Tensor) for p in self.params):
-            raise ValueError(f"{name}: params must be a list of at least one Parameter, such as module.parameters()")
-        if len({id(p) for p in self.params}) != len(self.params):
-            raise ValueError(f"{name}: params names a Parameter twice")
-        if len({(p.dtype, p.device) for p in self.params}) > 1:
-            raise ValueError(f"{name}: params must be of one dtype and device; give each kind an optimiser of its own")
-        if not callable(lr) and not lr >= 0:
-            raise ValueError(f"{name}: lr is {lr}, but it must be at least 0")
-        for option, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-            if limit is not None and not limit > 0:
-                raise ValueError(f"{name}: {option} is {limit}, but it must be above 0")
+        self.params = _parameters(name, params)
+        self.lr = lr if callable(lr) else number(name, "lr", lr, 0)
+        self.clip_norm = None if clip_norm is None else number(name, "clip_norm", clip_norm, above=0)
+        self.clip_value = None if clip_value is None else number(name, "clip_value", clip_value, above=0)
         kernels.memory.keep()
-        xp = array_module(self.params[0])
         ends = np.cumsum([p.size for p in self.params]).tolist()
         self._slices = [slice(end - p.size, end) for p, end in zip(self.params, ends, strict=True)]
-        self.flat = xp.zeros(ends[-1], self.params[0].dtype)
-        self.state = {slot: kernels.wide(xp.zeros_like(self.flat)) for slot in self.slots}  # g² of float16 would be 0
-        self.t = 0
         self._make_views()
+        empty = kernels.wide(array_module(self.flat).zeros_like(self.flat))  # g² of float16 would be 0
+        self.state = {slot: empty.copy() for slot in self.slots}
+        self.t = 0
+        self._make_parts()
 
     def _make_views(self) -> None:
+        self.flat = array_module(self.params[0]).zeros(self._slices[-1].stop, self.params[0].dtype)
         self._views = [self.flat[s].reshape(p.shape) for p, s in zip(self.params, self._slices, strict=True)]
-        self._parts = [[array[s] for array in (self.flat, *self.state.values())] for s in self._slices]
         self._adopt()
+
+    def _make_parts(self) -> None:
+        self._parts = [[array[s] for array in (self.flat, *self.state.values())] for s in self._slices]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes: copies of views would be no views, and the parameters are there already."""
+        return {name: value for name, value in vars(self).items() if name not in ("flat", "_views", "_parts")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        self._make_views()  # copies of the old ones, as deepcopy makes them, are no views
+        self._make_views()
+        self._make_parts()
 
     def _adopt(self) -> None:
         """Make every parameter a view of the flat buffer: at first, and when somebody gave one another array since."""
@@ -82,15 +86,16 @@ class Optimizer:
         """Change the parameters by one step: along grads, in the order of the parameters, or along their `.grad`.
 
         A parameter whose gradient is None stays as it is, and so does its state. Raises GradientError if all are None,
-        if there are not as many gradients as parameters, or if one has another shape.
+        if there are not as many gradients as parameters, or if one has another shape; ValueError for a schedule's rate
+        that is no number of at least 0.
         """
-        grads = [p.grad for p in self.params] if grads is None else list(grads)
+        grads = [p.grad for p in self.params] if grads is None else _gradients(type(self).__name__, grads)
         self._check(grads)
+        lr = number(type(self).__name__, f"lr({self.t})", self.lr(self.t), 0) if callable(self.lr) else self.lr
         self._adopt()
         given = [(i, getattr(g, "_data", g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         flat = self._clipped([kernels.wide(g.astype(self.flat.dtype, copy=False)).reshape(-1) for _, g in given])
-        lr = float(self.lr(self.t) if callable(self.lr) else self.lr)
         self.t += 1
         for (i, _), g in zip(given, flat, strict=True):
             p, *state = self._parts[i]
@@ -110,14 +115,22 @@ class Optimizer:
         for p, g in zip(self.params, grads, strict=True):
             if g is not None:
                 check_shape(g, p, f"{name}.step: the gradient of {p.name or 'a parameter'}")
+                if g.dtype.kind != "f":
+                    raise GradientError(f"{name}.step: a gradient must be of floats, but it is {what(g)}")
 
     def _clipped(self, grads: list[Array]) -> list[Array]:
         if self.clip_value is not None:
             grads = [g.clip(-self.clip_value, self.clip_value) for g in grads]
         if self.clip_norm is not None:
-            xp = array_module(grads[0])
-            norm = xp.sqrt(sum((g * g).sum() for g in grads))
-            grads = [g * xp.minimum(self.clip_norm / (norm + 1e-6), 1) for g in grads]
+            xp, wide = array_module(grads[0]), np.promote_types(grads[0].dtype, np.float64)
+            norm = xp.sqrt(sum(xp.square(g, dtype=wide).sum() for g in grads))  # in float32 a 1e20 gives inf
+            if xp is np and not np.isfinite(norm):
+                raise GradientError(
+                    f"{type(self).__name__}.step: the gradient's length is {norm}, which clip_norm can't scale; "
+                    "look for what overflows, lower lr, or leave this step out"
+                )
+            scale = xp.minimum(self.clip_norm / (norm + 1e-6), 1)
+            grads = [(g * scale).astype(g.dtype, copy=False) for g in grads]
         return grads
 
     def state_dict(self) -> dict[str, Array]:
@@ -132,10 +145,47 @@ class Optimizer:
             s[...] = to_device(state[slot], self.params[0].device)
 
     def check_state(self, state: dict[str, Any]) -> None:
-        """Raise the ValueError of load_state_dict, if there is one."""
-        own, given = ({name: x.shape for name, x in d.items()} for d in (self.state_dict(), state))
+        """Raise the error of load_state_dict, if there is one."""
+        name = type(self).__name__
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict: expected the dict of this {name}'s state_dict(), not {what(state)}")
+        own, given = ({n: getattr(x, "shape", what(x)) for n, x in d.items()} for d in (self.state_dict(), state))
         if own != given:
-            raise ValueError(f"load_state_dict: this {type(self).__name__} keeps {own}, but the state has {given}")
+            raise ValueError(f"load_state_dict: this {name} keeps {own}, but the state has {given}")
+        kinds = {n: state[n].dtype for n in own if state[n].dtype.kind not in ("iu" if n == "t" else "f")}
+        if kinds or int(state["t"]) < 0 or any((state[n] < 0).any() for n in self.squares):
+            raise ValueError(
+                f"load_state_dict: t of {name} counts steps, {' and '.join(self.slots) or 'the rest'} must be floats, "
+                f"and {' and '.join(self.squares) or 'none'} at least 0; is this the state of another optimiser?"
+            )
+
+
+def _parameters(name: str, params: Any) -> list[Parameter]:
+    """params as a list. Raises ValueError, in the name of the optimiser, unless it can train them."""
+    single = isinstance(params, (Tensor, Mapping, str)) or hasattr(params, "parameters") or is_array(params)
+    listed = [] if single or not isinstance(params, Iterable) else list(params)
+    wrong = [p for p in listed if not isinstance(p, Tensor)]
+    if wrong or not listed:
+        found = f"a list with {what(wrong[0])}" if wrong else what(params)
+        raise ValueError(
+            f"{name}: params must be a list of at least one Parameter, such as module.parameters(), not {found}"
+        )
+    if not all(p.is_leaf and p.dtype.kind == "f" for p in listed):
+        raise ValueError(
+            f"{name}: params must be Parameters, but there is the result of an op, or integers, among them"
+        )
+    if len({id(p) for p in listed}) != len(listed):
+        raise ValueError(f"{name}: params names a Parameter twice")
+    if len({(p.dtype, p.device) for p in listed}) > 1:
+        raise ValueError(f"{name}: params must be of one dtype and device; give each kind an optimiser of its own")
+    return listed
+
+
+def _gradients(name: str, grads: Any) -> list[Any]:
+    """grads as a list. Raises GradientError for a single one, which would be taken apart into rows, or a dict."""
+    if isinstance(grads, (Tensor, Mapping, str)) or is_array(grads) or not isinstance(grads, Iterable):
+        raise GradientError(f"{name}.step: grads must be a list, in the order of the parameters, not {what(grads)}")
+    return list(grads)
 
 
 class SGD(Optimizer):
@@ -150,11 +200,9 @@ class SGD(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
-        if not 0 <= momentum < 1:
-            raise ValueError(f"SGD: momentum is {momentum}, but it must be at least 0 and below 1")
+        self.momentum, self.nesterov = number("SGD", "momentum", momentum, 0, below=1), nesterov
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum, such as 0.9")
-        self.momentum, self.nesterov = momentum, nesterov
         self.slots = ("v",) if momentum else ()
         super().__init__(params, lr, clip_norm, clip_value)
 
@@ -170,7 +218,7 @@ class SGD(Optimizer):
 class RMSprop(Optimizer):
     """v ← alpha · v + (1 - alpha) · g²,  p ← p - lr · g / (√v + eps): Tieleman and Hinton 2012, eps as in PyTorch."""
 
-    slots = ("v",)
+    slots = squares = ("v",)
 
     def __init__(
         self,
@@ -181,9 +229,7 @@ class RMSprop(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
-        if not 0 <= alpha < 1:
-            raise ValueError(f"RMSprop: alpha is {alpha}, but it must be at least 0 and below 1")
-        self.alpha, self.eps = alpha, eps
+        self.alpha, self.eps = number("RMSprop", "alpha", alpha, 0, below=1), number("RMSprop", "eps", eps, 0)
         super().__init__(params, lr, clip_norm, clip_value)
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
@@ -199,7 +245,7 @@ class Adam(Optimizer):
     The correction counts this optimiser's steps, for all parameters alike. Keras's default eps is 1e-7.
     """
 
-    slots = ("m", "v")
+    slots, squares = ("m", "v"), ("v",)
 
     def __init__(
         self,
@@ -210,9 +256,11 @@ class Adam(Optimizer):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
-        if not all(0 <= beta < 1 for beta in betas):
-            raise ValueError(f"{type(self).__name__}: betas are {betas}, but both must be at least 0 and below 1")
-        self.betas, self.eps = betas, eps
+        name = type(self).__name__
+        if not isinstance(betas, (tuple, list)) or len(betas) != 2:
+            raise ValueError(f"{name}: betas is {betas!r}, but it must be a pair of numbers, such as (0.9, 0.999)")
+        beta1, beta2 = (number(name, f"beta{i}", beta, 0, below=1) for i, beta in enumerate(betas, 1))
+        self.betas, self.eps = (beta1, beta2), number(name, "eps", eps, 0)
         super().__init__(params, lr, clip_norm, clip_value)
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
@@ -233,7 +281,7 @@ class AdamW(Adam):
         clip_norm: float | None = None,
         clip_value: float | None = None,
     ):
-        self.weight_decay = weight_decay
+        self.weight_decay = number("AdamW", "weight_decay", weight_decay, 0)
         super().__init__(params, lr, betas, eps, clip_norm, clip_value)
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
@@ -241,35 +289,59 @@ class AdamW(Adam):
         super().update(p, g, *state, lr=lr)
 
 
-# Schedules: functions of the step, from 0. After the last step the rate stays where it is.
+# Schedules: functions of the step, from 0. After the last step the rate stays where it is. They are of functions that
+# have a name, so that an optimiser can be pickled.
 
 
-def _warm(rate: Callable[[int], float], lr: float, warmup: int) -> Callable[[int], float]:
-    return lambda step: lr * (step + 1) / warmup if step < warmup else rate(step - warmup)
+def _warm(rate: Callable[[int], float], lr: float, warmup: int, step: int) -> float:
+    return lr * (step + 1) / warmup if step < warmup else rate(step - warmup)
+
+
+def _linear(lr: float, final: float, steps: int, i: int) -> float:
+    return lr + (final - lr) * min(i / steps, 1.0)
+
+
+def _cosine(lr: float, final: float, steps: int, i: int) -> float:
+    return final + 0.5 * (lr - final) * (1 + math.cos(math.pi * min(i / steps, 1.0)))
+
+
+def _exponential(lr: float, factor: float, every: int, i: int) -> float:
+    return lr * factor ** (i / every)
+
+
+def _steps(lr: float, factor: float, every: int, i: int) -> float:
+    return lr * factor ** (i // every)
 
 
 def linear_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:
     """From lr to final in a straight line, over steps - warmup steps after a linear rise over warmup steps."""
-    return _warm(lambda i: lr + (final - lr) * min(i / max(steps - warmup, 1), 1.0), lr, warmup)
+    lr, steps, final, warmup = _span("linear_decay", lr, steps, final, warmup)
+    return partial(_warm, partial(_linear, lr, final, max(steps - warmup, 1)), lr, warmup)
 
 
 def cosine_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:
     """final + ½ (lr - final)(1 + cos(π i / n)), n = steps - warmup: Loshchilov and Hutter 2017, eq. 5."""
-
-    def rate(i: int) -> float:
-        return final + 0.5 * (lr - final) * (1 + math.cos(math.pi * min(i / max(steps - warmup, 1), 1.0)))
-
-    return _warm(rate, lr, warmup)
+    lr, steps, final, warmup = _span("cosine_decay", lr, steps, final, warmup)
+    return partial(_warm, partial(_cosine, lr, final, max(steps - warmup, 1)), lr, warmup)
 
 
 def exponential_decay(lr: float, factor: float, every: int = 1) -> Callable[[int], float]:
     """lr · factor^(i / every): smooth, times factor every so many steps."""
-    return lambda i: lr * factor ** (i / every)
+    return partial(_exponential, *_rates("exponential_decay", lr, factor, every))
 
 
 def step_decay(lr: float, factor: float, every: int) -> Callable[[int], float]:
     """lr · factor^⌊i / every⌋: constant, then times factor, and so on."""
-    return lambda i: lr * factor ** (i // every)
+    return partial(_steps, *_rates("step_decay", lr, factor, every))
+
+
+def _span(name: str, lr: float, steps: int, final: float, warmup: int) -> tuple[float, int, float, int]:
+    lr, final = number(name, "lr", lr, 0), number(name, "final", final, 0)
+    return lr, whole(name, "steps", steps, 0), final, whole(name, "warmup", warmup, 0)
+
+
+def _rates(name: str, lr: float, factor: float, every: int) -> tuple[float, float, int]:
+    return number(name, "lr", lr, 0), number(name, "factor", factor, above=0), whole(name, "every", every, 1)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}

@@ -70,6 +70,17 @@ def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
     return copy
 
 
+def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
+    """A pickle takes the value, the flag and the name: no tape, no gradient, and of what is shared nothing."""
+    return _restored, (type(x), x.data.copy(), x.requires_grad, x.name)
+
+
+def _restored(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None) -> Tensor:
+    x = object.__new__(kind)
+    Tensor.__init__(x, data, requires_grad, name)
+    return x
+
+
 METHODS: dict[str, Any] = {
     "__add__": e.add,
     "__radd__": lambda b, a: e.add(a, b),
@@ -103,7 +114,9 @@ METHODS: dict[str, Any] = {
     "__repr__": _repr,
     "_repr_html_": _repr_html,
     "__array__": _array,
+    "__copy__": lambda x: _deepcopy(x, {}),
     "__deepcopy__": _deepcopy,
+    "__reduce_ex__": _reduce,
     "astype": e.astype,
     "clip": e.clip,
     "sum": reduce.sum,
