@@ -227,7 +227,7 @@ BAD_USAGE = {
     "train mean --set rate=nan": ["a number", "'nan'"],
     "train mean --set mood=CALM": ["did you mean 'calm'?"],
     "train gan --set latent_dim=1e2": ["write 100"],
-    "train gan --set latent_dim=99999999999999999999": ["latent_dim", "at most 2147483647"],
+    "train gan --set latent_dim=99999999999999999999": ["latent_dim", "from 1 to 2,147,483,647"],
     "train mean --label 3": ["'--label'", "an option of tinygen sample"],
     "sample run --steps 3": ["'--steps'", "an option of tinygen train"],
     "evaluate run --lr 3": ["'--lr'", "setting", "tinygen train"],

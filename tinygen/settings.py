@@ -23,18 +23,6 @@ LARGEST = 2**31 - 1  # of any whole number
 PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 
 
-# What a number may be, by the name of its field, in whatever Config that is; of several numbers, each.
-LIMITS: dict[str, tuple[float, float]] = {
-    **dict.fromkeys(["latent_dim", "images", "hidden", "g_hidden", "d_hidden"], (1, math.inf)),
-    **dict.fromkeys(["channels", "e_channels", "g_channels", "d_channels", "kernel_size"], (1, math.inf)),
-    **dict.fromkeys(["lr", "d_lr", "eps", "bn_eps", "beta"], (0, math.inf)),
-    **dict.fromkeys(["slope", "dropout", "bn_momentum", "beta1", "beta2", "label_smoothing", "ema"], (0, 1)),
-    **dict.fromkeys(["instance_noise", "instance_noise_steps", "r1", "clip", "gp", "gamma"], (0, math.inf)),
-    **dict.fromkeys(["class_weight", "anneal_steps", "capacity"], (0, math.inf)),
-    **dict.fromkeys(["d_steps", "label_width", "feature_layer", "pack", "power_iterations"], (1, math.inf)),
-}
-
-
 class Setting(NamedTuple):
     """One hyperparameter: its name, its default as `--set` takes it, and what it may be, in words."""
 
@@ -119,26 +107,6 @@ def describe_type(hint: Any) -> str:
     return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
 
 
-def check_config(config: Any) -> None:
-    """Raise ConfigError if a field of a Config is none of its choices, or outside of what LIMITS says for its name."""
-    for name, hint in _hints(type(config)).items():
-        value = getattr(config, name)
-        choices = typing.get_args(hint) if typing.get_origin(hint) is Literal else [value]
-        if value not in choices:
-            raise ConfigError(
-                f"{name} is {value!r}, but it must be {describe_type(hint)}{nearest(str(value), choices)}"
-            )
-        if hint in (int, float, bool, str) and not isinstance(value, (int, float) if hint is float else hint):
-            raise ConfigError(f"{name} is {value!r}, but it must be {describe_type(hint)}")
-        lowest, highest = LIMITS.get(name, (-math.inf, math.inf))
-        for item in value if isinstance(value, tuple) else [value]:
-            if isinstance(item, (int, float)) and not lowest <= item <= highest:
-                limits = f"at least {lowest:g}" + (f" and at most {highest:g}" if highest < math.inf else "")
-                raise ConfigError(f"{name} is {format_value(value)}, but it must be {limits}")
-            if isinstance(item, int) and abs(item) > LARGEST:
-                raise ConfigError(f"{name} is {format_value(value)}, but it must be at most {LARGEST}")
-
-
 def closest(name: str, names: Iterable[str]) -> str | None:
     """The name most like this one, if one is; capitals and hyphens for underscores make no difference."""
     plain = {_plain(other): other for other in names}
@@ -166,6 +134,7 @@ def _plain(name: str) -> str:
 
 
 def _hints(config_class: type) -> dict[str, Any]:
+    """The fields that --set takes, with their types."""
     hints = typing.get_type_hints(config_class)
     fields = dataclasses.fields(config_class)
     return {field.name: hints[field.name] for field in fields if field.init and field.name not in FROM_THE_DATA}

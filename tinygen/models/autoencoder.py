@@ -57,6 +57,7 @@ class Autoencoder(Model):
 
     def train_step(self, x: Array) -> dict[str, Tensor]:
         """One step down the mean squared error of a batch's reconstruction."""
+        (x,) = self.checked(x)
         loss = losses.mse(self(x), x)
         self.opt.step(grad(loss, self.parameters()))
         return {"loss": loss.detach()}
@@ -127,6 +128,7 @@ class Memory(Model):
 
         Raises ConfigError if they are not as many as the codes.
         """
+        (x,) = self.checked(x)
         self.check_batch(len(x))
         loss = losses.mse(self.decoder(array_module(x).eye(len(x), dtype=x.dtype)), x)
         self.opt.step(grad(loss, self.parameters()))

@@ -9,11 +9,14 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from ..backend import Array, Generator, current_module
+from ..checks import check_array, what
+from ..errors import ConfigError, DataError
+from ..init import checked_rng
 from ..layers import LeftOut, Module
 from ..layers.module import check_keys
 from ..optim import Optimizer
-from ..settings import check_config
 from ..tensor import Tensor
+from .limits import check_config
 
 OptimizerName: TypeAlias = Literal["adam", "adamw", "rmsprop", "sgd"]
 
@@ -67,6 +70,10 @@ class Model(Module):
 
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config
+        if issubclass(self.Config, ModelConfig) and not isinstance(self.config, self.Config):
+            raise ConfigError(
+                f"{type(self).__name__}: config is {config!r}, but it must be a {self.Config.__name__}(...) or None"
+            )
         self.seed = seed
         self.inputs: dict[str, tuple[int, ...]] = {}  # the shape of what each network takes, for summary()
         self.rng = Generator(seed, f"{self.name}/train")
@@ -77,6 +84,25 @@ class Model(Module):
 
     def check_batch(self, batch: int) -> None:
         """Raise ConfigError if batches of this size are nothing for this model."""
+
+    def checked(self, batch: Any) -> tuple[Array, ...]:
+        """The batch as (x,) or (x, labels). Raises DataError unless it is at least one example of config.data_shape, in
+        floats, and has a label for each if, and only if, this model takes labels."""
+        arrays = batch if isinstance(batch, tuple) else (batch,)
+        for array in arrays:
+            check_array(self.name, array, "the batch")
+        x, *labels = arrays
+        if x.shape[1:] != self.config.data_shape or not len(x) or x.dtype.kind != "f":
+            raise DataError(
+                f"{self.name}: the batch is {what(x)}, but it must be floats (N, {str(self.config.data_shape)[1:]}, "
+                "at least one example; set data_shape to that of the data"
+            )
+        if len(labels) != self.takes_labels:
+            pair, wanted = ("(x, labels)", "x alone") if labels else ("x alone", "(x, labels)")
+            raise DataError(f"{self.name}: the batch is {pair}, but this model takes {wanted}")
+        if labels and (labels[0].shape != x.shape[:1] or labels[0].dtype.kind not in "iu"):
+            raise DataError(f"{self.name}: the labels are {what(labels[0])}, but they must be {len(x)} integers")
+        return arrays
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """n new examples in value_range. An rng in the same state gives the same; training is not changed by it."""
@@ -92,7 +118,7 @@ class Model(Module):
 
     def _looking(self, rng: Generator | None) -> Generator:
         """The stream for samples when none is given: never the training's."""
-        return Generator(self.seed, f"{self.name}/sample") if rng is None else rng
+        return Generator(self.seed, f"{self.name}/sample") if rng is None else checked_rng(rng)
 
     def _output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
         shapes = dict[int, tuple[int, ...]]()

@@ -161,7 +161,7 @@ class GAN(Model):
 
     def parts(self, batch: Any) -> Iterator[tuple[Array, ...]]:
         """The batch in as many parts as D makes steps: each (x,) or (x, labels)."""
-        arrays, steps = batch if isinstance(batch, tuple) else (batch,), self.batches_per_step
+        arrays, steps = self.checked(batch), self.batches_per_step
         n = len(arrays[0])
         if n % steps:
             raise ConfigError(f"{self.name}: d_steps={steps} takes a batch in {steps} equal parts, not {n} examples")

@@ -35,6 +35,10 @@ class VAEConfig(ModelConfig):
     beta: float = 1.0
 
 
+def _as_it_is(y: Any) -> Any:
+    return y
+
+
 class GaussianEncoder(Model):
     """A model whose `encoder` gives q(z|x) = N(mu, e^logvar) as mu and logvar side by side, for z ~ N(0, 1)."""
 
@@ -99,7 +103,7 @@ class VAE(GaussianEncoder):
         self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
         self.opt = make_optimizer(c, self.parameters())
         self.value_range = None if unbounded else (0.0, 1.0)
-        self.to_image: Any = (lambda y: y) if unbounded else ops.sigmoid
+        self.to_image: Any = _as_it_is if unbounded else ops.sigmoid
 
     def encoder_layers(self, rng: Generator) -> list[layers.Module]:
         """The layers of the encoder: (N, *data_shape) to mu and logvar side by side, (N, 2 · latent_dim)."""
@@ -114,7 +118,7 @@ class VAE(GaussianEncoder):
 
     def train_step(self, x: Array) -> dict[str, Tensor]:
         """One step down the negative evidence lower bound of a batch."""
-        loss, parts = self.loss(x)
+        loss, parts = self.loss(*self.checked(x))
         self.opt.step(grad(loss, self.parameters()))
         return {"loss": loss.detach(), **parts}
 
