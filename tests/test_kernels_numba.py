@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
 import sys
 
 import numpy as np
@@ -129,6 +131,64 @@ def test_what_no_loop_is_made_for_is_left_to_the_definition(name, dtype):
                 results(getattr(twins, name), args), results(getattr(reference, name), args), strict=True
             ):
                 np.testing.assert_array_equal(found, right)
+
+
+SPECIAL = [np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-45, -1e-40, 3e38, -3.0, -100.0, 100.0, 2.0]
+PAIRED = np.array(np.meshgrid(SPECIAL, SPECIAL)).reshape(2, -1)
+AT_SPECIAL = {
+    "leaky_relu": [lambda x, y, slope=slope: (x, slope) for slope in (0.0, 0.2, 1.0)],
+    "leaky_relu_grad": [lambda x, y, slope=slope: (x, y, slope) for slope in (0.0, 0.2, 1.0)],
+    "dropout": [lambda x, y: (x, y > 0, 2.0)],
+    "sigmoid_cross_entropy": [lambda x, y, t=t: (x, np.full_like(x, t)) for t in (0.0, 0.3, 1.0)],
+    "sigmoid_cross_entropy_grad": [lambda x, y, t=t: (x, y, np.full_like(x, t)) for t in (0.0, 0.3, 1.0)],
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble], ids=lambda d: d.__name__)
+@pytest.mark.parametrize("name", AT_SPECIAL)
+def test_infinities_nan_and_the_smallest_numbers(name, dtype):
+    """As in the definition: nothing is NaN in one and a number in the other."""
+    with np.errstate(all="ignore"):
+        x, y = PAIRED.astype(dtype)
+        size = np.where(np.isfinite(x), np.maximum(np.abs(x), 1), 1)  # of a gradient: e⁻¹⁰⁰ of it may be e⁻⁸⁷ of it
+        for arguments in AT_SPECIAL[name]:
+            args = arguments(x, y)
+            found, right = getattr(twins, name)(*args), getattr(reference, name)(*args)
+            assert found.dtype == right.dtype == dtype
+            np.testing.assert_allclose(found / size, right / size, rtol=1e-6, atol=2 * float(np.finfo(np.float32).tiny))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.longdouble], ids=lambda d: d.__name__)
+def test_adam_leaves_other_floats_to_the_definition(dtype):
+    rng, states = np.random.default_rng(0), []
+    start, g = rng.normal(size=(2, 50)).astype(dtype)
+    for module in (twins, reference):
+        state = [start.copy(), np.zeros_like(start), np.zeros_like(start)]
+        for t in (1, 2, 3):
+            module.adam(state[0], g, *state[1:], 0.1, 0.9, 0.999, 1e-4, t)
+        states.append(state)
+    np.testing.assert_array_equal(*states)
+    assert not np.array_equal(states[0][0], start)
+
+
+def test_two_threads_take_turns():
+    """Numba's own thread pool, workqueue, ends a process in which two threads use it at once."""
+    source = """
+import threading
+import numpy as np
+from tinygen.kernels import numba as twins
+a, b = np.ones((4000, 64), np.float32), np.ones((64, 3), np.float32)
+def work():
+    for _ in range(100):
+        assert (twins.narrow_product(a, b) == 64).all()
+threads = [threading.Thread(target=work) for _ in range(3)]
+[t.start() for t in threads], [t.join() for t in threads]
+import numba
+print(numba.threading_layer())
+"""
+    environment = {**os.environ, "NUMBA_THREADING_LAYER": "workqueue", "NUMBA_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", source], env=environment, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (0, "workqueue"), done.stderr[-2000:]
 
 
 @pytest.mark.parametrize("dtype", WITHIN)

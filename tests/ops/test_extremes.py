@@ -69,6 +69,64 @@ def test_along_axes(f, x, y, g, dtype, backend):
     close(grad(first, x), g, dtype)
 
 
+FAR = np.array([-90.0, -50.0, -20.0, -17.0, -10.0, -1.0, 1.0, 10.0, 17.0, 20.0, 50.0, 80.0])
+LOGISTIC = 1 / ((1 + np.exp(FAR)) * (1 + np.exp(-FAR)))  # σ', without a difference of near numbers
+BENT = -LOGISTIC * np.tanh(FAR / 2)  # σ''
+FAR_OUT = {  # f, f' and f'' at FAR
+    "sigmoid": (ops.sigmoid, LOGISTIC, BENT),
+    "softplus": (ops.softplus, 1 / (1 + np.exp(-FAR)), LOGISTIC),
+    "elu": (ops.elu, np.exp(np.minimum(FAR, 0)), np.where(FAR < 0, np.exp(FAR), 0)),
+    "bce of 0": (lambda x: ops.sigmoid_cross_entropy(x, 0.0), 1 / (1 + np.exp(-FAR)), LOGISTIC),
+    "exp": (ops.exp, np.exp(FAR), np.exp(FAR)),
+}
+
+
+@DTYPES
+@pytest.mark.parametrize("name", FAR_OUT)
+def test_small_derivatives_far_out(name, dtype, backend):
+    """To the last digits, not to those of 1: sigmoid'(20) is 2e-9, and 1 - σ(20) is 0 in float32."""
+    f, first, second = FAR_OUT[name]
+    x = tensor(backend.asarray(FAR, dtype), requires_grad=True)
+    one = backend.xp.ones(x.shape, dtype)
+    g = grad(f(x), x, one, create_graph=True)
+    for found, right in ((g, first), (grad(g, x, one), second)):
+        normal = np.abs(right) > np.finfo(dtype).tiny
+        rtol = 2e-6 if dtype is np.float32 else 1e-13
+        np.testing.assert_allclose(found.numpy()[normal], right[normal], rtol=rtol)
+        assert (np.abs(found.numpy()[~normal]) <= np.finfo(dtype).tiny).all()
+
+
+@DTYPES
+@pytest.mark.parametrize("t", [0.0, 1.0, 0.3])
+def test_cross_entropy_at_infinity(t, dtype, backend):
+    """inf where the label is denied, 0 where it is met, and never inf - inf."""
+    x = backend.asarray([-INF, INF], dtype)
+    right = [INF if t else 0, INF if t < 1 else 0]
+    for target in (t, backend.asarray([t, t], dtype)):
+        logits = tensor(x, requires_grad=True)
+        y = ops.sigmoid_cross_entropy(logits, target)
+        close(y, right, dtype)
+        close(grad(y, logits, backend.xp.ones(2, dtype)), [-t, 1 - t], dtype)
+
+
+# f, and its slope at NaN, PyTorch's
+AT_NAN = [(ops.elu, 1), (ops.relu, 1), (ops.leaky_relu, 0.2), (ops.abs, 0), (ops.sigmoid, np.nan), (ops.tanh, np.nan)]
+
+
+@pytest.mark.parametrize(("f", "slope"), AT_NAN)
+def test_slopes_at_nan(f, slope, backend):
+    x = tensor(backend.asarray([np.nan], np.float32), requires_grad=True)
+    np.testing.assert_array_equal(grad(f(x), x, backend.xp.ones(1, np.float32)).numpy(), np.float32([slope]))
+
+
+@DTYPES
+def test_leaky_relu_of_slope_0_is_relu(dtype, backend):
+    x = tensor(backend.asarray([-INF, -1.0, 0.0, 2.0, INF], dtype), requires_grad=True)
+    y = ops.leaky_relu(x, 0.0)
+    close(y, [0, 0, 0, 2, INF], dtype)
+    close(grad(y, x, backend.xp.full(5, INF, dtype)), [0, 0, 0, INF, INF], dtype)
+
+
 @DTYPES
 def test_logsumexp_of_nothing_but_minus_infinity(dtype, backend):
     close(ops.logsumexp(tensor(backend.asarray([-INF, -INF], dtype))), -INF, dtype)

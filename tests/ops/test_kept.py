@@ -14,7 +14,7 @@ KEPT = {  # y and the arguments, as far as they are kept whole when all of them 
     "add": "", "subtract": "", "negative": "", "astype": "", "reshape": "", "transpose": "", "swapaxes": "",
     "moveaxis": "", "expand_dims": "", "squeeze": "", "broadcast_to": "", "flip": "", "concatenate": "", "stack": "",
     "split": "", "pad": "", "sum": "", "mean": "", "cumsum": "", "getitem": "", "take_along_axis": "", "_put": "",
-    "tanh": "y", "sigmoid": "y", "exp": "y", "expm1": "y", "sqrt": "y", "relu": "y", "leaky_relu": "y", "elu": "y",
+    "tanh": "y", "sigmoid": "yx", "exp": "y", "expm1": "y", "sqrt": "y", "relu": "y", "leaky_relu": "y", "elu": "x",
     "softmax": "y", "log_softmax": "y",
     "log": "x", "log1p": "x", "abs": "x", "sin": "x", "cos": "x", "softplus": "x", "var": "x",
     "logsumexp": "x", "max": "yx", "min": "yx", "clip": "yx",

@@ -66,6 +66,8 @@ def _convolution(definition: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(definition)
     def kernel(x: Array, *more: Any) -> Any:
+        if x.dtype.char == more[0].dtype.char == "e":
+            return narrow(kernel(wide(x), wide(more[0]), *more[1:]), x)
         made_for = type(x) is np.ndarray and x.dtype in (np.float32, np.float64) and x.dtype == more[0].dtype
         return fast(x, *more) if made_for and x.size else definition(x, *more)
 

@@ -7,10 +7,27 @@ import importlib
 import importlib.util
 import os
 import sys
+import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 _forked = False  # GNU's OpenMP, on which Numba's threads may run, ends a forked process that uses it
+
+
+_turn = threading.RLock()
+
+
+def in_turn(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """A parallel loop that waits while another thread of Python is in one. Each takes all cores, so nothing is lost;
+    and workqueue, the only thread pool that Numba always has, ends the process when two are in it."""
+
+    @functools.wraps(loop)
+    def call(*args: Any) -> Any:
+        with _turn:
+            return loop(*args)
+
+    return call
 
 
 def _after_fork() -> None:

@@ -140,7 +140,7 @@ ELEMENTWISE = {
         p -= size * m / (sqrt(v) * correction + eps)
         """,
     ),
-    "leaky_relu": ("T x, T slope", "T y", "y = x > 0 ? x : x * slope"),
+    "leaky_relu": ("T x, T slope", "T y", "y = x > 0 || x != x ? x : slope == 0 ? T(0) : x * slope"),
     "leaky_relu_grad": (
         "T gy, T y, T slope",
         "T gx",
@@ -149,7 +149,7 @@ ELEMENTWISE = {
     "sigmoid_cross_entropy": (
         "T x, T t",
         "T y",
-        "y = (x > 0 ? x : T(0)) - x * t + log1p(exp(x > 0 ? -x : x))",
+        "const T share = (x > 0 ? T(1) : T(0)) - t; y = (share == 0 ? T(0) : x * share) + log1p(exp(x > 0 ? -x : x))",
     ),
     "sigmoid_cross_entropy_grad": (
         "T gy, T x, T t",

@@ -18,7 +18,7 @@ from numba import prange
 
 from ..backend import Array
 from . import reference, sums
-from .compiled import compiled
+from .compiled import compiled, in_turn
 
 _SHARED = compiled("gemm") is not None
 _LONG = 1 << 14  # elements: to wake a thread takes as long as to work through a few thousand
@@ -28,7 +28,7 @@ _BLOCK = 1 << 13  # elements that are summed at a time, in 32 to 512 rows: sums 
 def _loop(function: Callable[..., None]) -> Callable[..., None]:
     """Compile a loop twice, for one thread and for all; the size of the last argument says which of them runs."""
     options = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's check for x / 0 would forbid SIMD
-    alone, together = numba.njit(**options)(function), numba.njit(parallel=True, **options)(function)
+    alone, together = numba.njit(**options)(function), in_turn(numba.njit(parallel=True, **options)(function))
     return lambda *args: together(*args) if _SHARED and args[-1].size > _LONG else alone(*args)
 
 
@@ -85,7 +85,7 @@ def _leaky_relu(slope: Any, x: Any, y: Any) -> None:
 
 @_twin
 def leaky_relu(x: Array, slope: float) -> Array:
-    return _elementwise(_leaky_relu, (slope,), x)
+    return _elementwise(_leaky_relu, (slope,), x) if slope else reference.leaky_relu(x, slope)
 
 
 @_loop
@@ -119,6 +119,7 @@ def dropout(x: Array, kept: Array, scale: float) -> Array:
 # Products with too few columns for a tile
 
 
+@in_turn
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _rows_times_columns(out: Any, a: Any, b: Any) -> None:
     for i in prange(out.shape[0]):
@@ -129,6 +130,7 @@ def _rows_times_columns(out: Any, a: Any, b: Any) -> None:
             out[i, j] = total
 
 
+@in_turn
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _sum_of_rows(out: Any, a: Any, b: Any) -> None:
     """out[j, i] = Σ a[k, i] · b[k, j], in blocks of columns that stay in the first cache."""
@@ -203,7 +205,9 @@ def _side_by_side(x: Array, axes: int) -> Array:
 def _exp_minus(a: Any) -> Any:
     """e⁻ᵃ for float32 a >= 0: 2ⁿ eʳ with |r| <= ½ log 2, eʳ by the polynomial of Cephes' expf (Moshier 1992)."""
     f = np.float32
-    a = min(a, f(87))
+    if a > f(104):
+        return f(0)
+    a = min(a, f(87))  # to 104 it is less than any normal float32
     n = np.floor(f(0.5) - a * f(1.44269504088896341))
     r = -a - n * f(0.693359375) + n * f(2.12194440e-4)
     p = f(1.9875691500e-4) * r + f(1.3981999507e-3)
@@ -231,7 +235,8 @@ def _log1p(e: Any) -> Any:
 @_loop
 def _sigmoid_cross_entropy(x: Any, t: Any, y: Any) -> None:
     for i in prange(y.size):
-        y[i] = max(x[i], np.float32(0)) - x[i] * t[i] + _log1p(_exp_minus(abs(x[i])))
+        share = np.float32(x[i] > 0) - t[i]
+        y[i] = (x[i] * share if share != 0 else np.float32(0)) + _log1p(_exp_minus(abs(x[i])))
 
 
 @_twin

@@ -84,6 +84,8 @@ class InstanceNorm(LayerNorm):
 
 def _standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """(x - μ) / √(σ² + eps) with μ and σ² along the axes."""
+    if x.dtype == np.float16:  # whose squares end at 65504
+        return ops.astype(_standardised(ops.astype(x, np.float32), axes, eps), x.dtype)
     return (x - ops.mean(x, axes, True)) / ops.sqrt(ops.var(x, axes, 0, True) + eps)
 
 

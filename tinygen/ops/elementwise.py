@@ -10,6 +10,8 @@ import functools
 import math
 from typing import Any
 
+import numpy as np
+
 from .. import kernels
 from ..backend import Array, array_module
 from ..tensor import flat, primitive
@@ -40,8 +42,11 @@ def multiply(a: Any, b: Any) -> Array:
 
 @elementwise
 def divide(a: Any, b: Any) -> Array:
-    """a / b."""
-    return a / b
+    """a / b; of integers in float32 or float64."""
+    y = a / b
+    if getattr(y, "dtype", None) is _HALF and _HALF not in (getattr(a, "dtype", None), getattr(b, "dtype", None)):
+        return _floats(a) / _floats(b)
+    return y
 
 
 @elementwise
@@ -81,37 +86,44 @@ def _log_or_0(x: Any, y: Any) -> Any:
     return log(where(equal(x, 0) * less_equal(y, 1), 1.0, x))
 
 
-# Functions
+# Functions. Of integers they are floats: float32 of those of 8 and 16 bits, else float64. NumPy takes float16 for 8.
+
+_HALF = np.dtype(np.float16)
+
+
+def _floats(x: Any) -> Any:
+    """x, or floats of at least 32 bits if x is an array of integers or booleans."""
+    return x if getattr(x, "dtype", _HALF).kind not in "biu" else kernels.wide(x)
 
 
 @elementwise
 def exp(x: Any) -> Array:
     """eˣ."""
-    return array_module(x).exp(x)
+    return array_module(x).exp(_floats(x))
 
 
 @elementwise
 def expm1(x: Any) -> Array:
     """eˣ - 1, exact for small x."""
-    return array_module(x).expm1(x)
+    return array_module(x).expm1(_floats(x))
 
 
 @elementwise
 def log(x: Any) -> Array:
     """The natural logarithm of x."""
-    return array_module(x).log(x)
+    return array_module(x).log(_floats(x))
 
 
 @elementwise
 def log1p(x: Any) -> Array:
     """log(1 + x), exact for small x."""
-    return array_module(x).log1p(x)
+    return array_module(x).log1p(_floats(x))
 
 
 @elementwise
 def sqrt(x: Any) -> Array:
     """The square root of x."""
-    return array_module(x).sqrt(x)
+    return array_module(x).sqrt(_floats(x))
 
 
 @elementwise
@@ -129,13 +141,13 @@ def sign(x: Any) -> Array:
 @elementwise
 def sin(x: Any) -> Array:
     """sin x, x in radians."""
-    return array_module(x).sin(x)
+    return array_module(x).sin(_floats(x))
 
 
 @elementwise
 def cos(x: Any) -> Array:
     """cos x, x in radians."""
-    return array_module(x).cos(x)
+    return array_module(x).cos(_floats(x))
 
 
 exp.rules(lambda gy, y, x: gy * y)
@@ -143,7 +155,7 @@ expm1.rules(lambda gy, y, x: gy * (y + 1))
 log.rules(lambda gy, y, x: gy / x)
 log1p.rules(lambda gy, y, x: gy / (1 + x))
 sqrt.rules(lambda gy, y, x: gy * 0.5 / y)
-abs.rules(lambda gy, y, x: gy * sign(x))
+abs.rules(lambda gy, y, x: where(greater(x, 0), gy, where(less(x, 0), -gy, 0.0)))
 sign.rules(flat)
 sin.rules(lambda gy, y, x: gy * cos(x))
 cos.rules(lambda gy, y, x: -gy * sin(x))
@@ -155,19 +167,19 @@ cos.rules(lambda gy, y, x: -gy * sin(x))
 @elementwise
 def tanh(x: Any) -> Array:
     """tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
-    return array_module(x).tanh(x)
+    return array_module(x).tanh(_floats(x))
 
 
 @elementwise
 def sigmoid(x: Any) -> Array:
     """σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x."""
-    return kernels.sigmoid(x)
+    return kernels.sigmoid(_floats(x))
 
 
 @elementwise
 def softplus(x: Any) -> Array:
     """log(1 + eˣ) = max(x, 0) + log(1 + exp(-|x|)), without overflow for any x."""
-    xp = array_module(x)
+    xp, x = array_module(x), _floats(x)
     return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
 
 
@@ -190,7 +202,7 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
     """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15). alpha: at least 0 (or ValueError)."""
     if alpha < 0:
         raise ValueError(f"elu: alpha is {alpha}, but it must be at least 0")
-    xp = array_module(x)
+    xp, x = array_module(x), _floats(x)
     return xp.where(xp.greater(x, 0), x, alpha * xp.expm1(xp.minimum(x, 0)))
 
 
@@ -201,12 +213,12 @@ def _leaky_relu_grad(gy: Any, y: Any, slope: float) -> Array:
 
 
 tanh.rules(lambda gy, y, x: gy * (1 - y * y))
-sigmoid.rules(lambda gy, y, x: gy * y * (1 - y))
+sigmoid.rules(lambda gy, y, x: gy * y * sigmoid(-x))  # 1 - y has no digits left where x is large
 softplus.rules(lambda gy, y, x: gy * sigmoid(x))
 relu.rules(lambda gy, y, x: _leaky_relu_grad(gy, y, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
 leaky_relu.rules(lambda gy, y, x, slope: _leaky_relu_grad(gy, y, slope))
 _leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope), flat)
-elu.rules(lambda gy, y, x, alpha: where(y > 0, gy, gy * (y + alpha)))
+elu.rules(lambda gy, y, x, alpha: where(less_equal(x, 0), gy * alpha * exp(where(less(x, 0), x, 0.0)), gy))
 
 
 # Dropout
@@ -217,7 +229,7 @@ def dropout(x: Any, kept: Any, scale: float) -> Array:
     """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept are no booleans."""
     if kept.dtype.kind != "b":
         raise TypeError(f"dropout: kept must be booleans, but they are {kept.dtype}; give kept > 0, or multiply")
-    return kernels.dropout(x, kept, scale)
+    return kernels.dropout(_floats(x), kept, scale)
 
 
 dropout.rules(lambda gy, y, x, kept, scale: dropout(gy, kept, scale))
@@ -229,7 +241,7 @@ dropout.rules(lambda gy, y, x, kept, scale: dropout(gy, kept, scale))
 @elementwise
 def sigmoid_cross_entropy(x: Any, t: Any) -> Array:
     """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + exp(-|x|)), without overflow for any x."""
-    return kernels.sigmoid_cross_entropy(x, t)
+    return kernels.sigmoid_cross_entropy(_floats(x), t)
 
 
 @elementwise

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from ..backend import array_module
 from ..kernels.reference_conv import Padding, Pair
 from .columns import im2col
-from .reduce import max, mean, sum
+from .reduce import max, mean
 from .shape import pad
 from .windows import PaddingOption, check_fits, check_images, pair, resolve_padding
 
@@ -21,7 +23,8 @@ def max_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, pad
     """
     window, stride, resolved = _geometry("max_pool2d", x, window, stride, padding)
     if resolved != _NO_PADDING:
-        x = pad(x, ((0, 0), *resolved, (0, 0)), constant_values=-math.inf)
+        least = -math.inf if x.dtype.kind == "f" else False if x.dtype.kind == "b" else int(np.iinfo(x.dtype).min)
+        x = pad(x, ((0, 0), *resolved, (0, 0)), constant_values=least)
     return max(im2col(x, window, stride), (3, 4))
 
 
@@ -35,8 +38,9 @@ def avg_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, pad
     cols = im2col(x, window, stride, resolved)
     if resolved == _NO_PADDING:
         return mean(cols, (3, 4))
-    inside = im2col(array_module(x).ones((1, *x.shape[1:3], 1), x.dtype), window, stride, resolved)
-    return sum(cols, (3, 4)) / sum(inside, (3, 4))
+    inside = im2col(array_module(x).ones((1, *x.shape[1:3], 1), np.float64), window, stride, resolved)
+    y = mean(cols, (3, 4))  # a sum of float16 could be too large
+    return y * (1 / mean(inside, (3, 4))).astype(y.dtype)
 
 
 _NO_PADDING = ((0, 0), (0, 0))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..backend import Array, array_module
 from ..kernels.reference_conv import Pair
 from .linear import matmul
@@ -33,9 +35,10 @@ def upsample_bilinear(x: Any, scale: int | Pair) -> Any:
 def _interpolation(n: int, scale: int, like: Any) -> Array:
     """The matrix (n · scale, n) of the weights max(0, 1 - |p_i - j|) of the pixels j at the places p_i."""
     xp = array_module(like)
-    places = (xp.arange(n * scale, dtype=like.dtype) + 0.5) / scale - 0.5
-    away = xp.clip(places, 0, n - 1)[:, None] - xp.arange(n, dtype=like.dtype)
-    return xp.maximum(1 - xp.abs(away), 0)
+    places = (xp.arange(n * scale, dtype=np.float64) + 0.5) / scale - 0.5
+    away = xp.clip(places, 0, n - 1)[:, None] - xp.arange(n, dtype=np.float64)
+    dtype = like.dtype if like.dtype.kind == "f" else np.promote_types(like.dtype, np.float32)
+    return xp.maximum(1 - xp.abs(away), 0).astype(dtype)
 
 
 def pixel_shuffle(x: Any, factor: int) -> Any:
