@@ -219,7 +219,7 @@ BAD_USAGE = {
     "train --set rate=1 mean": ["MODEL before --set"],
     "train mean --set rate 3": ["write rate=3"],
     "train mean --set rate = 3": ["write rate=3"],
-    "train mean --set rate": ["such as rate=0.1"],
+    "train mean --set rate": ["for example --set rate=0.1"],
     "train mean --set rate=": ["--set rate", "''"],
     "train mean --set rate==3": ["write rate=3"],
     "train mean --set =3": ["key=value"],

@@ -261,6 +261,7 @@ def _saved_run(out: Path, model: str, init_from: str | None) -> dict[str, Any]:
         )
     if not saved["settings"].keys() >= FROM_DATA:
         raise RunError(f"{out}: this run was not begun by `tinygen train`; resume it with the program that began it")
+    RunDirectory(out).read_settings()
     if init_from is not None and saved.get("init_from", {}).get("run") != str(Path(init_from)):
         raise ConfigError(
             f"--init-from {init_from}: the run in {out} has begun already, with other weights; leave the option out to "
@@ -336,12 +337,12 @@ def _label(text: str, run: Path) -> int:
     """The label that is meant: a number, or the name of a class of the run's data."""
     from .train import RunDirectory
 
-    classes = RunDirectory(run).read_config()["settings"].get("classes") if run.is_dir() else None
-    if isinstance(classes, list) and text in classes:
+    classes = (RunDirectory(run).read_settings().get("classes") if run.is_dir() else None) or []
+    if text in classes:
         return classes.index(text)
     if text.isascii() and text.isdecimal():
         return int(text)
-    known = f"{nearest(text, classes)}; its classes are {', '.join(map(str, classes))}" if classes else ""
+    known = f"{nearest(text, classes)}; its classes are {', '.join(classes)}" if classes else ""
     raise ConfigError(f"--label {text}: there is no such class{known or '; it must be a whole number of at least 0'}")
 
 
@@ -371,11 +372,12 @@ def evaluate(args: argparse.Namespace) -> int:
     if not saved["settings"].keys() >= FROM_DATA:
         raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
                        "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
+    settings = run.read_settings()
     backend.use(args.device)
     step = run.newest().step
     model = load_run(run.checkpoint_file(step))
     moved = {"data": placed(args.data)} if args.data else {}
-    dataset = _load_data(saved["settings"] | moved, moved=not moved)
+    dataset = _load_data(settings | moved, moved=not moved)
     run.check_data(dataset)
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
     scores = measure(model, dataset, args.n, args.seed, k=args.k)

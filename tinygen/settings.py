@@ -44,7 +44,11 @@ def parse_settings(config_class: type, assignments: Iterable[str], options: Sequ
         key, text = key.strip(), text.strip()
         if not equals or not key:
             value = next((text.lstrip("=") for text in assignments[i + 1 :] if text.strip("=")), "")
-            meant = f"{key}={value}" if key in hints and value else f"key=value, such as {example(config_class, key)}"
+            meant = (
+                f"{key}={value}"
+                if key in hints and value
+                else f"key=value, for example --set {example(config_class, key)}"
+            )
             raise ConfigError(f"--set {assignment}: write {meant}")
         if text.startswith("="):
             raise ConfigError(f"--set {assignment}: write {key}={text.lstrip('=') or 'VALUE'}")
@@ -104,7 +108,8 @@ def describe_type(hint: Any) -> str:
     if origin is tuple:
         count = "" if Ellipsis in arguments else f"{len(arguments)} "
         return f"{count}{PLURALS[arguments[0]]} with commas between"
-    return {int: "a whole number", float: "a number", bool: "true or false", str: "text"}[hint]
+    known = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    return known.get(hint) or f"a {getattr(hint, '__name__', hint)}"
 
 
 def closest(name: str, names: Iterable[str]) -> str | None:

@@ -104,7 +104,8 @@ class Loader:
                 raise ConfigError(
                     f"Loader: the state is of a loader with {name} {state[name]}, but this one has {here}"
                 )
-        self._epoch, self._position = state["epoch"], state["position"]
+        self._epoch = whole("Loader", "state's epoch", state["epoch"], 0)
+        self._position = whole("Loader", "state's position", state["position"], 0, len(self._data))
         self.rng.state = state["order"]
         self._begin_epoch()
         if state["augment"] is not None:

@@ -14,7 +14,7 @@ from ..files import open_regular
 from ..losses import GAN_LOSSES
 from ..rows import Rows, outline
 from ..train import RunDirectory
-from ..train.recording import Recording
+from ..train.recording import CONSTANTS, Recording
 from ..viz.panels import panels
 from .embed import embed_array, to_script
 from .steps import follow
@@ -22,7 +22,6 @@ from .steps import follow
 TEXT_BYTES = 300_000  # of a page's share, for curves, settings and the page itself
 LONGEST_CURVE, MOST_COLUMNS, MOST_NUMBERS = 4000, 60, 40_000  # points of a curve, curves, and numbers of all of them
 MOST_PICTURES, MOST_EVENTS = 40, 100
-CONSTANTS = {"data", "data_labels", "labels", "centres"}  # arrays of a recording that have no axis of steps
 
 
 def gather(path: Path, budget: int) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def report(
     runs = [gather(Path(path), BUDGET // (1 + len(more))) for path in (run, *more)]
     page = fill(" and ".join(one["name"] for one in runs), to_script({"tinygen": __version__, "runs": runs}))
     with files.writing(target), files.replace_file(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_bytes(page.encode("utf-8", "backslashreplace"))  # names of files may not be text
     return target
 
 

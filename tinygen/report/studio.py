@@ -132,7 +132,7 @@ def batch_for(model: Model, path: Path) -> tuple[Array, tuple[Array, ...]]:
     """The first examples of the run's data as the model takes them, with their labels if it learns from labels; of data
     that can't be had, those of the recording. Raises RunError, DataError or ConfigError if there is neither."""
     run = RunDirectory(path)
-    settings = run.read_config()["settings"]
+    settings = run.read_settings()
     try:
         options = {name: settings.get(name) for name in ("size", "channels", "fit")}
         data = load_data(settings.get("data") or "", **options)

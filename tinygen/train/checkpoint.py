@@ -15,7 +15,7 @@ import numpy as np
 from ..backend import Array, to_host
 from ..errors import RunError
 from ..files import open_regular
-from . import files
+from . import contents, files
 
 FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
 
@@ -97,8 +97,8 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if checksum != _checksum(tensors, texts):
         raise DamagedError(f"{path}: damaged, its checksum does not fit its contents; {_ADVICE}")
     try:
-        return tensors, {key: json.loads(text) for key, text in texts.items() if key != "tinygen"}
-    except (ValueError, RecursionError):
+        return tensors, {key: contents.parse(text) for key, text in texts.items() if key != "tinygen"}
+    except ValueError:
         raise DamagedError(f"{path}: damaged, its metadata are no JSON; {_ADVICE}") from None
 
 

@@ -81,6 +81,8 @@ class Recorder(Callback):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the file in the run directory, as far as the checkpoint had come."""
+        if state["every"] < 1:
+            raise ValueError(f"Recorder: every is {state['every']}, but it must be at least 1")
         self._every = state["every"]
         self._rows = self._rows_until(state["step"])
         self._plan(state["step"] + 1)
@@ -103,7 +105,11 @@ class Recorder(Callback):
     def _record(self, step: int) -> None:
         with self._budget.spending():
             seen = quantised(self._looks(), self._model.value_range)
-            self._rows[step] = seen | self._weights.arrays(moved=step == self._next)
+            row = seen | self._weights.arrays(moved=step == self._next)
+        if any(_outline(earlier) != _outline(row) for earlier in [*self._rows.values()][:1]):
+            say(f"the recording begins again: what {self._path} holds is of another model")
+            self._rows = {}
+        self._rows[step] = row
         size = sum(x.nbytes for x in self._rows[step].values())
         while len(self._rows) > max(FEWEST, min(MOST, BYTES // size)):
             self._every *= 2
@@ -144,3 +150,7 @@ class Recorder(Callback):
         facts = {"version": __version__, **describe(model), **data, "value_range": model.value_range, "layers": layers}
         arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in looks.constants.items()}
         return facts | looks.facts, arrays
+
+
+def _outline(row: dict[str, np.ndarray]) -> dict[str, Any]:
+    return {name: (x.dtype, x.shape) for name, x in row.items()}

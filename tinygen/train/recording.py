@@ -12,9 +12,10 @@ from ..errors import ConfigError, RunError
 from ..losses import GAN_LOSSES, GANLoss, least_squares
 from ..settings import nearest
 from ..tensor import grad, tensor
-from . import checkpoint
+from . import checkpoint, contents
 from .run import RunDirectory
 
+CONSTANTS = {"data", "data_labels", "labels", "centres"}  # arrays that have no axis of steps
 IMAGES = ("samples", "reconstructions", "data")
 GRADIENTS = ("score_gradient", "pixel_gradient")
 HALVES = ("mu", "logvar", "field")  # kept in float16
@@ -42,6 +43,8 @@ class Recording:
         arrays, facts = checkpoint.load(path)
         if "step" not in arrays or "layers" not in facts:
             raise RunError(f"{path}: a file of tinygen's, but not a recording")
+        if fault := contents.fault(facts, contents.RECORDING) or contents.uneven(arrays, CONSTANTS):
+            raise RunError(f"{path}: damaged, or not a recording: {fault}")
         return cls(arrays, facts)
 
     def save(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import DataError, RunError
 from ..files import open_regular, replace_file
 from ..rows import Rows
-from . import checkpoint, files
+from . import checkpoint, contents, files
 from .checkpoint import FORMAT, DamagedError, NewerError
 from .progress import say
 from .snapshot import Snapshot
@@ -26,8 +26,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-CONFIG = {"tinygen": str, "model": str, "config": dict, "settings": dict, "steps": int}  # what config.json says
-FACTS = {"step": int, "model": str, "config": dict, "generators": dict, "callbacks": dict}  # and a checkpoint
+FACTS = {"model": "", "config": {}, "generators": {}, "callbacks": {}}  # of a checkpoint that does not say
 KEPT_CHECKPOINTS = 3  # should the newest be damaged, there is one before it
 
 
@@ -135,19 +134,26 @@ class RunDirectory:
         """The contents of config.json. Raises RunError if there is none, or none of tinygen's."""
         try:
             with open_regular(self.config_file) as file:
-                config = json.loads(file.read())
+                config = contents.parse(file.read())
         except (FileNotFoundError, NotADirectoryError):
             raise RunError(f"{self.path}: there is no run (no config.json); is the path right? "
                            "`tinygen train MODEL --out DIR` begins one") from None  # fmt: skip
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise RunError(f"{self.config_file} can't be read: {error}") from None
-        config = config if isinstance(config, dict) else {}
-        form = config.pop("format", FORMAT)  # the first ones had none
+        form = config.pop("format", FORMAT) if isinstance(config, dict) else FORMAT  # the first ones had none
         if isinstance(form, int) and form > FORMAT:
             raise NewerError(self.config_file)
-        if form != FORMAT or not _is_like(config, CONFIG):
-            raise RunError(f"{self.config_file} is not of tinygen's; choose another directory with --out")
+        fault = contents.fault(config, contents.CONFIG) or contents.fault(config, contents.CONFIG_LATER, partly=True)
+        if fault or form != FORMAT:
+            raise RunError(f"{self.config_file} is not of tinygen's, or damaged: {fault or 'of no known format'}")
         return config
+
+    def read_settings(self) -> dict[str, Any]:
+        """What config.json says of a run's data and options, if `tinygen train` began it. Raises RunError."""
+        settings = self.read_config()["settings"]
+        if fault := contents.fault(settings, contents.SETTINGS, "settings", partly=True):
+            raise RunError(f"{self.config_file} is not of tinygen's, or damaged: {fault}")
+        return settings
 
     def check(self, config: dict[str, Any], changing: Collection[str] = ()) -> dict[str, Any]:
         """Raise RunError, with the difference, if the run there is not the one that config describes.
@@ -236,6 +242,7 @@ class RunDirectory:
         damaged, is set aside under another name.
         """
         self._prepare()
+        self.read_events()  # both files can be read: they may change
         rows = _cut(self.metrics_file, step)
         if self.events_file.exists():
             _cut(self.events_file, step)
@@ -251,15 +258,18 @@ class RunDirectory:
 def read_checkpoint(path: Path) -> Snapshot:
     """The snapshot in a checkpoint file. Raises RunError, as checkpoint.load does."""
     tensors, facts = checkpoint.load(path)
-    if not _is_like({name: kind() for name, kind in FACTS.items()} | {"step": None} | facts, FACTS):
-        raise DamagedError(f"{path}: damaged, or not the checkpoint of a run; give another checkpoint or run")
-    return Snapshot(facts["step"], tensors, facts, str(path))
-
-
-def _is_like(given: dict[str, Any], kinds: dict[str, type]) -> bool:
-    """Whether each name is there with a value of its kind; a number is a count."""
-    whole = all(isinstance(given.get(name), kind) for name, kind in kinds.items())
-    return whole and all(type(given[name]) is int and given[name] >= 0 for name, kind in kinds.items() if kind is int)
+    fault = contents.fault({**FACTS, **facts}, contents.CHECKPOINT)
+    if not fault and (name := contents.not_finite(tensors)):
+        fault = f"{name} is not finite"
+    if (
+        not fault
+        and (number := re.fullmatch(r"step_(\d{6,})\.safetensors", path.name))
+        and int(number[1]) != facts["step"]
+    ):
+        fault = f"it is of step {facts['step']}"
+    if fault:
+        raise DamagedError(f"{path}: damaged, or not the checkpoint of a run: {fault}; give another checkpoint or run")
+    return Snapshot(facts["step"], tensors, {**FACTS, **facts}, str(path))
 
 
 def _by_step(folder: Path, suffix: str) -> dict[int, Path]:
@@ -283,14 +293,30 @@ def _cut(path: Path, step: int) -> Rows:
 
 
 def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """The lines of a file of rows that are whole, one at a time, for there may be a million; and what they say."""
+    """The lines of a file of rows that are whole, one at a time, for there may be a million; and what they say.
+
+    Raises RunError for a row that none of ours can be: a kill does not leave that.
+    """
     if not path.exists():
         return
     with open_regular(path) as lines:
-        for line in lines:
+        for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)
-            except (ValueError, RecursionError):
+            except ValueError:
                 continue
-            if isinstance(row, dict) and isinstance(row.get("step"), int) and line.endswith(b"\n"):
+            except RecursionError:
+                raise RunError(f"{path}, line {number}: nested too deep; remove the line, or mend it") from None
+            if not isinstance(row, dict) or "step" not in row:
+                continue
+            if not _is_plain(row) and (fault := contents.fault(row, contents.ROW)):
+                raise RunError(f"{path}, line {number}: {fault}; remove the line, or mend it")
+            if line.endswith(b"\n"):
                 yield line, row
+
+
+def _is_plain(row: dict[str, Any]) -> bool:
+    """Whether a row is as nearly all are, told quickly."""
+    return type(row["step"]) is int and all(
+        type(x) is float or (type(x) is int and 0 <= x < 2**53) for x in row.values()
+    )

@@ -13,12 +13,20 @@ from ..errors import ConfigError, RunError
 from ..tensor import Tensor
 from .batches import Batches
 from .callbacks import Callback
+from .contents import unlike
 
 if TYPE_CHECKING:
     from ..models.base import Model
 
 
-_MISFITS = (ValueError, KeyError, TypeError, AttributeError, IndexError)  # what state of another kind leads to
+_MISFITS = (
+    ValueError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    IndexError,
+    OverflowError,
+)  # what state of another kind leads to
 
 
 @dataclass
@@ -77,8 +85,8 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
         for name, generator in model.generators().items():
             if name not in snapshot.facts["generators"]:
                 raise KeyError(f"there is no state of the generator {name!r}")
-            generator.state = snapshot.facts["generators"][name]
-        batches.state = snapshot.facts["batches"]
+            generator.state = _alike(snapshot.facts["generators"][name], generator.state, f"generators.{name}")
+        batches.state = _alike(snapshot.facts["batches"], batches.state, "batches")
     except _MISFITS as error:
         raise _misfit(snapshot, error) from error
 
@@ -97,14 +105,21 @@ def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list
     for name, callback in named(callbacks):
         if name in snapshot.facts["callbacks"]:
             arrays = {key: x for key, x in snapshot.tensors.items() if key.startswith(_prefix(name))}
-            values = snapshot.facts["callbacks"][name]
             try:
+                values = _alike(snapshot.facts["callbacks"][name], callback.state_dict(), f"callbacks.{name}")
                 callback.load_state_dict({key.removeprefix(_prefix(name)): x for key, x in arrays.items()} | values)
             except _MISFITS as error:
                 raise _misfit(snapshot, error) from error
         elif callback.state_dict():
             new.append(name)
     return new
+
+
+def _alike(given: Any, own: Any, name: str) -> Any:
+    """What a snapshot gives in the place of `own`. Raises ValueError if that is of another kind."""
+    if fault := unlike(given, own, name):
+        raise ValueError(fault)
+    return given
 
 
 def plain(x: Any, source: str) -> Any:

@@ -13,6 +13,7 @@ from ..backend import Generator, to_host
 from ..checks import whole
 from ..data import batch_of
 from ..optim import SGD, Optimizer, RMSprop
+from . import contents
 from .callbacks import Callback, checked_dataset
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ class Warnings(Callback):
         return {"rows": self._rows, "norms": self._norms, "told": self._told}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
+        if fault := contents.fault(state, contents.WARNINGS):
+            raise ValueError(fault)
         self._rows, self._norms, self._told = list(state["rows"]), list(state["norms"]), list(state["told"])
 
 

@@ -1,0 +1,172 @@
+"""What the files of a run must hold. What they do hold is checked where it is read, so that no command meets text where
+it takes a number: the error names the file and the field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..backend import DEVICES
+
+DEEPEST = 50  # levels of JSON
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value: what it must be in words, and a test for it."""
+
+    words: str
+    test: Callable[[Any], bool]
+
+
+def _is_count(x: Any) -> bool:
+    return isinstance(x, int) and not isinstance(x, bool) and 0 <= x < 2**63
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, (bool, float)) or (isinstance(x, int) and abs(x) < 2**63)
+
+
+def _is_plain(x: Any) -> bool:
+    return x is None or isinstance(x, str) or _is_number(x) or (isinstance(x, list) and all(map(_is_plain, x)))
+
+
+TEXT = Kind("text", lambda x: isinstance(x, str))
+COUNT = Kind("a whole number of at least 0", _is_count)
+OBJECT = Kind("an object", lambda x: isinstance(x, dict))
+PLAIN = Kind("text, a number, true, false, null, or a list of such", _is_plain)
+NUMBER = Kind("a number", lambda x: _is_number(x))
+ROW_VALUE = Kind("a number", lambda x: x is None or isinstance(x, str) or _is_number(x))  # text: of a user's callback
+SHAPE = Kind("a list of whole numbers", lambda x: isinstance(x, list) and all(map(_is_count, x)))
+RANGE = Kind("two numbers or null", lambda x: x is None or (isinstance(x, list) and len(x) == 2 and _are_numbers(x)))
+EVERY = Kind("a whole number of at least 1", lambda x: _is_count(x) and x >= 1)
+MAY_COUNT = Kind("a whole number of at least 1, or null", lambda x: x is None or EVERY.test(x))
+MAY_NONE = Kind('a whole number of at least 1, "none" or null', lambda x: x in (None, "none") or EVERY.test(x))
+TEXTS = Kind("a list of texts", lambda x: x is None or (isinstance(x, list) and all(map(TEXT.test, x))))
+
+CONFIG = {
+    "tinygen": TEXT,
+    "model": TEXT,
+    "config": {...: PLAIN},
+    "settings": OBJECT,
+    "steps": COUNT,
+}
+CONFIG_LATER = {"fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}  # where it is there
+SETTINGS = {  # of a run that `tinygen train` began, where they are there
+    "data": TEXT,
+    "size": MAY_COUNT,
+    "batch": EVERY,
+    "seed": COUNT,
+    "device": Kind(" or ".join(DEVICES), lambda x: x in DEVICES),
+    "log_every": EVERY,
+    "sample_every": EVERY,
+    "checkpoint_every": EVERY,
+    "evaluate_every": MAY_NONE,
+    "record": MAY_NONE,
+    "classes": TEXTS,
+}
+ROW = {"step": COUNT, ...: ROW_VALUE}  # a line of metrics.jsonl or events.jsonl
+CHECKPOINT = {"step": COUNT, "model": TEXT, "config": {...: PLAIN}, "generators": {...: OBJECT},
+              "callbacks": {...: OBJECT}}  # fmt: skip
+WARNINGS = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [TEXT]}  # what they remember
+RECORDING = {
+    "model": TEXT,
+    "config": {...: PLAIN},
+    "data": TEXT,
+    "data_shape": SHAPE,
+    "value_range": RANGE,
+    "layers": [{"network": TEXT, "name": TEXT, "title": TEXT, "shape": SHAPE}],
+}
+
+
+def parse(text: str | bytes) -> Any:
+    """What a JSON text says. Raises ValueError for what is no JSON, or nested too deep to be anything of ours."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if _is_deeper(value, DEEPEST):
+        raise ValueError("nested too deep")
+    return value
+
+
+def fault(given: Any, kind: Any, name: str = "", partly: bool = False) -> str:
+    """Why a value is not of a kind, in words; "" if it is.
+
+    kind: a Kind; a dict of kinds by field, with `...` for the fields that it does not name; [kind] for a list of it.
+    partly: fields may be missing.
+    """
+    if isinstance(kind, Kind):
+        return "" if kind.test(given) else f"{name or 'it'} is {brief(given)}, but it must be {kind.words}"
+    if isinstance(kind, list):
+        if not isinstance(given, list):
+            return f"{name} is {brief(given)}, but it must be a list"
+        return next(filter(None, (fault(x, kind[0], f"{name}[{i}]") for i, x in enumerate(given))), "")
+    if not isinstance(given, dict):
+        return f"{name or 'it'} is {brief(given)}, but it must be an object"
+    prefix = f"{name}." if name else ""
+    for field in kind:
+        if field is not ... and field not in given and not partly:
+            return f"{prefix}{field} is missing"
+    known = ((x, kind.get(field, kind.get(...)), f"{prefix}{field}") for field, x in given.items())
+    return next(filter(None, (fault(*each) for each in known if each[1] is not None)), "")
+
+
+def unlike(given: Any, own: Any, name: str) -> str:
+    """Why a value is no later state of what is `own` now, in words: numbers stay numbers, and so on; "" if it may be.
+
+    A list or an object may have grown; what is null now may become anything.
+    """
+    if own is None or not isinstance(own, (bool, int, float, str, list, tuple, dict)):  # arrays stand elsewhere
+        return ""
+    if isinstance(own, dict):
+        if not isinstance(given, dict):
+            return f"{name} is {brief(given)}, but it must be an object"
+        return next(
+            filter(None, (unlike(given[key], x, f"{name}.{key}") for key, x in own.items() if key in given)), ""
+        )
+    words, right = "text", isinstance(given, str)
+    if isinstance(own, (list, tuple)):
+        words, right = "a list", isinstance(given, list)
+    elif isinstance(own, int) and not isinstance(own, bool):
+        words, right = "a whole number", isinstance(given, int)
+    elif isinstance(own, (bool, float)):
+        words, right = "a number", isinstance(given, (bool, int, float))
+    return "" if right else f"{name} is {brief(given)}, but it must be {words}"
+
+
+def not_finite(arrays: dict[str, np.ndarray]) -> str:
+    """The name of the first array that holds a NaN or an infinity, if one does."""
+    return next((name for name, x in arrays.items() if x.dtype.kind == "f" and not np.isfinite(x).all()), "")
+
+
+def uneven(arrays: dict[str, np.ndarray], constant: Collection[str]) -> str:
+    """Why arrays are not those of a recording, whose first axis is that of "step" but for the constant ones."""
+    steps = arrays["step"]
+    if steps.ndim != 1 or steps.dtype.kind != "i" or len(steps) == 0 or steps[0] < 0 or (np.diff(steps) <= 0).any():
+        return "step is not a row of whole numbers that rise"
+    for name, x in arrays.items():
+        if name not in constant and (x.ndim == 0 or len(x) != len(steps)):
+            return f"{name} has shape {x.shape}, but there are {len(steps)} steps"
+    return ""
+
+
+def brief(x: Any) -> str:
+    """A value as JSON writes it, or the start of it."""
+    if isinstance(x, (dict, list)) and x:
+        return "an object" if isinstance(x, dict) else "a list"
+    text = json.dumps(x) if not isinstance(x, int) or abs(x) < 2**63 else "a huge number"
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _is_deeper(x: Any, levels: int) -> bool:
+    inside = x.values() if isinstance(x, dict) else x if isinstance(x, list) else ()
+    return levels == 0 or any(_is_deeper(y, levels - 1) for y in inside)
+
+
+def _are_numbers(values: list[Any]) -> bool:
+    return all(_is_number(x) for x in values)
