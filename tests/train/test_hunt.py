@@ -153,7 +153,11 @@ def test_bad_data_is_seen_as_such():
     with pytest.raises(NonFiniteError) as caught:
         train(Noisy(None, fails_at=0), data=data)
     assert caught.value.step == 7 and caught.value.event.inherited
-    assert "`subtract` was the first op that received such a value" in str(caught.value)
+    message = str(caught.value)
+    assert (
+        "In step 7, which left loss and w not finite, its batch was not finite to begin with: `subtract` was" in message
+    )
+    assert "What may help: leave such examples out of the data" in message and "learning rate" not in message
 
 
 class Unrepeatable(Noisy):
@@ -193,3 +197,106 @@ def test_a_real_gan_with_a_mad_learning_rate(tmp_path, viz):
     assert "in train_step: " in message and "gan.py" in message
     assert "a lower learning rate" in message
     assert list(RunDirectory(tmp_path).checkpoints()) == [0]
+
+
+def test_a_callback_that_spoils_the_weights():
+    """The steps alone stay finite, so they are not blamed."""
+    model = Noisy(None, fails_at=0)
+
+    def spoil(step, metrics):
+        if step == 7:
+            model.w.assign(np.nan)
+
+    with pytest.raises(NonFiniteError, match=r"they stay finite: .* or a callback that changes the model"):
+        train(model, callbacks=[spoil])
+
+
+class Impatient(Noisy):
+    """Its steps can't be made again."""
+
+    def train_step(self, batch):
+        if self.fails_at == -1:
+            raise LookupError("the server has closed the connection")
+        metrics = super().train_step(batch)
+        if self.count == self.fails_at:
+            self.fails_at = -1
+        return metrics
+
+
+def test_steps_that_fail_when_they_run_again():
+    with pytest.raises(NonFiniteError, match=r"can't be found by running the steps again: the server has closed"):
+        train(Impatient(log_of_negative, fails_at=5))
+
+
+class Half(tg.models.Model):
+    """A user's model in float16, whose weights outgrow it within a few steps: 256 times as long in each."""
+
+    name = "half"
+
+    def __init__(self):
+        super().__init__()
+        self.net = tg.layers.Dense(2, 2)
+        for name in ("w", "b"):
+            setattr(self.net, name, tg.Parameter(np.ones(getattr(self.net, name).shape, np.float16)))
+        self.opt = tg.optim.SGD(self.net.parameters(), lr=1.0)
+
+    def train_step(self, x):
+        y = self.net(x.astype(np.float16))
+        self.opt.step([p.data * np.float16(-255) for p in self.net.parameters()])
+        return {"loss": y.detach().mean() * 0}
+
+    def sample(self, n, rng=None):
+        return np.zeros((n, 2), np.float32)
+
+
+def test_an_optimiser_in_float16_overflows():
+    with pytest.raises(NonFiniteError) as caught:
+        train(Half(), data=[np.zeros((8, 2), np.float32)], steps=3, checkpoint_every=1)
+    assert caught.value.step == 2
+    assert "every op was finite: the update of the weights overflowed." in str(caught.value)
+
+
+@tg.primitive
+def half_of_a_log(x):
+    return np.log(x) / 2
+
+
+half_of_a_log.rules(lambda gy, y, x: gy / (2 * x))
+
+
+class WithOwnOp(Noisy):
+    def train_step(self, batch):
+        self.count = self.count + 1
+        loss = half_of_a_log(self.w - (100.0 if self.count == 7 else 0.0)).sum()  # the primitive of one's own
+        self.w.assign(self.w.data - 0.0 * tg.grad(loss, self.w).data)
+        return {"loss": loss}
+
+
+def test_a_primitive_of_ones_own_is_found_by_its_name_and_line():
+    with pytest.raises(NonFiniteError) as caught:
+        train(WithOwnOp(None), log_every=1)
+    event = caught.value.event
+    assert (caught.value.step, event.op, event.phase) == (7, "half_of_a_log", "forward")
+    assert event.places[0] == Place(__file__, line_of("the primitive of one's own"), "train_step")
+
+
+class Labelled(Noisy):
+    takes_labels = True
+
+    def train_step(self, batch):
+        return super().train_step(batch[0])
+
+
+def test_of_a_labelled_batch_the_part_is_named():
+    x, y = np.ones((4, 2), np.float32), np.zeros(4, np.int64)
+    with pytest.raises(NonFiniteError, match=r"its batch's x was not finite to begin with"):
+        train(Labelled(None, fails_at=0), data=[(x, y)] * 6 + [(x * np.inf, y)])
+
+
+def test_what_a_callback_keeps_may_be_nan(tmp_path, viz):
+    class Keeps(tg.train.Callback):
+        def state_dict(self):
+            return {"best": np.full(3, np.nan)}
+
+    train(Noisy(None, fails_at=0), out=tmp_path, callbacks=[Keeps()])
+    assert list(RunDirectory(tmp_path).checkpoints()) == [10, 15, 20]
