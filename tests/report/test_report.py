@@ -12,11 +12,14 @@ from report.runs import copy
 
 from tinygen import report as package
 from tinygen.cli import main
+from tinygen.data import Dataset
 from tinygen.errors import ConfigError, RunError
+from tinygen.models import GAN, GANConfig
 from tinygen.report import report
 from tinygen.report.embed import embed_array, to_script
 from tinygen.report.gather import gather, thin
 from tinygen.report.page import fill, script
+from tinygen.train import Recorder, fit
 from tinygen.train.recording import Recording
 
 HERE = Path(package.__file__).parent
@@ -214,3 +217,13 @@ def test_what_a_caller_gets_wrong():
         report("a", "b", "c")
     with pytest.raises(RunError, match="there is no run"):
         report("no/such/run")
+
+
+@pytest.mark.parametrize("shape, pictures", [((5,), True), ((1,), True), ((2,), False), ((4, 4, 2), False)])
+def test_samples_that_the_page_can_not_draw_are_shown_as_pictures(tmp_path, shape, pictures):
+    x = np.random.default_rng(0).uniform(-1, 1, (20, *shape)).astype(np.float32)
+    data, gan = Dataset("own", x, x[:5]), GAN(GANConfig(shape, latent_dim=2, g_hidden=(4,), d_hidden=(4,)))
+    fit(gan, data, 4, out=tmp_path, sample_every=2, callbacks=[Recorder(data, 2)], progress=False)
+    (shown,) = embedded(report(tmp_path))["runs"]
+    assert shown["recording"]["arrays"]["samples"]["shape"][2:] == list(shape)
+    assert list(shown["pictures"]) == (["0", "2", "4"] if pictures else [])

@@ -25,7 +25,8 @@ MOST_PICTURES, MOST_EVENTS = 40, 100
 
 
 def gather(path: Path, budget: int) -> dict[str, Any]:
-    """One run as JSON: what it is, its curves and events, and its recording or, without one, its sample pictures.
+    """One run as JSON: what it is, its curves and events, and its recording and, where that has no images or points in
+    the plane, its sample pictures.
 
     budget: the most bytes that it may take.  Raises RunError if there is no run, or its recording can't be read.
     """
@@ -34,6 +35,7 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
     recording = Recording.load(path) if run.recording_file.exists() else None
     followed = follow(path)
     room = max(0, budget - TEXT_BYTES - len(to_script(followed)))
+    drawn = recording is not None and _is_drawn(recording)
     rows, events = run.read_metrics(), run.read_events()
     columns = _columns(rows)
     groups = panels(rows, _probability(saved["config"].get("loss")))
@@ -49,10 +51,16 @@ def gather(path: Path, budget: int) -> dict[str, Any]:
         "metrics": {name: embed_array(column) for name, column in columns.items()},
         "panels": {panel: names for panel, names in groups.items() if names},
         "events": [events[i] for i in _evenly(len(events), MOST_EVENTS)],
-        "recording": _embedded(recording, room) if recording else None,
+        "recording": _embedded(recording, room if drawn else room // 2) if recording else None,
         "follow": followed,
-        "pictures": {} if recording else _pictures(run.samples(), room),
+        "pictures": {} if drawn else _pictures(run.samples(), room),
     }
+
+
+def _is_drawn(recording: Recording) -> bool:
+    """Whether the page draws the samples itself: images, and points in the plane."""
+    shape = recording.arrays["samples"].shape[2:] if "samples" in recording else ()
+    return shape == (2,) or (len(shape) == 3 and recording.facts.get("value_range") is not None)
 
 
 def thin(arrays: dict[str, np.ndarray], budget: int) -> dict[str, np.ndarray]:

@@ -15,7 +15,7 @@ view({
 
 /** Whether its samples are points in the plane for which there is no field of D. */
 function hasPlainPoints(run) {
-  return run.has("samples") && !run.image && !run.has("field");
+  return run.has("samples") && !run.image && !run.has("field") && run.array("samples").shape[2] === 2 && run.array("samples").shape.length === 3;
 }
 
 function recordedPoints(panel, run) {
@@ -30,10 +30,10 @@ function recordedPoints(panel, run) {
 }
 
 function samplePictures(panel, run) {
-  const picture = h("img", { class: "sheet pixels", alt: "samples" });
+  const picture = h("img", { class: "sheet pixels", alt: "samples" }), steps = Object.keys(run.pictures).map(Number);
   panel.append(picture);
   return (step) => {
-    picture.src = run.pictures[run.recorded[run.frame(step)]];
+    picture.src = run.pictures[steps.findLast((one) => one <= step) ?? steps[0]];
   };
 }
 
