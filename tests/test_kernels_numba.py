@@ -230,18 +230,3 @@ def test_batch_norm_of_numbers_far_from_zero(dtype):
     _, mu, var = twins.batch_norm(x, *np.ones((2, 3), dtype), 1e-5)
     np.testing.assert_allclose(mu, x.mean(0, np.float64), rtol=1e-6 if dtype is np.float32 else 1e-13)
     np.testing.assert_allclose(var, x.var(0, np.float64), rtol=1e-3 if dtype is np.float32 else 1e-9)
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), PermissionError(13, "Permission denied")])
-def test_a_full_disk_costs_no_more_than_the_cache(tmp_path, monkeypatch, error):
-    def fail(*_):
-        raise error
-
-    import numba
-
-    monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    double = sys.modules["tinygen.kernels.compiled"].kept(numba.njit(cache=True)(lambda x: x + x))
-    monkeypatch.setattr(double._cache._cache_file, "save", fail)
-    with pytest.warns(UserWarning, match=rf"its results in {tmp_path}.* \({error.strerror}\), .*NUMBA_CACHE_DIR"):
-        assert double(3) == 6
-    assert double(4) == 8

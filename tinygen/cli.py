@@ -187,8 +187,6 @@ def train(args: argparse.Namespace) -> int:
         model = load_run(out, **rates)
     else:
         model = _build(model_class, settings, dataset, seed)
-    if args.batch is None and not args.resume:  # the model's own, or as many as there are
-        batch = options["batch"] = max(min(batch, len(dataset.train) // getattr(model, "batches_per_step", 1)), 1)
     mirror, order = Flip() if options["mirror"] else None, backend.Generator(seed, "loader", "cpu")
     loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
     if not args.resume:

@@ -93,15 +93,6 @@ def test_a_folder_of_folders_teaches_classes(run, tmp_path, animals):
     assert few.code == 2 and "which has 6 test images; comparing takes at least 6, and as many samples" in few.err
 
 
-def test_few_images_make_small_batches(run, tmp_path, animals):
-    small = "--steps 1 --size 8 --record none --set latent_dim=2 g_hidden=8 d_hidden=8"
-    trained = run(f"train gan --data folder:animals --out a {small}")  # 54 to train; a batch is 64
-    assert trained.code == 0 and "1 steps of batch 54" in trained.out and settings(tmp_path / "a")["batch"] == 54
-    assert run("train gan --resume --out a --steps 2").code == 0
-    refused = run(f"train gan --data folder:animals --batch 55 --out b {small}")
-    assert refused.code == 2 and "batch is 55, but it must be an int from 1 to 54, the number" in refused.err
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [

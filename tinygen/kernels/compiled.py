@@ -59,24 +59,6 @@ def compiled(name: str) -> Any:
     return module if getattr(module, "SUPPORTED", True) else None
 
 
-def kept(function: Any) -> Any:
-    """A function that Numba compiles with cache=True, which a full or locked disk costs no more than that cache."""
-    save = function._cache.save_overload
-
-    def try_to_save(*compiled: Any) -> None:
-        try:
-            save(*compiled)
-        except OSError as error:
-            warnings.warn(
-                f"Numba can't keep its results in {function._cache.cache_path} ({error.strerror or error}), so each "
-                "start compiles again; free some space there, or set NUMBA_CACHE_DIR to another folder",
-                stacklevel=2,
-            )
-
-    function._cache.save_overload = try_to_save
-    return function
-
-
 @functools.cache
 def _announce_compilation() -> None:
     from numba.core import event

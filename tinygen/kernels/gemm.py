@@ -25,7 +25,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from ..backend import Array
-from .compiled import in_turn, kept
+from .compiled import in_turn
 
 LANES, ROWS, VECTORS = 16, 8, 3  # floats in a vector; a tile is 8 rows of 3 vectors
 _ITEM, _LINE = 4, 64  # bytes of a float and of a vector
@@ -315,7 +315,6 @@ def _part(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, depth, 
 
 
 @in_turn
-@kept
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _product(a, a_row, a_k, b, b_k, b_n, out, out_row, m, n, k, adds, bias, axis, parts, depth, room, memory):
     """The rows (axis 0) or columns (1) of the result, or the k (2), shared out among the threads.
@@ -365,7 +364,6 @@ def product(out: Array, a: Array, b: Array, adds: bool, bias: Array | None = Non
 
 
 @in_turn
-@kept
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _copy_all(b, b_k, copy, pitch, vectors, length, parts):
     """b as _copy_columns leaves it, by all threads."""
@@ -375,7 +373,6 @@ def _copy_all(b, b_k, copy, pitch, vectors, length, parts):
 
 
 @in_turn
-@kept
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _sums_of_runs(a, a_row, copy, pitch, out, out_row, places, first_runs, runs, rows, vectors, together):
     """For each place: its rows of the result, from its runs."""

@@ -18,7 +18,7 @@ from numba import prange
 
 from ..backend import Array
 from . import reference, sums
-from .compiled import compiled, in_turn, kept
+from .compiled import compiled, in_turn
 
 _SHARED = compiled("gemm") is not None
 _LONG = 1 << 14  # elements: to wake a thread takes as long as to work through a few thousand
@@ -28,8 +28,7 @@ _BLOCK = 1 << 13  # elements that are summed at a time, in 32 to 512 rows: sums 
 def _loop(function: Callable[..., None]) -> Callable[..., None]:
     """Compile a loop twice, for one thread and for all; the size of the last argument says which of them runs."""
     options = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's check for x / 0 would forbid SIMD
-    alone, together = (kept(numba.njit(**more, **options)(function)) for more in ({}, {"parallel": True}))
-    together = in_turn(together)
+    alone, together = numba.njit(**options)(function), in_turn(numba.njit(parallel=True, **options)(function))
     return lambda *args: together(*args) if _SHARED and args[-1].size > _LONG else alone(*args)
 
 
@@ -121,7 +120,6 @@ def dropout(x: Array, kept: Array, scale: float) -> Array:
 
 
 @in_turn
-@kept
 @numba.njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _rows_times_columns(out: Any, a: Any, b: Any) -> None:
     for i in prange(out.shape[0]):
@@ -133,7 +131,6 @@ def _rows_times_columns(out: Any, a: Any, b: Any) -> None:
 
 
 @in_turn
-@kept
 @numba.njit(parallel=True, cache=True, nogil=True)
 def _sum_of_rows(out: Any, a: Any, b: Any) -> None:
     """out[j, i] = Σ a[k, i] · b[k, j], in blocks of columns that stay in the first cache."""

@@ -153,7 +153,9 @@ class Module:
 
     def _collect(self, found: dict[int, Parameter]) -> None:
         """named_parameters without the names: training asks several times a step."""
-        for _, value in self._attributes():
+        if self._containers:
+            self._check_containers()
+        for value in vars(self).values():
             if isinstance(value, Parameter):
                 found.setdefault(id(value), value)
             elif isinstance(value, Module):

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from .. import layers, losses, ops
 from ..backend import Array, Generator, array_module
+from ..checks import whole
 from ..errors import ConfigError
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
@@ -73,7 +74,7 @@ class Autoencoder(Model):
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """What the decoder makes of codes from N(0, 1): an autoencoder promises nothing about them (a VAE does)."""
-        return self.decode(self._looking(rng).normal((n, self.config.latent_dim)))
+        return self.decode(self._latents(n, rng))
 
     @no_grad()
     def codes(self, x: Array) -> Array:
@@ -159,5 +160,5 @@ class Memory(Model):
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """The images of n random mixtures of the codes (weights that sum to 1)."""
-        weights = self._looking(rng).uniform((n, self.config.images))
+        weights = self._looking(rng).uniform((whole(self.name, "n", n, 0), self.config.images))
         return self.decode(weights / weights.sum(axis=1, keepdims=True))

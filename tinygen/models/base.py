@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 
 from ..backend import Array, Generator, current_module
-from ..checks import check_array, what
+from ..checks import check_array, what, whole
 from ..errors import ConfigError, DataError
 from ..init import checked_rng
 from ..layers import LeftOut, Module
@@ -115,6 +115,10 @@ class Model(Module):
     def drawings(self) -> tuple[str, ...]:
         """What else may be drawn of this model, by the names that viz.DRAWINGS has; fit leaves these pictures."""
         return ()
+
+    def _latents(self, n: int, rng: Generator | None) -> Array:
+        """n draws of z ~ N(0, 1) for samples, (n, latent_dim)."""
+        return self._looking(rng).normal((whole(self.name, "n", n, 0), self.config.latent_dim))
 
     def _looking(self, rng: Generator | None) -> Generator:
         """The stream for samples when none is given: never the training's."""

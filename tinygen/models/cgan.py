@@ -49,7 +49,7 @@ class JoinLabels(layers.Module):
         self.embedding = layers.Embedding(classes, width, rng)
 
     def forward(self, x: Any, y: Any) -> Any:
-        return ops.concatenate([ops.reshape(x, (x.shape[0], -1)), self.embedding(y)], axis=1)
+        return ops.concatenate([ops.reshape(x, (x.shape[0], elements(x.shape[1:]))), self.embedding(y)], axis=1)
 
 
 class CGAN(GAN):
@@ -85,7 +85,7 @@ class CGAN(GAN):
 
         Raises DataError for a label that there is not, ConfigError for another number of labels than n.
         """
-        z = self.noise(n, self._looking(rng))
+        z = self._latents(n, rng)
         return self.draw(z, self.labels_for(n, labels))
 
     def preview(self, x: Any, n: int, rng: Generator | None = None) -> Array:

@@ -218,7 +218,7 @@ class GAN(Model):
     @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """G(z) for n draws of z, with batch norm's running statistics."""
-        return self.draw(self.noise(n, self._looking(rng)))
+        return self.draw(self._latents(n, rng))
 
     @no_grad()
     def draw(self, z: Array, *y: Array) -> Array:

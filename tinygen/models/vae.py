@@ -148,4 +148,4 @@ class VAE(GaussianEncoder):
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """The decoder's means for n draws of z from the prior N(0, 1)."""
-        return self.decode(self._looking(rng).normal((n, self.config.latent_dim)))
+        return self.decode(self._latents(n, rng))

@@ -210,8 +210,7 @@ class RunDirectory:
         """Write a checkpoint, and remove the oldest ones. Raises RunError; what was there then stays."""
         files.flush(self.metrics_file)  # a checkpoint never knows of rows that the disk does not
         checkpoint.save(self.checkpoint_file(snapshot.step), snapshot.tensors, snapshot.facts)
-        with files.writing(self.path):
-            self._remove_oldest()
+        self._remove_oldest()
 
     def _remove_oldest(self) -> None:
         for path in list(self.checkpoints().values())[:-KEPT_CHECKPOINTS]:

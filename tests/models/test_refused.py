@@ -1,0 +1,83 @@
+"""What a model refuses to train on or to draw: batches of another size, rank or kind, labels, counts, streams."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from models.small import IMAGE, batches, fed, small
+
+import tinygen as tg
+from tinygen.errors import DataError
+from tinygen.models import MODELS
+
+H, W, C = IMAGE
+WRONG = {
+    "higher": np.ones((4, H + 1, W, C), np.float32),
+    "as small after halving": np.ones((4, H + 1, W - 1, C), np.float32),
+    "more channels": np.ones((4, H, W, C + 2), np.float32),
+    "flat": np.ones((4, H * W * C), np.float32),
+    "no channel": np.ones((4, H, W), np.float32),
+    "one example": np.ones(IMAGE, np.float32),
+    "channels first": np.ones((4, C, H, W), np.float32),
+    "none": np.ones((0, *IMAGE), np.float32),
+    "bytes": np.ones((4, *IMAGE), np.uint8),
+    "integers": np.ones((4, *IMAGE), int),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_batch_of_another_kind_is_refused_before_anything_changes(name, wrong):
+    model, x = small(name), WRONG[wrong]
+    before = model.state_dict()
+    batch = (x, np.zeros(len(x), int)) if model.takes_labels else x
+    with pytest.raises(
+        DataError, match=rf"^{name}: the batch is a ndarray \(.*\), but it must be floats \(N, 3, 2, 1\)"
+    ):
+        model.train_step(batch)
+    for key, array in model.state_dict().items():
+        np.testing.assert_array_equal(array, before[key])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_labels_belong_to_the_models_that_take_them(name):
+    model = small(name)
+    x = batches(1, size=4 * model.batches_per_step)[0]
+    with pytest.raises(DataError, match=rf"^{name}: the batch is .*, but this model takes"):
+        model.train_step(x if model.takes_labels else (x, np.zeros(len(x), int)))
+    for batch in (x.tolist(), None, "digits"):
+        with pytest.raises(TypeError, match=rf"^{name}: the batch is a \w+, but it must be a Tensor or an array"):
+            model.train_step((batch, np.zeros(4, int)) if model.takes_labels else batch)
+    if model.takes_labels:
+        n = len(x)
+        for labels in (np.zeros(n + 1, int), np.zeros((n, 1), int), np.zeros(n), np.zeros(n, bool)):
+            with pytest.raises(DataError, match=rf"^{name}: the labels are a ndarray .*must be {n} integers"):
+                model.train_step((x, labels))
+        for label in (-1, 3):
+            with pytest.raises(IndexError, match=f"the input goes from .*{label}.*but it must be from 0 to 2"):
+                model.train_step((x, np.full(n, label)))
+    elif name != "memory":
+        model.train_step((x,))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_batch_of_doubles_or_a_tensor_is_as_good(name):
+    """The weights stay in float32, and the losses are those of the same batch in float32."""
+    model, twin = small(name), small(name)
+    x = batches(1, size=4 * model.batches_per_step)[0]
+    ours = model.train_step(fed(model, x))
+    theirs = twin.train_step(fed(twin, tg.tensor(x) if name not in ("memory",) and not twin.takes_labels else x))
+    for key in ours:
+        np.testing.assert_array_equal(ours[key].numpy(), theirs[key].numpy())
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_sample_refuses(name):
+    model = small(name)
+    for rng in (3, 0, np.random.default_rng(0)):
+        with pytest.raises(TypeError, match=r"rng is .*, but it must be a tinygen\.backend\.Generator"):
+            model.sample(2, rng)
+    for n in (-1, 1.5, "3", None):
+        with pytest.raises(ValueError, match=f"{name}: n is .*, but it must be an int of at least 0"):
+            model.sample(n)
+    assert model.sample(0).shape == (0, *IMAGE)
