@@ -8,7 +8,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import resource
 import shutil
 import signal
 import sys
@@ -26,6 +25,7 @@ from tinygen.cli import main
 from tinygen.data import digits, mnist
 from tinygen.train import RunDirectory
 
+resource = pytest.importorskip("resource")
 pytestmark = [
     pytest.mark.filterwarnings("default"),
     pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does"),
@@ -35,6 +35,7 @@ SECONDS, MEGABYTES = 60, 400  # a command may take
 SMALL = "--set g_hidden=4 d_hidden=4 latent_dim=2 batch_norm=false"
 LOOK = ["evaluate run/a -n 20 --out out.json", "sample run/a --out out.png", "report run/a --out out.html"]
 RESUME = ["train gan --out run/a --resume", "train gan --out run/a --resume --steps 5"]
+BEGIN = f"train gan --out new --init-from run/a --data ring8 --batch 8 --steps 1 {SMALL}"
 COMPARE = ["report run/a run/b --out out.html"]
 
 
@@ -52,10 +53,10 @@ class Kind(NamedTuple):
 
 
 KINDS = [
-    Kind("run/a/config.json", {**BYTES, **PLACES, **JSON}, [*LOOK, *RESUME]),
+    Kind("run/a/config.json", {**BYTES, **PLACES, **JSON}, [*LOOK, *RESUME, BEGIN]),
     Kind("run/a/metrics.jsonl", {**BYTES, **PLACES, **ROWS}, [LOOK[2], *RESUME]),
     Kind("run/a/events.jsonl", {**BYTES, **PLACES, **ROWS}, [LOOK[2], *RESUME]),
-    Kind("run/a/checkpoints/step_000004.safetensors", {**BYTES, **PLACES, **SAFETENSORS}, [*LOOK, *RESUME]),
+    Kind("run/a/checkpoints/step_000004.safetensors", {**BYTES, **PLACES, **SAFETENSORS}, [*LOOK, *RESUME, BEGIN]),
     Kind("run/a/recording.safetensors", {**BYTES, **PLACES, **SAFETENSORS}, [LOOK[2], *RESUME]),
     Kind("run/a/samples/step_000004.png", {**BYTES, **PLACES}, [LOOK[2], *RESUME]),
     Kind("run/b/config.json", {**PLACES, **JSON}, COMPARE),
@@ -109,10 +110,12 @@ def good(tmp_path_factory) -> Path:
 # The contract
 
 
-def everything(home: Path, besides: tuple[str, ...]) -> dict[str, Any]:
-    """What lies in a folder, but for the parts named."""
-    paths = [p for p in home.rglob("*") if not str(p.relative_to(home)).startswith(besides)]
-    return {str(p): p.read_bytes() if p.is_file() and not p.is_symlink() else p.is_dir() for p in paths}
+def everything(home: Path) -> dict[str, Any]:
+    """What lies in a folder."""
+    return {
+        str(path.relative_to(home)): path.read_bytes() if path.is_file() and not path.is_symlink() else path.is_dir()
+        for path in home.rglob("*")
+    }
 
 
 class Hangs(BaseException):
@@ -153,7 +156,9 @@ def faults(result: SimpleNamespace) -> list[str]:
 def home(good, tmp_path, monkeypatch) -> Path:
     """Where fresh copies of the good files come to lie: the current folder, the cache and the package's data."""
     home = tmp_path / "home"
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(digits, "__file__", str(home / "digits.py"))
+    monkeypatch.setattr(mnist, "MNIST", ())
     monkeypatch.setattr(mnist, "MNIST_MIRRORS", ())
     monkeypatch.setenv("TINYGEN_CACHE", str(home / "cache"))
     return home
@@ -183,30 +188,33 @@ def one(seed: int, good: Path, home: Path, capsys: pytest.CaptureFixture, quick:
     renew(home, good)
     kind.damages[name](rng, home / kind.where)
     publish(home / "cache" / "mnist")
-    besides = ("out.", "new", "run/" if "--resume" in command else "run/a/.lock", "cache/mnist/.lock", kind.where)
-    before = everything(home, besides)
+    result, before = None, everything(home)
     try:
-        found = faults(tried(command, capsys))
+        result = tried(command, capsys)
+        found = faults(result)
     except (Exception, Hangs) as error:
         found = [f"{type(error).__name__}: {error}"[:300]]
-    found += [f"changed {path}" for path, now in everything(home, besides).items() if before.get(path) != now]
+    goes_on = "--resume" in command and result is not None and result.code == 0
+    mine = (kind.where, "out.", "new", "run/a/.lock", "cache/mnist/.lock", *(["run/a/"] if goes_on else []))
+    now = everything(home)
+    found += [
+        f"changed {path}" for path in {*before, *now} if before.get(path) != now.get(path) and not path.startswith(mine)
+    ]
     if not any(step < 4 for step in RunDirectory(home / "run/a").checkpoints()):
         found.append("the older checkpoints are gone")
     return [f"seed {seed}: {kind.where}, {name}; `{command}`: {fault}" for fault in found]
 
 
-def test_damaged_files(good, home, monkeypatch, capsys, campaign):
+def test_damaged_files(good, home, capsys, campaign):
     """The quick form damages each kind of file three times."""
-    monkeypatch.setattr(mnist, "MNIST", None)
     found = []
     for seed in range(1000 if campaign else 3 * len(KINDS)):
         found += one(seed, good, home, capsys, not campaign)
     assert not found, f"{len(found)} faults:\n" + "\n".join(found[:40])
 
 
-def test_files_that_are_whole_are_read(good, home, monkeypatch, capsys, campaign):
+def test_files_that_are_whole_are_read(good, home, capsys, campaign):
     """Else the campaign would prove nothing."""
-    monkeypatch.setattr(mnist, "MNIST", None)
     for command in dict.fromkeys(command for kind in KINDS for command in kind.commands[: None if campaign else 1]):
         renew(home, good)
         publish(home / "cache" / "mnist")
