@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 
 import numpy as np
 
@@ -241,6 +242,12 @@ def hooked():
     y.register_hook(lambda g: seen.append(float(g.numpy()[0])))
     (y * 3 + y * 4).sum().backward()
     return seen
+
+
+def unpickled():
+    layer = pickle.loads(pickle.dumps(layers.Dense(2, 3)))
+    w, b = layer.parameters()
+    return w.shape, b.shape, w.requires_grad and b.requires_grad
 
 
 def copied():

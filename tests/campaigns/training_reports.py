@@ -41,6 +41,7 @@ from campaigns.training_cases import (
     spread,
     t,
     twice,
+    unpickled,
 )
 
 import tinygen as tg
@@ -143,6 +144,7 @@ VALUES = [  # report, what it was about, what is computed, what must come out
     ("tinygrad/tinygrad#3133", "whole numbers divide to fractions",
      lambda: (tg.tensor([1]) / tg.tensor([2])).item(), 0.5),
     ("skorch-dev/skorch#317", "the copy of an optimiser moves the copy's weights", copied, [-1.0, 0.0]),
+    ("pytorch/pytorch#8077", "a layer that went through pickle", unpickled, ((2, 3), (3,), True)),
     # data
     ("pytorch/pytorch#5059", "an augmentation draws anew for each batch",
      lambda: (lambda a, b: a != b)(*flips(0)), True),
@@ -193,6 +195,7 @@ REFUSED = [  # report, what it was about, what is tried, and words of the error
      lambda: (lambda w: [y := (w * w).sum(), optim.SGD([w]).step([np.ones(1)]), y.backward()])(p(1.0)), "chang"),
     ("pytorch/pytorch#30297", "a second backward through a freed graph",
      lambda: (lambda y: [y.backward(), y.backward()])((t(1.0) ** 2).sum()), "retain_graph"),
+    ("pytorch/pytorch#46849", "clipping a gradient that is not finite", lambda: clipped([math.inf, 1.0], 1.0), "inf"),
     ("pytorch/pytorch#31367", "clipping to a negative norm", lambda: clipped([1.0], -1.0), "above 0"),
     ("pytorch/pytorch#2309", "one value a channel in batch norm",
      lambda: layers.BatchNorm(2)(tg.tensor(X[:1])), "larger"),
