@@ -207,6 +207,8 @@ def test_the_home_folder_is_understood(tmp_path, monkeypatch):
         ("size", True, "an int from 1 to 4,096"),
         ("size", 4097, "an int from 1 to 4,096"),
         ("channels", 2, r"3 \(RGB\), 1 \(grey\) or 4"),
+        ("channels", True, r"3 \(RGB\), 1"),
+        ("channels", 3.0, r"3 \(RGB\), 1"),
         ("fit", "zoom", "one of crop, pad, stretch"),
         ("seed", -1, "an int of at least 0"),
     ],

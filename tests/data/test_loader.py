@@ -9,7 +9,7 @@ from conftest import device
 
 import tinygen
 from tinygen.backend import Generator
-from tinygen.data import Compose, Flip, Loader, Noise, Rotate, Shift
+from tinygen.data import Compose, Flip, Loader, Noise, Rotate, Shift, load
 from tinygen.errors import ConfigError, DataError
 
 N = 23
@@ -200,6 +200,10 @@ def test_a_wrong_batch_is_named(batch):
             ConfigError,
             r"value_range is \(1, 0\), but it must be None or \(low, high\)",
         ),
+        (load("digits"), {}, DataError, "data is a Dataset, but .*; give its .train"),
+        (tinygen.tensor(POINTS), {}, DataError, r"data is a Tensor, but .*; give its .numpy\(\)"),
+        (IMAGES, {"augment": "flip"}, ConfigError, r"augment is 'flip', but .* such as Flip\(\)"),
+        (IMAGES, {"augment": Compose("flip")}, ConfigError, "augment is 'flip'"),
         ([IMAGES, IMAGES], {}, DataError, r"data is a list, .*; np.stack\(x\) makes one of arrays"),
         (["a.png", "b.png"], {}, DataError, r'data is a list, .*load\("folder:PATH"\) reads the images in a folder'),
         (POINTS * 9, {}, DataError, r"values from .* must be from -1 to 1; scale them, .* value_range=None takes any"),

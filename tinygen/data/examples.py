@@ -19,7 +19,9 @@ def check_examples(owner: str, name: str, x: Any) -> None:
     """Raise DataError unless x is an array of examples: uint8 or floats, (N, H, W, C) or (N, D)."""
     if not is_array(x) or x.ndim < 2:
         advice = ""
-        if isinstance(x, (list, tuple)) and len(x) and all(is_array(one) for one in x):
+        if hasattr(x, "train") or hasattr(x, "numpy"):
+            advice = "; give its .train" if hasattr(x, "train") else "; give its .numpy()"
+        elif isinstance(x, (list, tuple)) and len(x) and all(is_array(one) for one in x):
             advice = "; np.stack(x) makes one of arrays of one shape"
         elif isinstance(x, (str, os.PathLike)) or (isinstance(x, (list, tuple)) and len(x)):
             advice = '; tinygen.data.load("folder:PATH") reads the images in a folder'

@@ -42,7 +42,7 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
     Raises DataError if the folder or a readable picture is missing, ConfigError for a wrong option.
     """
     size, seed = whole("folder", "size", size, 1, LARGEST, " (pixels)"), whole("folder", "seed", seed, 0)
-    if channels not in MODES:
+    if isinstance(channels, bool) or not isinstance(channels, (int, np.integer)) or channels not in MODES:
         raise ConfigError(f"folder: channels is {channels!r}, but it must be 3 (RGB), 1 (grey) or 4 (RGB and opacity)")
     if fit not in FITS:
         raise ConfigError(f"folder: fit is {fit!r}, but it must be one of {', '.join(FITS)}")

@@ -159,6 +159,8 @@ def _check_augment(augment: object, data: Array, value_range: tuple[float, float
     can draw.
     """
     for step in getattr(augment, "steps", (augment,)):
+        if step is not None and not callable(step):
+            raise ConfigError(f"Loader: augment is {step!r}, but it must be a function of a batch, such as Flip()")
         name, fill = type(step).__name__, getattr(step, "fill", None)
         if getattr(step, "of_images", False) and data.ndim != 4:
             option = " (--mirror)" if name == "Flip" else ""
