@@ -271,8 +271,6 @@ class Generator:
     def state(self, state: dict[str, Any]) -> None:
         if state["device"] != self.device:
             raise ValueError(f"{self!r}: this state belongs to a stream on {state['device']!r}")
-        if state["name"] != self.name:
-            raise ValueError(f"{self!r}: this state belongs to the stream {state['name']!r}")
         self.__init__(state["seed"], state["name"], self.device)  # type: ignore[misc]
         if self._numpy is None:
             self._counter = state["where"]["counter"]
