@@ -587,7 +587,7 @@ def test_no_grad_as_context_and_decorator(backend):
     assert not y.requires_grad
     assert not twice(x).requires_grad
     assert (x * 2).requires_grad
-    with pytest.raises(GradientError, match="has no tape; was it made under no_grad"):
+    with pytest.raises(GradientError, match=r"has no tape; it was cut by no_grad\(\), around multiply"):
         y.backward()
 
 
@@ -632,10 +632,10 @@ def test_grad_touches_no_grad_attribute(backend):
     assert b.grad is before
 
 
-def test_grad_gives_zeros_where_y_does_not_depend_on_x(backend):
+def test_grad_gives_zeros_on_request_where_y_does_not_depend_on_x(backend):
     x, other = leaf([[1.0, 2.0]]), leaf(np.ones((2, 2)))
     for create_graph in (False, True):
-        gx, g_other = grad((x * x).sum(), [x, other], create_graph=create_graph)
+        gx, g_other = grad((x * x).sum(), [x, other], create_graph=create_graph, unused="zeros")
         assert np.array_equal(g_other.numpy(), np.zeros((2, 2)))
         assert g_other.dtype == np.float64
         assert gx.requires_grad is g_other.requires_grad is create_graph
@@ -699,7 +699,7 @@ def test_a_gradient_penalty_reaches_the_weights(backend):
 @pytest.mark.parametrize(
     ("y", "xs", "message"),
     [
-        (lambda a: a * 2, lambda a: [a, 3.0], r"grad: xs\[1\], float, does not require grad"),
+        (lambda a: a * 2, lambda a: [a, 3.0], r"grad: xs\[1\] must be a Tensor, but it is float"),
         (
             lambda a: a * 2,
             lambda a: tensor([1.0], name="c"),
@@ -708,7 +708,7 @@ def test_a_gradient_penalty_reaches_the_weights(backend):
         (
             lambda a: a.detach(),
             lambda a: a,
-            r"grad: the Tensor 'a' .* has no tape; was it made under no_grad, of what requ",
+            r"grad: the Tensor 'a' .* has no tape; it was cut by detach\(\) of the Tensor 'a'",
         ),
     ],
 )
@@ -827,7 +827,7 @@ def test_gradients_share_no_memory(backend, f):
     a, b = leaf([[1.0, -2.0], [3.0, 4.0]]), leaf([[5.0, 6.0], [-7.0, 8.0]])
     y = f(a, b)
     seed = tensor(np.ones(y.shape, np.float32))
-    from_grad = grad(y, [a, b, y], seed, retain_graph=True)
+    from_grad = grad(y, [a, b, y], seed, retain_graph=True, unused="zeros")
     y.backward(seed, retain_graph=True)
     kept = [a.grad, b.grad]
     y.backward(seed)

@@ -7,11 +7,10 @@ nothing recurses. Gradients are plain arrays, or Tensors when they are to be dif
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from heapq import heappop, heappush
 from typing import Any
 
@@ -23,7 +22,8 @@ from .errors import GradientError
 
 
 class _Mode(threading.local):
-    recording: bool = True
+    recording: bool | frozenset[Node] = True  # or False, or all but these nodes
+    frozen: frozenset[Node] = frozenset()
     tracer: Callable[[str, str, Any, Array, Any], Any] | None = None
 
 
@@ -44,7 +44,7 @@ class Version:
 class Node:
     """One step of the tape, or a leaf (no plan). It never holds the Tensor that holds it: a graph has no cycles."""
 
-    __slots__ = ("aux", "dtype", "hooks", "leaf", "makers", "order", "parents", "plan", "saved", "shape",
+    __slots__ = ("aux", "cut", "dtype", "hooks", "leaf", "makers", "order", "parents", "plan", "saved", "shape",
                  "versions", "where")  # fmt: skip
 
     def __init__(self, plan: Any, y: Array, parents: Sequence[Node] = (), saved: Any = None):
@@ -60,6 +60,7 @@ class Node:
         self.leaf: Any = None  # a weak reference to the Tensor
         self.where: Any = None  # what a tracer returned
         self.makers: tuple[tuple[Any, int], ...] = ()  # see note_maker()
+        # cut is set if one of the arguments is a constant with a Cut
 
 
 def walk_back(
@@ -231,43 +232,3 @@ def brief(x: Any) -> str:
 def describe(x: Any, name: str | None) -> str:
     """Which Tensor it is, for an error: its name if it has one, dtype and shape."""
     return f"the Tensor {name!r} ({brief(x)})" if name else f"a Tensor ({brief(x)})"
-
-
-@contextlib.contextmanager
-def no_grad() -> Iterator[None]:
-    """Record nothing: `with no_grad():`, or as a decorator, `@no_grad()`. Results are constants."""
-    before, mode.recording = mode.recording, False
-    try:
-        yield
-    finally:
-        mode.recording = before
-
-
-@contextlib.contextmanager
-def frozen(module: Any) -> Iterator[None]:
-    """Let gradients pass through a module (or a Tensor, or some) and none stay: its parameters are constants inside.
-
-    Nests: the flags found are restored. Buffers, such as running statistics, still update.
-    """
-    parameters = [module] if hasattr(module, "_node") else list(getattr(module, "parameters", lambda: module)())
-    nodes = [p._node for p in parameters]
-    for p in parameters:
-        p._node = None
-    try:
-        yield
-    finally:
-        for p, node in zip(parameters, nodes, strict=True):
-            p._node = node
-
-
-@contextlib.contextmanager
-def trace(callback: Callable[[str, str, Any, Array, Any], Any]) -> Iterator[None]:
-    """Call callback(op, "forward" | "backward", inputs, output, where) for each op and each rule.
-
-    `where` is what the callback returned at the op's forward, say the line of the user's code that called it.
-    """
-    before, mode.tracer = mode.tracer, callback
-    try:
-        yield
-    finally:
-        mode.tracer = before

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import functools
 import weakref
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from . import tape
 from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
+from .cuts import BACKWARD, CONSTANT, FROZEN, NO_GRAPH, Cut, check_used, said
 from .errors import GradientError
 from .rules import Op, flat
-from .tape import Node, Version, brief, check_gradient, frozen, mode, no_grad, no_scalar, orders, trace, walk_back
+from .scopes import frozen, no_grad, trace
+from .tape import Node, Version, brief, check_gradient, mode, no_scalar, orders, walk_back
 
 __all__ = [
     "PRIMITIVES",
@@ -41,6 +43,7 @@ class Tensor:
     name: str | None = None
     _version: Version | None = None  # one per memory: views and detach() share it. None: nobody may write
     _idle: Node | None = None  # the node of a leaf that takes no part for a while
+    _cut: Any = None  # of a constant: where on the way to it the tape was cut
     __array_ufunc__ = None  # NumPy's operators leave `array + tensor` to the Tensor
     __hash__ = object.__hash__
 
@@ -57,8 +60,12 @@ class Tensor:
     ndim = property(lambda self: self._data.ndim, doc="The number of axes.")
     size = property(lambda self: self._data.size, doc="The number of elements.")
     device = property(lambda self: device_of(self._data), doc='Where the array lives: "cpu" or "cuda".')
-    requires_grad = property(lambda self: self._node is not None, doc="Whether backward reaches this Tensor.")
     is_leaf = property(lambda self: self._node is None or self._node.plan is None, doc="True if no op made it.")
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether backward reaches this Tensor."""
+        return self._node is not None and self._node not in mode.frozen
 
     @property
     def data(self) -> Array:
@@ -99,7 +106,7 @@ class Tensor:
             raise ValueError(f"requires_grad_: {describe(self)} is the result of an op; call detach() first")
         if flag and self._data.dtype.kind != "f":
             raise ValueError(f"requires_grad: {describe(self)} can't have a gradient; give floats: 1.0, dtype=float32")
-        if flag != self.requires_grad:
+        if flag != (self._node is not None):
             self._node, self._idle = self._idle, self._node  # the same node again: graphs made before lead to it
             if flag and self._node is None:
                 self._node = Node(None, self._data)
@@ -120,6 +127,7 @@ class Tensor:
         """The same memory as a constant: gradients stop here."""
         t = _wrap(self._data, None, self._version)
         t.name = self.name
+        t._cut = self._cut if self._node is None else Cut("detach() of", self.name, self.shape, self.dtype)
         return t
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -133,6 +141,7 @@ class Tensor:
             if leaf is not None:
                 earlier = leaf.grad
                 leaf.grad = Tensor(no_scalar(earlier._data + g) if earlier is not None else g if fresh else g.copy())
+                leaf.grad._cut = BACKWARD
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
         """Call hook(gradient) once a backward, on the summed gradient; what it returns, if anything, replaces it.
@@ -140,7 +149,7 @@ class Tensor:
         The hook gets a copy; under create_graph the gradient itself, on the tape. Returns a function that removes the
         hook. Raises ValueError if this Tensor does not require grad.
         """
-        if self._node is None:
+        if not self.requires_grad:
             raise ValueError(f"register_hook: no gradient reaches {describe(self)}; it does not require grad")
 
         def on_gradient(gy: Any) -> Any:
@@ -179,7 +188,10 @@ class Parameter(Tensor):
 
 def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> Tensor:
     """A Tensor with a copy of data on the current device; Python floats become float32, arrays keep their dtype."""
-    data = data._data if isinstance(data, Tensor) else data
+    cut = None
+    if isinstance(data, Tensor):
+        cut = data._cut if data._node is None else Cut("tensor() of", data.name, data.shape, data.dtype)
+        data = data._data
     if not (is_array(data) or isinstance(data, np.generic)):
         data = np.asarray(data)
         if data.dtype == np.float64 and dtype is None:
@@ -191,7 +203,9 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str 
     if isinstance(data, np.ndarray):
         data = data.view(np.ndarray)  # no matrix, whose * is another
     array = to_device(data, current_device())
-    return Tensor(array.astype(array.dtype if dtype is None else dtype, copy=True), requires_grad, name)
+    t = Tensor(array.astype(array.dtype if dtype is None else dtype, copy=True), requires_grad, name)
+    t._cut = cut
+    return t
 
 
 def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
@@ -236,12 +250,13 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         return functools.partial(primitive, elementwise=elementwise, aux=aux)
     op = Op(fn, elementwise)
     plans, arity = op.plans, op.arity
+    unrecorded, in_steps = Cut(f"no_grad(), around {op.title}"), Cut(f"{op.title}, whose result moves in steps")
 
     @functools.wraps(fn)
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or (len(args) != arity and arity >= 0):
             args = op.bind(args, kwargs)
-        key, bit, inputs, nodes, any_tensor = 0, 1, [], [], False
+        key, bit, inputs, nodes, any_tensor, cut = 0, 1, [], [], False, None
         for a in args:
             if isinstance(a, Tensor):
                 any_tensor = True
@@ -250,6 +265,8 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
                 if node is not None:
                     key |= bit
                     nodes.append(node)
+                elif a._cut is not None:
+                    cut = a._cut
             else:
                 inputs.append(a)
             bit += bit
@@ -260,29 +277,59 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             y = np.asarray(y)
         if not any_tensor:
             return (y, *more) if aux else y
+        if key and (recording := mode.recording) is not True:
+            if not recording:
+                key, cut = 0, unrecorded
+            elif not recording.isdisjoint(nodes):
+                key, nodes, cut = _not_frozen(args, recording, cut)
         node = None
         version = None if y.base is None and y is not inputs[0] and y is not inputs[-1] else _shared_version(y, args)
-        if key and mode.recording and y.dtype.kind == "f":  # what is cast to integers moves in steps: no gradient
+        if key:
             key |= bit
-            plan = plans[key] if key in plans else op.plan(key)
-            if plan is not None:
+            plan = None  # of what is cast to integers, it moves in steps
+            if y.dtype.kind == "f":
+                plan = plans[key] if key in plans else op.plan(key)
+            if plan is None:
+                cut = in_steps
+            else:
                 if plan.skips:
-                    nodes = [args[i]._node for i in plan.positions]
+                    nodes, cut = [args[i]._node for i in plan.positions], in_steps
                 node = Node(plan, y, nodes, plan.keep(y, inputs) if plan.blank is None else plan.blank)
                 if plan.whole:
                     node.versions = plan.watch(node.saved, args, version)
                 if aux:
                     node.aux = more
+                if cut is not None:
+                    node.cut = cut
         if mode.tracer is not None:
             where = mode.tracer(op.name, "forward", tuple(inputs), y, None)
             if node is not None:
                 node.where = where
-        result = _wrap(y, node, version)
+        result = _new_tensor(Tensor)  # as in _wrap(), a call less
+        result._data = y
+        result._node = node
+        if version is not None:
+            result._version = version
+        if cut is not None and node is None:
+            result._cut = cut
         return (result, *more) if aux else result
 
     call.rules, call.joint, call.fused, call.op = op.set_rules, op.set_joint, op.set_fused, op  # type: ignore[attr-defined]
     PRIMITIVES.setdefault(op.name, call)  # a user's tanh does not take the place of ours
     return call
+
+
+def _not_frozen(args: Sequence[Any], frozen: Any, cut: Any) -> tuple[int, list[Node], Any]:
+    """The key and the nodes of a call in a frozen() block: those of the arguments that are not frozen."""
+    key, nodes = 0, []
+    for i, a in enumerate(args):
+        node = getattr(a, "_node", None)
+        if node in frozen:
+            cut = node.leaf or FROZEN  # type: ignore[union-attr]
+        elif node is not None:
+            key |= 1 << i
+            nodes.append(node)
+    return key, nodes, cut
 
 
 def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
@@ -299,11 +346,11 @@ def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
 
 def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
     """The node to start from and the gradient to start with: 1 for a scalar, else what the user gave, checked."""
+    if not isinstance(y, Tensor):
+        raise GradientError(f"{caller}: y must be a Tensor, but it is {brief(y)}; compute it with Tensors and tg.ops")
     if y._node is None:
-        raise GradientError(
-            f"{caller}: {describe(y)} has no tape; was it made under no_grad, of what "
-            "requires no grad, or by an op without rules?"
-        )
+        why = f"it was cut by {said(y._cut)}" if y._cut else "it was made of constants: nothing in it requires grad"
+        raise GradientError(f"{caller}: {describe(y)} has no tape; {why}")
     if gradient is None:
         if y.size != 1:
             raise GradientError(f"{caller}: {describe(y)} is no scalar; pass its gradient, or take .sum() or .mean()")
@@ -315,18 +362,23 @@ def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
 
 
 def grad(
-    y: Tensor, xs: Any, grad_outputs: Any = None, create_graph: bool = False, retain_graph: bool | None = None
+    y: Tensor,
+    xs: Any,
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    unused: Literal["error", "zeros"] = "error",
 ) -> Any:
     """dy/dx for each x of xs (a Tensor, or a sequence, which gives a list), times grad_outputs if y is no scalar.
 
-    Zeros where y does not depend on x; touches no `.grad`. create_graph: the gradients are on the tape themselves.
-    retain_graph: keep the graph for another backward; None means as create_graph. Raises GradientError as backward.
+    Touches no `.grad`. create_graph: the gradients are on the tape themselves. retain_graph: keep the graph for another
+    backward; None means as create_graph. unused: what is done about an x on which y does not depend: "error" says where
+    the tape was cut, "zeros" gives zeros. (Where a derivative has lost its x, as 2 of 2x, the next one is 0, no error.)
+    Raises GradientError as backward.
     """
-    many: list[Any] = [xs] if isinstance(xs, Tensor) else list(xs)
-    for i, x in enumerate(many):
-        if not isinstance(x, Tensor) or x._node is None:
-            what = describe(x) if isinstance(x, Tensor) else brief(x)
-            raise GradientError(f"grad: xs[{i}], {what}, does not require grad; is it frozen, or a constant?")
+    if unused not in ("error", "zeros"):
+        raise ValueError(f'grad: unused is {unused!r}, but it must be "error" or "zeros"')
+    many = _targets(xs)
     root, gy = _seed(y, grad_outputs, "grad")
     if create_graph:
         gy = gy if isinstance(gy, Tensor) else _wrap(gy, None)
@@ -334,12 +386,35 @@ def grad(
         gy = gy._data if isinstance(gy, Tensor) else gy
     retain = create_graph if retain_graph is None else retain_graph
     found = walk_back(root, gy, {x._node for x in many}, retain, _wrap if create_graph else None) if many else {}
+    missing = [i for i, x in enumerate(many) if x._node not in found]
+    if missing and unused == "error":
+        check_used(y, many, missing)
     results = []
     for x in many:
         g, fresh = found.get(x._node, (None, False))
         results.append(_result(x, g, fresh, create_graph))
         found[x._node] = g, False  # an x named twice gets two gradients
     return results[0] if isinstance(xs, Tensor) else results
+
+
+def _targets(xs: Any) -> list[Any]:
+    """What gradients are asked for. Raises GradientError for what can't have one."""
+    if isinstance(xs, Tensor):
+        many = [xs]
+    elif isinstance(xs, Iterable) and not isinstance(xs, (str, dict)) and not is_array(xs):
+        many = list(xs)
+    else:
+        raise GradientError(f"grad: xs must be a Tensor or a list of Tensors, but it is {brief(xs)}{_advice(xs)}")
+    for i, x in enumerate(many):
+        if not isinstance(x, Tensor):
+            raise GradientError(f"grad: xs[{i}] must be a Tensor, but it is {brief(x)}{_advice(x)}")
+        if not x.requires_grad:
+            raise GradientError(f"grad: xs[{i}], {describe(x)}, does not require grad; is it frozen, or a constant?")
+    return many
+
+
+def _advice(x: Any) -> str:
+    return "; give its parameters()" if hasattr(x, "parameters") else ""
 
 
 def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
@@ -353,4 +428,7 @@ def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
         result = Tensor(data if fresh else data.copy())
     if create_graph:
         result._node = Node(None, result._data)  # the derivative of a constant is 0, not an error
+        result._node.cut = CONSTANT
+    else:
+        result._cut = NO_GRAPH
     return result

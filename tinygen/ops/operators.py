@@ -66,7 +66,7 @@ def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
     if not x.is_leaf:
         raise ValueError(f"deepcopy: {describe(x)} is the result of an op; copy its detach()")
     copy = object.__new__(type(x))
-    Tensor.__init__(copy, x.data.copy(), x.requires_grad, x.name)
+    Tensor.__init__(copy, x._data.copy(), x._node is not None, x.name)
     return copy
 
 

@@ -184,12 +184,14 @@ def getitem(x: Any, index: Any) -> Any:
 
     Raises IndexError for any other index.
     """
+    if type(index) in _BASIC:
+        return _getitem(x, (index,))
     form: list[Any] = []
     arrays = []
     for part in index if isinstance(index, tuple) else (index,):
         kind = type(part)
         if kind is slice:
-            if not _BOUNDS.issuperset((type(part.start), type(part.stop), type(part.step))):
+            if not (type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS):
                 part = slice(*[None if n is None else _whole(n) for n in (part.start, part.stop, part.step)])
             form.append(part)
         elif kind in _BASIC:

@@ -14,7 +14,8 @@ from ..backend import Array, is_array, to_host
 from ..models import WGANGP
 from ..models.base import Model
 from ..places import Place, lines_above
-from ..tape import Node, trace
+from ..scopes import trace
+from ..tape import Node
 from ..tensor import Parameter, Tensor
 from ..viz.fold import reach
 from ..viz.graph import Box, Edge, Graph, graph

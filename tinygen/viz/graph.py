@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from ..errors import GradientError
 from ..files import replace_file
 from ..places import lines_above
-from ..tape import Node, trace
+from ..scopes import trace
+from ..tape import Node
 from ..tensor import Tensor, describe
 from .boxes import Box, argument, constant_boxes, leaf_box, unit_box
 from .fold import Unit, reach, units

@@ -1,0 +1,172 @@
+"""Blocks in which the tape is written differently, and functions that run in such a block: no_grad, frozen, trace.
+
+Each is of one thread: another one, in the same module at the same time, sees nothing of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from typing import Any, TypeVar
+
+from .backend import Array
+from .tape import brief, mode
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Scope:
+    """A `with` block that may be entered again and again, and a decorator.
+
+    A generator or a coroutine is inside at each of its steps, and what it is handed to is outside between them.
+    """
+
+    def __init__(self, block: Callable[[], contextlib.AbstractContextManager[None]]):
+        self._block, self._open = block, list[contextlib.AbstractContextManager[None]]()
+
+    def __enter__(self) -> None:
+        block = self._block()
+        block.__enter__()
+        self._open.append(block)
+
+    def __exit__(self, *exception: Any) -> None:
+        self._open.pop().__exit__(*exception)
+
+    def __call__(self, function: F) -> F:
+        block = self._block
+        inside: Callable[..., Any]
+
+        if inspect.isasyncgenfunction(function):
+
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                return _async_steps(block, function(*args, **kwargs))
+
+        elif inspect.iscoroutinefunction(function):
+
+            async def inside(*args: Any, **kwargs: Any) -> Any:
+                return await _Steps(block, function(*args, **kwargs))
+
+        elif inspect.isgeneratorfunction(function):
+
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                return (yield from _steps(block, function(*args, **kwargs)))
+
+        else:
+
+            def inside(*args: Any, **kwargs: Any) -> Any:
+                with block():
+                    return function(*args, **kwargs)
+
+        return functools.wraps(function)(inside)  # type: ignore[return-value]
+
+
+def _steps(block: Callable[[], Any], steps: Any) -> Generator[Any, Any, Any]:
+    """A generator's values, each of its steps made in a block; what is sent or thrown in goes on to it."""
+    step, argument = steps.send, None
+    while True:
+        try:
+            with block():
+                value = step(argument)
+        except StopIteration as stop:
+            return stop.value
+        try:
+            step, argument = steps.send, (yield value)
+        except GeneratorExit:
+            with block():
+                steps.close()
+            raise
+        except BaseException as error:  # handed on, whatever it is
+            step, argument = steps.throw, error
+
+
+class _Steps:
+    """What a coroutine awaits, each of its steps made in a block."""
+
+    def __init__(self, block: Callable[[], Any], coroutine: Any):
+        self._block, self._coroutine = block, coroutine
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return _steps(self._block, self._coroutine.__await__())
+
+
+async def _async_steps(block: Callable[[], Any], values: Any) -> AsyncGenerator[Any, Any]:
+    """As _steps, of an asynchronous generator."""
+    step, argument = values.asend, None
+    try:
+        while True:
+            try:
+                value = await _Steps(block, step(argument))
+            except StopAsyncIteration:
+                return
+            try:
+                step, argument = values.asend, (yield value)
+            except GeneratorExit:
+                raise
+            except BaseException as error:  # handed on, whatever it is
+                step, argument = values.athrow, error
+    finally:
+        await _Steps(block, values.aclose())
+
+
+def no_grad(function: Any = None) -> Any:
+    """Record nothing: `with no_grad():`, or as a decorator, `@no_grad()` or `@no_grad`. Results are constants."""
+    scope = Scope(_not_recording)
+    return scope if function is None else scope(function)
+
+
+@contextlib.contextmanager
+def _not_recording() -> Iterator[None]:
+    before, mode.recording = mode.recording, False
+    try:
+        yield
+    finally:
+        mode.recording = before
+
+
+def frozen(module: Any) -> Scope:
+    """Let gradients pass through a module (or a Tensor, or some) and none stay: its parameters are constants inside.
+
+    Nests. Buffers, such as running statistics, still update. Raises TypeError for anything else.
+    """
+    return Scope(functools.partial(_freezing, module))
+
+
+@contextlib.contextmanager
+def _freezing(module: Any) -> Iterator[None]:
+    before = mode.recording, mode.frozen
+    mode.frozen = mode.frozen | {p._node for p in _tensors(module) if p._node is not None}
+    mode.recording = mode.recording and (mode.frozen or True)
+    try:
+        yield
+    finally:
+        mode.recording, mode.frozen = before
+
+
+def _tensors(x: Any) -> Iterable[Any]:
+    """The Tensors of a module, of some modules, a Tensor, or some Tensors."""
+    if hasattr(x, "_node"):
+        return [x]
+    if callable(getattr(x, "parameters", None)):
+        return list(x.parameters())
+    if isinstance(x, (str, bytes)) or not isinstance(x, Iterable):
+        raise TypeError(f"frozen: expected a module, a Tensor, or some of them, but got {brief(x)}")
+    return [t for part in x for t in _tensors(part)]
+
+
+def trace(callback: Callable[[str, str, Any, Array, Any], Any]) -> Scope:
+    """Call callback(op, "forward" | "backward", inputs, output, where) for each op and each rule.
+
+    `where` is what the callback returned at the op's forward, say the line of the user's code that called it.
+    """
+    return Scope(functools.partial(_traced, callback))
+
+
+@contextlib.contextmanager
+def _traced(callback: Callable[..., Any]) -> Iterator[None]:
+    before, mode.tracer = mode.tracer, callback
+    try:
+        yield
+    finally:
+        mode.tracer = before
