@@ -11,7 +11,7 @@ import tinygen as tg
 def test_what_is_needed_later_is_imported_later():
     code = (
         "import sys, tinygen as tg\n"
-        "rooms = ('data', 'metrics', 'models', 'train', 'viz')\n"
+        "rooms = ('data', 'metrics', 'models', 'report', 'train', 'viz')\n"
         "assert not {f'tinygen.{room}' for room in rooms} & sys.modules.keys() and 'matplotlib' not in sys.modules\n"
         "assert {'tensor', 'fit', 'load', *rooms} <= set(dir(tg))\n"
         "assert all(getattr(tg, room) is sys.modules[f'tinygen.{room}'] for room in rooms)\n"
@@ -24,3 +24,8 @@ def test_what_is_needed_later_is_imported_later():
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="module 'tinygen' has no attribute 'tensr'"):
         _ = tg.tensr
+
+
+def test_every_name_is_there():
+    assert all(hasattr(tg, name) for name in dir(tg))
+    assert tg.report.__name__ == "tinygen.report"

@@ -276,11 +276,9 @@ def test_assignment_to_an_item_is_refused(backend):
 def test_numpy_functions_refuse_a_tensor(t):
     with pytest.raises(TypeError):
         np.exp(t)
-    with pytest.raises(TypeError):
-        np.add(np.ones(1), t)
-    with pytest.raises(
-        TypeError, match=r"sum\(x, axis=None, keepdims=False\): got an unexpected keyword argument 'out'"
-    ):
+    with pytest.raises(TypeError, match=r"np\.add can't take a Tensor"):
+        np.add(np.ones(1), t, out=np.ones(1))
+    with pytest.raises(TypeError, match=r"np\.sum can't take a Tensor, .*call tg\.ops\.sum"):
         np.sum(t)
 
 

@@ -22,10 +22,10 @@ from .gradcheck import GradcheckError, gradcheck
 from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
 
 if TYPE_CHECKING:
-    from . import data, metrics, models, train, viz
+    from . import data, metrics, models, report, train, viz
     from .train import fit, load
 
-_ROOMS, _FROM_TRAIN = ("data", "metrics", "models", "train", "viz"), ("fit", "load")
+_ROOMS, _FROM_TRAIN = ("data", "metrics", "models", "report", "train", "viz"), ("fit", "load")
 
 
 def __getattr__(name: str) -> Any:

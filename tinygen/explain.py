@@ -127,7 +127,8 @@ class _Reader:
         if not isinstance(result, Tensor) or not result.requires_grad:
             raise ConfigError(f"{_brief(self.expression)} has no derivative: it moves in steps")
         tensors = [*self.leaves.values(), *(t for t, *_ in self.made if t.requires_grad)]
-        gradients = {id(t): g.item() for t, g in zip(tensors, grad(result, tensors, retain_graph=True), strict=True)}
+        found = grad(result, tensors, retain_graph=True, unused="zeros")
+        gradients = {id(t): g.item() for t, g in zip(tensors, found, strict=True)}
         steps = [Step(n, n, "", t.item(), gradients[id(t)], ()) for n, t in self.leaves.items()]
         for t, text, op, arguments in self.made:
             derivatives = self.locals(t, arguments) if t.requires_grad else ()

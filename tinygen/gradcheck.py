@@ -187,7 +187,7 @@ def _gradients(fn: Function, n: int, args: Sequence[Any], graph: bool) -> list[T
     for y, u in zip(fn(xs, True), us, strict=True):
         if u is not None and y.requires_grad:
             try:
-                gs = grad(y, xs, u, create_graph=graph, retain_graph=True)
+                gs = grad(y, xs, u, create_graph=graph, retain_graph=True, unused="zeros")
             except Exception as error:
                 advice = "; a rule that is to be differentiated again consists of operators and tg.ops" if graph else ""
                 raise GradcheckError(

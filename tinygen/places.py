@@ -4,13 +4,34 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import sys
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import NamedTuple
+
+from . import ops  # noqa: F401, of which the engine is found
 
 _PACKAGE = Path(__file__).parent
 _MODULE = str(_PACKAGE / "layers" / "module.py")
-_ENGINE = tuple(str(_PACKAGE / name) for name in ("tensor.py", "tape.py", "backend.py", "ops", "kernels"))
+
+
+def _engine() -> tuple[str, ...]:
+    """Where the engine is: the folder of the ops, and the files and folders of all that they are made of."""
+    name, found, stack = __package__, set[str](), [f"{__package__}.ops"]
+    seen = set(stack)
+    while stack:
+        module = sys.modules[stack.pop()]
+        found.add(str(_PACKAGE / Path(str(module.__file__)).relative_to(_PACKAGE).parts[0]))
+        used = {
+            v.__name__ if isinstance(v, ModuleType) else getattr(v, "__module__", "") for v in vars(module).values()
+        }
+        inside = {m for m in used - seen if str(m).startswith(f"{name}.") and m in sys.modules}
+        seen |= inside
+        stack += inside
+    return tuple(found)
+
+
+_ENGINE = _engine()
 
 
 class Place(NamedTuple):

@@ -17,6 +17,7 @@ import numpy as np
 
 from .backend import Array, is_array
 from .errors import GradientError
+from .refusals import arrays_of, read_list, refusal
 from .tape import Version, brief
 
 _FIXED = {int, float, bool, str, tuple, type(None)}  # types of arguments that nobody can change
@@ -92,6 +93,7 @@ class Op:
     def __init__(self, fn: Callable[..., Any], elementwise: bool):
         self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
         self.title = self.name.lstrip("_")  # for errors: _matmul is what matmul and @ come down to
+        self.arrays = arrays_of(fn)  # the parameters that take them, with those that have a rule
         parameters = [p.replace(annotation=p.empty) for p in inspect.signature(fn).parameters.values()]
         self.signature = inspect.Signature(parameters)
         self.defaults = tuple(p.default for p in parameters if p.default is not p.empty)
@@ -109,6 +111,7 @@ class Op:
         for rule in rules:
             self._check(rule, "rules")
         self.rules = rules
+        self.arrays |= {name for name, rule in zip(self.signature.parameters, rules, strict=False) if rule}
         self.plans.clear()
 
     def set_joint(self, rule: Callable[..., Any], without: Sequence[str] = ()) -> None:
@@ -141,9 +144,29 @@ class Op:
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
+            if "out" in kwargs:  # so np.sum calls the method of what is no array
+                advice = f"np.{self.title} can't take a Tensor, NumPy would drop its tape: call tg.ops.{self.title}"
+                raise TypeError(f"{advice}, or pass x.numpy()") from None
             raise TypeError(f"{self.title}{self.signature}: {error}") from None
         bound.apply_defaults()
         return bound.args
+
+    def read_lists(self, inputs: Sequence[Any]) -> list[Any]:
+        """The inputs with arrays in place of lists, where arrays are meant. (Of *xs the op's function reads them.)"""
+        if self.arity < 0:
+            return list(inputs)
+        others = [a for a in inputs if not isinstance(a, (list, tuple))]
+        try:
+            return [
+                read_list(a, others) if name in self.arrays and isinstance(a, (list, tuple)) else a
+                for name, a in zip(self.signature.parameters, inputs, strict=True)
+            ]
+        except (TypeError, ValueError) as error:
+            raise self.refusal(inputs, error) from None
+
+    def refusal(self, inputs: Sequence[Any], error: Exception) -> Exception:
+        """The error to raise for one that the function met."""
+        return refusal(self.title, list(zip(self.signature.parameters, inputs, strict=False)), self.arrays, error)
 
     def plan(self, key: int) -> Plan | None:
         """The plan for one set of arguments that require grad; None if the derivatives of all are zero.

@@ -44,6 +44,8 @@ class Version:
 class Node:
     """One step of the tape, or a leaf (no plan). It never holds the Tensor that holds it: a graph has no cycles."""
 
+    cut: Any  # set if one of the arguments is a constant with a Cut
+
     __slots__ = ("aux", "cut", "dtype", "hooks", "leaf", "makers", "order", "parents", "plan", "saved", "shape",
                  "versions", "where")  # fmt: skip
 
@@ -60,7 +62,6 @@ class Node:
         self.leaf: Any = None  # a weak reference to the Tensor
         self.where: Any = None  # what a tracer returned
         self.makers: tuple[tuple[Any, int], ...] = ()  # see note_maker()
-        # cut is set if one of the arguments is a constant with a Cut
 
 
 def walk_back(

@@ -48,10 +48,14 @@ class Tensor:
     __hash__ = object.__hash__
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None):
-        """Take over an array, uncopied, as a leaf of the graph; `tensor()` is the way in that copies."""
-        self._data = data
+        """Take over an array, or a Tensor's, uncopied, as a leaf of the graph; `tensor()` is the way in that copies.
+
+        Of numbers and lists an array is made, as tensor() does. Raises TypeError or ValueError for what is no numbers.
+        """
+        of_tensor = isinstance(data, Tensor)
+        self._data = data._data if of_tensor else data if is_array(data) else _read(data, None, "Tensor")
         self._node: Node | None = None
-        self._version = Version(self)
+        self._version = data._version if of_tensor and data._version is not None else Version(self)
         self.name = name
         self.requires_grad_(requires_grad)
 
@@ -159,8 +163,9 @@ class Tensor:
                 return Tensor(new)
             return new._data if isinstance(new, Tensor) and not on_tape else new
 
-        hooks, key = self._node.hooks or {}, next(orders)
-        self._node.hooks = hooks
+        node, key = self._node, next(orders)
+        assert node is not None
+        hooks = node.hooks = node.hooks or {}
         hooks[key] = on_gradient
         return lambda: hooks.pop(key, None) and None
 
@@ -192,20 +197,28 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str 
     if isinstance(data, Tensor):
         cut = data._cut if data._node is None else Cut("tensor() of", data.name, data.shape, data.dtype)
         data = data._data
+    t = Tensor(_read(data, dtype, "tensor"), requires_grad, name)
+    t._cut = cut
+    return t
+
+
+def _read(data: Any, dtype: Any, caller: str) -> Array:
+    """A fresh array of data on the current device. Raises TypeError or ValueError unless it is numbers of one shape."""
     if not (is_array(data) or isinstance(data, np.generic)):
-        data = np.asarray(data)
+        try:
+            data = np.asarray(data)
+        except ValueError:
+            raise ValueError(f"{caller}: data must be numbers of one shape, but its rows differ in length") from None
         if data.dtype == np.float64 and dtype is None:
             dtype = np.float32
     if data.dtype.kind not in "fiub":
         raise TypeError(
-            f"tensor: data must be numbers of one shape, but NumPy reads {data.dtype}; to join Tensors, ops.stack"
+            f"{caller}: data must be numbers of one shape, but NumPy reads {data.dtype}; to join Tensors, ops.stack"
         )
     if isinstance(data, np.ndarray):
         data = data.view(np.ndarray)  # no matrix, whose * is another
     array = to_device(data, current_device())
-    t = Tensor(array.astype(array.dtype if dtype is None else dtype, copy=True), requires_grad, name)
-    t._cut = cut
-    return t
+    return array.astype(array.dtype if dtype is None else dtype, copy=True)
 
 
 def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
@@ -256,7 +269,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or (len(args) != arity and arity >= 0):
             args = op.bind(args, kwargs)
-        key, bit, inputs, nodes, any_tensor, cut = 0, 1, [], [], False, None
+        key, bit, inputs, nodes, any_tensor, lists, cut = 0, 1, [], [], False, False, None
         for a in args:
             if isinstance(a, Tensor):
                 any_tensor = True
@@ -269,8 +282,18 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
                     cut = a._cut
             else:
                 inputs.append(a)
+                if type(a) is list or type(a) is tuple:
+                    lists = True
             bit += bit
-        y = fn(*inputs)
+        if lists:
+            inputs = op.read_lists(inputs)
+        try:
+            y = fn(*inputs)
+        except Exception as error:
+            better = op.refusal(inputs, error)
+            if better is error:
+                raise
+            raise better from error
         if aux:
             y, *more = y
         if isinstance(y, _Scalar):
@@ -289,6 +312,10 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             plan = None  # of what is cast to integers, it moves in steps
             if y.dtype.kind == "f":
                 plan = plans[key] if key in plans else op.plan(key)
+            elif y.dtype.kind not in "iub":
+                raise TypeError(
+                    f"{op.title}: the result would be {y.dtype}, but gradients flow through real numbers alone"
+                )
             if plan is None:
                 cut = in_steps
             else:

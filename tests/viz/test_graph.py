@@ -13,7 +13,7 @@ import pytest
 from models.small import batches, fed, small
 
 import tinygen as tg
-from tinygen import GradientError, frozen, layers, ops, tensor, viz
+from tinygen import GradientError, frozen, grad, layers, ops, tensor, viz
 from tinygen.models import MODELS
 from tinygen.models.penalties import r1_penalty
 from tinygen.tape import Node
@@ -184,6 +184,19 @@ def test_lines_of_code_are_noted():
     assert relu.where[1].code == "y = layers.ReLU()(x)  # calls the layer" and total.where[0].code.startswith("loss")
     assert "calls the layer" in viz.graph(loss)._repr_svg_()
     assert boxes(viz.graph(ops.sum(x * 2)))[-1].where == []
+
+
+def test_no_line_of_the_engine_is_taken_for_the_users():
+    """Each file of the engine has its part in this: a joint rule, on the tape, in a frozen block and with a list."""
+    x, gamma, beta = (tensor(np.random.default_rng(0).normal(size=s), True) for s in ((4, 3), (3,), (3,)))
+    with viz.lines(), frozen([beta]):
+        y = ops.batch_norm(x, gamma, beta) * [1.0, 2.0, 3.0]
+        gx = grad(ops.sum(y * y), x, create_graph=True)
+        loss = ops.sum(ops.concatenate([gx, gx]) ** 2)
+    made = [box for box in viz.graph(loss).boxes if box.kind == "op"]
+    assert len(made) > 5
+    assert all(not place.is_ours for box in made for place in box.where)
+    assert {box.where[0].code.split(" = ")[0] for box in made} <= {"y", "gx", "loss"}
 
 
 def test_svg_is_well_formed_and_shows_every_text():

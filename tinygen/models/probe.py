@@ -80,7 +80,7 @@ class Signals:
         `more`."""
         new = [i for i in self._layers if i in seen and i not in self._found]
         ids = [i for i in new if isinstance(seen[i], Tensor) and seen[i].requires_grad]
-        gradients = grad(loss, [*more, *(seen[i] for i in ids)])
+        gradients = grad(loss, [*more, *(seen[i] for i in ids)], unused="zeros")
         for i, g in zip(ids, gradients[len(more) :], strict=True):
             self._found[i] = [number for x in (seen[i].data, g.data) for number in (length(x), _zeros(x))]
         return gradients[: len(more)]

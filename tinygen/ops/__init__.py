@@ -1,5 +1,6 @@
 """Every primitive beside its derivative rules, under NumPy's names. They take Tensors, arrays and Python scalars."""
 
+from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
 from .columns import col2im, im2col, textbook_conv2d
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
@@ -60,3 +61,9 @@ from .shape import (
     take_along_axis,
     transpose,
 )
+
+_THEMSELVES = ("getitem", "matmul", "dense")  # they say why they fail, as primitives do
+
+for _name, _op in [*vars().items()]:
+    if callable(_op) and not hasattr(_op, "op") and not _name.startswith("_") and _name not in _THEMSELVES:
+        vars()[_name] = _explained(_op)

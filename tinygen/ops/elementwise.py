@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import kernels
 from ..backend import Array, array_module
@@ -353,7 +354,7 @@ def greater_equal(a: Any, b: Any) -> Array:
 
 
 @elementwise
-def astype(x: Any, dtype: Any) -> Array:
+def astype(x: Any, dtype: npt.DTypeLike) -> Array:
     """x as another dtype. The gradient comes back in x's own."""
     return x.astype(dtype)
 

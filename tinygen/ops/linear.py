@@ -18,8 +18,9 @@ def matmul(a: Any, b: Any) -> Any:
     Raises ValueError if the inner lengths differ or an operand is 0-d.
     """
     if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
-        left, right = (getattr(x, "shape", x) for x in (a, b))
-        raise ValueError(f"matmul: a is {left} and b is {right}, but the last axis of a must match the rows of b")
+        raise ValueError(
+            f"matmul: a is {_shape(a)} and b is {_shape(b)}, but the last axis of a must match the rows of b"
+        )
     if b.ndim == 1:
         y = matmul(a, b.reshape(-1, 1))
         return y.reshape(y.shape[:-1])
@@ -29,6 +30,11 @@ def matmul(a: Any, b: Any) -> Any:
     if a.ndim > 2 and b.ndim == 2:  # one large product, and one for the gradient of b, in place of many
         return _matmul(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return _matmul(a, b)
+
+
+def _shape(x: Any) -> Any:
+    """The shape of an array, for an error; of a list or the like, what it is; of a number, itself."""
+    return getattr(x, "shape", x if isinstance(x, (int, float)) else f"a {type(x).__name__}")
 
 
 @primitive
@@ -47,8 +53,11 @@ def dense(x: Any, w: Any, b: Any) -> Any:
 
     Raises ValueError if the lengths differ.
     """
-    if not x.ndim or w.ndim != 2 or x.shape[-1] != w.shape[0] or b.shape != w.shape[1:]:
-        raise ValueError(f"dense: x is {x.shape}, w {w.shape}, b {b.shape}, but expected (..., in), (in, out), (out,)")
+    shapes: list[Any] = [getattr(a, "shape", None) for a in (x, w, b)]
+    if not shapes[0] or len(shapes[1] or ()) != 2 or shapes[0][-1:] != shapes[1][:1] or shapes[2] != shapes[1][1:]:
+        raise ValueError(
+            "dense: x is {}, w {}, b {}, but expected (..., in), (in, out), (out,)".format(*map(_shape, (x, w, b)))
+        )
     y = _dense(x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim != 2 else x, w, b)
     return y if x.ndim == 2 else y.reshape(*x.shape[:-1], b.shape[0])
 

@@ -62,6 +62,23 @@ def _array(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray
     return np.array(x.numpy(), dtype=dtype, copy=copy)  # read-only, or a copy
 
 
+class _Ufuncs:
+    """NumPy, which asks the type, gets a function, so that np.exp(x) says what to call; CuPy, which asks the Tensor,
+    gets None, and leaves its operators to the Tensor."""
+
+    def __get__(self, x: Tensor | None, kind: type) -> Any:
+        return _ufunc if x is None else None
+
+
+def _ufunc(x: Tensor, ufunc: np.ufunc, method: str, *args: Any, **options: Any) -> Tensor:
+    """An operator of NumPy with an array on the left of a Tensor. Raises TypeError for other functions."""
+    name = ufunc.__name__
+    if method == "__call__" and not options and name in OPERATORS:
+        return OPERATORS[name](*args)
+    instead = f"call tg.ops.{name}" if hasattr(e, name) else "use tg.ops"
+    raise TypeError(f"np.{name} can't take a Tensor, NumPy would drop its tape: {instead}, or pass x.numpy()")
+
+
 def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
     if not x.is_leaf:
         raise ValueError(f"deepcopy: {describe(x)} is the result of an op; copy its detach()")
@@ -72,7 +89,7 @@ def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
 
 def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
     """A pickle takes the value, the flag and the name: no tape, no gradient, and of what is shared nothing."""
-    return _restored, (type(x), x.data.copy(), x.requires_grad, x.name)
+    return _restored, (type(x), x._data.copy(), x._node is not None, x.name)
 
 
 def _restored(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None) -> Tensor:
@@ -80,6 +97,10 @@ def _restored(kind: type[Tensor], data: Any, requires_grad: bool, name: str | No
     Tensor.__init__(x, data, requires_grad, name)
     return x
 
+
+_BINARY = (e.add, e.subtract, e.multiply, e.divide, e.power, linear.matmul)
+_COMPARE = (e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal)
+OPERATORS: dict[str, Any] = {op.__name__: op for op in (*_BINARY, *_COMPARE)}
 
 METHODS: dict[str, Any] = {
     "__add__": e.add,
@@ -114,6 +135,7 @@ METHODS: dict[str, Any] = {
     "__repr__": _repr,
     "_repr_html_": _repr_html,
     "__array__": _array,
+    "__array_ufunc__": _Ufuncs(),
     "__copy__": lambda x: _deepcopy(x, {}),
     "__deepcopy__": _deepcopy,
     "__reduce_ex__": _reduce,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,7 +19,24 @@ Axis: TypeAlias = "int | tuple[int, ...] | None"
 
 def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(a % ndim for a in axes)
+    return tuple(a % ndim for a in axes) if ndim else ()  # axis 0 of a 0-d array is all of it, as in NumPy
+
+
+def _checked(axis: Axis, ndim: int) -> Axis:
+    """The axis, if an array of so many axes has it; () for axis 0 of a 0-d array, all of which that is, as in NumPy.
+
+    Raises ValueError or TypeError for others.
+    """
+    if axis is None or (type(axis) is int and -ndim <= axis < ndim):
+        return axis
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    places, length = [operator.index(a) for a in axes], ndim or 1
+    for a in places:
+        if not -length <= a < length:
+            raise ValueError(f"axis {a} is out of bounds for an array of {ndim} axes")
+    if len({a % length for a in places}) < len(places):
+        raise ValueError(f"axis {axis} names an axis twice")
+    return tuple(places) if ndim and isinstance(axis, tuple) else places[0] if ndim else ()
 
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
@@ -35,18 +53,24 @@ def _spread(r: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 @primitive
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """Σ x along the axes."""
-    return kernels.narrow(kernels.total(x, axis, keepdims), x)
+    return kernels.narrow(kernels.total(x, _checked(axis, x.ndim), keepdims), x)
 
 
 @primitive
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes."""
+    axis = _checked(axis, x.ndim)
+    if not _count(x.shape, axis):
+        return kernels.total(x, axis, keepdims) * math.nan  # without the warning of a division
     return kernels.narrow(kernels.mean(x, axis, keepdims), x)
 
 
 @primitive
 def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
     """Σ (x - mean)² / (n - ddof) along the axes."""
+    axis = _checked(axis, x.ndim)
+    if not _count(x.shape, axis):
+        return kernels.total(x, axis, keepdims) * math.nan
     return kernels.narrow(kernels.variance(x, axis, ddof, keepdims), x)
 
 
@@ -68,11 +92,18 @@ def argmax(x: Any, axis: int | None = None) -> Array:
     return x.argmax(axis=axis)
 
 
+def _top(x: Array, axis: Axis) -> Array:
+    """The largest element along the axes, which stay; -inf of none."""
+    if _count(x.shape, axis):
+        return x.max(axis=axis, keepdims=True)
+    return kernels.total(x, axis, True) - math.inf
+
+
 @primitive
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """log Σ eˣ along the axes, without overflow."""
-    xp, z = array_module(x), kernels.wide(x)
-    top = z.max(axis=axis, keepdims=True)
+    xp, z, axis = array_module(x), kernels.wide(x), _checked(axis, x.ndim)
+    top = _top(z, axis)
     e = xp.exp(z - xp.where(xp.isfinite(top), top, 0))
     y = xp.log(xp.maximum(kernels.total(e, axis, True), 1)) + top  # the sum is at least e⁰, or 0 if all are -inf
     return kernels.narrow(y if keepdims else y.squeeze(_axes(axis, x.ndim)), x)
@@ -82,15 +113,18 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 def softmax(x: Any, axis: Axis = -1) -> Array:
     """eˣ / Σ eˣ along the axes, without overflow."""
     z = kernels.wide(x)
-    e = array_module(x).exp(z - z.max(axis=axis, keepdims=True))
+    axis = _checked(axis, x.ndim)
+    e = array_module(x).exp(z - _top(z, axis))
     return kernels.narrow(e / kernels.total(e, axis, True), x)
 
 
 @primitive
 def log_softmax(x: Any, axis: Axis = -1) -> Array:
     """x - log Σ eˣ along the axes, as precise for large x as for small."""
-    xp, z = array_module(x), kernels.wide(x)
-    z = z - z.max(axis=axis, keepdims=True)
+    xp, z, axis = array_module(x), kernels.wide(x), _checked(axis, x.ndim)
+    if not x.size:
+        return x.copy()
+    z = z - _top(z, axis)
     return kernels.narrow(z - xp.log(kernels.total(xp.exp(z), axis, True)), x)
 
 
@@ -104,7 +138,7 @@ def cumsum(x: Any, axis: int | None = None) -> Array:
 
 def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
     """The sums of gy from each place to the end."""
-    along = 0 if axis is None else axis % len(shape)
+    along = 0 if axis is None or not shape else axis % len(shape)
     flipped = (slice(None),) * along + (slice(None, None, -1),)  # x[i] is in every sum from i on
     return cumsum(gy[flipped], along)[flipped].reshape(shape)
 

@@ -102,6 +102,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
     Raises ValueError if n parts of one length do not make up the axis.
     """
+    axis = _axis("split", axis, x)
     length = x.shape[axis]
     cuts: Sequence[int]
     at: Any = indices_or_sections
@@ -112,7 +113,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
         if n < 1 or length % n:
             raise ValueError(f"split: axis {axis} has length {length}, which {n} does not divide")
         cuts = range(0, length, length // n) if length else [0] * n
-    before = (slice(None),) * (axis % x.ndim)
+    before = (slice(None),) * axis
     return [getitem(x, (*before, slice(a, b))) for a, b in zip(cuts, [*cuts[1:], length], strict=True)]
 
 
@@ -216,7 +217,7 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
         raise ValueError(
             f"take_along_axis: x is {x.shape} and indices are {indices.shape}, but they must have as many axes"
         )
-    return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, axis % x.ndim))
+    return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, _axis("take_along_axis", axis, x)))
 
 
 @primitive
@@ -245,6 +246,13 @@ def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
     """The index that was taken apart."""
     rest = iter(arrays)
     return tuple([next(rest) if part == _ARRAY else part for part in form]) if arrays else form
+
+
+def _axis(op: str, axis: int, x: Any) -> int:
+    """The axis, counted from the front. Raises ValueError if x has not so many."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{op}: axis {axis} is out of bounds for x of shape {x.shape}")
+    return axis % x.ndim
 
 
 def _whole(n: Any) -> int:

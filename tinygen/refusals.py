@@ -1,0 +1,91 @@
+"""Why a call failed, in a sentence that names the op, the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from .backend import array_module, is_array
+from .tape import brief
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PLAIN = (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)  # that Python and NumPy raise
+_THEIRS = ("builtins", "numpy", "cupy")
+_SENTENCE = re.compile(r"\w+(\(.*\))?: ")  # with the name of an op in front
+
+
+def arrays_of(fn: Callable[..., Any]) -> frozenset[str]:
+    """The parameters that take Tensors and arrays: those annotated Any."""
+    return frozenset(name for name, p in inspect.signature(fn).parameters.items() if p.annotation in ("Any", Any))
+
+
+def refusal(title: str, named: Sequence[tuple[str, Any]], arrays: frozenset[str], error: Exception) -> Exception:
+    """The error to raise for one that a call of `title` met: a better one if it is Python's or NumPy's own."""
+    origin = type(error).__module__.partition(".")[0]
+    if not isinstance(error, _PLAIN) or origin not in _THEIRS or (origin == "builtins" and _SENTENCE.match(str(error))):
+        return error
+    for name, x in named:
+        if name in arrays and not _is_numbers(x):
+            return TypeError(f"{title}: {name} must be a Tensor, an array or a number, but it is {_what(x)}")
+    kinds = (type(error) if type(error).__name__ == "AxisError" else TypeError, TypeError, IndexError, ValueError)
+    kind = next((k for k in kinds if isinstance(error, k)), TypeError)
+    return kind(f"{title}: {error}")
+
+
+def _is_numbers(x: Any) -> bool:
+    if hasattr(x, "_data") or is_array(x) or isinstance(x, np.generic):
+        return x.dtype.kind in "fiub"
+    return isinstance(x, (int, float))
+
+
+def _what(x: Any) -> str:
+    if isinstance(x, (list, tuple)):
+        advice = (
+            "tg.ops.stack joins Tensors" if any(hasattr(part, "_data") for part in x) else "tg.tensor makes one of it"
+        )
+        return f"a {type(x).__name__}; {advice}, if its rows have one length"
+    return brief(x)
+
+
+def read_list(x: Any, others: Sequence[Any]) -> Any:
+    """A list of numbers as an array where the first array among the others lives, and in its dtype if both are floats,
+    or if the list holds whole numbers: as a Python number would be taken. Raises ValueError or TypeError for others."""
+    like: Any = next((a for a in others if hasattr(a, "dtype") and hasattr(a, "shape")), None)
+    array = np.asarray(x)
+    if array.dtype.kind not in "fiub":
+        raise TypeError("no numbers")
+    if array.dtype.kind == "f" or (array.dtype.kind == "i" and like is not None):
+        kept = like is not None and like.dtype.kind == "f"
+        array = array.astype(like.dtype if kept else np.float32 if array.dtype.kind == "f" else array.dtype)
+    return array_module(like).asarray(array)
+
+
+def explained(fn: F) -> F:
+    """Let a function that is made of ops fail in sentences, as the ops do."""
+    signature, arrays = inspect.signature(fn), arrays_of(fn)
+    plain = signature.replace(
+        parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
+        return_annotation=signature.empty,
+    )
+
+    @functools.wraps(fn)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return fn(*args, **kwargs)
+        except _PLAIN as error:
+            try:
+                named = list(signature.bind(*args, **kwargs).arguments.items())
+            except TypeError as misfit:
+                raise TypeError(f"{fn.__name__}{plain}: {misfit}") from None
+            better = refusal(fn.__name__, named, arrays, error)
+            if better is error:
+                raise
+            raise better from error
+
+    return call  # type: ignore[return-value]
