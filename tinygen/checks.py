@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import sys
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -65,9 +64,8 @@ def as_array(owner: str, name: str, x: Any) -> Array:
 def as_numbers(owner: str, name: str, x: Any) -> Array:
     """as_array(x), whose elements are real numbers. Raises DataError."""
     array = as_array(owner, name, x)
-    if array.dtype == object:
-        with suppress(TypeError, ValueError):
-            array = array.astype(np.float64)
+    if array.dtype == object and all(isinstance(x, (int, float, np.number, np.bool_)) for x in array.flat):
+        array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{owner}: {name} is {x!r:.60}, but it must be an array of numbers, all rows of one length")
     return array

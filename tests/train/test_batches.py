@@ -244,3 +244,12 @@ def test_a_loader_of_pytorch():
         batches_of(x.permute(0, 3, 1, 2), Tiny())
     with pytest.raises(DataError, match="can't be read as an array: Can't call numpy"):
         batches_of([x.requires_grad_()], Tiny())
+
+
+def test_a_pair_is_not_taken_for_two_batches():
+    x = np.zeros((8, 4, 4, 1), np.float32)
+    with pytest.raises(ConfigError, match=r"data is a pair \(x, labels\), which would be taken for two batches"):
+        batches_of((x, np.arange(8)), Tiny())
+    with pytest.raises(ConfigError, match=r"data is <class .*Loader.>, but it must be a Loader"):
+        batches_of(Loader, Tiny())
+    assert len(batches_of((x, x), Tiny()).next()) == 8

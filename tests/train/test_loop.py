@@ -111,7 +111,7 @@ def test_the_history_of_a_resumed_run_is_that_of_the_whole(tmp_path, viz):
 def test_resuming_a_finished_run_trains_nothing(tmp_path, viz):
     fit(Tiny(), Stream(), 10, out=tmp_path, **EVERY)
     model = Tiny()
-    model.train_step = None
+    model.train_step = lambda batch: 1 / 0
     history = fit(model, Stream(), 8, out=tmp_path, resume=True, **EVERY)
     assert history.steps == 10 and model.count == 10
     assert RunDirectory(tmp_path).read_config()["steps"] == 10
@@ -508,3 +508,54 @@ def test_a_preview_in_another_thread_changes_nothing_and_sees_the_running_statis
     assert seen == [True] * 5 and statistics
     for p, q in zip(straight.parameters(), previewed.parameters(), strict=True):
         np.testing.assert_array_equal(p.numpy(), q.numpy())
+
+
+class NoRng(Net):
+    def sample(self, n):
+        return POINTS[:n]
+
+
+class NoBatch(Net):
+    def train_step(self):
+        return {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (NoRng, r"NoRng.sample\(\) must be one that can be called as def sample\(self, n, rng\)"),
+        (NoBatch, r"NoBatch.train_step\(\) must be one that can be called as def train_step\(self, batch\)"),
+    ],
+)
+def test_methods_that_take_something_else(kind, message):
+    with pytest.raises(ConfigError, match=message):
+        fit(kind(), POINTS, 1)
+
+
+@pytest.mark.parametrize(
+    ("samples", "message"),
+    [
+        (lambda n: None, "what draws makes for a picture is None, but it must be an array of numbers"),
+        (lambda n: np.zeros((0, 3)), r"grid: images has shape \(0, 3\)"),
+        (lambda n: np.zeros((n, 1, 9, 9)), "did you pass NCHW"),
+    ],
+)
+def test_samples_that_are_no_pictures_are_told_before_step_1(tmp_path, samples, message):
+    class Draws(Net):
+        def sample(self, n, rng=None):
+            return samples(n)
+
+    model = Draws()
+    with pytest.raises(ValueError, match=message):
+        fit(model, POINTS, 1, out=tmp_path, progress=False)
+    assert model.opt.t == 0
+
+
+@pytest.mark.parametrize("samples", [lambda n: [np.zeros(3)] * n, lambda n: tg.tensor(np.zeros((n, 4, 4)), True)])
+def test_samples_may_be_lists_or_tensors(tmp_path, samples):
+    class Draws(Net):
+        def sample(self, n, rng=None):
+            return samples(n)
+
+    fit(Draws(), POINTS, 1, out=tmp_path, progress=False)
+    assert RunDirectory(tmp_path).sample_file(1).exists()

@@ -9,7 +9,7 @@ from train.tiny import Stream, Tiny
 import tinygen as tg
 from tinygen import models
 from tinygen.backend import Generator
-from tinygen.errors import RunError
+from tinygen.errors import ConfigError, RunError
 from tinygen.models import GAN, VAE, GANConfig, VAEConfig
 from tinygen.train import RunDirectory, fit, load
 
@@ -87,7 +87,7 @@ def test_a_config_of_another_version(run, monkeypatch):
     from dataclasses import make_dataclass
 
     monkeypatch.setattr(Tiny, "Config", make_dataclass("Config", [("data_shape", tuple, (1,)), ("lr", float, 0.1)]))
-    with pytest.raises(RunError, match="of another version of Tiny, which had size"):
+    with pytest.raises(RunError, match="the config of the run has size, which Tiny does not take; it is of"):
         load(run.path)
 
 
@@ -189,3 +189,17 @@ def test_a_subclass_of_tinygens_model_is_not_taken_for_it(tmp_path, viz):
     with pytest.raises(RunError, match=r"a run of 'gan' .*Mine"):
         load(tmp_path)
     assert type(load(tmp_path, Mine)) is Mine
+
+
+def test_what_can_not_be_changed_or_loaded_is_named(tmp_path, viz):
+    fit(GAN(SMALL[GAN]), IMAGES, 2, out=tmp_path)
+    assert load(tmp_path, lr=0.5).config.lr == 0.5
+    with pytest.raises(ConfigError, match=r"load: GAN has no setting 'lrr' \(did you mean 'lr'\?\)"):
+        load(tmp_path, lrr=0.5)
+    with pytest.raises(ConfigError, match="load: lr can't change a model that is built"):
+        load(tmp_path, GAN(SMALL[GAN]), lr=0.5)
+    with pytest.raises(RunError, match=r"the config of the run has .*g_hidden.*, which VAE does not take"):
+        load(tmp_path, VAE)
+    for run in (3, None, GAN):
+        with pytest.raises(RunError, match="but it must be the path of a run directory or of a checkpoint"):
+            load(run)

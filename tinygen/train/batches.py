@@ -43,12 +43,17 @@ def batches_of(data: Any, model: Model) -> Batches:
     if hasattr(data, "train") and not callable(data.train):
         labels, data = getattr(data, "labels", None), data.train
     examples = _array(data)
-    if isinstance(data, (str, bytes, dict)) or not (
+    if isinstance(data, (str, bytes, dict, type)) or not (
         examples is not None or hasattr(data, "next_batch") or hasattr(data, "__iter__")
     ):
         raise ConfigError(
-            f"fit: data is {data!r}, but it must be a Loader, an array, an iterable of batches, or a Dataset such as "
-            'tinygen.data.load("digits")'
+            f"fit: data is {data!r:.100}, but it must be a Loader, an array, an iterable of batches, or a Dataset such "
+            'as tinygen.data.load("digits")'
+        )
+    if isinstance(data, tuple) and len(data) == 2 and _is_labels(data[1], data[0]):
+        raise ConfigError(
+            "fit: data is a pair (x, labels), which would be taken for two batches; give x alone, or with labels a "
+            "tinygen.data.Dataset(name, x, test, labels)"
         )
     value_range = getattr(data, "value_range", model.value_range)
     if value_range != model.value_range:
@@ -62,6 +67,12 @@ def batches_of(data: Any, model: Model) -> Batches:
     batches: Batches = LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
     _check_first(batches.first, model, data)
     return batches
+
+
+def _is_labels(y: Any, x: Any) -> bool:
+    """Whether y looks like the labels of examples x."""
+    x, y = _array(x), _array(y)
+    return x is not None and y is not None and x.ndim > 1 and y.dtype.kind in "iu" and y.shape == x.shape[:1]
 
 
 def _check_first(batch: Any, model: Model, data: Any) -> None:

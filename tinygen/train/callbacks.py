@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Generator, to_host
+from ..checks import as_numbers
 from ..errors import ConfigError
 from ..rows import Rows
 from .batches import Batches
@@ -167,6 +168,7 @@ class SamplePictures(Callback):
         except NotImplementedError:
             self._silent = f"no pictures of samples: {model.name} has no sample()"
             return
+        images = as_numbers("fit", f"what {model.name} makes for a picture", images)
         with writing(path):
             viz.save_grid(images, path, model.value_range, self._range, columns)
 

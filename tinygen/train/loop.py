@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -124,12 +125,24 @@ def _check_model(model: Any) -> None:
             f"fit: model is a {type(model).__name__}, which has no train_step(); derive it from tinygen.models.Model "
             "and write one, or give a model such as tinygen.models.GAN()"
         )
+    for name, given in (("train_step", ("batch",)), ("sample", ("n", "rng"))):
+        if hasattr(model, name) and not _takes(getattr(model, name), len(given)):
+            written = f"def {name}(self, {', '.join(given)})"
+            raise ConfigError(f"fit: {type(model).__name__}.{name}() must be one that can be called as {written}")
     if missing := [name for name in NEEDED if not hasattr(model, name)]:
         hint = "; does its __init__ call super().__init__()?" if isinstance(model, Model) else ""
         raise ConfigError(
             f"fit: model is a {type(model).__name__}, which has no {', '.join(missing)}; derive it from "
             f"tinygen.models.Model{hint}"
         )
+
+
+def _takes(method: Any, arguments: int) -> bool:
+    try:
+        inspect.signature(method).bind(*range(arguments))
+    except (TypeError, ValueError) as error:
+        return isinstance(error, ValueError)  # nothing is known of what C has
+    return True
 
 
 def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any, settings: Any) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, RunError
 from ..models.base import NoConfig
+from ..settings import nearest
 from .run import RunDirectory, read_checkpoint
 from .snapshot import Snapshot, class_name, restore_weights
 
@@ -27,11 +28,15 @@ def load(run: str | os.PathLike[str], model: Any = None, **changes: Any) -> Mode
 
     Raises RunError if there is no such run or checkpoint, it can't be read, or its model is another.
     """
-    path, snapshot = Path(run), _newest(run)
+    snapshot, path = _newest(run), Path(run)
     if hasattr(model, "load_state_dict") and not isinstance(model, type):
+        if changes:
+            raise ConfigError(
+                f"load: {', '.join(changes)} can't change a model that is built; build it so, or give its class"
+            )
         built = model
     else:
-        built = _build(path, _class_of(path, snapshot, model), snapshot.facts.get("config", {}) | changes)
+        built = _build(path, _class_of(path, snapshot, model), snapshot.facts.get("config", {}), changes)
     restore_weights(snapshot, built)
     return built
 
@@ -54,8 +59,8 @@ def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
     )
 
 
-def _build(path: Path, kind: Any, config: dict[str, Any]) -> Model:
-    """An object of a class, with the config of a run if it takes one."""
+def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any]) -> Model:
+    """An object of a class, with the config of a run, and changes of it, if it takes one."""
     parameters = list(inspect.signature(kind).parameters.values())
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     Config: Any = getattr(kind, "Config", None)
@@ -65,14 +70,20 @@ def _build(path: Path, kind: Any, config: dict[str, Any]) -> Model:
             f"{path}: {kind.__name__} needs {', '.join(needed)}; build it as it was trained and give the model: "
             f"tinygen.load({str(path)!r}, {kind.__name__}(...))"
         )
+    known = [field.name for field in fields(Config)] if takes_config else []
+    for name in changes:
+        if name not in known:
+            raise ConfigError(f"load: {kind.__name__} has no setting {name!r}{nearest(name, known)}")
     if not takes_config:
         return kind()
     if Config is NoConfig and config:  # one of no dataclass
         return kind(config=config)
-    unknown = config.keys() - {field.name for field in fields(Config)}
-    if unknown:
-        raise RunError(f"{path}: of another version of {kind.__name__}, which had {', '.join(sorted(unknown))}")
-    return kind(config=Config(**{key: _tuples(value) for key, value in config.items()}))
+    if unknown := sorted(config.keys() - set(known)):
+        raise RunError(
+            f"{path}: the config of the run has {', '.join(unknown)}, which {kind.__name__} does not take; it is of "
+            "another version, or of another model"
+        )
+    return kind(config=Config(**{key: _tuples(value) for key, value in (config | changes).items()}))
 
 
 def start_from(run: str | os.PathLike[str], model: Model) -> dict[str, Any]:
@@ -100,6 +111,8 @@ def start_from(run: str | os.PathLike[str], model: Model) -> dict[str, Any]:
 
 
 def _newest(run: str | os.PathLike[str]) -> Snapshot:
+    if not isinstance(run, (str, os.PathLike)):
+        raise RunError(f"run is {run!r:.80}, but it must be the path of a run directory or of a checkpoint")
     path = Path(run)
     if path.is_file():
         return read_checkpoint(path)

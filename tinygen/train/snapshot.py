@@ -85,10 +85,19 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
         for name, generator in model.generators().items():
             if name not in snapshot.facts["generators"]:
                 raise KeyError(f"there is no state of the generator {name!r}")
-            generator.state = _alike(snapshot.facts["generators"][name], generator.state, f"generators.{name}")
+            state = _alike(snapshot.facts["generators"][name], generator.state, f"generators.{name}")
+            if _unnumbered(state["name"]) != _unnumbered(generator.name):
+                raise ValueError(f"generators.{name} is the stream {state['name']!r}, not {generator.name!r}")
+            generator.state = state
         batches.state = _alike(snapshot.facts["batches"], batches.state, "batches")
     except _MISFITS as error:
         raise _misfit(snapshot, error) from error
+
+
+def _unnumbered(name: str) -> str:
+    """The name of a stream without the number that new_stream() gave it: that depends on what else was made before."""
+    stem, slash, number = name.rpartition("/")
+    return stem if slash and number.isdecimal() else name
 
 
 def restore_weights(snapshot: Snapshot, model: Model) -> None:

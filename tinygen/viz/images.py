@@ -149,7 +149,7 @@ def _sheet(tiles: np.ndarray, columns: int | None, scale: int, gutter: int) -> n
 
 
 def _columns(n: int, columns: int | None) -> int:
-    return columns or math.ceil(math.sqrt(n))
+    return columns or max(math.ceil(math.sqrt(n)), 1)
 
 
 def _longest(n: int, columns: int | None) -> int:
