@@ -290,8 +290,8 @@ def test_lists_and_integers_are_refused(loss):
     for x in (np.zeros((2, 2), int), np.zeros((2, 2), np.uint8), tg.tensor([[True, False]] * 2)):
         with pytest.raises(TypeError, match=f"{title}: the input must be floats, but they are"):
             loss(x, target)
-    for target in ([0.5, 0.5], "x", None):
-        with pytest.raises(TypeError, match=f"{title}: (the target|labels|the input) is a"):
+    for target in ([0.5, 0.5], "x", None, 1j, np.full((2, 2), "a"), np.zeros((2, 2), complex)):
+        with pytest.raises(TypeError, match=f"{title}: (the target|labels|the input) (is|must be|are)"):
             loss(tg.tensor(np.full((2, 2), 0.5)), target)
 
 
@@ -327,6 +327,21 @@ def test_gaussian_kl_refuses_other_shapes():
     ):
         with pytest.raises(ValueError, match=r"gaussian_kl: mu is \(.*, but both must be \(N, latents\)"):
             losses.gaussian_kl(tg.tensor(np.zeros(mu)), tg.tensor(np.zeros(logvar)))
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_gan_losses_of_lists_and_of_nothing(name):
+    loss, nothing = GAN_LOSSES[name], np.zeros((0, 1), np.float32)
+    for call in (lambda: loss.D([[1.0]], [[2.0]]), lambda: loss.G([[1.0]]), lambda: loss.D(nothing, [[1.0]])):
+        with pytest.raises(TypeError, match="the input is a list, but it must be a Tensor or an array"):
+            call()
+    assert np.isnan(loss.D(nothing, nothing)) and np.isnan(loss.G(nothing))
+
+
+def test_logits_of_no_class_are_refused():
+    for n in (0, 4):
+        with pytest.raises(ValueError, match=r"cross_entropy: expected logits \(N, classes\)"):
+            losses.cross_entropy(np.zeros((n, 0)), np.zeros(n, int))
 
 
 def test_the_labels_of_least_squares_are_numbers():

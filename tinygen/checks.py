@@ -72,11 +72,13 @@ def as_numbers(owner: str, name: str, x: Any) -> Array:
 
 
 def check_array(owner: Any, x: Any, name: str = "x") -> None:
-    """Raise TypeError unless x is a Tensor or an array. owner: the name of a function, or a layer."""
+    """Raise TypeError unless x is a Tensor or an array of numbers. owner: the name of a function, or a layer."""
     if not hasattr(x, "_data") and not is_array(x):
         raise TypeError(
             f"{_name(owner)}: {name} is {what(x)}, but it must be a Tensor or an array; make one with tinygen.tensor()"
         )
+    if x.dtype.kind not in "fiub":
+        raise TypeError(f"{_name(owner)}: {name} is {what(x)}, but it must hold real numbers")
 
 
 def check_input(owner: Any, x: Any, least: int = 0, features: int | None = None, hint: str = "") -> None:

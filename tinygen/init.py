@@ -28,6 +28,13 @@ def weights(owner: str, init: Init, shape: tuple[int, ...], rng: Generator | Non
     return w
 
 
+def biases(owner: str, bias: bool, size: int, dtype: Any) -> Array | None:
+    """What a layer's biases begin as, None if it has none. Raises TypeError unless bias is True or False."""
+    if not isinstance(bias, (bool, np.bool_)):
+        raise TypeError(f"{owner}: bias is {bias!r}, but it must be True or False; an activation is a layer of its own")
+    return zeros((size,), None, dtype) if bias else None
+
+
 def checked_rng(rng: Any) -> Generator:
     """rng itself. Raises TypeError unless it is a Generator: NumPy's take other arguments, and a seed is no stream."""
     if not isinstance(rng, Generator):
@@ -44,8 +51,12 @@ def _shape(shape: Any, dtype: Any) -> tuple[int, ...]:
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in lengths):
         raise ValueError(f"init: shape is {shape!r}, but it must be a tuple of lengths, such as (in, out)")
-    if np.dtype(dtype).kind != "f":
-        raise TypeError(f"init: dtype is {np.dtype(dtype)}, but weights must be floats, such as float32")
+    try:
+        kind = "" if dtype is None else np.dtype(dtype).kind  # NumPy takes None for float64
+    except TypeError:
+        kind = ""
+    if kind != "f":
+        raise TypeError(f"init: dtype is {dtype!r}, but weights must be floats, such as float32")
     return tuple(int(n) for n in lengths)
 
 
@@ -96,6 +107,8 @@ def orthogonal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any 
     shape = _shape(shape, dtype)
     fan_in, out = _fans(shape)[0], shape[-1]
     xp = current_module()
+    if not math.prod(shape):
+        return xp.zeros(shape, dtype)
     q, r = xp.linalg.qr(_source(rng).normal((max(fan_in, out), min(fan_in, out)), dtype=np.float64))
     q = q * xp.sign(xp.diagonal(r))
     return (q if fan_in >= out else q.T).reshape(shape).astype(dtype)

@@ -23,7 +23,8 @@ def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float,
     """Raise TypeError or ValueError for what can't be compared; allowed: the least and the largest target."""
     _check_floats(loss, x)
     shape = getattr(target, "shape", None)
-    if shape is None and not isinstance(target, (int, float)):
+    kind = getattr(getattr(target, "dtype", None), "kind", "f")
+    if (shape is None and not isinstance(target, (int, float))) or kind not in "fiub":
         raise TypeError(f"{loss}: the target is {what(target)}, but it must be a Tensor, an array or a number")
     if shape and shape != x.shape:
         try:
@@ -95,7 +96,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     """
     check_array("cross_entropy", labels, "labels")
     _check_floats("cross_entropy", logits)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1]:
+    if logits.ndim != 2 or not logits.shape[1] or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"cross_entropy: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}"
         )
@@ -176,11 +177,13 @@ def _hinge_D(real: Any, fake: Any) -> Any:
 
 
 def _wasserstein_D(real: Any, fake: Any) -> Any:
-    return ops.mean(fake) - ops.mean(real)
+    _check_floats("wasserstein", real, fake)
+    return _reduce(fake, "mean") - _reduce(real, "mean")
 
 
 def _minus_mean(fake: Any) -> Any:
-    return -ops.mean(fake)
+    _check_floats("minus mean", fake)
+    return -_reduce(fake, "mean")
 
 
 class _LeastSquares(NamedTuple):

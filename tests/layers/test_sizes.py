@@ -32,7 +32,7 @@ LAYERS = {  # how it is made, one example, and batches that do not fit
     "MaxPool, padded": (lambda: L.MaxPool(3, 2, 1), IMAGE, NOT_IMAGES),
     "AvgPool": (lambda: L.AvgPool(), IMAGE, [*NOT_IMAGES, (2, 5, 1, 4)]),
     "AvgPool, padded": (lambda: L.AvgPool(3, 2, "same"), IMAGE, NOT_IMAGES),
-    "GlobalAvgPool": (lambda: L.GlobalAvgPool(), IMAGE, [(), (4,), (2, 4)]),
+    "GlobalAvgPool": (lambda: L.GlobalAvgPool(), IMAGE, [(), (4,), (2, 4), (2, 0, 5, 4)]),
     "UpSampling": (lambda: L.UpSampling(), IMAGE, NOT_IMAGES),
     "UpSampling, bilinear": (lambda: L.UpSampling(2, "bilinear"), IMAGE, NOT_IMAGES),
     "PixelShuffle": (lambda: L.PixelShuffle(), IMAGE, [*NOT_IMAGES, (2, 5, 5, 3), (2, 5, 5, 1)]),
@@ -72,6 +72,14 @@ def test_what_is_no_array_is_refused(name, x):
     for training in (True, False):
         with pytest.raises(TypeError, match=r"^\w+: x is a \w+.*, but it must be a Tensor or an array; make one with"):
             LAYERS[name][0]().train(training)(x)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@pytest.mark.parametrize("dtype", [complex, object, "U1"], ids=str)
+def test_what_are_no_numbers_is_refused(name, dtype):
+    make, shape, _ = LAYERS[name]
+    with pytest.raises(TypeError, match=r"^\w+: x is a ndarray .*, but it must hold real numbers"):
+        make()(np.zeros((2, *shape), dtype))
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -161,8 +169,19 @@ def test_an_option_that_makes_no_sense_is_refused(make, message):
         (lambda: L.Dense(2, 2, rng=3), "rng is 3, but it must be a tinygen.backend.Generator"),
         (lambda: L.Dense(2, 2, rng=np.random.default_rng(0)), "rng is Generator"),
         (lambda: L.Dropout(0.5, rng=0), "rng is 0"),
-        (lambda: L.Conv(2, 2, 3, dtype=int), "init: dtype is int64, but weights must be floats"),
-        (lambda: L.BatchNorm(2, dtype=np.uint8), "init: dtype is uint8"),
+        (lambda: L.Conv(2, 2, 3, dtype=int), r"init: dtype is .*int.*, but weights must be floats"),
+        (lambda: L.BatchNorm(2, dtype=np.uint8), r"init: dtype is .*uint8.*, but weights must be floats"),
+        (lambda: L.Dense(2, 2, dtype=None), "init: dtype is None"),
+        (lambda: L.Dense(2, 2, dtype="float99"), "init: dtype is 'float99'"),
+        (
+            lambda: L.Dense(2, 2, "relu"),
+            "bias is 'relu', but it must be True or False; an activation is a layer",
+        ),
+        (lambda: L.Conv(2, 2, 3, bias=None), "Conv: bias is None"),
+        (lambda: L.ConvTranspose(2, 2, 3, bias=0), "ConvTranspose: bias is 0"),
+        (lambda: L.Dense(2, 2).train("no"), "train: mode is 'no', but it must be True or False"),
+        (lambda: L.Dense(2, 2).summary(2), "summary: input_shape is 2"),
+        (lambda: L.evaluating(3).__enter__(), "evaluating: expected a Module, not a int"),
         (lambda: L.SpectralNorm("Dense"), "'Dense' has no weight w"),
         (lambda: L.SpectralNorm(L.LayerNorm(3)), "has no weight w"),
     ],
@@ -181,3 +200,5 @@ def test_weights_of_every_precision(dtype):
     assert abs(float(w.astype(np.float64).std()) - 0.5) < 0.01
     assert abs(float(u.astype(np.float64).std()) - math.sqrt(2 / 100)) < 0.003
     assert L.Dense(3, 2, dtype=dtype).w.dtype == dtype
+    for kind in (init.glorot_normal, init.he_uniform, init.orthogonal, init.zeros):
+        assert kind((0, 3), dtype=dtype).shape == (0, 3)

@@ -8,7 +8,13 @@ from models.small import IMAGE, batches, fed, small
 
 import tinygen as tg
 from tinygen.errors import DataError
+from tinygen.layers import Dense
 from tinygen.models import MODELS
+from tinygen.models.average import Average
+from tinygen.models.cgan import JoinLabels
+from tinygen.models.networks import mlp
+from tinygen.models.pacgan import Pack
+from tinygen.models.penalties import r1_penalty
 
 H, W, C = IMAGE
 WRONG = {
@@ -81,3 +87,25 @@ def test_what_sample_refuses(name):
         with pytest.raises(ValueError, match=f"{name}: n is .*, but it must be an int of at least 0"):
             model.sample(n)
     assert model.sample(0).shape == (0, *IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: mlp((2, 3, 1), "swish"), "activation: 'swish' is none of linear, leaky_relu, relu"),
+        (lambda: mlp((2,), "relu"), r"mlp: widths are \(2,\), but there must be at least two"),
+        (lambda: Average(Dense(1, 1), 1.5), "Average: decay is 1.5"),
+        (lambda: Pack(0), "Pack: m is 0"),
+        (lambda: Pack(2)(np.zeros((3, 1), np.float32)), "no whole number of packs"),
+        (lambda: JoinLabels(3, 2)(np.zeros((3, 1), np.float32), np.zeros(2, int)), "each example needs one label"),
+    ],
+)
+def test_the_parts_of_models_refuse_what_makes_no_sense(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("call", [Pack(2), lambda x: JoinLabels(3, 2)(x, x), lambda x: r1_penalty(Dense(2, 1), x)])
+def test_the_parts_of_models_refuse_lists(call):
+    with pytest.raises(TypeError, match="x is a list, but it must be a Tensor or an array"):
+        call([[1.0, 2.0]])

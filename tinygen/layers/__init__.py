@@ -4,7 +4,8 @@ from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
 from .basic import Dense, Dropout, Embedding, Flatten, Reshape
 from .containers import ModuleDict, ModuleList, Sequential
 from .conv import Conv, ConvTranspose
-from .module import Buffer, LeftOut, Module, evaluating
+from .module import Buffer, Module, evaluating
 from .norm import BatchNorm, InstanceNorm, LayerNorm
 from .resize import AvgPool, GlobalAvgPool, MaxPool, PixelShuffle, UpSampling
 from .spectral import SpectralNorm
+from .state import LeftOut

@@ -33,7 +33,8 @@ class Dense(Module):
     ):
         shape = whole("Dense", "in_features", in_features, 1), whole("Dense", "out_features", out_features, 1)
         self.w = Parameter(init.weights("Dense", weight_init, shape, rng, dtype))
-        self.b = Parameter(init.zeros((out_features,), rng, dtype)) if bias else None
+        b = init.biases("Dense", bias, out_features, dtype)
+        self.b = None if b is None else Parameter(b)
 
     def forward(self, x: Any) -> Any:
         check_input(self, x, features=self.w.shape[0], hint="; is a Flatten missing?")

@@ -40,7 +40,8 @@ class Conv(Module):
         kernel_size = pair("Conv", "kernel_size", kernel_size)
         _check_options("Conv", kernel_size, stride, padding, dilation)
         self.w = Parameter(init.weights("Conv", weight_init, (*kernel_size, C // groups, out_channels), rng, dtype))
-        self.b = Parameter(init.zeros((out_channels,), rng, dtype)) if bias else None
+        b = init.biases("Conv", bias, out_channels, dtype)
+        self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
     def forward(self, x: Any) -> Any:
@@ -80,7 +81,8 @@ class ConvTranspose(Module):
         _check_options("ConvTranspose", kernel_size, stride, padding, dilation)
         shape = (*kernel_size, out_channels // groups, C)
         self.w = Parameter(init.weights("ConvTranspose", weight_init, shape, rng, dtype))
-        self.b = Parameter(init.zeros((out_channels,), rng, dtype)) if bias else None
+        b = init.biases("ConvTranspose", bias, out_channels, dtype)
+        self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
         self.options |= {"dilation": dilation, "groups": groups}
 

@@ -7,26 +7,20 @@ import math
 import threading
 import weakref
 from collections import Counter, deque
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, ItemsView, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..backend import Array, current_module, is_array, to_device
+from ..backend import Array, current_module, to_device
 from ..checks import what
 from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor, no_grad
+from .state import LeftOut, check_keys, mismatch
 
 
 class Buffer(Tensor):
     """A Tensor that a module keeps and saves but does not learn, such as a running mean."""
-
-
-class LeftOut(NamedTuple):
-    """What load_state_dict(strict=False) left out: names without a value, and values without a name."""
-
-    missing_keys: list[str]
-    unexpected_keys: list[str]
 
 
 class _Here(threading.local):
@@ -175,7 +169,7 @@ class Module:
         """
         own = dict(self.named_tensors())
         left_out = check_keys(self, own, state)
-        wrong = [problem for n, t in own.items() if n in state and (problem := _mismatch(n, state[n], t))]
+        wrong = [problem for n, t in own.items() if n in state and (problem := mismatch(n, state[n], t))]
         if strict:
             wrong += [f"{n} is missing" for n in left_out.missing_keys]
             wrong += [f"{n} is not known" for n in left_out.unexpected_keys]
@@ -187,7 +181,10 @@ class Module:
         return left_out
 
     def train(self, mode: bool = True) -> Module:
-        """Switch dropout and batch statistics on (or off) in this module and all below."""
+        """Switch dropout and batch statistics on (or off) in this module and all below. Raises TypeError unless mode is
+        True or False."""
+        if not isinstance(mode, bool):
+            raise TypeError(f"train: mode is {mode!r}, but it must be True or False")
         for _, module in self.named_modules():
             module.training = mode
         return self
@@ -233,6 +230,8 @@ class Module:
         """The shape of what each layer makes of one example (and further inputs), by the layer's id."""
         shapes: dict[int, tuple[int, ...]] = {}
         if input_shape is not None:
+            if not isinstance(input_shape, (tuple, list)):
+                raise TypeError(f"summary: input_shape is {input_shape!r}, but it must be a tuple, such as (28, 28, 1)")
             with watching(lambda module, y: shapes.update({id(module): y.shape[1:]})), no_grad(), evaluating(self):
                 self(current_module().zeros((self.batch_unit, *input_shape), np.float32), *more)
         return shapes
@@ -262,6 +261,8 @@ class Module:
 @contextlib.contextmanager
 def evaluating(module: Module) -> Iterator[None]:
     """A module in eval mode for the length of a block, in this thread alone: another may train it in the meantime."""
+    if not isinstance(module, Module):
+        raise TypeError(f"evaluating: expected a Module, not {what(module)}")
     before = here.evaluated
     here.evaluated = before | {id(m) for _, m in module.named_modules()}
     try:
@@ -322,23 +323,3 @@ def _check_place(module: Module, name: str, value: Any) -> None:
         )
     elif isinstance(value, Tensor) and not _is_part(value) and value.is_leaf and value.requires_grad:
         raise TypeError(f"{where}: {what(value)} requires grad but would stay untrained; make it a Parameter(...)")
-
-
-def check_keys(owner: Any, own: Iterable[str], state: Any) -> LeftOut:
-    """Which names a state lacks, and which it has beside them. Raises TypeError if it is no dict of names."""
-    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
-        raise TypeError(
-            f"load_state_dict: expected the dict of a {type(owner).__name__}'s state_dict(), not {what(state)}"
-        )
-    own = list(own)
-    return LeftOut([n for n in own if n not in state], [n for n in state if n not in own])
-
-
-def _mismatch(name: str, value: Any, t: Tensor) -> str:
-    """Why value can't be written into t, or ""."""
-    if not isinstance(value, Tensor) and not is_array(value):
-        return f"{name} is {what(value)} but must be an array {t.shape}"
-    if value.shape != t.shape:
-        return f"{name} is {value.shape} but must be {t.shape}"
-    kinds = "iu" if t.dtype.kind in "iu" else t.dtype.kind
-    return "" if value.dtype.kind in kinds else f"{name} is {value.dtype} but must be {t.dtype}"

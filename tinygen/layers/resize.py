@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 from .. import ops
@@ -50,6 +51,8 @@ class GlobalAvgPool(Module):
 
     def forward(self, x: Any) -> Any:
         check_input(self, x, least=3)
+        if not math.prod(x.shape[1:-1]):
+            raise ValueError(f"GlobalAvgPool: x is {x.shape}, no value a channel; give larger images")
         return ops.mean(x, tuple(range(1, x.ndim - 1)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
+from ..checks import number
 from ..layers import Buffer, Module
 from ..tensor import Parameter, no_grad
 
@@ -17,7 +18,7 @@ class Average(Module):
     """
 
     def __init__(self, network: Module, decay: float):
-        self.network, self.decay = copy.deepcopy(network), decay
+        self.network, self.decay = copy.deepcopy(network), number("Average", "decay", decay, 0, 1)
         for _, module in self.network.named_modules():
             for name, t in list(vars(module).items()):
                 if isinstance(t, Parameter):

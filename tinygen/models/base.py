@@ -13,7 +13,7 @@ from ..checks import check_array, what, whole
 from ..errors import ConfigError, DataError
 from ..init import checked_rng
 from ..layers import LeftOut, Module
-from ..layers.module import check_keys
+from ..layers.state import check_keys
 from ..optim import Optimizer
 from ..tensor import Tensor
 from .limits import check_config

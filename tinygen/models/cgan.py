@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import layers, ops
 from ..backend import Array, Generator, is_array, to_device, to_host
+from ..checks import check_input
 from ..errors import ConfigError, DataError
 from .gan import GAN, GANConfig
 from .networks import elements, mlp
@@ -49,6 +50,10 @@ class JoinLabels(layers.Module):
         self.embedding = layers.Embedding(classes, width, rng)
 
     def forward(self, x: Any, y: Any) -> Any:
+        check_input(self, x, least=1)
+        check_input(self, y, least=1)
+        if y.shape != x.shape[:1]:
+            raise ValueError(f"JoinLabels: y is {y.shape}, but x is {x.shape}, and each example needs one label")
         return ops.concatenate([ops.reshape(x, (x.shape[0], elements(x.shape[1:]))), self.embedding(y)], axis=1)
 
 

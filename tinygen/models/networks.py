@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 
 from .. import init, layers
 from ..backend import Generator
+from ..errors import ConfigError
 from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
 from ..tensor import Parameter
 from .base import ModelConfig
@@ -25,7 +26,10 @@ def activation(name: str, slope: float = 0.2) -> list[layers.Module]:
         return []
     if name == "leaky_relu":
         return [layers.LeakyReLU(slope)]
-    return [{"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid}[name]()]
+    kinds = {"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid}
+    if name not in kinds:
+        raise ConfigError(f"activation: {name!r} is none of linear, leaky_relu, {', '.join(kinds)}")
+    return [kinds[name]()]
 
 
 def mlp(
@@ -41,6 +45,8 @@ def mlp(
 
     Activation before normalisation is the order of the classic Keras GAN.
     """
+    if len(widths) < 2:
+        raise ConfigError(f"mlp: widths are {tuple(widths)}, but there must be at least two, of what comes in and out")
     network: list[layers.Module] = []
     for n_in, n_out in itertools.pairwise(widths[:-1]):
         network += [layers.Dense(n_in, n_out, weight_init=weight_init, rng=rng), *activation(hidden, slope)]

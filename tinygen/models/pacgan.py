@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from .. import layers, ops
 from ..backend import Generator
+from ..checks import check_input, whole
 from ..errors import ConfigError
 from .gan import GAN, GANConfig
 from .networks import Activation, elements, mlp
@@ -47,9 +48,10 @@ class Pack(layers.Module):
     """
 
     def __init__(self, m: int):
-        self.m = self.batch_multiple = m
+        self.m = self.batch_multiple = whole("Pack", "m", m, 1)
 
     def forward(self, x: Any) -> Any:
+        check_input(self, x, least=2)
         if len(x) % self.m:
             raise ValueError(f"Pack: a batch of {len(x)} examples makes no whole number of packs of {self.m}")
         packs = ops.reshape(x, (len(x) // self.m, self.m, *x.shape[1:]))

@@ -7,11 +7,13 @@ from typing import Any
 
 from .. import ops
 from ..backend import Array
+from ..checks import check_array
 from ..tensor import Tensor, grad
 
 
 def input_gradient(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
     """∇D(x) for each example of a batch (and its labels, if D takes them), itself differentiable; the shape of x."""
+    check_array("input_gradient", x)
     x = (x.detach() if isinstance(x, Tensor) else Tensor(x)).requires_grad_()
     (gx,) = grad(ops.sum(D(x, *y)), [x], create_graph=True)
     return gx
