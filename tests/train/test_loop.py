@@ -4,6 +4,7 @@ import dataclasses
 import errno
 import json
 import os
+import pickle
 import threading
 import warnings
 from pathlib import Path
@@ -535,7 +536,7 @@ def test_methods_that_take_something_else(kind, message):
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (lambda n: None, "what draws makes for a picture is None, but it must be an array of numbers"),
+        (lambda n: None, "what net makes for a picture is None, but it must be an array of numbers"),
         (lambda n: np.zeros((0, 3)), r"grid: images has shape \(0, 3\)"),
         (lambda n: np.zeros((n, 1, 9, 9)), "did you pass NCHW"),
     ],
@@ -559,3 +560,18 @@ def test_samples_may_be_lists_or_tensors(tmp_path, samples):
 
     fit(Draws(), POINTS, 1, out=tmp_path, progress=False)
     assert RunDirectory(tmp_path).sample_file(1).exists()
+
+
+def test_all_that_a_training_takes_and_leaves_can_be_sent_to_another_process():
+    """As multiprocessing's spawned workers get it: what is unpickled trains as what was pickled, to the bit."""
+    data = Dataset("own", POINTS, POINTS[:5])
+    gan = GAN(GANConfig((3,), latent_dim=2, g_hidden=(4,), d_hidden=(4,)))
+    watching = [Recorder(data), Warnings(data), EMA(0.9), EarlyStopping("loss_D", 99, restore_best=True)]
+    fit(gan, data, 3, callbacks=watching, progress=False)
+    job = (gan, Loader(POINTS, 8, None, Generator(1, "loader")), watching)
+    sent = pickle.loads(pickle.dumps(job))
+    for model, loader, callbacks in (job, sent):
+        history = fit(model, loader, 4, callbacks=callbacks, progress=False)
+        assert pickle.loads(pickle.dumps(history)).rows == history.rows
+    for name, x in gan.state_dict().items():
+        np.testing.assert_array_equal(x, sent[0].state_dict()[name], err_msg=name)
