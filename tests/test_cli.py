@@ -543,6 +543,19 @@ def test_a_loss_that_is_nan_ends_with_1_and_keeps_the_checkpoint(run, tmp_path):
     assert np.isfinite(weights(tmp_path / "runs" / "mean", 0)["mean"]).all()
 
 
+@pytest.mark.parametrize("name", ["gan", "vae", "wgangp"])
+def test_what_is_advised_after_a_nan_can_be_done(run, tmp_path, name):
+    small = "hidden=4" if name == "vae" else "g_hidden=4 d_hidden=4"
+    options = f"--batch 4 --steps 4 --log-every 1 --checkpoint-every 2 --record none --set {small} latent_dim=2"
+    told = run(f"train {name} --out run {options} lr=1e38")
+    assert told.code == 1 and "a lower learning rate" in told.err
+    advised = re.search(r"^tinygen (train .*--set lr=\S+)", told.err, re.MULTILINE)[1]
+    assert advised == f"train {name} --resume --out run --set lr=1e+37"
+    assert run(advised).code == 1  # a tenth is still far too much
+    assert run(advised.replace("1e+37", "1e-3")).code == 0
+    assert np.isfinite([x.sum() for x in weights(tmp_path / "run", 4).values()]).all()
+
+
 def test_ctrl_c_ends_with_130(run):
     result = run("train mean --set mood=impatient")
     assert result.code == 130 and "--resume" in result.out and result.err == ""

@@ -29,10 +29,11 @@ from __future__ import annotations
 import argparse
 import errno
 import inspect
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -197,20 +198,36 @@ def train(args: argparse.Namespace) -> int:
         watching.append(Evaluate(options["evaluate_every"], dataset))
     if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder
         watching.append(Recorder(dataset, options["record"]))
-    fit(
-        model,
-        loader,
-        steps,
-        out=out,
-        resume=args.resume,
-        settings=options | ({"classes": list(dataset.classes)} if dataset.classes else {}),
-        dataset=dataset,
-        callbacks=watching,
-        changing={*changes, "classes"},
-        init_from=None if args.resume else args.init_from,
-        **every,
-    )
+    with _advice_after_nan(args.model, out, model):
+        fit(
+            model,
+            loader,
+            steps,
+            out=out,
+            resume=args.resume,
+            settings=options | ({"classes": list(dataset.classes)} if dataset.classes else {}),
+            dataset=dataset,
+            callbacks=watching,
+            changing={*changes, "classes"},
+            init_from=None if args.resume else args.init_from,
+            **every,
+        )
     return OK
+
+
+@contextmanager
+def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
+    """Add to what a NaN is answered with the command that resumes the run with a lower rate."""
+    from .train import NonFiniteError, RunDirectory
+
+    try:
+        yield
+    except NonFiniteError as error:
+        rate = getattr(model.config, "lr", None)
+        if rate and RunDirectory(out).config_file.exists():
+            again = f"tinygen train {name} --resume --out {shlex.quote(str(out))} --set lr={rate / 10:g}"
+            error.args = (f"{error}\n{again}  takes it on from there with a tenth of the rate",)
+        raise
 
 
 def _model_class(name: str) -> type[Model]:

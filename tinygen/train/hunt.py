@@ -62,7 +62,7 @@ class Finding(NamedTuple):
         """What may help."""
         if self.bad_data:
             return "What may help: leave such examples out of the data, or mend them"
-        usual = "a lower learning rate or clipped gradients"
+        usual = "a lower learning rate, or clipped gradients (an optimiser's clip_norm)"
         own = None if self.event is None or self.event.inherited else _REMEDIES.get(self.event.op)
         return f"What may help: {own}; or {usual}" if own else f"What may help: {usual}"
 
