@@ -185,18 +185,16 @@ def getitem(x: Any, index: Any) -> Any:
 
     Raises IndexError for any other index.
     """
-    if type(index) in _BASIC:
+    if type(index) in _BASIC or _is_plain(index):
         return _getitem(x, (index,))
     form: list[Any] = []
     arrays = []
     for part in index if isinstance(index, tuple) else (index,):
         kind = type(part)
-        if kind is slice:
-            if not (type(part.start) in _BOUNDS and type(part.stop) in _BOUNDS and type(part.step) in _BOUNDS):
-                part = slice(*[None if n is None else _whole(n) for n in (part.start, part.stop, part.step)])
+        if kind in _BASIC or _is_plain(part):
             form.append(part)
-        elif kind in _BASIC:
-            form.append(part)
+        elif kind is slice:
+            form.append(slice(*[None if n is None else _whole(n) for n in (part.start, part.stop, part.step)]))
         elif isinstance(part, np.integer) or (
             hasattr(part, "__index__") and not hasattr(part, "shape") and kind is not bool
         ):
@@ -205,6 +203,16 @@ def getitem(x: Any, index: Any) -> Any:
             form.append(_ARRAY)
             arrays.append(_index_array(part, x))
     return _getitem(x, tuple(form), *arrays)
+
+
+def _is_plain(part: Any) -> bool:
+    """Whether it is a slice with ints for bounds, or without."""
+    return (
+        type(part) is slice
+        and type(part.start) in _BOUNDS
+        and type(part.stop) in _BOUNDS
+        and type(part.step) in _BOUNDS
+    )
 
 
 def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
@@ -222,7 +230,7 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
 
 @primitive
 def _getitem(x: Any, form: tuple[Any, ...], *arrays: Any) -> Array:
-    return x[_joined(form, arrays)]
+    return x[_joined(form, arrays) if arrays else form]
 
 
 @primitive
@@ -230,7 +238,7 @@ def _put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -
     """Zeros of the shape with gy added at an index: the adjoint of x[index]. What was picked twice is added twice."""
     xp = array_module(gy)
     gx = xp.zeros(shape, gy.dtype)
-    index = _joined(form, arrays)
+    index = _joined(form, arrays) if arrays else form
     if any(a.dtype.kind != "b" for a in arrays):  # slices, whole numbers and masks pick nothing twice
         xp.add.at(gx, index, gy)
     else:
@@ -245,7 +253,7 @@ _put.rules(lambda ggx, gx, gy, shape, form, *arrays: _getitem(ggx, form, *arrays
 def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
     """The index that was taken apart."""
     rest = iter(arrays)
-    return tuple([next(rest) if part == _ARRAY else part for part in form]) if arrays else form
+    return tuple([next(rest) if part == _ARRAY else part for part in form])
 
 
 def _axis(op: str, axis: int, x: Any) -> int:

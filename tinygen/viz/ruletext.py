@@ -34,7 +34,7 @@ def rules(op: Op) -> dict[str, str]:
 
 @functools.cache
 def helpers(op: Op) -> dict[str, str]:
-    """What the private functions are that its rules call: {"_one_less(p)": "p - 1, ..."}, from their docstrings."""
+    """What the private functions are that its rules call: {"_off_zero(x, p)": "x, but ..."}, from their docstrings."""
     found: dict[str, str] = {}
     for rule in (*op.rules, op.joint):
         for name in getattr(getattr(rule, "__code__", None), "co_names", ()):
