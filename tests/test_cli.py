@@ -561,8 +561,9 @@ def test_ctrl_c_ends_with_130(run):
     assert result.code == 130 and "--resume" in result.out and result.err == ""
 
 
-def test_too_little_memory_gets_one_line(run):
+def test_too_little_memory_gets_one_line_and_blocks_nothing(run):
     assert refused(run("train mean --set mood=hungry"), "memory", "7 TiB")
+    assert run("train mean --steps 1").code == 0
 
 
 @pytest.mark.parametrize(

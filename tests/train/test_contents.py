@@ -94,7 +94,15 @@ def test_a_config_of_another_shape(run, field, value):
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        *[("data", 3), ("size", "big"), ("batch", "x"), ("batch", 0), ("seed", -1), ("device", "tpu")],
+        *[
+            ("data", 3),
+            ("size", "big"),
+            ("batch", "x"),
+            ("batch", 0),
+            ("seed", -1),
+            ("device", "tpu"),
+            ("device", ["cpu"]),
+        ],
         *[("log_every", None), ("evaluate_every", "never"), ("record", 0), ("record", []), ("classes", [1])],
     ],
 )

@@ -263,6 +263,15 @@ def test_a_sound_file_with_other_contents_is_passed_over(run, facts, capsys):
     assert "000020.safetensors: damaged, or not the checkpoint of a run" in capsys.readouterr().out
 
 
+def test_going_on_from_the_start_keeps_what_was_said_there(tmp_path):
+    run = RunDirectory(tmp_path)
+    with run.locked(resume=False):
+        run.append_event({"step": 0, "name": "begun"})
+        run.save(snapshot(0))
+        run.append_metrics({"step": 1, "loss": 0.5})
+    assert run.go_on_from(0) == [] and run.read_metrics() == [] and run.read_events() == [{"step": 0, "name": "begun"}]
+
+
 def test_what_ended_before_its_first_step_may_begin_again(tmp_path):
     run = RunDirectory(tmp_path)
     for _ in range(2):

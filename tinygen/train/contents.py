@@ -61,7 +61,7 @@ SETTINGS = {  # of a run that `tinygen train` began, where they are there
     "size": MAY_COUNT,
     "batch": EVERY,
     "seed": COUNT,
-    "device": Kind(" or ".join(DEVICES), lambda x: x in DEVICES),
+    "device": Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES]),
     "log_every": EVERY,
     "sample_every": EVERY,
     "checkpoint_every": EVERY,

@@ -91,6 +91,9 @@ class RunDirectory:
             if not resume:
                 self.check_unused()
                 self._prepare()
+                with files.writing(self.path):
+                    for path in (self.metrics_file, self.events_file):  # of a beginning
+                        path.unlink(missing_ok=True)
             yield
 
     def check_unused(self) -> None:
@@ -104,14 +107,11 @@ class RunDirectory:
             )
 
     def _prepare(self) -> None:
-        """Make the folders, and remove what a beginning or a kill left."""
+        """Make the folders, and remove what a kill left unfinished."""
         with files.writing(self.path):
             files.remove_leftovers(self.path)
             for folder in ("samples", "checkpoints"):
                 (self.path / folder).mkdir(exist_ok=True)
-            if not any(self.checkpoints()):
-                for path in (self.metrics_file, self.events_file):
-                    path.unlink(missing_ok=True)
 
     def _hold(self, lock: Any) -> None:
         try:
