@@ -47,7 +47,9 @@ def _prefix(owner: str) -> str:
 
 def what(x: Any) -> str:
     """What x is, for an error: its type, and dtype and shape if it has them."""
-    return f"a {type(x).__name__}" + (f" ({x.dtype} of shape {x.shape})" if hasattr(x, "shape") else "")
+    name = type(x).__name__
+    facts = f" ({x.dtype} of shape {x.shape})" if hasattr(x, "shape") else ""
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{facts}"
 
 
 def as_array(owner: str, name: str, x: Any) -> Array:

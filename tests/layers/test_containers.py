@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque, namedtuple
+from collections import OrderedDict, UserDict, UserList, deque, namedtuple
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -59,8 +60,8 @@ def test_what_is_added_later_is_found_under_its_full_name():
     ]
     x = np.ones((4, 2), np.float32)
     assert net(x).shape == (4, 1) and net(x, head="b").shape == (4, 3)
-    gradients = tg.grad((net(x) ** 2).sum(), net.parameters())
-    assert all(g.numpy().any() for g in gradients[:6]) and not net.eval().blocks[0].training
+    gradients = tg.grad((net(x) ** 2).sum(), net.parameters()[:6])
+    assert all(g.numpy().any() for g in gradients) and not net.eval().blocks[0].training
     outer = L.Sequential(L.Tanh(), net)
     net.blocks.append(L.Dense(2, 2))
     assert outer.parameters()[-6].name == "1.blocks.2.w"
@@ -140,6 +141,9 @@ PLAIN = {
     "set": lambda part: {part},
     "frozenset": lambda part: frozenset([part]),
     "deque": lambda part: deque([part]),
+    "user's list": lambda part: UserList([part]),
+    "user's dict": lambda part: UserDict(a=part),
+    "read-only dict": lambda part: MappingProxyType({"a": part}),
     "named tuple": lambda part: Pair(1, part),
     "deep": lambda part: [{"a": [1, (2, [part])]}],
 }

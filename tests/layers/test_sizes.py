@@ -181,7 +181,7 @@ def test_an_option_that_makes_no_sense_is_refused(make, message):
         (lambda: L.ConvTranspose(2, 2, 3, bias=0), "ConvTranspose: bias is 0"),
         (lambda: L.Dense(2, 2).train("no"), "train: mode is 'no', but it must be True or False"),
         (lambda: L.Dense(2, 2).summary(2), "summary: input_shape is 2"),
-        (lambda: L.evaluating(3).__enter__(), "evaluating: expected a Module, not a int"),
+        (lambda: L.evaluating(3).__enter__(), "evaluating: expected a Module, not an int"),
         (lambda: L.SpectralNorm("Dense"), "'Dense' has no weight w"),
         (lambda: L.SpectralNorm(L.LayerNorm(3)), "has no weight w"),
     ],

@@ -6,8 +6,9 @@ import contextlib
 import math
 import threading
 import weakref
-from collections import Counter, deque
+from collections import Counter, UserDict, UserList, deque
 from collections.abc import Callable, ItemsView, Iterator, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -281,7 +282,7 @@ def watching(watcher: Callable[[Module, Any], None]) -> Iterator[None]:
         here.watcher = before
 
 
-_CONTAINERS = (list, tuple, dict, set, frozenset, deque)
+_CONTAINERS = (list, tuple, dict, set, frozenset, deque, UserList, UserDict, MappingProxyType)
 
 
 def _is_part(x: Any) -> bool:
@@ -295,7 +296,7 @@ def _first_part(container: Any) -> Any:
         container = pending.pop()
         if isinstance(container, _CONTAINERS) and id(container) not in seen:
             seen.add(id(container))
-            items = [*container, *container.values()] if isinstance(container, dict) else list(container)
+            items = [*container, *getattr(container, "values", list)()]
             kinds = {kind for kind in map(type, items) if issubclass(kind, (Module, Parameter, Buffer, *_CONTAINERS))}
             if kinds:  # a list of a million numbers is no work
                 for item in items:
