@@ -76,7 +76,7 @@ def test_rules_are_the_codes():
     v1, v2, v3 = explain("sigmoid(w*x + b)").steps[3:]
     """With the names of the formula in the place of the op's own."""
     assert [x.rule for x in v1.locals] == ["gw = gv1 * x", "gx = w * gv1"]
-    assert [x.to for x in v2.locals] == ["v1", "b"] and v3.locals[0].rule == "gv2 = gv3 * v3 * (1 - v3)"
+    assert [x.to for x in v2.locals] == ["v1", "b"] and v3.locals[0].rule == "gv2 = gv3 * v3 * sigmoid(-v2)"
     power = explain("x**-2").steps[1]
     assert power.locals[0].rule == "gx = gv1 * (-2) * _off_zero(x, (-2)) ** ((-2) - 1)"
     assert list(power.helpers) == ["_off_zero(x, p)"] and power.helpers["_off_zero(x, p)"].startswith("x, but 1")

@@ -240,7 +240,7 @@ def test_json_holds_it_all():
     found = json.loads(json.dumps(viz.graph(y).to_json()))
     sigmoid = found["nodes"][-1]
     assert sigmoid["formula"] == "σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x."
-    assert sigmoid["rules"] == {"gx": "gy * y * (1 - y)"}
+    assert sigmoid["rules"] == {"gx": "gy * y * sigmoid(-x)"}
     assert sigmoid["op"] == "sigmoid" and sigmoid["shape"] == [] and sigmoid["dtype"] == "float32"
     assert sigmoid["where"][0]["code"].startswith("return ops.sigmoid")
     assert len(found["edges"][0]["points"]) >= 2
