@@ -181,6 +181,9 @@ BAD_USAGE = {
     "train mean --data folder:nowhere": ["nowhere"],
     "train mean --data digits --size 14": ["size"],
     "train mean --resume": ["runs/mean", "no run"],
+    "train mean --evaluate-every 0": ["--evaluate-every", "at least 1", "'0'", "write none, for never"],
+    "train mean --evaluate-every never": ["--evaluate-every", "'never'", "write none, for never"],
+    "train mean --sample-every none": ["--sample-every", "at least 1", "'none'"],
     "train mean --record no": ["--record", "at least 1", "'no'"],
     "sample": ["RUN", "tinygen sample --help"],
     "sample nowhere": ["nowhere", "no run"],
@@ -302,7 +305,7 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     assert run("train gan --out run --resume --evaluate-every 5 --log-every 20 --set lr=0.125 --steps 16").code == 0
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows if "score.modes" in row] == [1, 6, 12, 15]
-    assert run("train gan --out run --resume --evaluate-every none").code == 0
+    assert run("train gan --out run --resume --evaluate-every None").code == 0
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     changes = {"log_every": {"from": 1, "to": 20}, "evaluate_every": {"from": 6, "to": 5}}
     assert config["changes"] == [

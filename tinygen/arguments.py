@@ -107,7 +107,12 @@ def count_from(lowest: int, largest: int = LARGEST) -> Callable[[str], int]:
 
 def count_or_none(text: str) -> int | str:
     """The type of an argument that is a whole number of at least 1, or the word none."""
-    return text if text == "none" else count_from(1)(text)
+    if text.lower() == "none":
+        return "none"
+    try:
+        return count_from(1)(text)
+    except argparse.ArgumentTypeError as error:
+        raise argparse.ArgumentTypeError(f"{error}; or write none, for never") from None
 
 
 def path(text: str) -> str:
