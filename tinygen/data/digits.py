@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError
+from ..files import open_regular
 from .dataset import Dataset
 
 TRAIN = 9_000
@@ -19,12 +20,14 @@ def load_digits() -> Dataset:
     """10,000 digits of MNIST, 28x28 grey, 0 the background: 9,000 to train and 1,000 to test (NOTICE.md says more)."""
     file = Path(__file__).with_name("digits10k.npz")
     try:
-        with zipfile.ZipFile(file) as members:
-            unpacked = sum(member.file_size for member in members.infolist())
-        if unpacked > 2 * math.prod(SHAPE):
-            raise ValueError(f"{unpacked:,} bytes when it is unpacked")
-        with np.load(file) as archive:
-            images, labels = archive["images"], archive["labels"].astype(np.int64)
+        with open_regular(file) as opened:
+            with zipfile.ZipFile(opened) as members:
+                unpacked = sum(member.file_size for member in members.infolist())
+            if unpacked > 2 * math.prod(SHAPE):
+                raise ValueError(f"{unpacked:,} bytes when it is unpacked")
+            opened.seek(0)
+            with np.load(opened) as archive:
+                images, labels = archive["images"], archive["labels"].astype(np.int64)
         if images.shape != SHAPE or labels.shape != SHAPE[:1] or images.dtype != np.uint8:
             raise ValueError(f"images of {images.dtype}, {images.shape}, and labels {labels.shape}")
     except Exception as error:  # what zipfile, zlib and NumPy's reader raise for a damaged file is a long list

@@ -17,6 +17,7 @@ from ..backend import Array, Generator, to_device, to_host
 from ..checks import as_numbers, whole
 from ..data import Loader
 from ..errors import ConfigError, DataError
+from ..files import open_regular
 from ..layers import Conv, Dense, Flatten, MaxPool, Module, ReLU, Sequential, evaluating
 from ..optim import Adam, cosine_decay
 from ..tensor import grad, no_grad
@@ -146,7 +147,8 @@ def load_classifier() -> LeNet:
 
     from safetensors.numpy import load
 
-    content = WEIGHTS.read_bytes()
+    with open_regular(WEIGHTS) as file:
+        content = file.read()
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise DataError(f"{WEIGHTS}: not the weights that belong to this version of tinygen; install it anew")
     model = LeNet(rng=Generator(0))
