@@ -270,3 +270,16 @@ def no_grad_nests():
         square(x)
         inside = (x * x).requires_grad
     return [inside, square(x).requires_grad, (x * x).requires_grad]
+
+
+def no_grad_generator():
+    """Between its values a generator leaves the tape as it was."""
+    x = t(1.0)
+
+    @tg.no_grad()
+    def squares():
+        yield x * x
+        yield x * x
+
+    values = squares()
+    return [next(values).requires_grad, (x * x).requires_grad, next(values).requires_grad]

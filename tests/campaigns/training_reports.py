@@ -29,6 +29,7 @@ from campaigns.training_cases import (
     hooked,
     learn_D,
     learn_G,
+    no_grad_generator,
     no_grad_nests,
     p,
     resumed_adam,
@@ -132,6 +133,7 @@ VALUES = [  # report, what it was about, what is computed, what must come out
     # the tape
     ("pytorch/pytorch#60456", "a hook sees the sum of all paths, once", hooked, [7]),
     ("pytorch/pytorch#10858", "no_grad nests, as a decorator too", no_grad_nests, [False, False, True]),
+    ("pytorch/pytorch#31792", "no_grad on a generator", no_grad_generator, [False, True, False]),
     ("pytorch/pytorch#9468", "a NumPy scalar times a tensor keeps float32 and the tape",
      lambda: (lambda y: [str(y.dtype), y.requires_grad])(np.float32(2) * tg.tensor([1.0], requires_grad=True)),
      ["float32", True]),
@@ -204,6 +206,7 @@ REFUSED = [  # report, what it was about, what is tried, and words of the error
     ("ml-explore/mlx#3653", "layer norm of another size", lambda: layers.LayerNorm(1)(tg.tensor(X)), "LayerNorm"),
     ("CanReader/FastNN#5", "pooling windows that lie in the padding alone",
      lambda: ops.avg_pool2d(tg.tensor(np.ones((1, 1, 1, 1))), 2, 2, 2), "padding"),
+    ("pytorch/pytorch#59237", "NumPy's own function on a tensor with a tape", lambda: np.exp(t(1.0)), "tg.ops"),
     ("pytorch/pytorch#36560", "an array made of a tensor with a tape", lambda: np.asarray(t(1.0)), "tape"),
     ("pytorch/pytorch#54580", "the copy of a result that is on the tape", lambda: copy.deepcopy(t(1.0) * 2), "detach"),
     ("togheppi/DCGAN#2", "images from 0 to 255 as floats for a tanh",
