@@ -13,7 +13,8 @@ import tinygen
 from tinygen import signals
 from tinygen.files import replace_file
 
-SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
+SIGNALS = signals.STOPPING
 SIGNALLED_WHILE_NUMPY_LOADS = "import os, signal\nos.kill(os.getpid(), {})\nraise RuntimeError('still alive')\n"
 
 

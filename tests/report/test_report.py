@@ -86,6 +86,11 @@ def test_two_runs_share_the_page(recorded, tmp_path):
     assert [run["name"] for run in embedded(page)["runs"]] == [str(recorded("gan")), str(recorded("ring8"))]
 
 
+def test_a_run_whose_name_is_no_text_has_a_page(recorded, tmp_path):
+    page = report(copy(recorded("gan"), tmp_path / "caf\udce9"))
+    assert page.read_text(encoding="utf-8") and embedded(page)["runs"][0]["name"].endswith("caf\udce9")
+
+
 def test_a_long_recording_is_thinned_to_its_share(recorded):
     recording = Recording.load(recorded("gan"))
     size = sum(x.nbytes for x in recording.arrays.values()) * 4 / 3

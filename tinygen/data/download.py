@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from ..errors import DataError
+from ..terminal import is_terminal
 
 CHUNK = 1 << 16
 
@@ -129,7 +131,8 @@ def _receive(part: Path, url: str, start: int, file: RemoteFile, timeout: float)
 
     with _request(url, start, timeout) as response:
         at = _first_byte(response, start, file)
-        bar = tqdm(desc=file.name, total=file.size, initial=at, unit="B", unit_scale=True, leave=False, disable=None)
+        quiet = not is_terminal(sys.stderr)
+        bar = tqdm(desc=file.name, total=file.size, initial=at, unit="B", unit_scale=True, leave=False, disable=quiet)
         with open(part, "r+b" if part.exists() else "wb") as out, bar:
             out.seek(at)
             for chunk in _chunks(response):

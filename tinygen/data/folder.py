@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ import numpy as np
 
 from ..checks import whole
 from ..errors import ConfigError, DataError
+from ..terminal import is_terminal
 from .classes import arrange
 from .dataset import Dataset
 from .listing import SUFFIXES, Left, find_pictures, listed, shown
@@ -98,7 +100,8 @@ def _read_all(
     logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs goes to standard error
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it reads all the same
-        for file in tqdm(files, desc=f"reading {shown(root.name)}", unit=" images", leave=False, disable=None):
+        quiet = not is_terminal(sys.stderr)
+        for file in tqdm(files, desc=f"reading {shown(root.name)}", unit=" images", leave=False, disable=quiet):
             try:
                 picture = read_picture(file, size, channels, fit)
             except DataError as error:
