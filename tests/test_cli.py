@@ -25,7 +25,7 @@ from tinygen.data import DATASETS
 from tinygen.data.sixfactors import load_sixfactors
 from tinygen.models import MODELS
 from tinygen.tensor import Tensor
-from tinygen.train import Recording, RunDirectory
+from tinygen.train import Recording, RunDirectory, checkpoint
 
 
 class Mean:
@@ -534,6 +534,26 @@ def test_a_foreign_config_is_refused(run, tmp_path, text):
     (tmp_path / "run" / "config.json").write_text(text)
     assert refused(run("train mean --resume --out run"), "config.json")
     assert refused(run("sample run"), "config.json")
+
+
+@pytest.mark.parametrize("what", ["config.json", "checkpoint"])
+def test_the_run_of_a_newer_tinygen_is_refused_by_each_command_and_not_touched(run, tmp_path, monkeypatch, what):
+    assert run("train mean --steps 2 --out run").code == 0
+    file = tmp_path / "run" / "config.json"
+    if what == "config.json":
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"format": 1000}))
+    else:
+        file = RunDirectory(tmp_path / "run").checkpoint_file(2)
+        with monkeypatch.context() as patch:
+            patch.setattr("tinygen.train.checkpoint.FORMAT", 1000)
+            checkpoint.save(file, *checkpoint.load(file))
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    for command in ("train mean --resume --steps 3 --out run", "train mean --init-from run --steps 3 --out new",
+                    "sample run", "evaluate run", "report run"):  # fmt: skip
+        assert refused(run(command), f"{file.relative_to(tmp_path)}: written by a newer tinygen")
+    if what == "config.json":
+        assert refused(run("train mean --steps 3 --out run"), "written by a newer tinygen")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
 # How a training ends

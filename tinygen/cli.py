@@ -140,7 +140,7 @@ MAY_CHANGE = {*RATES, "log_every", "sample_every", "checkpoint_every", "evaluate
 
 
 def train(args: argparse.Namespace) -> int:
-    """Train a model, or go on with a run.
+    """Train a model, or resume a run.
 
     It leaves a run directory: pictures of samples while it learns, training.gif, curves.png, metrics.jsonl, and
     checkpoints to go on from.
