@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import tinygen
-from tinygen import signals
+from tinygen import cli, signals
 from tinygen.files import replace_file
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals")
@@ -94,6 +94,27 @@ def test_a_handler_of_the_user_s_stays_in_charge():
         assert signal.SIGTERM not in taken and heard == [signal.SIGTERM]
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def test_the_command_leaves_until_it_is_done_and_then_keeps_its_exit_code(monkeypatch):
+    before = {number: signal.signal(number, signals.leave) for number in SIGNALS}
+    during = []
+    monkeypatch.setattr(cli, "_run", lambda argv: during.append(list(map(signal.getsignal, SIGNALS))) or 0)
+    try:
+        assert cli.main([]) == 0
+        assert during == [[signals.leave] * len(SIGNALS)]
+        assert [signal.getsignal(number) for number in SIGNALS] == [signal.SIG_IGN] * len(SIGNALS)
+    finally:
+        signals.give_back(before)
+
+
+def test_called_from_a_program_it_raises_and_gives_the_handlers_back(monkeypatch):
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    monkeypatch.setattr(cli, "_run", lambda argv: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 143
+    assert {number: signal.getsignal(number) for number in SIGNALS} == before
 
 
 def test_another_thread_takes_nothing_over():

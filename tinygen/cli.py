@@ -43,7 +43,7 @@ from .backend import DEVICES
 from .errors import ConfigError, DataError, RunError, UserError
 from .files import replace_file, writing
 from .settings import describe_settings, format_value, from_data, nearest, parse_settings
-from .signals import give_back, stop, take_over
+from .signals import finish, give_back, stop, take_over
 
 if TYPE_CHECKING:
     from .data import Dataset
@@ -64,6 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _output_lost(lost) if lost and code == OK else code
     finally:
         give_back(handlers)
+        finish()
 
 
 def _run(argv: Sequence[str] | None) -> int:

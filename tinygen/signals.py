@@ -15,10 +15,10 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any, NoReturn
 
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+DEFAULTS = signal.SIG_DFL, signal.default_int_handler
 
 unfinished: set[str] = set()  # files that are being written, under temporary names
 
@@ -29,15 +29,15 @@ def guard_command() -> None:
         take_over(leave)
 
 
-def take_over(handler: Callable[[int, Any], Any]) -> dict[int, Any]:
-    """Have a handler called for signals, and return what was done before.
+def take_over(handler: Any, instead_of: tuple[Any, ...] = DEFAULTS) -> dict[int, Any]:
+    """Have a handler called for signals that so far do one of some things, and return what each did.
 
     What is ignored (nohup) and what the user handles is left alone. Threads but the main one can't take over any.
     """
     before: dict[int, Any] = {}
     for number in STOPPING:
         now = signal.getsignal(number)
-        if now in (signal.SIG_DFL, signal.default_int_handler, leave, stop):
+        if now in instead_of:
             try:
                 signal.signal(number, handler)
             except ValueError:  # in another thread
@@ -68,6 +68,11 @@ def leave(number: int, frame: object = None) -> NoReturn:
 def stop(number: int, frame: object = None) -> NoReturn:
     """Raise the exception that ends a program with that code."""
     raise ending(number)
+
+
+def finish() -> None:
+    """Let signals change nothing more: the command is done and has its exit code, though Python has still to end."""
+    take_over(signal.SIG_IGN, (leave,))
 
 
 def ending(number: int) -> BaseException:

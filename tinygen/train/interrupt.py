@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from types import FrameType, TracebackType
 
-from ..signals import ending, give_back, take_over
+from ..signals import DEFAULTS, ending, give_back, leave, stop, take_over
 
 
 class Interrupt:
@@ -18,7 +18,7 @@ class Interrupt:
     asked: BaseException | None = None
 
     def __enter__(self) -> Interrupt:
-        self._before = take_over(self._hear)
+        self._before = take_over(self._hear, (*DEFAULTS, leave, stop))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
