@@ -66,6 +66,7 @@ def test_fingerprints_are_the_same_on_every_machine(name, options, begins):
         ({"test": IMAGES[9:, 1:]}, r"train has examples of shape \(5, 4, 3\), test of \(4, 4, 3\)"),
         ({"train": IMAGES[:9].astype(int)}, "train has dtype int64, but it must be uint8"),
         ({"labels": np.arange(8)}, r"labels is an array of shape \(8,\), but each of 9 examples needs one"),
+        ({"labels": np.zeros((9, 1), int)}, r"labels is an array of shape \(9, 1\), but each of 9 examples needs one"),
         ({"test_labels": [1, 2, 3]}, "test_labels is a list, but each of 3 examples"),
     ],
 )

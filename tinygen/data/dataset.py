@@ -50,7 +50,7 @@ class Dataset:
             check_examples("Dataset", part, x)
             if x.shape[1:] != self.train.shape[1:]:
                 raise DataError(f"Dataset: train has examples of shape {self.train.shape[1:]}, test of {x.shape[1:]}")
-            if y is not None and (not is_array(y) or len(y) != len(x)):
+            if y is not None and (not is_array(y) or y.shape != x.shape[:1]):
                 raise DataError(f"Dataset: {labels} is {kind_of(y)}, but each of {len(x):,} examples needs one")
         if len(self.train) == 0:
             raise DataError("Dataset: train holds no examples")
