@@ -102,7 +102,7 @@ class RunDirectory:
             self.read_config()
         if any(self.checkpoints()) or any(True for _ in _rows(self.metrics_file)):
             raise RunError(
-                f"{self.path} already holds a run: go on with it with --resume (resume=True), "
+                f"{self.path} already holds a run: resume it with --resume (resume=True), "
                 "or choose another directory with --out (out=)"
             )
 
