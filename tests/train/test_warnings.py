@@ -139,3 +139,41 @@ def test_the_spread_is_the_distance_of_pairs():
     others = ~np.eye(12, dtype=bool)
     assert spread(x) == pytest.approx(np.sqrt(squares[others].mean()))
     assert spread(x, labels) == pytest.approx(np.sqrt(squares[others & (labels[:, None] == labels)].mean()))
+
+
+@pytest.mark.parametrize("shape", [(1,), (5,), (4, 4, 2), (4, 4, 4)])
+@pytest.mark.parametrize("n", [1, 12])
+def test_data_of_any_shape_and_number_can_be_watched(shape, n):
+    x = np.random.default_rng(0).uniform(-1, 1, (n, *shape)).astype(np.float32)
+    model = GAN(GANConfig(shape, latent_dim=2, g_hidden=(4,), d_hidden=(4,), batch_norm=False))
+    assert signs(model, Dataset("own", x, x), steps=3)[0].keys() == set()
+
+
+class Wild(GAN):
+    """Its samples leave its range, as a model of one's own may without noticing."""
+
+    def sample(self, n, rng=None):
+        return 3 * super().sample(n, rng)
+
+
+def test_samples_out_of_range_end_no_training():
+    x = np.random.default_rng(0).uniform(-1, 1, (12, 4, 4, 1)).astype(np.float32)
+    model = Wild(GANConfig((4, 4, 1), latent_dim=2, g_hidden=(4,), d_hidden=(4,)))
+    assert signs(model, Dataset("own", x, x), steps=20, patience=1)[0].keys() <= {"samples alike"}
+
+
+def test_bytes_and_floats_of_the_same_images_lie_as_far_apart():
+    images = np.random.default_rng(0).integers(0, 256, (20, 4, 4, 1)).astype(np.uint8)
+    model, usual = GAN(GANConfig((4, 4, 1), g_hidden=(4,), d_hidden=(4,))), []
+    for x in (images, (images / 127.5 - 1).astype(np.float32)):
+        watching = Warnings(Dataset("own", x, x))
+        watching.on_start(model, None, 0)
+        usual.append(watching._usual)
+    assert usual[0] == pytest.approx(usual[1], rel=1e-6)
+
+
+def test_what_is_no_dataset_is_told():
+    with pytest.raises(tg.ConfigError, match="Warnings: dataset is a ndarray, but it must be a Dataset"):
+        Warnings(np.zeros((3, 2)))
+    with pytest.raises(tg.ConfigError, match="Warnings: patience is 0"):
+        Warnings(points(0, 1), patience=0)
