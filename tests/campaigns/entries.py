@@ -194,7 +194,7 @@ def flip(d: Draw) -> None:
 def joined(name: str) -> Callable[[Draw], Any]:
     def draw(d: Draw) -> None:
         x = d.pick(lambda v: v.ndim)
-        same = [Ref(i) for i, v in enumerate(d.values) if v.dtype.kind == "f" and v.shape == d[x].shape]
+        same = d.floats(lambda v: v.shape == d[x].shape)
         d.call(name, [x, *(d.one_of(same) for _ in range(d.rng.integers(3)))], d.an_axis(x))
 
     return draw

@@ -176,9 +176,14 @@ class Draw:
     def exactly(self, x: float) -> float:
         return float(np.float16(x))
 
+    def floats(self, fits: Callable[[np.ndarray], Any]) -> list[Ref]:
+        """The float values of a moderate size that fit."""
+        moderate = lambda v: v.dtype.kind == "f" and np.abs(v).max(initial=0) <= LARGEST
+        return [Ref(i) for i, v in enumerate(self.values) if moderate(v) and fits(v)]
+
     def pick(self, fits: Callable[[np.ndarray], Any] = lambda v: True) -> Ref:
         """A float value that fits, a late one more often than an early one."""
-        refs = [Ref(i) for i, v in enumerate(self.values) if v.dtype.kind == "f" and fits(v)]
+        refs = self.floats(fits)
         if not refs:
             raise Unfit
         return refs[-1] if self.chance(0.5) else self.one_of(refs)
@@ -193,19 +198,17 @@ class Draw:
     def fit(self, *shape: int) -> Ref:
         """A value of the shape: one that is there, reshaped or broadcast, or a new leaf."""
         n = math.prod(shape)
-        same = [Ref(i) for i, v in enumerate(self.values) if v.dtype.kind == "f" and v.size == n]
+        same = self.floats(lambda v: v.size == n)
         if same and self.chance(0.6):
             ref = self.one_of(same)
             return ref if self[ref].shape == shape else self.call("reshape", ref, shape)
-        ones = [
-            Ref(i) for i, v in enumerate(self.values) if v.dtype.kind == "f" and v.size == 1 and v.ndim <= len(shape)
-        ]
+        ones = self.floats(lambda v: v.size == 1 and v.ndim <= len(shape))
         return self.call("broadcast_to", self.one_of(ones), shape) if ones and self.chance(0.3) else self.leaf(shape)
 
     def broadcasting(self, x: Ref) -> Ref:
         """A value that broadcasts with x: x itself now and then."""
         shape = self[x].shape
-        partners = [Ref(i) for i, v in enumerate(self.values) if v.dtype.kind == "f" and broadcasts(v.shape, shape)]
+        partners = self.floats(lambda v: broadcasts(v.shape, shape))
         if self.mixes():
             return self.whole(tuple(n if self.chance(0.7) else 1 for n in shape))
         if self.chance(0.2):
@@ -293,7 +296,7 @@ class Draw:
 
     def image(self) -> Ref:
         """A value (N, H, W, C)."""
-        images = [Ref(i) for i, v in enumerate(self.values) if v.dtype.kind == "f" and v.ndim == 4 and min(v.shape[1:])]
+        images = self.floats(lambda v: v.ndim == 4 and min(v.shape[1:]))
         if images and self.chance(0.6):
             return self.one_of(images)
         return self.fit(*self.one_of([(1, 3, 4, 2), (2, 4, 3, 1), (1, 2, 2, 4), (1, 5, 4, 1), (2, 3, 3, 2)]))
