@@ -194,8 +194,10 @@ def one(seed: int, good: Path, home: Path, capsys: pytest.CaptureFixture, quick:
         found = faults(result)
     except (Exception, Hangs) as error:
         found = [f"{type(error).__name__}: {error}"[:300]]
-    goes_on = "--resume" in command and result is not None and result.code == 0
-    mine = (kind.where, "out.", "new", "run/a/.lock", "cache/mnist/.lock", *(["run/a/"] if goes_on else []))
+    went_on = "--resume" in command and (
+        (result is not None and result.code == 0) or 5 in RunDirectory(home / "run/a").checkpoints()
+    )
+    mine = (kind.where, "out.", "new", "run/a/.lock", "cache/mnist/.lock", *(["run/a/"] if went_on else []))
     now = everything(home)
     found += [
         f"changed {path}" for path in {*before, *now} if before.get(path) != now.get(path) and not path.startswith(mine)
