@@ -156,3 +156,14 @@ def test_a_tensor_in_pickles_and_slices(backend):
     for bad in (tensor([1]), tensor(1.0), tensor(True)):
         with pytest.raises(TypeError, match=r"can't be a whole number, as a bound of a slice"):
             range(bad)
+
+
+@pytest.mark.parametrize("join", [ops.concatenate, ops.stack])
+def test_lists_are_joined_as_arrays_are(join):
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    y = join([x, [3, 4]])
+    assert y.dtype == np.float32 and np.array_equal(y.numpy().ravel(), [1, 2, 3, 4])
+    assert np.array_equal(join([[1.0], [2.0]]).ravel(), [1, 2])
+    for bad in ([x, "no"], [x, None], [[1.0], [[2.0], [1.0, 2.0]]]):
+        with pytest.raises(TypeError, match=f"{join.__name__}: expected Tensors, arrays or lists of numbers, but got"):
+            join(bad)

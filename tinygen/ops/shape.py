@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, array_module, device_of, is_array, to_device
+from ..refusals import read_list
 from ..tape import brief, sum_to
 from ..tensor import Tensor, primitive
 from .elementwise import where
@@ -120,7 +121,11 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 def _joinable(name: str, xs: Sequence[Any]) -> Sequence[Any]:
     if not isinstance(xs, (list, tuple)) or not xs:
         raise ValueError(f"{name}: expected a list or tuple of at least one array, but got {type(xs).__name__}")
-    return xs
+    try:
+        return [x if hasattr(x, "shape") else read_list(x, xs) for x in xs]
+    except (TypeError, ValueError):
+        kinds = ", ".join(dict.fromkeys(map(brief, xs)))
+        raise TypeError(f"{name}: expected Tensors, arrays or lists of numbers, but got {kinds}") from None
 
 
 @primitive
