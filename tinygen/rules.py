@@ -68,12 +68,10 @@ class Plan:
         found = {}
         for i in self.whole:
             a: Any = args[i - 1] if i else None
-            if i and type(a) in _FIXED:
-                continue
             version = getattr(a, "_version", None) if i else y
             if version is not None:
                 found[i] = version, version.count
-            elif i and is_array(a) and a.dtype.kind in "iub":
+            elif saved[i] is a and type(a) not in _FIXED and is_array(a) and a.dtype.kind in "iub":
                 saved[i] = a.copy()
         return found or None
 

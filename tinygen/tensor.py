@@ -303,8 +303,6 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         if key and (recording := mode.recording) is not True:
             if not recording:
                 key, cut = 0, unrecorded
-            elif recording.issuperset(nodes):
-                key, cut = 0, nodes[0].leaf or FROZEN
             elif not recording.isdisjoint(nodes):
                 key, nodes, cut = _not_frozen(args, recording, cut)
         node = None
@@ -350,14 +348,16 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
 
 def _not_frozen(args: Sequence[Any], frozen: Any, cut: Any) -> tuple[int, list[Node], Any]:
     """The key and the nodes of a call in a frozen() block: those of the arguments that are not frozen."""
-    key, nodes = 0, []
-    for i, a in enumerate(args):
-        node = getattr(a, "_node", None)
-        if node in frozen:
-            cut = node.leaf or FROZEN  # type: ignore[union-attr]
-        elif node is not None:
-            key |= 1 << i
-            nodes.append(node)
+    key, bit, nodes = 0, 1, []
+    for a in args:
+        node = a._node if isinstance(a, Tensor) else None
+        if node is not None:
+            if node in frozen:
+                cut = node.leaf or FROZEN
+            else:
+                key |= bit
+                nodes.append(node)
+        bit += bit
     return key, nodes, cut
 
 

@@ -58,7 +58,7 @@ def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
 
 def _compiled_for(a: Array, b: Array) -> Any:
     """gemm.py, if it is there and made for this product."""
-    large = a.dtype == b.dtype == np.float32 and a.shape[0] * b.size >= _LARGE
+    large = a.shape[0] * b.size >= _LARGE and a.dtype == b.dtype == np.float32
     return compiled("gemm") if large else None
 
 

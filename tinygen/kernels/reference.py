@@ -37,7 +37,7 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
 
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     """a @ b, or a @ b + bias with a bias for each column."""
-    if a.dtype.char == b.dtype.char == "e":  # NumPy's own product of float16 takes a hundred times as long
+    if a.dtype.char == "e" == b.dtype.char:  # NumPy's own product of float16 takes a hundred times as long
         return sums.narrow(matmul(sums.wide(a), sums.wide(b), None if bias is None else sums.wide(bias)), a)
     y = a @ b
     if bias is None or y.dtype != bias.dtype:

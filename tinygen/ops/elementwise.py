@@ -68,16 +68,16 @@ multiply.rules(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: a * gy)
 divide.rules(lambda gy, y, a, b: gy / b, lambda gy, y, a, b: -gy * y / b)
 negative.rules(lambda gy, y, x: -gy)
 power.rules(
-    lambda gy, y, x, p: gy * p * _off_zero(x, p) ** (p - 1),
+    lambda gy, y, x, p: _power_slope(gy, x, p),
     lambda gy, y, x, p: gy * y * _log_or_0(x, y),
 )
 
 
-def _off_zero(x: Any, p: Any) -> Any:
-    """x, but 1 where x and p are 0, so that p · xᵖ⁻¹ is 0 there, too."""
+def _power_slope(gy: Any, x: Any, p: Any) -> Any:
+    """gy · p · xᵖ⁻¹; 0 where x and p are 0, and for the number p = 0 everywhere, whatever gy is."""
     if isinstance(p, (int, float)):
-        return x if p else 1.0
-    return where(equal(x, 0) * equal(p, 0), 1.0, x)
+        return gy * p * x ** (p - 1) if p else where(less(x, x), gy, 0.0)
+    return gy * p * where(equal(x, 0) * equal(p, 0), 1.0, x) ** (p - 1)
 
 
 def _log_or_0(x: Any, y: Any) -> Any:

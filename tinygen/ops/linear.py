@@ -53,8 +53,11 @@ def dense(x: Any, w: Any, b: Any) -> Any:
 
     Raises ValueError if the lengths differ.
     """
-    shapes: list[Any] = [getattr(a, "shape", None) for a in (x, w, b)]
-    if not shapes[0] or len(shapes[1] or ()) != 2 or shapes[0][-1:] != shapes[1][:1] or shapes[2] != shapes[1][1:]:
+    try:
+        fits = x.ndim > 0 and w.shape == (x.shape[-1], *b.shape) and w.ndim == 2
+    except AttributeError:
+        fits = False
+    if not fits:
         raise ValueError(
             "dense: x is {}, w {}, b {}, but expected (..., in), (in, out), (out,)".format(*map(_shape, (x, w, b)))
         )

@@ -11,7 +11,7 @@ import numpy as np
 from .. import kernels
 from ..backend import Array, array_module
 from ..tensor import primitive
-from .elementwise import equal, exp, where
+from .elementwise import equal, exp, not_equal, where
 from .shape import broadcast_to
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
@@ -144,8 +144,8 @@ def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
 
 
 def _to_extreme(gy: Any, y: Any, x: Any, axis: Axis) -> Any:
-    """gy where x is the extreme, in equal shares if there are several; else 0."""
-    chosen = equal(x, _spread(y, x.shape, axis))
+    """gy where x is the extreme, in equal shares if there are several; else 0. NaN is an extreme."""
+    chosen = equal(x, _spread(y, x.shape, axis)) + not_equal(x, x)
     share = (_spread(gy, x.shape, axis) / sum(chosen, axis, True)).astype(gy.dtype)
     return where(chosen, share, 0.0)
 
