@@ -15,7 +15,8 @@ from .tape import brief
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_PLAIN = (TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError)  # that Python and NumPy raise
+# what Python and NumPy raise
+_PLAIN = (TypeError, ValueError, IndexError, KeyError, AttributeError, ZeroDivisionError, OverflowError)
 _THEIRS = ("builtins", "numpy", "cupy")
 _SENTENCE = re.compile(r"\w+(\(.*\))?: ")  # with the name of an op in front
 

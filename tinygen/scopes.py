@@ -11,7 +11,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 from typing import Any, TypeVar
 
-from .backend import Array
+from .backend import Array, is_array
 from .tape import brief, mode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -35,6 +35,8 @@ class Scope:
         self._open.pop().__exit__(*exception)
 
     def __call__(self, function: F) -> F:
+        if not callable(function):
+            raise TypeError(f"no_grad, frozen and trace decorate functions, but this is {brief(function)}")
         block = self._block
         inside: Callable[..., Any]
 
@@ -150,7 +152,7 @@ def _tensors(x: Any) -> Iterable[Any]:
         return [x]
     if callable(getattr(x, "parameters", None)):
         return list(x.parameters())
-    if isinstance(x, (str, bytes)) or not isinstance(x, Iterable):
+    if isinstance(x, (str, bytes)) or is_array(x) or not isinstance(x, Iterable):
         raise TypeError(f"frozen: expected a module, a Tensor, or some of them, but got {brief(x)}")
     return [t for part in x for t in _tensors(part)]
 

@@ -94,9 +94,16 @@ class Tensor:
             self._data[...] = value
 
     def assign(self, value: Any) -> None:
-        """Write value into this Tensor's memory, in place. Raises ValueError if it does not broadcast."""
+        """Write value into this Tensor's memory, in place. Raises ValueError unless it is numbers that broadcast."""
         self.changed()
-        self._data[...] = value._data if isinstance(value, Tensor) else value
+        try:
+            if value is None:  # of which NumPy makes NaN
+                raise TypeError
+            self._data[...] = value._data if isinstance(value, Tensor) else value
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"assign: {describe(self)} takes numbers that broadcast to its shape, not {brief(value)}"
+            ) from None
 
     def changed(self) -> None:
         """Say that the memory was or will be written to, so that a backward over the old values is refused."""
@@ -218,7 +225,17 @@ def _read(data: Any, dtype: Any, caller: str) -> Array:
     if isinstance(data, np.ndarray):
         data = data.view(np.ndarray)  # no matrix, whose * is another
     array = to_device(data, current_device())
-    return array.astype(array.dtype if dtype is None else dtype, copy=True)
+    return array.astype(array.dtype if dtype is None else _real(dtype, caller), copy=True)
+
+
+def _real(dtype: Any, caller: str) -> Any:
+    """The dtype, if it is one of real numbers. Raises TypeError."""
+    try:
+        if (real := np.dtype(dtype)).kind in "fiub":
+            return real
+    except TypeError:
+        pass
+    raise TypeError(f"{caller}: dtype is {dtype!r}, but it must be one of real numbers, such as numpy.float32")
 
 
 def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
@@ -385,7 +402,12 @@ def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
             raise GradientError(f"{caller}: {describe(y)} is no scalar; pass its gradient, or take .sum() or .mean()")
         return y._node, array_module(y).ones(y.shape, y.dtype)
     if not isinstance(gradient, Tensor) and not is_array(gradient):
-        gradient = array_module(y).asarray(gradient, dtype=y.dtype)
+        try:
+            gradient = array_module(y).asarray(gradient, dtype=y.dtype)
+        except (TypeError, ValueError):
+            raise GradientError(
+                f"{caller}: the gradient given for {describe(y)} must be an array like it, but it is {brief(gradient)}"
+            ) from None
     check_gradient(gradient, y, f"{caller}: the gradient given for {describe(y)}")
     return y._node, gradient._data if isinstance(gradient, Tensor) and caller == "backward" else gradient
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tinygen as tg
-from tinygen import GradientError, Parameter, Tensor, grad, layers, ops, tensor
+from tinygen import GradientError, Parameter, Tensor, frozen, grad, layers, no_grad, ops, tensor
 from tinygen.selfcheck import CASES
 
 WRONG = {
@@ -85,6 +85,19 @@ SENTENCES = [
     ),
     (lambda x: Parameter(None), TypeError, "Tensor: data must be numbers of one shape, but NumPy reads object"),
     (lambda x: tensor("a"), TypeError, "tensor: data must be numbers of one shape, but NumPy reads <U1"),
+    (lambda x: tensor([1.0], dtype="abc"), TypeError, "tensor: dtype is 'abc', but it must be one of real numbers"),
+    (lambda x: tensor([1.0], dtype=complex), TypeError, "tensor: dtype is <class 'complex'>, but it must be one of"),
+    (lambda x: x.assign(np.ones(3)), ValueError, r"assign: .* broadcast to its shape, not float64 of shape \(3,\)"),
+    (lambda x: x.assign(None), ValueError, "assign: .* takes numbers that broadcast to its shape, not NoneType"),
+    (lambda x: grad(x * 1, x, {}), GradientError, "grad: the gradient given for .* must be an array like it.* is dict"),
+    (lambda x: (x * 1).backward([[1.0], []]), GradientError, "backward: the gradient given for .* it is list"),
+    (lambda x: ops.getitem({}, 0), TypeError, "getitem: x must be a Tensor, an array or a number, but it is dict"),
+    (lambda x: ops.relu(10**20), TypeError, "relu: Python int too large"),
+    (lambda x: layers.Conv(1, 1, 3, padding=np.ones(2)), ValueError, r"Conv: padding is array.*, but it must be"),
+    (lambda x: layers.ModuleList(None), TypeError, "ModuleList: expected a list of modules, not a NoneType"),
+    (lambda x: layers.ModuleDict([layers.ReLU()]), TypeError, "ModuleDict: expected a dict of modules, or pairs"),
+    (lambda x: no_grad(3), TypeError, "no_grad, frozen and trace decorate functions, but this is int"),
+    (lambda x: frozen(np.array(1.0)).__enter__(), TypeError, "frozen: expected a module, a Tensor, or some of them"),
 ]
 
 

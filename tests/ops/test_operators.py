@@ -75,6 +75,7 @@ METHODS = [
     (lambda x: x.transpose(), ops.transpose),
     (lambda x: x.transpose(1, 0), lambda x: ops.transpose(x, (1, 0))),
     (lambda x: x.transpose((0, 1)), lambda x: ops.transpose(x, (0, 1))),
+    (lambda x: x.transpose(np.array([0, 1])), lambda x: ops.transpose(x, (0, 1))),
     (lambda x: x.transpose(None), ops.transpose),
     (lambda x: x.swapaxes(0, 1), lambda x: ops.swapaxes(x, 0, 1)),
     (lambda x: x[None].squeeze(0), lambda x: ops.squeeze(ops.expand_dims(x, 0), 0)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
+from ..checks import what
 from .module import Module
 
 
@@ -27,8 +28,8 @@ class ModuleList(Module):
 
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end."""
-        if isinstance(modules, Module) and not isinstance(modules, ModuleList):
-            raise TypeError(f"{type(self).__name__}: expected a list of modules, not a {type(modules).__name__}")
+        if not isinstance(modules, ModuleList) and (isinstance(modules, Module) or not isinstance(modules, Iterable)):
+            raise TypeError(f"{type(self).__name__}: expected a list of modules, not {what(modules)}")
         return self._refill([*self, *modules])
 
     def insert(self, i: int, module: Module) -> ModuleList:
@@ -119,7 +120,13 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add modules, or put them in the place of those of the same name."""
-        for name, module in dict(modules).items():
+        try:
+            pairs = dict(modules.items() if isinstance(modules, ModuleDict) else modules)
+        except (TypeError, ValueError):
+            raise TypeError(
+                f"ModuleDict: expected a dict of modules, or pairs of name and module, not {what(modules)}"
+            ) from None
+        for name, module in pairs.items():
             self[name] = module
 
     def __setitem__(self, name: str, module: Module) -> None:

@@ -137,7 +137,7 @@ def _check_channels(op: str, x: Any, w: Any, groups: int, w_axis: int) -> None:
 
 def _size_before(size: Pair, kernel_size: Pair, stride: Pair, padding: PaddingOption, output_padding: Any) -> Pair:
     """The size of the image of which the convolution made `size`: that of the transposed convolution's result."""
-    op, same = "conv_transpose2d", padding == "same"
+    op, same = "conv_transpose2d", isinstance(padding, str) and padding == "same"
     extra = pair(op, "output_padding", output_padding, least=1 - max(stride) if same else 0)
     if any(not (-s < e <= 0 if same else 0 <= e < s) for e, s in zip(extra, stride, strict=True)):
         limits = "from 1 - stride to 0" if same else "from 0 to stride - 1"

@@ -20,7 +20,9 @@ def _reshape(x: Tensor, *new_shape: Any) -> Tensor:
 
 def _transpose(x: Tensor, *axes: Any) -> Tensor:
     """transpose(1, 0) as well as transpose((1, 0)); no axes, or None, reverse them all."""
-    return shape.transpose(x, (axes[0] if len(axes) == 1 and not isinstance(axes[0], int) else axes) or None)
+    if len(axes) == 1 and (axes[0] is None or hasattr(axes[0], "__len__")):
+        axes = () if axes[0] is None else tuple(axes[0])
+    return shape.transpose(x, axes or None)
 
 
 def _iterate(x: Tensor) -> Iterator[Tensor]:

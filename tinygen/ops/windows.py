@@ -31,11 +31,12 @@ def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pa
     "same": as TensorFlow, so many that ⌈size / stride⌉ windows fit, the odd one below and to the right.  "valid": none.
     Raises ValueError for anything else than these, a whole number, or two pairs.
     """
-    if padding == "same":
+    named = padding if isinstance(padding, str) else ""
+    if named == "same":
         sides = zip(size, kernel_size, stride, strict=True)
         rows, columns = (max((-(-n // s) - 1) * s + k - n, 0) for n, k, s in sides)
         return (rows // 2, rows - rows // 2), (columns // 2, columns - columns // 2)
-    if padding == "valid":
+    if named == "valid":
         return (0, 0), (0, 0)
     try:
         pairs = padding if isinstance(padding, (tuple, list)) else ((padding, padding),) * 2
