@@ -7,6 +7,7 @@ import operator
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module
@@ -25,7 +26,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 def _checked(axis: Axis, ndim: int) -> Axis:
     """The axis, if an array of so many axes has it; () for axis 0 of a 0-d array, all of which that is, as in NumPy.
 
-    Raises ValueError or TypeError for others.
+    Raises AxisError (a ValueError and an IndexError, as in NumPy), ValueError or TypeError for others.
     """
     if axis is None or (type(axis) is int and -ndim <= axis < ndim):
         return axis
@@ -33,7 +34,7 @@ def _checked(axis: Axis, ndim: int) -> Axis:
     places, length = [operator.index(a) for a in axes], ndim or 1
     for a in places:
         if not -length <= a < length:
-            raise ValueError(f"axis {a} is out of bounds for an array of {ndim} axes")
+            raise AxisError(f"axis {a} is out of bounds for an array of {ndim} axes")
     if len({a % length for a in places}) < len(places):
         raise ValueError(f"axis {axis} names an axis twice")
     return tuple(places) if ndim and isinstance(axis, tuple) else places[0] if ndim else ()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.exceptions import AxisError
 
 from ..backend import Array, array_module, device_of, is_array, to_device
 from ..refusals import read_list
@@ -264,7 +265,7 @@ def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
 def _axis(op: str, axis: int, x: Any) -> int:
     """The axis, counted from the front. Raises ValueError if x has not so many."""
     if not -x.ndim <= axis < x.ndim:
-        raise ValueError(f"{op}: axis {axis} is out of bounds for x of shape {x.shape}")
+        raise AxisError(f"{op}: axis {axis} is out of bounds for x of shape {x.shape}")
     return axis % x.ndim
 
 
