@@ -131,7 +131,9 @@ class Tensor:
         return array
 
     def item(self) -> Any:
-        """The only element, as a Python number (waits for the GPU)."""
+        """The only element, as a Python number (waits for the GPU). Raises ValueError unless there is one."""
+        if self._data.size != 1:
+            raise ValueError(f"item: {describe(self)} is not one number; index it, or take .sum() or .mean()")
         return self._data.item()
 
     def detach(self) -> Tensor:

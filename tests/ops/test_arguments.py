@@ -96,6 +96,9 @@ SENTENCES = [
     (lambda x: layers.Conv(1, 1, 3, padding=np.ones(2)), ValueError, r"Conv: padding is array.*, but it must be"),
     (lambda x: layers.ModuleList(None), TypeError, "ModuleList: expected a list of modules, not a NoneType"),
     (lambda x: layers.ModuleDict([layers.ReLU()]), TypeError, "ModuleDict: expected a dict of modules, or pairs"),
+    (lambda x: float(x), ValueError, r"item: a Tensor \(float32 of shape \(2,\)\) is not one number; index it"),
+    (lambda x: 1 if x > 0 else 0, ValueError, r"bool: a Tensor \(bool of shape \(2,\)\) is not one number"),
+    (lambda x: list(x.sum()), TypeError, r"len: a Tensor \(float32 of shape \(\)\) has no axes"),
     (lambda x: no_grad(3), TypeError, "no_grad, frozen and trace decorate functions, but this is int"),
     (lambda x: frozen(np.array(1.0)).__enter__(), TypeError, "frozen: expected a module, a Tensor, or some of them"),
 ]

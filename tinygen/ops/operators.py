@@ -29,6 +29,18 @@ def _iterate(x: Tensor) -> Iterator[Tensor]:
     return (x[i] for i in range(len(x)))
 
 
+def _len(x: Tensor) -> int:
+    if not x.ndim:
+        raise TypeError(f"len: {describe(x)} has no axes")
+    return x.shape[0]
+
+
+def _bool(x: Tensor) -> bool:
+    if x.size != 1:
+        raise ValueError(f"bool: {describe(x)} is not one number; a comparison of Tensors is element by element")
+    return bool(x.data)
+
+
 def _no_setitem(x: Tensor, index: Any, value: Any) -> None:
     raise TypeError("Tensors are not changed item by item, the tape could not follow; use ops.where, or assign()")
 
@@ -128,8 +140,8 @@ METHODS: dict[str, Any] = {
     "__getitem__": shape.getitem,
     "__setitem__": _no_setitem,
     "__iter__": _iterate,
-    "__len__": lambda x: len(x.data),
-    "__bool__": lambda x: bool(x.data),
+    "__len__": _len,
+    "__bool__": _bool,
     "__int__": lambda x: int(x.item()),
     "__float__": lambda x: float(x.item()),
     "__index__": _index,
