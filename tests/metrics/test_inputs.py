@@ -125,3 +125,16 @@ def test_images_and_labels_may_be_lists_or_tensors():
     np.testing.assert_array_equal(m.pooled_pixels(tensor(IMAGES)), m.pooled_pixels(IMAGES))
     with pytest.raises(ConfigError, match="evaluate: parts is 'images', but it must be a list"):
         m.evaluate(GAN(), DATA, parts="images")
+
+
+@pytest.mark.parametrize("bad", [None, 3, "a", np.array(1.0)], ids=repr)
+def test_images_and_sizes_that_are_none(bad):
+    for call in (lambda: m.gan_test(bad, LABELS), lambda: m.train_classifier(bad, LABELS, steps=1)):
+        with pytest.raises(DataError, match=r"^classifier: (images is|labels are)"):
+            call()
+    with pytest.raises(DataError, match=r"^metrics: (images is|expected images)"):
+        m.augmentation(bad, LABELS, GREY, LABELS, GREY, LABELS)
+    with pytest.raises(ConfigError, match=r"^augmentation: sizes is .*, but it must be a list of at least one number"):
+        m.augmentation(GREY, LABELS, GREY, LABELS, GREY, LABELS, sizes=bad)
+    with pytest.raises(ConfigError, match=r"^likelihood_bounds: an? \w+.* is no VAE"):
+        m.likelihood_bounds(bad, GREY)

@@ -76,7 +76,7 @@ def test_what_does_not_fit_is_refused(digits):
     few = digits.train[:9], digits.labels[:9]
     with pytest.raises(ConfigError, match="sizes is 10, but it must be an int from 1 to 9, the number of real images"):
         augmentation(*few, *few, *few, sizes=(10,))
-    with pytest.raises(ConfigError, match="seeds is empty"):
+    with pytest.raises(ConfigError, match=r"seeds is \(\), but it must be a list"):
         augmentation(*few, *few, *few, sizes=(9,), seeds=())
     with pytest.raises(DataError, match="9 images need as many ints"):
         gan_train(few[0], few[1][:3], *few)

@@ -159,9 +159,11 @@ def load_classifier() -> LeNet:
 def checked_labels(x: Array, labels: Any, classes: int | None = None) -> Array:
     """The labels of images x as an array. Raises DataError unless each has one, an int from 0 to classes - 1."""
     labels = as_numbers("classifier", "labels", labels)
-    if labels.shape != (len(x),) or labels.dtype.kind not in "iu":
+    images = as_numbers("classifier", "images", x)
+    n = len(images) if images.ndim else 0
+    if labels.shape != (n,) or labels.dtype.kind not in "iu":
         raise DataError(
-            f"classifier: labels are {labels.dtype} {tuple(labels.shape)}, but {len(x):,} images need as many ints"
+            f"classifier: labels are {labels.dtype} {tuple(labels.shape)}, but {n:,} images need as many ints"
         )
     least, most = (int(labels.min()), int(labels.max())) if labels.size else (0, 0)
     if least < 0 or (classes is not None and most >= classes):

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import losses, ops
 from ..backend import Array, Generator, array_module, to_device, to_host
-from ..checks import whole
+from ..checks import what, whole
 from ..errors import ConfigError, DataError
 from ..layers import evaluating
 from ..tensor import no_grad
@@ -39,7 +39,8 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
     """
     whole("likelihood_bounds", "k", k, 1)
     if getattr(model, "reconstruction", None) != "bernoulli":
-        raise ConfigError(f"likelihood_bounds: {model.name} is no VAE of Bernoulli pixels, so p(x|z) is not known")
+        name = getattr(model, "name", None) or what(model)
+        raise ConfigError(f"likelihood_bounds: {name} is no VAE of Bernoulli pixels, so p(x|z) is not known")
     x = unit_images(x)
     if x.shape[1:] != model.config.data_shape:
         raise DataError(f"likelihood_bounds: x is {tuple(x.shape)}, but an example is {model.config.data_shape} here")

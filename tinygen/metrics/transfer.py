@@ -64,11 +64,12 @@ def augmentation(
     images brings more than these few to the classifier: train it on the few, where that is the question.
     Images and labels as for gan_train. Raises ConfigError for a size of more than there are.
     """
+    for name, values in (("sizes", sizes), ("seeds", seeds)):
+        if np.ndim(values) != 1 or len(values) == 0:
+            raise ConfigError(f"augmentation: {name} is {values!r}, but it must be a list of at least one number")
+    real, generated = (to_host(unit_images(x)) for x in (real, generated))
     for size in sizes:
         whole("augmentation", "sizes", size, 1, len(real), ", the number of real images")
-    if len(seeds) == 0:
-        raise ConfigError("augmentation: seeds is empty, but it must name at least one")
-    real, generated = (to_host(unit_images(x)) for x in (real, generated))
     labels, generated_labels = (
         to_host(checked_labels(real, labels)),
         to_host(checked_labels(generated, generated_labels)),
