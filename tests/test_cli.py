@@ -627,7 +627,7 @@ def test_samples_of_one_class(run, tmp_path):
     with Image.open(tmp_path / "run" / "sample.png") as all_classes, Image.open(tmp_path / "threes.png") as threes:
         assert all_classes.size == (302, 302)  # a class a column
         assert threes.size == (8 * 56 + 6, 8 * 56 + 6)
-    assert refused(run("sample run --label 10"), "cgan", "labels go from 10 to 10", "from 0 to 9")
+    assert refused(run("sample run --label 10"), "cgan", "there is no label 10", "from 0 to 9")
     run("train mean --steps 2 --out other")
     assert refused(run("sample other --label 3"), "--label 3", "mean knows no classes")
 

@@ -144,7 +144,7 @@ def train(args: argparse.Namespace) -> int:
     """Train a model, or resume a run.
 
     It leaves a run directory: pictures of samples while it learns, training.gif, curves.png, metrics.jsonl, and
-    checkpoints to go on from.
+    checkpoints to resume from.
 
     examples:
       tinygen train gan
@@ -177,6 +177,7 @@ def train(args: argparse.Namespace) -> int:
     else:
         RunDirectory(out).check_unused()
         chosen = {**RUN_OPTIONS, **model_class.defaults, **given}
+    _check_apart(out, chosen["data"])
     steps = args.steps or chosen["steps"]
     options = {name: chosen[name] for name in RUN_OPTIONS}
 
@@ -227,7 +228,7 @@ def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
         rate = getattr(model.config, "lr", None)
         if rate and RunDirectory(out).config_file.exists():
             again = f"tinygen train {name} --resume --out {shlex.quote(str(out))} --set lr={rate / 10:g}"
-            error.args = (f"{error}\n{again}  takes it on from there with a tenth of the rate",)
+            error.args = (f"{error}\n{again}  resumes it from there with a tenth of the rate",)
         raise
 
 
@@ -259,6 +260,13 @@ def _load_data(settings: dict[str, Any], moved: bool = False) -> Dataset:
                 f"{error}; if the images have moved, give their new place with --data folder:PATH"
             ) from None
         raise
+
+
+def _check_apart(out: Path, data: str) -> None:
+    """Raise ConfigError if a run would write among the images that it learns from."""
+    kind, _, folder = data.partition(":")
+    if kind == "folder" and folder and out.resolve() == Path(folder).resolve():
+        raise ConfigError(f"--out {out}: the images are there; choose another directory for the run")
 
 
 def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset, seed: int) -> Model:
@@ -647,7 +655,7 @@ def _add_train_arguments(command: Parser) -> None:
         metavar="RUN",
         help="start with the weights of another run, or of one of its checkpoints",
     )
-    add("--resume", action="store_true", help="go on with the run in --out, with its options, from its last checkpoint")
+    add("--resume", action="store_true", help="resume the run in --out, with its options, from its last checkpoint")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
     add("--log-every", type=count, metavar="N", help="steps between lines of metrics.jsonl (50)")
     add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")

@@ -9,6 +9,7 @@ from PIL import Image
 from tinygen.data import load
 from tinygen.data.listing import find_pictures, shown
 from tinygen.errors import DataError
+from tinygen.train import RunDirectory
 
 
 def picture(path, value=0):
@@ -48,7 +49,7 @@ def test_only_regular_files_are_opened(tmp_path):
             listener.bind("socket.png")
         finally:
             os.chdir(here)
-    reason = r"5 no regular file: .* \(device.png, gone.png, loop.png, pipe.png, socket.png\)"
+    reason = r"5 not a regular file: .* \(device.png, gone.png, loop.png, pipe.png, socket.png\)"
     with pytest.warns(UserWarning, match=reason):
         assert len(load(f"folder:{tmp_path}").train) == 1
 
@@ -139,3 +140,14 @@ def test_exchanged_images_change_the_fingerprint(tmp_path):
     os.replace(tmp_path / "1.png", tmp_path / "0.png")
     os.replace(tmp_path / "x.png", tmp_path / "1.png")
     assert load(f"folder:{tmp_path}").fingerprint() != before
+
+
+def test_runs_in_the_folder_are_not_data(tmp_path):
+    picture(tmp_path / "cats" / "a.png")
+    before = load(f"folder:{tmp_path}").fingerprint()
+    with RunDirectory(tmp_path / "runs" / "gan").locked(resume=False):
+        picture(tmp_path / "runs" / "gan" / "samples" / "step_000000.png")
+    data = load(f"folder:{tmp_path}")
+    assert data.fingerprint() == before and data.notes == ("not looked at: 1 runs of tinygen",)
+    with pytest.raises(DataError, match="is a run of tinygen; give the folder of its images"):
+        load(f"folder:{tmp_path / 'runs' / 'gan'}")

@@ -66,6 +66,26 @@ def test_options_are_recorded_and_used_again(run, tmp_path, animals):
     assert "each (8, 8, 1)" in run("evaluate a -n 20").out
 
 
+def test_a_run_does_not_learn_from_itself(run, tmp_path, animals):
+    within = f"train gan {SMALL} --data folder:animals --out animals"
+    refused = run(within)
+    assert refused.code == 2 and "--out animals: the images are there; choose another directory" in refused.err
+    assert run(f"{within}/runs/gan").code == 0
+    assert run("train gan --resume --out animals/runs/gan --steps 3").code == 0
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_run_of_a_folder_without_a_fingerprint_resumes_with_a_warning(run, tmp_path, animals):
+    assert run(f"train gan {SMALL} --data folder:animals --out a").code == 0
+    saved = json.loads((tmp_path / "a" / "config.json").read_text())
+    saved.pop("fingerprint")
+    (tmp_path / "a" / "config.json").write_text(json.dumps(saved))
+    for command, warned in (("evaluate a -n 20", True), ("train gan --resume --out a --steps 3", True),
+                            ("evaluate a -n 20", False)):  # fmt: skip
+        done = run(command)
+        assert done.code == 0 and ("begun by an earlier tinygen, which split folders in another" in done.err) is warned
+
+
 def test_mirror_mirrors_half_of_the_images(run, tmp_path, monkeypatch, animals):
     batches = []
     monkeypatch.setattr("tinygen.models.GAN.train_step", lambda self, x: batches.append(x) or {})
@@ -107,6 +127,10 @@ def test_a_folder_of_folders_teaches_classes(run, tmp_path, animals):
         ("--data folder:animals --size 5000", "folder: size is 5000, but it must be an int from 1 to 4,096"),
         ("--data folder:nowhere", "nowhere is not there"),
         ("--data folder:", "there is no data set 'folder:'"),
+        (
+            "--data folder:animals --batch 55",
+            "54 examples are enough for 54 at most; write --batch 54",
+        ),
         ("--data ring8 --mirror", "Flip (--mirror) changes images"),
     ],
 )

@@ -46,8 +46,8 @@ def test_a_preview_has_a_class_a_column_and_a_z_a_row():
 @pytest.mark.parametrize(
     "labels, error, message",
     [
-        (3, DataError, "cgan: the labels go from 3 to 3, but of 3 classes they must be from 0 to 2"),
-        ([0, -1], DataError, "cgan: the labels go from -1 to 0, but of 3 classes"),
+        (3, DataError, "cgan: there is no label 3; the labels of 3 classes go from 0 to 2"),
+        ([0, -1], DataError, "cgan: there is no label -1; the labels of 3 classes go"),
         ([0.0, 1.0], DataError, "cgan: the labels are float64, but they must be whole numbers"),
         ([0, 1, 2], ConfigError, r"cgan: labels have the shape \(3,\), but 2 samples need one or 2"),
     ],
@@ -63,7 +63,7 @@ def test_fit_refuses_labels_out_of_range_before_the_first_step(labels):
     data = Dataset("odd", x, x, labels, labels)
     loader = tg.data.Loader(x, 4, None, labels=labels)
     for bad in (data, loader, [(x, labels)]):
-        with pytest.raises(DataError, match=r"cgan: the labels go from .* but of 3 classes"):
+        with pytest.raises(DataError, match=r"cgan: there is no label .*; the labels of 3 classes"):
             fit(gan, bad, 1)
     assert gan.opt_D.t == 0
 

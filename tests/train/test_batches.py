@@ -10,10 +10,10 @@ from train.tiny import Stream, Tiny
 from tinygen.backend import array_module
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError
-from tinygen.models import GAN, GANConfig
+from tinygen.models import GAN, WGAN, GANConfig, PacGAN
 from tinygen.tensor import tensor
 from tinygen.train import fit
-from tinygen.train.batches import batches_of
+from tinygen.train.batches import batches_of, loader_for
 
 
 class Any(Tiny):
@@ -253,3 +253,21 @@ def test_a_pair_is_not_taken_for_two_batches():
     with pytest.raises(ConfigError, match=r"data is <class .*Loader.>, but it must be a Loader"):
         batches_of(Loader, Tiny())
     assert len(batches_of((x, x), Tiny()).next()) == 8
+
+
+@pytest.mark.parametrize(
+    ("model", "count", "batch"), [(WGAN, 39, 7), (GAN, 1000, 64), (PacGAN, 39, 38), (GAN, 39, 39), (GAN, 2, 2)]
+)
+def test_of_few_examples_a_batch_is_as_large_as_suits_the_model(model, count, batch):
+    toy = model(model.Config(data_shape=(2,), g_hidden=(4,), d_hidden=(4,)))
+    batches = batches_of(np.zeros((count, 2), np.float32), toy)
+    assert len(batches.next()) == batch * toy.batches_per_step
+    with pytest.raises(ConfigError, match=rf"batch is {10 * count}, but {count:,} examples are enough for [\d,]+ at"):
+        loader_for(toy, np.zeros((count, 2), np.float32), 10 * count)
+
+
+@pytest.mark.parametrize(("model", "count"), [(WGAN, 4), (PacGAN, 1)])
+def test_too_few_examples_are_said(model, count):
+    toy = model(model.Config(data_shape=(2,), g_hidden=(4,), d_hidden=(4,)))
+    with pytest.raises(ConfigError, match=f"batch is 1, but {count} examples are too few for {toy.name}"):
+        batches_of(np.zeros((count, 2), np.float32), toy)

@@ -217,7 +217,7 @@ def test_the_error_names_the_callback(hook):
 def test_a_failing_callback_is_told_where_the_run_is(tmp_path, viz, capsys):
     with pytest.raises(ZeroDivisionError):
         fit(Tiny(), Stream(), 9, out=tmp_path, callbacks=[Fails("on_step")], checkpoint_every=100)
-    assert f"stopped after step 3 of 9; go on from step 3 with --resume --out {tmp_path}" in capsys.readouterr().out
+    assert f"stopped after step 3 of 9; resume from step 3 with --resume --out {tmp_path}" in capsys.readouterr().out
 
 
 def test_functions_are_callbacks():

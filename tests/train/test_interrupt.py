@@ -48,7 +48,7 @@ def test_the_step_is_finished_and_saved(tmp_path, viz, capsys):
     with pytest.raises(KeyboardInterrupt):
         fit(Tiny(), Stream(), 40, out=tmp_path, callbacks=[PressAt(17)], **EVERY)
     assert list(RunDirectory(tmp_path).checkpoints()) == [0, 10, 17]
-    assert f"stopped after step 17 of 40; go on from step 17 with --resume --out {tmp_path}" in capsys.readouterr().out
+    assert f"stopped after step 17 of 40; resume from step 17 with --resume --out {tmp_path}" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
@@ -57,7 +57,7 @@ def test_a_second_one_stops_at_once(tmp_path, viz, capsys, again):
     with pytest.raises(KeyboardInterrupt):
         fit(Tiny(), Stream(), 40, out=tmp_path, callbacks=[PressAt(17, again)], **EVERY)
     assert list(RunDirectory(tmp_path).checkpoints()) == [0, 10]
-    assert "; go on from step 10 with --resume" in capsys.readouterr().out
+    assert "; resume from step 10 with --resume" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("again", [None, "in the step", "while saving"])
@@ -81,7 +81,7 @@ def test_other_signals_save_too_and_again_they_change_nothing(tmp_path, viz, cap
         fit(Tiny(), Stream(), 40, out=tmp_path, callbacks=[PressAt(17, again, number)], **EVERY)
     assert ended.value.code == 128 + number
     assert list(RunDirectory(tmp_path).checkpoints()) == [0, 10, 17]
-    assert f"stopped after step 17 of 40; go on from step 17 with --resume --out {tmp_path}" in capsys.readouterr().out
+    assert f"stopped after step 17 of 40; resume from step 17 with --resume --out {tmp_path}" in capsys.readouterr().out
     assert signal.getsignal(number) is signal.SIG_DFL
 
 

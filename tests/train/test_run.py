@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygen.errors import RunError
+from tinygen.errors import ConfigError, RunError
 from tinygen.train import RunDirectory, checkpoint, load
 from tinygen.train.run import read_checkpoint
 from tinygen.train.snapshot import Snapshot
@@ -313,3 +313,9 @@ def test_a_full_disk_costs_no_checkpoint(run, monkeypatch):
         "step_000020.safetensors",
     }
     assert read_checkpoint(run.checkpoint_file(20)).step == 20
+
+
+@pytest.mark.parametrize("path", ["", 3, None, b"run"])
+def test_what_is_no_path_is_no_run_directory(path):
+    with pytest.raises(ConfigError, match=r"a run directory is .*, but it must be a path"):
+        RunDirectory(path)

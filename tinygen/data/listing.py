@@ -13,6 +13,7 @@ SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp", ".dib"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".tga"),
 )
+RUN = {".lock", "checkpoints", "samples"}  # what a run directory holds from its start
 NAMED = 5  # so many files are named in a message
 
 
@@ -36,8 +37,8 @@ def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
     """The files below root that are pictures by their names, in the order of their paths; those that can't be opened;
     and how many there are of what is not looked at.
 
-    Links to folders are followed, but no folder is read twice; hidden files and folders are passed over.
-    Raises DataError if root can't be listed.
+    Links to folders are followed, but no folder is read twice; hidden files and folders are passed over, and so are
+    runs of tinygen, which train in the folder they learn from. Raises DataError if root can't be listed, or is a run.
     """
     files, left, others = list[Path](), Left(), Counter[str]()
     folders, linked, seen = [root], list[Path](), set[tuple[int, int]]()
@@ -54,13 +55,19 @@ def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
             others["links to a folder that is read already"] += 1
             continue
         seen.add((known.st_dev, known.st_ino))
+        if {*entries} >= RUN:
+            if folder == root:
+                raise DataError(f"folder: {shown(root)} is a run of tinygen; give the folder of its images, or the run "
+                                "another directory (--out)")  # fmt: skip
+            others["runs of tinygen"] += 1
+            continue
         for path in [folder / name for name in entries if not name.startswith(".")]:
             if os.path.isdir(path):  # which raises for nothing, as Path.is_dir does
                 (linked if path.is_symlink() else folders).append(path)
             elif not path.name.lower().endswith(SUFFIXES):
                 others[shown(path.suffix.lower()) or "without a suffix"] += 1
             elif not os.path.isfile(path):
-                left.add("no regular file: a pipe, a socket, a device or a broken link", path, root)
+                left.add("not a regular file: a pipe, a socket, a device or a broken link", path, root)
             elif os.path.getsize(path) == 0:
                 left.add("empty", path, root)
             else:

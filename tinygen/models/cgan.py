@@ -115,6 +115,6 @@ class CGAN(GAN):
             raise DataError(f"{self.name}: the labels are {labels.dtype}, but they must be whole numbers")
         if labels.size and not 0 <= int(labels.min()) <= int(labels.max()) < classes:
             raise DataError(
-                f"{self.name}: the labels go from {int(labels.min())} to {int(labels.max())}, but of {classes} classes "
-                f"they must be from 0 to {classes - 1}"
+                f"{self.name}: there is no label {int(labels.max() if labels.max() >= classes else labels.min())}; "
+                f"the labels of {classes} classes go from 0 to {classes - 1}"
             )

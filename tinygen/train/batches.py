@@ -63,7 +63,8 @@ def batches_of(data: Any, model: Model) -> Batches:
         )
     if examples is not None:
         check_examples(examples, model, scaled=True)
-        data = loader_for(model, examples, min(len(examples), model.defaults["batch"]), labels=labels)
+        batch = min(model.defaults["batch"], largest_batch(model, examples)) or 1
+        data = loader_for(model, examples, batch, labels=labels)
     batches: Batches = LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
     _check_first(batches.first, model, data)
     return batches
@@ -106,13 +107,16 @@ def loader_for(
 
     if len(examples) == 0:
         raise DataError(f"the data hold no examples; {model.name} has nothing to learn from")
-    model.check_batch(batch)
     takes_labels = getattr(model, "takes_labels", False)
     if takes_labels and labels is None:
         raise ConfigError(
             f"{model.name} learns from labels, and these data have none; `tinygen data` lists others, and "
             "of folder:PATH they are the names of its subfolders, if all images lie in some"
         )
+    if batch > (most := largest_batch(model, examples)):
+        enough = f"enough for {most:,} at most; write --batch {most}" if most else f"too few for {model.name}"
+        raise ConfigError(f"batch is {batch}, but {len(examples):,} examples are {enough}")
+    model.check_batch(batch)
     batch *= getattr(model, "batches_per_step", 1)
     if "examples" in model.defaults:
         examples = examples[: max(batch, model.defaults["examples"])]
@@ -125,6 +129,12 @@ def loader_for(
         labels=labels if takes_labels else None,
         augment=augment,
     )
+
+
+def largest_batch(model: Model, examples: Any) -> int:
+    """How many of these examples a batch can have, if a step is to get all of its batches."""
+    most = len(examples) // getattr(model, "batches_per_step", 1)
+    return most - most % getattr(model, "batch_unit", 1)
 
 
 class LoaderBatches:

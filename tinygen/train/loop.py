@@ -47,7 +47,7 @@ def fit(
     init_from: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train a model up to a step, and leave a run directory to look at and to go on from.
+    """Train a model up to a step, and leave a run directory to look at and to resume from.
 
     data: a Loader, an array or a Dataset (batches as large as the model's default), or any iterable of batches.
     steps: the last step; a resumed run makes those that are missing, and ends with the bits of one that never stopped.

@@ -111,7 +111,7 @@ def start_from(run: str | os.PathLike[str], model: Model) -> dict[str, Any]:
 
 
 def _newest(run: str | os.PathLike[str]) -> Snapshot:
-    if not isinstance(run, (str, os.PathLike)):
+    if not isinstance(run, (str, os.PathLike)) or not str(run):
         raise RunError(f"run is {run!r:.80}, but it must be the path of a run directory or of a checkpoint")
     path = Path(run)
     if path.is_file():

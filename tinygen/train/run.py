@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import DataError, RunError
+from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular, replace_file
 from ..rows import Rows
 from . import checkpoint, contents, files
@@ -40,10 +41,13 @@ class RunDirectory:
     recording.safetensors                what happened inside of the model, for the report
     curves.png, training.gif             the metrics, and the samples as a film
     latent_plane.png, traversals.png     what the latents stand for, of models that can show it
-    checkpoints/step_000200.safetensors  all it takes to go on after 200 steps, the newest three
+    checkpoints/step_000200.safetensors  all it takes to resume after 200 steps, the newest three
     """
 
     def __init__(self, path: str | os.PathLike[str]):
+        """Raises ConfigError for what is no path."""
+        if not isinstance(path, (str, os.PathLike)) or not str(path):
+            raise ConfigError(f"a run directory is {path!r}, but it must be a path, such as 'runs/mine'")
         self.path = Path(path)
         self.config_file = self.path / "config.json"
         self.metrics_file = self.path / "metrics.jsonl"
@@ -179,6 +183,12 @@ class RunDirectory:
         """The fingerprint of the data. Raises DataError if the run began with other data and says so, as all but the
         first ones do."""
         began, now = self.read_config().get("fingerprint"), dataset.fingerprint()
+        if began is None and dataset.name.startswith("folder:"):
+            warnings.warn(
+                f"{self.path} was begun by an earlier tinygen, which split folders in another way: images that it "
+                "trained on may be among the test images now; a new run starts with its weights by --init-from",
+                stacklevel=2,
+            )
         if began not in (None, now):
             raise DataError(
                 f"{dataset.name}: these are not the data with which the run in {self.path} began: their fingerprint is "
@@ -204,7 +214,7 @@ class RunDirectory:
         """The rows of events.jsonl, without those that a kill tore."""
         return [row for _, row in _rows(self.events_file)]
 
-    # Where it can go on
+    # Where it can be resumed
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint, and remove the oldest ones. Raises RunError; what was there then stays."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
@@ -77,10 +78,14 @@ class Session:
             yield
         except BaseException as error:
             if isinstance(error, (KeyboardInterrupt, SystemExit)) or error is self.asked:
-                how = "" if self.run is None else f"; go on from step {self._safe} with --resume --out {self.run.path}"
                 with suppress(OSError):  # the terminal may be gone
-                    say(f"\nstopped after step {self.history.steps} of {steps}{how}")
+                    say(f"\nstopped after step {self.history.steps} of {steps}{self._how_to_resume()}")
             raise
+
+    def _how_to_resume(self) -> str:
+        if self.run is None:
+            return ""
+        return f"; resume from step {self._safe} with --resume --out {shlex.quote(str(self.run.path))}"
 
     def _begin(self) -> None:
         self._start(0)
