@@ -475,7 +475,11 @@ def test_a_function_that_draws_random_numbers_is_refused():
         (lambda x: x.astype(np.float32), [np.ones(3)], {}, "in float64.*got float32"),
         (lambda x: None, [np.ones(3)], {}, "got NoneType"),
         (ops.exp, [np.ones(3)], {"order": 0}, "order is 0"),
-        (ops.exp, [np.ones(3)], {"rtol": 0.0}, "rtol 0.0"),
+        (ops.exp, [np.ones(3)], {"rtol": 0.0}, "rtol is 0.0"),
+        (ops.exp, [np.ones(3)], {"eps": 0}, "eps is 0, but it must be a finite number above 0"),
+        (ops.exp, [np.ones(3)], {"rng": 3}, "rng is 3, but it must be a Generator"),
+        (None, [np.ones(3)], {}, "expected a function and its inputs, not a NoneType and a list"),
+        (ops.exp, None, {}, "expected a function and its inputs, not a function and a NoneType"),
     ],
 )
 def test_arguments_that_can_not_be_checked(f, inputs, options, message):

@@ -10,13 +10,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
 from .backend import Generator, to_host
+from .checks import number, what, whole
 from .differences import STEPS, Neighbourhood, typical_size
 from .tensor import Tensor, grad, tensor
 
@@ -103,8 +104,12 @@ def gradcheck(
 
     Raises GradcheckError with both values, where, and what to look at; TypeError or ValueError for unusable arguments.
     """
-    if order < 1 or not rtol > 0:
-        raise ValueError(f"gradcheck: order is {order} and rtol {rtol}, but they must be at least 1, and above 0")
+    order, rtol = whole("gradcheck", "order", order, 1), number("gradcheck", "rtol", rtol, above=0)
+    atol, eps = number("gradcheck", "atol", atol, 0), number("gradcheck", "eps", eps, above=0)
+    if not callable(f) or not (hasattr(inputs, "shape") or isinstance(inputs, (int, float, Iterable))):
+        raise TypeError(f"gradcheck: expected a function and its inputs, not {what(f)} and {what(inputs)}")
+    if rng is not None and not isinstance(rng, Generator):
+        raise TypeError(f"gradcheck: rng is {rng!r}, but it must be a Generator, such as Generator(0)")
     fn, points, names = _function_of_floats(f, inputs)
     draw = functools.partial(_off_zero, rng or Generator(0, "gradcheck", "cpu"))
     options = _Options(elementwise, rtol, atol, eps, draw)

@@ -150,13 +150,14 @@ class Op:
         return bound.args
 
     def read_lists(self, inputs: Sequence[Any]) -> list[Any]:
-        """The inputs with arrays in place of lists, where arrays are meant. (Of *xs the op's function reads them.)"""
+        """The inputs with arrays in place of lists, where arrays are meant, and copies of lists elsewhere: the rules
+        read them later. (Of *xs the op's function reads them.)"""
         if self.arity < 0:
             return list(inputs)
         others = [a for a in inputs if not isinstance(a, (list, tuple))]
         try:
             return [
-                read_list(a, others) if name in self.arrays and isinstance(a, (list, tuple)) else a
+                read_list(a, others) if name in self.arrays and isinstance(a, (list, tuple)) else _own(a)
                 for name, a in zip(self.signature.parameters, inputs, strict=True)
             ]
         except (TypeError, ValueError) as error:
@@ -204,6 +205,11 @@ class Op:
         """The name of argument i."""
         names = list(self.signature.parameters)
         return names[min(i, len(names) - 1)]
+
+
+def _own(option: Any) -> Any:
+    """An option, with copies of the lists in it, which somebody may change."""
+    return [_own(part) for part in option] if isinstance(option, list) else option
 
 
 def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tinygen as tg
-from tinygen import ops, tensor
+from tinygen import grad, ops, tensor
 from tinygen.rules import Fact
 from tinygen.selfcheck import CASES
 
@@ -93,3 +93,23 @@ def test_a_chain_of_sums_holds_no_array(backend):
         stack += node.parents
     assert all(kept(node) == "" for node in nodes if node.plan)
     assert np.array_equal(tg.grad(y, x, backend.asarray(np.ones(3))).numpy(), np.full((2, 3), 2))
+
+
+MOVED = {
+    "reshape": (lambda x, to: x.reshape(to), [3, 2], [2, 3]),
+    "transpose": (ops.transpose, [1, 0], [0, 1]),
+    "moveaxis": (lambda x, to: ops.moveaxis(x, to, [1, 0]), [0, 1], [1, 0]),
+    "pad": (ops.pad, [[1, 0], [0, 1]], [[0, 1], [1, 0]]),
+}
+
+
+@pytest.mark.parametrize("name", MOVED)
+def test_a_list_that_changes_after_the_forward_pass_changes_no_gradient(name, backend):
+    op, option, later = MOVED[name]
+    x = tensor(backend.asarray(np.zeros((2, 3))), True)
+    gy = np.random.default_rng(0).normal(size=op(x, option).shape)
+    expected = grad(op(x, option), x, backend.asarray(gy))
+    given = [part.copy() if isinstance(part, list) else part for part in option]
+    y = op(x, given)
+    given[:] = later
+    np.testing.assert_array_equal(grad(y, x, backend.asarray(gy)).numpy(), expected.numpy())
