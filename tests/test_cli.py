@@ -160,6 +160,7 @@ BAD_USAGE = {
     "train meen": ["no model 'meen'", "did you mean 'mean'?", "tinygen models"],
     "train xyzzy": ["no model 'xyzzy'", "tinygen models"],
     "train mean --bacth 3": ["--bacth", "did you mean '--batch'?", "tinygen train --help"],
+    "train mean --epochs 3": ["--epochs", "did you mean '--steps'?"],
     "train mean --step 3": ["--step", "did you mean '--steps'?"],
     "train mean --batch -3": ["--batch", "at least 1", "'-3'"],
     "train mean --batch 0": ["--batch", "at least 1"],

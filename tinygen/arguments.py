@@ -21,6 +21,9 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=32, width=terminal.columns())
 
 
+ELSEWHERE = {"epochs": "steps", "epoch": "steps", "iterations": "steps", "learning_rate": "lr"}  # other programs' names
+
+
 class Parser(argparse.ArgumentParser):
     """An ArgumentParser whose errors are one line that says what to write, or where to read on."""
 
@@ -66,7 +69,7 @@ class Parser(argparse.ArgumentParser):
                 return f"; it is an option of tinygen {command}"
             if plain in parser.settings(known):
                 return f"; it is a setting that tinygen {command} takes, with --set"
-        meant = closest(plain, [*own, *settings])
+        meant = closest(ELSEWHERE.get(plain, plain), [*own, *settings])
         return f" (did you mean {own.get(meant) or f'--set {meant}'!r}?)" if meant else ""
 
     def _why_too_many(self, before: str, known: argparse.Namespace) -> str:

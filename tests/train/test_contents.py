@@ -97,6 +97,8 @@ def test_a_config_of_another_shape(run, field, value):
         *[
             ("data", 3),
             ("size", "big"),
+            ("mirror", {}),
+            ("mirror", 0),
             ("batch", "x"),
             ("batch", 0),
             ("seed", -1),

@@ -46,6 +46,7 @@ RANGE = Kind("two numbers or null", lambda x: x is None or (isinstance(x, list) 
 EVERY = Kind("a whole number of at least 1", lambda x: _is_count(x) and x >= 1)
 MAY_COUNT = Kind("a whole number of at least 1, or null", lambda x: x is None or EVERY.test(x))
 MAY_NONE = Kind('a whole number of at least 1, "none" or null', lambda x: x in (None, "none") or EVERY.test(x))
+SWITCH = Kind("true, false or null", lambda x: x is None or isinstance(x, bool))
 TEXTS = Kind("a list of texts", lambda x: x is None or (isinstance(x, list) and all(map(TEXT.test, x))))
 
 CONFIG = {
@@ -59,6 +60,7 @@ CONFIG_LATER = {"fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}  
 SETTINGS = {  # of a run that `tinygen train` began, where they are there
     "data": TEXT,
     "size": MAY_COUNT,
+    "mirror": SWITCH,
     "batch": EVERY,
     "seed": COUNT,
     "device": Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES]),
