@@ -11,7 +11,7 @@ import pytest
 import tinygen as tg
 from tinygen import layers as L
 from tinygen.layers import Buffer, Module
-from tinygen.tensor import Parameter
+from tinygen.tensor import Parameter, tensor
 
 Pair = namedtuple("Pair", "first second")
 
@@ -171,6 +171,7 @@ class Growing(Module):
     lambda net: net.blocks.append(dense()),
     lambda net: net.heads.update(a=dense()),
     lambda net: net.nested["a"][0].append(Parameter(np.ones(1))),
+    lambda net: net.blocks.append(tensor([1.0], requires_grad=True)),
 ])  # fmt: skip
 @pytest.mark.parametrize("use", [
     lambda net: net(1),
@@ -187,7 +188,7 @@ def test_a_plain_container_that_is_filled_later_is_refused(fill, use):
     use(net)
     net = Growing()
     fill(net)
-    with pytest.raises(TypeError, match=r"Growing\.\w+ is a (list|dict) that holds a (Dense|Parameter)"):
+    with pytest.raises(TypeError, match=r"Growing\.\w+ is a (list|dict) that holds a (Dense|Parameter|Tensor)"):
         use(net)
     assert "Growing" in repr(net)  # what a debugger shows
 

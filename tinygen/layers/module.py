@@ -289,6 +289,11 @@ def _is_part(x: Any) -> bool:
     return isinstance(x, (Module, Parameter, Buffer))
 
 
+def _is_untrained(x: Any) -> bool:
+    """Whether it is a Tensor that somebody wants to train, but no module would find."""
+    return isinstance(x, Tensor) and x.is_leaf and x.requires_grad
+
+
 def _first_part(container: Any) -> Any:
     """The first module, parameter or buffer in a plain container, or in the containers in it; None if there is none."""
     pending, seen = [container], set[int]()
@@ -297,10 +302,10 @@ def _first_part(container: Any) -> Any:
         if isinstance(container, _CONTAINERS) and id(container) not in seen:
             seen.add(id(container))
             items = [*container, *getattr(container, "values", list)()]
-            kinds = {kind for kind in map(type, items) if issubclass(kind, (Module, Parameter, Buffer, *_CONTAINERS))}
+            kinds = {kind for kind in map(type, items) if issubclass(kind, (Module, Tensor, *_CONTAINERS))}
             if kinds:  # a list of a million numbers is no work
                 for item in items:
-                    if _is_part(item):
+                    if _is_part(item) or _is_untrained(item):
                         return item
                 pending += [item for item in items if type(item) in kinds]
     return None
@@ -322,5 +327,5 @@ def _check_place(module: Module, name: str, value: Any) -> None:
             f"{where} is a {kind}, and {what(value)} can't take its place; write the values into it with "
             f"{name}.assign(...), or give a {kind}(...) or None"
         )
-    elif isinstance(value, Tensor) and not _is_part(value) and value.is_leaf and value.requires_grad:
+    elif not _is_part(value) and _is_untrained(value):
         raise TypeError(f"{where}: {what(value)} requires grad but would stay untrained; make it a Parameter(...)")
