@@ -304,7 +304,7 @@ _defaults: dict[str, Generator] = {}
 
 
 def seed(n: int) -> None:
-    """Start every default stream anew from n: what is built after two equal calls draws equal numbers.
+    """Start every default stream again from n: what is built after two equal calls draws equal numbers.
 
     All threads share these streams; what threads build at the same time draws in no certain order. Give them an `rng`.
     """

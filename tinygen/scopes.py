@@ -139,7 +139,8 @@ def frozen(module: Any) -> Scope:
 def _freezing(module: Any) -> Iterator[None]:
     before = mode.recording, mode.frozen
     mode.frozen = mode.frozen | {p._node for p in _tensors(module) if p._node is not None}
-    mode.recording = mode.recording and (mode.frozen or True)
+    if mode.recording:  # True is quicker to ask than a set that is empty
+        mode.recording = mode.frozen or True
     try:
         yield
     finally:

@@ -54,7 +54,7 @@ def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
     module, _, kind = (own or "").partition(":")
     there = f" ({kind} of {module})" if own else ""
     raise RunError(
-        f"{path}: a run of {name!r}{there}, which is no model of tinygen's; in Python, give its class or a model like "
+        f"{path}: a run of {name!r}{there}, which is not a tinygen model; in Python, give its class or a model like "
         f"it: tinygen.load({str(path)!r}, {kind.rpartition('.')[2] or 'MODEL'})"
     )
 
