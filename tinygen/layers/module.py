@@ -247,7 +247,7 @@ class Module:
         return self._title() if not children else f"{self._title()[:-1]}{''.join(children)}\n)"
 
     def _repr_html_(self) -> str:
-        from ..viz.html import module_html
+        from ..graph.html import module_html
 
         return module_html(self)
 

@@ -63,7 +63,7 @@ def _repr(x: Tensor) -> str:
 
 
 def _repr_html(x: Tensor) -> str:
-    from ..viz.html import tensor_html
+    from ..graph.html import tensor_html
 
     return tensor_html(x)
 

@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, is_array, to_host
+from ..graph.fold import reach
+from ..graph.graph import Box, Edge, Graph, graph
 from ..models import WGANGP
 from ..models.base import Model
 from ..places import Place, lines_above
 from ..scopes import trace
 from ..tape import Node
 from ..tensor import Parameter, Tensor
-from ..viz.fold import reach
-from ..viz.graph import Box, Edge, Graph, graph
 from .embed import embed_array
 from .studio import Step, Studio
 

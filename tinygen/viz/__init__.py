@@ -4,9 +4,9 @@ All of them are made without pyplot, so nothing here touches a figure of the cal
 imported when the first picture is drawn. The functions that return a matplotlib Figure leave it to be restyled.
 """
 
+from ..graph.graph import Graph, graph, lines
 from .film import save_gif
 from .gradients import pixel_gradients
-from .graph import Graph, graph, lines
 from .images import grid, samples, save_grid
 from .latents import DRAWINGS, latent_plane, latent_walk, manifold, save_drawing, traversals
 from .plots import curves, save_curves, scatter

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygen.viz.layout import GAP_X, GAP_Y, _spaced, layout
+from tinygen.graph.layout import GAP_X, GAP_Y, _spaced, layout
 
 
 @st.composite

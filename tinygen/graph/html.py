@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..backend import to_host
-from .plots import COLOURS
+from ..viz.plots import COLOURS
 
 if TYPE_CHECKING:
     from ..layers.module import Module

@@ -7,7 +7,7 @@ import pytest
 
 from tinygen import ops
 from tinygen.errors import ConfigError
-from tinygen.explain import DEFAULTS, FUNCTIONS, explain
+from tinygen.graph.formula import DEFAULTS, FUNCTIONS, explain
 
 MATHS = {
     "sigmoid": lambda x: 1 / (1 + math.exp(-x)),

@@ -13,12 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from . import ops
-from .errors import ConfigError
-from .settings import nearest
-from .tensor import PRIMITIVES, Tensor, grad, tensor
-from .viz import ruletext
-from .viz.graph import Graph, graph
+from .. import ops
+from ..errors import ConfigError
+from ..settings import nearest
+from ..tensor import PRIMITIVES, Tensor, grad, tensor
+from . import ruletext
+from .graph import Graph, graph
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 DEFAULTS = (2.0, 3.0, 0.5, 1.5, 0.25)  # of variables that were given no value, in order; log and sqrt take them all

@@ -14,11 +14,11 @@ from models.small import batches, fed, small
 
 import tinygen as tg
 from tinygen import GradientError, frozen, grad, layers, ops, tensor, viz
+from tinygen.graph import ruletext
 from tinygen.models import MODELS
 from tinygen.models.penalties import r1_penalty
 from tinygen.tape import Node
 from tinygen.tensor import PRIMITIVES, primitive
-from tinygen.viz import ruletext
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ..viz.plots import COLOURS
 from .layout import GAP_X, layout
-from .plots import COLOURS
 
 if TYPE_CHECKING:
     from .graph import Box, Edge, Graph
