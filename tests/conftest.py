@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import standin
 
+import tinygen
 from tinygen import backend as tinygen_backend
 
 
@@ -98,8 +99,15 @@ def gpu(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield current
 
 
+@pytest.fixture
+def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in as "cuda", while the CPU stays the current device."""
+    monkeypatch.setattr(tinygen_backend, "_modules", {"cpu": np, "cuda": standin})
+    monkeypatch.setattr(tinygen_backend, "_module_of", {np.ndarray: np, standin.ndarray: standin})
+
+
 @pytest.fixture(autouse=True)
 def _same_start() -> Iterator[None]:
-    tinygen_backend.seed(0)
+    tinygen.seed(0)
     yield
     assert tinygen_backend.current_device() == "cpu", "the test left another device in use"

@@ -19,7 +19,7 @@ import pytest
 from PIL import Image
 
 import tinygen
-from tinygen import backend, cli, doctor, viz
+from tinygen import backend, cli, doctor, random, viz
 from tinygen.cli import main
 from tinygen.data import DATASETS
 from tinygen.data.sixfactors import load_sixfactors
@@ -50,7 +50,7 @@ class Mean:
 
     def __init__(self, config=None, seed=0):
         self.config = config or self.Config()
-        self.noise = backend.Generator(seed, "noise")
+        self.noise = random.Generator(seed, "noise")
         self.mean = self.noise.normal(self.config.data_shape)
 
     def check_batch(self, batch):
@@ -68,7 +68,7 @@ class Mean:
         return {"loss": Tensor(np.asarray(loss))}
 
     def sample(self, n, rng=None):
-        return self.mean + self.config.noise * (rng or backend.Generator(0)).normal((n, *self.mean.shape))
+        return self.mean + self.config.noise * (rng or random.Generator(0)).normal((n, *self.mean.shape))
 
     def preview(self, batch, n, rng):
         return self.sample(n, rng)

@@ -9,7 +9,7 @@ import pytest
 
 import tinygen as tg
 from tinygen import init
-from tinygen.backend import Generator
+from tinygen.random import Generator
 
 # The variance that each paper gives, of fan_in and fan_out, and the kurtosis of the law: 9/5 if uniform, 3 if normal.
 LAWS = {

@@ -21,9 +21,10 @@ from conftest import BACKENDS, Backend, device
 from test_kernels import BETAS, EPS, LAYOUTS, SIZES, arrays, assert_is_adam, assert_near
 
 from tinygen import backend as tinygen_backend
-from tinygen.backend import Generator
+from tinygen import random
 from tinygen.kernels import reference
 from tinygen.ops.norm import _batch_norm_rule
+from tinygen.random import Generator
 
 DTYPES = [np.float32, np.float64]
 SHAPES = [(1, 1), (7, 5), (1, 3), (5000, 1), (5000, 3), (300, 33), (9, 70), (3, 1, 2, 5), (5, 3, 3, 2), (4,)]
@@ -231,7 +232,7 @@ def host_as_gpu(monkeypatch):
 def test_a_draw_in_one_launch_has_the_bits_of_the_definition(host_as_gpu, monkeypatch, shape, dtype):
     drawn = {}
     for fused in (True, False):
-        monkeypatch.setattr(tinygen_backend, "_has_kernels", lambda xp, dtype, fused=fused: fused)
+        monkeypatch.setattr(random, "_has_kernels", lambda xp, dtype, fused=fused: fused)
         rng = Generator(3, "noise", device="cuda")
         normal = rng.normal(shape, 0.5, 2, dtype)
         drawn[fused] = rng.uniform(shape, -1, 2, dtype), normal, rng.integers(3, 9, shape), rng.state
@@ -243,9 +244,9 @@ def test_a_draw_in_one_launch_has_the_bits_of_the_definition(host_as_gpu, monkey
 
 
 def test_cupy_draws_by_kernels_where_it_can():
-    assert tinygen_backend._has_kernels(SimpleNamespace(__name__="cupy"), np.float32)
-    assert not tinygen_backend._has_kernels(SimpleNamespace(__name__="cupy"), np.float16)
-    assert not tinygen_backend._has_kernels(SimpleNamespace(__name__="standin"), np.float32)
+    assert random._has_kernels(SimpleNamespace(__name__="cupy"), np.float32)
+    assert not random._has_kernels(SimpleNamespace(__name__="cupy"), np.float16)
+    assert not random._has_kernels(SimpleNamespace(__name__="standin"), np.float32)
 
 
 def test_the_twins_take_what_the_definitions_take():
@@ -307,8 +308,8 @@ def compile_all(dtype, folder, *options):
     if shutil.which("nvcc") is None:
         pytest.skip("no nvcc, which compiles CUDA")
     cuda = on_host()
-    sources = [cuda.column_source(dtype), tinygen_backend._MIX_CUDA]
-    texts = cuda.ELEMENTWISE | ({} if "-ptx" in options else tinygen_backend.NOISE_CUDA)
+    sources = [cuda.column_source(dtype), random._MIX_CUDA]
+    texts = cuda.ELEMENTWISE | ({} if "-ptx" in options else random.NOISE_CUDA)
     sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
     (folder / "all.cu").write_text("\n".join(sources))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
@@ -331,7 +332,7 @@ def test_no_kernel_of_floats_computes_in_doubles(tmp_path):
 def test_cupy_takes_the_texts():
     """As far as it looks at them without a GPU."""
     cupy, cuda = pytest.importorskip("cupy"), on_host()
-    for name, text in (cuda.ELEMENTWISE | tinygen_backend.NOISE_CUDA).items():
+    for name, text in (cuda.ELEMENTWISE | random.NOISE_CUDA).items():
         kernel = cupy.ElementwiseKernel(*text, name)
         assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
     for dtype in DTYPES:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 import tinygen as tg
 from tinygen import layers as L
-from tinygen.backend import Generator
 from tinygen.layers import Buffer, Module
 from tinygen.layers.module import here
+from tinygen.random import Generator
 from tinygen.tensor import Parameter
 
 

@@ -11,7 +11,8 @@ import standin
 import tinygen as tg
 from tinygen import layers as L
 from tinygen import ops
-from tinygen.backend import Generator, to_host
+from tinygen.backend import to_host
+from tinygen.random import Generator
 
 
 def draw(backend, *shape, dtype=np.float32):

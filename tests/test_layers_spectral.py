@@ -10,8 +10,9 @@ import standin
 
 import tinygen as tg
 from tinygen import layers as L
-from tinygen.backend import Generator, to_host
+from tinygen.backend import to_host
 from tinygen.layers import Buffer
+from tinygen.random import Generator
 
 
 def dense(iterations=1, dtype=np.float64):

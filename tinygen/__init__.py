@@ -16,9 +16,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import init, layers, losses, ops, optim
-from .backend import Generator, array_module, current_device, seed, to_device, to_host, use
+from .backend import array_module, current_device, to_device, to_host, use
 from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck
+from .random import Generator, seed
 from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
 
 if TYPE_CHECKING:

@@ -158,7 +158,7 @@ def train(args: argparse.Namespace) -> int:
       tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
       tinygen models                               the models, and what --set can change
     """
-    from . import backend
+    from . import backend, random
     from .data import Flip, placed
     from .train import Callback, Evaluate, Recorder, RunDirectory, Warnings, fit
     from .train import load as load_run
@@ -183,14 +183,14 @@ def train(args: argparse.Namespace) -> int:
 
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
-    backend.seed(seed)
+    random.seed(seed)
     dataset = _load_data(options, moved=args.resume and not args.data)
     if args.resume:
         rates = {name: x for name, x in (saved["config"] | changes).items() if name in RATES}
         model = load_run(out, **rates)
     else:
         model = _build(model_class, settings, dataset, seed)
-    mirror, order = Flip() if options["mirror"] else None, backend.Generator(seed, "loader", "cpu")
+    mirror, order = Flip() if options["mirror"] else None, random.Generator(seed, "loader", "cpu")
     loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
@@ -337,7 +337,7 @@ def sample(args: argparse.Namespace) -> int:
       tinygen sample runs/gan -n 100 --seed 7 --out digits.png
       tinygen sample runs/cgan --label 3
     """
-    from . import backend, viz
+    from . import backend, random, viz
     from .train import load
     from .train.callbacks import pictured
 
@@ -352,7 +352,7 @@ def sample(args: argparse.Namespace) -> int:
             raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")
         wanted, columns = {"labels": _label(args.label, Path(args.run))}, None
     n = args.n or n
-    images = model.sample(n, backend.Generator(args.seed, "sample"), **wanted)
+    images = model.sample(n, random.Generator(args.seed, "sample"), **wanted)
     with writing(out):
         viz.save_grid(images, out, model.value_range, columns=columns)
     print(f"{n:,} samples of {model.name}: {out}")

@@ -16,9 +16,10 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from .backend import Generator, to_host
+from .backend import to_host
 from .checks import number, what, whole
 from .differences import STEPS, Neighbourhood, typical_size
+from .random import Generator
 from .tensor import Tensor, grad, tensor
 
 Function: TypeAlias = "Callable[[Sequence[Tensor], bool], list[Tensor]]"  # of the inputs, and whether to keep the graph

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .backend import Array, Generator, current_module, default_rng, is_array
+from .backend import Array, current_module, is_array
 from .checks import number, what
+from .random import Generator, default_rng
 
 Init: TypeAlias = Callable[[tuple[int, ...], "Generator | None", Any], Array]
 
@@ -38,7 +39,7 @@ def biases(owner: str, bias: bool, size: int, dtype: Any) -> Array | None:
 def checked_rng(rng: Any) -> Generator:
     """rng itself. Raises TypeError unless it is a Generator: NumPy's take other arguments, and a seed is no stream."""
     if not isinstance(rng, Generator):
-        raise TypeError(f"rng is {rng!r}, but it must be a tinygen.backend.Generator, such as Generator(0)")
+        raise TypeError(f"rng is {rng!r}, but it must be a tinygen.Generator, such as Generator(0)")
     return rng
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from . import layers, ops
-from .backend import Generator
 from .errors import ConfigError
 from .gradcheck import Comparison, GradcheckError, GradcheckReport, gradcheck
+from .random import Generator
 from .settings import nearest
 from .tensor import PRIMITIVES, Tensor
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from tinygen.backend import Generator
 from tinygen.data import Compose, Flip, Noise, Rotate, Shift
 from tinygen.data.augment import bilinear
 from tinygen.errors import ConfigError
+from tinygen.random import Generator
 
 X = np.random.default_rng(2).uniform(-1, 1, (6, 7, 5, 2)).astype(np.float32)  # odd, not square, two channels
 MAKERS = {

@@ -8,9 +8,9 @@ import standin
 from conftest import device
 
 import tinygen
-from tinygen.backend import Generator
 from tinygen.data import Compose, Flip, Loader, Noise, Rotate, Shift, load
 from tinygen.errors import ConfigError, DataError
+from tinygen.random import Generator
 
 N = 23
 IMAGES = np.random.default_rng(5).integers(0, 256, (N, 4, 5, 2), np.uint8)
@@ -103,10 +103,10 @@ def test_equal_seeds_give_equal_batches(backend):
         return [backend.to_host(x) for x in Loader(IMAGES, 5)]
 
     first = batches()
-    tinygen.backend.seed(0)
+    tinygen.seed(0)
     for x, y in zip(first, batches(), strict=True):
         np.testing.assert_array_equal(x, y)
-    tinygen.backend.seed(1)
+    tinygen.seed(1)
     assert any((x != y).any() for x, y in zip(first, batches(), strict=True))
 
 

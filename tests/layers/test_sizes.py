@@ -10,7 +10,7 @@ import pytest
 import tinygen as tg
 from tinygen import init
 from tinygen import layers as L
-from tinygen.backend import Generator
+from tinygen.random import Generator
 from tinygen.tensor import Parameter
 
 IMAGE, WRONG_CHANNELS = (5, 5, 4), [(2, 5, 5, 3), (2, 5, 5, 1), (2, 5, 5, 8)]
@@ -166,7 +166,7 @@ def test_an_option_that_makes_no_sense_is_refused(make, message):
     ("make", "message"),
     [
         (lambda: L.Dense(2, 2, weight_init="glorot"), "Dense: weight_init is 'glorot', but it must be a function"),
-        (lambda: L.Dense(2, 2, rng=3), "rng is 3, but it must be a tinygen.backend.Generator"),
+        (lambda: L.Dense(2, 2, rng=3), "rng is 3, but it must be a tinygen.Generator"),
         (lambda: L.Dense(2, 2, rng=np.random.default_rng(0)), "rng is Generator"),
         (lambda: L.Dropout(0.5, rng=0), "rng is 0"),
         (lambda: L.Conv(2, 2, 3, dtype=int), r"init: dtype is .*int.*, but weights must be floats"),

@@ -9,12 +9,12 @@ import pytest
 from models.small import small
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.data import Dataset, Modes, load
 from tinygen.errors import ConfigError, DataError
 from tinygen.metrics import evaluate
 from tinygen.metrics.evaluate import ABOUT, Score
 from tinygen.metrics.likelihood import binarise, likelihood_bounds
+from tinygen.random import Generator
 
 CROSS = Modes(np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]]), std=0.1)
 
@@ -178,10 +178,10 @@ def test_looking_changes_nothing_and_a_seed_decides():
     assert states == {name: stream.state for name, stream in model.generators().items()}
     assert all((before[name] == array).all() for name, array in model.state_dict().items())
     tg.seed(0)
-    expected = tg.backend.new_stream("loader").name
+    expected = tg.random.new_stream("loader").name
     tg.seed(0)
     evaluate(small("vae"), grey(), parts=["reconstruction"])
-    assert tg.backend.new_stream("loader").name == expected
+    assert tg.random.new_stream("loader").name == expected
 
 
 @pytest.mark.parametrize(("name", "parts"), [("vae", ["likelihood", "reconstruction"]), ("ae", ["reconstruction"])])

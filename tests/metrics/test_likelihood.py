@@ -8,11 +8,11 @@ from models.small import in_float64, small
 from scipy.integrate import quad
 from scipy.special import expit
 
-from tinygen.backend import Generator
 from tinygen.data import load
 from tinygen.errors import ConfigError
 from tinygen.metrics import likelihood
 from tinygen.metrics.likelihood import binarise, likelihood_bounds
+from tinygen.random import Generator
 
 PIXELS = 6
 

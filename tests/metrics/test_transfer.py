@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tinygen.backend import Generator
 from tinygen.data import load
 from tinygen.errors import ConfigError, DataError
 from tinygen.metrics import augmentation, gan_test, gan_train
+from tinygen.random import Generator
 
 
 @pytest.fixture(scope="module")

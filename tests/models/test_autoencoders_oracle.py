@@ -9,8 +9,8 @@ import pytest
 from models.small import in_float64
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.models import MODELS
+from tinygen.random import Generator
 
 torch = pytest.importorskip("torch")
 nn, F, distributions = torch.nn, torch.nn.functional, torch.distributions

@@ -7,9 +7,9 @@ import pytest
 from models.small import batches, small
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.gradcheck import gradcheck
 from tinygen.models import BetaVAE
+from tinygen.random import Generator
 
 
 def test_the_defaults():

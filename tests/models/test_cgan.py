@@ -7,11 +7,12 @@ import pytest
 from models.small import batches, fed, in_float64, learnt_classes, small
 
 import tinygen as tg
-from tinygen.backend import Generator, to_host
+from tinygen.backend import to_host
 from tinygen.data.dataset import Dataset
 from tinygen.errors import ConfigError, DataError
 from tinygen.models import CGAN
 from tinygen.models.cgan import CGANConfig
+from tinygen.random import Generator
 from tinygen.train import fit
 from tinygen.train.callbacks import pictured
 

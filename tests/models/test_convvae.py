@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from models.small import batches, small
 
-from tinygen.backend import Generator
 from tinygen.errors import ConfigError
 from tinygen.gradcheck import gradcheck
 from tinygen.models import VAE, ConvVAE, ConvVAEConfig, VAEConfig
+from tinygen.random import Generator
 
 
 def layers_of(network):

@@ -11,13 +11,13 @@ import standin
 from models.small import batches, small
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.errors import ConfigError
 from tinygen.gradcheck import gradcheck
 from tinygen.losses import GAN_LOSSES
 from tinygen.models import GAN, GANConfig
 from tinygen.models.penalties import r1_penalty
 from tinygen.optim import SGD, Adam, RMSprop
+from tinygen.random import Generator
 from tinygen.settings import parse_settings
 from tinygen.train.batches import loader_for
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from models.small import in_float64
 
-from tinygen.backend import Generator
 from tinygen.models import GAN
+from tinygen.random import Generator
 
 torch = pytest.importorskip("torch")
 nn, F = torch.nn, torch.nn.functional

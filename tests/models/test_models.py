@@ -12,12 +12,13 @@ import standin
 from models.small import BATCH, IMAGE, IMAGES_ONLY, POINT, SMALL, batches, fed, in_float64, small
 
 import tinygen as tg
-from tinygen.backend import Generator, to_host
+from tinygen.backend import to_host
 from tinygen.errors import ConfigError
 from tinygen.layers import Dense, Dropout, Sequential
 from tinygen.models import GAN, MODELS, Model
 from tinygen.models.base import ModelConfig
 from tinygen.optim import Adam
+from tinygen.random import Generator
 from tinygen.settings import FROM_THE_DATA, describe_settings
 
 ALL = pytest.mark.parametrize("name", MODELS)
@@ -158,7 +159,7 @@ def test_a_seed_decides_everything(name):
     """Whatever was drawn before, and the default streams too."""
 
     def run(seed):
-        tg.backend.default_rng().normal((seed + 1, 3))
+        tg.random.default_rng().normal((seed + 1, 3))
         model = small(name, seed)
         first = state(model)
         return first, train(model, batches(3)), state(model)

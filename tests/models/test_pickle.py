@@ -11,11 +11,11 @@ from models.small import IMAGES_ONLY, POINT, batches, fed, small
 
 import tinygen as tg
 from tinygen import layers as L
-from tinygen.backend import Generator
 from tinygen.data import Compose, Dataset, Flip, Loader, Shift
 from tinygen.layers import Buffer
 from tinygen.losses import GAN_LOSSES, least_squares
 from tinygen.models import MODELS
+from tinygen.random import Generator
 from tinygen.tensor import Parameter
 
 

@@ -7,10 +7,10 @@ import pytest
 from models.small import POINT, batches, small
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.gradcheck import gradcheck
 from tinygen.models import VAE, VAEConfig
 from tinygen.optim import Adam
+from tinygen.random import Generator
 
 
 def test_the_defaults_are_784_400_20():

@@ -7,9 +7,9 @@ import pytest
 from models.small import batches, small
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.gradcheck import gradcheck
 from tinygen.models import VAEGAN, VAEGANConfig
+from tinygen.random import Generator
 
 NETWORKS = {"E": "encoder", "G": "G", "D": "D"}
 

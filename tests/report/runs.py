@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tinygen.backend import Generator
 from tinygen.data import load
 from tinygen.models import MODELS
+from tinygen.random import Generator
 from tinygen.settings import from_data
 from tinygen.train import fit
 from tinygen.train.batches import loader_for

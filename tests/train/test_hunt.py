@@ -7,8 +7,8 @@ import pytest
 from train.tiny import Config, Stream, Tiny
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.errors import RunError
+from tinygen.random import Generator
 from tinygen.train import NonFiniteError, RunDirectory, fit
 from tinygen.train.trace import Place
 

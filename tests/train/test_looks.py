@@ -11,7 +11,7 @@ from models.small import IMAGE, IMAGES_ONLY, POINT, batches, small
 
 import tinygen as tg
 from tinygen import layers, losses
-from tinygen.backend import Generator, array_module, to_host
+from tinygen.backend import array_module, to_host
 from tinygen.data.dataset import Dataset, Modes
 from tinygen.errors import ConfigError
 from tinygen.layers import BatchNorm, Dropout
@@ -21,6 +21,7 @@ from tinygen.metrics.modes import mixture_scores
 from tinygen.models import GAN, MODELS
 from tinygen.models.penalties import slopes
 from tinygen.models.probe import Signals, Weights, layers_of, undisturbed, watched
+from tinygen.random import Generator
 from tinygen.train.looks import Looks
 from tinygen.train.recording import Recording, quantised
 

@@ -11,10 +11,10 @@ import pytest
 import standin
 from train.tiny import Config, Stream, Tiny
 
-from tinygen.backend import Generator
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError, RunError
 from tinygen.models import GAN, GANConfig
+from tinygen.random import Generator
 from tinygen.train import Callback, RunDirectory, files, fit
 
 EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}

@@ -9,10 +9,10 @@ import pytest
 from train.tiny import Stream, Tiny
 
 import tinygen as tg
-from tinygen.backend import Generator
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError
 from tinygen.models import GAN, GANConfig
+from tinygen.random import Generator
 from tinygen.report import report
 from tinygen.train import EMA, EarlyStopping, Recorder, RunDirectory, Warnings, fit
 

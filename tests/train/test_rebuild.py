@@ -8,9 +8,9 @@ from train.tiny import Stream, Tiny
 
 import tinygen as tg
 from tinygen import models
-from tinygen.backend import Generator
 from tinygen.errors import ConfigError, RunError
 from tinygen.models import GAN, VAE, GANConfig, VAEConfig
+from tinygen.random import Generator
 from tinygen.train import RunDirectory, fit, load
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (64, 4, 4, 1), dtype=np.uint8)

@@ -11,10 +11,11 @@ from models.small import IMAGE, small
 from train.test_looks import toy, trained
 
 import tinygen as tg
-from tinygen.backend import Generator, to_host
+from tinygen.backend import to_host
 from tinygen.errors import ConfigError, RunError
 from tinygen.layers import Sequential
 from tinygen.models import MODELS
+from tinygen.random import Generator
 from tinygen.train import Callback, Recorder, Recording, budget, fit
 from tinygen.train.batches import loader_for
 from tinygen.train.budget import Budget

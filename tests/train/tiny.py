@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinygen.backend import Generator
+from tinygen.random import Generator
 from tinygen.tensor import Tensor
 
 

@@ -5,10 +5,11 @@ import pytest
 from models.small import POINT, small
 
 from tinygen import tensor, viz
-from tinygen.backend import Generator, to_host
+from tinygen.backend import to_host
 from tinygen.errors import ConfigError
 from tinygen.models import MODELS
 from tinygen.models.gan import GAN, GANConfig
+from tinygen.random import Generator
 from tinygen.viz.gradients import BLUE, RED, _coloured, _push
 
 GANS = [name for name, kind in MODELS.items() if issubclass(kind, GAN)]

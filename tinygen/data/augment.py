@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..backend import Array, Generator, array_module, new_stream
+from ..backend import Array, array_module
 from ..checks import number, whole
 from ..errors import ConfigError
+from ..random import Generator, new_stream
 
 
 class Augment:

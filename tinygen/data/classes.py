@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backend import Generator
+from ..random import Generator
 from .listing import listed
 
 TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")

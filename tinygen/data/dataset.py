@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..backend import Generator, is_array
+from ..backend import is_array
 from ..checks import whole
 from ..errors import DataError
+from ..random import Generator
 from .examples import check_examples, kind_of
 from .listing import listed
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Generator, is_array, new_stream, to_device
+from ..backend import Array, is_array, to_device
 from ..checks import whole
 from ..errors import ConfigError, DataError
+from ..random import Generator, new_stream
 from .examples import check_examples, kind_of, range_misfit
 
 

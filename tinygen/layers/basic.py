@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import init, ops
-from ..backend import Generator, new_stream
 from ..checks import check_indices, check_input, number, whole
+from ..random import Generator, new_stream
 from ..tensor import Parameter
 from .module import Module
 

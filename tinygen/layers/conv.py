@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from .. import init, ops
-from ..backend import Generator
 from ..checks import check_input, whole
 from ..kernels.reference_conv import Pair
 from ..ops.windows import PaddingOption, pair, resolve_padding
+from ..random import Generator
 from ..tensor import Parameter
 from .module import Module
 

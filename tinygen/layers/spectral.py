@@ -6,8 +6,9 @@ import threading
 from typing import Any
 
 from .. import init, ops
-from ..backend import Array, Generator
+from ..backend import Array
 from ..checks import whole
+from ..random import Generator
 from ..tensor import Tensor
 from .conv import ConvTranspose
 from .module import Buffer, Module

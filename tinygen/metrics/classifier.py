@@ -13,13 +13,14 @@ from typing import Any
 import numpy as np
 
 from .. import losses, ops
-from ..backend import Array, Generator, to_device, to_host
+from ..backend import Array, to_device, to_host
 from ..checks import as_numbers, whole
 from ..data import Loader
 from ..errors import ConfigError, DataError
 from ..files import open_regular
 from ..layers import Conv, Dense, Flatten, MaxPool, Module, ReLU, Sequential, evaluating
 from ..optim import Adam, cosine_decay
+from ..random import Generator
 from ..tensor import grad, no_grad
 
 WEIGHTS = Path(__file__).with_name("lenet.safetensors")

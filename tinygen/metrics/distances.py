@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..backend import Array, Generator, to_host
+from ..backend import Array, to_host
 from ..checks import as_numbers, whole
 from ..errors import DataError
+from ..random import Generator
 
 
 def frechet_distance(mu1: Array, cov1: Array, mu2: Array, cov2: Array) -> float:

@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Array, Generator, to_host
+from ..backend import Array, to_host
 from ..checks import what, whole
 from ..data import Dataset, batch_of
 from ..errors import ConfigError, DataError
+from ..random import Generator
 from ..settings import nearest
 from .classifier import SHAPE, accuracy, load_classifier, predict, train_classifier, unit_images
 from .disentangle import mig

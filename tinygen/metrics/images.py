@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import Array, Generator, to_device
+from ..backend import Array, to_device
 from ..checks import as_numbers
 from ..errors import DataError
+from ..random import Generator
 from .classifier import SHAPE, in_blocks, load_classifier, unit_images
 from .distances import fid, inception_score, kid
 from .neighbours import density_coverage, precision_recall

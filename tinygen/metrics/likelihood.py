@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from .. import losses, ops
-from ..backend import Array, Generator, array_module, to_device, to_host
+from ..backend import Array, array_module, to_device, to_host
 from ..checks import what, whole
 from ..errors import ConfigError, DataError
 from ..layers import evaluating
+from ..random import Generator
 from ..tensor import no_grad
 from .classifier import unit_images
 

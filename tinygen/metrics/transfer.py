@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..backend import Array, Generator, to_host
+from ..backend import Array, to_host
 from ..checks import whole
 from ..errors import ConfigError
+from ..random import Generator
 from .classifier import LeNet, accuracy, checked_labels, load_classifier, train_classifier, unit_images
 
 

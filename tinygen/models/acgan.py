@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import layers
-from ..backend import Array, Generator
+from ..backend import Array
 from ..losses import cross_entropy
+from ..random import Generator
 from ..tensor import Tensor
 from .cgan import CGAN, CGANConfig
 from .networks import elements, mlp

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .. import layers, losses, ops
-from ..backend import Array, Generator, array_module
+from ..backend import Array, array_module
 from ..checks import whole
 from ..errors import ConfigError
+from ..random import Generator
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
 from .latents import PLANE, plane_around

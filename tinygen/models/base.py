@@ -8,13 +8,14 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from ..backend import Array, Generator, current_module
+from ..backend import Array, current_module
 from ..checks import check_array, what, whole
 from ..errors import ConfigError, DataError
 from ..init import checked_rng
 from ..layers import LeftOut, Module
 from ..layers.state import check_keys
 from ..optim import Optimizer
+from ..random import Generator
 from ..tensor import Tensor
 from .limits import check_config
 

@@ -14,9 +14,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import layers, ops
-from ..backend import Array, Generator, is_array, to_device, to_host
+from ..backend import Array, is_array, to_device, to_host
 from ..checks import check_input
 from ..errors import ConfigError, DataError
+from ..random import Generator
 from .gan import GAN, GANConfig
 from .networks import elements, mlp
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from .. import init, layers
-from ..backend import Generator
+from ..random import Generator
 from .dcgan import check_images, growth, halvings
 from .networks import activation, mlp
 from .vae import VAE, VAEConfig

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from .. import init, layers
-from ..backend import Generator
 from ..errors import ConfigError
 from ..kernels.reference_conv import Pair
+from ..random import Generator
 from .gan import GAN, AdversarialConfig
 from .networks import Activation, activation
 

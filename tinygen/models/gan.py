@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from .. import layers, ops
-from ..backend import Array, Generator, array_module
+from ..backend import Array, array_module
 from ..errors import ConfigError
 from ..losses import GAN_LOSSES
+from ..random import Generator
 from ..tensor import Tensor, frozen, grad, no_grad
 from .average import Average
 from .base import Model, ModelConfig

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 from .. import init, layers
-from ..backend import Generator
 from ..errors import ConfigError
 from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
+from ..random import Generator
 from ..tensor import Parameter
 from .base import ModelConfig
 

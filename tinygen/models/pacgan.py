@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import layers, ops
-from ..backend import Generator
 from ..checks import check_input, whole
 from ..errors import ConfigError
+from ..random import Generator
 from .gan import GAN, GANConfig
 from .networks import Activation, elements, mlp
 

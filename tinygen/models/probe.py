@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, Generator, array_module, to_host
+from ..backend import Array, array_module, to_host
 from ..layers import Buffer, Dropout, Module
 from ..layers.module import watching
+from ..random import Generator
 from ..tensor import Tensor, frozen, grad
 from .average import Average
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import layers
-from ..backend import Generator
+from ..random import Generator
 from .dcgan import DCGAN, DCGANConfig
 from .gan import Loss
 

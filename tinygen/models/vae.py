@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from .. import layers, losses, ops
-from ..backend import Array, Generator
+from ..backend import Array
+from ..random import Generator
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
 from .latents import PLANE, gaussian_plane

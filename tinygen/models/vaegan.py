@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from .. import layers, losses, ops
-from ..backend import Array, Generator
+from ..backend import Array
+from ..random import Generator
 from ..tensor import Tensor, grad
 from .convvae import convolutions, smallest_maps
 from .dcgan import DCGAN, DCGANConfig

@@ -15,9 +15,9 @@ from ..tensor import Tensor
 from .suits import check_examples
 
 if TYPE_CHECKING:
-    from ..backend import Generator
     from ..data import Loader
     from ..models.base import Model
+    from ..random import Generator
 
 
 class Batches(Protocol):

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Generator, to_host
+from ..backend import to_host
 from ..checks import as_numbers
 from ..errors import ConfigError
+from ..random import Generator
 from ..rows import Rows
 from .batches import Batches
 from .files import writing

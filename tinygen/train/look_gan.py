@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, Generator, array_module, to_device, to_host
+from ..backend import Array, array_module, to_device, to_host
 from ..errors import ConfigError
 from ..layers import evaluating
 from ..metrics.modes import mixture_scores
 from ..models import GAN, WGANGP
 from ..models.penalties import slopes
 from ..models.probe import Signals, watched
+from ..random import Generator
 from ..tensor import Tensor, grad, no_grad
 
 if TYPE_CHECKING:

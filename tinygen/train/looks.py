@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, Generator, to_host
+from ..backend import Array, to_host
 from ..models import GAN, Autoencoder, Memory
 from ..models.probe import Signals, undisturbed
 from ..models.vae import GaussianEncoder
+from ..random import Generator
 from .look_autoencoders import AutoencoderLook, EncoderLook, MemoryLook
 from .look_gan import GANLook
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..backend import Generator, to_host
+from ..backend import to_host
 from ..checks import whole
 from ..data import batch_of
 from ..optim import SGD, Optimizer, RMSprop
+from ..random import Generator
 from . import contents
 from .callbacks import Callback, checked_dataset
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, Generator, to_device, to_host
+from ..backend import Array, to_device, to_host
 from ..errors import ConfigError
 from ..losses import gaussian_kls
+from ..random import Generator
 from .images import made_figure, sheet_figure
 from .plots import COLOURS, figure, tidy, write_png
 
