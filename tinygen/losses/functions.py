@@ -14,9 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from . import ops
-from .backend import array_module
-from .checks import check_array, check_indices, number, what
+from .. import ops
+from ..backend import array_module
+from ..checks import check_array, check_indices, number, what
 
 
 def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float, float] | None = None) -> None:
