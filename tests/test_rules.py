@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import weakref
 
 import numpy as np
 import pytest
 
 from tinygen import GradientError, flat, grad, no_grad, ops, tensor
-from tinygen.rules import Fact, Op, _reads
+from tinygen.rules import Fact, Op
 from tinygen.tensor import PRIMITIVES, primitive
 
 Y, A, B, C = range(4)  # places in what is saved for a primitive of a, b and c
@@ -31,110 +30,6 @@ def op_of(fn, *rules, joint=None, fused=None, elementwise=False):
 def key(*requires_grad):
     """A call's key: bit i is set if argument i requires grad, and so is the bit after the last."""
     return sum(1 << i for i, flag in enumerate(requires_grad) if flag) | 1 << len(requires_grad)
-
-
-# What a rule reads
-
-outside = np.float32(2)
-
-
-def pair(*things):
-    return things
-
-
-def assigned(gy, y, a, b, c):
-    shape = b.shape
-    d = a
-    return gy.reshape(shape) * d
-
-
-def overwritten(gy, y, a, b, c):
-    a = a.reshape(-1)
-    return gy * a.shape[0]
-
-
-def in_a_comprehension(gy, y, a, b, c):
-    return [gy * (a if i else 0) for i in range(2)]
-
-
-def in_a_closure(gy, y, a, b, c):
-    return (lambda: gy * b)()
-
-
-def in_a_branch(gy, y, a, b, c):
-    if c.shape:
-        return gy * a
-    return gy
-
-
-def with_default(gy, y, a, b, c=None):
-    return gy * c
-
-
-def starred(gy, y, a, *others):
-    return gy * others[0]
-
-
-def starred_with_an_option(gy, y, *others, scale=1):
-    return gy * others[0] * scale
-
-
-def starred_from_the_first(gy, *everything):
-    return gy * everything[-1]
-
-
-def starred_and_unread(gy, y, a, *others):
-    return gy * a
-
-
-class Rules:
-    def method(self, gy, y, a, b, c):
-        return gy
-
-
-READS = [
-    (lambda gy, y, a, b, c: gy, {}, {}),
-    (lambda gy, y, a, b, c: gy * outside, {}, {}),
-    (lambda gy, y, a, b, c: gy * (1 - y * y), {Y}, {}),
-    (lambda gy, y, a, b, c: a * gy, {A}, {}),
-    (lambda gy, y, a, b, c: gy * b * a, {A, B}, {}),
-    (lambda gy, y, a, b, c: gy.reshape(a.shape), {}, {A}),
-    (lambda gy, y, a, b, c: gy.astype(b.dtype) * c.ndim, {}, {B, C}),
-    (lambda gy, y, a, b, c: gy.reshape(y.shape), {}, {Y}),
-    (lambda gy, y, a, b, c: gy * a.sum(), {A}, {}),
-    (lambda gy, y, a, b, c: gy * a.size, {A}, {}),
-    (lambda gy, y, a, b, c: gy.reshape(a.shape) * a, {A}, {}),
-    (lambda gy, y, a, b, c: a * gy.reshape(a.shape), {A}, {}),
-    (lambda gy, y, a, b, c: pair(a, gy.shape), {A}, {}),  # Python 3.13 loads a and gy in one instruction
-    (lambda gy, y, a, b, c: pair(b, a.shape), {B}, {A}),
-    (lambda gy, y, a, b, c: pair(a.shape, b), {B}, {A}),
-    (lambda gy, y, a, b, c: pair(a, b, c), {A, B, C}, {}),
-    (lambda gy, y, a, b, c: gy if a is None else gy * b.shape[0], {A}, {B}),
-    (assigned, {A}, {B}),
-    (overwritten, {A}, {}),
-    (in_a_comprehension, {A}, {}),
-    (in_a_closure, {B}, {}),
-    (in_a_branch, {A}, {C}),
-    (with_default, {C}, {}),
-    (starred, {B, C}, {}),
-    (starred_with_an_option, {A, B, C}, {}),
-    (starred_from_the_first, {Y, A, B, C}, {}),
-    (starred_and_unread, {A}, {}),
-    (functools.partial(assigned), {Y, A, B, C}, {}),
-    (Rules().method, {Y, A, B, C}, {}),
-    (ops.tanh, {Y, A, B, C}, {}),
-]
-
-
-@pytest.mark.parametrize(("rule", "whole", "facts"), READS)
-def test_what_a_rule_reads(rule, whole, facts):
-    read_whole, read_facts = _reads(rule, 3)
-    assert read_whole == set(whole)
-    assert read_facts - read_whole == set(facts)
-
-
-def test_a_fused_rule_s_extra_arguments_are_not_saved():
-    assert _reads(lambda gy, y, a, mu, var: gy * mu * var, 1) == (set(), set())
 
 
 # Plans

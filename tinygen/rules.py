@@ -7,15 +7,12 @@ Nobody declares what a rule needs: it is read off the rule. `lambda gy, y, x: gy
 from __future__ import annotations
 
 import dataclasses
-import dis
 import inspect
-import itertools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from .backend import Array, is_array
+from .bytecode import reads
 from .errors import GradientError
 from .refusals import arrays_of, read_list, refusal
 from .tape import Version, brief
@@ -184,7 +181,7 @@ class Op:
                     f"gradient; pass {name}.detach() or a number, or write what you need with other ops"
                 )
         positions = tuple(i for i in wanted if rules[i] is not flat)
-        read = [_reads(rule, n) for rule in ({rules[i] for i in positions} | {self.fused}) if rule]
+        read = [reads(rule, n, Fact._fields) for rule in ({rules[i] for i in positions} | {self.fused}) if rule]
         whole = set().union(*(w for w, _ in read))
         facts = set().union(*(f for _, f in read)) - whole
         self.plans[key] = None
@@ -210,22 +207,3 @@ class Op:
 def _own(option: Any) -> Any:
     """An option, with copies of the lists in it, which somebody may change."""
     return [_own(part) for part in option] if isinstance(option, list) else option
-
-
-def _reads(rule: Callable[..., Any], n: int) -> tuple[set[int], set[int]]:
-    """What a rule of n arguments reads whole and of what only facts, as positions in `saved`, seen in its bytecode."""
-    if not inspect.isfunction(rule):  # a partial, a method: who knows
-        return set(range(n + 1)), set()
-    code = rule.__code__
-    whole: set[int] = set()
-    facts: set[int] = set()
-    places = {name: {i} for i, name in enumerate(code.co_varnames[1 : code.co_argcount])}  # without gy
-    if code.co_flags & inspect.CO_VARARGS:
-        places[code.co_varnames[code.co_argcount + code.co_kwonlyargcount]] = set(range(len(places), n + 1))
-    for step, after in itertools.pairwise(dis.get_instructions(code)):
-        if "LOAD_FAST" in step.opname or step.opname in ("LOAD_DEREF", "LOAD_CLOSURE"):
-            *others, last = np.atleast_1d(step.argval).tolist()  # one instruction may load two
-            only_fact = after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in Fact._fields
-            (facts if only_fact else whole).update(places.get(last, ()))
-            whole.update(*(places.get(name, ()) for name in others))
-    return {i for i in whole if i <= n}, {i for i in facts if i <= n}
