@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 import tinygen as tg
+from tinygen.inside import Warnings
 from tinygen.metrics import augmentation, evaluate, unit_images
 from tinygen.models import MODELS
 from tinygen.settings import format_value, from_data
-from tinygen.train import Warnings
 from tinygen.train.batches import loader_for
 from tinygen.train.files import write
 from tinygen.viz.plots import figure, write_png

@@ -23,9 +23,10 @@ from tinygen import backend, cli, doctor, random, viz
 from tinygen.cli import main
 from tinygen.data import DATASETS
 from tinygen.data.sixfactors import load_sixfactors
+from tinygen.inside import Recording
 from tinygen.models import MODELS
 from tinygen.tensor import Tensor
-from tinygen.train import Recording, RunDirectory, checkpoint
+from tinygen.train import RunDirectory, checkpoint
 
 
 class Mean:

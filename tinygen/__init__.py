@@ -23,10 +23,10 @@ from .random import Generator, seed
 from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
 
 if TYPE_CHECKING:
-    from . import data, metrics, models, report, train, viz
+    from . import data, inside, metrics, models, report, train, viz
     from .train import fit, load
 
-_ROOMS, _FROM_TRAIN = ("data", "metrics", "models", "report", "train", "viz"), ("fit", "load")
+_ROOMS, _FROM_TRAIN = ("data", "inside", "metrics", "models", "report", "train", "viz"), ("fit", "load")
 
 
 def __getattr__(name: str) -> Any:

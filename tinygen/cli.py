@@ -160,7 +160,8 @@ def train(args: argparse.Namespace) -> int:
     """
     from . import backend, random
     from .data import Flip, placed
-    from .train import Callback, Evaluate, Recorder, RunDirectory, Warnings, fit
+    from .inside import Recorder, Warnings
+    from .train import Callback, Evaluate, RunDirectory, fit
     from .train import load as load_run
     from .train.batches import loader_for
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from tinygen.data import load
+from tinygen.inside import Recorder
 from tinygen.models import MODELS
 from tinygen.random import Generator
 from tinygen.settings import from_data
 from tinygen.train import fit
 from tinygen.train.batches import loader_for
-from tinygen.train.recorder import Recorder
 
 STEPS = 8
 DENSE = {"latent_dim": 4, "g_hidden": (12, 8), "d_hidden": (10, 6)}

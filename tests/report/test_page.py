@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from report.runs import STEPS, copy
 
+from tinygen.inside import Recording
 from tinygen.report import report
-from tinygen.train.recording import Recording
 
 VIEWS = {
     "gan": ["pixels", "step", "vanishing", "curves"],

@@ -14,13 +14,13 @@ from tinygen import report as package
 from tinygen.cli import main
 from tinygen.data import Dataset
 from tinygen.errors import ConfigError, RunError
+from tinygen.inside import Recorder, Recording
 from tinygen.models import GAN, GANConfig
 from tinygen.report import report
 from tinygen.report.embed import embed_array, to_script
 from tinygen.report.gather import gather, thin
 from tinygen.report.page import fill, script
-from tinygen.train import Recorder, fit
-from tinygen.train.recording import Recording
+from tinygen.train import fit
 
 HERE = Path(package.__file__).parent
 

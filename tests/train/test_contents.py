@@ -7,8 +7,9 @@ import pytest
 from train.tiny import Stream, Tiny
 
 from tinygen.errors import RunError
+from tinygen.inside import Recording
 from tinygen.report.gather import gather
-from tinygen.train import Callback, Recording, RunDirectory, checkpoint, contents, fit
+from tinygen.train import Callback, RunDirectory, checkpoint, contents, fit
 from tinygen.train.checkpoint import DamagedError
 from tinygen.train.run import read_checkpoint
 

@@ -11,10 +11,11 @@ from train.tiny import Stream, Tiny
 import tinygen as tg
 from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError
+from tinygen.inside import Recorder, Warnings
 from tinygen.models import GAN, GANConfig
 from tinygen.random import Generator
 from tinygen.report import report
-from tinygen.train import EMA, EarlyStopping, Recorder, RunDirectory, Warnings, fit
+from tinygen.train import EMA, EarlyStopping, RunDirectory, fit
 
 EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}
 

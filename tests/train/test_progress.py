@@ -8,7 +8,8 @@ import pytest
 from train.tiny import Stream, Tiny
 
 from tinygen.data import Dataset
-from tinygen.train import Recorder, RunDirectory, StopTraining, fit
+from tinygen.inside import Recorder
+from tinygen.train import RunDirectory, StopTraining, fit
 from tinygen.train.progress import Progress
 
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from ..files import open_regular
+from ..inside.recording import CONSTANTS, Recording
 from ..losses import GAN_LOSSES
 from ..rows import Rows, outline
 from ..train import RunDirectory
-from ..train.recording import CONSTANTS, Recording
 from ..viz.panels import panels
 from .embed import embed_array, to_script
 from .steps import follow

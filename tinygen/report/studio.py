@@ -12,12 +12,12 @@ from ..backend import Array
 from ..data import batch_of
 from ..data import load as load_data
 from ..errors import ConfigError, DataError
+from ..inside.recording import Recording
 from ..layers import Module
 from ..models import GAN, VAE, VAEGAN
 from ..models.base import Model
 from ..tensor import Tensor, frozen, no_grad
 from ..train import RunDirectory
-from ..train.recording import Recording
 
 EXAMPLES = 32
 

@@ -10,10 +10,11 @@ from models.small import small
 
 import tinygen as tg
 from tinygen.data.dataset import Dataset
+from tinygen.inside import CollapseWarning, Warnings
+from tinygen.inside.warnings import gradient_norm, spread
 from tinygen.models import CGAN, GAN, CGANConfig, GANConfig
 from tinygen.optim import SGD, Adam, RMSprop
-from tinygen.train import CollapseWarning, RunDirectory, Warnings, fit
-from tinygen.train.warnings import gradient_norm, spread
+from tinygen.train import RunDirectory, fit
 
 SIZES = {"data_shape": (2,), "latent_dim": 4, "g_hidden": (32,), "d_hidden": (32,)}
 

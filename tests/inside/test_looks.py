@@ -14,6 +14,8 @@ from tinygen import layers, losses
 from tinygen.backend import array_module, to_host
 from tinygen.data.dataset import Dataset, Modes
 from tinygen.errors import ConfigError
+from tinygen.inside.looks import Looks
+from tinygen.inside.recording import Recording, quantised
 from tinygen.layers import BatchNorm, Dropout
 from tinygen.layers.module import here, watching
 from tinygen.losses import GAN_LOSSES
@@ -22,8 +24,6 @@ from tinygen.models import GAN, MODELS
 from tinygen.models.penalties import slopes
 from tinygen.models.probe import Signals, Weights, layers_of, undisturbed, watched
 from tinygen.random import Generator
-from tinygen.train.looks import Looks
-from tinygen.train.recording import Recording, quantised
 
 ALL = pytest.mark.parametrize("name", MODELS)
 GANS = pytest.mark.parametrize("name", [name for name, kind in MODELS.items() if issubclass(kind, GAN)])

@@ -12,8 +12,8 @@ from ..errors import ConfigError, RunError
 from ..losses import GAN_LOSSES, GANLoss, least_squares
 from ..settings import nearest
 from ..tensor import grad, tensor
-from . import checkpoint, contents
-from .run import RunDirectory
+from ..train import checkpoint, contents
+from ..train.run import RunDirectory
 
 CONSTANTS = {"data", "data_labels", "labels", "centres"}  # arrays that have no axis of steps
 IMAGES = ("samples", "reconstructions", "data")

@@ -7,19 +7,20 @@ import json
 import numpy as np
 import pytest
 import standin
+from inside.test_looks import toy, trained
 from models.small import IMAGE, small
-from train.test_looks import toy, trained
 
 import tinygen as tg
 from tinygen.backend import to_host
 from tinygen.errors import ConfigError, RunError
+from tinygen.inside import Recorder, Recording, budget
+from tinygen.inside.budget import Budget
+from tinygen.inside.recording import eight_bits, image_bytes
 from tinygen.layers import Sequential
 from tinygen.models import MODELS
 from tinygen.random import Generator
-from tinygen.train import Callback, Recorder, Recording, budget, fit
+from tinygen.train import Callback, fit
 from tinygen.train.batches import loader_for
-from tinygen.train.budget import Budget
-from tinygen.train.recording import eight_bits, image_bytes
 
 ALL = pytest.mark.parametrize("name", MODELS)
 ANY = 1e9  # a share of the time that is never used up

@@ -14,13 +14,13 @@ from ..checks import whole
 from ..data import batch_of
 from ..optim import SGD, Optimizer, RMSprop
 from ..random import Generator
-from . import contents
-from .callbacks import Callback, checked_dataset
+from ..train import contents
+from ..train.callbacks import Callback, checked_dataset
 
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
-    from .run import RunDirectory
+    from ..train.run import RunDirectory
 
 SAMPLES = 100  # of one noise, that are compared with each other
 SATURATED = 0.99  # the share that D gets right

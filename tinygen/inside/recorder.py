@@ -9,18 +9,18 @@ import numpy as np
 from ..checks import number, whole
 from ..errors import RunError
 from ..models.probe import Weights, layers_of
+from ..train.callbacks import Callback, History, checked_dataset
+from ..train.checkpoint import NewerError
+from ..train.progress import say
+from ..train.snapshot import describe
 from .budget import Budget
-from .callbacks import Callback, History, checked_dataset
-from .checkpoint import NewerError
 from .looks import Looks
-from .progress import say
 from .recording import Recording, image_bytes, quantised
-from .snapshot import describe
 
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
-    from .run import RunDirectory
+    from ..train.run import RunDirectory
 
 MOST, BYTES, FEWEST = 64, 8_000_000, 8  # steps that are kept: so many, and in so many bytes, but some in any case
 

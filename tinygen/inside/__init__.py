@@ -1,0 +1,7 @@
+"""What is seen while a model learns: the recorder and what it kept, and warnings that a GAN collapses."""
+
+from .recorder import Recorder
+from .recording import Recording
+from .warnings import CollapseWarning, Warnings
+
+__all__ = ["CollapseWarning", "Recorder", "Recording", "Warnings"]
