@@ -506,7 +506,7 @@ def test_an_optimiser_without_update_says_so():
 
 
 def test_the_registry_names_every_optimiser():
-    assert list(optim.OPTIMIZERS.items()) == [("sgd", SGD), ("rmsprop", RMSprop), ("adam", Adam), ("adamw", AdamW)]
+    assert list(optim.OPTIMIZERS.items()) == [("adam", Adam), ("adamw", AdamW), ("rmsprop", RMSprop), ("sgd", SGD)]
 
 
 def test_a_parameter_without_a_gradient_counts_as_unchanged():

@@ -344,4 +344,4 @@ def _rates(name: str, lr: float, factor: float, every: int) -> tuple[float, floa
     return number(name, "lr", lr, 0), number(name, "factor", factor, above=0), whole(name, "every", every, 1)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}

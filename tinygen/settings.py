@@ -1,7 +1,7 @@
 """Hyperparameters as text: what `--set key=value` means is decided here, from the fields of a model's Config.
 
 A Config is a frozen dataclass. Its annotations say what a value may be: int, float, bool, str, Literal["a", "b"],
-tuple[int, ...] (written 256,512,1024), or X | None (none).
+tuple[int, ...] (written 256,512,1024), or X | None (none); see fields.py for limits and for choices from a table.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import typing
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, Union
 
+from . import fields
 from .errors import ConfigError
 
 FROM_THE_DATA = {"data_shape", "classes"}  # fields that follow from the data set: no --set
@@ -140,9 +141,9 @@ def _plain(name: str) -> str:
 
 def _hints(config_class: type) -> dict[str, Any]:
     """The fields that --set takes, with their types."""
-    hints = typing.get_type_hints(config_class)
-    fields = dataclasses.fields(config_class)
-    return {field.name: hints[field.name] for field in fields if field.init and field.name not in FROM_THE_DATA}
+    hints = fields.types(config_class)
+    given = [field.name for field in dataclasses.fields(config_class) if field.init]
+    return {name: hints[name] for name in given if name not in FROM_THE_DATA}
 
 
 def _why_unknown(config_class: type, key: str, text: str, keys: Sequence[str], options: Sequence[str]) -> str:

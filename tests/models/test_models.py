@@ -12,6 +12,7 @@ import standin
 from models.small import BATCH, IMAGE, IMAGES_ONLY, POINT, SMALL, batches, fed, in_float64, small
 
 import tinygen as tg
+from tinygen import fields
 from tinygen.backend import to_host
 from tinygen.errors import ConfigError
 from tinygen.layers import Dense, Dropout, Sequential
@@ -370,7 +371,7 @@ FIELDS = [
     for name, kind in MODELS.items()
     for field in dataclasses.fields(kind.Config)
     if field.name not in FROM_THE_DATA
-    for value in others(kind, field, typing.get_type_hints(kind.Config)[field.name])
+    for value in others(kind, field, fields.types(kind.Config)[field.name])
 ]
 MEANT_BY_AUTO = {("memory", "output"): "sigmoid", ("ae", "output"): "sigmoid"}
 ADVERSARIAL = [name for name, kind in MODELS.items() if issubclass(kind, GAN)]

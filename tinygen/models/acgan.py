@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from .. import layers
 from ..backend import Array
+from ..fields import NonNegative
 from ..losses import cross_entropy
 from ..random import Generator
 from ..tensor import Tensor
@@ -25,7 +26,7 @@ from .networks import elements, mlp
 class ACGANConfig(CGANConfig):
     """The hyperparameters. class_weight: w; the paper has 1. The rest is the conditional GAN's."""
 
-    class_weight: float = 1.0
+    class_weight: NonNegative = 1.0
 
 
 class ACGAN(CGAN):

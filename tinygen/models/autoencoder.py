@@ -16,6 +16,7 @@ from .. import layers, losses, ops
 from ..backend import Array, array_module
 from ..checks import whole
 from ..errors import ConfigError
+from ..fields import Count, Counts
 from ..random import Generator
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
@@ -27,8 +28,8 @@ from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer
 class AutoencoderConfig(ModelConfig):
     """The hyperparameters. The defaults are a small form of Hinton and Salakhutdinov 2006, trained in one piece."""
 
-    latent_dim: int = 32
-    hidden: tuple[int, ...] = (512, 256)
+    latent_dim: Count = 32
+    hidden: Counts = (512, 256)
     activation: Activation = "relu"
     output: Output = "auto"
 
@@ -99,8 +100,8 @@ class Autoencoder(Model):
 class MemoryConfig(ModelConfig):
     """The hyperparameters. images: how many to learn by heart, each with a one-hot code of that length."""
 
-    images: int = 4
-    hidden: tuple[int, ...] = (128,)
+    images: Count = 4
+    hidden: Counts = (128,)
     activation: Activation = "relu"
     output: Output = "auto"
     lr: float = 3e-3

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from ..backend import Array, current_module
 from ..checks import check_array, what, whole
 from ..errors import ConfigError, DataError
+from ..fields import Choices, Counts, Decay, NonNegative
 from ..init import checked_rng
 from ..layers import LeftOut, Module
 from ..layers.state import check_keys
-from ..optim import Optimizer
+from ..optim import OPTIMIZERS, Optimizer
 from ..random import Generator
 from ..tensor import Tensor
 from .limits import check_config
 
-OptimizerName: TypeAlias = Literal["adam", "adamw", "rmsprop", "sgd"]
+OptimizerName: TypeAlias = Annotated[str, Choices(OPTIMIZERS)]
 
 
 @dataclass(frozen=True)
@@ -30,12 +31,12 @@ class ModelConfig:
     RMSprop beta2 as its alpha.
     """
 
-    data_shape: tuple[int, ...] = (28, 28, 1)
+    data_shape: Counts = (28, 28, 1)
     optimizer: OptimizerName = "adam"
-    lr: float = 1e-3
-    beta1: float = 0.9
-    beta2: float = 0.999
-    eps: float = 1e-8
+    lr: NonNegative = 1e-3
+    beta1: Decay = 0.9
+    beta2: Decay = 0.999
+    eps: NonNegative = 1e-8
 
     def __post_init__(self) -> None:
         check_config(self)

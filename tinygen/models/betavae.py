@@ -12,9 +12,10 @@ t counts the steps that were made. While beta(t) is small the latents fill; as i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from .. import ops
+from ..fields import Limits, NonNegative
 from ..tensor import Tensor
 from .convvae import ConvVAE, ConvVAEConfig
 
@@ -38,8 +39,8 @@ class BetaVAEConfig(ConvVAEConfig):
     kernel_size: int = 4
     weight_init: Literal["glorot", "he"] = "he"
     beta: float = 4.0
-    anneal_steps: int = 1000
-    capacity: float = 0.0
+    anneal_steps: Annotated[int, Limits(0)] = 1000
+    capacity: NonNegative = 0.0
 
 
 class BetaVAE(ConvVAE):

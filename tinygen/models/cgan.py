@@ -17,6 +17,7 @@ from .. import layers, ops
 from ..backend import Array, is_array, to_device, to_host
 from ..checks import check_input
 from ..errors import ConfigError, DataError
+from ..fields import Count
 from ..random import Generator
 from .gan import GAN, GANConfig
 from .networks import elements, mlp
@@ -40,8 +41,8 @@ class CGANConfig(GANConfig):
     r1: float = 0.1
     ema: float = 0.999
     lr: float = 1e-3
-    classes: int = 10
-    label_width: int = 50
+    classes: Count = 10
+    label_width: Count = 50
 
 
 class JoinLabels(layers.Module):

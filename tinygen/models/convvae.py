@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from .. import init, layers
+from ..fields import Count, Counts
 from ..random import Generator
 from .dcgan import check_images, growth, halvings
 from .networks import activation, mlp
@@ -32,9 +33,9 @@ class ConvVAEConfig(VAEConfig):
     weight_init: "glorot", or "he", which keeps the scale of what passes through many layers with ReLU (He et al. 2015).
     """
 
-    channels: tuple[int, ...] = (32, 64)
+    channels: Counts = (32, 64)
     hidden: tuple[int, ...] = (128,)
-    kernel_size: int = 3
+    kernel_size: Count = 3
     weight_init: Literal["glorot", "he"] = "glorot"
 
     def __post_init__(self) -> None:

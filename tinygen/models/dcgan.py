@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from .. import init, layers
 from ..errors import ConfigError
+from ..fields import Count, Counts, Decay
 from ..kernels.reference_conv import Pair
 from ..random import Generator
 from .gan import GAN, AdversarialConfig
@@ -33,16 +34,16 @@ class DCGANConfig(AdversarialConfig):
     weight_init: "glorot", or "normal", N(0, 0.02²).
     """
 
-    g_channels: tuple[int, ...] = (256, 128, 64)
-    d_channels: tuple[int, ...] = (64, 128)
-    kernel_size: int = 5
+    g_channels: Counts = (256, 128, 64)
+    d_channels: Counts = (64, 128)
+    kernel_size: Count = 5
     g_activation: Activation = "leaky_relu"
     slope: float = 0.3
     bn_momentum: float = 0.99
     bn_eps: float = 1e-3
     d_batch_norm: bool = False
     d_bias: bool = True
-    dropout: float = 0.3
+    dropout: Decay = 0.3
     weight_init: Literal["glorot", "normal"] = "glorot"
     lr: float = 2e-4
     beta1: float = 0.5

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
 from .. import layers, ops
 from ..backend import Array, array_module
 from ..errors import ConfigError
+from ..fields import Choices, Count, Counts, Limits, NonNegative, Share
 from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..tensor import Tensor, frozen, grad, no_grad
@@ -22,7 +23,7 @@ from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
 from .penalties import r1_penalty
 
-Loss: TypeAlias = Literal["minimax", "nonsaturating", "lsgan", "hinge", "wasserstein"]
+Loss: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
 
 
 @dataclass(frozen=True)
@@ -41,22 +42,22 @@ class AdversarialConfig(ModelConfig):
     d_lr: the learning rate of D, if it is to be another than G's (two time scales: Heusel et al. 2017); 0: lr.
     """
 
-    latent_dim: int = 100
-    slope: float = 0.2
+    latent_dim: Count = 100
+    slope: Share = 0.2
     batch_norm: bool = True
-    bn_momentum: float = 0.8
-    bn_eps: float = 1e-3
+    bn_momentum: Share = 0.8
+    bn_eps: NonNegative = 1e-3
     output: Output = "auto"
     loss: Loss = "nonsaturating"
     mean_d_loss: bool = False
-    d_steps: int = 1
-    label_smoothing: float = 0.0
-    instance_noise: float = 0.0
-    instance_noise_steps: int = 0
-    r1: float = 0.0
-    ema: float = 0.0
+    d_steps: Count = 1
+    label_smoothing: Share = 0.0
+    instance_noise: NonNegative = 0.0
+    instance_noise_steps: Annotated[int, Limits(0)] = 0
+    r1: NonNegative = 0.0
+    ema: Share = 0.0
     lr: float = 2e-4
-    d_lr: float = 0.0
+    d_lr: NonNegative = 0.0
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -72,8 +73,8 @@ class GANConfig(AdversarialConfig):
     and its lr are those of the DCGAN (Radford et al. 2015, section 4).
     """
 
-    g_hidden: tuple[int, ...] = (256, 512, 1024)
-    d_hidden: tuple[int, ...] = (512, 256)
+    g_hidden: Counts = (256, 512, 1024)
+    d_hidden: Counts = (512, 256)
     g_activation: Activation = "leaky_relu"
     d_activation: Activation = "leaky_relu"
 

@@ -1,39 +1,16 @@
-"""What a hyperparameter may be: the type that its Config says, within the limits of its name."""
+"""The check of a Config: each field has its type, within its limits."""
 
 from __future__ import annotations
 
 import dataclasses
-import math
 import types
 import typing
-from typing import Any, Literal, NamedTuple, Union
+from typing import Any, Literal, Union
 
+from .. import fields
 from ..checks import number, whole
 from ..errors import ConfigError
 from ..settings import LARGEST, describe_type, format_value, nearest
-
-
-class Limits(NamedTuple):
-    """From low to high; or, where the end itself makes no sense, above or below it."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    above: float = -math.inf
-    below: float = math.inf
-
-
-# Of a number, by the name of its field, in whatever Config that is; of several numbers, of each.
-LIMITS: dict[str, Limits] = {
-    **dict.fromkeys(["data_shape", "classes", "latent_dim", "images", "hidden", "g_hidden", "d_hidden"], Limits(1)),
-    **dict.fromkeys(["channels", "e_channels", "g_channels", "d_channels", "kernel_size"], Limits(1)),
-    **dict.fromkeys(["d_steps", "label_width", "feature_layer", "pack", "power_iterations"], Limits(1)),
-    **dict.fromkeys(["lr", "d_lr", "eps", "bn_eps", "beta", "class_weight", "anneal_steps", "capacity"], Limits(0)),
-    **dict.fromkeys(["instance_noise", "instance_noise_steps", "r1", "gamma"], Limits(0)),
-    **dict.fromkeys(["slope", "bn_momentum", "label_smoothing", "ema"], Limits(0, 1)),
-    **dict.fromkeys(["beta1", "beta2", "dropout"], Limits(0, below=1)),
-    **dict.fromkeys(["clip", "gp"], Limits(above=0)),
-    **dict.fromkeys(["a", "b", "c"], Limits()),
-}
 
 
 def check_config(config: Any) -> None:
@@ -41,15 +18,16 @@ def check_config(config: Any) -> None:
 
     Lists become tuples, and NumPy's numbers Python's.
     """
-    hints = typing.get_type_hints(type(config))
+    types, limits = fields.types(type(config)), fields.limits(type(config))
     for field in dataclasses.fields(config):
-        value = _checked(field.name, hints[field.name], getattr(config, field.name), LIMITS.get(field.name, Limits()))
-        object.__setattr__(config, field.name, value)
+        value = getattr(config, field.name)
+        checked = _checked(field.name, types[field.name], value, limits.get(field.name, fields.Limits()))
+        object.__setattr__(config, field.name, checked)
     if len(config.data_shape) not in (1, 3):
         raise ConfigError(f"data_shape is {config.data_shape}, but it must be (H, W, C), or (features,)")
 
 
-def _checked(name: str, hint: Any, value: Any, limits: Limits) -> Any:
+def _checked(name: str, hint: Any, value: Any, limits: fields.Limits) -> Any:
     """The value of a field as its annotation says."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (Union, types.UnionType):

@@ -5,31 +5,35 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 from .. import init, layers
 from ..errors import ConfigError
+from ..fields import Choices
 from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
 from ..random import Generator
 from ..tensor import Parameter
 from .base import ModelConfig
 
-Activation: TypeAlias = Literal["relu", "leaky_relu", "tanh", "sigmoid"]
-Output: TypeAlias = Literal["auto", "tanh", "sigmoid", "linear"]
-
+ACTIVATIONS: dict[str, Any] = {
+    "relu": layers.ReLU,
+    "leaky_relu": layers.LeakyReLU,
+    "tanh": layers.Tanh,
+    "sigmoid": layers.Sigmoid,
+}
 VALUE_RANGES: dict[str, tuple[float, float] | None] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "linear": None}
+
+Activation: TypeAlias = Annotated[str, Choices(ACTIVATIONS)]
+Output: TypeAlias = Annotated[str, Choices(["auto", *VALUE_RANGES])]
 
 
 def activation(name: str, slope: float = 0.2) -> list[layers.Module]:
     """The layer of that name, in a list; none for "linear". slope: of a leaky ReLU."""
     if name == "linear":
         return []
-    if name == "leaky_relu":
-        return [layers.LeakyReLU(slope)]
-    kinds = {"relu": layers.ReLU, "tanh": layers.Tanh, "sigmoid": layers.Sigmoid}
-    if name not in kinds:
-        raise ConfigError(f"activation: {name!r} is none of linear, leaky_relu, {', '.join(kinds)}")
-    return [kinds[name]()]
+    if name not in ACTIVATIONS:
+        raise ConfigError(f"activation: {name!r} is none of linear, {', '.join(ACTIVATIONS)}")
+    return [ACTIVATIONS[name](*[slope] if name == "leaky_relu" else [])]
 
 
 def mlp(

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from .. import layers, ops
 from ..checks import check_input, whole
 from ..errors import ConfigError
+from ..fields import Count
 from ..random import Generator
 from .gan import GAN, GANConfig
 from .networks import Activation, elements, mlp
@@ -38,7 +39,7 @@ class PacGANConfig(GANConfig):
     lr: float = 5e-4
     d_lr: float = 2e-3
     ema: float = 0.99
-    pack: int = 2
+    pack: Count = 2
 
 
 class Pack(layers.Module):

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import layers
+from ..fields import Count
 from ..random import Generator
 from .dcgan import DCGAN, DCGANConfig
 from .gan import Loss
@@ -32,7 +33,7 @@ class SNGANConfig(DCGANConfig):
     slope: float = 0.1
     loss: Loss = "hinge"
     dropout: float = 0.0
-    power_iterations: int = 1
+    power_iterations: Count = 1
 
 
 class SNGAN(DCGAN):

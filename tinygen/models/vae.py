@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from .. import layers, losses, ops
 from ..backend import Array
+from ..fields import Count, Counts, NonNegative
 from ..random import Generator
 from ..tensor import Tensor, grad, no_grad
 from .base import Model, ModelConfig
@@ -29,11 +30,11 @@ class VAEConfig(ModelConfig):
     (Higgins et al. 2017); 1 is the VAE.
     """
 
-    latent_dim: int = 20
-    hidden: tuple[int, ...] = (400,)
+    latent_dim: Count = 20
+    hidden: Counts = (400,)
     activation: Activation = "relu"
     reconstruction: Literal["auto", "bernoulli", "mse"] = "auto"
-    beta: float = 1.0
+    beta: NonNegative = 1.0
 
 
 def _as_it_is(y: Any) -> Any:

@@ -19,6 +19,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from .. import layers, losses, ops
 from ..backend import Array
+from ..fields import Count, Counts, NonNegative
 from ..random import Generator
 from ..tensor import Tensor, grad
 from .convvae import convolutions, smallest_maps
@@ -41,7 +42,7 @@ class VAEGANConfig(DCGANConfig):
     """
 
     latent_dim: int = 16
-    e_channels: tuple[int, ...] = (32, 64)
+    e_channels: Counts = (32, 64)
     g_channels: tuple[int, ...] = (64, 32)
     d_channels: tuple[int, ...] = (32, 64)
     kernel_size: int = 4
@@ -51,9 +52,9 @@ class VAEGANConfig(DCGANConfig):
     bn_eps: float = 1e-5
     dropout: float = 0.0
     similarity: Literal["learned", "pixels"] = "learned"
-    feature_layer: int = 1
-    gamma: float = 0.01
-    beta: float = 1.0
+    feature_layer: Count = 1
+    gamma: NonNegative = 0.01
+    beta: NonNegative = 1.0
     lr: float = 5e-4
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from .. import ops
+from ..fields import Positive
 from ..tensor import Tensor
 from .base import OptimizerName
 from .gan import GAN, GANConfig
@@ -27,7 +28,7 @@ class WGANConfig(GANConfig):
     """
 
     loss: Literal["wasserstein"] = "wasserstein"
-    clip: float = 0.01
+    clip: Positive = 0.01
     d_steps: int = 5
     optimizer: OptimizerName = "rmsprop"
     lr: float = 5e-5

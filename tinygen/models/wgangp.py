@@ -15,6 +15,7 @@ from typing import ClassVar, Literal
 
 from .. import ops
 from ..backend import Array
+from ..fields import Positive
 from ..tensor import Tensor, no_grad
 from .gan import GAN, GANConfig
 from .penalties import slopes
@@ -30,7 +31,7 @@ class WGANGPConfig(GANConfig):
     """
 
     loss: Literal["wasserstein"] = "wasserstein"
-    gp: float = 10.0
+    gp: Positive = 10.0
     penalty: Literal["two-sided", "one-sided"] = "two-sided"
     d_steps: int = 5
     lr: float = 1e-4
