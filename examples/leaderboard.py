@@ -29,7 +29,7 @@ from tinygen.metrics import augmentation, evaluate, unit_images
 from tinygen.models import MODELS
 from tinygen.settings import format_value, from_data
 from tinygen.train.batches import loader_for
-from tinygen.train.files import write
+from tinygen.train.disk import write
 from tinygen.viz.plots import figure, write_png
 
 STEPS = {  # 200 seconds of one core

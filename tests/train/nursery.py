@@ -18,10 +18,10 @@ from types import ModuleType
 import numpy as np
 from train.tiny import Config, Stream, Tiny
 
-from tinygen.train import Callback, files, fit
+from tinygen.train import Callback, disk, fit
 
 STEPS, LOG_EVERY, SAMPLE_EVERY, CHECKPOINT_EVERY = 24, 3, 6, 4
-TORN_METHODS = {"torn file": (Path, "write_bytes"), "torn line": (files, "append")}
+TORN_METHODS = {"torn file": (Path, "write_bytes"), "torn line": (disk, "append")}
 
 
 class SlowTiny(Tiny):
@@ -96,7 +96,7 @@ def die(how: str, nth: int, out: str) -> None:
 
 def picture(path: Path, *content: object) -> None:
     """What stands for drawing here: a file that depends on what is drawn."""
-    with files.replace_file(path) as temporary:
+    with disk.replace_file(path) as temporary:
         temporary.write_bytes(repr(content).encode())
 
 

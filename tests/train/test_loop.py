@@ -15,7 +15,7 @@ from tinygen.data import Dataset, Loader
 from tinygen.errors import ConfigError, DataError, RunError
 from tinygen.models import GAN, GANConfig
 from tinygen.random import Generator
-from tinygen.train import Callback, RunDirectory, files, fit
+from tinygen.train import Callback, RunDirectory, disk, fit
 
 EVERY = {"log_every": 4, "sample_every": 100, "checkpoint_every": 5}
 
@@ -178,9 +178,9 @@ def test_a_disk_that_is_full_at_any_write_costs_no_more_than_the_steps_since_the
     for nth in range(1, 100):
         run, count = RunDirectory(tmp_path / f"run{nth}"), 0
         with monkeypatch.context() as patch:
-            for owner, name in ((os, "replace"), (files, "append"), (Path, "write_bytes"), (os, "mkdir")):
+            for owner, name in ((os, "replace"), (disk, "append"), (Path, "write_bytes"), (os, "mkdir")):
                 patch.setattr(owner, name, fails_at(nth, getattr(owner, name)))
-            patch.setattr(files, "append", writing_too(files.append))
+            patch.setattr(disk, "append", writing_too(disk.append))
             try:
                 fit(Tiny(), Stream(), 12, out=run.path, **EVERY)
             except RunError as error:
@@ -198,7 +198,7 @@ def writing_too(append):
     """The same, with an OSError turned into words as the function itself does."""
 
     def wrapped(path, line):
-        with files.writing(path):
+        with disk.writing(path):
             append(path, line)
 
     return wrapped

@@ -2,11 +2,11 @@
 
 from .callbacks import Callback, History, StopTraining
 from .ema import EMA
-from .evaluate import Evaluate
 from .hunt import NonFiniteError
 from .loop import fit
 from .rebuild import load
 from .run import RunDirectory
+from .scores import Evaluate
 from .stopping import EarlyStopping
 
 __all__ = [

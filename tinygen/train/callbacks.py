@@ -16,7 +16,7 @@ from ..errors import ConfigError
 from ..random import Generator
 from ..rows import Rows
 from .batches import Batches
-from .files import writing
+from .disk import writing
 
 if TYPE_CHECKING:
     from ..data import Dataset

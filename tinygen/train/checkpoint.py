@@ -15,7 +15,7 @@ import numpy as np
 from ..backend import Array, to_host
 from ..errors import RunError
 from ..files import open_regular
-from . import contents, files
+from . import contents, disk
 
 FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
 
@@ -46,7 +46,7 @@ def save(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> Non
     """
     arrays = {name: _plain(name, to_host(x)) for name, x in tensors.items()}
     texts = {key: json.dumps(value) for key, value in {**metadata, "tinygen": FORMAT}.items()}
-    files.write(path, _encoded(arrays, {**texts, "crc32": _checksum(arrays, texts)}))
+    disk.write(path, _encoded(arrays, {**texts, "crc32": _checksum(arrays, texts)}))
 
 
 def _encoded(arrays: dict[str, np.ndarray], texts: dict[str, str]) -> bytes:

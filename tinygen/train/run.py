@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular, replace_file
 from ..rows import Rows
-from . import checkpoint, contents, files
+from . import checkpoint, contents, disk
 from .checkpoint import FORMAT, DamagedError, NewerError
 from .progress import say
 from .snapshot import Snapshot
@@ -87,7 +87,7 @@ class RunDirectory:
         """
         if resume:
             self.read_config()
-        with files.writing(self.path):
+        with disk.writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
             lock = open(self.path / ".lock", "a")  # noqa: SIM115
         with lock:
@@ -95,7 +95,7 @@ class RunDirectory:
             if not resume:
                 self.check_unused()
                 self._prepare()
-                with files.writing(self.path):
+                with disk.writing(self.path):
                     for path in (self.metrics_file, self.events_file):  # of a beginning
                         path.unlink(missing_ok=True)
             yield
@@ -112,8 +112,8 @@ class RunDirectory:
 
     def _prepare(self) -> None:
         """Make the folders, and remove what a kill left unfinished."""
-        with files.writing(self.path):
-            files.remove_leftovers(self.path)
+        with disk.writing(self.path):
+            disk.remove_leftovers(self.path)
             for folder in ("samples", "checkpoints"):
                 (self.path / folder).mkdir(exist_ok=True)
 
@@ -132,7 +132,7 @@ class RunDirectory:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.json. Raises RunError."""
-        files.write(self.config_file, json.dumps({"format": FORMAT, **config}, indent=2).encode() + b"\n")
+        disk.write(self.config_file, json.dumps({"format": FORMAT, **config}, indent=2).encode() + b"\n")
 
     def read_config(self) -> dict[str, Any]:
         """The contents of config.json. Raises RunError if there is none, or none of tinygen's."""
@@ -200,7 +200,7 @@ class RunDirectory:
 
     def append_metrics(self, row: dict[str, float]) -> None:
         """Add a row to metrics.jsonl. Raises RunError."""
-        files.append(self.metrics_file, json.dumps(row))
+        disk.append(self.metrics_file, json.dumps(row))
 
     def read_metrics(self) -> Rows:
         """The rows of metrics.jsonl, without those that a kill tore."""
@@ -208,7 +208,7 @@ class RunDirectory:
 
     def append_event(self, event: dict[str, Any]) -> None:
         """Add what happened at its "step" to events.jsonl. Raises RunError."""
-        files.append(self.events_file, json.dumps(event))
+        disk.append(self.events_file, json.dumps(event))
 
     def read_events(self) -> list[dict[str, Any]]:
         """The rows of events.jsonl, without those that a kill tore."""
@@ -218,7 +218,7 @@ class RunDirectory:
 
     def save(self, snapshot: Snapshot) -> None:
         """Write a checkpoint, and remove the oldest ones. Raises RunError; what was there then stays."""
-        files.flush(self.metrics_file)  # a checkpoint never knows of rows that the disk does not
+        disk.flush(self.metrics_file)  # a checkpoint never knows of rows that the disk does not
         checkpoint.save(self.checkpoint_file(snapshot.step), snapshot.tensors, snapshot.facts)
         self._remove_oldest()
 
@@ -256,7 +256,7 @@ class RunDirectory:
         rows = _cut(self.metrics_file, step)
         if self.events_file.exists():
             _cut(self.events_file, step)
-        with files.writing(self.path):
+        with disk.writing(self.path):
             for picture in _after(step, self.samples()):
                 picture.unlink()
             for damaged in _after(step, self.checkpoints()):
@@ -294,7 +294,7 @@ def _after(step: int, paths: dict[int, Path]) -> list[Path]:
 def _cut(path: Path, step: int) -> Rows:
     """Leave the rows up to a step in a file of rows; returns them."""
     rows = Rows()
-    with files.writing(path), replace_file(path) as temporary, open(temporary, "wb") as file:
+    with disk.writing(path), replace_file(path) as temporary, open(temporary, "wb") as file:
         for line, row in _rows(path):
             if row["step"] <= step:
                 file.write(line)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tinygen.errors import RunError
-from tinygen.train import files
+from tinygen.train import disk
 
 
 def raising(number):
@@ -25,7 +25,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, poi
         path.write_bytes(b"old")
     monkeypatch.setattr(*point, raising(errno.ENOSPC))
     with pytest.raises(RunError, match=r"can't write .*file: No space left on device; free some space, .* --resume"):
-        files.write(path, b"new")
+        disk.write(path, b"new")
     monkeypatch.undo()
     assert [p.read_bytes() for p in tmp_path.iterdir()] == ([b"old"] if there else [])
 
@@ -43,7 +43,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, poi
     ],
 )
 def test_the_cause_and_what_to_do(tmp_path, number, advice):
-    with pytest.raises(RunError, match=rf"can't write {tmp_path}: {advice}") as caught, files.writing(tmp_path):
+    with pytest.raises(RunError, match=rf"can't write {tmp_path}: {advice}") as caught, disk.writing(tmp_path):
         raising(number)()
     assert caught.value.__cause__.errno == number
 
@@ -52,21 +52,21 @@ def test_a_real_full_device():
     if not Path("/dev/full").exists():
         pytest.skip("there is no /dev/full here")
     with pytest.raises(RunError, match="/dev/full: No space left"):
-        files.append(Path("/dev/full"), "a line")
+        disk.append(Path("/dev/full"), "a line")
 
 
 def test_a_folder_below_a_file(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(RunError, match="a file is in the way"):
-        files.write(tmp_path / "file" / "below", b"")
+        disk.write(tmp_path / "file" / "below", b"")
 
 
 def test_lines_are_appended_whole(tmp_path):
     path = tmp_path / "lines"
-    files.flush(path)  # of what is not there yet, nothing
-    files.append(path, "one")
-    files.append(path, "zwei: ä")
-    files.flush(path)
+    disk.flush(path)  # of what is not there yet, nothing
+    disk.append(path, "one")
+    disk.append(path, "zwei: ä")
+    disk.flush(path)
     assert path.read_bytes() == "one\nzwei: ä\n".encode()
 
 
@@ -75,5 +75,5 @@ def test_leftovers_are_removed_and_nothing_else(tmp_path):
     (tmp_path / "deep").mkdir()
     for path in [*kept, tmp_path / ".a.png.part", tmp_path / "deep" / ".b.safetensors.part"]:
         path.write_bytes(b"")
-    files.remove_leftovers(tmp_path)
+    disk.remove_leftovers(tmp_path)
     assert {path for path in tmp_path.rglob("*") if path.is_file()} == set(kept)
