@@ -7,7 +7,7 @@ from safetensors.numpy import save
 
 import tinygen as tg
 from tinygen.data import Compose, Rotate, Shift
-from tinygen.metrics.classifier import accuracy, train_classifier
+from tinygen.metrics import accuracy, train_classifier
 
 steps = 5000
 path = Path("lenet.safetensors")

@@ -1,7 +1,13 @@
 """What `import tinygen` gives, and what it leaves until it is asked for."""
 
+import ast
+import inspect
+import pydoc
+import re
 import subprocess
 import sys
+from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -29,3 +35,68 @@ def test_a_name_that_is_not_there():
 def test_every_name_is_there():
     assert all(hasattr(tg, name) for name in dir(tg))
     assert tg.report.__name__ == "tinygen.report"
+
+
+def public_modules():
+    """tinygen and the modules that it shows, by the name that a user writes."""
+    shown = {f"tg.{name}": getattr(tg, name) for name in tg.__all__}
+    return {"tg": tg, **{name: value for name, value in shown.items() if isinstance(value, ModuleType)}}
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_dir_shows_what_is_public_and_nothing_else(name):
+    module = public_modules()[name]
+    assert dir(module) == sorted(module.__all__)
+    assert all(hasattr(module, public) and not public.startswith("_") for public in module.__all__)
+    assert name == "tg" or not [x for x in module.__all__ if isinstance(getattr(module, x), ModuleType)]
+
+
+@pytest.mark.parametrize("name", public_modules())
+def test_what_is_public_is_documented(name):
+    module = public_modules()[name]
+    values = {x: getattr(module, x) for x in module.__all__}
+    code = {x: value for x, value in values.items() if inspect.isclass(value) or inspect.isroutine(value)}
+    assert module.__doc__ and not [x for x, value in code.items() if not value.__doc__ or _is_made_up(value)]
+
+
+def _is_made_up(value):
+    """Whether its docstring is the signature that dataclass() and NamedTuple write, or the base class's."""
+    if not inspect.isclass(value):
+        return False
+    return "__doc__" not in vars(value) or value.__doc__.startswith(f"{value.__name__}(")
+
+
+def test_the_overview_names_all_that_is_there():
+    assert set(tg.__all__) <= set(re.findall(r"\w+", tg.__doc__))
+    text = pydoc.plain(pydoc.render_doc(tg))
+    assert text.index("Networks\n") < text.index("CLASSES") and "class Tensor(" in text and "\n    fit(model" in text
+
+
+def written_for_users():
+    """The README's Python and the examples."""
+    root = Path(__file__).parents[1]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
+    scripts = [path.read_text(encoding="utf-8") for path in sorted((root / "examples").rglob("*.py"))]
+    return [blocks, *scripts]
+
+
+def test_what_the_readme_and_the_examples_use_is_public():
+    used = {name for text in written_for_users() for name in _used(ast.parse(text))}
+    assert len(used) > 60
+    for name in used:
+        value = tg
+        for part in name.split("."):
+            assert not isinstance(value, ModuleType) or part in value.__all__, f"tg.{name} is not public"
+            value = getattr(value, part)
+
+
+def _used(tree):
+    """The names under tinygen that a script uses: "ops.tanh" of tg.ops.tanh, or of an import from tinygen.ops."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (found := re.match(r"tg\.([\w.]+)$", ast.unparse(node))):
+            yield found[1]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "tinygen":
+            module = node.module.partition(".")[2]
+            if not module or module in tg.__all__:
+                yield from (f"{module}.{alias.name}".lstrip(".") for alias in node.names)

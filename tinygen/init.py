@@ -15,6 +15,23 @@ from .backend import Array, current_module, is_array
 from .checks import number, what
 from .random import Generator, default_rng
 
+__all__ = [
+    "Init",
+    "glorot_normal",
+    "glorot_uniform",
+    "he_normal",
+    "he_uniform",
+    "normal",
+    "ones",
+    "orthogonal",
+    "zeros",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Init: TypeAlias = Callable[[tuple[int, ...], "Generator | None", Any], Array]
 
 

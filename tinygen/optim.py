@@ -20,6 +20,25 @@ from .errors import GradientError
 from .tape import check_shape
 from .tensor import Parameter, Tensor
 
+__all__ = [
+    "OPTIMIZERS",
+    "SGD",
+    "Adam",
+    "AdamW",
+    "Optimizer",
+    "RMSprop",
+    "Rate",
+    "cosine_decay",
+    "exponential_decay",
+    "linear_decay",
+    "step_decay",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 Rate: TypeAlias = "float | Callable[[int], float]"  # a number, or a schedule: the rate of step 0, 1, 2, ...
 
 

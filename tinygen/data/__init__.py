@@ -41,6 +41,11 @@ __all__ = [
     "placed",
 ]
 
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 FOLDER = "folder:PATH"
 
 

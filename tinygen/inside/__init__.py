@@ -5,3 +5,7 @@ from .recording import Recording
 from .warnings import CollapseWarning, Warnings
 
 __all__ = ["CollapseWarning", "Recorder", "Recording", "Warnings"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,3 +9,38 @@ from .norm import BatchNorm, InstanceNorm, LayerNorm
 from .resize import AvgPool, GlobalAvgPool, MaxPool, PixelShuffle, UpSampling
 from .spectral import SpectralNorm
 from .state import LeftOut
+
+__all__ = [
+    "AvgPool",
+    "BatchNorm",
+    "Buffer",
+    "Conv",
+    "ConvTranspose",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalAvgPool",
+    "InstanceNorm",
+    "LayerNorm",
+    "LeakyReLU",
+    "LeftOut",
+    "MaxPool",
+    "Module",
+    "ModuleDict",
+    "ModuleList",
+    "PixelShuffle",
+    "ReLU",
+    "Reshape",
+    "Sequential",
+    "Sigmoid",
+    "Softplus",
+    "SpectralNorm",
+    "Tanh",
+    "UpSampling",
+    "evaluating",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -27,3 +27,7 @@ __all__ = [
     "least_squares",
     "mse",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -9,3 +9,38 @@ from .likelihood import binarise, likelihood_bounds
 from .modes import mixture_scores, reverse_kl, stacked_scores
 from .neighbours import density_coverage, precision_recall
 from .transfer import Augmented, augmentation, gan_test, gan_train
+
+__all__ = [
+    "Augmented",
+    "LeNet",
+    "Score",
+    "accuracy",
+    "augmentation",
+    "binarise",
+    "density_coverage",
+    "evaluate",
+    "fid",
+    "frechet_distance",
+    "gan_test",
+    "gan_train",
+    "image_scores",
+    "inception_score",
+    "kid",
+    "likelihood_bounds",
+    "load_classifier",
+    "mig",
+    "mixture_scores",
+    "mutual_information",
+    "pooled_pixels",
+    "precision_recall",
+    "predict",
+    "probabilities",
+    "reverse_kl",
+    "stacked_scores",
+    "train_classifier",
+    "unit_images",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

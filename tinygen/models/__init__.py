@@ -17,6 +17,50 @@ from .vaegan import VAEGAN, VAEGANConfig
 from .wgan import WGAN, WGANConfig
 from .wgangp import WGANGP, WGANGPConfig
 
+__all__ = [
+    "ACGAN",
+    "CGAN",
+    "DCGAN",
+    "DCGAN64",
+    "GAN",
+    "LSGAN",
+    "MODELS",
+    "SNGAN",
+    "VAE",
+    "VAEGAN",
+    "WGAN",
+    "WGANGP",
+    "ACGANConfig",
+    "Autoencoder",
+    "AutoencoderConfig",
+    "BetaVAE",
+    "BetaVAEConfig",
+    "CGANConfig",
+    "ConvVAE",
+    "ConvVAEConfig",
+    "DCGAN64Config",
+    "DCGANConfig",
+    "GANConfig",
+    "HingeGAN",
+    "HingeGANConfig",
+    "LSGANConfig",
+    "Memory",
+    "MemoryConfig",
+    "Model",
+    "PacGAN",
+    "PacGANConfig",
+    "SNGANConfig",
+    "VAEConfig",
+    "VAEGANConfig",
+    "WGANConfig",
+    "WGANGPConfig",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 MODELS: dict[str, type[Model]] = {
     model.name: model
     for model in (

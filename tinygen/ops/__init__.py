@@ -67,3 +67,9 @@ _THEMSELVES = ("getitem", "matmul", "dense")  # they say why they fail, as primi
 for _name, _op in [*vars().items()]:
     if callable(_op) and not hasattr(_op, "op") and not _name.startswith("_") and _name not in _THEMSELVES:
         vars()[_name] = _explained(_op)
+
+__all__ = sorted(name for name, op in vars().items() if callable(op) and not name.startswith("_"))
+
+
+def __dir__() -> list[str]:
+    return __all__
