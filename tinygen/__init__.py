@@ -27,7 +27,8 @@ Models and training
     fit, load, train    train a model into a run directory and load it again; callbacks, early stopping
     metrics             how good samples are: FID, precision, recall, coverage, ...
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses
-    viz, report         grids, films, curves, the tape as a picture; the page that shows what happened in a run
+    graph               the tape as a picture; a formula explained step by step
+    viz, report         grids, films, curves; the page that shows what happened in a run
 
 Devices and random numbers
     use, current_device                     compute on "cpu" or "cuda"
@@ -50,7 +51,7 @@ guard_command()  # first of all: while NumPy loads, Ctrl-C ends the command in g
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import init, layers, losses, ops, optim
+from . import init, layers, losses, notebook, ops, optim
 from .backend import array_module, current_device, to_device, to_host, use
 from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck
@@ -59,7 +60,7 @@ from .random import Generator, seed
 from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
 
 if TYPE_CHECKING:
-    from . import data, inside, metrics, models, report, train, viz
+    from . import data, graph, inside, metrics, models, report, train, viz
     from .train import fit, load
 
 __all__ = [
@@ -82,6 +83,7 @@ __all__ = [
     "frozen",
     "grad",
     "gradcheck",
+    "graph",
     "init",
     "inside",
     "layers",
@@ -103,7 +105,7 @@ __all__ = [
     "viz",
 ]
 
-_ROOMS, _FROM_TRAIN = ("data", "inside", "metrics", "models", "report", "train", "viz"), ("fit", "load")
+_ROOMS, _FROM_TRAIN = ("data", "graph", "inside", "metrics", "models", "report", "train", "viz"), ("fit", "load")
 
 
 def __getattr__(name: str) -> Any:

@@ -47,7 +47,7 @@ from .signals import finish, give_back, stop, take_over
 
 if TYPE_CHECKING:
     from .data import Dataset
-    from .graph.formula import Explanation
+    from .graph import Explanation
     from .models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
@@ -497,7 +497,7 @@ def explain(args: argparse.Namespace) -> int:
       tinygen explain "log(1 + exp(x))" x=3 --svg tape.svg
       tinygen explain "where(x > 0, x, 0.2*x)" x=-1
     """
-    from .graph.formula import explain
+    from .graph import explain
 
     if args.svg and Path(args.svg).suffix != ".svg":
         raise ConfigError(f"--svg {args.svg}: the picture is an SVG file, so its name must end in .svg")

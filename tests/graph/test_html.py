@@ -9,7 +9,7 @@ import pytest
 from models.small import small
 
 from tinygen import Tensor, layers, ops, tensor
-from tinygen.viz.plots import COLOURS
+from tinygen.colours import COLOURS
 
 
 def read(thing):

@@ -1,1 +1,11 @@
 """The tape as a picture: boxes and edges, folded by layer, laid out from left to right; and a formula step by step."""
+
+from .boxes import Box, Edge
+from .formula import Explanation, Local, Step, explain
+from .graph import Graph, graph, lines
+
+__all__ = ["Box", "Edge", "Explanation", "Graph", "Local", "Step", "explain", "graph", "lines"]
+
+
+def __dir__() -> list[str]:
+    return __all__

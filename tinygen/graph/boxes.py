@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..backend import is_array, to_host
 from ..layers.module import Module
@@ -49,6 +49,19 @@ class Box:
     y: float = 0.0
     width: float = 0.0
     height: float = 0.0
+
+
+class Edge(NamedTuple):
+    """From box to box, by id.
+
+    argument: the argument of the op whose value it carries; "" if the target holds the rules of the source.  label: the
+    text beside it.
+    """
+
+    source: str
+    target: str
+    argument: str
+    label: str = ""
 
 
 def unit_box(unit: Unit) -> Box:

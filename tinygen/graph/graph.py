@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..errors import GradientError
 from ..files import replace_file
@@ -14,26 +14,15 @@ from ..places import lines_above
 from ..scopes import trace
 from ..tape import Node
 from ..tensor import Tensor, describe
-from .boxes import Box, argument, constant_boxes, leaf_box, unit_box
+from . import svg
+from .boxes import Box, Edge, argument, constant_boxes, leaf_box, unit_box
 from .fold import Unit, reach, units
-
-
-class Edge(NamedTuple):
-    """From box to box, by id. argument: of which argument of the op it is the value, "" if the source is but the op
-    whose rules the target holds; label: what stands on it."""
-
-    source: str
-    target: str
-    argument: str
-    label: str = ""
 
 
 class Graph:
     """Boxes and the edges between them, in an order in which no edge leads back. A notebook shows the picture."""
 
     def __init__(self, boxes: Sequence[Box], edges: Sequence[Edge]):
-        from . import svg
-
         self.boxes, self.edges = list(boxes), list(edges)
         self.routes, self.width, self.height = svg.place(self.boxes, self.edges)
 
@@ -41,9 +30,7 @@ class Graph:
         return f"Graph({len(self.boxes)} boxes, {len(self.edges)} edges); .save('tape.svg') draws it"
 
     def _repr_svg_(self) -> str:
-        from . import svg
-
-        return svg.draw(self)
+        return svg.draw(self.boxes, self.edges, self.routes, (self.width, self.height))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the picture as an SVG file, whole or not at all. Raises ValueError for another suffix, OSError."""

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..backend import to_host
-from ..viz.plots import COLOURS
-
-if TYPE_CHECKING:
-    from ..layers.module import Module
-    from ..tensor import Tensor
+from ..colours import COLOURS
+from ..layers.module import Module
+from ..tensor import Tensor
+from . import ruletext
 
 MOST_CELLS = 64  # up to so many values are written out, more are drawn
 MOST_ACROSS = 32  # rows and columns of a drawing
@@ -23,8 +21,6 @@ CELL = "text-align: right; padding: 1px 6px"
 
 def tensor_html(t: Tensor) -> str:
     """Shape, dtype and device, the op that made it, its gradient, and its values: orange above 0, blue below."""
-    from . import ruletext
-
     node = t._node
     if node is None:
         made = "constant"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
-from ..viz.plots import COLOURS
+from ..colours import COLOURS
+from .boxes import Box, Edge
 from .layout import GAP_X, layout
 
-if TYPE_CHECKING:
-    from .graph import Box, Edge, Graph
+Routes: TypeAlias = dict[tuple[str, str], list[tuple[float, float]]]  # the points of each edge, by its ends
 
 CHARACTER, TITLE_CHARACTER, LINE = 6.65, 7.25, 15.0  # pixels, in the monospaced fonts below
 PADDING, MARGIN, ROUND = 10.0, 16.0, 16.0
@@ -37,9 +37,7 @@ STYLE = """
 """
 
 
-def place(
-    boxes: Sequence[Box], edges: Sequence[Edge]
-) -> tuple[dict[tuple[str, str], list[tuple[float, float]]], float, float]:
+def place(boxes: Sequence[Box], edges: Sequence[Edge]) -> tuple[Routes, float, float]:
     """Give each box its size and place; returns the points of each edge, and the size of it all."""
     for box in boxes:
         texts = [len(line) * CHARACTER for line in box.lines] + [len(box.title) * TITLE_CHARACTER]
@@ -59,17 +57,18 @@ def place(
     return routes, round(placed.width + 2 * MARGIN, 1), round(placed.height + top + MARGIN, 1)
 
 
-def draw(graph: Graph) -> str:
-    """The SVG of a graph whose boxes have places."""
-    networks = sorted({box.network for box in graph.boxes if box.network})
+def draw(boxes: Sequence[Box], edges: Sequence[Edge], routes: Routes, size: tuple[float, float]) -> str:
+    """The SVG of boxes that have places, and of the edges between them."""
+    width, height = size
+    networks = sorted({box.network for box in boxes if box.network})
     hues = {name: COLOURS[i % (len(COLOURS) - 1)] for i, name in enumerate(networks)}
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="tinygen-graph" width="{graph.width:g}" '
-        f'height="{graph.height:g}" viewBox="0 0 {graph.width:g} {graph.height:g}" role="img">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="tinygen-graph" width="{width:g}" '
+        f'height="{height:g}" viewBox="0 0 {width:g} {height:g}" role="img">',
         f"<style>{STYLE}</style>",
-        *(_network(name, hues[name], graph.boxes) for name in networks),
-        *(_edge(edge, graph.routes[edge.source, edge.target]) for edge in graph.edges),
-        *(_box(box, hues.get(box.network)) for box in graph.boxes),
+        *(_network(name, hues[name], boxes) for name in networks),
+        *(_edge(edge, routes[edge.source, edge.target]) for edge in edges),
+        *(_box(box, hues.get(box.network)) for box in boxes),
         "</svg>",
     ]
     return "\n".join(part for part in parts if part)

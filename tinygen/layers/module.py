@@ -246,11 +246,6 @@ class Module:
         children = [f"\n({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
         return self._title() if not children else f"{self._title()[:-1]}{''.join(children)}\n)"
 
-    def _repr_html_(self) -> str:
-        from ..graph.html import module_html
-
-        return module_html(self)
-
     def _title(self) -> str:
         return f"{type(self).__name__}({self._options()})"
 

@@ -62,12 +62,6 @@ def _repr(x: Tensor) -> str:
     return f"Tensor({values}, dtype={x.dtype}{grad}{name})"
 
 
-def _repr_html(x: Tensor) -> str:
-    from ..graph.html import tensor_html
-
-    return tensor_html(x)
-
-
 def _array(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
     if x.requires_grad:
         raise TypeError("NumPy would drop the tape of a Tensor that requires grad; call .numpy(), or use tg.ops")
@@ -147,7 +141,6 @@ METHODS: dict[str, Any] = {
     "__index__": _index,
     "__format__": _format,
     "__repr__": _repr,
-    "_repr_html_": _repr_html,
     "__array__": _array,
     "__array_ufunc__": _Ufuncs(),
     "__copy__": lambda x: _deepcopy(x, {}),

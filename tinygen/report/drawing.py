@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, is_array, to_host
+from ..graph import Box, Edge, Graph, graph
 from ..graph.fold import reach
-from ..graph.graph import Box, Edge, Graph, graph
 from ..models import WGANGP
 from ..models.base import Model
 from ..places import Place, lines_above

@@ -4,7 +4,7 @@ All of them are made without pyplot, so nothing here touches a figure of the cal
 imported when the first picture is drawn. The functions that return a matplotlib Figure leave it to be restyled.
 """
 
-from ..graph.graph import Graph, graph, lines
+from ..graph import Graph, graph, lines
 from .film import save_gif
 from .gradients import pixel_gradients
 from .images import grid, samples, save_grid

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, to_host
+from ..colours import COLOURS
 from ..errors import ConfigError
 from ..models.probe import undisturbed
 from ..tensor import Tensor, grad
 from .images import grid, range_of, sheet_figure
-from .plots import COLOURS, scatter
+from .plots import scatter
 from .tiles import GUTTER_GREY
 
 if TYPE_CHECKING:

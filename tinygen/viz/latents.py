@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, to_device, to_host
+from ..colours import COLOURS
 from ..errors import ConfigError
 from ..losses import gaussian_kls
 from ..random import Generator
 from .images import made_figure, sheet_figure
-from .plots import COLOURS, figure, tidy, write_png
+from .plots import figure, tidy, write_png
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from ..backend import Array, to_host
+from ..colours import COLOURS
 from ..files import replace_file
 from ..rows import Rows, outline
 from .panels import panels
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
 Range: TypeAlias = "tuple[float, float]"
 
-# Eight colours that colour-blind readers can tell apart (Okabe and Ito 2002, "Color Universal Design"); of the eight,
-# yellow is too pale for a line on white.
-COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000"]
 DPI = 100
 SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
 MOST_POINTS = 3000  # of a curve: several for each pixel of its width

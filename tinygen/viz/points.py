@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .plots import COLOURS, Range, figure, tidy
+from ..colours import COLOURS
+from .plots import Range, figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
