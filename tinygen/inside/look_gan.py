@@ -41,7 +41,8 @@ class GANLook:
         self.t = Generator(0, "recorder/t").uniform((len(self.x), *[1] * (x.ndim - 1)))
         self.plain = not model.D_mixes and type(model).loss_G is GAN.loss_G
         about.facts |= {
-            "loss": model.config.loss,
+            "loss": model.loss.name,
+            "game": model.loss.describe(),
             "probability": model.loss.probability,
             "threshold": model.loss.threshold,
             "scores": n // self.pack,

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import to_host
 from ..errors import ConfigError, RunError
-from ..losses import GAN_LOSSES, GANLoss, least_squares
+from ..losses import GAN_LOSSES, least_squares
+from ..losses.gan import slope_from
 from ..settings import nearest
-from ..tensor import grad, tensor
 from ..train import checkpoint, contents
 from ..train.run import RunDirectory
 
@@ -69,17 +70,30 @@ class Recording:
         """
         if loss is None and "pixel_gradient" in self.arrays:
             return self.gradient("pixel_gradient")
-        own = self.facts["loss"] if loss is None else loss
         gradient = self.gradient("score_gradient")
-        score = tensor(self.arrays["score_fake"][:, : gradient.shape[1]], requires_grad=True)
-        slope = grad(self._loss(own).G(score), score).numpy() * (score.size / self.facts["scores"])
-        return gradient * slope.reshape(*slope.shape, *[1] * (gradient.ndim - 2))
+        slope = self._slope(loss or self.facts["loss"], self.arrays["score_fake"][:, : gradient.shape[1]])
+        return gradient * (slope / self.facts["scores"]).reshape(*slope.shape, *[1] * (gradient.ndim - 2))
 
-    def _loss(self, name: str) -> GANLoss:
-        if name not in GAN_LOSSES:
-            raise ConfigError(f"pixel_gradient: there is no GAN loss {name!r}{nearest(name, GAN_LOSSES)}")
-        c = self.facts["config"]
-        return least_squares(c["a"], c["b"], c["c"]) if name == "lsgan" and "a" in c else GAN_LOSSES[name]
+    @property
+    def game(self) -> dict[str, Any] | None:
+        """What `GANLoss.describe` said of the loss that two networks played by; None if there was no game.
+
+        Of a recording that holds no description it is that of the loss of that name; None too if there is none.
+        """
+        name, labels = self.facts.get("loss"), self.facts["config"]
+        if "game" in self.facts or name not in GAN_LOSSES:
+            return self.facts.get("game")
+        with_labels = name == "lsgan" and "a" in labels
+        return (least_squares(labels["a"], labels["b"], labels["c"]) if with_labels else GAN_LOSSES[name]).describe()
+
+    def _slope(self, loss: str, scores: np.ndarray) -> np.ndarray:
+        """dL/ds at each score under the run's own loss, or another."""
+        game = self.game
+        if game is not None and loss == self.facts["loss"]:
+            return slope_from(game, scores)
+        if loss not in GAN_LOSSES:
+            raise ConfigError(f"pixel_gradient: there is no GAN loss {loss!r}{nearest(loss, GAN_LOSSES)}")
+        return to_host(GAN_LOSSES[loss].slope(scores))
 
 
 def quantised(found: dict[str, np.ndarray], value_range: tuple[float, float] | None) -> dict[str, np.ndarray]:

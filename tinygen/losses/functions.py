@@ -9,19 +9,18 @@ The mean over an empty batch is NaN, the sum 0, as in PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from .. import ops
 from ..backend import array_module
-from ..checks import check_array, check_indices, number, what
+from ..checks import check_array, check_indices, what
 
 
 def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float, float] | None = None) -> None:
     """Raise TypeError or ValueError for what can't be compared; allowed: the least and the largest target."""
-    _check_floats(loss, x)
+    check_floats(loss, x)
     shape = getattr(target, "shape", None)
     kind = getattr(getattr(target, "dtype", None), "kind", "f")
     if (shape is None and not isinstance(target, (int, float))) or kind not in "fiub":
@@ -41,7 +40,7 @@ def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float,
         _check_range(loss, "the target", target, *allowed)
 
 
-def _check_floats(loss: str, *xs: Any) -> None:
+def check_floats(loss: str, *xs: Any) -> None:
     for x in xs:
         check_array(loss, x, "the input")
         if x.dtype.kind != "f":
@@ -91,7 +90,7 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     A label that is not from 0 to classes - 1 raises IndexError on the CPU, -1 too; on a GPU its loss is NaN.
     """
     check_array("cross_entropy", labels, "labels")
-    _check_floats("cross_entropy", logits)
+    check_floats("cross_entropy", logits)
     if logits.ndim != 2 or not logits.shape[1] or labels.shape != logits.shape[:1]:
         raise ValueError(
             f"cross_entropy: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}"
@@ -139,77 +138,7 @@ def gaussian_kls(mu: Any, logvar: Any) -> Any:
 
     Kingma and Welling 2013, appendix B.
     """
-    _check_floats("gaussian_kl", mu, logvar)
+    check_floats("gaussian_kl", mu, logvar)
     if mu.ndim != 2 or mu.shape != logvar.shape:
         raise ValueError(f"gaussian_kl: mu is {mu.shape} and logvar {logvar.shape}, but both must be (N, latents)")
     return ops.mean(mu * mu + ops.exp(logvar) - 1 - logvar, 0) * 0.5
-
-
-class GANLoss(NamedTuple):
-    """The two sides of a GAN's game, on D's scores: real and fake are what D's last layer gives, before any sigmoid."""
-
-    D: Callable[..., Any]  # (real, fake) -> the loss that D lowers; if labelled, a third argument may be real's label
-    G: Callable[[Any], Any]  # fake -> the loss that G lowers
-    probability: bool  # whether σ(score) is D's probability that the image is real
-    threshold: float | None  # the score above which D takes an image for real; None: it only ranks them
-    labelled: bool  # whether D's loss compares scores with labels, 1 for real and 0 for fake
-
-
-def _logistic_D(real: Any, fake: Any, target: float = 1.0) -> Any:
-    return bce_logits(real, target) + bce_logits(fake, 0.0)
-
-
-def _minimax_G(fake: Any) -> Any:
-    return -bce_logits(fake, 0.0)
-
-
-def _nonsaturating_G(fake: Any) -> Any:
-    return bce_logits(fake, 1.0)
-
-
-def _hinge_D(real: Any, fake: Any) -> Any:
-    return hinge(real, 1.0) + hinge(fake, -1.0)
-
-
-def _wasserstein_D(real: Any, fake: Any) -> Any:
-    _check_floats("wasserstein", real, fake)
-    return ops.mean(fake) - ops.mean(real)
-
-
-def _minus_mean(fake: Any) -> Any:
-    _check_floats("minus mean", fake)
-    return -ops.mean(fake)
-
-
-class _LeastSquares(NamedTuple):
-    """The labels of the game: a of fake images, b of real ones, c what G wants."""
-
-    a: float
-    b: float
-    c: float
-
-    def D(self, real: Any, fake: Any, target: float | None = None) -> Any:
-        return (mse(real, self.b if target is None else target) + mse(fake, self.a)) * 0.5
-
-    def G(self, fake: Any) -> Any:
-        return mse(fake, self.c) * 0.5
-
-
-def least_squares(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> GANLoss:
-    """½ E (D(x) - b)² + ½ E (D(G(z)) - a)² for D, ½ E (D(G(z)) - c)² for G: Mao et al. 2017, eq. 2."""
-    game = _LeastSquares(*(number("least_squares", name, label) for name, label in (("a", a), ("b", b), ("c", c))))
-    return GANLoss(game.D, game.G, probability=False, threshold=(game.a + game.b) / 2, labelled=True)
-
-
-GAN_LOSSES = {  # of functions that have a name, so that a model can be pickled
-    # Goodfellow et al. 2014, eq. 1: G lowers log(1 - D(G(z))), which is flat while D wins
-    "minimax": GANLoss(_logistic_D, _minimax_G, True, 0.0, True),
-    # Goodfellow et al. 2014, section 3: G raises log D(G(z))
-    "nonsaturating": GANLoss(_logistic_D, _nonsaturating_G, True, 0.0, True),
-    # Mao et al. 2017, eq. 9, with labels 0 and 1
-    "lsgan": least_squares(),
-    # Lim and Ye 2017, eq. 3; Miyato et al. 2018, eq. 16 and 17
-    "hinge": GANLoss(_hinge_D, _minus_mean, False, 0.0, False),
-    # Arjovsky et al. 2017, eq. 2; D must be held Lipschitz by other means
-    "wasserstein": GANLoss(_wasserstein_D, _minus_mean, False, None, False),
-}
