@@ -8,6 +8,7 @@ from train.tiny import Stream, Tiny
 
 from tinygen.errors import RunError
 from tinygen.inside import Recording
+from tinygen.losses import GAN_LOSSES
 from tinygen.report.gather import gather
 from tinygen.train import Callback, RunDirectory, checkpoint, contents, fit
 from tinygen.train.checkpoint import DamagedError
@@ -210,6 +211,7 @@ def test_weights_that_are_not_finite_are_damaged(run):
 
 STEPS = np.array([0, 2, 4])
 FACTS = {"model": "m", "config": {}, "data": "d", "data_shape": [2], "value_range": None, "layers": []}
+GAME = GAN_LOSSES["hinge"].describe()
 
 
 @pytest.mark.parametrize(
@@ -227,6 +229,9 @@ FACTS = {"model": "m", "config": {}, "data": "d", "data_shape": [2], "value_rang
         ({"step": STEPS}, {"value_range": [1]}, "value_range"),
         ({"step": STEPS}, {"data_shape": "2"}, "data_shape"),
         ({"step": STEPS}, {"config": None}, "config"),
+        ({"step": STEPS}, {"game": "minimax"}, "game"),
+        ({"step": STEPS}, {"game": GAME | {"slope": [0]}}, r"game\.slope"),
+        ({"step": STEPS}, {"missing": [["pixels"]]}, r"missing\[0\]"),
     ],
 )
 def test_a_recording_of_another_shape(tmp_path, arrays, facts, words):

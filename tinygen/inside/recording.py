@@ -44,7 +44,9 @@ class Recording:
         arrays, facts = checkpoint.load(path)
         if "step" not in arrays or "layers" not in facts:
             raise RunError(f"{path}: a file of tinygen's, but not a recording")
-        if fault := contents.fault(facts, contents.RECORDING) or contents.uneven(arrays, CONSTANTS):
+        fault = contents.fault(facts, contents.RECORDING)
+        fault = fault or contents.fault(facts, contents.RECORDING_LATER, partly=True)
+        if fault := fault or contents.uneven(arrays, CONSTANTS):
             raise RunError(f"{path}: damaged, or not a recording: {fault}")
         return cls(arrays, facts)
 

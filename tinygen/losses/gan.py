@@ -76,7 +76,9 @@ class GANLoss:
 def slope_from(description: dict[str, Any], scores: np.ndarray) -> np.ndarray:
     """The slope at each score out of what `describe` gave: linear between the steps, and beyond the ends."""
     slope = np.array(description["slope"], np.float64)
-    place = (scores - description["low"]) / (description["high"] - description["low"]) * (len(slope) - 1)
+    place = (
+        (scores.astype(np.float64) - description["low"]) / (description["high"] - description["low"]) * (len(slope) - 1)
+    )
     i = np.nan_to_num(place).clip(0, len(slope) - 2).astype(int)
     return (slope[i] + (place - i) * (slope[i + 1] - slope[i])).astype(scores.dtype)
 

@@ -40,6 +40,9 @@ COUNT = Kind("a whole number of at least 0", _is_count)
 OBJECT = Kind("an object", lambda x: isinstance(x, dict))
 PLAIN = Kind("text, a number, true, false, null, or a list of such", _is_plain)
 NUMBER = Kind("a number", lambda x: _is_number(x))
+MAY_NUMBER = Kind("a number or null", lambda x: x is None or _is_number(x))
+CURVE = Kind("a list of numbers", lambda x: isinstance(x, list) and len(x) > 1 and all(map(MAY_NUMBER.test, x)))
+PAIR = Kind("two texts", lambda x: isinstance(x, list) and len(x) == 2 and all(map(TEXT.test, x)))
 ROW_VALUE = Kind("a number", lambda x: x is None or isinstance(x, str) or _is_number(x))  # text: of a user's callback
 SHAPE = Kind("a list of whole numbers", lambda x: isinstance(x, list) and all(map(_is_count, x)))
 RANGE = Kind("two numbers or null", lambda x: x is None or (isinstance(x, list) and len(x) == 2 and _are_numbers(x)))
@@ -83,6 +86,11 @@ RECORDING = {
     "value_range": RANGE,
     "layers": [{"network": TEXT, "name": TEXT, "title": TEXT, "shape": SHAPE}],
 }
+RECORDING_LATER = {  # where it is there
+    "game": {"name": TEXT, "title": TEXT, "formula": TEXT, "probability": SWITCH, "threshold": MAY_NUMBER,
+             "low": NUMBER, "high": NUMBER, "slope": CURVE},
+    "missing": [PAIR],
+}  # fmt: skip
 
 
 def parse(text: str | bytes) -> Any:
