@@ -1,7 +1,7 @@
 """Signals that end a program in good order: Ctrl-C, SIGTERM, and SIGHUP, which comes when a terminal closes.
 
 The `tinygen` command leaves on them at once, from its first moment on, without a traceback or half a file. While a
-model trains, `train.interrupt` takes over: then there is something to save.
+model trains, `Interrupt` takes over: the step is finished and saved first.
 """
 
 # This is imported before everything else, NumPy above all, so it imports next to nothing.
@@ -15,6 +15,7 @@ from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import FrameType, TracebackType
     from typing import Any, NoReturn
 
 STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
@@ -78,6 +79,32 @@ def finish() -> None:
 def ending(number: int) -> BaseException:
     """KeyboardInterrupt for Ctrl-C, SystemExit for other signals."""
     return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+
+
+class Interrupt:
+    """Within the block Ctrl-C, SIGTERM and SIGHUP only set `asked`, which the loop reads between steps and raises.
+
+    A second Ctrl-C does what Ctrl-C did before the block. A second SIGTERM or SIGHUP does nothing: `timeout` and shells
+    send theirs twice.
+    """
+
+    asked: BaseException | None = None
+
+    def __enter__(self) -> Interrupt:
+        self._before = take_over(self._hear, (*DEFAULTS, leave, stop))
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        give_back(self._before)
+
+    def ask(self, reason: BaseException) -> None:
+        """Have the loop raise `reason` after the step, unless it has another reason already."""
+        self.asked = self.asked or reason
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        if self.asked and number == signal.SIGINT:
+            self._before[number](number, frame)
+        self.ask(ending(number))
 
 
 def _is_command() -> bool:

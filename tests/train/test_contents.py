@@ -11,8 +11,7 @@ from tinygen.inside import Recording
 from tinygen.losses import GAN_LOSSES
 from tinygen.report.gather import gather
 from tinygen.train import Callback, RunDirectory, checkpoint, contents, fit
-from tinygen.train.checkpoint import DamagedError
-from tinygen.train.run import read_checkpoint
+from tinygen.train.checkpoint import DamagedError, read_checkpoint
 
 DEEP = "[" * 50_000 + "]" * 50_000
 EVERY = {"log_every": 1, "sample_every": 5, "checkpoint_every": 2}

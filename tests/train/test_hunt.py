@@ -8,9 +8,9 @@ from train.tiny import Config, Stream, Tiny
 
 import tinygen as tg
 from tinygen.errors import RunError
+from tinygen.places import Place
 from tinygen.random import Generator
 from tinygen.train import NonFiniteError, RunDirectory, fit
-from tinygen.train.trace import Place
 
 
 @dataclass(frozen=True)

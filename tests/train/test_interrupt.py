@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from train.tiny import Stream, Tiny
 
+from tinygen.signals import Interrupt
 from tinygen.train import Callback, RunDirectory, fit
-from tinygen.train.interrupt import Interrupt
 
 EVERY = {"log_every": 5, "sample_every": 10, "checkpoint_every": 10}
 

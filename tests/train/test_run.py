@@ -12,8 +12,7 @@ import pytest
 
 from tinygen.errors import ConfigError, RunError
 from tinygen.train import RunDirectory, checkpoint, load
-from tinygen.train.run import read_checkpoint
-from tinygen.train.snapshot import Snapshot
+from tinygen.train.checkpoint import Snapshot, read_checkpoint
 
 CONFIG = {"tinygen": "0", "model": "gan", "config": {"lr": 0.1, "hidden": [2, 3]}, "settings": {"batch": 8}, "steps": 9}
 

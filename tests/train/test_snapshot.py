@@ -9,7 +9,8 @@ from train.tiny import Config, Stream, Tiny
 from tinygen.errors import RunError
 from tinygen.train import Callback
 from tinygen.train.batches import batches_of
-from tinygen.train.snapshot import Snapshot, restore, restore_callbacks, take
+from tinygen.train.checkpoint import Snapshot
+from tinygen.train.snapshot import restore, restore_callbacks, take
 
 
 class Counter(Callback):

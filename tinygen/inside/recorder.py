@@ -12,7 +12,7 @@ from ..models.probe import Weights, layers_of
 from ..train.callbacks import Callback, History, checked_dataset
 from ..train.checkpoint import NewerError
 from ..train.progress import say
-from ..train.snapshot import describe
+from ..train.snapshot import identity
 from .budget import Budget
 from .looks import Looks
 from .recording import Recording, image_bytes, quantised
@@ -147,7 +147,7 @@ class Recorder(Callback):
             for network, name, layer in known
         ]
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}
-        facts = {"version": __version__, **describe(model), **data, "value_range": model.value_range, "layers": layers}
+        facts = {"version": __version__, **identity(model), **data, "value_range": model.value_range, "layers": layers}
         arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in looks.constants.items()}
         return facts | looks.facts, arrays
 

@@ -6,7 +6,9 @@ Nothing here can run code from a file: there is no pickle. The format is at http
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +20,29 @@ from ..files import open_regular
 from . import contents, disk
 
 FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
-
+FACTS = {"model": "", "config": {}, "generators": {}, "callbacks": {}}  # of a checkpoint that does not say
+OF_CALLBACKS = "callbacks/"  # what the names of their arrays begin with
 
 _DTYPES = {"bool": "BOOL"} | {
     f"{word}{bits}": f"{letter}{bits}"
     for word, letter in (("int", "I"), ("uint", "U"), ("float", "F"))
     for bits in (8, 16, 32, 64)
 }
+
+
+@dataclass
+class Snapshot:
+    """A run after some step: host copies of its arrays, and the rest as values that JSON can hold."""
+
+    step: int
+    tensors: dict[str, np.ndarray]
+    facts: dict[str, Any]
+    source: str = "the checkpoint in memory"
+
+    @property
+    def weights(self) -> dict[str, np.ndarray]:
+        """The arrays of the model: what is not a callback's."""
+        return {name: x for name, x in self.tensors.items() if not name.startswith(OF_CALLBACKS)}
 
 
 class DamagedError(RunError):
@@ -100,6 +118,23 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         return tensors, {key: contents.parse(text) for key, text in texts.items() if key != "tinygen"}
     except ValueError:
         raise DamagedError(f"{path}: damaged, its metadata are no JSON; {_ADVICE}") from None
+
+
+def read_checkpoint(path: Path) -> Snapshot:
+    """The snapshot in a checkpoint file. Raises RunError, as `load` does."""
+    tensors, facts = load(path)
+    fault = contents.fault({**FACTS, **facts}, contents.CHECKPOINT)
+    if not fault and (name := contents.not_finite(tensors)):
+        fault = f"{name} is not finite"
+    if (
+        not fault
+        and (number := re.fullmatch(r"step_(\d{6,})\.safetensors", path.name))
+        and int(number[1]) != facts["step"]
+    ):
+        fault = f"it is of step {facts['step']}"
+    if fault:
+        raise DamagedError(f"{path}: damaged, or not the checkpoint of a run: {fault}; give another checkpoint or run")
+    return Snapshot(facts["step"], tensors, {**FACTS, **facts}, str(path))
 
 
 _ADVICE = "give another checkpoint or run"

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..models.base import Model
+from ..signals import Interrupt
 from .batches import batches_of
 from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
-from .interrupt import Interrupt
 from .progress import Progress, quietly
 from .rebuild import start_from
 from .run import RunDirectory

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import ConfigError, RunError
 from ..models.base import NoConfig
 from ..settings import nearest
-from .run import RunDirectory, read_checkpoint
-from .snapshot import Snapshot, class_name, restore_weights
+from .checkpoint import Snapshot, read_checkpoint
+from .run import RunDirectory
+from .snapshot import class_name, restore_weights
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def load(run: str | os.PathLike[str], model: Any = None, **changes: Any) -> Model:
     """The model of a run as at its newest checkpoint; or of a checkpoint, given the path of its file.
 
-    It has the weights, the buffers and the optimisers of the run; its random numbers begin anew, on the current device.
+    It has the weights, the buffers and the optimisers of the run; its random numbers start again, on the device in use.
     model: for a run of a model of your own, its class, which is built with the config of the run, or a model like the
     one that was trained, which is given the state and returned. No code is ever imported because a run names it.
     changes: hyperparameters to build it with in place of the run's, such as lr.

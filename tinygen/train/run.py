@@ -15,9 +15,8 @@ from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular, replace_file
 from ..rows import Rows
 from . import checkpoint, contents, disk
-from .checkpoint import FORMAT, DamagedError, NewerError
+from .checkpoint import FORMAT, DamagedError, NewerError, Snapshot, read_checkpoint
 from .progress import say
-from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -27,7 +26,6 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-FACTS = {"model": "", "config": {}, "generators": {}, "callbacks": {}}  # of a checkpoint that does not say
 KEPT_CHECKPOINTS = 3  # should the newest be damaged, there is one before it
 
 
@@ -263,23 +261,6 @@ class RunDirectory:
                 damaged.replace(damaged.with_name(f"{damaged.name}.damaged"))
             self._remove_oldest()
         return rows
-
-
-def read_checkpoint(path: Path) -> Snapshot:
-    """The snapshot in a checkpoint file. Raises RunError, as checkpoint.load does."""
-    tensors, facts = checkpoint.load(path)
-    fault = contents.fault({**FACTS, **facts}, contents.CHECKPOINT)
-    if not fault and (name := contents.not_finite(tensors)):
-        fault = f"{name} is not finite"
-    if (
-        not fault
-        and (number := re.fullmatch(r"step_(\d{6,})\.safetensors", path.name))
-        and int(number[1]) != facts["step"]
-    ):
-        fault = f"it is of step {facts['step']}"
-    if fault:
-        raise DamagedError(f"{path}: damaged, or not the checkpoint of a run: {fault}; give another checkpoint or run")
-    return Snapshot(facts["step"], tensors, {**FACTS, **facts}, str(path))
 
 
 def _by_step(folder: Path, suffix: str) -> dict[int, Path]:

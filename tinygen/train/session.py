@@ -11,11 +11,11 @@ from ..rows import Rows
 from . import snapshot
 from .batches import Batches
 from .callbacks import Callback, History, StopTraining
-from .hunt import NonFiniteError, broken_arrays, explain, not_finite
+from .checkpoint import Snapshot
+from .hunt import NonFiniteError, broken_arrays, diagnose, not_finite
 from .measured import numbers, off_the_tape
 from .progress import say
 from .run import RunDirectory
-from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -60,7 +60,7 @@ class Session:
         with self.run.locked(resume):
             saved = self.run.read_config() if resume else {}
             settings = snapshot.plain(saved.get("settings", {}) if settings is None else settings, "fit: settings")
-            config = {"tinygen": _version(), **snapshot.describe(self.model), "settings": settings}
+            config = {"tinygen": _version(), **snapshot.identity(self.model), "settings": settings}
             if resume:
                 config = saved | self._resume(self.run, config, changing)
             else:
@@ -189,7 +189,7 @@ class Session:
     def _blame(self, step: int, broken: list[str]) -> NonFiniteError:
         """The error that says what first went wrong, found by replaying. The model goes back to the last checkpoint."""
         good = self._saved if self.run is None else self.run.newest() if self.run.checkpoints() else None
-        return explain(step, broken, good, self.model, self.batches)
+        return diagnose(step, broken, good, self.model, self.batches)
 
     def finish(self, interrupt: BaseException | None = None) -> None:
         """Raise what ended the training before its last step, unless a callback ended it in good order."""

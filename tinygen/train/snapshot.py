@@ -1,9 +1,9 @@
-"""Everything that decides how a run goes on, taken at the end of a step and put back: that is what resuming is."""
+"""Everything that decides how a run continues, taken at the end of a step and put back: that is what resuming is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,38 +13,18 @@ from ..errors import ConfigError, RunError
 from ..tensor import Tensor
 from .batches import Batches
 from .callbacks import Callback
+from .checkpoint import OF_CALLBACKS, Snapshot
 from .contents import unlike
 
 if TYPE_CHECKING:
     from ..models.base import Model
 
 
-_MISFITS = (
-    ValueError,
-    KeyError,
-    TypeError,
-    AttributeError,
-    IndexError,
-    OverflowError,
-)  # what state of another kind leads to
+# what state of another kind leads to
+_MISFITS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
-@dataclass
-class Snapshot:
-    """A run after some step: host copies of its arrays, and the rest as values that JSON can hold."""
-
-    step: int
-    tensors: dict[str, np.ndarray]
-    facts: dict[str, Any]
-    source: str = "the checkpoint in memory"
-
-    @property
-    def weights(self) -> dict[str, np.ndarray]:
-        """The arrays of the model: what is not a callback's."""
-        return {name: x for name, x in self.tensors.items() if not name.startswith(_prefix())}
-
-
-def describe(model: Model) -> dict[str, Any]:
+def identity(model: Model) -> dict[str, Any]:
     """What it takes to build a model like this one: its name and its hyperparameters, and the class of one's own."""
     kind, config = type(model), model.config
     if not isinstance(config, Mapping) and not is_dataclass(config):
@@ -63,7 +43,7 @@ def take(step: int, model: Model, batches: Batches, callbacks: Sequence[Callback
     """The state of a run after a step."""
     tensors = dict(model.state_dict())
     facts: dict[str, Any] = {
-        **describe(model),
+        **identity(model),
         "step": step,
         "generators": {name: generator.state for name, generator in model.generators().items()},
         "batches": batches.state,
@@ -152,8 +132,8 @@ def _misfit(snapshot: Snapshot, error: Exception) -> RunError:
     return RunError(f"{snapshot.source} does not fit this run: {reason}; give the options with which the run began")
 
 
-def _prefix(name: str | None = None) -> str:
-    return "callbacks/" if name is None else f"callbacks/{name}/"
+def _prefix(name: str) -> str:
+    return f"{OF_CALLBACKS}{name}/"
 
 
 def named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:

@@ -5,8 +5,9 @@ from functools import partial
 import numpy as np
 
 import tinygen as tg
+from tinygen.places import Place
 from tinygen.tensor import trace
-from tinygen.train.trace import Place, Watch
+from tinygen.train.hunt import Watch
 
 
 def line_of(text):
