@@ -39,6 +39,10 @@ class Backend:
         """The values as a NumPy array."""
         return tinygen_backend.to_host(x)
 
+    def shares_memory(self, x: Any, y: Any) -> bool:
+        """Whether two arrays share an element. Of 0-d arrays CuPy would compare copies, so they get an axis."""
+        return bool(self.xp.shares_memory(self.xp.atleast_1d(x), self.xp.atleast_1d(y)))
+
 
 def _gpu_is_usable() -> bool:
     """Whether CuPy and a GPU are there; without a driver CuPy, which loads slowly, is not even imported."""

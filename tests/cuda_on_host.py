@@ -175,6 +175,13 @@ class RawModule:
         return launch
 
 
+def flushed(x: Any) -> Any:
+    """x as a kernel of CuPy reads and writes it: -ftz=true takes a float32 below the smallest normal number for 0."""
+    if getattr(x, "dtype", None) == np.float32:
+        return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.copysign(x.dtype.type(0), x), x)
+    return x
+
+
 class ElementwiseKernel:
     def __init__(self, in_params: str, out_params: str, operation: str, name: str = "kernel", preamble: str = ""):
         self.inputs, self.outputs = _parameters(in_params), _parameters(out_params)
@@ -194,12 +201,12 @@ class ElementwiseKernel:
         assert all(out.shape == shape for out in outs)
         outs = outs or [np.empty(shape, dtype) for _ in self.outputs]
         given = zip([*args[: len(self.inputs)], *outs], types, strict=True)
-        full = [np.array(np.broadcast_to(a, shape), dtype, order="C") for a, dtype in given]
+        full = [np.array(flushed(np.broadcast_to(a, shape).astype(dtype)), order="C") for a, dtype in given]
         pointers = np.array([a.ctypes.data for a in full], np.uintp)
         launch = RawModule(elementwise_source(dtype, *self.text)).get_function(self.text[3])
         launch((1,), (3,), (np.int64(full[0].size), pointers))
         for out, result in zip(outs, full[len(self.inputs) :], strict=True):
-            out[...] = result
+            out[...] = flushed(result)
         return outs[0] if len(outs) == 1 else tuple(outs)
 
 

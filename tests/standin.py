@@ -307,12 +307,17 @@ ATOMIC = {
 }  # the ufuncs that have .at
 ATOMIC |= dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), "iIlLqQ")
 
-SYNCHRONISES = {"argwhere", "bincount", "flatnonzero", "nonzero", "shares_memory", "unique"}
+SYNCHRONISES = {"argwhere", "bincount", "flatnonzero", "nonzero", "shares_memory", "sliding_window_view", "unique"}
 JOINS = {"concatenate", "hstack", "stack", "vstack"}
 ON_HOST = {"asnumpy", "broadcast_shapes", "can_cast", "isscalar", "issubdtype", "may_share_memory", "ndim"}
 ON_HOST |= {"promote_types", "result_type", "shape", "shares_memory"}  # what gives no array
-KEEPS_ORDER = {"array", "asarray", "copy", "einsum", "empty", "empty_like", "eye", "full", "full_like", "ones"}
-KEEPS_ORDER |= {"ones_like", "pad", "roll", "zeros", "zeros_like"}  # the rest gives a fresh array in C order, or a view
+KEEPS_ORDER = {"array", "asarray", "astype", "copy", "einsum", "empty", "empty_like", "eye", "full", "full_like"}
+KEEPS_ORDER |= {"ones", "ones_like", "pad", "roll", "zeros", "zeros_like"}  # the rest: in C order, or a view
+OWN_BASE = {"argsort", "array", "cumprod", "cumsum", "flatnonzero", "kron", "nonzero", "repeat", "tile", "where"}
+OWN_BASE |= {"amax", "amin", "max", "min", "prod", "sum"}  # a fresh result may be a view of other fresh memory
+WITHOUT_BASE = {"as_strided", "sliding_window_view"}  # views that do not know of what
+ALONG = {"all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "max", "mean"}
+ALONG |= {"median", "min", "prod", "ptp", "std", "sum", "var"}  # take no axis of a 0-d array
 
 PAD_MODES = "constant edge empty linear_ramp maximum mean minimum reflect symmetric wrap"
 
@@ -372,25 +377,29 @@ def _view(host: np.ndarray, x: ndarray) -> ndarray:
     return _new(host, x if x.base is None else x.base)
 
 
-def _wrap(result: Any, sources: tuple[ndarray, ...] = (), keep_order: bool = False) -> Any:
+def _wrap(result: Any, sources: tuple[ndarray, ...] = (), name: str = "") -> Any:
     """What NumPy returned, as CuPy would return it: one of the sources, a view of one, or a fresh array."""
     if result is None:
         return None
     if isinstance(result, (tuple, list)):
-        items = [_wrap(item, sources, keep_order) for item in result]
+        items = [_wrap(item, sources, name) for item in result]
         return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
     host = np.asarray(result)
     for x in sources:
         if host is x._host:
             return x
         if np.may_share_memory(host, x._host):
-            return _view(host, x)
-    return _new(host if keep_order else np.asarray(host, order="C"))
+            return _new(host) if name in WITHOUT_BASE else _view(host, x)
+    if name in OWN_BASE and host.base is not None:
+        return _new(host, _new(host.base))
+    return _new(host if name in KEEPS_ORDER else np.asarray(host, order="C"))
 
 
 def _forward(name: str, signature: inspect.Signature, function: Callable) -> Callable:
     """A function of NumPy behind the signature that CuPy gives it."""
     parameters = signature.parameters
+    if name in ALONG:
+        function = _along(function)
 
     @functools.cache  # inspect takes longer to bind than NumPy to compute
     def places(n: int, keywords: tuple[str, ...]) -> tuple[list, dict]:
@@ -419,9 +428,20 @@ def _forward(name: str, signature: inspect.Signature, function: Callable) -> Cal
         with np.errstate(all="ignore"):
             result = function(*taken, **named)
         sources = tuple(x for x in (*args, *kwargs.values()) if isinstance(x, ndarray))
-        return result if name in ON_HOST else _wrap(result, sources, name in KEEPS_ORDER)
+        return result if name in ON_HOST else _wrap(result, sources, name)
 
     call.__name__ = call.__qualname__ = name
+    return call
+
+
+def _along(function: Callable) -> Callable:
+    """A function along an axis, which a 0-d array does not have; NumPy takes its axis 0 for all of it."""
+
+    def call(a, axis=None, *args, **kwargs):
+        if a.ndim == 0 and isinstance(axis, (int, np.integer)):
+            raise np.exceptions.AxisError(axis, 0)
+        return function(a, axis, *args, **kwargs)
+
     return call
 
 
@@ -444,11 +464,14 @@ def _array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, block
     if isinstance(obj, ndarray):
         obj = obj._host
     elif isinstance(obj, (list, tuple)) and any(isinstance(item, ndarray) for item in obj):
-        obj = np.stack([_hidden(item, "array") for item in obj])
+        together = np.stack([_hidden(item, "array") for item in obj])
+        return np.array(together, dtype, order="F" if order == "F" else "C", ndmin=ndmin)[...]
     elif not _is_scalar(obj):
         _host_copy("array")
         obj = np.array(obj, dtype, order="F" if isinstance(obj, np.ndarray) and obj.flags.fnc else "C")
-    return np.array(obj, dtype, copy=copy, order=order or "K", ndmin=ndmin)
+    host = np.asarray(obj)
+    host = host.reshape((1,) * (ndmin - host.ndim) + host.shape)
+    return np.array(host, dtype, copy=copy, order=order or "K")
 
 
 @special
@@ -493,12 +516,85 @@ def _stable(sort: Callable) -> Callable:
     def call(a, axis=-1, kind=None):
         if kind not in (None, "stable"):
             raise ValueError(f"sort: kind is {kind!r}, but CuPy knows None and 'stable'")
+        if a.ndim == 0 and sort is not np.argsort:
+            raise np.exceptions.AxisError("Sorting arrays with the rank of zero is not supported")
         return sort(a, axis=axis, kind="stable")
 
     return call
 
 
-SPECIAL["sort"], SPECIAL["argsort"] = _stable(np.sort), _stable(np.argsort)
+SPECIAL["sort"] = _stable(np.sort)
+
+
+def _rolled(host: np.ndarray, axis: int) -> np.ndarray:
+    """As CuPy leaves what it has computed row by row: a view of memory in which the axis is the last one."""
+    return np.moveaxis(np.array(np.moveaxis(host, axis, -1), order="C"), -1, axis)
+
+
+@special
+def _argsort(a, axis=-1, kind=None):
+    places = _stable(np.argsort)(a, axis, kind)
+    return places if axis in (None, -1, a.ndim - 1) else _rolled(places, axis)
+
+
+def _scan(function: Callable) -> Callable:
+    def call(a, axis=None, dtype=None, out=None):
+        sums = function(a, axis, dtype, out)
+        return sums if out is not None else sums[:] if axis is None else _rolled(sums, axis)
+
+    return call
+
+
+SPECIAL["cumsum"], SPECIAL["cumprod"] = _scan(np.cumsum), _scan(np.cumprod)
+
+
+def _reduction(function: Callable) -> Callable:
+    def call(a, *args, **kwargs):
+        y = function(a, *args, **kwargs)
+        if np.ndim(y) == 0 or y.ndim < a.ndim or y.size > 1 or not a.flags.forc:
+            return y
+        return y if any(y is x for x in (*args, *kwargs.values())) else y[...]  # CuPy computes a 0-d array first
+
+    return call
+
+
+for _name in ("max", "min", "prod", "sum"):
+    SPECIAL[_name] = SPECIAL[f"a{_name}"] = _reduction(getattr(np.ndarray, _name))
+
+
+@special
+def _diag(v, k=0):
+    return np.array(np.diag(v, k))
+
+
+@special
+def _kron(a, b):
+    return np.kron(a, b)[...]
+
+
+@special
+def _tile(A, reps):
+    return np.tile(A, reps)[...]
+
+
+@special
+def _nonzero(a):
+    if a.ndim == 0:
+        raise ValueError("Calling nonzero on 0d arrays is not allowed")
+    rows = np.array(np.argwhere(a), order="C")
+    return tuple(rows[:, i] for i in range(a.ndim))
+
+
+@special
+def _flatnonzero(a):
+    return _nonzero(a.ravel())[0]
+
+
+@special
+def _shares_memory(a, b, max_work=None):
+    if not (a.ndim and b.ndim):
+        raise ValueError("shares_memory: of a 0-d array CuPy compares a copy; give it atleast_1d of both")
+    return np.shares_memory(a, b)
 
 
 @special
@@ -542,7 +638,7 @@ def _put_along_axis(arr, indices, values, axis):
 def _repeat(a, repeats, axis=None):
     if not isinstance(repeats, (int, np.integer)):
         raise TypeError("repeat: expected one int; given several, CuPy waits for the device")
-    return np.repeat(a, repeats, axis)
+    return np.repeat(a, repeats, axis)[...]
 
 
 @special
@@ -556,8 +652,15 @@ def _where(condition, x=None, y=None):
         raise ValueError("where: must provide both 'x' and 'y' or neither")
     if x is None:
         _synchronise("where(condition)")
-        return np.nonzero(condition)
+        return _nonzero(condition)
     return np.where(condition, x, y)
+
+
+def _rounded_otherwise(y: np.ndarray) -> np.ndarray:
+    """Powers as a GPU may round them: exact are those alone that a float16 holds. In place."""
+    if y.dtype.char in "fd":
+        np.copyto(y, np.nextafter(y, 0), where=y != y.astype(np.float16))
+    return y
 
 
 class ufunc:
@@ -579,6 +682,8 @@ class ufunc:
         out_hosts = tuple(_argument(x, "A", f"{self.name}(out=)") for x in outs)
         with np.errstate(all="ignore"):
             result = self._function(*hosts, out=out_hosts or None, dtype=dtype, casting=casting)
+            if self.name == "power":
+                result = _rounded_otherwise(np.asarray(result))
         return _wrap(result, tuple(x for x in outs if x is not None))
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
@@ -749,7 +854,7 @@ class ndarray:
         if casting is not None or subok is not None:
             raise TypeError("astype: casting and subok are not supported yet")
         with np.errstate(all="ignore"):
-            return _wrap(self._host.astype(dtype, order, copy=copy), (self,), keep_order=True)
+            return _wrap(self._host.astype(dtype, order, copy=copy), (self,), "astype")
 
     def view(self, dtype=None, type=None) -> ndarray:
         if type is not None:
@@ -804,9 +909,8 @@ def _define_operators_and_methods() -> None:
     for symbol, name in UNARY.items():
         setattr(ndarray, f"__{symbol}__", lambda self, name=name: __getattr__(name)(self))
     special = {
-        "argsort": SPECIAL["argsort"],
+        **{name: SPECIAL[name] for name in OWN_BASE & signatures(METHODS).keys()},
         "clip": lambda self, min=None, max=None, out=None: _clip(self, min, max, out),
-        "repeat": _repeat,
         "sort": _stable(np.ndarray.sort),
     }
     for name, signature in signatures(METHODS).items():

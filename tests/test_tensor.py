@@ -67,7 +67,7 @@ def test_tensor_copies(backend):
     array = backend.asarray([1.0, 2.0])
     for source in (array, Tensor(array)):
         t = tensor(source)
-        assert not backend.xp.shares_memory(t.data, array)
+        assert not backend.shares_memory(t.data, array)
 
 
 def test_a_subclass_of_ndarray_is_read_as_an_ndarray(backend):
@@ -382,7 +382,7 @@ def test_deepcopy(backend):
     assert type(again["w"]) is Parameter
     assert again["w"] is again["same"]
     assert (again["w"].name, again["w"].requires_grad, again["w"].dtype) == ("w", True, w.dtype)
-    assert not backend.xp.shares_memory(again["w"].data, w.data)
+    assert not backend.shares_memory(again["w"].data, w.data)
     (again["w"] * 2).sum().backward()
     assert w.grad is None
     with pytest.raises(ValueError, match=r"deepcopy: .* is the result of an op; copy its detach\(\)"):
@@ -443,7 +443,7 @@ def test_a_hook_that_returns_an_own_array_lends_no_memory(backend):
     x, mine = leaf([1.0, 2.0]), backend.asarray([5.0, 6.0], np.float32)
     x.register_hook(lambda g: mine)
     (x * 2).sum().backward()
-    assert not backend.xp.shares_memory(x.grad.data, mine)
+    assert not backend.shares_memory(x.grad.data, mine)
 
 
 def test_hooks_under_create_graph_can_be_differentiated(backend):
@@ -652,7 +652,7 @@ def test_grad_of_the_same_x_twice_gives_two_arrays(backend):
     x = leaf([2.0])
     first, second = grad((x * x).sum(), [x, x])
     assert first.item() == second.item() == 4
-    assert not backend.xp.shares_memory(first.data, second.data)
+    assert not backend.shares_memory(first.data, second.data)
 
 
 def test_grad_outputs_weigh_the_outputs(backend):
@@ -762,7 +762,7 @@ def test_repeated_backward_accumulates_into_new_tensors(backend):
     y.backward()
     assert np.array_equal(first.numpy(), [2, 4])
     assert np.array_equal(x.grad.numpy(), [4, 8])
-    assert not backend.xp.shares_memory(first.data, x.grad.data)
+    assert not backend.shares_memory(first.data, x.grad.data)
 
 
 def test_backward_of_a_leaf(backend):
@@ -770,7 +770,7 @@ def test_backward_of_a_leaf(backend):
     seed = tensor([5.0])
     x.backward(seed)
     assert x.grad.item() == 5
-    assert not backend.xp.shares_memory(x.grad.data, seed.data)
+    assert not backend.shares_memory(x.grad.data, seed.data)
 
 
 def test_zero_dimensional_gradients_stay_arrays(backend):
@@ -833,7 +833,7 @@ def test_gradients_share_no_memory(backend, f):
     arrays = list({id(array): array for array in arrays}.values())
     for i, one in enumerate(arrays):
         for other in arrays[:i]:
-            assert not backend.xp.shares_memory(one, other)
+            assert not backend.shares_memory(one, other)
 
 
 def test_what_a_rule_made_is_handed_over_uncopied(backend):
@@ -856,7 +856,7 @@ def test_a_joint_rule_may_return_one_array_for_two(backend):
     a, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])
     scaled_sum(a, b).sum().backward()
     assert np.array_equal(b.grad.numpy(), [2, 2])
-    assert not backend.xp.shares_memory(a.grad.data, b.grad.data)
+    assert not backend.shares_memory(a.grad.data, b.grad.data)
 
 
 # A primitive of one's own

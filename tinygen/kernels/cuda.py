@@ -1,5 +1,7 @@
 """The twins of `reference.py` for CuPy. CuPy compiles each when it is first used, and keeps the binary on disk.
 
+As in everything that CuPy compiles, a float32 below 1.2e-38 is 0 (-ftz=true).
+
 Nothing here waits for the GPU. What the kernels do not take (other dtypes than float32 and float64, mixed ones, empty
 arrays) the definitions do.
 """

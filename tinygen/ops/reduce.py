@@ -24,7 +24,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def _checked(axis: Axis, ndim: int) -> Axis:
-    """The axis, if an array of so many axes has it; () for axis 0 of a 0-d array, all of which that is, as in NumPy.
+    """The axis, if an array of so many axes has it; None for axis 0 of a 0-d array, all of which that is, as in NumPy.
 
     Raises AxisError (a ValueError and an IndexError, as in NumPy), ValueError or TypeError for others.
     """
@@ -37,7 +37,7 @@ def _checked(axis: Axis, ndim: int) -> Axis:
             raise AxisError(f"axis {a} is out of bounds for an array of {ndim} axes")
     if len({a % length for a in places}) < len(places):
         raise ValueError(f"axis {axis} names an axis twice")
-    return tuple(places) if ndim and isinstance(axis, tuple) else places[0] if ndim else ()
+    return None if not ndim else tuple(places) if isinstance(axis, tuple) else places[0]
 
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
@@ -78,19 +78,19 @@ def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Arr
 @primitive
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """The largest element along the axes; the gradient is shared equally by all that are the largest."""
-    return x.max(axis=axis, keepdims=keepdims)
+    return x.max(axis=_checked(axis, x.ndim), keepdims=keepdims)
 
 
 @primitive
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     """The smallest element along the axes; the gradient is shared equally by all that are the smallest."""
-    return x.min(axis=axis, keepdims=keepdims)
+    return x.min(axis=_checked(axis, x.ndim), keepdims=keepdims)
 
 
 @primitive
 def argmax(x: Any, axis: int | None = None) -> Array:
     """Where the largest element along the axis is; a constant to backward."""
-    return x.argmax(axis=axis)
+    return x.argmax(axis=_checked(axis, x.ndim))
 
 
 def _top(x: Array, axis: Axis) -> Array:
@@ -133,7 +133,7 @@ def log_softmax(x: Any, axis: Axis = -1) -> Array:
 def cumsum(x: Any, axis: int | None = None) -> Array:
     """The running sums of x along the axis, or of the flattened x if axis is None."""
     floats = {"e": np.float32, "f": np.float64}  # in which the sums of float16 and float32 are kept
-    dtype = floats.get(x.dtype.char)
+    dtype, axis = floats.get(x.dtype.char), _checked(axis, x.ndim)
     return x.cumsum(axis=axis) if dtype is None else x.cumsum(axis=axis, dtype=dtype).astype(x.dtype)
 
 
