@@ -42,8 +42,6 @@ Errors
 `help(tg.ops)`, `help(tg.layers)` and so on say more.
 """
 
-__version__ = "0.1.0"
-
 from .signals import guard_command
 
 guard_command()  # first of all: while NumPy loads, Ctrl-C ends the command in good order, too
@@ -58,6 +56,7 @@ from .gradcheck import GradcheckError, gradcheck
 from .layers import Module
 from .random import Generator, seed
 from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
+from .version import __version__
 
 if TYPE_CHECKING:
     from . import data, graph, inside, metrics, models, report, train, viz

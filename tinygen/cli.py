@@ -37,13 +37,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import __version__, terminal
+from . import terminal
 from .arguments import LARGEST_SEED, Parser, count_from, count_or_none, path
 from .backend import DEVICES
 from .errors import ConfigError, DataError, RunError, UserError
 from .files import replace_file, writing
 from .settings import describe_settings, format_value, from_data, nearest, parse_settings
 from .signals import finish, give_back, stop, take_over
+from .version import __version__
 
 if TYPE_CHECKING:
     from .data import Dataset

@@ -13,6 +13,7 @@ from ..train.callbacks import Callback, History, checked_dataset
 from ..train.checkpoint import NewerError
 from ..train.progress import say
 from ..train.snapshot import identity
+from ..version import __version__
 from .budget import Budget
 from .looks import Looks
 from .recording import Recording, image_bytes, quantised
@@ -138,8 +139,6 @@ class Recorder(Callback):
 
     def _describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What is the same at each step: facts, and arrays."""
-        from .. import __version__
-
         model, looks, known = self._model, self._looks, layers_of(self._model)
         shapes = model._output_shapes(None) if known else {}
         layers = [

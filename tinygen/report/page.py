@@ -6,8 +6,9 @@ import html
 import os
 from pathlib import Path
 
-from .. import __version__, files
+from .. import files
 from ..errors import ConfigError
+from ..version import __version__
 from .embed import to_script
 from .gather import gather
 

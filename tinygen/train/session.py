@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..rows import Rows
+from ..version import __version__
 from . import snapshot
 from .batches import Batches
 from .callbacks import Callback, History, StopTraining
@@ -60,7 +61,7 @@ class Session:
         with self.run.locked(resume):
             saved = self.run.read_config() if resume else {}
             settings = snapshot.plain(saved.get("settings", {}) if settings is None else settings, "fit: settings")
-            config = {"tinygen": _version(), **snapshot.identity(self.model), "settings": settings}
+            config = {"tinygen": __version__, **snapshot.identity(self.model), "settings": settings}
             if resume:
                 config = saved | self._resume(self.run, config, changing)
             else:
@@ -214,9 +215,3 @@ class Session:
 
 def _join(names: list[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-
-
-def _version() -> str:
-    from .. import __version__
-
-    return __version__
