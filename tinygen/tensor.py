@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import numpy as np
 
@@ -36,7 +36,13 @@ __all__ = [
 ]
 
 
-class Tensor:
+if TYPE_CHECKING:
+    from .methods import Methods  # types alone: ops/ sets the operators and NumPy's methods
+else:
+    Methods = object
+
+
+class Tensor(Methods):
     """An array that remembers how it was computed. Make one with `tensor()`; ops on Tensors make the others."""
 
     grad: Tensor | None = None
@@ -59,12 +65,35 @@ class Tensor:
         self.name = name
         self.requires_grad_(requires_grad)
 
-    shape = property(lambda self: self._data.shape, doc="The length of each axis.")
-    dtype = property(lambda self: self._data.dtype, doc="The type of the elements.")
-    ndim = property(lambda self: self._data.ndim, doc="The number of axes.")
-    size = property(lambda self: self._data.size, doc="The number of elements.")
-    device = property(lambda self: device_of(self._data), doc='Where the array lives: "cpu" or "cuda".')
-    is_leaf = property(lambda self: self._node is None or self._node.plan is None, doc="True if no op made it.")
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
+        return self._data.dtype
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    @property
+    def device(self) -> str:
+        """Where the array lives: "cpu" or "cuda"."""
+        return device_of(self._data)
+
+    @property
+    def is_leaf(self) -> bool:
+        """True if no op made it."""
+        return self._node is None or self._node.plan is None
 
     @property
     def requires_grad(self) -> bool:
@@ -177,20 +206,6 @@ class Tensor:
         hooks = node.hooks = node.hooks or {}
         hooks[key] = on_gradient
         return lambda: hooks.pop(key, None) and None
-
-    if TYPE_CHECKING:  # ops/ fills in the operators and NumPy's methods
-        T: Tensor
-        mT: Tensor
-
-        def __getattr__(self, method: str) -> Callable[..., Any]: ...
-        def _binary(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
-        def __abs__(self) -> Tensor: ...
-        def __len__(self) -> int: ...
-        def __float__(self) -> float: ...
-
-        __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = _binary
-        __pow__ = __rpow__ = __matmul__ = __rmatmul__ = __getitem__ = __lt__ = __le__ = __gt__ = __ge__ = _binary
 
 
 class Parameter(Tensor):
@@ -414,6 +429,24 @@ def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
     return y._node, gradient._data if isinstance(gradient, Tensor) and caller == "backward" else gradient
 
 
+@overload
+def grad(  # type: ignore[overload-overlap]
+    y: Tensor,
+    xs: Tensor,
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    unused: Literal["error", "zeros"] = "error",
+) -> Tensor: ...
+@overload
+def grad(
+    y: Tensor,
+    xs: Iterable[Tensor],
+    grad_outputs: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+    unused: Literal["error", "zeros"] = "error",
+) -> list[Tensor]: ...
 def grad(
     y: Tensor,
     xs: Any,

@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import ops
 from ..checks import check_input, number
+from ..tensor import Tensor
 from .module import Module
 
 
@@ -18,7 +19,7 @@ class LeakyReLU(Module):
     def __init__(self, slope: float = 0.2):
         self.slope = number("LeakyReLU", "slope", slope, 0, 1)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.leaky_relu(x, self.slope)
 
@@ -29,7 +30,7 @@ class LeakyReLU(Module):
 class ReLU(Module):
     """max(x, 0)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.relu(x)
 
@@ -37,7 +38,7 @@ class ReLU(Module):
 class Tanh(Module):
     """tanh x."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.tanh(x)
 
@@ -45,7 +46,7 @@ class Tanh(Module):
 class Sigmoid(Module):
     """1 / (1 + e⁻ˣ)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.sigmoid(x)
 
@@ -53,6 +54,6 @@ class Sigmoid(Module):
 class Softplus(Module):
     """log(1 + eˣ)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.softplus(x)

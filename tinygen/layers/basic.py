@@ -11,7 +11,7 @@ import numpy as np
 from .. import init, ops
 from ..checks import check_indices, check_input, number, whole
 from ..random import Generator, new_stream
-from ..tensor import Parameter
+from ..tensor import Parameter, Tensor
 from .module import Module
 
 
@@ -36,7 +36,7 @@ class Dense(Module):
         b = init.biases("Dense", bias, out_features, dtype)
         self.b = None if b is None else Parameter(b)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, features=self.w.shape[0], hint="; is a Flatten missing?")
         return x @ self.w if self.b is None else ops.dense(x, self.w, self.b)
 
@@ -55,7 +55,7 @@ class Embedding(Module):
         shape = whole("Embedding", "num_embeddings", num_embeddings, 1), whole("Embedding", "features", features, 1)
         self.w = Parameter(init.normal(shape, rng, dtype, std=1.0))
 
-    def forward(self, i: Any) -> Any:
+    def forward(self, i: Any) -> Tensor:
         i, outside = check_indices("Embedding", i, len(self.w))
         return self.w[i] if outside is None else ops.where(outside[..., None], math.nan, self.w[i])
 
@@ -73,7 +73,7 @@ class Dropout(Module):
         self.rate = number("Dropout", "rate", rate, 0, below=1)
         self.rng = new_stream("dropout") if rng is None else init.checked_rng(rng)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         if not self.training or self.rate == 0:
             return x
@@ -86,7 +86,7 @@ class Dropout(Module):
 class Flatten(Module):
     """(N, ...) to (N, C), in C order."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=1)
         return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
 
@@ -97,7 +97,7 @@ class Reshape(Module):
     def __init__(self, shape: Sequence[int]):
         self.shape = _lengths(shape)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=1)
         size, known = math.prod(x.shape[1:]), math.prod(n for n in self.shape if n != -1)
         shape = tuple(size // max(known, 1) if n == -1 else n for n in self.shape)  # of an empty batch NumPy can't tell

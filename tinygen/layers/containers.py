@@ -6,6 +6,7 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from typing import Any
 
 from ..checks import what
+from ..tensor import Tensor
 from .module import Module
 
 
@@ -96,7 +97,7 @@ class Sequential(ModuleList):
     def __init__(self, *layers: Module):
         super().__init__(layers)
 
-    def forward(self, x: Any, *more: Any) -> Any:
+    def forward(self, x: Any, *more: Any) -> Tensor:
         for layer in self:
             x, more = layer(x, *more), ()
         return x

@@ -11,7 +11,7 @@ from ..checks import check_input, whole
 from ..kernels.reference_conv import Pair
 from ..ops.windows import PaddingOption, pair, resolve_padding
 from ..random import Generator
-from ..tensor import Parameter
+from ..tensor import Parameter, Tensor
 from .module import Module
 
 
@@ -44,7 +44,7 @@ class Conv(Module):
         self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         y = ops.conv2d(x, self.w, **self.options)
         return y if self.b is None else y + self.b
@@ -86,7 +86,7 @@ class ConvTranspose(Module):
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
         self.options |= {"dilation": dilation, "groups": groups}
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         y = ops.conv_transpose2d(x, self.w, **self.options)
         return y if self.b is None else y + self.b

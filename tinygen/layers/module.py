@@ -9,7 +9,7 @@ import weakref
 from collections import Counter, UserDict, UserList, deque
 from collections.abc import Callable, ItemsView, Iterator, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,9 @@ from ..checks import what
 from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor, no_grad
 from .state import LeftOut, check_keys, mismatch
+
+P = ParamSpec("P")
+Y = TypeVar("Y", covariant=True)
 
 
 class Buffer(Tensor):
@@ -30,6 +33,10 @@ class _Here(threading.local):
 
 
 here = _Here()
+
+
+class _Forward(Protocol[P, Y]):
+    def forward(self, *inputs: P.args, **options: P.kwargs) -> Y: ...
 
 
 class Module:
@@ -85,7 +92,7 @@ class Module:
         """What the layer computes."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
 
-    def __call__(self, *inputs: Any, **options: Any) -> Any:
+    def _call(self, *inputs: Any, **options: Any) -> Any:
         if not self._called:
             self._check_containers()
             vars(self)["_called"] = True
@@ -95,6 +102,12 @@ class Module:
         if here.watcher is not None:
             here.watcher(self, y)
         return y
+
+    if TYPE_CHECKING:  # a module takes and gives what its forward() does
+
+        def __call__(self: _Forward[P, Y], *inputs: P.args, **options: P.kwargs) -> Y: ...
+    else:
+        __call__ = _call
 
     @property
     def training(self) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import init, ops
 from ..checks import check_input, number, whole
-from ..tensor import Parameter
+from ..tensor import Parameter, Tensor
 from .module import Buffer, Module
 
 
@@ -31,7 +31,7 @@ class BatchNorm(Module):
         self.mean = Buffer(init.zeros((features,), dtype=dtype))
         self.var = Buffer(init.ones((features,), dtype=dtype))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, features=self.gamma.shape[0])
         if not self.training:
             scale = self.gamma / ops.sqrt(self.var + self.eps)
@@ -60,7 +60,7 @@ class LayerNorm(Module):
         self.gamma = Parameter(init.ones((features,), dtype=dtype))
         self.beta = Parameter(init.zeros((features,), dtype=dtype))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, features=self.gamma.shape[0])
         return self.gamma * _standardised(x, (x.ndim - 1,), self.eps) + self.beta
 
@@ -75,7 +75,7 @@ class InstanceNorm(LayerNorm):
     last is not features, and for less than two values a channel.
     """
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=3, features=self.gamma.shape[0])
         if math.prod(x.shape[1:-1]) < 2:
             raise ValueError(f"InstanceNorm: x is {x.shape}, {_few(x.shape[1:-1])} a channel; give larger images")

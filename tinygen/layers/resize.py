@@ -8,6 +8,7 @@ from typing import Any, Literal
 from .. import ops
 from ..checks import check_input, whole
 from ..ops.windows import PaddingOption, pair, resolve_padding
+from ..tensor import Tensor
 from .module import Module
 
 
@@ -33,7 +34,7 @@ class _Pool(Module):
 class MaxPool(_Pool):
     """The largest element of each window, channel by channel: see ops.max_pool2d."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.max_pool2d(x, self.window, self.stride, self.padding)
 
@@ -41,7 +42,7 @@ class MaxPool(_Pool):
 class AvgPool(_Pool):
     """The mean of each window, channel by channel: see ops.avg_pool2d."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.avg_pool2d(x, self.window, self.stride, self.padding)
 
@@ -49,7 +50,7 @@ class AvgPool(_Pool):
 class GlobalAvgPool(Module):
     """The mean of each channel over the image: (N, H, W, C) to (N, C). Raises ValueError for fewer than three axes."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=3)
         if not math.prod(x.shape[1:-1]):
             raise ValueError(f"GlobalAvgPool: x is {x.shape}, no value a channel; give larger images")
@@ -68,7 +69,7 @@ class UpSampling(Module):
         pair("UpSampling", "scale", scale)
         self.scale, self.mode = scale, mode
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return (ops.upsample_nearest if self.mode == "nearest" else ops.upsample_bilinear)(x, self.scale)
 
@@ -82,7 +83,7 @@ class PixelShuffle(Module):
     def __init__(self, factor: int = 2):
         self.factor = whole("PixelShuffle", "factor", factor, 1)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Any) -> Tensor:
         check_input(self, x)
         return ops.pixel_shuffle(x, self.factor)
 

@@ -34,11 +34,11 @@ class SpectralNorm(Module):
         self.u = Buffer(_unit(init.normal(matrix.shape[1:], rng, w.dtype, std=1.0)))
         self.v = Buffer(_unit(matrix @ self.u.data))
 
-    def forward(self, *inputs: Any) -> Any:
+    def forward(self, *inputs: Any) -> Tensor:
         with _one_at_a_time:  # of all threads, for each puts another w into the layer for a while
             return self._forward(*inputs)
 
-    def _forward(self, *inputs: Any) -> Any:
+    def _forward(self, *inputs: Any) -> Tensor:
         w = vars(self.normed)["w"]
         if self.training:
             self._iterate(self._matrix(w.data))

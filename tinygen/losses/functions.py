@@ -16,6 +16,7 @@ import numpy as np
 from .. import ops
 from ..backend import array_module
 from ..checks import check_array, check_indices, what
+from ..tensor import Tensor
 
 
 def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float, float] | None = None) -> None:
@@ -58,11 +59,11 @@ def _check_range(loss: str, name: str, x: Any, low: float, high: float) -> None:
         raise ValueError(f"{loss}: {name} goes from {low_x:g} to {high_x:g}, but it must be from {low:g} to {high:g}")
 
 
-def _reduce(loss: Any, reduction: str) -> Any:
+def _reduce(loss: Any, reduction: str) -> Tensor:
     return loss if reduction == "none" else ops.mean(loss) if reduction == "mean" else ops.sum(loss)
 
 
-def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
+def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Tensor:
     """Binary cross entropy of p = σ(logits): -t log p - (1 - t) log(1 - p), without overflow for any logit.
 
     target: in [0, 1].
@@ -71,7 +72,7 @@ def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(ops.sigmoid_cross_entropy(logits, target), reduction)
 
 
-def bce(p: Any, target: Any, reduction: str = "mean") -> Any:
+def bce(p: Any, target: Any, reduction: str = "mean") -> Tensor:
     """Binary cross entropy of probabilities: -t log p - (1 - t) log(1 - p), with p and t in [0, 1].
 
     p is held off 0 and 1 by the machine's epsilon, as in Keras, so that the loss stays finite; there its gradient is 0:
@@ -84,7 +85,7 @@ def bce(p: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), reduction)
 
 
-def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
+def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
     """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch.
 
     A label that is not from 0 to classes - 1 raises IndexError on the CPU, -1 too; on a GPU its loss is NaN.
@@ -102,19 +103,19 @@ def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Any:
     return _reduce(each if outside is None else ops.where(outside, math.nan, each), reduction)
 
 
-def mse(x: Any, target: Any, reduction: str = "mean") -> Any:
+def mse(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     """(x - target)²."""
     _check("mse", x, target, reduction)
     return _reduce(ops.power(x - target, 2), reduction)
 
 
-def l1(x: Any, target: Any, reduction: str = "mean") -> Any:
+def l1(x: Any, target: Any, reduction: str = "mean") -> Tensor:
     """|x - target|."""
     _check("l1", x, target, reduction)
     return _reduce(ops.abs(x - target), reduction)
 
 
-def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
+def hinge(score: Any, target: Any, reduction: str = "mean") -> Tensor:
     """max(0, 1 - target · score), with targets -1 and 1."""
     _check("hinge", score, target, reduction)
     signs = getattr(target, "_data", target)
@@ -125,7 +126,7 @@ def hinge(score: Any, target: Any, reduction: str = "mean") -> Any:
     return _reduce(ops.relu(1 - target * score), reduction)
 
 
-def gaussian_kl(mu: Any, logvar: Any) -> Any:
+def gaussian_kl(mu: Any, logvar: Any) -> Tensor:
     """KL(N(mu, e^logvar) ‖ N(0, 1)), summed over the latents, mean over the batch. mu, logvar: (N, latents).
 
     Raises ValueError for other shapes.
@@ -133,7 +134,7 @@ def gaussian_kl(mu: Any, logvar: Any) -> Any:
     return ops.sum(gaussian_kls(mu, logvar))
 
 
-def gaussian_kls(mu: Any, logvar: Any) -> Any:
+def gaussian_kls(mu: Any, logvar: Any) -> Tensor:
     """The same of each latent, (latents,): ½ (mu² + e^logvar - 1 - logvar), mean over the batch.
 
     Kingma and Welling 2013, appendix B.

@@ -53,7 +53,7 @@ def traversals(model: Any, x: Array, labels: Array | None = None, columns: int =
     moves in its row. Labels are not looked at.
     """
     mu, logvar = (to_host(a) for a in model.posterior(x))
-    kl = gaussian_kls(mu, logvar)
+    kl: Array = gaussian_kls(mu, logvar)  # of arrays, an array
     order = np.argsort(-kl)
     z = np.tile(mu[0], (len(order), columns, 1))
     for row, latent in enumerate(order):
