@@ -133,8 +133,8 @@ def log_softmax(x: Any, axis: Axis = -1) -> Array:
 def cumsum(x: Any, axis: int | None = None) -> Array:
     """The running sums of x along the axis, or of the flattened x if axis is None."""
     floats = {"e": np.float32, "f": np.float64}  # in which the sums of float16 and float32 are kept
-    dtype, axis = floats.get(x.dtype.char), _checked(axis, x.ndim)
-    return x.cumsum(axis=axis) if dtype is None else x.cumsum(axis=axis, dtype=dtype).astype(x.dtype)
+    dtype, along = floats.get(x.dtype.char), _checked(axis, x.ndim)
+    return x.cumsum(axis=along) if dtype is None else x.cumsum(axis=along, dtype=dtype).astype(x.dtype)
 
 
 def _reverse_cumsum(gy: Any, shape: tuple[int, ...], axis: int | None) -> Any:
