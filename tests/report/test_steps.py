@@ -6,6 +6,7 @@ from report.runs import copy
 
 import tinygen as tg
 from tinygen.data import load
+from tinygen.errors import RunError
 from tinygen.report.drawing import seen
 from tinygen.report.steps import follow
 from tinygen.report.studio import EXAMPLES
@@ -153,4 +154,5 @@ def test_looking_changes_nothing_and_comes_out_the_same(recorded):
 
 
 def test_a_run_without_a_checkpoint_has_none(recorded, tmp_path):
-    assert follow(copy(recorded("gan"), tmp_path / "without")) is None
+    with pytest.raises(RunError, match="checkpoints are gone"):
+        follow(copy(recorded("gan"), tmp_path / "without"))

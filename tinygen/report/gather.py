@@ -4,56 +4,61 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import fields
+from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular
 from ..inside.recording import CONSTANTS, Recording
 from ..losses import GAN_LOSSES
 from ..rows import Rows, outline
 from ..train import RunDirectory
+from ..train.checkpoint import NewerError
 from ..viz.panels import panels
 from .embed import embed_array, to_script
 from .steps import follow
 
-TEXT_BYTES = 300_000  # of a page's share, for curves, settings and the page itself
+TEXT_BYTES = 300_000  # of a page's share, for curves, settings, losses and the page itself
 LONGEST_CURVE, MOST_COLUMNS, MOST_NUMBERS = 4000, 60, 40_000  # points of a curve, curves, and numbers of all of them
 MOST_PICTURES, MOST_EVENTS = 40, 100
 
 
-def gather(path: Path, budget: int) -> dict[str, Any]:
+def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
     """One run as JSON: what it is, its curves and events, and its recording and, where that has no images or points in
     the plane, its sample pictures.
 
-    budget: the most bytes that it may take.  Raises RunError if there is no run, or its recording can't be read.
+    budget: the most bytes that it may take.  model: the class of a run's model that isn't tinygen's.  Raises RunError
+    if there is no run, or its recording can't be read.
     """
     run = RunDirectory(path)
     saved = run.read_config()
     recording = Recording.load(path) if run.recording_file.exists() else None
-    followed = follow(path)
+    followed, missing = _followed(path, saved, model)
     room = max(0, budget - TEXT_BYTES - len(to_script(followed)))
     drawn = recording is not None and _is_drawn(recording)
     rows, events = run.read_metrics(), run.read_events()
     columns = _columns(rows)
-    groups = panels(rows, _probability(saved["config"].get("loss")))
+    groups = panels(rows, _probability(saved["config"], recording))
     groups = {panel: [name for name in names if name in columns] for panel, names in groups.items()}
     return {
         "name": str(path),
         "model": saved["model"],
-        "about": _about(saved["model"]),
+        "about": _about(saved, model),
         "config": saved["config"],
-        "changed": _changed(saved["model"], saved["config"]),
+        "changed": _changed(saved, model),
         "settings": saved["settings"],
         "steps": saved["steps"],
         "metrics": {name: embed_array(column) for name, column in columns.items()},
         "panels": {panel: names for panel, names in groups.items() if names},
         "events": [events[i] for i in _evenly(len(events), MOST_EVENTS)],
+        "losses": _games(saved["config"], recording),
         "recording": _embedded(recording, room if drawn else room // 2) if recording else None,
         "follow": followed,
         "pictures": {} if drawn else _pictures(run.samples(), room),
+        "missing": missing + _missing(recording),
     }
 
 
@@ -76,12 +81,56 @@ def thin(arrays: dict[str, np.ndarray], budget: int) -> dict[str, np.ndarray]:
 
 def _embedded(recording: Recording, budget: int) -> dict[str, Any]:
     arrays = thin(recording.arrays, budget)
-    return recording.facts | {"arrays": {name: embed_array(x) for name, x in arrays.items()}}
+    facts = {name: fact for name, fact in recording.facts.items() if name not in ("game", "missing")}
+    return facts | {"arrays": {name: embed_array(x) for name, x in arrays.items()}}
 
 
-def _probability(loss: str | None) -> bool | None:
-    """Whether D's verdicts are probabilities under a GAN's loss; None if it isn't one of tinygen's."""
-    return GAN_LOSSES[loss].probability if loss in GAN_LOSSES else None
+def _games(config: dict[str, Any], recording: Recording | None) -> dict[str, Any]:
+    """All GAN losses as `GANLoss.describe` gives them, by name, the run's own among them; none if there is no game."""
+    known = {name: loss.describe() for name, loss in GAN_LOSSES.items()}
+    own = known.get(config.get("loss", "")) if recording is None else recording.game
+    if own is None:
+        return {}
+    games = known | {own["name"]: own}
+    return {name: game | {"slope": embed_array(np.array(game["slope"], np.float32))} for name, game in games.items()}
+
+
+def _probability(config: dict[str, Any], recording: Recording | None) -> bool | None:
+    """Whether D's verdicts are probabilities; None if that isn't known."""
+    if recording is not None:
+        return recording.facts.get("probability")
+    loss = GAN_LOSSES.get(config.get("loss", ""))
+    return None if loss is None else loss.probability
+
+
+def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
+    """The steps of the run's model, and of a model that can't be followed why not."""
+    own = saved.get("class")
+    if own and model is None:
+        kind = own.rpartition(":")[2].rpartition(".")[2]
+        why = f"{own} is a class of your own; give it: tinygen.report.report({str(path)!r}, model={kind})."
+        return None, [{"view": "step", "why": why}]
+    try:
+        return follow(path, model if own else None), []
+    except NewerError:
+        raise
+    except (RunError, DataError, ConfigError) as reason:
+        return None, [{"view": "step", "why": f"{reason}."}]
+
+
+def _missing(recording: Recording | None) -> list[dict[str, str]]:
+    """The views for which the recording has nothing, by id or title, each with why, and what to do about it."""
+    if recording is None:
+        why = (
+            "this run was not recorded: `tinygen train` records unless it is given --record none, and tinygen.fit "
+            "records with a Recorder among its callbacks."
+        )
+        return [{"view": "Inside the networks", "why": why}]
+    missing = [{"view": view, "why": why} for view, why in recording.facts.get("missing", [])]
+    if recording.facts.get("loss") is not None and recording.game is None:
+        why = f"the recording doesn't say what the loss {recording.facts['loss']!r} is; train again to record it."
+        missing.append({"view": "field" if "field" in recording else "pixels", "why": why})
+    return missing
 
 
 def _columns(table: Rows) -> dict[str, np.ndarray]:
@@ -118,18 +167,25 @@ def _evenly(n: int, most: int) -> list[int]:
     return sorted({round(i) for i in np.linspace(0, n - 1, min(n, most))})
 
 
-def _about(model: str) -> str:
-    """The first line of what the model's class says of itself; nothing for a model that isn't tinygen's."""
+def _class(saved: dict[str, Any], own: Any) -> Any:
+    """The class of a run's model: one of tinygen's, or the class or model of one's own that was given; else None."""
     from ..models import MODELS
 
-    return (MODELS[model].__doc__ or "").partition("\n")[0] if model in MODELS else ""
+    if "class" in saved:
+        return own if own is None or isinstance(own, type) else type(own)
+    return MODELS.get(saved["model"])
 
 
-def _changed(model: str, config: dict[str, Any]) -> list[str]:
+def _about(saved: dict[str, Any], own: Any) -> str:
+    """The first line of what the model's class says of itself; nothing if the class isn't known."""
+    return (getattr(_class(saved, own), "__doc__", "") or "").strip().partition("\n")[0]
+
+
+def _changed(saved: dict[str, Any], own: Any) -> list[str]:
     """The names of the settings that are not the model's defaults."""
-    from ..models import MODELS
-
-    if model not in MODELS:
+    Config: Any = getattr(_class(saved, own), "Config", None)
+    if not is_dataclass(Config):
         return []
-    defaults = {field.name: field.default for field in fields(MODELS[model].Config)}
-    return [key for key, value in config.items() if json.loads(json.dumps(defaults.get(key))) != value]
+    defaults = {field.name: field.default for field in fields(Config) if field.default is not MISSING}
+    config = saved["config"].items()
+    return [key for key, value in config if key in defaults and json.loads(json.dumps(defaults[key])) != value]

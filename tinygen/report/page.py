@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 from pathlib import Path
+from typing import Any
 
 from .. import files
 from ..errors import ConfigError
@@ -17,23 +18,44 @@ BUDGET = 7_500_000  # bytes of a page, of which the runs get equal shares
 
 
 def report(
-    run: str | os.PathLike[str], *more: str | os.PathLike[str], out: str | os.PathLike[str] | None = None
+    run: str | os.PathLike[str],
+    *more: str | os.PathLike[str],
+    out: str | os.PathLike[str] | None = None,
+    model: Any = None,
 ) -> Path:
     """Write the page of a run, or of two side by side, and return its path (RUN/report.html, or `out`).
 
-    It holds the run's recording if there is one, else its curves and sample pictures.  Raises RunError if there is no
-    such run, it can't be read, or the page can't be written; ConfigError for more than two runs or for another suffix.
+    It holds the run's recording if there is one, else its curves and sample pictures, and says what it can't show.
+    model: for a run of a model of your own, its class, or a model like the one that was trained, as `tinygen.load`
+    takes it; of two runs a list with one for each, None for a model of tinygen's.
+
+    Raises RunError if there is no such run, it can't be read, or the page can't be written; ConfigError for more than
+    two runs, for another suffix, and for what is no model.
     """
     if len(more) > 1:
         raise ConfigError(f"report: takes one run or two, but {1 + len(more)} came")
     target = Path(out) if out is not None else Path(run, "report.html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out {target}: the report is a web page, so its name must end in .html")
-    runs = [gather(Path(path), BUDGET // (1 + len(more))) for path in (run, *more)]
+    paths = (run, *more)
+    runs = [
+        gather(Path(path), BUDGET // len(paths), own) for path, own in zip(paths, _each(model, len(paths)), strict=True)
+    ]
     page = fill(" and ".join(one["name"] for one in runs), to_script({"tinygen": __version__, "runs": runs}))
     with files.writing(target), files.replace_file(target) as temporary:
         temporary.write_bytes(page.encode("utf-8", "backslashreplace"))  # names of files may not be text
     return target
+
+
+def _each(model: Any, runs: int) -> list[Any]:
+    """The model that is given for each run: one for all of them, or a list."""
+    models = list(model) if isinstance(model, (list, tuple)) else [model] * runs
+    if len(models) != runs:
+        raise ConfigError(f"report: model is a list of {len(models)}, but there are {runs} runs; give one for each")
+    for own in models:
+        if own is not None and not isinstance(own, type) and not hasattr(own, "load_state_dict"):
+            raise ConfigError(f"report: model is {own!r:.80}, but it must be the class of a model, or a model")
+    return models
 
 
 def fill(title: str, data: str) -> str:

@@ -10,32 +10,30 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, DataError, RunError
+from ..errors import ConfigError
 from ..layers import Module
 from ..train import load as load_model
-from ..train.checkpoint import NewerError
 from .drawing import drawn
 from .studio import Step, Studio, batch_for
 
 
-def follow(path: Path) -> dict[str, Any] | None:
-    """The steps of a run's model as JSON; None if it has none, or if there is no checkpoint that tinygen can read.
+def follow(path: Path, model: Any = None) -> dict[str, Any]:
+    """The steps of a run's model as JSON: {examples, steps: [{name, shielded, graph, cases}]}.
 
-    {examples, steps: [{name, shielded, graph, cases}]}; shielded: see `Step`, graph: `drawn`, cases: `cases`.
+    shielded: see `Step`, graph: `drawn`, cases: `cases`.  model: as `load` takes it.  Raises RunError, DataError or
+    ConfigError, which say why there is nothing to follow: the model can't be loaded or has no steps, or there is no
+    batch for it.
     """
-    try:
-        model = load_model(path)
-        x, labels = batch_for(model, path)
-    except NewerError:
-        raise
-    except (RunError, DataError, ConfigError):
-        return None
-    studio = Studio(model, x, labels)
+    loaded = load_model(path, model)
+    x, labels = batch_for(loaded, path)
+    studio = Studio(loaded, x, labels)
     steps = [
         {"name": step.name, "shielded": step.shielded, "graph": drawn(studio, step), "cases": cases(studio, step)}
         for step in studio.steps()
     ]
-    return {"examples": len(x), "steps": steps} if steps else None
+    if not steps:
+        raise ConfigError(f"the model {loaded.name!r} doesn't say what its steps are; give its class steps()")
+    return {"examples": len(x), "steps": steps}
 
 
 def cases(studio: Studio, step: Step) -> list[dict[str, Any]]:

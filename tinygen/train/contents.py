@@ -59,7 +59,7 @@ CONFIG = {
     "settings": OBJECT,
     "steps": COUNT,
 }
-CONFIG_LATER = {"fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}  # where it is there
+CONFIG_LATER = {"class": TEXT, "fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}  # where it is there
 SETTINGS = {  # of a run that `tinygen train` began, where they are there
     "data": TEXT,
     "size": MAY_COUNT,
