@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import json
 import os
 import platform
@@ -31,6 +32,14 @@ def pin(threads: int) -> None:
     """Hold this process to so many processors, for libraries that have no knob (XLA sizes its pool by this)."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def version(package: str) -> str:
+    """Which version of a package is installed."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # tinygen from its checkout
+        return getattr(importlib.import_module(package), "__version__", "unknown")
 
 
 def memory() -> tuple[float, float]:

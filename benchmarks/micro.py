@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from . import machine, report, runner
+from . import machine, markdown, ratios, runner
 from .kernels import KERNELS, call
 from .peers import PEERS
+from .process import Failed, Worker
 from .worker import serve
 from .workloads import WORKLOADS, Conv, ConvT, Dense, Layer, Network, Reshape, Shape, macs, traffic, workload
 
@@ -170,7 +171,7 @@ class Host:
 # The command
 
 
-def turn(worker: runner.Worker, i: int, kind: str, seconds: float, known: dict[str, int]) -> float | None:
+def turn(worker: Worker, i: int, kind: str, seconds: float, known: dict[str, int]) -> float | None:
     """Seconds a call of a case; the first turn of a worker at it warms it up and sees how many calls make a turn."""
     if kind not in known:
         if worker.ask("run", i, kind, 1)["seconds"] is None:
@@ -179,7 +180,7 @@ def turn(worker: runner.Worker, i: int, kind: str, seconds: float, known: dict[s
     return worker.ask("run", i, kind, known[kind])["seconds"]
 
 
-def measure(here: dict[str, runner.Worker], i: int, kind: str, options: argparse.Namespace) -> dict[str, list[float]]:
+def measure(here: dict[str, Worker], i: int, kind: str, options: argparse.Namespace) -> dict[str, list[float]]:
     """Seconds of each round for each worker."""
     times: dict[str, list[float]] = {name: [] for name in here}
     known: dict[str, dict[str, int]] = {name: {} for name in here}
@@ -187,7 +188,7 @@ def measure(here: dict[str, runner.Worker], i: int, kind: str, options: argparse
         for name in list(here):
             try:
                 value = turn(here[name], i, kind, options.seconds, known[name])
-            except runner.Failed as error:
+            except Failed as error:
                 print(f"{name} drops out: {error}", file=sys.stderr)
                 here.pop(name).__exit__()
                 continue
@@ -201,26 +202,23 @@ def row(label: str, hands: Sequence[str], floor: float, times: dict[str, list[fl
     fast = times.get("tinygen-fast")
     columns = [f"{statistics.median(times[n]) * 1e3:.3f}" if n in times else "" for n in hands]
     others = [n for n in hands if n != "tinygen-fast"]
-    ratios = [f"{report.ratio(fast, times[n])[0]:.2f}" if fast and n in times else "" for n in others]
+    against = [f"{ratios.ratio(fast, times[n])[0]:.2f}" if fast and n in times else "" for n in others]
     above = f"{statistics.median(fast) / floor:.1f}" if fast and floor else ""
-    return f"| {label} | {floor * 1e3:.3f} | {' | '.join([*columns, *ratios, above])} |"
+    return markdown.row(label, f"{floor * 1e3:.3f}", *columns, *against, above)
 
 
 def head(what: str, hands: Sequence[str]) -> str:
-    ratios = [f"fast / {n}" for n in (*(n for n in hands if n != "tinygen-fast"), "floor")]
-    columns = [what, "floor, ms", *hands, *ratios]
-    return f"\n| {' | '.join(columns)} |\n| --- |{' ---: |' * (len(columns) - 1)}"
+    against = [f"fast / {n}:" for n in (*(n for n in hands if n != "tinygen-fast"), "floor")]
+    return "\n" + markdown.head(what, "floor, ms:", *(f"{n}:" for n in hands), *against)
 
 
 @contextlib.contextmanager
-def workers(
-    hands: Sequence[str], options: argparse.Namespace, names: Sequence[str]
-) -> Iterator[dict[str, runner.Worker]]:
+def workers(hands: Sequence[str], options: argparse.Namespace, names: Sequence[str]) -> Iterator[dict[str, Worker]]:
     """A worker for each pair of hands that is installed."""
     pythons = runner.interpreters(options.peers_venv)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        here: dict[str, runner.Worker] = {}
+        here: dict[str, Worker] = {}
         for name in hands:
             entry = PEERS["tinygen" if name == "definition" else name]
             if missing := set(entry.packages) - runner.installed(pythons[entry.ours]):
@@ -228,7 +226,7 @@ def workers(
                 continue
             command = [pythons[entry.ours], "-m", "benchmarks.micro", name, str(options.threads), *names]
             env = machine.environment(options.threads, **entry.env)
-            here[name] = stack.enter_context(runner.Worker(command, env, folder / f"{name}.log"))
+            here[name] = stack.enter_context(Worker(command, env, folder / f"{name}.log"))
         yield here
 
 

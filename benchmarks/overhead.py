@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib
-import importlib.metadata
 import platform
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +17,9 @@ from typing import Any
 import numpy as np
 
 import tinygen as tg
+
+from .machine import version
+from .ratios import ratio, spread
 
 Run = Callable[[int], Any]  # does n adds and their backward; returns dy/dx, and dy/db if b learns
 
@@ -179,12 +180,8 @@ def measure(libraries: dict[str, Callable[[bool], Run]], n: int, rounds: int, cl
     return times
 
 
-def spread(values: list[float]) -> str:
-    return f"{statistics.median(values):6.2f} ({min(values):.2f} to {max(values):.2f})"
-
-
-def version(name: str) -> str:
-    return tg.__version__ if name == "tinygen" else importlib.metadata.version(name)
+def shown(median: float, least: float, most: float) -> str:
+    return f"{median:6.2f} ({least:.2f} to {most:.2f})"
 
 
 def main() -> None:
@@ -204,8 +201,8 @@ def main() -> None:
     for v in VARIANTS:
         print(f"\n{v:<20}{'us an op':<26}ratio to tinygen")
         for name in libraries:
-            ratios = [a / b for a, b in zip(times[name, v], times["tinygen", v], strict=True)]
-            print(f"{name + ' ' + version(name):<20}{spread(times[name, v]):<26}{spread(ratios)}")
+            own, against = spread(times[name, v]), ratio(times[name, v], times["tinygen", v])
+            print(f"{name + ' ' + version(name):<20}{shown(*own):<26}{shown(*against)}")
     if missing:
         print("\nmissing: " + "\n         ".join(missing))
 

@@ -1,78 +1,31 @@
-"""What a run found: ratios, tables in Markdown, the bars, pictures. `results` is the dict that results.json holds."""
+"""What a run found, in Markdown: its tables, the bars, notes. `results` is the dict that results.json holds."""
 
 from __future__ import annotations
 
 import json
-import math
 import statistics
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from . import markdown
+from .bars import BARS, judge
 from .peers import PEERS
-from .workloads import BARS, Bar, workload
+from .ratios import measured, ratio, roof, spread
+from .workloads import workload
 
 LOADED = " **The machine was not idle: no number here is a result.**"
 
 
-def check_losses(result: dict[str, Any]) -> None:
-    """Note what is wrong with a peer's losses, if anything: they must be finite, and have moved."""
-    first, last = result["first_losses"], result["last_losses"]
-    if not all(math.isfinite(v) for v in (*first.values(), *last.values())):
-        result["wrong"] = f"losses are not finite: {last}"
-    elif all(first[name] == last[name] for name in first):
-        result["wrong"] = f"losses do not move: {last}"
-
-
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
-    """Median, least and most."""
-    return statistics.median(values), min(values), max(values)
-
-
-def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
-    """Median, least and most of the ratios pair by pair: two turns of one round, close in time, share the drift."""
-    return spread([a / b for a, b in zip(ours, theirs, strict=False)])  # a run that was stopped has a last half round
-
-
-def measured(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """The peers with times that count."""
-    return {n: r for n, r in entry["peers"].items() if r.get("ms") and not r.keys() & {"failed", "wrong"}}
-
-
-def fastest(entry: dict[str, Any], names: Sequence[str]) -> str | None:
-    """Of these peers, the one with the least median time."""
-    here = {n: statistics.median(r["ms"]) for n, r in measured(entry).items() if n in names}
-    return min(here, key=lambda n: here[n]) if here else None
-
-
-def judge(bar: Bar, results: dict[str, Any]) -> tuple[float, str] | None:
-    """What was measured for a bar and against whom; None if it can't be said."""
-    entry = results["workloads"].get(bar.workload, {"peers": {}})
-    rival, peers = fastest(entry, bar.peers), measured(entry)
-    if rival is None or bar.variant not in peers:
-        return None
-    ours, theirs = peers[bar.variant], peers[rival]
-    if bar.quantity == "time":
-        return ratio(ours["ms"], theirs["ms"])[0], rival
-    return ours["peak_mb"] / theirs["peak_mb"], rival
-
-
 def bars(results: dict[str, Any]) -> str:
     """The table of the bars of the workloads that were run: asked, measured, met or not."""
-    lines = [
-        "| workload | variant | quantity | at most | measured | of | met |",
-        "| --- | --- | --- | ---: | ---: | --- | --- |",
-    ]
+    lines = [markdown.head("workload", "variant", "quantity", "at most:", "measured:", "of", "met")]
     for bar in BARS:
         if bar.workload in results["workloads"]:
             found = judge(bar, results)
-            start = f"| {workload(bar.workload).title} | {bar.variant} | {bar.quantity} | {bar.at_most:.2f} |"
-            if found is None:
-                lines.append(f"{start} | | not measured |")
-            else:
-                lines.append(
-                    f"{start} {found[0]:.2f} | {found[1]} | {'yes' if found[0] <= bar.at_most else '**no**'} |"
-                )
+            value, rival = ("", "") if found is None else (f"{found[0]:.2f}", found[1])
+            met = "not measured" if found is None else "yes" if found[0] <= bar.at_most else "**no**"
+            asked = (workload(bar.workload).title, bar.variant, bar.quantity, f"{bar.at_most:.2f}")
+            lines.append(markdown.row(*asked, value, rival, met))
     return "\n".join(lines)
 
 
@@ -88,27 +41,26 @@ def table(name: str, entry: dict[str, Any]) -> str:
         f"{w.flops / 1e9:.2f} GFLOP a step, parameters {w.parameters}. In this run sgemm reached {sgemm:.0f} GFLOP/s "
         f"and a copy {copy:.1f} GB/s.",
         "",
-        f"| peer | ms a step (least to most) | of {order[0] if order else 'the fastest'} (least to most) | steps/s | "
-        f"share of sgemm | peak MB | first step, s |{' GPU MB |' if gpu else ''}",
-        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |" + (" ---: |" if gpu else ""),
+        markdown.head(
+            *("peer", "ms a step (least to most):", f"of {order[0] if order else 'the fastest'} (least to most):"),
+            *("steps/s:", "share of sgemm:", "peak MB:", "first step, s:", *(["GPU MB:"] if gpu else [])),
+        ),
     ]
     for n in order:
         r = peers[n]
         ms, low, high = spread(r["ms"])
         times, least, most = ratio(r["ms"], peers[order[0]]["ms"])
-        lines.append(
-            f"| {n} | {ms:.2f} ({low:.2f} to {high:.2f}) | {times:.2f} ({least:.2f} to {most:.2f}) | {1e3 / ms:.1f} | "
-            f"{w.flops / ms / 1e6 / sgemm:.0%} | {r['peak_mb']:.0f} | {r['first_step_s']:.2f} |"
-            + (f" {r['device_mb']:.0f} |" if "device_mb" in r else " |" if gpu else "")
-        )
+        cells = [
+            n,
+            f"{ms:.2f} ({low:.2f} to {high:.2f})",
+            f"{times:.2f} ({least:.2f} to {most:.2f})",
+            f"{1e3 / ms:.1f}",
+        ]
+        cells += [f"{w.flops / ms / 1e6 / sgemm:.0%}", f"{r['peak_mb']:.0f}", f"{r['first_step_s']:.2f}"]
+        lines.append(markdown.row(*cells, *([f"{r['device_mb']:.0f}" if "device_mb" in r else ""] if gpu else [])))
     left_out = {n: r.get("failed") or r.get("wrong") or "stopped" for n, r in entry["peers"].items() if n not in peers}
     lines += ["", *(f"- {n}: {why}" for n, why in {**left_out, **entry["absent"]}.items())]
     return "\n".join(lines).strip()
-
-
-def roof(entry: dict[str, Any]) -> tuple[float, float]:
-    """GFLOP/s of sgemm and GB/s of copying, before and after the workload: the better one."""
-    return max(r["sgemm"] for r in entry["rates"]), max(r["copy"] for r in entry["rates"])
 
 
 def notes(results: dict[str, Any]) -> str:

@@ -3,125 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
-import queue
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import machine, report
-from .peers import PEERS
+from . import machine, ratios, report
+from .peers import PEERS, requirements
+from .process import ROOT, Failed, Worker
 from .workloads import WORKLOADS, Workload, workload
-
-ROOT = Path(__file__).resolve().parents[1]
-PATIENCE = 900.0  # seconds for an answer: a first step may compile for minutes
-
-
-class Failed(Exception):
-    """A peer that can't go on: why, in a line."""
-
-
-class Worker:
-    """A process that answers requests, one at a time; the protocol is in worker.py. It is ended with the block."""
-
-    def __init__(self, command: Sequence[str], env: dict[str, str], log: Path, patience: float = PATIENCE):
-        self.log, self.patience = log, patience
-        with log.open("w") as errors:
-            self.process = subprocess.Popen(
-                command,
-                env=env,
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,  # Ctrl-C is for the runner, which ends its workers
-            )
-        self.answers: queue.Queue[str] = queue.Queue()
-        self.listener = threading.Thread(target=self._listen, daemon=True)
-        self.listener.start()
-        self.rested = (time.perf_counter(), self.cpu_seconds())
-        self.idle_share = 0.0  # the most of a core that it was seen to use while others worked
-        self.others_share = 0.0  # of the processors, what all other processes took during the last request
-
-    def _listen(self) -> None:
-        assert self.process.stdout
-        with self.process.stdout as lines:
-            for line in lines:
-                self.answers.put(line)
-        self.answers.put("")
-
-    def ask(self, *request: Any) -> dict[str, Any]:
-        """The answer to a request; returns when the worker's threads have gone to sleep. Raises Failed."""
-        since, used = self.rested
-        begun, own, busy = time.perf_counter(), self.cpu_seconds(), machine.busy_seconds()
-        if begun - since > 0.5:
-            self.idle_share = max(self.idle_share, (own - used) / (begun - since))
-        try:
-            assert self.process.stdin
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-            line = self.answers.get(timeout=self.patience)
-        except queue.Empty:
-            raise Failed(f"no answer to {request[0]} in {self.patience:.0f} s") from None
-        except OSError:
-            line = ""
-        if not line:
-            raise Failed(f"ended with exit code {self.process.wait()}{self._last_words()}")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise Failed(answer["error"])
-        taken = machine.busy_seconds() - busy - (self.cpu_seconds() - own)
-        self.others_share = max(0.0, taken / (time.perf_counter() - begun) / (os.cpu_count() or 1))
-        self.settle()
-        return answer
-
-    def settle(self, limit: float = 2.0) -> None:
-        """Wait until it uses no processor: BLAS and OpenMP threads spin for a while after their work."""
-        end = time.perf_counter() + limit
-        used = self.cpu_seconds()
-        while time.perf_counter() < end:
-            time.sleep(0.05)
-            before, used = used, self.cpu_seconds()
-            if used == before:
-                break
-        self.rested = (time.perf_counter(), self.cpu_seconds())
-
-    def cpu_seconds(self) -> float:
-        """Processor time of all its threads; 0 where /proc does not tell."""
-        try:
-            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-        except (OSError, IndexError, ValueError):
-            return 0.0
-
-    def _last_words(self) -> str:
-        lines = [line for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return f": {lines[-1].strip()[:200]}" if lines else ""
-
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # it is gone
-            if hasattr(os, "killpg"):
-                os.killpg(self.process.pid, signal.SIGKILL)  # with what it started
-            self.process.kill()
-        self.process.wait()
-        self.listener.join()
-        with contextlib.suppress(OSError):  # a request that was never read
-            assert self.process.stdin
-            self.process.stdin.close()
-
 
 # Who can take part
 
@@ -144,13 +41,11 @@ def installed(python: str) -> set[str]:
 def build_venv(venv: Path, device: str) -> None:
     """An environment with all other peers, made once. PyTorch's index has builds for the CPU, a tenth in size."""
     if not (venv / "pyvenv.cfg").exists():
-        gpu = device == "cuda"
-        wanted = ["torch==2.13.0", "jax[cuda13]"] if gpu else ["torch==2.13.0", "jax", "tensorflow", "keras"]
-        index = [] if gpu else ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
+        index = [] if device == "cuda" else ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
         print(f"building {venv}: some minutes and some GB", flush=True)
         subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
         pip = [interpreters(venv)[False], "-m", "pip", "install", *index]
-        subprocess.run([*pip, *wanted, "mygrad", "autograd", "dezero", "matplotlib", "threadpoolctl"], check=True)
+        subprocess.run([*pip, *requirements(device), "threadpoolctl"], check=True)
 
 
 # The data: the same real batches for all
@@ -248,7 +143,7 @@ class Contest:
         result.update({key: answer[key] for key in ("device_mb",) if key in answer})
         result["idle_share"] = self.workers[name].idle_share
         result["others"].append(self.workers[name].others_share)
-        report.check_losses(result)
+        ratios.check_losses(result)
 
     def attempt(self, action: Any, name: str, *args: Any) -> None:
         """A peer that fails drops out, with the reason in its line."""

@@ -53,7 +53,7 @@ class Host:
         self.peer = PEERS[self.name].load()(self.setting)
         self.batches = [self.peer.batch(x) for x in np.load(self.setting.data)]
         seconds = time.perf_counter() - start
-        versions = {package: PEERS[self.name].version(package) for package in PEERS[self.name].packages}
+        versions = {package: machine.version(package) for package in PEERS[self.name].packages}
         return {
             "seconds": seconds,
             "parameters": self.peer.parameters,

@@ -376,37 +376,3 @@ def workload(name: str) -> Workload:
         return WORKLOADS[name]
     axis, _, n = name.partition("=")
     return sweep(axis, int(n))
-
-
-# The bars: how much of a peer's time or memory tinygen may take
-
-
-class Bar(NamedTuple):
-    """In this workload, this variant takes at most so much of the time or peak memory of the best of these peers."""
-
-    workload: str
-    variant: str
-    quantity: str  # "time" or "memory"
-    at_most: float
-    peers: tuple[str, ...]
-
-
-BIG = ("torch", "torch-fused", "torch-compile", "torch-channels-last", "tf-graph", "tf-xla", "jax")
-TORCH = ("torch",)  # eager, with the default Adam
-_LIMITS = {  # time with fast, time of NumPy alone, memory with fast, memory of NumPy alone
-    "mlp_gan_32": (0.80, 0.8, 0.6, 0.5),
-    "mlp_gan_128": (0.80, 0.7, 0.6, 0.5),
-    "vae_128": (0.75, 0.9, 0.6, 0.5),
-    "dcgan28_256": (0.85, 0.9, 0.8, 0.8),
-    "dcgan64_128": (0.85, 0.9, 0.8, 0.8),
-}
-BARS = [
-    bar
-    for name, (fast, alone, fast_memory, alone_memory) in _LIMITS.items()
-    for bar in (
-        Bar(name, "tinygen-fast", "time", fast, BIG),
-        Bar(name, "tinygen", "time", alone, TORCH),
-        Bar(name, "tinygen-fast", "memory", fast_memory, TORCH),
-        Bar(name, "tinygen", "memory", alone_memory, TORCH),
-    )
-]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -80,12 +79,6 @@ class Entry:
     def load(self) -> type[Peer]:
         return importlib.import_module(f".{self.file}", __name__).PEER
 
-    def version(self, package: str) -> str:
-        try:
-            return importlib.metadata.version(package)
-        except importlib.metadata.PackageNotFoundError:  # tinygen from its checkout
-            return getattr(importlib.import_module(package), "__version__", "unknown")
-
     def refuses(self, workload: Workload, device: str) -> str | None:
         """Why it can't do this workload, if it can't."""
         if device not in self.devices:
@@ -121,3 +114,10 @@ PEERS = {
     "autograd": Entry("autograd", ("autograd",), "functions of lists of arrays", convolutions=False),
     "dezero": Entry("dezero", ("dezero", "matplotlib"), "its functions and Adam"),
 }
+
+
+def requirements(device: str) -> list[str]:
+    """What pip must install for the peers that are offered on a device, tinygen's own needs apart."""
+    asked = {"torch": "torch==2.13.0", **({"jax": "jax[cuda13]"} if device == "cuda" else {})}
+    offered = [entry for entry in PEERS.values() if not entry.ours and device in entry.devices]
+    return list(dict.fromkeys(asked.get(package, package) for entry in offered for package in entry.packages))

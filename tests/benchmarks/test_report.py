@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks import report
+from benchmarks import ratios, report
+from benchmarks.bars import Bar, judge
 from benchmarks.sweep import slope, upper
-from benchmarks.workloads import Bar
 
 
 def peer(*ms: float, peak: float = 100.0, **more: Any) -> dict[str, Any]:
@@ -48,19 +48,19 @@ def results() -> dict[str, Any]:
 
 
 def test_the_ratio_is_taken_pair_by_pair() -> None:
-    assert report.ratio([1, 30, 3], [2, 20, 10]) == (0.5, 0.3, 1.5)  # of the medians it would be 0.3
-    assert report.ratio([1, 2, 3], [2, 2]) == (0.75, 0.5, 1.0)
+    assert ratios.ratio([1, 30, 3], [2, 20, 10]) == (0.5, 0.3, 1.5)  # of the medians it would be 0.3
+    assert ratios.ratio([1, 2, 3], [2, 2]) == (0.75, 0.5, 1.0)
 
 
 def test_the_fastest_of_a_bar_is_that_of_the_least_median(results: dict[str, Any]) -> None:
-    judged = report.judge(Bar("mlp_gan_32", "tinygen-fast", "time", 0.8, ("torch", "jax", "tf-xla")), results)
+    judged = judge(Bar("mlp_gan_32", "tinygen-fast", "time", 0.8, ("torch", "jax", "tf-xla")), results)
     assert judged == (pytest.approx(8 / 11), "jax")  # of 4/5, 8/11, 4/6; tf-xla computes something else
-    assert report.judge(Bar("mlp_gan_32", "tinygen", "memory", 0.5, ("torch",)), results) == (0.3, "torch")
+    assert judge(Bar("mlp_gan_32", "tinygen", "memory", 0.5, ("torch",)), results) == (0.3, "torch")
 
 
 def test_a_bar_without_its_peers_is_not_judged(results: dict[str, Any]) -> None:
-    assert report.judge(Bar("mlp_gan_32", "tinygen", "time", 0.8, ("tf-graph",)), results) is None
-    assert report.judge(Bar("vae_128", "tinygen", "time", 0.8, ("torch",)), results) is None
+    assert judge(Bar("mlp_gan_32", "tinygen", "time", 0.8, ("tf-graph",)), results) is None
+    assert judge(Bar("vae_128", "tinygen", "time", 0.8, ("torch",)), results) is None
 
 
 def test_the_text_says_who_met_the_bars_and_who_is_missing(results: dict[str, Any]) -> None:
@@ -80,7 +80,7 @@ def test_losses_must_be_finite_and_move() -> None:
         ({"loss": 1.0}, {"loss": float("nan")}, "not finite"),
     ):
         result: dict[str, Any] = {"first_losses": first, "last_losses": last}
-        report.check_losses(result)
+        ratios.check_losses(result)
         assert (wrong in result["wrong"]) if wrong else "wrong" not in result
 
 

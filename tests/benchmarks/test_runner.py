@@ -17,15 +17,16 @@ import tinygen
 from benchmarks import machine, micro, runner
 from benchmarks.__main__ import main
 from benchmarks.kernels import KERNELS, call
-from benchmarks.peers import PEERS
+from benchmarks.peers import PEERS, requirements
+from benchmarks.process import Failed, Worker
 from benchmarks.workloads import WORKLOADS
 
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_worker.py"))]
 
 
-def fake(tmp_path: Path, patience: float = 30.0) -> runner.Worker:
+def fake(tmp_path: Path, patience: float = 30.0) -> Worker:
     env = machine.environment(1, PYTHONPATH=str(runner.ROOT))
-    return runner.Worker(FAKE, env, tmp_path / "fake.log", patience)
+    return Worker(FAKE, env, tmp_path / "fake.log", patience)
 
 
 def alive(pid: int) -> bool:
@@ -46,10 +47,10 @@ def test_a_worker_answers_and_what_it_prints_goes_to_its_log(tmp_path: Path) -> 
 
 def test_a_worker_that_fails_says_why_in_a_line_and_goes_on(tmp_path: Path) -> None:
     with fake(tmp_path) as worker:
-        with pytest.raises(runner.Failed, match=r"^ValueError: 13 is too many$"):
+        with pytest.raises(Failed, match=r"^ValueError: 13 is too many$"):
             worker.ask("run", 13)
         assert worker.ask("run", 1)["seconds"] == 0.001
-        with pytest.raises(runner.Failed, match=r"exit code 1: gone for good"):
+        with pytest.raises(Failed, match=r"exit code 1: gone for good"):
             worker.ask("run", 14)
     assert "Traceback" in (tmp_path / "fake.log").read_text()
 
@@ -58,7 +59,7 @@ def test_a_worker_that_hangs_is_ended(tmp_path: Path) -> None:
     with fake(tmp_path) as worker:
         worker.ask("build")
         worker.patience = 0.2
-        with pytest.raises(runner.Failed, match="no answer to run in 0 s"):
+        with pytest.raises(Failed, match="no answer to run in 0 s"):
             worker.ask("run", 15)
     assert not alive(worker.process.pid)
 
@@ -236,3 +237,9 @@ def test_each_peer_has_a_file_and_all_say_what_they_need() -> None:
     for entry in PEERS.values():
         assert (runner.ROOT / "benchmarks" / "peers" / f"{entry.file}.py").is_file()
         assert entry.packages and entry.about
+
+
+def test_the_environment_of_the_peers_has_what_their_lines_name() -> None:
+    on_cpu, on_gpu = requirements("cpu"), requirements("cuda")
+    assert on_cpu == ["torch==2.13.0", "tensorflow", "keras", "jax", "mygrad", "autograd", "dezero", "matplotlib"]
+    assert on_gpu == ["torch==2.13.0", "jax[cuda13]"]

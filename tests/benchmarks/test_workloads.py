@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 import tinygen as tg
+from benchmarks.bars import BARS
 from benchmarks.peers import PEERS
 from benchmarks.peers.tinygen import custom
 from benchmarks.workloads import (
-    BARS,
     WORKLOADS,
     Conv,
     ConvT,
