@@ -36,7 +36,7 @@ Devices and random numbers
     seed, Generator                         streams of random numbers that can be restored
 
 Errors
-    UserError           what a user can mend; its kinds are ConfigError, DataError, DeviceError and RunError
+    UserError           what a user can mend; its kinds are ConfigError, DataError, DeviceError, PackageError, RunError
     GradientError       a backward pass that can't be right
 
 `help(tg.ops)`, `help(tg.layers)` and so on say more.
@@ -51,7 +51,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import init, layers, losses, notebook, ops, optim
 from .backend import array_module, current_device, to_device, to_host, use
-from .errors import ConfigError, DataError, DeviceError, GradientError, RunError, UserError
+from .errors import ConfigError, DataError, DeviceError, GradientError, PackageError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck
 from .layers import Module
 from .random import Generator, seed
@@ -70,6 +70,7 @@ __all__ = [
     "GradcheckError",
     "GradientError",
     "Module",
+    "PackageError",
     "Parameter",
     "RunError",
     "Tensor",

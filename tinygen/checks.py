@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import sys
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .backend import Array, array_module, is_array
-from .errors import ConfigError, DataError
+from .errors import ConfigError, DataError, PackageError
 
 
 def whole(owner: str, option: str, value: Any, low: int, high: int | None = None, unit: str = "") -> int:
@@ -43,6 +44,21 @@ def number(
 
 def _prefix(owner: str) -> str:
     return f"{owner}: " if owner else ""
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be imported."""
+    return sys.modules.get(package) is not None or importlib.util.find_spec(package) is not None
+
+
+def check_installed(owner: str, *packages: str) -> None:
+    """Raise PackageError, which names the command that installs them, unless all packages are installed."""
+    missing = [_ON_PYPI.get(package, package) for package in packages if not installed(package)]
+    if missing:
+        raise PackageError(f"{owner} needs what is not installed: pip install {' '.join(missing)}")
+
+
+_ON_PYPI = {"PIL": "pillow"}
 
 
 def what(x: Any) -> str:

@@ -81,7 +81,9 @@ def _guarded(item: str, required: bool, probe: Callable[[], Finding]) -> Finding
             return probe()
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        advice = f"tinygen needs {item}: install tinygen anew in a fresh environment" if required else ""
+        missing = isinstance(error, ModuleNotFoundError)
+        mend = f"pip install {item.lower()}" if missing else "install tinygen again in a fresh environment"
+        advice = f"tinygen needs {item}: {mend}" if required else ""
         return Finding(item, f"could not be found out ({reason})", False if required else None, advice)
 
 

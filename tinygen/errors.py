@@ -9,6 +9,10 @@ class DeviceError(UserError, RuntimeError):
     """A device that was asked for is not there."""
 
 
+class PackageError(UserError, ImportError):
+    """A package that something needs and that is not installed."""
+
+
 class DataError(UserError, ValueError):
     """A data set that is missing, broken, or not what was expected."""
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from ..checks import check_installed
 from ..errors import DataError
 from ..terminal import is_terminal
 
@@ -127,6 +128,7 @@ def _complete(part: Path, url: str, file: RemoteFile, timeout: float) -> None:
 
 def _receive(part: Path, url: str, start: int, file: RemoteFile, timeout: float) -> int:
     """Write what a mirror sends from byte `start` on into part; return the position at which it ended."""
+    check_installed("data: a download", "tqdm")
     from tqdm import tqdm
 
     with _request(url, start, timeout) as response:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..checks import whole
+from ..checks import check_installed, whole
 from ..errors import ConfigError, DataError
 from ..terminal import is_terminal
 from .classes import arrange
@@ -48,6 +48,7 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
         raise ConfigError(f"folder: channels is {channels!r}, but it must be 3 (RGB), 1 (grey) or 4 (RGB and opacity)")
     if fit not in FITS:
         raise ConfigError(f"folder: fit is {fit!r}, but it must be one of {', '.join(FITS)}")
+    check_installed("data: a folder of images", "PIL", "tqdm")
     root = _root(path)
     files, left, others = find_pictures(root)
     found = len(files) + len(left)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import losses, ops
 from ..backend import Array, to_device, to_host
-from ..checks import as_numbers, whole
+from ..checks import as_numbers, check_installed, whole
 from ..data import Loader
 from ..errors import ConfigError, DataError
 from ..files import open_regular
@@ -144,6 +144,7 @@ def load_classifier() -> LeNet:
 
     Raises DataError if the file of its weights is not the one that belongs to this version: scores would not compare.
     """
+    check_installed("load_classifier", "safetensors")
     import hashlib
 
     from safetensors.numpy import load

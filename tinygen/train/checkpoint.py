@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, to_host
+from ..checks import check_installed
 from ..errors import RunError
 from ..files import open_regular
 from . import contents, disk
@@ -93,6 +94,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     Raises DamagedError for a file that is truncated, damaged or of another program, NewerError for one of a newer
     tinygen, and RunError for one that is missing or can't be read.
     """
+    check_installed("a checkpoint", "safetensors")
     from safetensors import SafetensorError, safe_open
 
     try:

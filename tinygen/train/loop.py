@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import check_installed
 from ..errors import ConfigError
 from ..models.base import Model
 from ..signals import Interrupt
@@ -76,6 +77,8 @@ def fit(
         )
     watching = as_callbacks(callbacks)
     origin = None if init_from is None else start_from(init_from, model)
+    if out is not None:
+        check_installed("fit: a run directory", "matplotlib", "PIL", "safetensors")
     run = None if out is None else RunDirectory(out)
     batches = batches_of(data, model)
     dataset = data if hasattr(data, "test") else dataset

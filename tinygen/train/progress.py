@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
+from ..checks import installed
 from ..terminal import is_terminal
 
 _quiet = ContextVar("quiet", default=False)
@@ -41,7 +42,7 @@ class Progress:
         self._steps, self._lost, self._bar = steps, lost, None
         self._logged, self._trained = step, 0.0  # the step of the last line, and the seconds of training since then
         self._began: float | None = time.perf_counter()  # None while the clock stands
-        if is_terminal(sys.stderr) and not _quiet.get():
+        if is_terminal(sys.stderr) and not _quiet.get() and installed("tqdm"):
             from tqdm import tqdm
 
             self._bar = tqdm(total=steps, initial=step, unit=" steps", dynamic_ncols=True)

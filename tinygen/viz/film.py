@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..checks import check_installed
 from ..files import open_regular, replace_file
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def save_gif(frame_paths: Sequence[str | os.PathLike[str]], path: str | os.PathL
     """
     if not frame_paths:
         raise ValueError("save_gif: there is no frame to show")
+    check_installed("save_gif", "PIL")
     frames = _read([frame_paths[i] for i in choose_frames(len(frame_paths))])
     qualities = ((shrink, colours) for shrink in itertools.count(1) for colours in COLOURS)
     films = (_encode(_reduce(frames, shrink, colours)) for shrink, colours in qualities)

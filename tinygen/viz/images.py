@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, to_host
-from ..checks import as_array
+from ..checks import as_array, check_installed
 from ..files import replace_file
 from .plots import Range, figure, scatter, write_png
 from .points import histogram
@@ -54,6 +54,7 @@ def save_grid(
     value_range, columns: as in `grid`.  points_range: the range of what has no value_range; give it, so that the frames
     of a film agree.  Raises OSError if the file can't be written; one that was there is then as it was.
     """
+    check_installed("save_grid", "PIL")
     from PIL import Image
 
     images = to_host(as_array("grid", "images", images))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 
 from ..backend import Array, to_host
+from ..checks import check_installed
 from ..colours import COLOURS
 from ..files import replace_file
 from ..rows import Rows, outline
@@ -30,6 +31,7 @@ HEIGHT, SCORE_HEIGHT = 300, 120  # pixels of a panel
 
 def figure(width: int, height: int, layout: Literal["constrained"] | None = "constrained") -> Figure:
     """An empty Figure of width x height pixels."""
+    check_installed("viz", "matplotlib")
     from .picture import Picture
 
     return Picture(figsize=(width / DPI, height / DPI), dpi=DPI, layout=layout)
