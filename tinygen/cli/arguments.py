@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
-from . import terminal
-from .errors import ConfigError
-from .settings import LARGEST, closest, nearest, written_out
+from .. import terminal
+from ..errors import ConfigError
+from ..settings import LARGEST, closest, nearest, written_out
 
 LARGEST_SEED = 2**63 - 1
 

@@ -37,19 +37,19 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import terminal
+from .. import terminal
+from ..backend import DEVICES
+from ..errors import ConfigError, DataError, RunError, UserError
+from ..files import replace_file, writing
+from ..settings import describe_settings, format_value, from_data, nearest, parse_settings
+from ..signals import finish, give_back, stop, take_over
+from ..version import __version__
 from .arguments import LARGEST_SEED, Parser, count_from, count_or_none, path
-from .backend import DEVICES
-from .errors import ConfigError, DataError, RunError, UserError
-from .files import replace_file, writing
-from .settings import describe_settings, format_value, from_data, nearest, parse_settings
-from .signals import finish, give_back, stop, take_over
-from .version import __version__
 
 if TYPE_CHECKING:
-    from .data import Dataset
-    from .graph import Explanation
-    from .models.base import Model
+    from ..data import Dataset
+    from ..graph import Explanation
+    from ..models.base import Model
 
 OK, FAILED, BAD_INPUT, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
@@ -112,7 +112,7 @@ def _complain(text: str) -> None:
 
 
 def _is_non_finite(error: UserError) -> bool:
-    from .train import NonFiniteError
+    from ..train import NonFiniteError
 
     return isinstance(error, NonFiniteError)
 
@@ -159,12 +159,12 @@ def train(args: argparse.Namespace) -> int:
       tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
       tinygen models                               the models, and what --set can change
     """
-    from . import backend, random
-    from .data import Flip, placed
-    from .inside import Recorder, Warnings
-    from .train import Callback, Evaluate, RunDirectory, fit
-    from .train import load as load_run
-    from .train.batches import loader_for
+    from .. import backend, random
+    from ..data import Flip, placed
+    from ..inside import Recorder, Warnings
+    from ..train import Callback, Evaluate, RunDirectory, fit
+    from ..train import load as load_run
+    from ..train.batches import loader_for
 
     model_class, out = _model_class(args.model), Path(args.out or Path("runs", args.model))
     settings = parse_settings(model_class.Config, args.set, [*RUN_OPTIONS, "steps", "out", "resume", "init_from"])
@@ -222,7 +222,7 @@ def train(args: argparse.Namespace) -> int:
 @contextmanager
 def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
     """Add to what a NaN is answered with the command that resumes the run with a lower rate."""
-    from .train import NonFiniteError, RunDirectory
+    from ..train import NonFiniteError, RunDirectory
 
     try:
         yield
@@ -235,7 +235,7 @@ def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
 
 
 def _model_class(name: str) -> type[Model]:
-    from .models import MODELS
+    from ..models import MODELS
 
     if name not in MODELS:
         raise ConfigError(f"there is no model {name!r}{nearest(name, MODELS)}; `tinygen models` lists them")
@@ -244,7 +244,7 @@ def _model_class(name: str) -> type[Model]:
 
 def _settings_of(known: argparse.Namespace) -> list[str]:
     """What --set takes, of the model that was given or, if that is none, of any."""
-    from .models import MODELS
+    from ..models import MODELS
 
     chosen = [MODELS[known.model]] if getattr(known, "model", None) in MODELS else MODELS.values()
     return list(dict.fromkeys(setting.name for model in chosen for setting in describe_settings(model.Config)))
@@ -252,7 +252,7 @@ def _settings_of(known: argparse.Namespace) -> list[str]:
 
 def _load_data(settings: dict[str, Any], moved: bool = False) -> Dataset:
     """The data set that the settings of a run name, loaded as they say; if its folder is gone, it may have moved."""
-    from .data import load
+    from ..data import load
 
     try:
         return load(settings["data"], **{option: settings.get(option) for option in LOADING})
@@ -280,7 +280,7 @@ def _build(model_class: type[Model], settings: dict[str, Any], dataset: Dataset,
 
 def _saved_run(out: Path, model: str, init_from: str | None) -> dict[str, Any]:
     """What config.json in `out` says. Raises RunError, ConfigError if it began with other weights than are named."""
-    from .train import RunDirectory
+    from ..train import RunDirectory
 
     saved = RunDirectory(out).read_config()
     if saved["model"] != model:
@@ -320,7 +320,7 @@ def _changes(out: Path, saved: dict[str, Any], given: dict[str, Any], settings: 
 
 
 def _check_steps(out: Path, steps: int | None) -> None:
-    from .train import RunDirectory
+    from ..train import RunDirectory
 
     made = max(RunDirectory(out).checkpoints(), default=0)
     if steps is not None and steps < made:
@@ -339,9 +339,9 @@ def sample(args: argparse.Namespace) -> int:
       tinygen sample runs/gan -n 100 --seed 7 --out digits.png
       tinygen sample runs/cgan --label 3
     """
-    from . import backend, random, viz
-    from .train import load
-    from .train.callbacks import pictured
+    from .. import backend, random, viz
+    from ..train import load
+    from ..train.callbacks import pictured
 
     out = Path(args.out or Path(args.run, "sample.png"))
     if out.suffix.lower() != ".png":
@@ -363,7 +363,7 @@ def sample(args: argparse.Namespace) -> int:
 
 def _label(text: str, run: Path) -> int:
     """The label that is meant: a number, or the name of a class of the run's data."""
-    from .train import RunDirectory
+    from ..train import RunDirectory
 
     classes = (RunDirectory(run).read_settings().get("classes") if run.is_dir() else None) or []
     if text in classes:
@@ -388,12 +388,12 @@ def evaluate(args: argparse.Namespace) -> int:
     """
     import json
 
-    from . import backend
-    from .data import placed
-    from .metrics.evaluate import ABOUT
-    from .metrics.evaluate import evaluate as measure
-    from .train import RunDirectory
-    from .train import load as load_run
+    from .. import backend
+    from ..data import placed
+    from ..metrics.evaluate import ABOUT
+    from ..metrics.evaluate import evaluate as measure
+    from ..train import RunDirectory
+    from ..train import load as load_run
 
     run = RunDirectory(args.run)
     saved, out = run.read_config(), Path(args.out or run.path / "metrics.json")
@@ -432,7 +432,7 @@ def report(args: argparse.Namespace) -> int:
       tinygen report runs/gan
       tinygen report runs/gan runs/wgangp --out both.html
     """
-    from .report import report as write
+    from ..report import report as write
 
     runs = [args.run, args.other] if args.other else [args.run]
     print(f"open {write(*runs, out=args.out)} in a browser")
@@ -447,7 +447,7 @@ def models(args: argparse.Namespace) -> int:
       tinygen models gan vae
       tinygen train gan --set g_hidden=128,256 lr=1e-3     how a setting is changed
     """
-    from .models import MODELS
+    from ..models import MODELS
 
     for name in args.names or MODELS:
         model_class = _model_class(name)
@@ -466,7 +466,7 @@ def data(args: argparse.Namespace) -> int:
       tinygen train gan --data ring8
       tinygen train vae --data folder:photos --size 32
     """
-    from .data import DATASETS
+    from ..data import DATASETS
 
     print(_table(("--data", "what it is"), [(name, entry.about) for name, entry in DATASETS.items()]))
     return OK
@@ -482,7 +482,7 @@ def gradcheck(args: argparse.Namespace) -> int:
       tinygen gradcheck
       tinygen gradcheck matmul softmax --order 1
     """
-    from . import selfcheck
+    from .. import selfcheck
 
     return OK if selfcheck.run(args.names, args.order) else FAILED
 
@@ -498,7 +498,7 @@ def explain(args: argparse.Namespace) -> int:
       tinygen explain "log(1 + exp(x))" x=3 --svg tape.svg
       tinygen explain "where(x > 0, x, 0.2*x)" x=-1
     """
-    from .graph import explain
+    from ..graph import explain
 
     if args.svg and Path(args.svg).suffix != ".svg":
         raise ConfigError(f"--svg {args.svg}: the picture is an SVG file, so its name must end in .svg")
@@ -556,7 +556,7 @@ def doctor(args: argparse.Namespace) -> int:
     examples:
       tinygen doctor
     """
-    from .doctor import run
+    from ..doctor import run
 
     return OK if run() else FAILED
 
