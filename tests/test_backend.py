@@ -110,7 +110,7 @@ class Tensor:
     """As much of a Tensor as the backend looks at."""
 
     def __init__(self, data):
-        self._data = data
+        self.array = data
         self.shape = data.shape
 
 

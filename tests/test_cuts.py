@@ -96,13 +96,13 @@ def test_a_cut_holds_no_graph(backend):
     try:
         g = leaf([1.0, 2.0])
         h = g * 3
-        node, array = weakref.ref(h._data), weakref.ref(g._data)
+        node, array = weakref.ref(h.array), weakref.ref(g.array)
         constant = h.detach() * 2
         with frozen([g]):
             other = g * 2
         del h, g
         assert node() is None and array() is None
-        assert constant._cut and other._cut
+        assert constant.cut and other.cut
     finally:
         gc.enable()
 

@@ -389,11 +389,11 @@ def test_tensors_that_f_uses():
 
 def test_tensors_that_f_uses_are_as_before_after_a_failure():
     w = tg.Parameter(draw(3).astype(np.float32), name="w")
-    data, node = w.data, w._node
+    data, node = w.data, w.node
     wrong = tanh_with(lambda gy, y, x: gy)
     with pytest.raises(GradcheckError, match=r"changes with w\[\d\]"):
         gradcheck(lambda: wrong(w), [w])
-    assert w.data is data and w._node is node
+    assert w.data is data and w.node is node
 
 
 def test_a_whole_loss_with_respect_to_every_parameter():

@@ -101,8 +101,8 @@ def test_versions_of_what_is_kept_and_can_change(backend):
     plan = op.plan(key(1, 1))
     a, b = tensor([1.0], True), tensor([2.0], True)
     b.changed()
-    assert plan.watch([None] * 3, [a, b], None) == {B: (b._version, 1)}
-    assert plan.watch([None] * 3, [a, b], a._version) == {Y: (a._version, 0), B: (b._version, 1)}
+    assert plan.watch([None] * 3, [a, b], None) == {B: (b.version, 1)}
+    assert plan.watch([None] * 3, [a, b], a.version) == {Y: (a.version, 0), B: (b.version, 1)}
     assert plan.watch([None] * 3, [a, b * 2], None) is None  # the result of an op never changes
     assert plan.watch([None] * 3, [a, b.data], None) is None
 
@@ -192,7 +192,7 @@ def test_a_fact_is_enough_for_a_shape(backend):
     flat.rules(lambda gy, y, x: gy.reshape(x.shape).astype(x.dtype) * x.ndim)
     x = tensor(np.ones((2, 3), np.float32), True)
     y = flat(x)
-    assert y._node.saved[A] == Fact((2, 3), np.dtype(np.float32), 2)
+    assert y.node.saved[A] == Fact((2, 3), np.dtype(np.float32), 2)
     y.sum().backward()
     assert np.array_equal(x.grad.numpy(), np.full((2, 3), 2))
 

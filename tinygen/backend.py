@@ -91,7 +91,7 @@ def _module_owning(x: object) -> ModuleType | None:
 def array_module(*xs: Any) -> ModuleType:
     """The module (numpy or cupy) that owns the first array or Tensor among xs; numpy if there is none."""
     for x in xs:
-        module = _module_of.get(type(x)) or _module_owning(x) or _module_owning(getattr(x, "_data", None))
+        module = _module_of.get(type(x)) or _module_owning(x) or _module_owning(getattr(x, "array", None))
         if module is not None:
             return module
     return np
@@ -100,6 +100,16 @@ def array_module(*xs: Any) -> ModuleType:
 def is_array(x: object) -> bool:
     """True for an array of a backend; False for scalars, lists, Tensors."""
     return _module_owning(x) is not None
+
+
+def is_tensor(x: object) -> bool:
+    """True for a Tensor, whose class lies above this file: an array is in it."""
+    return _module_owning(getattr(x, "array", None)) is not None
+
+
+def array_of(x: Any) -> Any:
+    """The array in a Tensor; anything else as it is."""
+    return x.array if is_tensor(x) else x
 
 
 def device_of(x: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .backend import Array, array_module, is_array
+from .backend import Array, array_module, array_of, is_array, is_tensor
 from .errors import ConfigError, DataError, PackageError
 
 
@@ -70,7 +70,7 @@ def what(x: Any) -> str:
 
 def as_array(owner: str, name: str, x: Any) -> Array:
     """x as an array: one of a backend, a Tensor's, one of another library, or lists of numbers. Raises DataError."""
-    x = getattr(x, "_data", x)
+    x = array_of(x)
     if is_array(x):
         return x
     try:
@@ -91,7 +91,7 @@ def as_numbers(owner: str, name: str, x: Any) -> Array:
 
 def check_array(owner: Any, x: Any, name: str = "x") -> None:
     """Raise TypeError unless x is a Tensor or an array of numbers. owner: the name of a function, or a layer."""
-    if not hasattr(x, "_data") and not is_array(x):
+    if not is_tensor(x) and not is_array(x):
         raise TypeError(
             f"{_name(owner)}: {name} is {what(x)}, but it must be a Tensor or an array; make one with tinygen.tensor()"
         )
@@ -117,7 +117,7 @@ def check_indices(owner: str, i: Any, n: int, name: str = "the input") -> tuple[
     check_array(owner, i, name)
     if i.dtype.kind not in "iu":
         raise TypeError(f"{owner}: {name} must be integers, but they are {i.dtype}")
-    array = getattr(i, "_data", i)
+    array = array_of(i)
     if not isinstance(array, np.ndarray):
         outside = (array < 0) | (array >= n)
         return array_module(array).where(outside, 0, array), outside

@@ -42,10 +42,10 @@ def check_used(y: Any, xs: Sequence[Any], missing: Sequence[int]) -> None:
 
     It is if y is made of a derivative, and x of what was differentiated.
     """
-    nodes, cuts, of_constant = _behind(y._node)
+    nodes, cuts, of_constant = _behind(y.node)
     for i in missing:
         x = xs[i]
-        if x._node not in nodes and not (of_constant and not cuts):
+        if x.node not in nodes and not (of_constant and not cuts):
             why = f"the tape was cut by {' and by '.join(cuts)}" if cuts else "was it passed on as an array?"
             raise GradientError(
                 f"grad: {describe(y, y.name)} does not depend on xs[{i}], {describe(x, x.name)}: {why}; "

@@ -7,10 +7,9 @@ checks the gradients that order n - 1 found. All in float64.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeAlias
 
@@ -20,6 +19,7 @@ from .backend import to_host
 from .checks import number, what, whole
 from .differences import STEPS, Neighbourhood, typical_size
 from .random import Generator
+from .scopes import substituted
 from .tensor import Tensor, grad, tensor
 
 Function: TypeAlias = "Callable[[Sequence[Tensor], bool], list[Tensor]]"  # of the inputs, and whether to keep the graph
@@ -148,7 +148,7 @@ def _function_of_floats(f: Callable[..., Any], inputs: Any) -> tuple[Function, l
         args = list(passed)
         for i, x in zip(floats, xs, strict=False):
             args[i] = x
-        with _standing_in(xs[len(floats) :], used):
+        with substituted(used, xs[len(floats) :]):
             ys = f(*args)
         ys = ys if isinstance(ys, (tuple, list)) else (ys,)
         for y in ys:
@@ -171,19 +171,6 @@ def _argument_names(f: Callable[..., Any]) -> list[str] | None:
     except (TypeError, ValueError):  # written in C
         return []
     return [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] if parameters else None
-
-
-@contextlib.contextmanager
-def _standing_in(doubles: Sequence[Tensor], tensors: Sequence[Tensor]) -> Iterator[None]:
-    """Let Tensors that somebody else holds have the values, and the places on the tape, of their doubles."""
-    before = [(t._data, t._node) for t in tensors]
-    try:
-        for t, double in zip(tensors, doubles, strict=True):
-            t._data, t._node = double._data, double._node
-        yield
-    finally:
-        for t, (data, node) in zip(tensors, before, strict=True):
-            t._data, t._node = data, node
 
 
 def _gradients(fn: Function, n: int, args: Sequence[Any], graph: bool) -> list[Tensor]:

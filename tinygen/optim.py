@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import kernels
-from .backend import Array, array_module, is_array, to_device
+from .backend import Array, array_module, array_of, is_array, to_device
 from .checks import number, what, whole
 from .errors import GradientError
 from .tape import check_shape
@@ -92,9 +92,9 @@ class Optimizer:
     def _adopt(self) -> None:
         """Make every parameter a view of the flat buffer: at first, and when somebody gave one another array since."""
         for p, view in zip(self.params, self._views, strict=True):
-            if p._data is not view:
-                view[...] = p._data
-                p._data = view
+            if p.array is not view:
+                view[...] = p.array
+                p.array = view
 
     def zero_grad(self) -> None:
         """Forget the gradients: every `.grad` becomes None."""
@@ -112,7 +112,7 @@ class Optimizer:
         self._check(grads)
         lr = number(type(self).__name__, f"lr({self.t})", self.lr(self.t), 0) if callable(self.lr) else self.lr
         self._adopt()
-        given = [(i, getattr(g, "_data", g)) for i, g in enumerate(grads) if g is not None]
+        given = [(i, array_of(g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         flat = self._clipped([kernels.wide(g.astype(self.flat.dtype, copy=False)).reshape(-1) for _, g in given])
         self.t += 1

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .backend import Array, current_device, device_module
+from .backend import Array, array_of, current_device, device_module
 
 Shape: TypeAlias = "int | Sequence[int]"
 
@@ -100,7 +100,7 @@ class Generator:
 
     def bernoulli(self, p: float, like: Any) -> Array:
         """True with probability p, to a multiple of 2⁻¹⁶, for each element of an array or Tensor, laid out as it."""
-        like = getattr(like, "_data", like)
+        like = array_of(like)
         draws = device_module(self.device).empty_like(like, bool)
         flat = draws.ravel(order="K") if self._numpy is not None else draws  # a view: in the order of the memory
         flat[...] = self._sixteen_bits(flat.shape) < round(p * 65536)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .backend import array_module, is_array
+from .backend import array_module, is_array, is_tensor
 from .tape import brief
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,16 +40,14 @@ def refusal(title: str, named: Sequence[tuple[str, Any]], arrays: frozenset[str]
 
 
 def _is_numbers(x: Any) -> bool:
-    if hasattr(x, "_data") or is_array(x) or isinstance(x, np.generic):
+    if is_tensor(x) or is_array(x) or isinstance(x, np.generic):
         return x.dtype.kind in "fiub"
     return isinstance(x, (int, float))
 
 
 def _what(x: Any) -> str:
     if isinstance(x, (list, tuple)):
-        advice = (
-            "tg.ops.stack joins Tensors" if any(hasattr(part, "_data") for part in x) else "tg.tensor makes one of it"
-        )
+        advice = "tg.ops.stack joins Tensors" if any(map(is_tensor, x)) else "tg.tensor makes one of it"
         return f"a {type(x).__name__}; {advice}, if its rows have one length"
     return brief(x)
 

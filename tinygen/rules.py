@@ -65,7 +65,7 @@ class Plan:
         found = {}
         for i in self.whole:
             a: Any = args[i - 1] if i else None
-            version = getattr(a, "_version", None) if i else y
+            version = getattr(a, "version", None) if i else y
             if version is not None:
                 found[i] = version, version.count
             elif saved[i] is a and type(a) not in _FIXED and is_array(a) and a.dtype.kind in "iub":

@@ -8,10 +8,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from .backend import Array, is_array
+from .backend import Array, is_array, is_tensor
 from .tape import brief, mode
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -138,7 +138,7 @@ def frozen(module: Any) -> Scope:
 @contextlib.contextmanager
 def _freezing(module: Any) -> Iterator[None]:
     before = mode.recording, mode.frozen
-    mode.frozen = mode.frozen | {p._node for p in _tensors(module) if p._node is not None}
+    mode.frozen = mode.frozen | {p.node for p in _tensors(module) if p.node is not None}
     if mode.recording:  # True is quicker to ask than a set that is empty
         mode.recording = mode.frozen or True
     try:
@@ -149,13 +149,29 @@ def _freezing(module: Any) -> Iterator[None]:
 
 def _tensors(x: Any) -> Iterable[Any]:
     """The Tensors of a module, of some modules, a Tensor, or some Tensors."""
-    if hasattr(x, "_node"):
+    if is_tensor(x):
         return [x]
     if callable(getattr(x, "parameters", None)):
         return list(x.parameters())
     if isinstance(x, (str, bytes)) or is_array(x) or not isinstance(x, Iterable):
         raise TypeError(f"frozen: expected a module, a Tensor, or some of them, but got {brief(x)}")
     return [t for part in x for t in _tensors(part)]
+
+
+@contextlib.contextmanager
+def substituted(tensors: Sequence[Any], doubles: Sequence[Any]) -> Iterator[None]:
+    """Give Tensors that somebody else holds the values, and the places on the tape, of others for the block.
+
+    The Tensors themselves change, so every thread sees it.
+    """
+    before = [(t.array, t.node) for t in tensors]
+    try:
+        for t, double in zip(tensors, doubles, strict=True):
+            t.array, t.node = double.array, double.node
+        yield
+    finally:
+        for t, (array, node) in zip(tensors, before, strict=True):
+            t.array, t.node = array, node
 
 
 def trace(callback: Callable[[str, str, Any, Array, Any], Any]) -> Scope:

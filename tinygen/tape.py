@@ -124,7 +124,7 @@ def note_maker(y: Any, maker: Any, first: int) -> None:
     """Note on y's node that the nodes from `first` up to it have one maker: a module's call (a weak reference to the
     module), or the rules of a node (that node) under create_graph. Pictures of the tape fold by it."""
     for part in y if isinstance(y, tuple) else (y,):
-        node = getattr(part, "_node", None)
+        node = getattr(part, "node", None)
         if node is not None and node.order > first:
             node.makers = (*node.makers, (maker, first))
 

@@ -43,13 +43,19 @@ else:
 
 
 class Tensor(Methods):
-    """An array that remembers how it was computed. Make one with `tensor()`; ops on Tensors make the others."""
+    """An array that remembers how it was computed. Make one with `tensor()`; ops on Tensors make the others.
 
+    For readers of the tape: `node` is its place there, None for a constant; `array` holds the values. To change them,
+    assign to `data` or call `assign()`.
+    """
+
+    array: Array
+    node: Node | None
     grad: Tensor | None = None
     name: str | None = None
-    _version: Version | None = None  # one per memory: views and detach() share it. None: nobody may write
+    version: Version | None = None  # one per memory: views and detach() share it. None: nobody may write
+    cut: Any = None  # of a constant: where on the way to it the tape was cut
     _idle: Node | None = None  # the node of a leaf that takes no part for a while
-    _cut: Any = None  # of a constant: where on the way to it the tape was cut
     __array_ufunc__ = None  # NumPy's operators leave `array + tensor` to the Tensor
     __hash__ = object.__hash__
 
@@ -59,46 +65,46 @@ class Tensor(Methods):
         Of numbers and lists an array is made, as tensor() does. Raises TypeError or ValueError for what is no numbers.
         """
         of_tensor = isinstance(data, Tensor)
-        self._data = data._data if of_tensor else data if is_array(data) else _read(data, None, "Tensor")
-        self._node: Node | None = None
-        self._version = data._version if of_tensor and data._version is not None else Version(self)
+        self.array = data.array if of_tensor else data if is_array(data) else _read(data, None, "Tensor")
+        self.node = None
+        self.version = data.version if of_tensor and data.version is not None else Version(self)
         self.name = name
         self.requires_grad_(requires_grad)
 
     @property
     def shape(self) -> tuple[int, ...]:
         """The length of each axis."""
-        return self._data.shape
+        return self.array.shape
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the elements."""
-        return self._data.dtype
+        return self.array.dtype
 
     @property
     def ndim(self) -> int:
         """The number of axes."""
-        return self._data.ndim
+        return self.array.ndim
 
     @property
     def size(self) -> int:
         """The number of elements."""
-        return self._data.size
+        return self.array.size
 
     @property
     def device(self) -> str:
         """Where the array lives: "cpu" or "cuda"."""
-        return device_of(self._data)
+        return device_of(self.array)
 
     @property
     def is_leaf(self) -> bool:
         """True if no op made it."""
-        return self._node is None or self._node.plan is None
+        return self.node is None or self.node.plan is None
 
     @property
     def requires_grad(self) -> bool:
         """Whether backward reaches this Tensor."""
-        return self._node is not None and self._node not in mode.frozen
+        return self.node is not None and self.node not in mode.frozen
 
     @property
     def data(self) -> Array:
@@ -107,20 +113,20 @@ class Tensor(Methods):
         Whoever writes into the array by other ways, such as `p.data[0] = 1`, calls `changed()`. What an op made, the
         tape may hold: on the CPU that comes as a read-only view.
         """
-        if self._node is None or self._version is not None or device_of(self._data) != "cpu":
-            return self._data
-        view = self._data.view()
+        if self.node is None or self.version is not None or device_of(self.array) != "cpu":
+            return self.array
+        view = self.array.view()
         view.flags.writeable = False
         return view
 
     @data.setter
     def data(self, value: Any) -> None:
-        value = value._data if isinstance(value, Tensor) else value
+        value = value.array if isinstance(value, Tensor) else value
         if not is_array(value) or (value.shape, value.dtype, device_of(value)) != (self.shape, self.dtype, self.device):
             raise ValueError(f"data: {describe(self)} on {self.device} takes an array like its own, not {brief(value)}")
         self.changed()
-        if value is not self._data:
-            self._data[...] = value
+        if value is not self.array:
+            self.array[...] = value
 
     def assign(self, value: Any) -> None:
         """Write value into this Tensor's memory, in place. Raises ValueError unless it is numbers that broadcast."""
@@ -128,7 +134,7 @@ class Tensor(Methods):
         try:
             if value is None:  # of which NumPy makes NaN
                 raise TypeError
-            self._data[...] = value._data if isinstance(value, Tensor) else value
+            self.array[...] = value.array if isinstance(value, Tensor) else value
         except (TypeError, ValueError):
             raise ValueError(
                 f"assign: {describe(self)} takes numbers that broadcast to its shape, not {brief(value)}"
@@ -136,40 +142,40 @@ class Tensor(Methods):
 
     def changed(self) -> None:
         """Say that the memory was or will be written to, so that a backward over the old values is refused."""
-        if self._version is None:
+        if self.version is None:
             raise ValueError(f"{describe(self)} is the result of an op and can't be changed; make a tensor() of it")
-        self._version.count += 1
+        self.version.count += 1
 
     def requires_grad_(self, flag: bool = True) -> Tensor:
         """Make this leaf take part in backward, or not. Raises ValueError for a result of an op or for integers."""
         if not self.is_leaf:
             raise ValueError(f"requires_grad_: {describe(self)} is the result of an op; call detach() first")
-        if flag and self._data.dtype.kind != "f":
+        if flag and self.array.dtype.kind != "f":
             raise ValueError(f"requires_grad: {describe(self)} can't have a gradient; give floats: 1.0, dtype=float32")
-        if flag != (self._node is not None):
-            self._node, self._idle = self._idle, self._node  # the same node again: graphs made before lead to it
-            if flag and self._node is None:
-                self._node = Node(None, self._data)
-                self._node.leaf = weakref.ref(self)
+        if flag != (self.node is not None):
+            self.node, self._idle = self._idle, self.node  # the same node again: graphs made before lead to it
+            if flag and self.node is None:
+                self.node = Node(None, self.array)
+                self.node.leaf = weakref.ref(self)
         return self
 
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array: a read-only view on the CPU, a copy from a GPU."""
-        array = to_host(self._data).view()
+        array = to_host(self.array).view()
         array.flags.writeable = False
         return array
 
     def item(self) -> Any:
         """The only element, as a Python number (waits for the GPU). Raises ValueError unless there is one."""
-        if self._data.size != 1:
+        if self.array.size != 1:
             raise ValueError(f"item: {describe(self)} is not one number; index it, or take .sum() or .mean()")
-        return self._data.item()
+        return self.array.item()
 
     def detach(self) -> Tensor:
         """The same memory as a constant: gradients stop here."""
-        t = _wrap(self._data, None, self._version)
+        t = _wrap(self.array, None, self.version)
         t.name = self.name
-        t._cut = self._cut if self._node is None else Cut("detach() of", self.name, self.shape, self.dtype)
+        t.cut = self.cut if self.node is None else Cut("detach() of", self.name, self.shape, self.dtype)
         return t
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
@@ -182,8 +188,8 @@ class Tensor(Methods):
             leaf = node.leaf and node.leaf()
             if leaf is not None:
                 earlier = leaf.grad
-                leaf.grad = Tensor(no_scalar(earlier._data + g) if earlier is not None else g if fresh else g.copy())
-                leaf.grad._cut = BACKWARD
+                leaf.grad = Tensor(no_scalar(earlier.array + g) if earlier is not None else g if fresh else g.copy())
+                leaf.grad.cut = BACKWARD
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
         """Call hook(gradient) once a backward, on the summed gradient; what it returns, if anything, replaces it.
@@ -199,9 +205,9 @@ class Tensor(Methods):
             new = hook(gy if on_tape else Tensor(gy.copy()))
             if on_tape and is_array(new):
                 return Tensor(new)
-            return new._data if isinstance(new, Tensor) and not on_tape else new
+            return new.array if isinstance(new, Tensor) and not on_tape else new
 
-        node, key = self._node, next(orders)
+        node, key = self.node, next(orders)
         assert node is not None
         hooks = node.hooks = node.hooks or {}
         hooks[key] = on_gradient
@@ -219,10 +225,10 @@ def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str 
     """A Tensor with a copy of data on the current device; Python floats become float32, arrays keep their dtype."""
     cut = None
     if isinstance(data, Tensor):
-        cut = data._cut if data._node is None else Cut("tensor() of", data.name, data.shape, data.dtype)
-        data = data._data
+        cut = data.cut if data.node is None else Cut("tensor() of", data.name, data.shape, data.dtype)
+        data = data.array
     t = Tensor(_read(data, dtype, "tensor"), requires_grad, name)
-    t._cut = cut
+    t.cut = cut
     return t
 
 
@@ -257,10 +263,10 @@ def _real(dtype: Any, caller: str) -> Any:
 
 def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
     t = _new_tensor(Tensor)
-    t._data = data
-    t._node = node
+    t.array = data
+    t.node = node
     if version is not None:
-        t._version = version
+        t.version = version
     return t
 
 
@@ -307,13 +313,13 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         for a in args:
             if isinstance(a, Tensor):
                 any_tensor = True
-                inputs.append(a._data)
-                node = a._node
+                inputs.append(a.array)
+                node = a.node
                 if node is not None:
                     key |= bit
                     nodes.append(node)
-                elif a._cut is not None:
-                    cut = a._cut
+                elif a.cut is not None:
+                    cut = a.cut
             else:
                 inputs.append(a)
                 if type(a) is list or type(a) is tuple:
@@ -354,7 +360,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
                 cut = in_steps
             else:
                 if plan.skips:
-                    nodes, cut = [args[i]._node for i in plan.positions], in_steps
+                    nodes, cut = [args[i].node for i in plan.positions], in_steps
                 node = Node(plan, y, nodes, plan.keep(y, inputs) if plan.blank is None else plan.blank)
                 if plan.whole:
                     node.versions = plan.watch(node.saved, args, version)
@@ -367,12 +373,12 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             if node is not None:
                 node.where = where
         result = _new_tensor(Tensor)  # as in _wrap(), a call less
-        result._data = y
-        result._node = node
+        result.array = y
+        result.node = node
         if version is not None:
-            result._version = version
+            result.version = version
         if cut is not None and node is None:
-            result._cut = cut
+            result.cut = cut
         return (result, *more) if aux else result
 
     call.rules, call.joint, call.fused, call.op = op.set_rules, op.set_joint, op.set_fused, op  # type: ignore[attr-defined]
@@ -384,7 +390,7 @@ def _not_frozen(args: Sequence[Any], frozen: Any, cut: Any) -> tuple[int, list[N
     """The key and the nodes of a call in a frozen() block: those of the arguments that are not frozen."""
     key, bit, nodes = 0, 1, []
     for a in args:
-        node = a._node if isinstance(a, Tensor) else None
+        node = a.node if isinstance(a, Tensor) else None
         if node is not None:
             if node in frozen:
                 cut = node.leaf or FROZEN
@@ -399,8 +405,8 @@ def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
     """The version of the argument of which y is a view, if it is one."""
     base = y if y.base is None else y.base
     for a in args:
-        if isinstance(a, Tensor) and (base is a._data or base is a._data.base):
-            return a._version
+        if isinstance(a, Tensor) and (base is a.array or base is a.array.base):
+            return a.version
     return None
 
 
@@ -411,13 +417,13 @@ def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
     """The node to start from and the gradient to start with: 1 for a scalar, else what the user gave, checked."""
     if not isinstance(y, Tensor):
         raise GradientError(f"{caller}: y must be a Tensor, but it is {brief(y)}; compute it with Tensors and tg.ops")
-    if y._node is None:
-        why = f"it was cut by {said(y._cut)}" if y._cut else "it was made of constants: nothing in it requires grad"
+    if y.node is None:
+        why = f"it was cut by {said(y.cut)}" if y.cut else "it was made of constants: nothing in it requires grad"
         raise GradientError(f"{caller}: {describe(y)} has no tape; {why}")
     if gradient is None:
         if y.size != 1:
             raise GradientError(f"{caller}: {describe(y)} is no scalar; pass its gradient, or take .sum() or .mean()")
-        return y._node, array_module(y).ones(y.shape, y.dtype)
+        return y.node, array_module(y).ones(y.shape, y.dtype)
     if not isinstance(gradient, Tensor) and not is_array(gradient):
         try:
             gradient = array_module(y).asarray(gradient, dtype=y.dtype)
@@ -426,7 +432,7 @@ def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
                 f"{caller}: the gradient given for {describe(y)} must be an array like it, but it is {brief(gradient)}"
             ) from None
     check_gradient(gradient, y, f"{caller}: the gradient given for {describe(y)}")
-    return y._node, gradient._data if isinstance(gradient, Tensor) and caller == "backward" else gradient
+    return y.node, gradient.array if isinstance(gradient, Tensor) and caller == "backward" else gradient
 
 
 @overload
@@ -469,17 +475,17 @@ def grad(
     if create_graph:
         gy = gy if isinstance(gy, Tensor) else _wrap(gy, None)
     else:
-        gy = gy._data if isinstance(gy, Tensor) else gy
+        gy = gy.array if isinstance(gy, Tensor) else gy
     retain = create_graph if retain_graph is None else retain_graph
-    found = walk_back(root, gy, {x._node for x in many}, retain, _wrap if create_graph else None) if many else {}
-    missing = [i for i, x in enumerate(many) if x._node not in found]
+    found = walk_back(root, gy, {x.node for x in many}, retain, _wrap if create_graph else None) if many else {}
+    missing = [i for i, x in enumerate(many) if x.node not in found]
     if missing and unused == "error":
         check_used(y, many, missing)
     results = []
     for x in many:
-        g, fresh = found.get(x._node, (None, False))
+        g, fresh = found.get(x.node, (None, False))
         results.append(_result(x, g, fresh, create_graph))
-        found[x._node] = g, False  # an x named twice gets two gradients
+        found[x.node] = g, False  # an x named twice gets two gradients
     return results[0] if isinstance(xs, Tensor) else results
 
 
@@ -505,16 +511,16 @@ def _advice(x: Any) -> str:
 
 def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
     """The gradient of x as the user gets it: sharing memory with nothing; under create_graph always on the tape."""
-    if isinstance(g, Tensor) and g._node is not None:
+    if isinstance(g, Tensor) and g.node is not None:
         return g
     if g is None:
         result = Tensor(array_module(x).zeros(x.shape, x.dtype))
     else:
-        data = g._data if isinstance(g, Tensor) else g
+        data = g.array if isinstance(g, Tensor) else g
         result = Tensor(data if fresh else data.copy())
     if create_graph:
-        result._node = Node(None, result._data)  # the derivative of a constant is 0, not an error
-        result._node.cut = CONSTANT
+        result.node = Node(None, result.array)  # the derivative of a constant is 0, not an error
+        result.node.cut = CONSTANT
     else:
-        result._cut = NO_GRAPH
+        result.cut = NO_GRAPH
     return result

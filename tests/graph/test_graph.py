@@ -108,7 +108,7 @@ def test_every_models_losses_are_drawn_whole(name, fold, monkeypatch):
     model, drawn = small(name), []
 
     def draw_and_differentiate(loss, *args, **kwargs):
-        drawn.append((viz.graph(loss, fold), loss._node))
+        drawn.append((viz.graph(loss, fold), loss.node))
         return tg.grad(loss, *args, **kwargs)
 
     for kind in type(model).__mro__:
@@ -283,6 +283,6 @@ def test_the_tape_keeps_no_module_alive():
 
 def test_signing_marks_only_what_a_module_made():
     x = tensor(np.ones((2, 3)), True)
-    assert layers.Dropout(0.0)(x)._node.makers == ()
-    node = layers.ReLU()(x)._node
+    assert layers.Dropout(0.0)(x).node.makers == ()
+    node = layers.ReLU()(x).node
     assert len(node.makers) == 1 and isinstance(node, Node)

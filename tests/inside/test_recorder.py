@@ -17,6 +17,7 @@ from tinygen.inside import Recorder, Recording, budget
 from tinygen.inside.budget import Budget
 from tinygen.inside.recording import eight_bits, image_bytes
 from tinygen.layers import Sequential
+from tinygen.layers.module import title_of
 from tinygen.models import MODELS
 from tinygen.random import Generator
 from tinygen.train import Callback, fit
@@ -226,7 +227,7 @@ def test_what_is_in_the_file(name, tmp_path, viz):
     assert facts["config"] == json.loads(json.dumps(recorder._facts["config"]))
     assert tuple(facts["value_range"]) == model.value_range and facts["shown"] == 16
     networks = [network for _, network in model.named_children() if isinstance(network, Sequential)]
-    assert [layer["title"] for layer in facts["layers"]] == [layer._title() for n in networks for layer in n]
+    assert [layer["title"] for layer in facts["layers"]] == [title_of(layer) for n in networks for layer in n]
     assert all(layer["shape"] for layer in facts["layers"])
     assert recording["samples"].shape == (T, 16, *IMAGE) and recording["samples"].dtype == np.uint8
     for signal in ("activation_norm", "activation_zeros", "gradient_norm", "gradient_zeros", "weight_norm"):

@@ -151,7 +151,7 @@ def test_tensors_and_parameters_of_numbers(backend):
     x = tensor([1.0])
     shared = Parameter(x)
     x.assign(5)
-    assert shared.item() == 5 and shared._version is x._version
+    assert shared.item() == 5 and shared.version is x.version
 
 
 def test_numpys_operators_with_a_tensor_on_the_right_are_ours():

@@ -11,7 +11,7 @@ import tinygen
 from tinygen.tensor import PRIMITIVES
 
 PACKAGE = Path(tinygen.__file__).parent
-FORBIDDEN = {"np", "numpy", "cupy", "xp", "array_module", "kernels", "data", "_data", "detach", "item"}
+FORBIDDEN = {"np", "numpy", "cupy", "xp", "array_module", "kernels", "data", "array", "detach", "item"}
 
 
 def functions_and_rules(paths):

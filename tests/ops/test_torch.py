@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.oracle
 
 
-NOT_IN_TORCH = {"astype", "_put", "batch_norm_with_statistics"}
+NOT_IN_TORCH = {"astype", "put", "batch_norm_with_statistics"}
 DIFFERENT = {
     "var (0,3) axis=1": "PyTorch warns",
     "batch_norm (5,) (5,) (5,)": "PyTorch refuses a batch of one",

@@ -33,6 +33,11 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any):
         super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
 
+    @property
+    def options(self) -> Collection[str]:
+        """The options as they are written: --seed."""
+        return self._option_string_actions.keys()
+
     def error(self, message: str) -> NoReturn:
         if message.endswith("required: MODEL") and "--set" in self._given:
             message += " before --set, which takes all that follows it"
@@ -65,7 +70,7 @@ class Parser(argparse.ArgumentParser):
         if plain in settings:
             return f"; it is a setting: write --set {plain}={value or 'VALUE'}"
         for command, parser in self.commands.items():
-            if name in parser._option_string_actions:
+            if name in parser.options:
                 return f"; it is an option of tinygen {command}"
             if plain in parser.settings(known):
                 return f"; it is a setting that tinygen {command} takes, with --set"

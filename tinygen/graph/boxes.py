@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..backend import is_array, to_host
-from ..layers.module import Module
+from ..layers.module import Module, title_of
 from ..places import Place
 from ..tape import Node
 from ..tensor import Parameter
@@ -84,11 +84,11 @@ def unit_box(unit: Unit) -> Box:
 
 
 def _describe_layer(box: Box, unit: Unit, module: Module) -> None:
-    title = OPTIONS.sub("", module._title())
+    title = OPTIONS.sub("", title_of(module))
     if unit.of is not None:
         box.title = f"∂ {title}"
     else:
-        own = {p._node for p in module.parameters()}
+        own = {p.node for p in module.parameters()}
         box.kind, box.title = "layer", title
         box.frozen = bool(own) and not any(parent in own for n in unit.nodes for parent in n.parents)
     box.lines = [f"{box.path} frozen" if box.frozen else box.path] if box.path else []
@@ -118,7 +118,7 @@ def constant_boxes(unit: Unit) -> Iterator[tuple[Box, str]]:
     """What an op took that gets no gradient, and of which argument it is: arrays of floats that its node still keeps,
     but none that belong to its own layer."""
     module, node = unit.call and unit.call.maker, unit.nodes[0]
-    own = {id(t._data) for _, t in module.named_tensors()} if isinstance(module, Module) else set()
+    own = {id(t.array) for _, t in module.named_tensors()} if isinstance(module, Module) else set()
     for i, x in _given(node):
         if is_array(x) and x.dtype.kind == "f" and id(x) not in own:
             text = f"= {to_host(x).item():.4g}" if x.size == 1 else _shape(x.shape)

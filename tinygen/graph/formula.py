@@ -194,7 +194,7 @@ class _Reader:
 
     def locals(self, t: Tensor, arguments: list[Any]) -> tuple[Local, ...]:
         """The rules of a step, run with gy = 1."""
-        node = t._node
+        node = t.node
         assert node is not None and node.saved is not None
         op, one = node.plan.op, np.ones(())
         texts, own = ruletext.rules(op), list(op.signature.parameters)
@@ -210,7 +210,7 @@ class _Reader:
         """The tape with the numbers of the table: values and gradients in the boxes, local derivatives on the edges."""
         drawn = graph(result, fold=False)
         known = dict(zip([*self.leaves.values(), *(t for t, *_ in self.made)], steps, strict=True))
-        by_id = {str(t._node.order): step for t, step in known.items() if t._node is not None}
+        by_id = {str(t.node.order): step for t, step in known.items() if t.node is not None}
         for box in drawn.boxes:
             step = by_id.get(box.id)
             if step is not None:

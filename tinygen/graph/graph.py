@@ -70,10 +70,10 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
     backward has freed them; lines of code are known if the tape was written within `lines()`.  Raises GradientError if
     there is no tape.
     """
-    if not isinstance(loss, Tensor) or loss._node is None:
+    if not isinstance(loss, Tensor) or loss.node is None:
         what = describe(loss) if isinstance(loss, Tensor) else type(loss).__name__
         raise GradientError(f"graph: {what} has no tape; was it made under no_grad, or of what requires no grad?")
-    nodes = reach(loss._node)
+    nodes = reach(loss.node)
     drawn = units(nodes, fold)
     home = {node.order: unit for unit in drawn for node in unit.nodes}
     leaves = {str(node.order): leaf_box(node) for node in nodes if node.plan is None}
@@ -93,7 +93,7 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
     sources = {source for source, _ in edges}
     boxes = {name: leaf for name, leaf in leaves.items() if name in sources or not drawn} | boxes
     if loss.size == 1 and drawn:
-        boxes[str(loss._node.order)].lines.append(f"= {loss.item():.4g}")
+        boxes[str(loss.node.order)].lines.append(f"= {loss.item():.4g}")
     return Graph(list(boxes.values()), list(edges.values()))
 
 

@@ -21,7 +21,7 @@ CELL = "text-align: right; padding: 1px 6px"
 
 def tensor_html(t: Tensor) -> str:
     """Shape, dtype and device, the op that made it, its gradient, and its values: orange above 0, blue below."""
-    node = t._node
+    node = t.node
     if node is None:
         made = "constant"
     elif node.plan is None:

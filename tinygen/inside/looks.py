@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..backend import Array, to_host
+from ..backend import Array, array_of, to_host
 from ..models import GAN, Autoencoder, Memory
 from ..models.probe import Signals, undisturbed
 from ..models.vae import GaussianEncoder
@@ -54,7 +54,7 @@ class Looks:
         if "samples" not in found:
             with suppress(NotImplementedError):  # a model of one's own may make none
                 found["samples"] = self.model.sample(self.shown, Generator(0, "recorder"))
-        return {name: to_host(getattr(x, "_data", x)) for name, x in found.items()} | signals.arrays()
+        return {name: to_host(array_of(x)) for name, x in found.items()} | signals.arrays()
 
     def examples(self, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
         """The first n examples as the model takes them, on the device, and their labels, on the host."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checks import number, whole
 from ..errors import RunError
+from ..layers.module import title_of
 from ..models.probe import Weights, layers_of
 from ..train.callbacks import Callback, History, checked_dataset
 from ..train.checkpoint import NewerError
@@ -140,9 +141,9 @@ class Recorder(Callback):
     def _describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What is the same at each step: facts, and arrays."""
         model, looks, known = self._model, self._looks, layers_of(self._model)
-        shapes = model._output_shapes(None) if known else {}
+        shapes = model.output_shapes(None) if known else {}
         layers = [
-            {"network": network, "name": name, "title": layer._title(), "shape": list(shapes.get(id(layer), ()))}
+            {"network": network, "name": name, "title": title_of(layer), "shape": list(shapes.get(id(layer), ()))}
             for network, name, layer in known
         ]
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}

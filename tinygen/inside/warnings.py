@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..backend import to_host
+from ..backend import array_of, to_host
 from ..checks import whole
 from ..data import batch_of
 from ..optim import SGD, Optimizer, RMSprop
@@ -114,7 +114,7 @@ class Warnings(Callback):
         except NotImplementedError:
             return math.nan
         labels = np.arange(len(samples)) % model.config.classes if model.takes_labels else None
-        return spread(to_host(getattr(samples, "_data", samples)), labels)
+        return spread(to_host(array_of(samples)), labels)
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self._rows, "norms": self._norms, "told": self._told}

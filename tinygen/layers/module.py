@@ -227,21 +227,24 @@ class Module:
 
     def summary_rows(self, input_shape: Sequence[int] | None = None) -> list[tuple[str, str, str]]:
         """What `summary` shows: the head, a row for each layer, and the three sums."""
-        shapes = self._output_shapes(input_shape)
+        shapes = self.output_shapes(input_shape)
         own = Counter[str]()  # the parameters of each module itself
         for path, p in self.named_parameters():
             own[path.rpartition(".")[0]] += p.size
         buffers = sum(t.size for _, t in self.named_tensors() if isinstance(t, Buffer))
         rows = [
-            (f"{name} {layer._title()}".strip(), str(shapes.get(id(layer), "")), f"{own[name]:,}")
+            (f"{name} {title_of(layer)}".strip(), str(shapes.get(id(layer), "")), f"{own[name]:,}")
             for name, layer in self.named_modules()
             if name in own or not any(layer.named_children())
         ]
         sums = [("parameters", own.total()), ("buffers", buffers), ("total", own.total() + buffers)]
         return [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]
 
-    def _output_shapes(self, input_shape: Sequence[int] | None, *more: Array) -> dict[int, tuple[int, ...]]:
-        """The shape of what each layer makes of one example (and further inputs), by the layer's id."""
+    def output_shapes(self, input_shape: Sequence[int] | None, *more: Array) -> dict[int, tuple[int, ...]]:
+        """The shape of what each layer makes of one example (and further inputs), by the layer's id.
+
+        Empty if input_shape, without the batch axis, is None. Raises TypeError unless it is a tuple.
+        """
         shapes: dict[int, tuple[int, ...]] = {}
         if input_shape is not None:
             if not isinstance(input_shape, (tuple, list)):
@@ -257,14 +260,16 @@ class Module:
 
     def __repr__(self) -> str:
         children = [f"\n({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]
-        return self._title() if not children else f"{self._title()[:-1]}{''.join(children)}\n)"
-
-    def _title(self) -> str:
-        return f"{type(self).__name__}({self._options()})"
+        return title_of(self) if not children else f"{title_of(self)[:-1]}{''.join(children)}\n)"
 
     def _options(self) -> str:
         """The arguments to show in repr."""
         return ""
+
+
+def title_of(module: Module) -> str:
+    """A module in one line, without those in it: its class and its options, such as Dense(784, 128)."""
+    return f"{type(module).__name__}({module._options()})"
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import array_module
+from ..backend import array_module, array_of
 from ..checks import check_array, check_indices, what
 from ..tensor import Tensor
 
@@ -50,7 +50,7 @@ def check_floats(loss: str, *xs: Any) -> None:
 
 def _check_range(loss: str, name: str, x: Any, low: float, high: float) -> None:
     """Raise ValueError for a number or an array on the CPU beyond the limits. NaN is left to whoever looks for it."""
-    x = getattr(x, "_data", x)
+    x = array_of(x)
     if isinstance(x, np.ndarray):
         low_x, high_x = (x.min(), x.max()) if x.size else (low, high)
     else:
@@ -118,7 +118,7 @@ def l1(x: Any, target: Any, reduction: str = "mean") -> Tensor:
 def hinge(score: Any, target: Any, reduction: str = "mean") -> Tensor:
     """max(0, 1 - target · score), with targets -1 and 1."""
     _check("hinge", score, target, reduction)
-    signs = getattr(target, "_data", target)
+    signs = array_of(target)
     if array_module(signs) is np and not np.all(np.abs(signs) == 1):
         raise ValueError(
             "hinge: the targets must be -1 or 1, but there are others; of labels 0 and 1 make 2 · label - 1"

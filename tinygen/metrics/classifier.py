@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses, ops
-from ..backend import Array, to_device, to_host
+from ..backend import Array, array_of, to_device, to_host
 from ..checks import as_numbers, check_installed, whole
 from ..data import Loader
 from ..errors import ConfigError, DataError
@@ -91,7 +91,7 @@ def in_blocks(f: Callable[[Array], Any], x: Array) -> np.ndarray:
         raise DataError(f"metrics: expected images (N, H, W, C), but got an array of shape {tuple(x.shape)}")
     with no_grad():
         blocks = (to_device(x[i : i + BLOCK]) for i in range(0, len(x), BLOCK))
-        return np.concatenate([to_host(getattr(y, "_data", y)) for y in (f(unit_images(block)) for block in blocks)])
+        return np.concatenate([to_host(array_of(y)) for y in (f(unit_images(block)) for block in blocks)])
 
 
 def probabilities(model: Module, x: Array) -> np.ndarray:

@@ -126,11 +126,12 @@ class Model(Module):
         """The stream for samples when none is given: never the training's."""
         return Generator(self.seed, f"{self.name}/sample") if rng is None else checked_rng(rng)
 
-    def _output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
+    def output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
+        """As of every module, but of the inputs that its networks take: input_shape is not asked for."""
         shapes = dict[int, tuple[int, ...]]()
         for name, shape in self.inputs.items():
             labels = [current_module().zeros(1, np.int64)] if name in self.labelled else []
-            shapes |= getattr(self, name)._output_shapes(shape, *labels)
+            shapes |= getattr(self, name).output_shapes(shape, *labels)
         return shapes
 
     def optimizers(self) -> dict[str, Optimizer]:

@@ -17,7 +17,7 @@ from .. import kernels
 from ..backend import Array
 from ..kernels.reference_conv import Padding, Pair, output_size
 from ..tensor import primitive
-from .shape import _put, concatenate, split
+from .shape import concatenate, put, split
 from .windows import PaddingOption, check_fits, check_images, pair, resolve_padding
 
 
@@ -160,7 +160,7 @@ def _dilated(op: str, w: Any, dilation: int | Pair) -> Any:
         return w
     KH, KW, C, CO = w.shape
     places = (slice(None, None, dh), slice(None, None, dw))
-    return _put(w, ((KH - 1) * dh + 1, (KW - 1) * dw + 1, C, CO), places)
+    return put(w, ((KH - 1) * dh + 1, (KW - 1) * dw + 1, C, CO), places)
 
 
 def _grouped(conv: Callable[[Any, Any], Any], x: Any, w: Any, groups: int) -> Any:

@@ -91,13 +91,13 @@ def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
     if not x.is_leaf:
         raise ValueError(f"deepcopy: {describe(x)} is the result of an op; copy its detach()")
     copy = object.__new__(type(x))
-    Tensor.__init__(copy, x._data.copy(), x._node is not None, x.name)
+    Tensor.__init__(copy, x.array.copy(), x.node is not None, x.name)
     return copy
 
 
 def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
     """A pickle takes the value, the flag and the name: no tape, no gradient, and of what is shared nothing."""
-    return _restored, (type(x), x._data.copy(), x._node is not None, x.name)
+    return _restored, (type(x), x.array.copy(), x.node is not None, x.name)
 
 
 def _restored(kind: type[Tensor], data: Any, requires_grad: bool, name: str | None) -> Tensor:

@@ -240,7 +240,7 @@ def _getitem(x: Any, form: tuple[Any, ...], *arrays: Any) -> Array:
 
 
 @primitive
-def _put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -> Array:
+def put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -> Array:
     """Zeros of the shape with gy added at an index: the adjoint of x[index]. What was picked twice is added twice."""
     xp = array_module(gy)
     gx = xp.zeros(shape, gy.dtype)
@@ -252,8 +252,8 @@ def _put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -
     return gx
 
 
-_getitem.rules(lambda gy, y, x, form, *arrays: _put(gy, x.shape, form, *arrays))
-_put.rules(lambda ggx, gx, gy, shape, form, *arrays: _getitem(ggx, form, *arrays))
+_getitem.rules(lambda gy, y, x, form, *arrays: put(gy, x.shape, form, *arrays))
+put.rules(lambda ggx, gx, gy, shape, form, *arrays: _getitem(ggx, form, *arrays))
 
 
 def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:

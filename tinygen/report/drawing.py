@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import Array, is_array, to_host
+from ..backend import Array, array_of, is_array, to_host
 from ..graph import Box, Edge, Graph, graph
 from ..graph.fold import reach
 from ..models import WGANGP
@@ -18,7 +18,7 @@ from ..models.base import Model
 from ..places import Place, lines_above
 from ..scopes import trace
 from ..tape import Node
-from ..tensor import Parameter, Tensor
+from ..tensor import Parameter
 from .embed import embed_array
 from .studio import Step, Studio
 
@@ -52,16 +52,16 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
     studio.rewind()
     with trace(note):
         loss = step.loss(False)
-    assert loss._node is not None
-    nodes = reach(loss._node)
+    assert loss.node is not None
+    nodes = reach(loss.node)
     folded, unfolded = graph(loss), graph(loss, fold=False)
     gradients: dict[int, Array] = {}
     for node in nodes:
         node.hooks = {0: partial(gradients.__setitem__, node.order)}
     loss.backward()
-    names = {str(t._node.order): name for name, t in studio.tensors.items() if t._node is not None}
+    names = {str(t.node.order): name for name, t in studio.tensors.items() if t.node is not None}
     names |= {f"c{key}": name for key, name in _named_constants(studio, arrays).items()}
-    names[str(loss._node.order)] = "the loss"
+    names[str(loss.node.order)] = "the loss"
     leaf = "x̂" if isinstance(studio.model, WGANGP) else "x"  # of a penalty on D's slope: points on the way, real images
     names |= {str(n.order): leaf for n in nodes if n.leaf and not isinstance(n.leaf(), Parameter)}
     found = _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
@@ -213,7 +213,7 @@ def seen(x: Array) -> dict[str, Any]:
 
     zeros: the share that is exactly 0.  bins: how many values lie in each of 24 equal parts from low to high.
     """
-    x = to_host(x._data if isinstance(x, Tensor) else x)
+    x = to_host(array_of(x))
     if x.size == 1:
         return {"item": float(x.item())}
     values = x.astype(np.float64).ravel()

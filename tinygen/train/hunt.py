@@ -11,10 +11,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..backend import Array, array_module, is_array
+from ..backend import Array, array_module, array_of, is_array
 from ..errors import RunError
 from ..places import Place, lines_above
-from ..tensor import PRIMITIVES, Tensor, trace
+from ..tensor import PRIMITIVES, trace
 from .batches import Batches
 from .checkpoint import Snapshot
 from .measured import numbers
@@ -61,7 +61,7 @@ class Watch:
 
     def __call__(self, op: str, phase: str, inputs: Any, output: Any, where: Any) -> tuple[Place, ...]:
         places = lines_above(sys._getframe(1)) if where is None else where
-        output = _array(output)
+        output = array_of(output)
         if not _is_finite(output):
             event = (op, phase, places)
             self.seen.add(event)
@@ -173,14 +173,10 @@ def _event(op: str, phase: str, places: tuple[Place, ...], inputs: Any, output: 
         names = ["gy", "y", *names]
     if len(names) != len(inputs):  # a primitive of any number of arguments
         names = [f"argument {i}" for i in range(len(inputs))]
-    arrays = {name: _array(x) for name, x in zip(names, inputs, strict=True) if is_array(_array(x))}
+    arrays = {name: array_of(x) for name, x in zip(names, inputs, strict=True) if is_array(array_of(x))}
     inherited = not all(map(_is_finite, arrays.values()))
     op = op.lstrip("_")  # _matmul is what matmul and @ come down to
     return Event(op, phase, places, [f"{n}: {_in_words(x)}" for n, x in arrays.items()], _in_words(output), inherited)
-
-
-def _array(x: Any) -> Any:
-    return x._data if isinstance(x, Tensor) else x
 
 
 def _is_finite(x: Array) -> bool:
