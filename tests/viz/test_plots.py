@@ -1,4 +1,4 @@
-"""Curves and scatter plots: what is drawn is what was measured."""
+"""Curves: what is drawn is what was measured."""
 
 import json
 import os
@@ -156,28 +156,6 @@ def test_a_run_without_rows_says_so():
 
 def test_a_notebook_shows_a_figure_without_pyplot():
     assert viz.curves([])._repr_png_().startswith(b"\x89PNG")
-
-
-def test_a_scatter_plot_has_the_limits_it_was_given_and_one_scale():
-    points = np.array([[0.0, 0.5], [3.0, 0.0], [0.0, -9.0], [np.nan, 0.0]])
-    (axes,) = viz.scatter(points, (-1, 1)).axes
-    assert axes.get_xlim() == axes.get_ylim() == (-1, 1)
-    assert axes.get_aspect() == 1
-    (dots,) = axes.collections
-    assert dots.get_offsets().tolist() == [[0, 0.5], [1, 0], [0, -1]]
-    colours = dots.get_facecolors()[:, :3]
-    assert (colours[0] != colours[1]).any() and (colours[1] == colours[2]).all()
-    assert axes.get_title() == "1 of 4 points are not finite"
-
-
-@pytest.mark.parametrize("points", [np.zeros((5, 2)), np.full((3, 2), np.nan), np.zeros((0, 2))])
-def test_degenerate_points_are_drawn(points):
-    viz.scatter(points).canvas.draw()
-
-
-def test_points_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match=r"scatter: points has shape \(3, 4\)"):
-        viz.scatter(np.zeros((3, 4)))
 
 
 def test_a_backend_that_is_not_installed_is_no_matter_and_stays_chosen():

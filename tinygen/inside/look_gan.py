@@ -15,6 +15,7 @@ from ..models.penalties import slopes
 from ..models.probe import Signals, watched
 from ..random import Generator
 from ..tensor import Tensor, grad, no_grad
+from ..viz.points import range_around_zero
 
 if TYPE_CHECKING:
     from .looks import Looks
@@ -92,7 +93,7 @@ class Field:
 
     def __init__(self, look: GANLook, about: Looks):
         self.model, self.modes = look.model, about.dataset.modes
-        reach = 1.25 * float(np.abs(about.dataset.train[:10_000]).max()) or 1.0
+        _, reach = range_around_zero(about.dataset.train[:10_000])
         axis = np.linspace(-reach, reach, GRID, dtype=np.float32)
         points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)  # row by row, from the lowest y up
         self.points = to_device(np.repeat(points, look.pack, axis=0))  # a pack is one point, several times

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from ..backend import to_host
 from ..checks import as_numbers
 from ..errors import ConfigError
 from ..random import Generator
 from ..rows import Rows
+from ..viz.points import range_around_zero
 from .batches import Batches
 from .disk import writing
 
@@ -145,7 +143,9 @@ class SamplePictures(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         assert run is not None
         self._model, self._run = model, run
-        self._range = _range_around(self._batches.first) if model.value_range is None else None
+        first = self._batches.first
+        x = first[0] if isinstance(first, tuple) else first
+        self._range = range_around_zero(x) if model.value_range is None else None
         self._silent = ""  # why there are none
         if step == 0:
             self._draw(0)
@@ -251,10 +251,3 @@ def pictured(model: Model) -> tuple[int, int | None]:
     if model.value_range is None and shape in ((1,), (2,)):
         return SCATTERED, columns
     return columns**2 if columns else min(PICTURED, max(NUMBERS // math.prod(shape), 1)), columns
-
-
-def _range_around(batch: Any) -> tuple[float, float]:
-    """A range that holds a batch of what has no range with some room, the same in every picture of a run."""
-    points = to_host(batch[0] if isinstance(batch, tuple) else batch)
-    reach = 1.25 * float(np.abs(points[np.isfinite(points)]).max(initial=0)) or 1.0
-    return (-reach, reach)

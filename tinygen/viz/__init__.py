@@ -9,7 +9,8 @@ from .film import save_gif
 from .gradients import pixel_gradients
 from .images import grid, samples, save_grid
 from .latents import DRAWINGS, latent_plane, latent_walk, manifold, save_drawing, traversals
-from .plots import curves, save_curves, scatter
+from .plots import curves, save_curves
+from .points import scatter
 
 __all__ = [
     "DRAWINGS",

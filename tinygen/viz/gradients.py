@@ -12,7 +12,7 @@ from ..errors import ConfigError
 from ..models.probe import undisturbed
 from ..tensor import Tensor, grad
 from .images import grid, range_of, sheet_figure
-from .plots import scatter
+from .points import scatter
 from .tiles import GUTTER_GREY
 
 if TYPE_CHECKING:

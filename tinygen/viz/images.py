@@ -13,8 +13,8 @@ import numpy as np
 from ..backend import Array, to_host
 from ..checks import as_array, check_installed
 from ..files import replace_file
-from .plots import Range, figure, scatter, write_png
-from .points import histogram
+from .plots import figure, write_png
+from .points import Range, histogram, scatter
 from .tiles import GUTTER_GREY, tiles
 
 if TYPE_CHECKING:

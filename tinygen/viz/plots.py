@@ -1,15 +1,14 @@
-"""Plots: the curves of a run, and points in the plane. Each returns a matplotlib Figure that nobody else holds."""
+"""Plots: the curves of a run, and what all plots share. Each returns a matplotlib Figure that nobody else holds."""
 
 from __future__ import annotations
 
 import itertools
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from ..backend import Array, to_host
 from ..checks import check_installed
 from ..colours import COLOURS
 from ..files import replace_file
@@ -19,8 +18,6 @@ from .panels import panels
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-Range: TypeAlias = "tuple[float, float]"
 
 DPI = 100
 SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
@@ -41,38 +38,6 @@ def write_png(fig: Figure, path: str | os.PathLike[str]) -> None:
     """Write a Figure as a PNG file, whole or not at all. Raises OSError if it can't be written."""
     with replace_file(path) as temporary:
         fig.savefig(temporary, format="png")
-
-
-def scatter(points: Array, points_range: Range | None = None) -> Figure:
-    """Points (N, 2) in a square from low to high on both axes, points_range = (low, high), to one scale.
-
-    A point outside is drawn in orange on the border where it left; the title counts the points that are NaN or
-    infinite. By default the square holds all points.  Raises ValueError for another shape.
-    """
-    points = to_host(points)
-    if points.ndim != 2 or points.shape[1] != 2:
-        raise ValueError(f"scatter: points has shape {points.shape}, but it must be (N, 2)")
-    finite = np.isfinite(points).all(axis=1)
-    inside = points[finite]
-    low, high = points_range or _square_around(inside)
-    outside = ((inside < low) | (inside > high)).any(axis=1)
-
-    fig = figure(480, 480)
-    axes = fig.add_subplot(aspect="equal", xlim=(low, high), ylim=(low, high))
-    x, y = inside.clip(low, high).T
-    size = 40 / max(1, len(points) / 100) ** 0.5
-    axes.scatter(x, y, s=size, c=np.where(outside, COLOURS[1], COLOURS[0]), alpha=0.6, linewidths=0, clip_on=False)
-    tidy(axes)
-    if not finite.all():
-        axes.set_title(f"{(~finite).sum()} of {len(points)} points are not finite", color=COLOURS[1], fontsize=10)
-    return fig
-
-
-def _square_around(points: np.ndarray) -> Range:
-    if not len(points):
-        return -1.0, 1.0
-    margin = 0.05 * float(points.max() - points.min()) or 1.0
-    return float(points.min()) - margin, float(points.max()) + margin
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:

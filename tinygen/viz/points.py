@@ -1,18 +1,61 @@
-"""A plot of points on a line."""
+"""Plots of points on a line and in the plane, and how far these go."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from ..backend import Array, to_host
 from ..colours import COLOURS
-from .plots import Range, figure, tidy
+from .plots import figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Range: TypeAlias = "tuple[float, float]"
+
 BINS = 50
+
+
+def range_of(points: Array) -> Range:
+    """From the least coordinate of finite points to the largest, with a little room; (-1, 1) if there are none."""
+    if not len(points):
+        return -1.0, 1.0
+    margin = 0.05 * float(points.max() - points.min()) or 1.0
+    return float(points.min()) - margin, float(points.max()) + margin
+
+
+def range_around_zero(points: Array) -> Range:
+    """(-r, r) with r a quarter more than the largest finite coordinate: the same for all pictures of a run's data."""
+    points = to_host(points)
+    r = 1.25 * float(np.abs(points[np.isfinite(points)]).max(initial=0)) or 1.0
+    return -r, r
+
+
+def scatter(points: Array, points_range: Range | None = None) -> Figure:
+    """Points (N, 2) in a square from low to high on both axes, points_range = (low, high), to one scale.
+
+    A point outside is drawn in orange on the border where it left; the title counts the points that are NaN or
+    infinite. By default the square holds all points.  Raises ValueError for another shape.
+    """
+    points = to_host(points)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"scatter: points has shape {points.shape}, but it must be (N, 2)")
+    finite = np.isfinite(points).all(axis=1)
+    inside = points[finite]
+    low, high = points_range or range_of(inside)
+    outside = ((inside < low) | (inside > high)).any(axis=1)
+
+    fig = figure(480, 480)
+    axes = fig.add_subplot(aspect="equal", xlim=(low, high), ylim=(low, high))
+    x, y = inside.clip(low, high).T
+    size = 40 / max(1, len(points) / 100) ** 0.5
+    axes.scatter(x, y, s=size, c=np.where(outside, COLOURS[1], COLOURS[0]), alpha=0.6, linewidths=0, clip_on=False)
+    tidy(axes)
+    if not finite.all():
+        axes.set_title(f"{(~finite).sum()} of {len(points)} points are not finite", color=COLOURS[1], fontsize=10)
+    return fig
 
 
 def histogram(points: np.ndarray, points_range: Range | None = None) -> Figure:
@@ -22,8 +65,7 @@ def histogram(points: np.ndarray, points_range: Range | None = None) -> Figure:
     """
     finite = np.isfinite(points)
     inside = points[finite].astype(np.float64)
-    low, high = points_range or (float(inside.min(initial=0)), float(inside.max(initial=0)))
-    low, high = (low, high) if low < high else (low - 1, high + 1)
+    low, high = points_range or range_of(inside)
     fig = figure(480, 480)
     axes = fig.add_subplot(xlim=(low, high), yticks=[])
     axes.hist(inside.clip(low, high), bins=BINS, range=(low, high), color=COLOURS[0], alpha=0.8)
