@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 import tinygen as tg
+from tinygen.gradcheck import GradcheckReport
 
 
 def test_what_is_needed_later_is_imported_later():
@@ -100,3 +102,44 @@ def _used(tree):
             module = node.module.partition(".")[2]
             if not module or module in tg.__all__:
                 yield from (f"{module}.{alias.name}".lstrip(".") for alias in node.names)
+
+
+def two_layers():
+    return tg.layers.Sequential(tg.layers.Dense(2, 3), tg.layers.Dense(3, 1)).parameters()
+
+
+POINTS = np.zeros((12, 2), np.float32)
+REPRS = {
+    "Adam(4 tensors, lr=0.001, betas=(0.9, 0.999), eps=1e-08)": lambda: tg.optim.Adam(two_layers()),
+    "SGD(4 tensors, lr=0.1, momentum=0.0, nesterov=False, clip_norm=1.0)": lambda: tg.optim.SGD(
+        two_layers(), 0.1, clip_norm=1
+    ),
+    "RMSprop(1 tensor, lr=a schedule, alpha=0.99, eps=1e-08)": lambda: tg.optim.RMSprop(
+        two_layers()[:1], tg.optim.cosine_decay(0.1, 10)
+    ),
+    "GANLoss('hinge': D lowers max(0, 1 − r) + max(0, 1 + s), G lowers −s)": lambda: tg.losses.GAN_LOSSES["hinge"],
+    "Dataset(digits: 9,000 to train and 1,000 to test, each (28, 28, 1) uint8, 10 labels)": lambda: tg.data.load(
+        "digits"
+    ),
+    "Modes(8 centres, std=0.01)": lambda: tg.data.load("ring8", train=10, test=10).modes,
+    "Loader(12 examples (2,) float32 with labels, batch=4)": lambda: tg.data.Loader(
+        POINTS, 4, None, labels=np.arange(12)
+    ),
+    "Compose(Flip(p=0.5), Shift(pixels=2, fill=-1.0))": lambda: tg.data.Compose(tg.data.Flip(), tg.data.Shift()),
+    "RunDirectory('runs/gan')": lambda: tg.train.RunDirectory("runs/gan"),
+    "History(1 row of step, loss, to step 3, in runs/gan)": lambda: tg.train.History(
+        [{"step": 3, "loss": 1.5}], 3, Path("runs/gan")
+    ),
+    "EarlyStopping(metric='loss', patience=5, min_delta=0.0, restore_best=False)": lambda: tg.train.EarlyStopping(
+        "loss", 5
+    ),
+    "EMA(decay=0.99)": lambda: tg.train.EMA(0.99),
+    "Recording(3 steps from 0 to 2, 2 arrays)": lambda: tg.inside.Recording({"step": np.arange(3), "z": POINTS}, {}),
+    "Generator(seed=3, name='noise', device='cpu')": lambda: tg.Generator(3, "noise", "cpu"),
+    "GradcheckReport(3 comparisons agree, relative error 0.0e+00)": lambda: GradcheckReport(3),
+}
+
+
+@pytest.mark.parametrize("text", REPRS)
+def test_a_repr_says_in_a_line_what_it_is(text):
+    assert repr(REPRS[text]()) == text

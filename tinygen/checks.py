@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import math
 import sys
 from typing import Any
@@ -66,6 +67,16 @@ def what(x: Any) -> str:
     name = type(x).__name__
     facts = f" ({x.dtype} of shape {x.shape})" if hasattr(x, "shape") else ""
     return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}{facts}"
+
+
+def call_of(x: object, *first: str) -> str:
+    """What x is, for its repr: its class, what `first` says, and those of its options that are short."""
+    values = {name: getattr(x, name, None) for name in inspect.signature(type(x)).parameters}
+    options = [f"{name}={value!r}" for name, value in values.items() if isinstance(value, _SHORT)]
+    return f"{type(x).__name__}({', '.join([*first, *options])})"
+
+
+_SHORT = (bool, int, float, str, tuple)
 
 
 def as_array(owner: str, name: str, x: Any) -> Array:

@@ -72,6 +72,9 @@ class GradcheckReport:
         """The worst relative error of all orders."""
         return max((c.error for c in self.worst.values()), default=0.0)
 
+    def __repr__(self) -> str:
+        return f"GradcheckReport({self.comparisons} comparisons agree, relative error {self.error:.1e})"
+
     def __str__(self) -> str:
         return "\n  ".join([f"gradcheck: {self.comparisons} comparisons agree", *map(str, self.worst.values())])
 

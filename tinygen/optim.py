@@ -15,7 +15,7 @@ import numpy as np
 
 from . import kernels
 from .backend import Array, array_module, array_of, is_array, to_device
-from .checks import number, what, whole
+from .checks import call_of, number, what, whole
 from .errors import GradientError
 from .tape import check_shape
 from .tensor import Parameter, Tensor
@@ -95,6 +95,10 @@ class Optimizer:
             if p.array is not view:
                 view[...] = p.array
                 p.array = view
+
+    def __repr__(self) -> str:
+        n, scheduled = len(self.params), ["lr=a schedule"] if callable(self.lr) else []
+        return call_of(self, f"{n} tensor{'s' * (n != 1)}", *scheduled)
 
     def zero_grad(self) -> None:
         """Forget the gradients: every `.grad` becomes None."""

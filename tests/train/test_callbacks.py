@@ -234,7 +234,7 @@ def test_functions_are_callbacks():
         ([History], r"a callback is <class .*History'>, but it must be .*; did you mean History\(\.\.\.\)\?"),
         ([None], "a callback is None, but it must be a tinygen.train.Callback or a function"),
         (["loss"], "a callback is 'loss'"),
-        (Callback(), r"callbacks is .*Callback object .*, but it must be a list of them: \[Callback\(\.\.\.\)\]"),
+        (Callback(), r"callbacks is Callback\(\), but it must be a list of them: \[Callback\(\.\.\.\)\]"),
         (print, r"but it must be a list of them: \[print\]"),
     ],
 )

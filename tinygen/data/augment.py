@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..backend import Array, array_module
-from ..checks import number, whole
+from ..checks import call_of, number, whole
 from ..errors import ConfigError
 from ..random import Generator, new_stream
 
@@ -33,6 +33,9 @@ class Augment:
 
     def __call__(self, x: Array) -> Array:
         raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     @property
     def state(self) -> Any:
@@ -53,6 +56,9 @@ class Compose(Augment):
         for step in self.steps:
             x = step(x)
         return x
+
+    def __repr__(self) -> str:
+        return f"Compose({', '.join(map(repr, self.steps))})"
 
     @property
     def state(self) -> Any:

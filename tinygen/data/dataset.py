@@ -22,6 +22,9 @@ class Modes:
     centres: np.ndarray
     std: float
 
+    def __repr__(self) -> str:
+        return f"Modes({len(self.centres)} centres, std={self.std:g})"
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -82,6 +85,9 @@ class Dataset:
         sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"
         about = f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"
         return "\n".join([about, *(f"  {note}" for note in self.notes)])
+
+    def __repr__(self) -> str:
+        return f"Dataset({str(self).partition(chr(10))[0]})"
 
 
 EXAMPLES = ("train", "test", "labels", "test_labels", "factors", "test_factors")

@@ -52,6 +52,11 @@ class Loader:
         self._epoch = self._position = 0
         self._begin_epoch()
 
+    def __repr__(self) -> str:
+        n, *shape = self._data.shape
+        labels = "" if self.labels is None else " with labels"
+        return f"Loader({n:,} examples {tuple(shape)} {self._data.dtype}{labels}, batch={self.batch})"
+
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self._data) // self.batch if self.drop_last else -(-len(self._data) // self.batch)

@@ -50,6 +50,10 @@ class Recording:
             raise RunError(f"{path}: damaged, or not a recording: {fault}")
         return cls(arrays, facts)
 
+    def __repr__(self) -> str:
+        first, last = (self.steps[0], self.steps[-1]) if len(self.steps) else (0, 0)
+        return f"Recording({len(self.steps)} steps from {first} to {last}, {len(self.arrays)} arrays)"
+
     def save(self, path: Path) -> None:
         """Write it, whole or not at all. Raises RunError."""
         checkpoint.save(path, self.arrays, self.facts)

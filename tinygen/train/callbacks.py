@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..checks import as_numbers
+from ..checks import as_numbers, call_of
 from ..errors import ConfigError
 from ..random import Generator
 from ..rows import Rows
@@ -40,6 +40,10 @@ class History:
     def __post_init__(self) -> None:
         self.rows = Rows.of(self.rows)
 
+    def __repr__(self) -> str:
+        n, where = len(self.rows), "" if self.path is None else f", in {self.path}"
+        return f"History({n} row{'s' * (n != 1)} of {', '.join(self.rows.names())}, to step {self.steps}{where})"
+
     def __getitem__(self, name: str) -> list[float]:
         """The values of one metric, or of "step"."""
         return [row[name] for row in self.rows if name in row]
@@ -59,6 +63,9 @@ class Callback:
     kill the steps since the last checkpoint come again, and so do the calls. One that raises StopTraining ends the
     training; one that raises anything else does so too, once the step is finished and saved, and fit raises that then.
     """
+
+    def __repr__(self) -> str:
+        return call_of(self)
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         """Before the first step, with the step after which the run goes on: 0 for a new one."""

@@ -54,6 +54,9 @@ class RunDirectory:
         self.curves_file = self.path / "curves.png"
         self.film_file = self.path / "training.gif"
 
+    def __repr__(self) -> str:
+        return f"RunDirectory({str(self.path)!r})"
+
     def sample_file(self, step: int) -> Path:
         """Where the sample picture of a step lies."""
         return self.path / "samples" / f"step_{step:06d}.png"
