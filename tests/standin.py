@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator
+import operator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -337,19 +338,19 @@ def _is_scalar(x: Any) -> bool:
 
 
 def _hidden(x: Any, what: str) -> np.ndarray:
-    if isinstance(x, ndarray):
+    if type(x) is ndarray:
         return x._host
     raise TypeError(f"{what}: expected an array of the device, not {type(x)}")
 
 
 def _operand(x: Any, what: str) -> Any:
-    if isinstance(x, ndarray) or not _is_scalar(x):
-        return _hidden(x, what)
-    return x
+    return x if type(x) is not ndarray and _is_scalar(x) else _hidden(x, what)
 
 
 def _argument(x: Any, kind: str, what: str) -> Any:
     """An argument as NumPy takes it. Raises TypeError where CuPy would not take it."""
+    if type(x) is ndarray and kind in ("A", "S"):
+        return x._host
     if x is None or kind == "O":
         return x
     if kind == "A":
@@ -360,8 +361,9 @@ def _argument(x: Any, kind: str, what: str) -> Any:
         if not isinstance(x, (list, tuple)):
             raise TypeError(f"{what}: expected a list or tuple of arrays, not {type(x)}")
         return [_hidden(item, what) for item in x]
-    if any(isinstance(item, (ndarray, np.ndarray)) for item in (x if isinstance(x, (list, tuple)) else [x])):
-        raise TypeError(f"{what}: expected a value of the host, not an array")
+    for item in x if type(x) in (list, tuple) else (x,):
+        if isinstance(item, (ndarray, np.ndarray)):
+            raise TypeError(f"{what}: expected a value of the host, not an array")
     return x
 
 
@@ -377,7 +379,7 @@ def _view(host: np.ndarray, x: ndarray) -> ndarray:
     return _new(host, x if x.base is None else x.base)
 
 
-def _wrap(result: Any, sources: tuple[ndarray, ...] = (), name: str = "") -> Any:
+def _wrap(result: Any, sources: Sequence[Any] = (), name: str = "") -> Any:
     """What NumPy returned, as CuPy would return it: one of the sources, a view of one, or a fresh array."""
     if result is None:
         return None
@@ -386,10 +388,11 @@ def _wrap(result: Any, sources: tuple[ndarray, ...] = (), name: str = "") -> Any
         return type(result)(*items) if hasattr(result, "_fields") else type(result)(items)
     host = np.asarray(result)
     for x in sources:
-        if host is x._host:
-            return x
-        if np.may_share_memory(host, x._host):
-            return _new(host) if name in WITHOUT_BASE else _view(host, x)
+        if type(x) is ndarray:
+            if host is x._host:
+                return x
+            if host.base is not None and np.may_share_memory(host, x._host):
+                return _new(host) if name in WITHOUT_BASE else _view(host, x)
     if name in OWN_BASE and host.base is not None:
         return _new(host, _new(host.base))
     return _new(host if name in KEEPS_ORDER else np.asarray(host, order="C"))
@@ -398,13 +401,15 @@ def _wrap(result: Any, sources: tuple[ndarray, ...] = (), name: str = "") -> Any
 def _forward(name: str, signature: inspect.Signature, function: Callable) -> Callable:
     """A function of NumPy behind the signature that CuPy gives it."""
     parameters = signature.parameters
-    if name in ALONG:
-        function = _along(function)
+    function, joins, synchronises = _along(function) if name in ALONG else function, name in JOINS, name in SYNCHRONISES
+    plans: dict[tuple, tuple[list, dict]] = {}  # inspect takes longer to bind than NumPy to compute
 
-    @functools.cache  # inspect takes longer to bind than NumPy to compute
-    def places(n: int, keywords: tuple[str, ...]) -> tuple[list, dict]:
+    def plan(n: int, keywords: tuple[str, ...]) -> tuple[list, dict]:
         """Where each of n arguments by position and of those by keyword goes: its number or keyword, kind and title."""
-        bound = signature.bind(*range(n), **{key: key for key in keywords})
+        try:
+            bound = signature.bind(*range(n), **{key: key for key in keywords})
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}; in CuPy it is {name}{signature}") from None
         place = {}
         for key, value in bound.arguments.items():
             parameter = parameters[key]
@@ -414,21 +419,20 @@ def _forward(name: str, signature: inspect.Signature, function: Callable) -> Cal
         return [place[source] for source in bound.args], {key: place[s] for key, s in bound.kwargs.items()}
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        try:
-            positional, by_keyword = places(len(args), tuple(kwargs))
-        except TypeError as error:
-            raise TypeError(f"{name}: {error}; in CuPy it is {name}{signature}") from None
-        given = {**dict(enumerate(args)), **kwargs}
-        taken = [_argument(given[source], kind, what) for source, kind, what in positional]
-        named = {key: _argument(given[source], kind, what) for key, (source, kind, what) in by_keyword.items()}
-        if name in SYNCHRONISES:
+        key = (len(args), *kwargs)
+        found = plans.get(key)
+        if found is None:
+            found = plans[key] = plan(key[0], key[1:])
+        positional, by_keyword = found
+        taken = [_argument(args[s] if type(s) is int else kwargs[s], kind, what) for s, kind, what in positional]
+        named = {key: _argument(kwargs[s], kind, what) for key, (s, kind, what) in by_keyword.items()}
+        if synchronises:
             _synchronise(name)
-        if name in JOINS and len(args[0]) > 8:
+        if joins and len(args[0]) > 8:
             _host_copy(f"{name} of more than 8 arrays")  # CuPy sends their addresses
         with np.errstate(all="ignore"):
             result = function(*taken, **named)
-        sources = tuple(x for x in (*args, *kwargs.values()) if isinstance(x, ndarray))
-        return result if name in ON_HOST else _wrap(result, sources, name)
+        return result if name in ON_HOST else _wrap(result, (*args, *kwargs.values()), name)
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -678,13 +682,13 @@ class ufunc:
         if not self.nin <= len(args) <= self.nargs:
             raise TypeError(f"{self.name}: takes {self.nin} to {self.nargs} arguments, but {len(args)} were given")
         outs = args[self.nin :] if out is None else out if isinstance(out, tuple) else (out,)
-        hosts = [_operand(x, self.name) for x in args[: self.nin]]
-        out_hosts = tuple(_argument(x, "A", f"{self.name}(out=)") for x in outs)
+        hosts = [x._host if type(x) is ndarray else _operand(x, self.name) for x in args[: self.nin]]
+        out_hosts = tuple([_argument(x, "A", f"{self.name}(out=)") for x in outs]) or None
         with np.errstate(all="ignore"):
-            result = self._function(*hosts, out=out_hosts or None, dtype=dtype, casting=casting)
+            result = self._function(*hosts, out=out_hosts, dtype=dtype, casting=casting)
             if self.name == "power":
                 result = _rounded_otherwise(np.asarray(result))
-        return _wrap(result, tuple(x for x in outs if x is not None))
+        return _wrap(result, outs)
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
         if self.name not in ATOMIC:
@@ -710,24 +714,29 @@ class ufunc:
 
 def _index(key: Any) -> tuple[tuple, bool]:
     """An index for the hidden array, and whether it gathers (it has an array or a list) rather than views."""
-    parts, gathers = [], False
+    parts, gathers, dots = [], False, False
     for part in key if isinstance(key, tuple) else (key,):
-        if isinstance(part, (list, np.ndarray)):
-            part = __getattr__("asarray")(part if np.size(part) else np.zeros(0, np.int64))
-        if isinstance(part, ndarray):
-            if part.dtype.kind not in "biu":
-                raise IndexError(f"arrays used as indices must be of integer or boolean type, not {part.dtype}")
-            if part.dtype.kind == "b":
-                _synchronise("an index by a mask")
-            parts.append(part._host)
-            gathers = True
-        elif part is None or part is Ellipsis or isinstance(part, (slice, np.integer)) or type(part) is int:
-            parts.append(part)
-        else:
+        if part is Ellipsis:
+            dots = True
+        elif isinstance(part, (list, np.ndarray, ndarray)):
+            part, gathers = _gathering(part), True
+        elif not (part is None or isinstance(part, (slice, np.integer)) or type(part) is int):
             raise IndexError(f"only integers, slices, `...`, None and arrays are valid indices, not {type(part)}")
-    if not any(part is Ellipsis for part in parts):
+        parts.append(part)
+    if not dots:
         parts.append(Ellipsis)  # integers alone then give a 0-d view, as in CuPy, and no scalar
     return tuple(parts), gathers
+
+
+def _gathering(part: Any) -> np.ndarray:
+    """A list or array of an index, as NumPy takes it."""
+    if not isinstance(part, ndarray):
+        part = __getattr__("asarray")(part if np.size(part) else np.zeros(0, np.int64))
+    if part.dtype.kind not in "biu":
+        raise IndexError(f"arrays used as indices must be of integer or boolean type, not {part.dtype}")
+    if part.dtype.kind == "b":
+        _synchronise("an index by a mask")
+    return part._host
 
 
 class Flags:
@@ -767,13 +776,10 @@ class ndarray:
 
     # How it looks and lies in memory.
 
-    shape = property(lambda self: self._host.shape)
-    dtype = property(lambda self: self._host.dtype)
-    ndim = property(lambda self: self._host.ndim)
-    size = property(lambda self: self._host.size)
-    itemsize = property(lambda self: self._host.itemsize)
-    nbytes = property(lambda self: self._host.nbytes)
-    strides = property(lambda self: self._host.strides)
+    shape, dtype, ndim, size, itemsize, nbytes, strides = (
+        property(operator.attrgetter(f"_host.{name}"))
+        for name in ("shape", "dtype", "ndim", "size", "itemsize", "nbytes", "strides")
+    )
     flags = property(lambda self: Flags(self._host, self.base is None))
     data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data))
     device = property(lambda self: Device())
@@ -893,7 +899,7 @@ class ndarray:
 def _operate(name: str, x: Any, y: Any) -> Any:
     """x op y, unless one of them, a Tensor for instance, says that it has operators of its own."""
     for operand in (x, y):
-        if not isinstance(operand, ndarray) and getattr(operand, "__array_ufunc__", ...) is None:
+        if type(operand) is not ndarray and getattr(operand, "__array_ufunc__", ...) is None:
             return NotImplemented
     if name == "power" and type(y) in (int, float) and y in (2, 0.5, -1) and (y == 2 or type(y) is float):
         return __getattr__({2: "square", 0.5: "sqrt", -1: "reciprocal"}[y])(x)  # as CuPy, which rounds so
