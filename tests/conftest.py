@@ -9,6 +9,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import ctypes
+import gc
 import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,6 +56,12 @@ def _gpu_is_usable() -> bool:
     import cupy
 
     return cupy.cuda.is_available()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: the garbage collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

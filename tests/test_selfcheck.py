@@ -6,10 +6,13 @@ import re
 
 import numpy as np
 import pytest
+from derivatives import derivatives
 
 import tinygen as tg
 from tinygen import ops, selfcheck
+from tinygen.backend import to_host
 from tinygen.errors import ConfigError
+from tinygen.gradcheck import GradcheckReport
 from tinygen.selfcheck import CASES
 from tinygen.tensor import PRIMITIVES
 
@@ -20,8 +23,24 @@ if selfcheck.missing():
 
 
 @pytest.mark.parametrize("case", LAYERS, ids=repr)
-def test_layers_at_first_and_second_order(case, backend):
+def test_layers_at_first_and_second_order(case):
     assert case.check().comparisons > 0
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=repr)
+def test_a_gpu_has_the_derivatives_of_layers_that_were_checked(case, gpu):
+    layer = case.function()
+    if not isinstance(layer, tg.layers.Module):  # it draws, and a GPU draws other numbers than a CPU
+        assert case.check().comparisons > 0
+        return
+    state = {name: to_host(x) for name, x in layer.state_dict().items()}
+    found = derivatives(layer, case.arrays())
+    with tg.use("cpu"):
+        twin = case.function()
+        twin.load_state_dict(state)
+        checked = derivatives(twin, case.arrays())
+    for y, right in zip(found, checked, strict=True):
+        np.testing.assert_allclose(y, right, rtol=1e-11, atol=1e-12)
 
 
 def test_a_primitive_an_op_or_a_layer_without_a_case_is_noticed(monkeypatch):
@@ -74,8 +93,17 @@ def test_run_prints_a_line_an_op_and_the_sum(capsys):
     assert lines(capsys)[0].split() == ["cases", "order", "1"]
 
 
-def test_run_without_names_checks_all(capsys):
+@pytest.fixture
+def checked(monkeypatch):
+    """The cases that were checked, with their order: all are found to be right, in no time."""
+    cases = []
+    monkeypatch.setattr(selfcheck.Case, "check", lambda case, order: cases.append((case, order)) or GradcheckReport())
+    return cases
+
+
+def test_run_without_names_checks_all(capsys, checked):
     assert selfcheck.run(order=1) is True
+    assert sorted(map(repr, checked)) == sorted(repr((case, 1)) for case in CASES)
     names = [line.split()[0] for line in lines(capsys)[1:-1]]
     assert sorted(names) == sorted({case.name for case in CASES})
 
@@ -98,7 +126,7 @@ def test_run_says_what_is_wrong(capsys, monkeypatch):
     assert out[-1] == "1 right, 2 wrong"
 
 
-def test_run_says_what_has_no_case(capsys, monkeypatch):
+def test_run_says_what_has_no_case(capsys, monkeypatch, checked):
     monkeypatch.setattr(selfcheck, "CASES", [c for c in CASES if c.name != "tanh"])
     assert selfcheck.run(order=1) is False
     out = lines(capsys)

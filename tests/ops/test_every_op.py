@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import math
 import operator
-from functools import partial
 
 import numpy as np
 import pytest
 import scipy.special
+from derivatives import derivatives
 
 import tinygen as tg
 from tinygen import selfcheck
-from tinygen.backend import to_host
-from tinygen.gradcheck import _function_of_floats, _gradients
 from tinygen.selfcheck import CASES
 from tinygen.tensor import Tensor
 
@@ -207,22 +205,16 @@ def test_gradients_of_first_and_second_order(case):
     case.check()
 
 
-def derivatives(case):
-    """The values of a case, then ⟨u, y⟩'s gradients, then theirs, for random u that are the same on each backend."""
-    f, rng, found = case.function(), np.random.default_rng(0), []
-    fn, points, _ = _function_of_floats(lambda *xs: selfcheck._tensors(f(*xs)), case.arrays())
-    for _order in range(3):
-        ys = [to_host(y.data) for y in fn([tg.tensor(x, requires_grad=True) for x in points], False)]
-        found += ys
-        fn, points = partial(_gradients, fn, len(points)), [*points, *(rng.normal(size=y.shape) for y in ys)]
-    return found
+def derivatives_of(case):
+    f = case.function()
+    return derivatives(lambda *xs: selfcheck._tensors(f(*xs)), case.arrays())
 
 
 @each_case
 def test_a_gpu_has_the_gradients_of_both_orders_that_were_checked(case, gpu):
-    found = derivatives(case)
+    found = derivatives_of(case)
     with tg.use("cpu"):
-        checked = derivatives(case)
+        checked = derivatives_of(case)
     for y, right in zip(found, checked, strict=True):
         np.testing.assert_allclose(y, right, rtol=1e-11, atol=1e-12)
 
