@@ -90,10 +90,10 @@ LIVES = [forward_only, forward_and_backward, retained, second_order, second_orde
 
 
 @pytest.mark.parametrize("life", LIVES, ids=lambda life: life.__name__)
-def test_50_000_ops_leave_no_memory_behind(backend, no_gc, life):
-    life(50_000)  # what is made once is there; free lists, and CuPy's pool, hold as much as they ever will
+def test_20_000_ops_leave_no_memory_behind(backend, no_gc, life):
+    life(20_000)  # what is made once is there; free lists, and CuPy's pool, hold as much as they ever will
     before = sys.getallocatedblocks()
-    life(50_000)
+    life(20_000)
     assert sys.getallocatedblocks() - before < 100
 
 
