@@ -3,8 +3,7 @@
     tinygen/ops/__init__.pyi    every name of tinygen.ops
     tinygen/methods.pyi         METHODS of ops/operators.py, which are set on Tensor when tinygen is imported
 
-An op gives arrays for arrays, but its type says Tensor: so a type checker knows what `relu(x).sum()` is without having
-to know what x is. Inside the package, ops that work on arrays come from their own files, which say Any.
+The rules, which work on arrays too, import ops from their own files, where everything is Any.
 """
 
 from __future__ import annotations
@@ -21,13 +20,13 @@ from tinygen.ops.operators import METHODS
 
 PACKAGE = Path(tinygen.__file__).parent
 
-HEAD = '''\
-"""Written by tests/stubs.py: {}"""
-'''
+OPS = '''\
+"""The ops as a type checker sees them; written by tests/stubs.py.
 
-OPS = (
-    HEAD.format("the ops as a type checker sees them.")
-    + """
+Called with arrays alone, an op returns an array. Its type says Tensor all the same: to a type checker CuPy's arrays are
+Any, so an overload for arrays would match every call, and no call would be known to return a Tensor.
+"""
+
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -41,12 +40,11 @@ from .reduce import Axis
 from .windows import PaddingOption
 
 Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float | list[Any] | tuple[Any, ...]"
-"""
-)
+'''
 
-METHODS_OF_TENSOR = (
-    HEAD.format("the operators and methods that ops/ gives to Tensor.")
-    + """
+METHODS_OF_TENSOR = '''\
+"""The operators and methods that ops/ gives to Tensor, as a type checker sees them; written by tests/stubs.py."""
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -57,8 +55,7 @@ from .ops.reduce import Axis
 from .tensor import Tensor
 
 class Methods:
-"""
-)
+'''
 
 LEFT_TO_OBJECT = {"__setitem__", "__format__", "__repr__", "__copy__", "__deepcopy__", "__reduce_ex__", "_repr_html_"}
 LEFT_TO_TENSOR = {"__array__", "__array_ufunc__"}  # NumPy is to see no array in a Tensor: `array + tensor` is a Tensor

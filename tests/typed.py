@@ -13,7 +13,7 @@ from typing_extensions import assert_type
 import tinygen as tg
 from tinygen import Tensor, ops
 from tinygen.layers import BatchNorm, Conv, Dense, Dropout, ReLU, Sequential
-from tinygen.losses import bce_logits, cross_entropy, gaussian_kl, mse
+from tinygen.losses import GAN_LOSSES, bce_logits, cross_entropy, gaussian_kl, mse
 
 x = tg.tensor([1.0, 2.0], requires_grad=True)
 w = tg.Parameter(np.ones((2, 2), np.float32))
@@ -26,6 +26,9 @@ assert_type(1 - x, Tensor)
 assert_type(2**x, Tensor)
 assert_type(x**2, Tensor)
 assert_type(x / array, Tensor)
+assert_type(array * x, Tensor)
+assert_type(array @ w, Tensor)
+assert_type(np.float32(2) - x, Tensor)
 assert_type(x + [1.0, 2.0], Tensor)
 assert_type(x @ w, Tensor)
 assert_type(-abs(x), Tensor)
@@ -110,6 +113,7 @@ assert_type(mse(x, 0.0), Tensor)
 assert_type(bce_logits(net(x), 1.0) + mse(x, w), Tensor)
 assert_type(cross_entropy(x, array), Tensor)
 assert_type(gaussian_kl(x, x), Tensor)
+assert_type(GAN_LOSSES["hinge"].D(x, x), Tensor)
 mse(x)  # wrong
 mse(x, 0.0).foo  # wrong
 bce_logits(x, 1.0, reduce="sum")  # wrong

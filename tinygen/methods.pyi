@@ -1,4 +1,4 @@
-"""Written by tests/stubs.py: the operators and methods that ops/ gives to Tensor."""
+"""The operators and methods that ops/ gives to Tensor, as a type checker sees them; written by tests/stubs.py."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -15,7 +15,7 @@ import numpy as np
 from .. import ops
 from ..backend import to_host
 from ..checks import number
-from ..tensor import grad, tensor
+from ..tensor import Tensor, grad, tensor
 from .functions import bce_logits, check_floats, hinge, mse
 
 LOW, HIGH, EVERY = -32.0, 32.0, 1 / 16  # the scores at which a description has the slope; linear between them
@@ -34,8 +34,8 @@ class GANLoss:
     formula_D, formula_G: of the scores r and s, as the source has it.
     """
 
-    D: Callable[..., Any]
-    G: Callable[[Any], Any]
+    D: Callable[..., Tensor]
+    G: Callable[[Any], Tensor]
     probability: bool = False
     threshold: float | None = None
     labelled: bool = False
@@ -83,28 +83,28 @@ def slope_from(description: dict[str, Any], scores: np.ndarray) -> np.ndarray:
     return (slope[i] + (place - i) * (slope[i + 1] - slope[i])).astype(scores.dtype)
 
 
-def _logistic_D(real: Any, fake: Any, target: float = 1.0) -> Any:
+def _logistic_D(real: Any, fake: Any, target: float = 1.0) -> Tensor:
     return bce_logits(real, target) + bce_logits(fake, 0.0)
 
 
-def _minimax_G(fake: Any) -> Any:
+def _minimax_G(fake: Any) -> Tensor:
     return -bce_logits(fake, 0.0)
 
 
-def _nonsaturating_G(fake: Any) -> Any:
+def _nonsaturating_G(fake: Any) -> Tensor:
     return bce_logits(fake, 1.0)
 
 
-def _hinge_D(real: Any, fake: Any) -> Any:
+def _hinge_D(real: Any, fake: Any) -> Tensor:
     return hinge(real, 1.0) + hinge(fake, -1.0)
 
 
-def _wasserstein_D(real: Any, fake: Any) -> Any:
+def _wasserstein_D(real: Any, fake: Any) -> Tensor:
     check_floats("wasserstein", real, fake)
     return ops.mean(fake) - ops.mean(real)
 
 
-def _minus_mean(fake: Any) -> Any:
+def _minus_mean(fake: Any) -> Tensor:
     check_floats("minus mean", fake)
     return -ops.mean(fake)
 
@@ -116,10 +116,10 @@ class _LeastSquares(NamedTuple):
     b: float
     c: float
 
-    def D(self, real: Any, fake: Any, target: float | None = None) -> Any:
+    def D(self, real: Any, fake: Any, target: float | None = None) -> Tensor:
         return (mse(real, self.b if target is None else target) + mse(fake, self.a)) * 0.5
 
-    def G(self, fake: Any) -> Any:
+    def G(self, fake: Any) -> Tensor:
         return mse(fake, self.c) * 0.5
 
 

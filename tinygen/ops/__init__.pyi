@@ -1,4 +1,8 @@
-"""Written by tests/stubs.py: the ops as a type checker sees them."""
+"""The ops as a type checker sees them; written by tests/stubs.py.
+
+Called with arrays alone, an op returns an array. Its type says Tensor all the same: to a type checker CuPy's arrays are
+Any, so an overload for arrays would match every call, and no call would be known to return a Tensor.
+"""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias
