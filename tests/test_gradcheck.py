@@ -11,7 +11,7 @@ import pytest
 
 import tinygen as tg
 from tinygen import Generator, GradcheckError, Tensor, gradcheck, layers, ops
-from tinygen.tensor import PRIMITIVES
+from tinygen.primitives import PRIMITIVES
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygen.tensor import PRIMITIVES
+from tinygen.primitives import PRIMITIVES
 
 FOLDER = Path(__file__).parent.parent / "examples" / "lessons"
 LESSONS = sorted(FOLDER.glob("*.py"))

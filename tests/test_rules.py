@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tinygen import GradientError, flat, grad, no_grad, ops, tensor
+from tinygen.primitives import PRIMITIVES, primitive
 from tinygen.rules import Fact, Op
-from tinygen.tensor import PRIMITIVES, primitive
 
 Y, A, B, C = range(4)  # places in what is saved for a primitive of a, b and c
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinygen import GradientError, frozen, grad, layers, no_grad, ops, tensor
-from tinygen.tensor import trace
+from tinygen.scopes import trace
 
 
 def leaf(values, name=None):

@@ -13,8 +13,8 @@ from tinygen import ops, selfcheck
 from tinygen.backend import to_host
 from tinygen.errors import ConfigError
 from tinygen.gradcheck import GradcheckReport
+from tinygen.primitives import PRIMITIVES
 from tinygen.selfcheck import CASES
-from tinygen.tensor import PRIMITIVES
 
 LAYERS = [case for case in CASES if case.build is not None]
 

@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from tinygen import GradientError, Tensor, flat, frozen, grad, no_grad, ops, optim, tensor
+from tinygen.primitives import PRIMITIVES, primitive
+from tinygen.scopes import trace
 from tinygen.tape import Node, sum_to
-from tinygen.tensor import PRIMITIVES, primitive, trace
 
 
 def leaf(values, name=None, dtype=None):

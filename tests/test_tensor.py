@@ -12,7 +12,8 @@ import pytest
 
 import tinygen as tg
 from tinygen import GradientError, Parameter, Tensor, flat, frozen, grad, no_grad, ops, tensor
-from tinygen.tensor import PRIMITIVES, primitive, trace
+from tinygen.primitives import PRIMITIVES, primitive
+from tinygen.scopes import trace
 
 
 @pytest.fixture(autouse=True)

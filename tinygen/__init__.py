@@ -53,9 +53,13 @@ from . import init, layers, losses, notebook, ops, optim
 from .backend import array_module, current_device, to_device, to_host, use
 from .errors import ConfigError, DataError, DeviceError, GradientError, PackageError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck
+from .gradients import grad
 from .layers import Module
+from .primitives import primitive
 from .random import Generator, seed
-from .tensor import Parameter, Tensor, flat, frozen, grad, no_grad, primitive, tensor
+from .rules import flat
+from .scopes import frozen, no_grad
+from .tensor import Parameter, Tensor, tensor
 from .version import __version__
 
 if TYPE_CHECKING:

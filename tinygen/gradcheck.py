@@ -18,9 +18,10 @@ import numpy as np
 from .backend import to_host
 from .checks import number, what, whole
 from .differences import STEPS, Neighbourhood, typical_size
+from .gradients import grad
 from .random import Generator
 from .scopes import substituted
-from .tensor import Tensor, grad, tensor
+from .tensor import Tensor, tensor
 
 Function: TypeAlias = "Callable[[Sequence[Tensor], bool], list[Tensor]]"  # of the inputs, and whether to keep the graph
 

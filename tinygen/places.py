@@ -9,15 +9,15 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import NamedTuple
 
-from . import ops  # noqa: F401, of which the engine is found
+from . import gradients, ops
 
 _PACKAGE = Path(__file__).parent
-_MODULE = str(_PACKAGE / "layers" / "module.py")
+_PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py")}
 
 
 def _engine() -> tuple[str, ...]:
-    """Where the engine is: the folder of the ops, and the files and folders of all that they are made of."""
-    name, found, stack = __package__, set[str](), [f"{__package__}.ops"]
+    """Where the engine is: the files and folders of the ops, of grad, and of all that they are made of."""
+    name, found, stack = __package__, set[str](), [ops.__name__, gradients.__name__]
     seen = set(stack)
     while stack:
         module = sys.modules[stack.pop()]
@@ -60,8 +60,7 @@ def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
     places: list[Place] = []
     while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(_PACKAGE / "train"):
         file = frame.f_code.co_filename
-        plumbing = file == contextlib.__file__ or (file == _MODULE and frame.f_code.co_name == "__call__")
-        if not plumbing and not file.startswith(_ENGINE):
+        if file not in _PLUMBING and not file.startswith(_ENGINE):
             places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)

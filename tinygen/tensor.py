@@ -1,40 +1,21 @@
-"""The engine: Tensor, primitive, grad(), frozen(). The tape that it writes, and the walk back, are in tape.py.
+"""Tensor: an array that knows its place on the tape, and `tensor()`, which makes one.
 
-A primitive is a function on arrays with one derivative rule an argument. Called with arrays it is just that function;
-called with a Tensor among its arguments it returns a Tensor and leaves a Node on the tape.
+What writes the tape is in primitives.py, the walk back over it in tape.py.
 """
 
 from __future__ import annotations
 
-import functools
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, overload
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import tape
 from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
-from .cuts import BACKWARD, CONSTANT, FROZEN, NO_GRAPH, Cut, check_used, said
+from .cuts import BACKWARD, Cut, said
 from .errors import GradientError
-from .rules import Op, flat
-from .scopes import frozen, no_grad, trace
 from .tape import Node, Version, brief, check_gradient, mode, no_scalar, orders, walk_back
-
-__all__ = [
-    "PRIMITIVES",
-    "GradientError",
-    "Parameter",
-    "Tensor",
-    "flat",
-    "frozen",
-    "grad",
-    "no_grad",
-    "primitive",
-    "tensor",
-    "trace",
-]
-
 
 if TYPE_CHECKING:
     from .methods import Methods  # types alone: ops/ sets the operators and NumPy's methods
@@ -173,7 +154,7 @@ class Tensor(Methods):
 
     def detach(self) -> Tensor:
         """The same memory as a constant: gradients stop here."""
-        t = _wrap(self.array, None, self.version)
+        t = wrap(self.array, None, self.version)
         t.name = self.name
         t.cut = self.cut if self.node is None else Cut("detach() of", self.name, self.shape, self.dtype)
         return t
@@ -183,7 +164,7 @@ class Tensor(Methods):
 
         Raises GradientError for a graph already freed, a value changed since, or a gradient that does not fit.
         """
-        root, gy = _seed(self, gradient, "backward")
+        root, gy = start(self, gradient, "backward")
         for node, (g, fresh) in walk_back(root, gy, None, retain_graph, None).items():
             leaf = node.leaf and node.leaf()
             if leaf is not None:
@@ -261,8 +242,9 @@ def _real(dtype: Any, caller: str) -> Any:
     raise TypeError(f"{caller}: dtype is {dtype!r}, but it must be one of real numbers, such as numpy.float32")
 
 
-def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
-    t = _new_tensor(Tensor)
+def wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
+    """A Tensor of an array, uncopied, at a place on the tape, or a constant."""
+    t = Tensor.__new__(Tensor)
     t.array = data
     t.node = node
     if version is not None:
@@ -270,150 +252,12 @@ def _wrap(data: Array, node: Node | None, version: Version | None = None) -> Ten
     return t
 
 
-_new_tensor, _Scalar = Tensor.__new__, np.generic
-
-
 def describe(t: Tensor) -> str:
     """Which Tensor, for an error: its name if it has one, dtype and shape."""
     return tape.describe(t, t.name)
 
 
-# Primitives --------------------------------------------------------------------------------------------------------
-
-
-PRIMITIVES: dict[str, Callable[..., Any]] = {}
-
-
-def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -> Any:
-    """Make a function on arrays a primitive, which takes Tensors too and is recorded on the tape.
-
-        @primitive
-        def tanh(x): return array_module(x).tanh(x)
-        tanh.rules(lambda gy, y, x: gy * (1 - y * y))
-
-    fn takes its differentiable arguments by position. `.rules(...)` gives the gradient of each argument from gy, y and
-    all arguments; `flat` in place of one says that the result moves in steps, as sign(x) does, and None that there is
-    no rule: there a Tensor that requires grad is an error. `.joint(rule)` gives all in one tuple; `without` names
-    arguments that it leaves out. Rules use operators and tg.ops only.
-    elementwise: arguments broadcast, so the engine sums each gradient back to its argument's shape.
-    aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradient, for `.fused(rule)`
-    alone, which stands in front of the joint rule at first order and reads gy, y, the arguments, then more.
-    """
-    if fn is None:
-        return functools.partial(primitive, elementwise=elementwise, aux=aux)
-    op = Op(fn, elementwise)
-    plans, arity = op.plans, op.arity
-    unrecorded, in_steps = Cut(f"no_grad(), around {op.title}"), Cut(f"{op.title}, whose result moves in steps")
-
-    @functools.wraps(fn)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or (len(args) != arity and arity >= 0):
-            args = op.bind(args, kwargs)
-        key, bit, inputs, nodes, any_tensor, lists, cut = 0, 1, [], [], False, False, None
-        for a in args:
-            if isinstance(a, Tensor):
-                any_tensor = True
-                inputs.append(a.array)
-                node = a.node
-                if node is not None:
-                    key |= bit
-                    nodes.append(node)
-                elif a.cut is not None:
-                    cut = a.cut
-            else:
-                inputs.append(a)
-                if type(a) is list or type(a) is tuple:
-                    lists = True
-            bit += bit
-        if lists:
-            inputs = op.read_lists(inputs)
-        try:
-            y = fn(*inputs)
-        except Exception as error:
-            better = op.refusal(inputs, error)
-            if better is error:
-                raise
-            raise better from error
-        if aux:
-            y, *more = y
-        if isinstance(y, _Scalar):
-            y = np.asarray(y)
-        if not any_tensor:
-            return (y, *more) if aux else y
-        if key and (recording := mode.recording) is not True:
-            if not recording:
-                key, cut = 0, unrecorded
-            elif not recording.isdisjoint(nodes):
-                key, nodes, cut = _not_frozen(args, recording, cut)
-        node = None
-        version = None if y.base is None and y is not inputs[0] and y is not inputs[-1] else _shared_version(y, args)
-        if key:
-            key |= bit
-            plan = None  # of what is cast to integers, it moves in steps
-            if y.dtype.kind == "f":
-                plan = plans[key] if key in plans else op.plan(key)
-            elif y.dtype.kind not in "iub":
-                raise TypeError(
-                    f"{op.title}: the result would be {y.dtype}, but gradients flow through real numbers alone"
-                )
-            if plan is None:
-                cut = in_steps
-            else:
-                if plan.skips:
-                    nodes, cut = [args[i].node for i in plan.positions], in_steps
-                node = Node(plan, y, nodes, plan.keep(y, inputs) if plan.blank is None else plan.blank)
-                if plan.whole:
-                    node.versions = plan.watch(node.saved, args, version)
-                if aux:
-                    node.aux = more
-                if cut is not None:
-                    node.cut = cut
-        if mode.tracer is not None:
-            where = mode.tracer(op.name, "forward", tuple(inputs), y, None)
-            if node is not None:
-                node.where = where
-        result = _new_tensor(Tensor)  # as in _wrap(), a call less
-        result.array = y
-        result.node = node
-        if version is not None:
-            result.version = version
-        if cut is not None and node is None:
-            result.cut = cut
-        return (result, *more) if aux else result
-
-    call.rules, call.joint, call.fused, call.op = op.set_rules, op.set_joint, op.set_fused, op  # type: ignore[attr-defined]
-    PRIMITIVES.setdefault(op.name, call)  # a user's tanh does not take the place of ours
-    return call
-
-
-def _not_frozen(args: Sequence[Any], frozen: Any, cut: Any) -> tuple[int, list[Node], Any]:
-    """The key and the nodes of a call in a frozen() block: those of the arguments that are not frozen."""
-    key, bit, nodes = 0, 1, []
-    for a in args:
-        node = a.node if isinstance(a, Tensor) else None
-        if node is not None:
-            if node in frozen:
-                cut = node.leaf or FROZEN
-            else:
-                key |= bit
-                nodes.append(node)
-        bit += bit
-    return key, nodes, cut
-
-
-def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
-    """The version of the argument of which y is a view, if it is one."""
-    base = y if y.base is None else y.base
-    for a in args:
-        if isinstance(a, Tensor) and (base is a.array or base is a.array.base):
-            return a.version
-    return None
-
-
-# Gradients ---------------------------------------------------------------------------------------------------------
-
-
-def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
+def start(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
     """The node to start from and the gradient to start with: 1 for a scalar, else what the user gave, checked."""
     if not isinstance(y, Tensor):
         raise GradientError(f"{caller}: y must be a Tensor, but it is {brief(y)}; compute it with Tensors and tg.ops")
@@ -433,94 +277,3 @@ def _seed(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
             ) from None
     check_gradient(gradient, y, f"{caller}: the gradient given for {describe(y)}")
     return y.node, gradient.array if isinstance(gradient, Tensor) and caller == "backward" else gradient
-
-
-@overload
-def grad(  # type: ignore[overload-overlap]
-    y: Tensor,
-    xs: Tensor,
-    grad_outputs: Any = None,
-    create_graph: bool = False,
-    retain_graph: bool | None = None,
-    unused: Literal["error", "zeros"] = "error",
-) -> Tensor: ...
-@overload
-def grad(
-    y: Tensor,
-    xs: Iterable[Tensor],
-    grad_outputs: Any = None,
-    create_graph: bool = False,
-    retain_graph: bool | None = None,
-    unused: Literal["error", "zeros"] = "error",
-) -> list[Tensor]: ...
-def grad(
-    y: Tensor,
-    xs: Any,
-    grad_outputs: Any = None,
-    create_graph: bool = False,
-    retain_graph: bool | None = None,
-    unused: Literal["error", "zeros"] = "error",
-) -> Any:
-    """dy/dx for each x of xs (a Tensor, or a sequence, which gives a list), times grad_outputs if y is no scalar.
-
-    Touches no `.grad`. create_graph: the gradients are on the tape themselves. retain_graph: keep the graph for another
-    backward; None means as create_graph. unused: what is done about an x on which y does not depend: "error" says where
-    the tape was cut, "zeros" gives zeros. (Where a derivative has lost its x, as 2 of 2x, the next one is 0, no error.)
-    Raises GradientError as backward.
-    """
-    if unused not in ("error", "zeros"):
-        raise ValueError(f'grad: unused is {unused!r}, but it must be "error" or "zeros"')
-    many = _targets(xs)
-    root, gy = _seed(y, grad_outputs, "grad")
-    if create_graph:
-        gy = gy if isinstance(gy, Tensor) else _wrap(gy, None)
-    else:
-        gy = gy.array if isinstance(gy, Tensor) else gy
-    retain = create_graph if retain_graph is None else retain_graph
-    found = walk_back(root, gy, {x.node for x in many}, retain, _wrap if create_graph else None) if many else {}
-    missing = [i for i, x in enumerate(many) if x.node not in found]
-    if missing and unused == "error":
-        check_used(y, many, missing)
-    results = []
-    for x in many:
-        g, fresh = found.get(x.node, (None, False))
-        results.append(_result(x, g, fresh, create_graph))
-        found[x.node] = g, False  # an x named twice gets two gradients
-    return results[0] if isinstance(xs, Tensor) else results
-
-
-def _targets(xs: Any) -> list[Any]:
-    """What gradients are asked for. Raises GradientError for what can't have one."""
-    if isinstance(xs, Tensor):
-        many = [xs]
-    elif isinstance(xs, Iterable) and not isinstance(xs, (str, dict)) and not is_array(xs):
-        many = list(xs)
-    else:
-        raise GradientError(f"grad: xs must be a Tensor or a list of Tensors, but it is {brief(xs)}{_advice(xs)}")
-    for i, x in enumerate(many):
-        if not isinstance(x, Tensor):
-            raise GradientError(f"grad: xs[{i}] must be a Tensor, but it is {brief(x)}{_advice(x)}")
-        if not x.requires_grad:
-            raise GradientError(f"grad: xs[{i}], {describe(x)}, does not require grad; is it frozen, or a constant?")
-    return many
-
-
-def _advice(x: Any) -> str:
-    return "; give its parameters()" if hasattr(x, "parameters") else ""
-
-
-def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
-    """The gradient of x as the user gets it: sharing memory with nothing; under create_graph always on the tape."""
-    if isinstance(g, Tensor) and g.node is not None:
-        return g
-    if g is None:
-        result = Tensor(array_module(x).zeros(x.shape, x.dtype))
-    else:
-        data = g.array if isinstance(g, Tensor) else g
-        result = Tensor(data if fresh else data.copy())
-    if create_graph:
-        result.node = Node(None, result.array)  # the derivative of a constant is 0, not an error
-        result.node.cut = CONSTANT
-    else:
-        result.cut = NO_GRAPH
-    return result

@@ -17,8 +17,8 @@ from tinygen import GradientError, frozen, grad, layers, ops, tensor, viz
 from tinygen.graph import ruletext
 from tinygen.models import MODELS
 from tinygen.models.penalties import r1_penalty
+from tinygen.primitives import PRIMITIVES, primitive
 from tinygen.tape import Node
-from tinygen.tensor import PRIMITIVES, primitive
 
 SVG = "{http://www.w3.org/2000/svg}"
 

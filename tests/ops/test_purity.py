@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import tinygen
-from tinygen.tensor import PRIMITIVES
+from tinygen.primitives import PRIMITIVES
 
 PACKAGE = Path(tinygen.__file__).parent
 FORBIDDEN = {"np", "numpy", "cupy", "xp", "array_module", "kernels", "data", "array", "detach", "item"}

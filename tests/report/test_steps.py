@@ -10,7 +10,7 @@ from tinygen.errors import RunError
 from tinygen.report.drawing import seen
 from tinygen.report.steps import follow
 from tinygen.report.studio import EXAMPLES
-from tinygen.tensor import frozen, no_grad
+from tinygen.scopes import frozen, no_grad
 
 CASES = [(True, True), (True, False), (False, True), (False, False)]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 import tinygen as tg
 from tinygen.places import Place
-from tinygen.tensor import trace
+from tinygen.scopes import trace
 from tinygen.train.hunt import Watch
 
 

@@ -15,8 +15,10 @@ import numpy as np
 
 from .. import ops
 from ..errors import ConfigError
+from ..gradients import grad
+from ..primitives import PRIMITIVES
 from ..settings import nearest
-from ..tensor import PRIMITIVES, Tensor, grad, tensor
+from ..tensor import Tensor, tensor
 from . import ruletext
 from .graph import Graph, graph
 

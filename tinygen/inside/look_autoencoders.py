@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from .. import losses, ops
 from ..backend import Array, array_module, to_host
+from ..gradients import grad
 from ..models import VAE, VAEGAN, Autoencoder, Memory
 from ..models.probe import Signals, watched
 from ..models.vae import GaussianEncoder
-from ..tensor import Tensor, grad
+from ..tensor import Tensor
 
 if TYPE_CHECKING:
     from .looks import Looks

@@ -8,13 +8,15 @@ import numpy as np
 
 from ..backend import Array, array_module, to_device, to_host
 from ..errors import ConfigError
+from ..gradients import grad
 from ..layers import evaluating
 from ..metrics.modes import mixture_scores
 from ..models import GAN, WGANGP
 from ..models.penalties import slopes
 from ..models.probe import Signals, watched
 from ..random import Generator
-from ..tensor import Tensor, grad, no_grad
+from ..scopes import no_grad
+from ..tensor import Tensor
 from ..viz.points import range_around_zero
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ import numpy as np
 
 from ..backend import Array, current_module, to_device
 from ..checks import what
+from ..scopes import no_grad
 from ..tape import note_maker, orders
-from ..tensor import Parameter, Tensor, no_grad
+from ..tensor import Parameter, Tensor
 from .state import LeftOut, check_keys, mismatch
 
 P = ParamSpec("P")

@@ -15,7 +15,8 @@ import numpy as np
 from .. import ops
 from ..backend import to_host
 from ..checks import number
-from ..tensor import Tensor, grad, tensor
+from ..gradients import grad
+from ..tensor import Tensor, tensor
 from .functions import bce_logits, check_floats, hinge, mse
 
 LOW, HIGH, EVERY = -32.0, 32.0, 1 / 16  # the scores at which a description has the slope; linear between them

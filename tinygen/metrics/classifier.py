@@ -18,10 +18,11 @@ from ..checks import as_numbers, check_installed, whole
 from ..data import Loader
 from ..errors import ConfigError, DataError
 from ..files import open_regular
+from ..gradients import grad
 from ..layers import Conv, Dense, Flatten, MaxPool, Module, ReLU, Sequential, evaluating
 from ..optim import Adam, cosine_decay
 from ..random import Generator
-from ..tensor import grad, no_grad
+from ..scopes import no_grad
 
 WEIGHTS = Path(__file__).with_name("lenet.safetensors")
 SHA256 = "e34f22e0f61b54ce603deac238f929b82703312157ee861bf9635c5ba9f3cfc6"

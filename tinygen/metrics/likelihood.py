@@ -18,7 +18,7 @@ from ..checks import what, whole
 from ..errors import ConfigError, DataError
 from ..layers import evaluating
 from ..random import Generator
-from ..tensor import no_grad
+from ..scopes import no_grad
 from .classifier import unit_images
 
 EXAMPLES, DRAWS = 64, 64  # of each example, so many at a time: bounds the memory, whatever k is

@@ -17,8 +17,10 @@ from ..backend import Array, array_module
 from ..checks import whole
 from ..errors import ConfigError
 from ..fields import Count, Counts
+from ..gradients import grad
 from ..random import Generator
-from ..tensor import Tensor, grad, no_grad
+from ..scopes import no_grad
+from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, plane_around
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for

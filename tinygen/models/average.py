@@ -7,7 +7,8 @@ from typing import Any
 
 from ..checks import number
 from ..layers import Buffer, Module
-from ..tensor import Parameter, no_grad
+from ..scopes import no_grad
+from ..tensor import Parameter
 
 
 class Average(Module):

@@ -15,9 +15,11 @@ from .. import layers, ops
 from ..backend import Array, array_module
 from ..errors import ConfigError
 from ..fields import Choices, Count, Counts, Limits, NonNegative, Share
+from ..gradients import grad
 from ..losses import GAN_LOSSES
 from ..random import Generator
-from ..tensor import Tensor, frozen, grad, no_grad
+from ..scopes import frozen, no_grad
+from ..tensor import Tensor
 from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for

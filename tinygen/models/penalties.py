@@ -8,7 +8,8 @@ from typing import Any
 from .. import ops
 from ..backend import Array
 from ..checks import check_array
-from ..tensor import Tensor, grad
+from ..gradients import grad
+from ..tensor import Tensor
 
 
 def input_gradient(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:

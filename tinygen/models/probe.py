@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, array_module, to_host
+from ..gradients import grad
 from ..layers import Buffer, Dropout, Module
 from ..layers.module import watching
 from ..random import Generator
-from ..tensor import Tensor, frozen, grad
+from ..scopes import frozen
+from ..tensor import Tensor
 from .average import Average
 
 SIGNALS = ("activation_norm", "activation_zeros", "gradient_norm", "gradient_zeros")

@@ -13,8 +13,10 @@ from typing import Any, ClassVar, Literal
 from .. import layers, losses, ops
 from ..backend import Array
 from ..fields import Count, Counts, NonNegative
+from ..gradients import grad
 from ..random import Generator
-from ..tensor import Tensor, grad, no_grad
+from ..scopes import no_grad
+from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, gaussian_plane
 from .networks import Activation, elements, make_optimizer, mlp

@@ -20,8 +20,9 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from .. import layers, losses, ops
 from ..backend import Array
 from ..fields import Count, Counts, NonNegative
+from ..gradients import grad
 from ..random import Generator
-from ..tensor import Tensor, grad
+from ..tensor import Tensor
 from .convvae import convolutions, smallest_maps
 from .dcgan import DCGAN, DCGANConfig
 from .networks import Activation, make_optimizer, mlp

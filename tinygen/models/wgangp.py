@@ -16,7 +16,8 @@ from typing import ClassVar, Literal
 from .. import ops
 from ..backend import Array
 from ..fields import Positive
-from ..tensor import Tensor, no_grad
+from ..scopes import no_grad
+from ..tensor import Tensor
 from .gan import GAN, GANConfig
 from .penalties import slopes
 

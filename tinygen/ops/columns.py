@@ -12,7 +12,7 @@ from typing import Any
 from ..backend import Array
 from ..kernels import reference_conv
 from ..kernels.reference_conv import Padding, Pair, output_size
-from ..tensor import primitive
+from ..primitives import primitive
 from .linear import matmul
 from .windows import PaddingOption, check_fits, check_images, pair, resolve_padding
 

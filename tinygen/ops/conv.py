@@ -16,7 +16,7 @@ from typing import Any
 from .. import kernels
 from ..backend import Array
 from ..kernels.reference_conv import Padding, Pair, output_size
-from ..tensor import primitive
+from ..primitives import primitive
 from .shape import concatenate, put, split
 from .windows import PaddingOption, check_fits, check_images, pair, resolve_padding
 

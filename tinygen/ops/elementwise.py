@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..backend import Array, array_module
-from ..tensor import flat, primitive
+from ..primitives import primitive
+from ..rules import flat
 
 elementwise: Any = functools.partial(primitive, elementwise=True)
 

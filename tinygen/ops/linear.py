@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import kernels
 from ..backend import Array, array_module
+from ..primitives import primitive
 from ..tape import sum_to
-from ..tensor import primitive
 from .shape import broadcast_to
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import kernels
 from ..backend import Array
-from ..tensor import primitive
+from ..primitives import primitive
 from .elementwise import astype, sqrt
 from .reduce import mean, sum
 

@@ -11,7 +11,7 @@ from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module
-from ..tensor import primitive
+from ..primitives import primitive
 from .elementwise import equal, exp, not_equal, where
 from .shape import broadcast_to
 

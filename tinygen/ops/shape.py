@@ -11,9 +11,10 @@ import numpy as np
 from numpy.exceptions import AxisError
 
 from ..backend import Array, array_module, device_of, is_array, to_device
+from ..primitives import primitive
 from ..refusals import read_list
 from ..tape import brief, sum_to
-from ..tensor import Tensor, primitive
+from ..tensor import Tensor
 from .elementwise import where
 
 

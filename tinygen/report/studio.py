@@ -16,7 +16,8 @@ from ..inside.recording import Recording
 from ..layers import Module
 from ..models import GAN, VAE, VAEGAN
 from ..models.base import Model
-from ..tensor import Tensor, frozen, no_grad
+from ..scopes import frozen, no_grad
+from ..tensor import Tensor
 from ..train import RunDirectory
 
 EXAMPLES = 32

@@ -11,8 +11,8 @@ from ..checks import number
 from ..errors import ConfigError
 from ..layers import Module
 from ..models.average import Average
+from ..scopes import no_grad
 from ..settings import nearest
-from ..tensor import no_grad
 from .callbacks import Callback
 
 if TYPE_CHECKING:

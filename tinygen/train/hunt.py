@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..backend import Array, array_module, array_of, is_array
 from ..errors import RunError
 from ..places import Place, lines_above
-from ..tensor import PRIMITIVES, trace
+from ..primitives import PRIMITIVES
+from ..scopes import trace
 from .batches import Batches
 from .checkpoint import Snapshot
 from .measured import numbers

@@ -9,8 +9,9 @@ import numpy as np
 from ..backend import Array, to_host
 from ..colours import COLOURS
 from ..errors import ConfigError
+from ..gradients import grad
 from ..models.probe import undisturbed
-from ..tensor import Tensor, grad
+from ..tensor import Tensor
 from .images import grid, range_of, sheet_figure
 from .points import scatter
 from .tiles import GUTTER_GREY
