@@ -8,6 +8,7 @@ from report.runs import STEPS, copy
 
 from tinygen.inside import Recording
 from tinygen.report import report
+from tinygen.train import checkpoint
 
 VIEWS = {
     "gan": ["pixels", "step", "vanishing", "curves"],
@@ -19,7 +20,7 @@ VIEWS = {
     "pacgan": ["field", "step", "vanishing", "curves"],
     "points": ["samples", "step", "latents", "vanishing", "curves"],
 }
-LOSSES = ["minimax", "nonsaturating", "lsgan", "wasserstein"]
+LOSSES = ["minimax", "nonsaturating", "lsgan", "hinge"]  # hinge and wasserstein are one for G
 
 
 @pytest.fixture
@@ -156,7 +157,7 @@ def test_the_step_is_what_the_caption_says(opened):
     image = least_real(recording)
     x = recording["samples"][-1, image].astype(float)
     slope = recording.gradient("score_gradient")[-1, image]
-    for loss, score in (("wasserstein", 1.0), ("minimax", sigmoid(recording["score_fake"][-1, image]))):
+    for loss, score in (("hinge", 1.0), ("minimax", sigmoid(recording["score_fake"][-1, image]))):
         browser.click(f"[data-loss={loss}]")
         moved = np.clip(x + score * slope * 255 * 0.1 / np.abs(slope).max(), 0, 255)
         shown = np.array(browser.pixels("figure:nth-child(3) canvas")).reshape(28, 28, 4)[..., :1]
@@ -173,7 +174,7 @@ def test_the_switches_of_the_push_change_what_is_drawn(opened):
     browser.click("[data-key=own]")
     stretched = browser.pixels(middle)
     assert stretched != dim
-    browser.click("[data-loss=wasserstein]")  # the same direction: stretched, all losses look alike
+    browser.click("[data-loss=hinge]")  # the same direction: stretched, all losses look alike
     assert np.abs(np.array(browser.pixels(middle)) - stretched).max() <= 2
     assert browser.pixels(right) != moved
 
@@ -285,8 +286,36 @@ def test_a_run_without_a_recording(browser, recorded, tmp_path):
         "samples",
         "curves",
     ]
-    assert "was not recorded" in browser.text("#head")
+    assert "was not recorded" in browser.text("#missing")
     first = browser.run("document.querySelector('#view img').src")
     browser.key("ArrowLeft")
     assert browser.run("document.querySelector('#view img').src") != first
+    assert browser.errors == []
+
+
+def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded, tmp_path):
+    """Networks, losses and curves may have any names; what can't be shown is said, on a phone too."""
+    run = copy(recorded("ring8"), tmp_path / "own")
+    recording = Recording.load(run)
+    names = {"G": "maker", "D": "judge"}
+    layers = [{**layer, "network": names[layer["network"]]} for layer in recording.facts["layers"]]
+    game = recording.facts["game"] | {"name": "squid", "title": "squid"}
+    own = {"layers": layers, "loss": "squid", "game": game, "model": "own", "missing": [["slopes", "no penalty <b>."]]}
+    checkpoint.save(run / "recording.safetensors", recording.arrays, recording.facts | own)
+    text = (run / "metrics.jsonl").read_text()
+    (run / "metrics.jsonl").write_text(text.replace("loss_D", "judge").replace("loss_G", "maker").replace("acc", "won"))
+    browser.open(report(run), "#vanishing", width=390, height=844)
+    assert browser.run("[...document.querySelectorAll('#tabs button')].map(tab => tab.dataset.view)") == [
+        "field",
+        "vanishing",
+        "curves",
+    ]
+    rows = browser.run("[...document.querySelectorAll('main table td:first-child')].map(cell => cell.textContent)")
+    assert [row.partition(".")[0] for row in rows] == sorted(row.partition(".")[0] for row in rows)  # the judge's first
+    assert "D's accuracy" in browser.text("#view")
+    browser.click("[data-view=curves]")
+    assert "play against each other" in browser.text(".look")
+    said = browser.run("[...document.querySelectorAll('#missing li')].map(item => item.textContent)")
+    assert said[0].startswith("Follow one gradient: ") and said[1] == "Slopes of the critic: no penalty <b>."
+    assert browser.run("document.documentElement.scrollWidth") <= 390
     assert browser.errors == []

@@ -15,12 +15,12 @@ from tinygen.cli import main
 from tinygen.data import Dataset
 from tinygen.errors import ConfigError, RunError
 from tinygen.inside import Recorder, Recording
-from tinygen.models import GAN, GANConfig
+from tinygen.models import GAN, VAE, GANConfig
 from tinygen.report import report
 from tinygen.report.embed import embed_array, to_script
 from tinygen.report.gather import gather, thin
 from tinygen.report.page import fill, script
-from tinygen.train import fit
+from tinygen.train import checkpoint, fit
 
 HERE = Path(package.__file__).parent
 
@@ -79,6 +79,68 @@ def test_a_run_without_a_recording_has_curves_and_pictures(recorded, tmp_path):
     assert list(shown["pictures"]) == ["0", "4", "8"]
     picture = base64.b64decode(shown["pictures"]["4"].partition(",")[2])
     assert picture == (run / "samples" / "step_000004.png").read_bytes()
+
+
+def test_a_run_without_a_recording_says_what_is_missing(recorded, tmp_path):
+    (shown,) = embedded(report(copy(recorded("gan"), tmp_path / "old", "recording*")))["runs"]
+    step, inside = shown["missing"]
+    assert step["view"] == "step" and "its checkpoints are gone" in step["why"]
+    assert "--record none" in inside["why"] and "Recorder" in inside["why"]
+
+
+def test_what_the_recorder_could_not_see_is_said(recorded, tmp_path):
+    run = copy(recorded("vae"), tmp_path / "less")
+    refacted(run, missing=[["latents", "the model has no encoder; write latents()."]])
+    assert gather(run, 10**7)["missing"][1:] == [
+        {"view": "latents", "why": "the model has no encoder; write latents()."}
+    ]
+
+
+@pytest.mark.parametrize("name, view", [("gan", "pixels"), ("ring8", "field")])
+def test_a_loss_that_nobody_knows_is_never_taken_for_another(recorded, tmp_path, name, view):
+    run = copy(recorded(name), tmp_path / "unknown")
+    refacted(run, "game", loss="squid")
+    found = gather(run, 10**7)
+    assert found["losses"] == {} and found["missing"][-1]["view"] == view and "'squid'" in found["missing"][-1]["why"]
+
+
+def refacted(run, *without, **facts):
+    """Give a run's recording other facts."""
+    recording = Recording.load(run)
+    kept = {name: fact for name, fact in recording.facts.items() if name not in without}
+    checkpoint.save(run / "recording.safetensors", recording.arrays, kept | facts)
+
+
+def test_a_model_that_plays_no_game_lacks_nothing(recorded):
+    assert gather(recorded("vae"), 10**7)["missing"] == gather(recorded("gan"), 10**7)["missing"] == []
+
+
+class Mine(GAN):
+    """A GAN of one's own."""
+
+
+def test_a_model_of_ones_own_is_followed_once_its_class_is_given(tmp_path):
+    data = Dataset(
+        "own", np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32), np.zeros((4, 2), np.float32)
+    )
+    gan = Mine(GANConfig((2,), latent_dim=2, g_hidden=(4,), d_hidden=(4,)))
+    fit(gan, data, 2, out=tmp_path, callbacks=[Recorder(data, 1)], progress=False)
+    (shown,) = embedded(report(tmp_path))["runs"]
+    assert shown["follow"] is None and shown["about"] == "" and shown["changed"] == []
+    assert shown["missing"][0]["view"] == "step"
+    assert f"tinygen.report.report({str(tmp_path)!r}, model=Mine)" in shown["missing"][0]["why"]
+    for given in (Mine, gan, [Mine]):
+        (shown,) = embedded(report(tmp_path, model=given))["runs"]
+        assert len(shown["follow"]["steps"]) == 2 and shown["missing"] == []
+        assert shown["about"] == "A GAN of one's own." and "latent_dim" in shown["changed"]
+    (shown,) = embedded(report(tmp_path, model=VAE))["runs"]
+    assert shown["follow"] is None and "does not take" in shown["missing"][0]["why"]
+
+
+@pytest.mark.parametrize("model, words", [("GAN", "model is 'GAN', but it must be the class"), ([GAN], "a list of 1")])
+def test_what_is_no_model_of_the_runs(recorded, model, words):
+    with pytest.raises(ConfigError, match=words):
+        report(recorded("gan"), recorded("ring8"), model=model)
 
 
 def test_two_runs_share_the_page(recorded, tmp_path):

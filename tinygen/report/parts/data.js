@@ -22,6 +22,7 @@ class Run {
   constructor(data) {
     Object.assign(this, data);
     this.metrics = Object.fromEntries(Object.entries(data.metrics).map(([name, column]) => [name, decode(column)]));
+    this.losses = Object.fromEntries(Object.entries(data.losses).map(([name, loss]) => [name, { ...loss, slope: decode(loss.slope) }]));
     this.decoded = new Map();
   }
 
@@ -56,14 +57,33 @@ class Run {
     return shape.length === 3 ? shape : null;
   }
 
-  /** Whether two networks play against each other in it. */
-  get adversarial() {
-    return this.metrics.loss_D !== undefined;
-  }
-
-  /** The GAN loss that this run trained with. */
+  /** The name of the loss that this run trained with. */
   get loss() {
     return this.recording?.loss ?? this.config.loss;
+  }
+
+  /** What is known of it, if two networks play against each other by it and it was recorded. */
+  get game() {
+    return this.losses[this.loss];
+  }
+
+  /** Whether two networks play against each other. */
+  get adversarial() {
+    return this.game !== undefined || this.recording?.loss != null;
+  }
+
+  /** The networks in the order in which the gradient passes them: as the followed step has it, or by their usual names. */
+  get way() {
+    const followed = this.follow?.steps.at(-1).graph.nodes.map((node) => node.network) ?? [];
+    const recorded = (this.recording?.layers ?? []).map((layer) => layer.network);
+    const usual = ["D", "G", "decoder"].filter((name) => recorded.includes(name));
+    return [...new Set([...followed.reverse(), ...usual, ...recorded.reverse()])].filter(Boolean);
+  }
+
+  /** The colour of a network, the same in all views: that of the judge in a game is orange. */
+  hue(network) {
+    const hues = this.adversarial ? ["--c2", "--c1", "--c3", "--c5"] : ["--c1", "--c3", "--c5", "--c2"];
+    return hues[Math.max(0, this.way.indexOf(network)) % hues.length];
   }
 
   /** The score above which D says real; null if its scores only compare. */

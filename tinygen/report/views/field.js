@@ -13,7 +13,7 @@ view({
     "A probability has the same colour at every step; a critic's scores only compare, so their colours are stretched anew at each step.",
     "Where the field is flat the arrows are short: dots there learn nothing, be they ever so wrong. A critic with a gradient penalty keeps a slope everywhere.",
   ],
-  suits: (run) => run.has("field", "samples", "score_gradient"),
+  suits: (run) => run.game !== undefined && run.has("field", "samples", "score_gradient"),
   make: (body, runs) => {
     const state = { arrows: "film" };
     const lengths = { film: "arrows: one scale for all steps", equal: "all of one length", none: "none" };
@@ -50,7 +50,7 @@ function plane(panel, run, state) {
     context.strokeStyle = "rgb(30 30 40 / 75%)";
     context.lineWidth = 1.2;
     for (let i = 0; i < n && state.arrows !== "none"; i++) {
-      const [u, v] = pushOn(run, frame, i, ownKey(run), scores[i]);
+      const [u, v] = pushOn(run, frame, i, run.loss, scores[i]);
       const reachOf = state.arrows === "equal" ? 0.05 / (Math.hypot(u, v) || 1) : 0.08 / usual;
       const long = Math.min(1, 0.2 / (Math.hypot(u, v) * reachOf || 1)); // an arrow crosses a fifth of the plane at most
       drawArrow(context, x(samples[2 * i]), y(samples[2 * i + 1]), u * reachOf * long * size, -v * reachOf * long * size);
@@ -68,7 +68,7 @@ function plane(panel, run, state) {
 /** A length that nine tenths of all arrows of the film don't exceed. */
 function usualPush(run) {
   const [frames, n] = run.array("samples").shape, scores = run.array("score_fake"), judged = scores.shape[1], lengths = [];
-  for (let frame = 0; frame < frames; frame++) for (let i = 0; i < n; i += 4) lengths.push(norm(pushOn(run, frame, i, ownKey(run), scores[frame * judged + i])));
+  for (let frame = 0; frame < frames; frame++) for (let i = 0; i < n; i += 4) lengths.push(norm(pushOn(run, frame, i, run.loss, scores[frame * judged + i])));
   return lengths.sort((a, b) => a - b)[Math.floor(0.9 * lengths.length)] || 1;
 }
 

@@ -1,29 +1,11 @@
-// Pixel push: what D's gradient tells G to change in each image, under four losses on the same networks.
+// Pixel push: what D's gradient tells G to change in each image, under each GAN loss on the same networks.
 
 /**
  * G lowers a loss L of D's score s of its image x. By the chain rule -dL/dx = -L'(s) ds/dx: the loss decides one number,
- * the push -L'(s), and D the direction. Sources as in tinygen/losses.py.
+ * the push -L'(s), and D the direction.
  */
-const LOSSES = {
-  minimax: { name: "minimax", formula: () => "log(1 − σ(s))", push: (s) => sigmoid(s) },
-  nonsaturating: { name: "non-saturating", formula: () => "−log σ(s)", push: (s) => sigmoid(-s) },
-  lsgan: { name: "least squares", formula: (target) => `½ (s − ${target})²`, push: (s, target) => target - s },
-  wasserstein: { name: "Wasserstein", formula: () => "−s", push: () => 1 },
-};
-
-/** -L'(s) of a loss, by its key. */
 function pushOf(run, key, score) {
-  return LOSSES[key].push(score, targetOf(run));
-}
-
-/** The score that G's least squares aim at: c of an LSGAN. */
-function targetOf(run) {
-  return run.config.c ?? 1;
-}
-
-/** The key of the loss that this run's G lowered on D's scores; hinge's is the critic's, -s. */
-function ownKey(run) {
-  return run.loss in LOSSES ? run.loss : "wasserstein";
+  return -slopeAt(run.losses[key], score);
 }
 
 /** -dL/dx of one image, L a loss by its key, or "whole": all that this run's G lowers, where that is more. */
@@ -41,21 +23,28 @@ view({
   id: "pixels",
   order: 1,
   title: "Pixel push",
-  caption: "D never shows G a real image; all that G learns from is this: for each pixel, whether a little more or a little less of it would look more real to D.",
+  caption: "G never sees a real image. All that it learns from is this: for each pixel, whether a little more or a little less of it would look more real to D.",
   look: (runs) => [
     "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
-    "Choose minimax while D is sure that an image is fake: its number falls to a hundredth of the others'. The direction is still there (stretch the colours to see it), but G gets no signal. That is the vanishing gradient.",
-    `On the same two networks all four losses push in the same direction; they differ only in how hard. Least squares turns around where the score is above ${targetOf(runs[0])}. (D was trained for one of them; the others read its score as if it were theirs.)`,
-    "After one small step the verdict rises. If a step hardly visible to you changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
+    ...lossesThat(runs, (loss) => whenFake(loss) === "fades", (titles) => `Choose ${titles} while D is sure that an image is fake: the push all but vanishes. The direction is still there (stretch the colours to see it), but G gets almost no signal. That is the vanishing gradient.`),
+    "On the same two networks all losses push in the same direction; they differ only in how hard. (D was trained for one of them; the others read its score as if it were theirs.)",
+    ...lossesThat(runs, (loss) => turningPoint(loss) !== undefined, (titles, [loss]) => `The push of ${titles} turns around where the score is above ${short(turningPoint(loss))}.`),
+    "After one small step the verdict rises. If a step that you can hardly see changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
     ...(runs.some((run) => run.recording.separable === false) ? ["This D has batch norm, so an image's score depends on the others beside it: the push shown is that of all of their scores together."] : []),
   ],
-  suits: (run) => Boolean(run.image) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
+  suits: (run) => Boolean(run.image && run.game) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
   make: (body, runs) => beside(body, runs, pixelPush),
 });
 
+/** A sentence on those of the first run's losses for which something holds; none if there are none. */
+function lossesThat([run], holds, sentence) {
+  const losses = Object.values(run.losses).filter(holds);
+  return losses.length ? [sentence(losses.map((loss) => loss.title).join(" or "), losses)] : [];
+}
+
 function pixelPush(panel, run) {
   const channels = run.image[2], n = run.array("samples").shape[1];
-  const state = { image: leastReal(run), loss: ownKey(run), stretch: "same", reach: 0.1 };
+  const state = { image: leastReal(run), loss: run.loss, stretch: "same", reach: 0.1 };
   const repaintHere = () => paint(clock.step);
   const tiles = Array.from({ length: n }, (_, i) => {
     const canvas = pixelCanvas(run.image, `image ${i + 1}`), verdict = h("span", { class: "number" });
@@ -66,16 +55,16 @@ function pixelPush(panel, run) {
     const canvas = pixelCanvas(run.image, title), text = h("figcaption", {});
     return { canvas, text, element: h("figure", {}, h("h3", {}, title), canvas, text) };
   });
-  const whole = run.has("pixel_gradient") ? { whole: { name: "all that this G lowers", formula: () => "more than D's score" } } : {};
-  const rows = Object.entries({ ...LOSSES, ...whole }).map(([key, loss]) => {
+  const whole = run.has("pixel_gradient") ? [{ key: "whole", title: "all that this G lowers", formula: "more than D's score" }] : [];
+  const rows = [...distinctLosses(run), ...whole].map(({ key, title, formula, own }) => {
     const fill = h("i", {}), number = h("span", { class: "number" });
     const button = h("button", { type: "button", "data-loss": key, onclick: () => { state.loss = key; repaintHere(); } },
-      h("span", {}, loss.name, key === ownKey(run) ? " (this run's)" : "", h("small", { class: "number" }, loss.formula(targetOf(run)))),
+      h("span", {}, title, own ? " (this run's)" : "", h("small", { class: "number" }, formula)),
       h("span", { class: "bar" }, fill), number);
     return { key, fill, number, button };
   });
   const slider = h("input", { type: "range", min: 0.02, max: 1, step: 0.02, value: state.reach, "aria-label": "length of the step", oninput: () => { state.reach = Number(slider.value); repaintHere(); } });
-  const pushes = pushesThroughTraining(run), longest = greatest(pushes.flatMap((line) => line.lengths));
+  const pushes = pushesThroughTraining(run), longest = greatest(pushes.flatMap((line) => line.lengths).filter(Number.isFinite));
   const strengths = chart({ title: "The push through training", caption: "Its mean length over these images under each loss, on a logarithmic scale.", lines: pushes, log: true, place: placeOfFrames(run), events: run.events });
   panel.append(
     h("div", { class: "push" },
@@ -153,9 +142,9 @@ function smallStep(run, x, push, strongest, reach) {
 function pushesThroughTraining(run) {
   const scores = run.array("score_fake"), judged = scores.shape[1], n = run.array("samples").shape[1];
   const slopes = run.recorded.map((_, frame) => Array.from({ length: n }, (_, i) => norm(gradientOf(run, "score_gradient", frame, i))));
-  return Object.entries(LOSSES).map(([key, { name }]) => {
+  return distinctLosses(run).map(({ key, title }) => {
     const lengths = slopes.map((row, frame) => row.map((slope, i) => slope * Math.abs(pushOf(run, key, scores[frame * judged + i]))));
-    return { name, x: run.recorded, y: lengths.map(mean), lengths: lengths.flat() };
+    return { name: title, x: run.recorded, y: lengths.map(mean), lengths: lengths.flat() };
   });
 }
 

@@ -1,16 +1,7 @@
 // Follow one gradient: a whole training step on its tape, op by op, forward and back, with the usual mistakes.
 
-const HUES = { G: "--c1", D: "--c2", decoder: "--c1", encoder: "--c3" };
-const STEP_TITLES = { E: "The encoder's step", D: "D's step", G: "G's step", loss: "The one step" };
-const LEGENDS = {
-  gan: "Blue: G; orange: D. ",
-  vae: "Green: the encoder and mu; yellow: the way of logvar; blue: the decoder. ",
-  vaegan: "Green: the encoder, E, and mu; yellow: the way of logvar; blue: G; orange: D. ",
-};
-const HARM = { // what a gradient does that was left in a network by the step of another
-  "D's in G": "If G's optimiser steps on it, G learns to be caught; and the way back through G costs time for nothing.",
-  "G's in D": "If it is still there when D's optimiser steps, D learns to be fooled.",
-};
+const COLOURS = { "--c1": "blue", "--c2": "orange", "--c3": "green", "--c5": "pale blue", "--c6": "yellow" };
+const PARTS = { mu: "--c3", logvar: "--c6" }; // the two ways from the encoder to z
 const walks = []; // those on the page, which the keys move
 
 view({
@@ -18,17 +9,14 @@ view({
   order: 2,
   title: "Follow one gradient",
   timeless: true,
-  caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs.some((run) => run.adversarial) ? "D and G share one tape; which of them learns is decided by where the gradient is stopped. " : ""}${runs.some((run) => !run.adversarial) ? "Encoder and decoder share one tape; between them lies the draw of z, which the gradient passes on two ways." : ""}`,
+  caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs.some((run) => run.adversarial) ? "D and G share one tape; which of them learns is decided by where the gradient is stopped. " : ""}${runs.some((run) => hasDraw(run) && !run.adversarial) ? "Encoder and decoder share one tape; between them lies the draw of z, which passes the gradient on in two ways." : ""}`,
   look: (runs) => [
     "Press next, or →, and read the panel: what comes in, what the op does, which line of code called it. A click on a layer opens it; the ops inside are its own.",
     "The rule that you see is the one that ran: the text is read from tinygen's source. gy is the gradient that arrives.",
-    ...(runs.some((run) => run.follow.steps.length > 1) ? [
-      "In G's step, the gradient runs all the way through D before it comes to G: G sees no image, only what D's layers pass on.",
-      ...(runs.some(isVaegan) ? ["The encoder's gradient comes through D as well: images are compared by what D makes of them on the way, and not by their pixels."] : []),
-      "Take the guard off and look at the table: another network gets a gradient, too, and it is not the one that it wants.",
-    ] : [
-      "z = mu + e^(logvar/2) · eps: the way through mu and the way through logvar part at z, backward, and the KL term joins them from below.",
-    ]),
+    ...(runs.some((run) => run.adversarial) ? ["In G's step, the gradient runs all the way through D before it comes to G: G sees no image, only what D's layers pass on."] : []),
+    ...(runs.some((run) => run.adversarial && hasDraw(run)) ? ["The encoder's gradient comes through D as well: images are compared by what D makes of them on the way, and not by their pixels."] : []),
+    ...(runs.some((run) => run.follow.steps.some((step) => step.shielded.length)) ? ["Take the guard off and look at the table: another network gets a gradient, too, and it is not the one that it wants."] : []),
+    ...(runs.some((run) => !run.adversarial && hasDraw(run)) ? ["z = mu + e^(logvar/2) · eps: on the way back the gradient parts at z, one way through mu and one through logvar, and the KL term joins them from below."] : []),
     ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too. (x̂ is a point on the way from a real image to a made one.)"] : []),
   ],
   suits: (run) => Boolean(run.follow),
@@ -50,14 +38,25 @@ function hasSecondTape(run) {
   return run.follow.steps.some((step) => step.graph.nodes.some((node) => node.part === "second tape"));
 }
 
-function isVaegan(run) {
-  return run.follow.steps.length > 2;
+/** Whether z is drawn from what the encoder says of it. */
+function hasDraw(run) {
+  return run.follow.steps.some((step) => step.graph.nodes.some((node) => node.part === "logvar"));
+}
+
+/** Which colour is what. */
+function hueText(run) {
+  const drawn = new Set(run.follow.steps.flatMap((step) => step.graph.nodes.map((node) => node.network))), names = {};
+  const add = (hue, name) => (names[hue] ??= []).push(name);
+  for (const name of run.way.filter((one) => drawn.has(one))) add(run.hue(name), name);
+  if (hasDraw(run)) for (const [part, hue] of Object.entries(PARTS)) add(hue, `the way of ${part}`);
+  const text = Object.entries(names).map(([hue, list]) => `${COLOURS[hue]}: ${list.join(" and ")}`).join("; ");
+  return text ? `${text[0].toUpperCase()}${text.slice(1)}. ` : "";
 }
 
 /** The picture of one run's step, its buttons, its panel and its table. */
 function stepPanel(panel, run) {
   const { steps } = run.follow;
-  const state = { step: steps.at(-1), careful: true, clear: true, open: new Set(), index: 0, timer: null };
+  const state = { run, step: steps.at(-1), careful: true, clear: true, open: new Set(), index: 0, timer: null };
   const drawing = svg("svg", { class: "tape", role: "img", "aria-label": "the tape of a training step" });
   const frame = h("div", { class: "scroll tapes", tabindex: -1 }, drawing);
   const place = h("span", { class: "number place" }), about = h("div", { class: "about" }), table = h("div", {});
@@ -68,7 +67,7 @@ function stepPanel(panel, run) {
     change(() => { state.open = new Set(state.open.size ? [] : layers); });
   } });
   const play = h("button", { type: "button", class: "walk", onclick: () => walk.toggle() });
-  const choose = choice(Object.fromEntries(steps.map((step) => [step.name, STEP_TITLES[step.name]])), state.step.name, (name) => {
+  const choose = choice(Object.fromEntries(steps.map((step) => [step.name, `${step.name}'s step`])), state.step.name, (name) => {
     Object.assign(state, { step: steps.find((step) => step.name === name), index: 0, open: new Set() });
     show();
   }, "step");
@@ -76,7 +75,7 @@ function stepPanel(panel, run) {
     ...(steps.length > 1 ? [choose] : []),
     h("div", { class: "row" }, guard, clear, fold),
     frame,
-    h("p", { class: "quiet small" }, LEGENDS[isVaegan(run) ? "vaegan" : steps.length > 1 ? "gan" : "vae"], "Filled: its value is there; thick outline in pink: a gradient has come. ", steps.length > 1 ? "Dotted: left out of the tape, or frozen." : ""),
+    h("p", { class: "quiet small" }, hueText(run), "Filled: its value is there; thick pink outline: a gradient has come. ", steps.some((step) => step.shielded.length) ? "Dotted: left out of the tape, or frozen." : ""),
     h("div", { class: "row moves" }, h("button", { type: "button", class: "previous", onclick: () => walk.move(-1) }, "← previous"), play, h("button", { type: "button", class: "next", onclick: () => walk.move(1) }, "next →"), place),
     h("div", { class: "step" }, about, table),
   );
@@ -131,9 +130,15 @@ function stepPanel(panel, run) {
   return show;
 }
 
+/** Whether the gradient of a step ends before it comes to the other networks: nothing of them lies behind its own. */
+function isCutOff({ shielded, cases, graph }) {
+  const learns = Object.keys(cases[0].received).filter((name) => !shielded.includes(name));
+  return shielded.length > 0 && !graph.nodes.some((node) => shielded.includes(node.network) && learns.some((name) => node.sources.includes(name)));
+}
+
 /** What keeps the gradient of a step from the other networks. */
-function guardOf({ name, shielded }) {
-  return name === "D" && shielded.length === 1 ? "no_grad / detach" : shielded.map((other) => `frozen(${other})`).join(", ");
+function guardOf(step) {
+  return step.shielded.length === 1 && isCutOff(step) ? "no_grad / detach" : step.shielded.map((other) => `frozen(${other})`).join(", ");
 }
 
 /** Whether an op leaves nothing on the tape, or a parameter gets nothing, as only shielded networks lead to it. */
@@ -214,7 +219,7 @@ function drawTape(drawing, state, all, onclick) {
 }
 
 function boxOf(node, state, kind, onclick) {
-  const hue = HUES[node.network] ?? (node.part === "mu" ? "--c3" : node.part === "logvar" ? "--c6" : "--quiet");
+  const hue = node.network ? state.run.hue(node.network) : PARTS[node.part] ?? "--quiet";
   const off = offTape(node, state) ? "off" : "", top = node.y - node.height / 2, open = kind === "open";
   const texts = open ? [`${node.title} ${node.path}`] : [node.title, ...node.lines];
   const named = node.inner ? `${node.title} ${node.path}, ${open ? "fold" : "show its ops"}` : node.title;
@@ -231,7 +236,7 @@ function aboutNode({ node, phase }, state) {
   const where = node.where.length ? [h("h4", {}, "The line that called it"), h("pre", {}, [...node.where].reverse().map((line) => line.replace(": ", "\n    ")).join("\n"))] : [];
   return [
     h("h3", { class: "of" }, forward ? "Forward: " : "Backward: ", node.title, " ", h("span", { class: "quiet" }, [node.path, kinds[node.kind], node.part && node.part !== "second tape" ? `on the way of ${node.part}` : ""].filter(Boolean).join(" · "))),
-    off ? h("p", { class: "stop" }, node.kind === "parameter" && state.step.name !== "D" ? "Frozen: it passes the gradient on and keeps none." : "Nothing of this is on the tape: no gradient will come here.") : null,
+    off ? h("p", { class: "stop" }, node.kind === "parameter" && !isCutOff(state.step) ? "Frozen: it passes the gradient on and keeps none." : "Nothing of this is on the tape: no gradient will come here.") : null,
     node.op ? h("p", {}, h("code", {}, node.op), node.formula ? `: ${node.formula}` : "") : null,
     forward || !Object.keys(node.rules).length ? null : h("h4", {}, "Its rule, as it stands in the code"),
     forward || !Object.keys(node.rules).length ? null : h("pre", { class: "rules" }, Object.entries(node.rules).map(([name, rule]) => (name === "all" ? rule : `${name} = ${rule}`)).join("\n")),
@@ -246,9 +251,14 @@ function aboutNode({ node, phase }, state) {
 }
 
 /** Whether a layer passes the gradient on and computes none for its own parameters. */
-function leavesOut({ network, rules }, { careful, step }) {
-  const name = network === "encoder" ? "E" : network;
-  return careful && step.shielded.includes(name) && Object.keys(rules).some((key) => !["gx", "all"].includes(key));
+function leavesOut(node, { careful, step }) {
+  return careful && step.shielded.includes(ownerOf(node, step)) && Object.keys(node.rules).some((key) => !["gx", "all"].includes(key));
+}
+
+/** The name that a step has for the network of a node: that of its parameters' gradients. */
+function ownerOf({ network }, step) {
+  const inside = step.graph.nodes.filter((node) => node.network === network).flatMap((node) => node.inner?.nodes ?? []);
+  return inside.find((node) => node.kind === "parameter")?.sources[0] ?? network;
 }
 
 /** An array in a few numbers: its picture or its histogram. */
@@ -277,7 +287,7 @@ function smallPicture(picture, signed, title) {
 }
 
 /** Which parameters get what, in each case, and what the mistake is. */
-function received({ step, careful, clear }) {
+function received({ run, step, careful, clear }) {
   const networks = Object.keys(step.cases[0].received), now = step.cases.find((one) => one.careful === careful && one.clear === clear);
   const said = (one) => [one.careful ? null : `without ${guardOf(step)}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
   return [
@@ -287,23 +297,30 @@ function received({ step, careful, clear }) {
       h("tr", {}, h("th", {}, ""), networks.map((name) => h("th", {}, name))),
       step.cases.map((one) => h("tr", { class: one === now ? "now" : "" }, h("td", {}, said(one)), networks.map((name) =>
         h("td", { class: "number", "data-network": name }, one.received[name] === null ? "nothing" : short(one.received[name], 4)))))),
-    h("p", { class: "verdict" }, verdict(step, now)),
+    h("p", { class: "verdict" }, verdict(run, step, now)),
   ];
 }
 
+/** What a gradient does that the step of one network left in another. */
+function harm(run, step, other) {
+  const [judge, maker] = run.adversarial ? run.way : [];
+  if (step.name === judge && other === maker) return `If ${other}'s optimiser steps on it, ${other} learns to be caught; and the way back through ${other} takes time for nothing.`;
+  if (step.name === maker && other === judge) return `If it is still there when ${other}'s optimiser steps, ${other} learns to be fooled.`;
+  return `If ${other}'s optimiser steps on it, ${other} learns what is not its own loss.`;
+}
+
 /** The mistake of a case in plain words. */
-function verdict(step, { careful, clear, received, along }) {
+function verdict(run, step, { careful, clear, received, along }) {
   const parts = [];
   for (const other of careful ? [] : step.shielded.filter((name) => received[name] !== null)) {
     const way = along[other] === null ? "" : ` It points ${along[other] < 0 ? "against" : "partly along"} what ${other} itself wants (cosine ${short(along[other])}).`;
-    const harm = HARM[`${step.name}'s in ${other}`] ?? `If ${other}'s optimiser steps on it, ${other} learns what is not its own loss.`;
-    parts.push(`Mistake: ${other} was not kept out, so ${step.name}'s loss leaves a gradient of ${short(received[other])} in ${other}.${way} ${harm}`);
+    parts.push(`Mistake: ${other} was not kept out, so ${step.name}'s loss leaves a gradient of ${short(received[other])} in ${other}.${way} ${harm(run, step, other)}`);
   }
   if (!clear) parts.push("Mistake: the gradients of the backward before were not cleared. backward() adds to what is there, so the gradient came out twice as long (here it is the same one twice; left over from another loss, it would point elsewhere): call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
   if (parts.length) return parts.join(" ");
   const others = step.shielded.join(" and ");
   if (!others) return "Right: one loss, and each network gets its gradient once.";
-  if (step.name === "D") return `Right: the images are constants for D's step, so D learns and nothing is left in ${others}.`;
+  if (isCutOff(step)) return `Right: the images are constants for ${step.name}'s step, so ${step.name} learns and nothing is left in ${others}.`;
   if (step.shielded.length === 1) return `Right: ${others} passes the gradient on to ${step.name} and keeps none.`;
   return `Right: the gradient runs through ${others} where they are on its way, and stays in ${step.name} alone.`;
 }

@@ -5,20 +5,26 @@ const QUANTITIES = {
   gradient_zeros: { name: "zeros in the gradient", about: "the share of that gradient that is exactly zero: units through which nothing is learnt" },
   activation_norm: { name: "activation's length", log: true, about: "the length of each layer's output" },
   activation_zeros: { name: "zeros in the activation", about: "the share of each layer's output that is exactly zero: units that are switched off" },
-  update_ratio: { name: "update to weight", log: true, about: "how far one training step moves a layer's weights, as a share of their own length; about 0.001 is usual (grey: not measured at the first step and the last)" },
+  update_ratio: { name: "update to weight", log: true, about: "how far one training step moves a layer's weights, as a share of their own length; about 0.001 is usual (grey: not measured, as at the first step and the last)" },
   weight_norm: { name: "weights' length", log: true, about: "the length of each layer's weights" },
+};
+
+const WHEN_SURE = { // what becomes of G's gradient, by what the run's loss does
+  fades: "Under this run's loss their columns turn dark: D has won, and almost no signal reaches G.",
+  grows: "Under this run's loss their columns turn bright: the surer D is, the harder it pushes.",
+  stays: "Under this run's loss D pushes as hard as before: how much arrives is decided by D's layers alone.",
 };
 
 view({
   id: "vanishing",
   order: 3,
   title: "Vanishing signal",
-  caption: "The loss is measured at the top; its gradient runs down, in a GAN through D and on through G, in an autoencoder through the decoder and the encoder, and here is how much of it arrives at each layer.",
+  caption: "The loss stands at the top. Its gradient runs down, through one network after the other, and here is how much of it arrives at each layer.",
   look: (runs) => [
     "Read a column from top to bottom: that is the way of the gradient. Where it turns dark on the way down, the layers below learn slowly.",
-    ...(runs.some((run) => run.metrics.acc) ? ["Where D's accuracy comes near 100%, look at G's layers. Under the minimax loss their columns turn dark: D has won, and G hears nothing more. Under the non-saturating loss they turn bright instead: the surer D is, the harder it pushes."] : []),
-    "A layer that is much brighter than its neighbours shakes the training; a batch norm or a smaller learning rate calms it.",
-    "Rows of zeros near 100% are dead units (ReLU) or a saturated end.",
+    ...(runs.some((run) => run.game && run.threshold !== null) ? [`Where D's accuracy comes near 100%, look at G's layers. ${WHEN_SURE[whenFake(runs.find((run) => run.game).game)]}`] : []),
+    "A layer that is much brighter than its neighbours shakes the training; batch norm or a smaller learning rate calms it.",
+    "Zeros near 100% are dead units (ReLU), or an activation that is saturated.",
   ],
   suits: (run) => run.layers("gradient_norm").length > 0,
   make: (body, runs) => {
@@ -34,11 +40,9 @@ view({
   },
 });
 
-const WAY = ["D", "G", "decoder"]; // of the gradient: through these networks first, in this order
-
 /** The layers in the order in which the gradient passes them: each network from its last layer to its first. */
-function wayOfGradient(layers) {
-  const rank = ({ network }) => (WAY.includes(network) ? WAY.indexOf(network) : WAY.length);
+function wayOfGradient(run, layers) {
+  const { way } = run, rank = ({ network }) => way.indexOf(network);
   const changing = layers.filter(({ title }) => !/^(Flatten|Reshape)/.test(title)); // a new shape alone changes no number
   return changing.reverse().sort((a, b) => rank(a) - rank(b));
 }
@@ -60,12 +64,12 @@ function heatmap(panel, run, runs, state) {
 
   return (step) => {
     const { log } = QUANTITIES[state.quantity], frame = run.frame(step);
-    const layers = wayOfGradient(run.layers(state.quantity));
+    const layers = wayOfGradient(run, run.layers(state.quantity));
     const said = log ? short : percent, turn = log ? (value) => (value > 0 ? Math.log10(value) : NaN) : (value) => value;
     const all = runs.flatMap((one) => one.layers(state.quantity)).flatMap((layer) => layer.values.map(turn)).filter(Number.isFinite);
     const low = log ? -greatest(all, (value) => -value) : 0, high = log ? greatest(all) : 1;
     const share = (value) => (Number.isFinite(turn(value)) ? (turn(value) - low) / (high - low || 1) : log && value === 0 ? 0 : NaN);
-    drawHeat(canvas, layers, frame, share, said, { left: left(canvas.clientWidth), names, right, row });
+    drawHeat(canvas, run, layers, frame, share, said, { left: left(canvas.clientWidth), names, right, row });
     canvas.setAttribute("aria-label", `${QUANTITIES[state.quantity].name}, layer by step`);
     scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (logarithmic)` : "100%");
     table.replaceChildren(...layers.map(({ network, name, title, values }) =>
@@ -75,7 +79,7 @@ function heatmap(panel, run, runs, state) {
 }
 
 /** A row for each layer, with its name on the left and its number at this step on the right. */
-function drawHeat(canvas, layers, frame, share, said, { left, names, right, row }) {
+function drawHeat(canvas, run, layers, frame, share, said, { left, names, right, row }) {
   if (!layers.length) return; // what the other run has, and this one hasn't
   const width = canvas.clientWidth, height = row * layers.length + 4, density = devicePixelRatio || 1;
   canvas.width = width * density;
@@ -86,7 +90,7 @@ function drawHeat(canvas, layers, frame, share, said, { left, names, right, row 
   context.font = "12px system-ui, sans-serif";
   layers.forEach((layer, i) => {
     const y = i * row, gap = i && layer.network !== layers[i - 1].network ? 3 : 0;
-    context.fillStyle = styled(layer.network === "D" ? "--c2" : "--c1");
+    context.fillStyle = styled(run.hue(layer.network));
     context.fillText(layerName(layer), 0, y + row - 7);
     context.fillStyle = styled("--ink");
     if (left > names + 100) context.fillText(fitted(context, layer.title, left - names - 16), names, y + row - 7);
@@ -120,15 +124,17 @@ function rampKey() {
   return canvas;
 }
 
-/** D's accuracy as the training measured it, else on the recorded images; a critic has none, but a gap. */
+/** D's accuracy as the training measured it, else on the recorded images; of a critic, which has none, the gap. */
 function accuracyChart(run, room) {
-  const { acc, gap, step } = run.metrics, threshold = run.recording.threshold;
+  if (!run.adversarial || !run.has("score_real", "score_fake")) return null;
+  const { acc, gap, step } = run.metrics, { threshold } = run, { recorded } = run;
   const more = { place: placeOfFrames(run, 0.5), height: 130, events: run.events, ...room };
-  if (!run.has("score_fake") || (!acc && threshold === null && !gap)) return null;
+  const measured = (of) => ({ x: recorded, y: recorded.map((_, frame) => of(at(run.array("score_real"), frame), at(run.array("score_fake"), frame))) });
   if (!acc && threshold === null) {
-    return chart({ ...more, title: "The critic's gap", caption: "How much higher the critic scores real images than made ones.", lines: [{ name: "gap", x: step, y: gap }] });
+    const line = gap ? { x: step, y: gap } : measured((real, fake) => mean(real) - mean(fake));
+    return chart({ ...more, title: "The critic's gap", caption: "How much higher the critic scores real examples than made ones.", lines: [{ name: "gap", ...line }] });
   }
-  const right = (frame) => 0.5 * (mean(at(run.array("score_real"), frame).map((s) => s > threshold)) + mean(at(run.array("score_fake"), frame).map((s) => s <= threshold)));
-  const line = acc ? { x: step, y: acc } : { x: run.recorded, y: run.recorded.map((_, frame) => right(frame)) };
-  return chart({ ...more, title: "D's accuracy", caption: "The share of images, real and made, that D tells apart; one half is guessing.", low: 0, high: 1, lines: [{ name: "D gets right", ...line }] });
+  const right = (real, fake) => 0.5 * (mean(real.map((s) => s > threshold)) + mean(fake.map((s) => s <= threshold)));
+  const line = acc ? { x: step, y: acc } : measured(right);
+  return chart({ ...more, title: "D's accuracy", caption: "The share of examples, real and made, that D tells apart; one half is guessing.", low: 0, high: 1, lines: [{ name: "D gets right", ...line }] });
 }
