@@ -18,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import tables
+
 AVX512_KERNELS = {"skylakex", "cooperlake", "sapphirerapids"}  # OpenBLAS's names; the others of x86 use AVX2 or less
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 DRIVER_FILE = Path("/proc/driver/nvidia/version")
@@ -57,14 +59,13 @@ def report() -> list[Finding]:
 
 def table(findings: list[Finding]) -> str:
     """The findings as text, a line each, with the advice below the line that it belongs to."""
-    width = max(len(finding.item) for finding in findings)
     marks = {True: "ok", None: "--", False: "!!"}
-    lines = []
+    rows = list[tuple[str, str, str]]()
     for item, value, ok, advice in findings:
-        lines.append(f"{marks[ok]}  {item:<{width}}  {value}")
+        rows.append((marks[ok], item, value))
         if advice:
-            lines.append(f"    {'':<{width}}  -> {advice}")
-    return "\n".join(lines)
+            rows.append(("", "", f"-> {advice}"))
+    return tables.table(rows)
 
 
 def run() -> bool:

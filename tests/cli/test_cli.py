@@ -46,7 +46,7 @@ class Mean:
             if self.rate < 0:
                 raise ValueError(f"Mean: rate is {self.rate}, but it must be at least 0")
 
-    name, value_range = "mean", (-1, 1)
+    name, value_range, takes_labels = "mean", (-1, 1), False
     defaults: ClassVar = {"data": "digits", "steps": 20, "batch": 16}
 
     def __init__(self, config=None, seed=0):

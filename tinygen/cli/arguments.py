@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
@@ -123,8 +124,22 @@ def count_or_none(text: str) -> int | str:
         raise argparse.ArgumentTypeError(f"{error}; or write none, for never") from None
 
 
+SEED = count_from(0, LARGEST_SEED)  # the type of --seed
+
+
 def path(text: str) -> str:
     """The type of an argument that is a path: an empty one, of a variable that is not set say, is none."""
     if not text:
         raise argparse.ArgumentTypeError("is empty, but it must be a path")
     return text
+
+
+def first_line(thing: object) -> str:
+    """What a docstring says in its first line."""
+    return (thing.__doc__ or "").strip().partition("\n")[0]
+
+
+def help_of(thing: object) -> dict[str, Any]:
+    """A docstring as argparse takes it: what comes before the arguments, and the examples, which come after them."""
+    description, _, examples = (inspect.getdoc(thing) or "").partition("\nexamples:\n")
+    return {"description": description.strip(), "epilog": f"examples:\n{examples}"}

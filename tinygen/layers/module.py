@@ -16,6 +16,7 @@ import numpy as np
 from ..backend import Array, current_module, to_device
 from ..checks import what
 from ..scopes import no_grad
+from ..tables import table
 from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor
 from .state import LeftOut, check_keys, mismatch
@@ -221,8 +222,7 @@ class Module:
         Below: the sums of what is learnt, of the buffers (Keras: "non-trainable"), and of both.
         """
         rows = self.summary_rows(input_shape)
-        widths = [max(len(row[i]) for row in rows) for i in range(3)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}".rstrip() for a, b, c in rows]
+        lines = table(rows, right={2}).split("\n")
         rule = "-" * max(len(line) for line in lines)
         return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
 

@@ -1,0 +1,70 @@
+"""Measure how good a trained model is, by what suits it and its data.
+
+It prints a table, in which real data stand beside the samples, and writes it to metrics.json in the run. The run
+itself is not changed, and the same options give the same numbers.
+
+examples:
+  tinygen evaluate runs/gan
+  tinygen evaluate runs/vae -k 5000                   a tighter bound on the likelihood; takes minutes
+  tinygen evaluate runs/dcgan -n 2000 --seed 1 --out again.json
+  tinygen evaluate runs/gan --data folder:new/place/of/photos
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from ..backend import DEVICES
+from ..errors import RunError
+from ..files import replace_file, writing
+from ..tables import cell, table
+from .arguments import SEED, Parser, count_from, path
+from .codes import OK
+from .runs import FROM_DATA, load_data
+
+
+def add_arguments(command: Parser) -> None:
+    command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
+    command.add_argument("--data", metavar="NAME", help="the run's data, if its folder of images has moved")
+    command.add_argument("-n", type=count_from(2), help="how many samples (what is usual for the data)")
+    command.add_argument("-k", type=count_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
+    command.add_argument("--seed", type=SEED, default=0, help="other samples for another seed (0)")
+    command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
+    command.add_argument("--out", type=path, metavar="FILE", help="where the numbers go, as JSON (RUN/metrics.json)")
+
+
+def run(args: argparse.Namespace) -> int:
+    import json
+
+    from .. import backend
+    from ..data import placed
+    from ..metrics.evaluate import ABOUT
+    from ..metrics.evaluate import evaluate as measure
+    from ..train import RunDirectory
+    from ..train import load as load_run
+
+    run = RunDirectory(args.run)
+    saved, out = run.read_config(), Path(args.out or run.path / "metrics.json")
+    if not saved["settings"].keys() >= FROM_DATA:
+        raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
+                       "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
+    settings = run.read_settings()
+    backend.use(args.device)
+    step = run.newest().step
+    model = load_run(run.checkpoint_file(step))
+    moved = {"data": placed(args.data)} if args.data else {}
+    dataset = load_data(settings | moved, moved=not moved)
+    run.check_data(dataset)
+    print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
+    scores = measure(model, dataset, args.n, args.seed, k=args.k)
+    rows = [(name, cell(score.value), cell(score.reference), ABOUT[name]) for name, score in scores.items()]
+    print(table([("score", model.name, "real data", ""), *rows]))
+    for features in {score.features: None for score in scores.values() if score.features}:
+        print(f"\nimages are compared by their features: {features}")
+    record = {"model": model.name, "step": step, "data": dataset.name, "n": args.n, "seed": args.seed, "k": args.k}
+    record |= {"scores": {name: score._asdict() for name, score in scores.items()}}
+    with writing(out), replace_file(out) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    print(f"\n{out}")
+    return OK
