@@ -511,7 +511,7 @@ def test_inputs_are_neither_changed_nor_recorded():
 def test_the_functions_are_not_hidden_by_the_modules_of_their_name():
     code = (
         "import tinygen as tg, tinygen.gradcheck, tinygen.tensor, tinygen.selfcheck\n"
-        "assert tg.gradcheck is tinygen.selfcheck.gradcheck and callable(tg.gradcheck)\n"
+        "assert tg.gradcheck is tinygen.selfcheck.case.gradcheck and callable(tg.gradcheck)\n"
         "assert tg.tensor([1.0]).shape == (1,)\n"
         "print(tg.gradcheck(tg.ops.exp, [0.5]).comparisons)"
     )

@@ -15,11 +15,12 @@ from tinygen.errors import ConfigError
 from tinygen.gradcheck import GradcheckReport
 from tinygen.primitives import PRIMITIVES
 from tinygen.selfcheck import CASES
+from tinygen.selfcheck.case import normal, op
 
 LAYERS = [case for case in CASES if case.build is not None]
 
 if selfcheck.missing():
-    raise AssertionError(f"no case in tinygen/selfcheck.py for {', '.join(selfcheck.missing())}")
+    raise AssertionError(f"no case in tinygen/selfcheck/table.py for {', '.join(selfcheck.missing())}")
 
 
 @pytest.mark.parametrize("case", LAYERS, ids=repr)
@@ -115,7 +116,7 @@ def test_run_says_what_is_wrong(capsys, monkeypatch):
     monkeypatch.setattr(ops, "tanh", tg.primitive(wrong_tanh))
     del PRIMITIVES["wrong_tanh"]
     ops.tanh.rules(lambda gy, y, x: gy * (1 - y * y) * 1.001)
-    broken = selfcheck.op("sum", selfcheck.normal(2, 3), axis=7)
+    broken = op("sum", normal(2, 3), axis=7)
     monkeypatch.setattr(selfcheck, "CASES", [*(c for c in CASES if c.name in ("tanh", "exp")), broken])
     assert selfcheck.run(["exp", "tanh", "sum"]) is False
     out = lines(capsys)

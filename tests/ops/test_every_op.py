@@ -1,4 +1,4 @@
-"""What holds for every op: each case of tinygen/selfcheck.py, in float32 and float64, on each backend."""
+"""What holds for every op: each case of tinygen/selfcheck/table.py, in float32 and float64, on each backend."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from derivatives import derivatives
 import tinygen as tg
 from tinygen import selfcheck
 from tinygen.selfcheck import CASES
+from tinygen.selfcheck.case import tensors_in
 from tinygen.tensor import Tensor
 
 if selfcheck.missing():
-    raise AssertionError(f"no case in tinygen/selfcheck.py for {', '.join(selfcheck.missing())}")
+    raise AssertionError(f"no case in tinygen/selfcheck/table.py for {', '.join(selfcheck.missing())}")
 
 OPS = [case for case in CASES if case.build is None]
 each_case = pytest.mark.parametrize("case", OPS, ids=repr)
@@ -207,7 +208,7 @@ def test_gradients_of_first_and_second_order(case):
 
 def derivatives_of(case):
     f = case.function()
-    return derivatives(lambda *xs: selfcheck._tensors(f(*xs)), case.arrays())
+    return derivatives(lambda *xs: tensors_in(f(*xs)), case.arrays())
 
 
 @each_case

@@ -1,4 +1,4 @@
-"""Every primitive, public op and layer, with the calls on which `tinygen gradcheck` and the tests try it.
+"""The calls on which `tinygen gradcheck` and the tests try every primitive, public op and layer.
 
 One line of CASES is one call. Its arrays are only described, and made when they are needed, off the op's kinks and
 inside its domain; whatever else is in the line is handed on as it stands.
@@ -6,147 +6,8 @@ inside its domain; whatever else is in the line is handed on as it stands.
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-
-from . import layers, ops
-from .errors import ConfigError
-from .gradcheck import Comparison, GradcheckError, GradcheckReport, gradcheck
-from .primitives import PRIMITIVES
-from .random import Generator
-from .settings import nearest
-from .tensor import Tensor
-
-# What a case says of its arrays
-
-
-@dataclass(frozen=True)
-class Spec:
-    """An array to be made, on the host."""
-
-    make: Callable[[Generator], np.ndarray]
-    shape: tuple[int, ...]
-    kind: str = ""
-
-    def __repr__(self) -> str:
-        return self.kind + str(self.shape).replace(" ", "")
-
-
-def normal(*shape: int) -> Spec:
-    """Of N(0, 1)."""
-    return Spec(lambda rng: rng.normal(shape, dtype=np.float64), shape)
-
-
-def uniform(low: float, high: float, *shape: int) -> Spec:
-    """From low to high."""
-    return Spec(lambda rng: rng.uniform(shape, low, high, np.float64), shape)
-
-
-def positive(*shape: int) -> Spec:
-    """From 0.5 to 2."""
-    return uniform(0.5, 2.0, *shape)
-
-
-def off_zero(*shape: int) -> Spec:
-    """Of size 0.5 to 1.5 and either sign."""
-    return Spec(lambda rng: rng.uniform(shape, 0.5, 1.5, np.float64) * (2.0 * rng.integers(0, 2, shape) - 1), shape)
-
-
-def distinct(*shape: int, start: float = 0.15) -> Spec:
-    """Of either sign and no two closer than 0.2: start plus multiples of 0.3, and a little noise."""
-
-    def make(rng: Generator) -> np.ndarray:
-        n = int(np.prod(shape))
-        return 0.3 * (rng.permutation(n).reshape(shape) - n // 2) + start + rng.uniform(shape, -0.05, 0.05, np.float64)
-
-    return Spec(make, shape)
-
-
-def between(*shape: int) -> Spec:
-    """No two closer than 0.2, none closer than 0.05 to those of `distinct`."""
-    return distinct(*shape, start=0.0)
-
-
-def index(below: int, *shape: int) -> Spec:
-    """Integers from 0 to below - 1."""
-    return Spec(lambda rng: rng.integers(0, below, shape), shape, "index")
-
-
-def mask(*shape: int) -> Spec:
-    """Booleans, half of them True."""
-    return Spec(lambda rng: rng.permutation(int(np.prod(shape))).reshape(shape) % 2 == 0, shape, "mask")
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call of the op or layer `name`."""
-
-    name: str
-    args: tuple[Any, ...]
-    options: dict[str, Any]
-    build: Callable[[], Callable[..., Any]] | None = None  # of a layer
-
-    def __repr__(self) -> str:
-        options = (f"{k}={v}".replace(" ", "") for k, v in self.options.items())
-        return " ".join([self.name, *(str(a).replace(" ", "") for a in self.args), *options])
-
-    def arrays(self, seed: int = 0) -> list[np.ndarray]:
-        """Fresh arrays, in the order in which the arguments have them."""
-        rng = Generator(seed, repr(self), "cpu")
-        return [spec.make(rng) for spec in _specs(self.args)]
-
-    def arguments(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments, with arrays (or Tensors) in the places of those described."""
-        return _filled(self.args, iter(arrays))
-
-    def function(self) -> Callable[..., Any]:
-        """The call as a function of the arrays alone; of a layer, the layer itself."""
-        if self.build is not None:
-            return self.build()
-        op = getattr(ops, self.name, None) or PRIMITIVES[self.name]
-        return lambda *arrays: op(*self.arguments(arrays), **self.options)
-
-    def check(self, order: int = 2, seed: int = 0, **options: Any) -> GradcheckReport:
-        """gradcheck of this call."""
-        f = self.function()
-        return gradcheck(f if self.build else lambda *xs: _tensors(f(*xs)), self.arrays(seed), order, **options)
-
-
-def _specs(args: Any) -> Iterator[Spec]:
-    for a in args:
-        if isinstance(a, Spec):
-            yield a
-        elif isinstance(a, (list, tuple)):
-            yield from _specs(a)
-
-
-def _filled(args: Any, arrays: Iterator[Any]) -> Any:
-    """The arguments, with the next array in the place of each Spec."""
-    return type(args)(
-        next(arrays) if isinstance(a, Spec) else _filled(a, arrays) if isinstance(a, (list, tuple)) else a for a in args
-    )
-
-
-def _tensors(y: Any) -> Any:
-    """What of a result can have a gradient: batch_norm_with_statistics gives plain arrays, too."""
-    return tuple(t for t in y if isinstance(t, Tensor)) if isinstance(y, (tuple, list)) else y
-
-
-def op(name: str, *args: Any, **options: Any) -> Case:
-    """A call of an op: its arguments by position, then by name."""
-    return Case(name, args, options)
-
-
-def layer(name: str, build: Callable[[], Callable[..., Any]], *inputs: Spec, **note: Any) -> Case:
-    """A call of the layer that build() gives. note: what is special about it, for its line in a report."""
-    return Case(name, inputs, note, build)
-
-
-# The table
+from .. import layers
+from .case import Case, between, distinct, index, layer, mask, normal, off_zero, op, positive, same_draw, uniform
 
 UNARY = {
     "negative": normal, "exp": normal, "expm1": normal, "log": positive, "log1p": positive, "sqrt": positive,
@@ -389,7 +250,7 @@ CASES: list[Case] = [
     layer("SpectralNorm", lambda: layers.SpectralNorm(layers.Dense(3, 2)).eval(), normal(4, 3), training=False),
     layer("SpectralNorm", lambda: layers.SpectralNorm(layers.Conv(2, 3, 3)).eval(), normal(1, 4, 3, 2), training=False),
     layer("SpectralNorm", lambda: layers.SpectralNorm(layers.ConvTranspose(2, 3, 2)).eval(), normal(1, 2, 2, 2)),
-    layer("Dropout", lambda: _same_draw(layers.Dropout(0.4)), normal(4, 5)),
+    layer("Dropout", lambda: same_draw(layers.Dropout(0.4)), normal(4, 5)),
     layer("Dropout", lambda: layers.Dropout(0.4).eval(), normal(2, 3), training=False),
     layer("LeakyReLU", lambda: layers.LeakyReLU(0.2), off_zero(2, 3)),
     layer("ReLU", lambda: layers.ReLU(), off_zero(2, 3)),
@@ -398,76 +259,9 @@ CASES: list[Case] = [
     layer("Softplus", lambda: layers.Softplus(), normal(2, 3)),
     layer("Flatten", lambda: layers.Flatten(), normal(2, 3, 2)),
     layer("Reshape", lambda: layers.Reshape((3, 2)), normal(2, 6)),
-    layer("Sequential", lambda: _small_network(), normal(5, 2)),
+    layer(
+        "Sequential",
+        lambda: layers.Sequential(layers.Dense(2, 3), layers.BatchNorm(3), layers.Tanh(), layers.Dense(3, 1)),
+        normal(5, 2),
+    ),
 ]
-
-
-def _same_draw(dropout: layers.Dropout) -> Callable[[Any], Any]:
-    """The layer with the same random numbers in every call."""
-    state = dropout.rng.state
-
-    def call(x: Any) -> Any:
-        dropout.rng.state = state
-        return dropout(x)
-
-    return call
-
-
-def _small_network() -> layers.Module:
-    return layers.Sequential(layers.Dense(2, 3), layers.BatchNorm(3), layers.Tanh(), layers.Dense(3, 1))
-
-
-# The check of all
-
-
-def missing() -> list[str]:
-    """The primitives, public ops and layers that have no case."""
-    primitives = [name for name, p in PRIMITIVES.items() if p.__module__.startswith("tinygen.")]
-    public = [name for name, f in vars(ops).items() if callable(f) and not name.startswith("_")]
-    modules = [name for name, m in vars(layers).items() if _is_layer(m)]
-    tried = {case.name for case in CASES}
-    return [n for n in dict.fromkeys(primitives + public + modules) if n not in tried and n.lstrip("_") not in tried]
-
-
-def _is_layer(m: Any) -> bool:
-    holders = layers.Module, layers.ModuleList, layers.ModuleDict  # they compute nothing themselves
-    return isinstance(m, type) and issubclass(m, layers.Module) and m not in holders
-
-
-def run(names: Sequence[str] = (), order: int = 2) -> bool:
-    """gradcheck every case, or those of the ops and layers named, and print the worst errors; whether all are right.
-
-    Raises ConfigError for a name that has no case.
-    """
-    cases: dict[str, list[Case]] = {}
-    for case in CASES:
-        cases.setdefault(case.name, []).append(case)
-    for name in names:
-        if name not in cases:
-            raise ConfigError(f"gradcheck: there is no {name!r}{nearest(name, cases)}; without names it checks all")
-    print(f"{'':<28}{'cases':>5}", *(f"{f'order {n}':>9}" for n in range(1, order + 1)))
-    right = [_check_all(name, cases[name], order) for name in names or cases]
-    without = [] if names else missing()
-    for name in without:
-        print(f"{name:<28}{0:>5}  NO CASE: add one to CASES in tinygen/selfcheck.py")
-    wrong = right.count(False) + len(without)
-    print(f"{len(right) - right.count(False)} right, {wrong} wrong")
-    return not wrong
-
-
-def _check_all(name: str, cases: list[Case], order: int) -> bool:
-    """Check the cases of one op or layer and print its line, and what is wrong below it; whether nothing is."""
-    found: list[Comparison] = []
-    faults: list[str] = []
-    for case in cases:
-        try:
-            found += case.check(order).worst.values()
-        except Exception as error:  # whatever it is, the table goes on
-            found += [error.worst] if isinstance(error, GradcheckError) and error.worst else []
-            faults.append(f"{case}: {type(error).__name__}: {error}")
-    errors = [max((c.error for c in found if c.order == n), default=None) for n in range(1, order + 1)]
-    shown = ["        -" if e is None else f"{e:>9.1e}" for e in errors]
-    print(f"{name:<28}{len(cases):>5}", *shown, "WRONG" if faults else "ok")
-    for fault in faults:
-        print(textwrap.indent(fault, "    "))
-    return not faults
