@@ -28,7 +28,6 @@ assert_type(x**2, Tensor)
 assert_type(x / array, Tensor)
 assert_type(array * x, Tensor)
 assert_type(array @ w, Tensor)
-assert_type(np.float32(2) - x, Tensor)
 assert_type(x + [1.0, 2.0], Tensor)
 assert_type(x @ w, Tensor)
 assert_type(-abs(x), Tensor)
@@ -75,12 +74,41 @@ ops.tanhh(x)  # wrong
 ops.conv2d(x, w, stride="2")  # wrong
 ops.stack(x, axis="0")  # wrong
 
+
+# An op of one's own
+@tg.primitive
+def cube(x: Any) -> Any:
+    return x**3
+
+
+def slope(gy: Any, y: Any, x: Any) -> Any:
+    return gy * 3 * x**2
+
+
+cube.rules(slope)
+assert_type(cube(x), Tensor)
+assert_type(cube(x).sum(), Tensor)
+cube(x, 2)  # wrong
+cube.rulez(None)  # wrong
+
+
 # Gradients
 assert_type(tg.grad(x.sum(), x), Tensor)
 assert_type(tg.grad(x.sum(), [x, w]), list[Tensor])
 assert_type(tg.grad(x.sum(), [w], unused="zeros")[0], Tensor)
 tg.grad(x.sum(), 3)  # wrong
 tg.grad(x.sum(), x, unused="nothing")  # wrong
+
+
+# Blocks and decorators
+@tg.no_grad()
+def mean(x: Tensor) -> Tensor:
+    return x.mean()
+
+
+with tg.no_grad(), tg.frozen([x, w]), tg.use("cpu"):
+    assert_type(mean(x), Tensor)
+mean(3)  # wrong
 
 
 # Layers and networks
@@ -99,6 +127,7 @@ assert_type(net(x), Tensor)
 assert_type(net(x).sum(), Tensor)
 assert_type(Encoder()(x, scale=2.0), tuple[Tensor, Tensor])
 assert_type(net.parameters(), list[tg.Parameter])
+assert_type(net.eval(), Sequential)
 Dense(2)  # wrong
 Dense(2, 2)(x, 3)  # wrong
 Dense(2, 2)()  # wrong

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ParamSpec, Protocol, overload
 
 import numpy as np
 
@@ -21,6 +21,26 @@ from .tensor import Tensor
 _new_tensor, _Scalar = Tensor.__new__, np.generic
 
 PRIMITIVES: dict[str, Callable[..., Any]] = {}
+P = ParamSpec("P")
+
+
+class Primitive(Protocol[P]):
+    """What `primitive` makes of a function, as a type checker sees it: it returns a Tensor, and takes rules."""
+
+    op: Op
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Tensor: ...
+    def rules(self, *rules: Callable[..., Any] | None) -> None: ...
+    def joint(self, rule: Callable[..., Any], without: Sequence[str] = ()) -> None: ...
+    def fused(self, rule: Callable[..., Any]) -> None: ...
+
+
+@overload
+def primitive(fn: Callable[P, Any]) -> Primitive[P]: ...
+@overload
+def primitive(*, elementwise: bool = False) -> Callable[[Callable[P, Any]], Primitive[P]]: ...
+@overload
+def primitive(*, elementwise: bool = False, aux: bool) -> Any: ...
 
 
 def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -> Any:

@@ -9,7 +9,7 @@ import contextlib
 import functools
 import inspect
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from .backend import Array, is_array, is_tensor
 from .tape import brief, mode
@@ -112,6 +112,10 @@ async def _async_steps(block: Callable[[], Any], values: Any) -> AsyncGenerator[
         await _Steps(block, values.aclose())
 
 
+@overload
+def no_grad(function: None = None) -> Scope: ...
+@overload
+def no_grad(function: F) -> F: ...
 def no_grad(function: Any = None) -> Any:
     """Record nothing: `with no_grad():`, or as a decorator, `@no_grad()` or `@no_grad`. Results are constants."""
     scope = Scope(_not_recording)

@@ -23,6 +23,7 @@ from .state import LeftOut, check_keys, mismatch
 
 P = ParamSpec("P")
 Y = TypeVar("Y", covariant=True)
+M = TypeVar("M", bound="Module")
 
 
 class Buffer(Tensor):
@@ -196,7 +197,7 @@ class Module:
                 t.assign(state[name] if isinstance(state[name], Tensor) else to_device(state[name], t.device))
         return left_out
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self: M, mode: bool = True) -> M:
         """Switch dropout and batch statistics on (or off) in this module and all below. Raises TypeError unless mode is
         True or False."""
         if not isinstance(mode, bool):
@@ -205,11 +206,11 @@ class Module:
             module.training = mode
         return self
 
-    def eval(self) -> Module:
+    def eval(self: M) -> M:
         """Switch dropout off, and batch norm to its running statistics."""
         return self.train(False)
 
-    def requires_grad_(self, flag: bool = True) -> Module:
+    def requires_grad_(self: M, flag: bool = True) -> M:
         """Make all parameters learnable, or constants. For the length of a block, use `frozen`."""
         for p in self.parameters():
             p.requires_grad_(flag)

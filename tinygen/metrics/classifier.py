@@ -137,7 +137,7 @@ def train_classifier(
     for _ in range(steps):
         images, targets = loader.next_batch()
         opt.step(grad(losses.cross_entropy(model(images), targets), parameters))
-    return model.eval()  # type: ignore[return-value]
+    return model.eval()
 
 
 def load_classifier() -> LeNet:
@@ -156,7 +156,7 @@ def load_classifier() -> LeNet:
         raise DataError(f"{WEIGHTS}: not the weights that belong to this version of tinygen; install it anew")
     model = LeNet(rng=Generator(0))
     model.load_state_dict(load(content))
-    return model.eval().requires_grad_(False)  # type: ignore[return-value]
+    return model.eval().requires_grad_(False)
 
 
 def checked_labels(x: Array, labels: Any, classes: int | None = None) -> Array:
