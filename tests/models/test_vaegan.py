@@ -94,12 +94,11 @@ def test_further_steps_of_D_move_D_alone():
 
 
 @pytest.mark.parametrize("similarity", ["learned", "pixels"])
-@pytest.mark.parametrize("loss", ["E", "G", "D"])
-def test_the_gradients_of_the_losses_by_every_parameter(similarity, loss):
+def test_the_gradients_of_the_losses_by_every_parameter(similarity):
     tiny = {"latent_dim": 2, "e_channels": (2,), "g_channels": (2, 2), "d_channels": (2,), "kernel_size": 2}
     gan = same_draws(small("vaegan", **tiny, similarity=similarity, g_activation="tanh", gamma=0.5))
     x = batches(1, size=3)[0]
-    assert gradcheck(lambda: getattr(gan.losses(x)[0], loss), gan.parameters(), 1).error < 1e-8
+    assert gradcheck(lambda: tuple(gan.losses(x)[0]), gan.parameters(), 1).error < 1e-8
 
 
 @pytest.mark.parametrize("similarity", ["learned", "pixels"])
