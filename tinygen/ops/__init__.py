@@ -2,6 +2,7 @@
 
 from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
+from .activations import dropout, elu, leaky_relu, relu, sigmoid, sigmoid_cross_entropy, softplus, tanh
 from .columns import col2im, im2col, textbook_conv2d
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
 from .elementwise import (
@@ -11,14 +12,11 @@ from .elementwise import (
     clip,
     cos,
     divide,
-    dropout,
-    elu,
     equal,
     exp,
     expm1,
     greater,
     greater_equal,
-    leaky_relu,
     less,
     less_equal,
     log,
@@ -29,15 +27,10 @@ from .elementwise import (
     negative,
     not_equal,
     power,
-    relu,
-    sigmoid,
-    sigmoid_cross_entropy,
     sign,
     sin,
-    softplus,
     sqrt,
     subtract,
-    tanh,
     where,
 )
 from .linear import dense, einsum, matmul

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import to_host
+from ..primitives import PRIMITIVES
 from ..tensor import Tensor, describe
 from . import elementwise as e
 from . import linear, reduce, shape
@@ -83,7 +84,7 @@ def _ufunc(x: Tensor, ufunc: np.ufunc, method: str, *args: Any, **options: Any) 
     name = ufunc.__name__
     if method == "__call__" and not options and name in OPERATORS:
         return OPERATORS[name](*args)
-    instead = f"call tg.ops.{name}" if hasattr(e, name) else "use tg.ops"
+    instead = f"call tg.ops.{name}" if name in PRIMITIVES else "use tg.ops"
     raise TypeError(f"np.{name} can't take a Tensor, NumPy would drop its tape: {instead}, or pass x.numpy()")
 
 

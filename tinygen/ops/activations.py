@@ -1,0 +1,110 @@
+"""What stands between layers, element by element: activations, dropout, the cross entropy of a sigmoid.
+
+At a kink (relu at 0) the rules give the slope from the left, as PyTorch does; the second derivative there is 0.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import kernels
+from ..backend import Array, array_module
+from ..rules import flat
+from .elementwise import elementwise, exp, floats, less, less_equal, where
+
+
+@elementwise
+def tanh(x: Any) -> Array:
+    """tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    return array_module(x).tanh(floats(x))
+
+
+@elementwise
+def sigmoid(x: Any) -> Array:
+    """σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x."""
+    return kernels.sigmoid(floats(x))
+
+
+@elementwise
+def softplus(x: Any) -> Array:
+    """log(1 + eˣ) = max(x, 0) + log(1 + exp(-|x|)), without overflow for any x."""
+    xp, x = array_module(x), floats(x)
+    return xp.maximum(x, 0) + xp.log1p(xp.exp(-xp.abs(x)))
+
+
+@elementwise
+def relu(x: Any) -> Array:
+    """max(x, 0)."""
+    return array_module(x).maximum(x, 0)
+
+
+@elementwise
+def leaky_relu(x: Any, slope: float = 0.2) -> Array:
+    """x where x > 0, slope · x elsewhere. slope: from 0 up to 1 (ValueError otherwise)."""
+    if not 0 <= slope <= 1:
+        raise ValueError(f"leaky_relu: slope is {slope}, but it must be from 0 to 1")
+    return kernels.leaky_relu(x, slope)
+
+
+@elementwise
+def elu(x: Any, alpha: float = 1.0) -> Array:
+    """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15). alpha: at least 0 (or ValueError)."""
+    if alpha < 0:
+        raise ValueError(f"elu: alpha is {alpha}, but it must be at least 0")
+    xp, x = array_module(x), floats(x)
+    return xp.where(xp.greater(x, 0), x, alpha * xp.expm1(xp.minimum(x, 0)))
+
+
+@elementwise
+def _leaky_relu_grad(gy: Any, y: Any, slope: float) -> Array:
+    """gy where y > 0, slope · gy elsewhere."""
+    return kernels.leaky_relu_grad(gy, y, slope)
+
+
+tanh.rules(lambda gy, y, x: gy * (1 - y * y))
+sigmoid.rules(lambda gy, y, x: gy * y * sigmoid(-x))  # 1 - y has no digits left where x is large
+softplus.rules(lambda gy, y, x: gy * sigmoid(x))
+relu.rules(lambda gy, y, x: _leaky_relu_grad(gy, y, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
+leaky_relu.rules(lambda gy, y, x, slope: _leaky_relu_grad(gy, y, slope))
+_leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope), flat)
+elu.rules(lambda gy, y, x, alpha: where(less_equal(x, 0), gy * alpha * exp(where(less(x, 0), x, 0.0)), gy))
+
+
+# Dropout
+
+
+@elementwise
+def dropout(x: Any, kept: Any, scale: float) -> Array:
+    """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept are no booleans."""
+    if kept.dtype.kind != "b":
+        raise TypeError(f"dropout: kept must be booleans, but they are {kept.dtype}; give kept > 0, or multiply")
+    return kernels.dropout(floats(x), kept, scale)
+
+
+dropout.rules(lambda gy, y, x, kept, scale: dropout(gy, kept, scale))
+
+
+# Cross entropy
+
+
+@elementwise
+def sigmoid_cross_entropy(x: Any, t: Any) -> Array:
+    """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + exp(-|x|)), without overflow for any x."""
+    return kernels.sigmoid_cross_entropy(floats(x), t)
+
+
+@elementwise
+def _sigmoid_cross_entropy_grad(gy: Any, x: Any, t: Any) -> Array:
+    """gy · (σ(x) - t)."""
+    return kernels.sigmoid_cross_entropy_grad(gy, x, t)
+
+
+sigmoid_cross_entropy.rules(
+    lambda gy, y, x, t: _sigmoid_cross_entropy_grad(gy, x, t),
+    lambda gy, y, x, t: -gy * x,
+)
+_sigmoid_cross_entropy_grad.rules(
+    lambda ggx, gx, gy, x, t: _sigmoid_cross_entropy_grad(ggx, x, t),
+    lambda ggx, gx, gy, x, t: ggx * gy * sigmoid(x) * sigmoid(-x),
+    lambda ggx, gx, gy, x, t: -ggx * gy,
+)
