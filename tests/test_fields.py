@@ -96,3 +96,8 @@ def test_the_choices_follow_the_table(monkeypatch):
 
 def test_a_model_s_own_loss_stays_its_own():
     assert fields.types(MODELS["hingegan"].Config)["loss"] == Literal["hinge"]
+
+
+def test_rates_are_what_a_resumed_run_may_change():
+    assert fields.rates(GANConfig) == ["lr", "d_lr"]
+    assert fields.rates(Enamel) == ["lr"]

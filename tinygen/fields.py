@@ -24,6 +24,10 @@ class Limits(NamedTuple):
     below: float = math.inf
 
 
+class Rate(NamedTuple):
+    """How fast something is learnt; it may change when a run is resumed."""
+
+
 class Choices(NamedTuple):
     """The names that a field may be: those of a table, whatever is in it by then."""
 
@@ -32,6 +36,7 @@ class Choices(NamedTuple):
 
 Count: TypeAlias = Annotated[int, Limits(1)]
 Counts: TypeAlias = Annotated[tuple[int, ...], Limits(1)]
+LearningRate: TypeAlias = Annotated[float, Limits(0), Rate()]
 NonNegative: TypeAlias = Annotated[float, Limits(0)]
 Positive: TypeAlias = Annotated[float, Limits(above=0)]
 Share: TypeAlias = Annotated[float, Limits(0, 1)]
@@ -57,6 +62,11 @@ def limits(config_class: type) -> dict[str, Limits]:
 @functools.cache  # a Config is checked whenever one is made
 def _plain(config_class: type) -> dict[str, Any]:
     return typing.get_type_hints(config_class)
+
+
+def rates(config_class: type) -> list[str]:
+    """The fields that are rates."""
+    return list(_notes(config_class, Rate))
 
 
 @functools.cache

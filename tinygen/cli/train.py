@@ -20,13 +20,16 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import fields
 from ..backend import DEVICES
 from ..errors import ConfigError, RunError
+from ..kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, SWITCH, Kind
+from ..options import COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, OPTIONS, Option
 from ..settings import describe_settings, format_value, from_data, parse_settings
 from .arguments import SEED, Parser, count_from, count_or_none, path
 from .codes import OK
@@ -35,102 +38,63 @@ from .runs import FROM_DATA, load_data, model_class
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
+    from ..train import Callback
 
 
-# What `train` takes beside the model's own settings, as config.json records it; None: the model's default.
-RUN_OPTIONS: dict[str, Any] = {
-    "data": None,
-    "size": None,
-    "channels": None,
-    "fit": None,
-    "mirror": None,
-    "batch": None,
-    "seed": 0,
-    "device": "cpu",
-    "log_every": 50,
-    "sample_every": 200,
-    "checkpoint_every": 500,
-    "evaluate_every": None,
-    "record": 16,
+FORMS: dict[Kind, dict[str, Any]] = {  # how each kind of option is written
+    EVERY: {"type": count_from(1), "metavar": "N"},
+    MAY_COUNT: {"type": count_from(1), "metavar": "N"},
+    MAY_NONE: {"type": count_or_none, "metavar": "N|none"},
+    COUNT: {"type": SEED, "metavar": "N"},
+    DEVICE: {"choices": DEVICES},
+    SWITCH: {"action": "store_true", "default": None},
 }
-RATES = {"lr", "d_lr"}  # settings of the model that may change when a run is resumed, and what else may:
-MAY_CHANGE = {*RATES, "log_every", "sample_every", "checkpoint_every", "evaluate_every"}
 
 
 def add_arguments(command: Parser) -> None:
-    count, add = count_from(1), command.add_argument
+    add, count = command.add_argument, count_from(1)
     command.settings = _settings_of
     add("model", metavar="MODEL", help="the first argument; `tinygen models` lists them")
-    add("--data", metavar="NAME", help="`tinygen data` lists them; folder:PATH for your own images (the model's own)")
-    add("--size", type=count, metavar="N", help="the side of the square to which folder: brings its images")
-    add("--channels", type=count, metavar="1|3|4", help="of folder: images: grey, colour, or with opacity (3)")
-    add("--fit", metavar="crop|pad|stretch", help="how folder: images become squares (crop)")
-    add("--mirror", action="store_true", default=None, help="show each image mirrored half of the time")
+    _add_options(command, DATA)
     add("--steps", type=count, metavar="N", help="the last step (the model's own)")
-    add("--batch", type=count, metavar="N", help="examples a step (the model's own)")
-    add("--seed", type=SEED, metavar="N", help="decides every random number: weights, batches, noise (0)")
-    add("--device", choices=DEVICES, help="cpu (the default) or cuda, a GPU through CuPy")
+    _add_options(command, COURSE)
     add("--out", type=path, metavar="DIR", help="the run directory (runs/MODEL)")
-    add(
-        "--init-from",
-        type=path,
-        metavar="RUN",
-        help="start with the weights of another run, or of one of its checkpoints",
-    )
+    about = "start with the weights of another run, or of one of its checkpoints"
+    add("--init-from", type=path, metavar="RUN", help=about)
     add("--resume", action="store_true", help="resume the run in --out, with its options, from its last checkpoint")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
-    add("--log-every", type=count, metavar="N", help="steps between lines of metrics.jsonl (50)")
-    add("--sample-every", type=count, metavar="N", help="steps between pictures of samples (200)")
-    add("--checkpoint-every", type=count, metavar="N", help="steps between checkpoints (500)")
-    or_none: dict[str, Any] = {"type": count_or_none, "metavar": "N|none"}
-    add("--evaluate-every", **or_none, help="steps between evaluations, of 1,000 samples each (none)")
-    add("--record", **or_none, help="steps between looks inside, for the report (16)")
+    _add_options(command, INTERVALS)
+
+
+def _add_options(command: Parser, options: Iterable[Option]) -> None:
+    for option in options:
+        form = FORMS.get(option.kind, {}) | ({"metavar": option.metavar} if option.metavar else {})
+        about = option.help.replace("{default}", format_value(option.default))
+        command.add_argument(f"--{option.name.replace('_', '-')}", help=about, **form)
 
 
 def run(args: argparse.Namespace) -> int:
     from .. import backend, random
-    from ..data import Flip, placed
-    from ..inside import Recorder, Warnings
-    from ..train import Callback, Evaluate, RunDirectory, fit
+    from ..data import Flip
+    from ..train import fit
     from ..train import load as load_run
     from ..train.batches import loader_for
 
     kind, out = model_class(args.model), Path(args.out or Path("runs", args.model))
-    settings = parse_settings(kind.Config, args.set, [*RUN_OPTIONS, "steps", "out", "resume", "init_from"])
-    given = {name: value for name, value in vars(args).items() if name in RUN_OPTIONS and value is not None}
-    given |= {"data": placed(args.data)} if args.data else {}
-    changes = dict[str, Any]()
-    if args.resume:
-        saved = _saved_run(out, args.model, args.init_from)
-        changes = _changes(out, saved, given, settings)
-        _check_steps(out, args.steps)
-        chosen = {**dict.fromkeys(RUN_OPTIONS), **saved["settings"], "steps": saved["steps"], **changes}
-    else:
-        RunDirectory(out).check_unused()
-        chosen = {**RUN_OPTIONS, **kind.defaults, **given}
+    settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from"])
+    chosen, rates, changes = _resumed(args, kind, out, settings) if args.resume else _begun(args, kind, out)
     _check_apart(out, chosen["data"])
-    steps = args.steps or chosen["steps"]
-    options = {name: chosen[name] for name in RUN_OPTIONS}
+    steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
 
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
     random.seed(seed)
     dataset = load_data(options, moved=args.resume and not args.data)
-    if args.resume:
-        rates = {name: x for name, x in (saved["config"] | changes).items() if name in RATES}
-        model = load_run(out, **rates)
-    else:
-        model = _build(kind, settings, dataset, seed)
+    model = load_run(out, **rates) if args.resume else _build(kind, settings, dataset, seed)
     mirror, order = Flip() if options["mirror"] else None, random.Generator(seed, "loader", "cpu")
     loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
-    every = {name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")}
-    watching: list[Callback] = [Warnings(dataset)]
-    if options["evaluate_every"] not in (None, "none"):
-        watching.append(Evaluate(options["evaluate_every"], dataset))
-    if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder
-        watching.append(Recorder(dataset, options["record"]))
     with _advice_after_nan(args.model, out, model):
         fit(
             model,
@@ -140,12 +104,54 @@ def run(args: argparse.Namespace) -> int:
             resume=args.resume,
             settings=options | ({"classes": list(dataset.classes)} if dataset.classes else {}),
             dataset=dataset,
-            callbacks=watching,
+            callbacks=_callbacks(options, dataset),
             changing={*changes, "classes"},
             init_from=None if args.resume else args.init_from,
-            **every,
+            **{name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")},
         )
     return OK
+
+
+def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict[str, Any], ...]:
+    """The options of a new run; of its model, and what is changed: nothing."""
+    from ..train import RunDirectory
+
+    RunDirectory(out).check_unused()
+    return {**DEFAULTS, **kind.defaults, **_given(args)}, {}, {}
+
+
+def _resumed(
+    args: argparse.Namespace, kind: type[Model], out: Path, settings: dict[str, Any]
+) -> tuple[dict[str, Any], ...]:
+    """The options of a run that is there, its model's rates, and what the command line changes of both."""
+    saved = _saved_run(out, args.model, args.init_from)
+    rates = fields.rates(kind.Config)
+    may_change = {*rates, *(option.name for option in OPTIONS if option.may_change)}
+    changes = _changes(out, saved, _given(args), settings, may_change)
+    _check_steps(out, args.steps)
+    chosen = {**dict.fromkeys(DEFAULTS), **saved["settings"], "steps": saved["steps"], **changes}
+    return chosen, {name: x for name, x in (saved["config"] | changes).items() if name in rates}, changes
+
+
+def _given(args: argparse.Namespace) -> dict[str, Any]:
+    """The options that the command line gives."""
+    from ..data import placed
+
+    given = {name: value for name, value in vars(args).items() if name in DEFAULTS and value is not None}
+    return given | ({"data": placed(args.data)} if args.data else {})
+
+
+def _callbacks(options: dict[str, Any], dataset: Dataset) -> list[Callback]:
+    """What looks on while the model trains."""
+    from ..inside import Recorder, Warnings
+    from ..train import Evaluate
+
+    watching: list[Callback] = [Warnings(dataset)]
+    if options["evaluate_every"] not in (None, "none"):
+        watching.append(Evaluate(options["evaluate_every"], dataset))
+    if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder
+        watching.append(Recorder(dataset, options["record"]))
+    return watching
 
 
 @contextmanager
@@ -156,7 +162,7 @@ def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
     try:
         yield
     except NonFiniteError as error:
-        rate = getattr(model.config, "lr", None)
+        rate = model.config.lr if "lr" in fields.rates(type(model.config)) else 0
         if rate and RunDirectory(out).config_file.exists():
             again = f"tinygen train {name} --resume --out {shlex.quote(str(out))} --set lr={rate / 10:g}"
             error.args = (f"{error}\n{again}  resumes it from there with a tenth of the rate",)
@@ -205,7 +211,9 @@ def _saved_run(out: Path, model: str, init_from: str | None) -> dict[str, Any]:
     return saved
 
 
-def _changes(out: Path, saved: dict[str, Any], given: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def _changes(
+    out: Path, saved: dict[str, Any], given: dict[str, Any], settings: dict[str, Any], may_change: Collection[str]
+) -> dict[str, Any]:
     """What options change of a saved run, by name. Raises ConfigError for what can't change while a run is under way.
 
     A folder of images may be in another place; whether it is the same is seen when it has been loaded.
@@ -217,7 +225,7 @@ def _changes(out: Path, saved: dict[str, Any], given: dict[str, Any], settings: 
         if format_value(now) == format_value(before):
             continue
         moves = name == "data" and all(str(data).startswith("folder:") for data in (now, before))
-        if name not in MAY_CHANGE and not moves:
+        if name not in may_change and not moves:
             raise ConfigError(
                 f"{option}: the run in {out} has {format_value(before)}, not {format_value(now)}; "
                 "leave it out to resume that run, or begin another with --out DIR"

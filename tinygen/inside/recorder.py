@@ -10,6 +10,7 @@ from ..checks import number, whole
 from ..errors import RunError
 from ..layers.module import title_of
 from ..models.probe import Weights, layers_of
+from ..options import DEFAULTS
 from ..train.callbacks import Callback, History, checked_dataset
 from ..train.checkpoint import NewerError
 from ..train.progress import say
@@ -37,7 +38,7 @@ class Recorder(Callback):
     Looking changes nothing in the run. Raises ConfigError for an `every` below 1.
     """
 
-    def __init__(self, dataset: Dataset, every: int = 16, share: float = 0.05):
+    def __init__(self, dataset: Dataset, every: int = DEFAULTS["record"], share: float = 0.05):
         self._dataset, self._first = checked_dataset("Recorder", dataset), whole("Recorder", "every", every, 1)
         self._share = number("Recorder", "share", share, 0)
         self._clear()

@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import Array, current_module
 from ..checks import check_array, what, whole
 from ..errors import ConfigError, DataError
-from ..fields import Choices, Counts, Decay, NonNegative
+from ..fields import Choices, Counts, Decay, LearningRate, NonNegative
 from ..init import checked_rng
 from ..layers import LeftOut, Module
 from ..layers.state import check_keys
@@ -33,7 +33,7 @@ class ModelConfig:
 
     data_shape: Counts = (28, 28, 1)
     optimizer: OptimizerName = "adam"
-    lr: NonNegative = 1e-3
+    lr: LearningRate = 1e-3
     beta1: Decay = 0.9
     beta2: Decay = 0.999
     eps: NonNegative = 1e-8

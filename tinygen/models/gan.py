@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from .. import layers, ops
 from ..backend import Array, array_module
 from ..errors import ConfigError
-from ..fields import Choices, Count, Counts, Limits, NonNegative, Share
+from ..fields import Choices, Count, Counts, LearningRate, Limits, NonNegative, Share
 from ..gradients import grad
 from ..losses import GAN_LOSSES
 from ..random import Generator
@@ -59,7 +59,7 @@ class AdversarialConfig(ModelConfig):
     r1: NonNegative = 0.0
     ema: Share = 0.0
     lr: float = 2e-4
-    d_lr: NonNegative = 0.0
+    d_lr: LearningRate = 0.0
     beta1: float = 0.5
 
     def __post_init__(self) -> None:

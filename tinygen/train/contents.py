@@ -4,53 +4,14 @@ it takes a number: the error names the file and the field."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
-from ..backend import DEVICES
+from ..kinds import COUNT, CURVE, MAY_NUMBER, NUMBER, OBJECT, PAIR, PLAIN, RANGE, ROW_VALUE, SHAPE, SWITCH, TEXT, Kind
 
 DEEPEST = 50  # levels of JSON
-
-
-@dataclass(frozen=True)
-class Kind:
-    """A kind of value: what it must be in words, and a test for it."""
-
-    words: str
-    test: Callable[[Any], bool]
-
-
-def _is_count(x: Any) -> bool:
-    return isinstance(x, int) and not isinstance(x, bool) and 0 <= x < 2**63
-
-
-def _is_number(x: Any) -> bool:
-    return isinstance(x, (bool, float)) or (isinstance(x, int) and abs(x) < 2**63)
-
-
-def _is_plain(x: Any) -> bool:
-    return x is None or isinstance(x, str) or _is_number(x) or (isinstance(x, list) and all(map(_is_plain, x)))
-
-
-TEXT = Kind("text", lambda x: isinstance(x, str))
-COUNT = Kind("a whole number of at least 0", _is_count)
-OBJECT = Kind("an object", lambda x: isinstance(x, dict))
-PLAIN = Kind("text, a number, true, false, null, or a list of such", _is_plain)
-NUMBER = Kind("a number", lambda x: _is_number(x))
-MAY_NUMBER = Kind("a number or null", lambda x: x is None or _is_number(x))
-CURVE = Kind("a list of numbers", lambda x: isinstance(x, list) and len(x) > 1 and all(map(MAY_NUMBER.test, x)))
-PAIR = Kind("two texts", lambda x: isinstance(x, list) and len(x) == 2 and all(map(TEXT.test, x)))
-ROW_VALUE = Kind("a number", lambda x: x is None or isinstance(x, str) or _is_number(x))  # text: of a user's callback
-SHAPE = Kind("a list of whole numbers", lambda x: isinstance(x, list) and all(map(_is_count, x)))
-RANGE = Kind("two numbers or null", lambda x: x is None or (isinstance(x, list) and len(x) == 2 and _are_numbers(x)))
-EVERY = Kind("a whole number of at least 1", lambda x: _is_count(x) and x >= 1)
-MAY_COUNT = Kind("a whole number of at least 1, or null", lambda x: x is None or EVERY.test(x))
-MAY_NONE = Kind('a whole number of at least 1, "none" or null', lambda x: x in (None, "none") or EVERY.test(x))
-SWITCH = Kind("true, false or null", lambda x: x is None or isinstance(x, bool))
-TEXTS = Kind("a list of texts", lambda x: x is None or (isinstance(x, list) and all(map(TEXT.test, x))))
 
 CONFIG = {
     "tinygen": TEXT,
@@ -60,20 +21,6 @@ CONFIG = {
     "steps": COUNT,
 }
 CONFIG_LATER = {"class": TEXT, "fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}  # where it is there
-SETTINGS = {  # of a run that `tinygen train` began, where they are there
-    "data": TEXT,
-    "size": MAY_COUNT,
-    "mirror": SWITCH,
-    "batch": EVERY,
-    "seed": COUNT,
-    "device": Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES]),
-    "log_every": EVERY,
-    "sample_every": EVERY,
-    "checkpoint_every": EVERY,
-    "evaluate_every": MAY_NONE,
-    "record": MAY_NONE,
-    "classes": TEXTS,
-}
 ROW = {"step": COUNT, ...: ROW_VALUE}  # a line of metrics.jsonl or events.jsonl
 CHECKPOINT = {"step": COUNT, "model": TEXT, "config": {...: PLAIN}, "generators": {...: OBJECT},
               "callbacks": {...: OBJECT}}  # fmt: skip
@@ -176,7 +123,3 @@ def brief(x: Any) -> str:
 def _is_deeper(x: Any, levels: int) -> bool:
     inside = x.values() if isinstance(x, dict) else x if isinstance(x, list) else ()
     return levels == 0 or any(_is_deeper(y, levels - 1) for y in inside)
-
-
-def _are_numbers(values: list[Any]) -> bool:
-    return all(_is_number(x) for x in values)

@@ -13,6 +13,7 @@ import numpy as np
 from ..checks import check_installed
 from ..errors import ConfigError
 from ..models.base import Model
+from ..options import DEFAULTS
 from ..signals import Interrupt
 from .batches import batches_of
 from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
@@ -38,9 +39,9 @@ def fit(
     *,
     out: str | os.PathLike[str] | None = None,
     callbacks: Sequence[Callback | Callable[[int, dict[str, Any]], Any]] = (),
-    log_every: int = 50,
-    sample_every: int = 200,
-    checkpoint_every: int = 500,
+    log_every: int = DEFAULTS["log_every"],
+    sample_every: int = DEFAULTS["sample_every"],
+    checkpoint_every: int = DEFAULTS["checkpoint_every"],
     resume: bool = False,
     settings: dict[str, Any] | None = None,
     dataset: Dataset | None = None,

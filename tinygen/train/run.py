@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular, replace_file
+from ..options import SETTINGS
 from ..rows import Rows
 from . import checkpoint, contents, disk
 from .checkpoint import FORMAT, DamagedError, NewerError, Snapshot, read_checkpoint
@@ -156,7 +157,7 @@ class RunDirectory:
     def read_settings(self) -> dict[str, Any]:
         """What config.json says of a run's data and options, if `tinygen train` began it. Raises RunError."""
         settings = self.read_config()["settings"]
-        if fault := contents.fault(settings, contents.SETTINGS, "settings", partly=True):
+        if fault := contents.fault(settings, SETTINGS, "settings", partly=True):
             raise RunError(f"{self.config_file} is not of tinygen's, or damaged: {fault}")
         return settings
 

@@ -1,0 +1,49 @@
+"""The options of a run, one entry each: what `tinygen train` takes beside the settings of the model.
+
+The command line's parser, what config.json may say, what may change when a run is resumed, and the defaults of `fit`
+and of the recorder come from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from .backend import DEVICES
+from .kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, MAY_TEXT, SWITCH, TEXT, TEXTS, Kind
+
+DEVICE = Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES])
+
+
+class Option(NamedTuple):
+    """One option: log_every in config.json, --log-every on the command line."""
+
+    name: str
+    kind: Kind
+    help: str  # in which {default} is the default
+    default: Any = None  # None: what the model says or, if that says nothing, none
+    metavar: str | None = None  # None: that of the kind
+    may_change: bool = False  # when a run is resumed
+
+
+DATA = (
+    Option("data", TEXT, "`tinygen data` lists them; folder:PATH for your own images (the model's own)", None, "NAME"),
+    Option("size", MAY_COUNT, "the side of the square to which folder: brings its images"),
+    Option("channels", MAY_COUNT, "of folder: images: grey, colour, or with opacity (3)", None, "1|3|4"),
+    Option("fit", MAY_TEXT, "how folder: images become squares (crop)", None, "crop|pad|stretch"),
+    Option("mirror", SWITCH, "show each image mirrored half of the time"),
+)
+COURSE = (
+    Option("batch", EVERY, "examples a step (the model's own)"),
+    Option("seed", COUNT, "decides every random number: weights, batches, noise ({default})", 0),
+    Option("device", DEVICE, "{default} (the default) or cuda, a GPU through CuPy", "cpu"),
+)
+INTERVALS = (
+    Option("log_every", EVERY, "steps between lines of metrics.jsonl ({default})", 50, may_change=True),
+    Option("sample_every", EVERY, "steps between pictures of samples ({default})", 200, may_change=True),
+    Option("checkpoint_every", EVERY, "steps between checkpoints ({default})", 500, may_change=True),
+    Option("evaluate_every", MAY_NONE, "steps between evaluations, of 1,000 samples each (none)", may_change=True),
+    Option("record", MAY_NONE, "steps between looks inside, for the report ({default})", 16),
+)
+OPTIONS = (*DATA, *COURSE, *INTERVALS)
+DEFAULTS = {option.name: option.default for option in OPTIONS}
+SETTINGS = {option.name: option.kind for option in OPTIONS} | {"classes": TEXTS}  # in config.json, as far as it says
