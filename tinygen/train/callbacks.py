@@ -187,16 +187,20 @@ class Curves(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         assert run is not None
         self._path = run.curves_file
+        self._drawn: int | None = None  # how many rows the picture shows
 
     def on_checkpoint(self, step: int, history: History) -> None:
         if history.rows:
             self.on_end(history)
 
     def on_end(self, history: History) -> None:
+        if len(history.rows) == self._drawn:  # by the last checkpoint
+            return
         from .. import viz
 
         with writing(self._path):
             viz.save_curves(history.rows, self._path)
+        self._drawn = len(history.rows)
 
 
 class Film(Callback):
