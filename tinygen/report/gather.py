@@ -108,7 +108,7 @@ def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, 
     own = saved.get("class")
     if own and model is None:
         kind = own.rpartition(":")[2].rpartition(".")[2]
-        why = f"{own} is a class of your own; give it: tinygen.report.report({str(path)!r}, model={kind})."
+        why = f"{own} is a class of your own; give it: `tinygen.report.report({str(path)!r}, model={kind})`."
         return None, [{"view": "step", "why": why}]
     try:
         return follow(path, model if own else None), []
@@ -122,8 +122,8 @@ def _missing(recording: Recording | None) -> list[dict[str, str]]:
     """The views for which the recording has nothing, by id or title, each with why, and what to do about it."""
     if recording is None:
         why = (
-            "this run was not recorded: `tinygen train` records unless it is given --record none, and tinygen.fit "
-            "records with a Recorder among its callbacks."
+            "this run was not recorded: `tinygen train` records unless it is given `--record none`, and `tinygen.fit` "
+            "records with a `Recorder` among its callbacks."
         )
         return [{"view": "Inside the networks", "why": why}]
     missing = [{"view": view, "why": why} for view, why in recording.facts.get("missing", [])]
@@ -163,7 +163,7 @@ def _content(path: Path) -> bytes:
 
 
 def _evenly(n: int, most: int) -> list[int]:
-    """At most so many of the indices 0, ..., n - 1, evenly, with the first and the last."""
+    """At most `most` of the indices 0, ..., n - 1, evenly spaced, with the first and the last."""
     return sorted({round(i) for i in np.linspace(0, n - 1, min(n, most))})
 
 

@@ -2,13 +2,13 @@
 
 /**
  * chart({ title, caption, lines: [{ name, x, y, colour, dash }], log, low, high, events, place }) -> { element, paint }
- * place: the place from 0 to 1 of a step on the x axis; by default it is proportional.  low, high: the ends of the y axis.
+ * place(step): where a step is on the x axis, from 0 to 1; by default in proportion.  low, high: the ends of the y axis.
  * left(width), right: the room beside the plot.
  */
 function chart({ title, caption, lines, log = false, low, high, events = [], place, height = 200, left = () => 52, right = 10 }) {
   const drawing = svg("svg", { class: "chart", role: "img", "aria-label": title });
   const legend = h("div", { class: "legend" });
-  const element = h("section", { class: "curve" }, h("h3", {}, title), caption ? h("p", { class: "quiet small" }, caption, place ? " Recorded steps stand at equal distances." : "") : null, drawing, legend);
+  const element = h("section", { class: "curve" }, h("h3", {}, title), caption ? h("p", { class: "quiet small" }, caption, place ? " Recorded steps are evenly spaced." : "") : null, drawing, legend);
   lines = lines.map((line, i) => ({ colour: SERIES[i % SERIES.length], dash: DASHES[i % DASHES.length], ...line }));
   const last = Math.max(1, ...lines.map((line) => line.x.at(-1) ?? 0)), across = place ?? ((step) => step / last);
   const scale = yScale(lines, log, low, high);

@@ -20,6 +20,11 @@ function filled(element, attributes, children) {
   return element;
 }
 
+/** A text with what stands between backticks as code. */
+function withCode(text) {
+  return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
+}
+
 /** A number in at most `digits` significant digits: 0.693, 12.5, 3.1e-7. */
 function short(value, digits = 3) {
   if (value == null || Number.isNaN(value)) return "–";

@@ -4,24 +4,24 @@ const AS_D_SAW = " Measured in D's step, before D moves.";
 
 /** By panel: its title, what it shows, and how it is drawn. */
 const PANELS = {
-  losses: () => ["Losses", "What the networks lower, and the parts of it."],
+  losses: () => ["Losses", "What each network lowers, and its parts."],
   shares: (run) => [run.adversarial ? "D's verdicts" : "Shares", `Probabilities and shares: 0 is never, 1 is always.${run.adversarial ? AS_D_SAW : ""}`, { low: 0, high: 1 }],
-  scores: (run) => ["D's scores", `D's mean score of real images, D(x), and of made ones, D(G(z)); ${run.threshold === null ? "only their difference means something" : `above ${short(run.threshold)} an image passes for real`}${run.metrics.gap ? ", the gap" : ""}.${AS_D_SAW}`],
-  critic: () => ["The critic", "slope, n: how steep it is between real and made images. On average (n−1)n and gap/2λ are equal where the gap and the penalty are in balance: then a steeper critic would lose by the penalty what it wins by the gap."],
+  scores: (run) => ["D's scores", `D's mean score of real images, D(x), and of generated ones, D(G(z)); ${run.threshold === null ? "only the difference between them, the gap, means anything" : `above ${short(run.threshold)} an image passes for real`}.${AS_D_SAW}`],
+  critic: () => ["The critic", "slope, n: how steep the critic is between real and generated images. (n−1)n and gap/2λ are equal, on average, where the gap and the penalty balance: a steeper critic would then lose to the penalty what it gains in the gap."],
 };
 
 view({
   id: "curves",
   order: 4,
   title: "Curves",
-  caption: "The numbers that the training printed, by step; a dotted line is a step at which tinygen warned.",
+  caption: "The numbers that were logged in training, by step. A dotted line marks a step at which tinygen gave a warning.",
   look: (runs) => [
     ...(runs.some((run) => run.adversarial) ? [
-      "In a GAN neither loss has to fall: they play against each other. Look for balance; one that runs off to 0 while the other climbs means that one of them has won.",
-      `D(x) and D(G(z)) are D's mean verdicts on real and made images: far from each other, D can tell them apart${runs.some((run) => run.recording?.probability) ? "; at one half both, it can't" : ""}.`,
+      "In a GAN neither loss has to fall: D and G play against each other. Look for balance: where one loss runs off to 0 while the other climbs, one network has won.",
+      `D(x) and D(G(z)) are D's mean verdicts on real and generated images: where they are far apart, D can tell one kind from the other${runs.some((run) => run.recording?.probability) ? "; where both are one half, it can't" : ""}.`,
     ] : []),
-    ...(runs.some((run) => !run.adversarial) ? ["The loss falls, quickly first; where it flattens, the model has learnt what it can at this learning rate.", "Its parts may move against each other: what brings one down may raise another."] : []),
-    "Of a long run the bold line is a running mean; the numbers themselves are pale behind it, and stand below.",
+    ...(runs.some((run) => !run.adversarial) ? ["The loss falls, quickly at first; where it flattens, the model has learnt what it can at this learning rate.", "Its parts may move against each other: what brings one down may raise another."] : []),
+    "In a long run the bold line is a running mean. The pale line behind it is the numbers themselves; below the chart are those at this step.",
   ],
   suits: (run) => Boolean(run.metrics.step?.length),
   make: (body, runs) => beside(body, runs, curves),
@@ -35,7 +35,7 @@ function curves(panel, run) {
       : { name, x: run.metrics.step, y: run.metrics[name] };
   };
   const charts = Object.entries(run.panels).map(([panel, names]) => {
-    const [title, caption, more] = PANELS[panel]?.(run) ?? [panel.slice(6), "A score of the samples, measured while it trained.", { height: 130 }];
+    const [title, caption, more] = PANELS[panel]?.(run) ?? [panel.slice(6), "A score of the samples, measured during training.", { height: 130 }];
     return chart({ title, caption, lines: names.map(line), events: run.events, ...more });
   });
   panel.append(...charts.map((one) => one.element), eventList(run));
@@ -43,7 +43,7 @@ function curves(panel, run) {
 }
 
 function eventList(run) {
-  if (!run.events.length) return h("p", { class: "quiet" }, "No warning was given in this run.");
+  if (!run.events.length) return h("p", { class: "quiet" }, "This run gave no warnings.");
   return h("section", { class: "events" }, h("h3", {}, "Warnings"), h("ul", {}, run.events.map((event) => h("li", {},
     h("button", { type: "button", onclick: () => clock.seek(event.step) }, `step ${whole(event.step)}`), " ", eventText(event)))));
 }

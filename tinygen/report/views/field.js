@@ -4,19 +4,19 @@ view({
   id: "field",
   order: 0.5,
   title: "The game in the plane",
-  caption: "Each dot is one point that G makes; the colour behind it is what D says of that place, and its arrow is where D's gradient pushes it.",
+  caption: "Each dot is a point that G makes. The colour behind it is D's verdict on that place, and its arrow shows where D's gradient pushes it.",
   look: (runs) => [
     ...(runs.some((run) => run.has("centres")) ? [
-      "Real points lie within the green rings. In a good run dots gather in all of them, and D turns white there: one half, it can't tell. Between the rings it may stay sure, as no data are there.",
-      "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots run to the next ones together, round and round.",
-    ] : ["Real points are the small green dots. In a good run G's dots come to lie among them, and D turns white there: one half, it can't tell."]),
-    "A probability has the same colour at every step; a critic's scores only compare, so their colours are stretched anew at each step.",
-    "Where the field is flat the arrows are short: dots there learn nothing, be they ever so wrong. A critic with a gradient penalty keeps a slope everywhere.",
+      "Real points lie within the green rings. In a good run the dots gather in all of them, and D turns white there: one half, because it can't tell. Between the rings it may stay sure, as there are no data.",
+      "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots move on to the next ones together, round and round.",
+    ] : ["Real points are the small green dots. In a good run G's dots come to lie among them, and D turns white there: one half, because it can't tell."]),
+    "A probability has the same colour at every step. A critic's scores only mean something beside each other, so their colours are stretched again at each step.",
+    "Where the field is flat the arrows are short: dots there learn nothing, however wrong they are. A critic with a gradient penalty keeps a slope everywhere.",
   ],
   suits: (run) => run.game !== undefined && run.has("field", "samples", "score_gradient"),
   make: (body, runs) => {
     const state = { arrows: "film" };
-    const lengths = { film: "arrows: one scale for all steps", equal: "all of one length", none: "none" };
+    const lengths = { film: "arrows: one scale for all steps", equal: "all the same length", none: "none" };
     body.append(choice(lengths, state.arrows, (key) => { state.arrows = key; repaint(); }, "arrows"));
     return beside(body, runs, (panel, run) => plane(panel, run, state));
   },
@@ -28,14 +28,14 @@ function plane(panel, run, state) {
   const centres = run.has("centres") ? run.array("centres") : null, real = run.has("data") ? run.array("data") : null;
   const verdictAt = (frame) => {
     if (probability) return (score) => 2 * sigmoid(score) - 1;
-    const shown = threshold === null ? at(field, frame) : field; // a critic's scores mean something beside each other alone
+    const shown = threshold === null ? at(field, frame) : field; // a critic's scores mean something only beside each other
     const middle = threshold ?? mean(shown), spread = greatest(shown, (score) => Math.abs(score - middle)) || 1;
     return (score) => clamp((score - middle) / spread, -1, 1);
   };
   const usual = usualPush(run), counts = h("p", { class: "counts" });
   const charts = [
-    ["modes", "Modes covered", `Of ${centres?.shape[0]} modes, how many have a dot within three standard deviations of their centre.`, { low: 0, high: centres?.shape[0] }],
-    ["high_quality", "Share of good points", "Dots that are so near to a centre.", { low: 0, high: 1 }],
+    ["modes", "Modes covered", `How many of the ${centres?.shape[0]} modes have a dot within three standard deviations of their centre.`, { low: 0, high: centres?.shape[0] }],
+    ["high_quality", "Share of good points", "The share of dots that are as close to a centre as that.", { low: 0, high: 1 }],
   ].filter(([name]) => run.has(name)).map(([name, title, caption, ends]) => chart({
     title, caption, height: 120, place: placeOfFrames(run), events: run.events, ...ends, lines: [{ name: title.toLowerCase(), x: run.recorded, y: run.array(name) }],
   }));
@@ -65,7 +65,7 @@ function plane(panel, run, state) {
   };
 }
 
-/** A length that nine tenths of all arrows of the film don't exceed. */
+/** The length that nine tenths of all arrows, over all steps, don't exceed. */
 function usualPush(run) {
   const [frames, n] = run.array("samples").shape, scores = run.array("score_fake"), judged = scores.shape[1], lengths = [];
   for (let frame = 0; frame < frames; frame++) for (let i = 0; i < n; i += 4) lengths.push(norm(pushOn(run, frame, i, run.loss, scores[frame * judged + i])));
@@ -81,5 +81,5 @@ function tint(verdict) {
 function fieldKey(probability) {
   const canvas = h("canvas", { width: 64, height: 1 });
   drawPixels(canvas, (i) => tint(i / 31.5 - 1));
-  return h("div", { class: "key" }, probability ? "D: fake for sure" : "D's score: low", canvas, probability ? "real for sure" : "high");
+  return h("div", { class: "key" }, probability ? "D: certainly fake" : "D's score: low", canvas, probability ? "certainly real" : "high");
 }

@@ -1,18 +1,18 @@
-// Inside an autoencoder: where the encoder puts the data, what comes back, and the two ways by which the gradient gets there.
+// Inside an autoencoder: where the encoder puts the data, what comes back, and the two ways in which the gradient gets there.
 
 view({
   id: "latents",
   order: 2.5,
   title: "Latents",
   caption: (runs) => (clouded(runs)
-    ? "The encoder turns each image into a small cloud in latent space, with a middle μ and a width σ; the decoder has to get the image back from a point drawn in that cloud."
-    : "The encoder turns each image into one point of latent space; the decoder has to get the image back from it."),
+    ? "The encoder turns each image into a small cloud in latent space, with a centre μ and a width σ; the decoder has to recover the image from a point drawn from that cloud."
+    : "The encoder turns each image into one point of latent space; the decoder has to recover the image from it."),
   look: (runs) => [
     "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, what comes back looks like both.",
     ...(clouded(runs) ? [
-      "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all are, the decoder has stopped listening (posterior collapse).",
+      "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all latents are like that, the decoder has stopped listening (posterior collapse).",
       "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines of the chart needn't meet for that: they are lengths over all images, with the noise of one draw (lesson 5).",
-    ] : ["Nothing keeps the points together or fills the gaps between them, so a point drawn there may decode to nothing: that is what a VAE mends."]),
+    ] : ["Nothing keeps the points together or fills the gaps between them, so a point drawn there may decode to nothing in particular: that is what a VAE mends."]),
   ],
   suits: (run) => run.has("mu", "reconstructions", "data"),
   make: (body, runs) => beside(body, runs, latents),
@@ -39,9 +39,9 @@ function latents(panel, run) {
   panel.append(
     h("div", { class: "plot" },
       h("div", {}, h("h3", {}, dimensions > 1 ? `The latent plane: latents ${chosen[0] + 1} and ${chosen[1] + 1}` : "The latent line"), canvas,
-        h("p", { class: "quiet small" }, `${n} images, ${run.has("data_labels") ? "each written as its label" : "a dot each"}${run.has("logvar") ? "; the ellipse is its cloud, one σ wide" : ""}.${dimensions > 2 ? " Of all latents these two carry most." : ""}`)),
-      h("div", {}, pairs.length ? [h("h3", {}, "Images above, what comes back below"), h("div", { class: "pairs" }, pairs.map((pair) => h("div", {}, pair)))] : null,
-        bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, "What each latent says of an image, on average; all together ", total, "; a nat is 1.44 bits.")] : null)),
+        h("p", { class: "quiet small" }, `${n} images, ${run.has("data_labels") ? "each drawn as its label" : "a dot each"}${run.has("logvar") ? "; each ellipse is a cloud, one σ wide" : ""}.${dimensions > 2 ? " These two latents carry the most." : ""}`)),
+      h("div", {}, pairs.length ? [h("h3", {}, "Images above, their reconstructions below"), h("div", { class: "pairs" }, pairs.map((pair) => h("div", {}, pair)))] : null,
+        bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, "What each latent says about an image, on average; all together ", total, ". A nat is 1.44 bits.")] : null)),
     ...(pulls ? [pulls.element] : []),
   );
 

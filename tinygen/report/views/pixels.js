@@ -30,7 +30,7 @@ view({
     "On the same two networks all losses push in the same direction; they differ only in how hard. (D was trained for one of them; the others read its score as if it were theirs.)",
     ...lossesThat(runs, (loss) => turningPoint(loss) !== undefined, (titles, [loss]) => `The push of ${titles} turns around where the score is above ${short(turningPoint(loss))}.`),
     "After one small step the verdict rises. If a step that you can hardly see changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
-    ...(runs.some((run) => run.recording.separable === false) ? ["This D has batch norm, so an image's score depends on the others beside it: the push shown is that of all of their scores together."] : []),
+    ...(runs.some((run) => run.recording.separable === false) ? ["This D has batch norm, so an image's score depends on the others in its batch: the push shown is that of all their scores together."] : []),
   ],
   suits: (run) => Boolean(run.image && run.game) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
   make: (body, runs) => beside(body, runs, pixelPush),
@@ -55,7 +55,7 @@ function pixelPush(panel, run) {
     const canvas = pixelCanvas(run.image, title), text = h("figcaption", {});
     return { canvas, text, element: h("figure", {}, h("h3", {}, title), canvas, text) };
   });
-  const whole = run.has("pixel_gradient") ? [{ key: "whole", title: "all that this G lowers", formula: "more than D's score" }] : [];
+  const whole = run.has("pixel_gradient") ? [{ key: "whole", title: "the whole loss of this G", formula: "more than D's score" }] : [];
   const rows = [...distinctLosses(run), ...whole].map(({ key, title, formula, own }) => {
     const fill = h("i", {}), number = h("span", { class: "number" });
     const button = h("button", { type: "button", "data-loss": key, onclick: () => { state.loss = key; repaintHere(); } },
@@ -77,7 +77,7 @@ function pixelPush(panel, run) {
         pushKey(),
         h("h3", {}, "How hard G is pushed: choose a loss"),
         h("div", { class: "losses" }, rows.map((row) => row.button)),
-        h("p", { class: "quiet small" }, "The length of −dL/dx, L the loss of the chosen image alone. The bars are logarithmic: full is the longest of this run, half is a hundredth of that, empty a ten-thousandth."))),
+        h("p", { class: "quiet small" }, "The length of −dL/dx, where L is the loss of the chosen image alone. The bars are logarithmic: a full bar is the longest in this run, half a bar is a hundredth of that, an empty one a ten-thousandth."))),
     strengths.element,
   );
 

@@ -4,10 +4,10 @@ view({
   id: "samples",
   order: 1.5,
   title: "Samples",
-  caption: "What the model makes of the same random numbers at each step, so that one sees it learn.",
-  look: [
+  caption: "What the model makes of the same random numbers at each step, so that you can watch it learn.",
+  look: (runs) => [
     "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones.",
-    "Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again.",
+    ...(runs.some((run) => run.adversarial) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
   ],
   suits: (run) => (Boolean(run.image) && !run.has("score_gradient")) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
   make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : hasPlainPoints(run) ? recordedPoints : samplePictures)(panel, run)),

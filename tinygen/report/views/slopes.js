@@ -4,13 +4,13 @@ view({
   id: "slopes",
   order: 5,
   title: "Slopes of the critic",
-  caption: (runs) => `Between each real example and a made one lies a point where the critic's slope is measured; the penalty ${oneSided(runs) ? "max(0, slope − 1)² pulls those above 1 down to it, and leaves the others alone" : "(slope − 1)² pulls all of these slopes to 1"}.`,
+  caption: (runs) => `The critic's slope is measured at a point between each real example and a generated one; the penalty ${oneSided(runs) ? "max(0, slope − 1)² pulls those above 1 down to it, and leaves the others alone" : "(slope − 1)² pulls all of these slopes to 1"}.`,
   look: (runs) => [
     oneSided(runs)
       ? "The bars right of the dotted line at 1 march back to it. Those left of it may stay where they are."
       : "The bars march to the dotted line at 1 and pile up there. Then the critic is as steep as it may be everywhere, and G gets a push wherever its examples lie.",
-    "The slope is itself a gradient, so to lower the penalty one has to differentiate a gradient: a second tape is recorded over the first one's backward pass (create_graph=True).",
-    "Slopes far above 1 make training shake; slopes that stay near 0 say that the critic has nothing to say.",
+    "The slope is itself a gradient, so lowering the penalty takes the gradient of a gradient: a second tape records the backward pass of the first (create_graph=True).",
+    "Slopes far above 1 make training unstable; slopes that stay near 0 mean that the critic tells G nothing.",
   ],
   suits: (run) => run.has("slopes"),
   make: (body, runs) => beside(body, runs, slopes),
@@ -31,7 +31,7 @@ function slopes(panel, run) {
   const drawing = svg("svg", { class: "chart", role: "img", "aria-label": "histogram of slopes" });
   const share = (part) => Float32Array.from({ length: frames }, (_, frame) => at(all, frame).slice().sort()[Math.floor(part * (n - 1))]);
   const lines = [["steepest tenth begins at", 0.9], ["half are below", 0.5], ["flattest tenth ends at", 0.1]].map(([name, part]) => ({ name, x: run.recorded, y: share(part) }));
-  const overTime = chart({ title: "Slopes through training", caption: "The middle of the slopes, and the tenths at both ends.", lines, place: placeOfFrames(run), low: 0 });
+  const overTime = chart({ title: "Slopes through training", caption: "The median slope, and where the steepest and the flattest tenth begin.", lines, place: placeOfFrames(run), low: 0 });
   const text = h("p", {}, "mean slope ", h("b", { class: "number", id: "slope" }));
   panel.append(h("h3", {}, "Slopes at this step"), drawing, text, overTime.element);
   return (step) => {

@@ -11,13 +11,13 @@ view({
   timeless: true,
   caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs.some((run) => run.adversarial) ? "D and G share one tape; which of them learns is decided by where the gradient is stopped. " : ""}${runs.some((run) => hasDraw(run) && !run.adversarial) ? "Encoder and decoder share one tape; between them lies the draw of z, which passes the gradient on in two ways." : ""}`,
   look: (runs) => [
-    "Press next, or →, and read the panel: what comes in, what the op does, which line of code called it. A click on a layer opens it; the ops inside are its own.",
+    "Press next, or →, and read the panel: what comes in, what the op does, which line of code called it. Click a layer to see the ops inside.",
     "The rule that you see is the one that ran: the text is read from tinygen's source. gy is the gradient that arrives.",
     ...(runs.some((run) => run.adversarial) ? ["In G's step, the gradient runs all the way through D before it comes to G: G sees no image, only what D's layers pass on."] : []),
     ...(runs.some((run) => run.adversarial && hasDraw(run)) ? ["The encoder's gradient comes through D as well: images are compared by what D makes of them on the way, and not by their pixels."] : []),
-    ...(runs.some((run) => run.follow.steps.some((step) => step.shielded.length)) ? ["Take the guard off and look at the table: another network gets a gradient, too, and it is not the one that it wants."] : []),
+    ...(runs.some((run) => run.follow.steps.some((step) => step.shielded.length)) ? ["Take the guard off and look at the table: another network gets a gradient, too, and one that is not of its own loss."] : []),
     ...(runs.some((run) => !run.adversarial && hasDraw(run)) ? ["z = mu + e^(logvar/2) · eps: on the way back the gradient parts at z, one way through mu and one through logvar, and the KL term joins them from below."] : []),
-    ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too. (x̂ is a point on the way from a real image to a made one.)"] : []),
+    ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too. (x̂ is a point between a real image and a generated one.)"] : []),
   ],
   suits: (run) => Boolean(run.follow),
   make: (body, runs) => {
@@ -232,11 +232,11 @@ function boxOf(node, state, kind, onclick) {
 /** What the panel says of the op in turn. */
 function aboutNode({ node, phase }, state) {
   const forward = phase === "forward", off = offTape(node, state);
-  const kinds = { parameter: "a parameter", constant: "given: no gradient is asked for", input: "an input", rule: "a rule, recorded on the second tape" };
+  const kinds = { parameter: "a parameter", constant: "a constant: it needs no gradient", input: "an input", rule: "a rule, recorded on the second tape" };
   const where = node.where.length ? [h("h4", {}, "The line that called it"), h("pre", {}, [...node.where].reverse().map((line) => line.replace(": ", "\n    ")).join("\n"))] : [];
   return [
     h("h3", { class: "of" }, forward ? "Forward: " : "Backward: ", node.title, " ", h("span", { class: "quiet" }, [node.path, kinds[node.kind], node.part && node.part !== "second tape" ? `on the way of ${node.part}` : ""].filter(Boolean).join(" · "))),
-    off ? h("p", { class: "stop" }, node.kind === "parameter" && !isCutOff(state.step) ? "Frozen: it passes the gradient on and keeps none." : "Nothing of this is on the tape: no gradient will come here.") : null,
+    off ? h("p", { class: "stop" }, node.kind === "parameter" && !isCutOff(state.step) ? "Frozen: it passes the gradient on and keeps none." : "This is not on the tape: no gradient will come here.") : null,
     node.op ? h("p", {}, h("code", {}, node.op), node.formula ? `: ${node.formula}` : "") : null,
     forward || !Object.keys(node.rules).length ? null : h("h4", {}, "Its rule, as it stands in the code"),
     forward || !Object.keys(node.rules).length ? null : h("pre", { class: "rules" }, Object.entries(node.rules).map(([name, rule]) => (name === "all" ? rule : `${name} = ${rule}`)).join("\n")),
@@ -292,7 +292,7 @@ function received({ run, step, careful, clear }) {
   const said = (one) => [one.careful ? null : `without ${guardOf(step)}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
   return [
     h("h3", {}, "Who gets a gradient"),
-    h("p", { class: "quiet small" }, "The length of all of a network's gradients after ", h("code", {}, "loss.backward()"), ", as measured on this checkpoint."),
+    h("p", { class: "quiet small" }, "The length of all of a network's gradients together after ", h("code", {}, "loss.backward()"), ", as measured on this checkpoint."),
     h("table", { class: "received" },
       h("tr", {}, h("th", {}, ""), networks.map((name) => h("th", {}, name))),
       step.cases.map((one) => h("tr", { class: one === now ? "now" : "" }, h("td", {}, said(one)), networks.map((name) =>
@@ -301,7 +301,7 @@ function received({ run, step, careful, clear }) {
   ];
 }
 
-/** What a gradient does that the step of one network left in another. */
+/** What harm a gradient does that the step of one network leaves in another. */
 function harm(run, step, other) {
   const [judge, maker] = run.adversarial ? run.way : [];
   if (step.name === judge && other === maker) return `If ${other}'s optimiser steps on it, ${other} learns to be caught; and the way back through ${other} takes time for nothing.`;
@@ -316,7 +316,7 @@ function verdict(run, step, { careful, clear, received, along }) {
     const way = along[other] === null ? "" : ` It points ${along[other] < 0 ? "against" : "partly along"} what ${other} itself wants (cosine ${short(along[other])}).`;
     parts.push(`Mistake: ${other} was not kept out, so ${step.name}'s loss leaves a gradient of ${short(received[other])} in ${other}.${way} ${harm(run, step, other)}`);
   }
-  if (!clear) parts.push("Mistake: the gradients of the backward before were not cleared. backward() adds to what is there, so the gradient came out twice as long (here it is the same one twice; left over from another loss, it would point elsewhere): call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
+  if (!clear) parts.push("Mistake: the gradients of the last backward were not cleared. backward() adds to what is there, so the gradient came out twice as long (here it is the same one twice; left over from another loss, it would point elsewhere): call zero_grad() before it, or take grad(loss, parameters), which keeps nothing.");
   if (parts.length) return parts.join(" ");
   const others = step.shielded.join(" and ");
   if (!others) return "Right: one loss, and each network gets its gradient once.";

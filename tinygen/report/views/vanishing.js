@@ -80,7 +80,7 @@ function heatmap(panel, run, runs, state) {
 
 /** A row for each layer, with its name on the left and its number at this step on the right. */
 function drawHeat(canvas, run, layers, frame, share, said, { left, names, right, row }) {
-  if (!layers.length) return; // what the other run has, and this one hasn't
+  if (!layers.length) return; // the other run has this quantity, and this one hasn't
   const width = canvas.clientWidth, height = row * layers.length + 4, density = devicePixelRatio || 1;
   canvas.width = width * density;
   canvas.height = height * density;
@@ -132,9 +132,9 @@ function accuracyChart(run, room) {
   const measured = (of) => ({ x: recorded, y: recorded.map((_, frame) => of(at(run.array("score_real"), frame), at(run.array("score_fake"), frame))) });
   if (!acc && threshold === null) {
     const line = gap ? { x: step, y: gap } : measured((real, fake) => mean(real) - mean(fake));
-    return chart({ ...more, title: "The critic's gap", caption: "How much higher the critic scores real examples than made ones.", lines: [{ name: "gap", ...line }] });
+    return chart({ ...more, title: "The critic's gap", caption: "How much higher the critic scores real examples than generated ones.", lines: [{ name: "gap", ...line }] });
   }
   const right = (real, fake) => 0.5 * (mean(real.map((s) => s > threshold)) + mean(fake.map((s) => s <= threshold)));
   const line = acc ? { x: step, y: acc } : measured(right);
-  return chart({ ...more, title: "D's accuracy", caption: "The share of examples, real and made, that D tells apart; one half is guessing.", low: 0, high: 1, lines: [{ name: "D gets right", ...line }] });
+  return chart({ ...more, title: "D's accuracy", caption: "The share of examples, real and generated, that D gets right; one half is guessing.", low: 0, high: 1, lines: [{ name: "D gets right", ...line }] });
 }
