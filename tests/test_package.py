@@ -1,7 +1,9 @@
 """What `import tinygen` gives, and what it leaves until it is asked for."""
 
 import ast
+import importlib
 import inspect
+import pkgutil
 import pydoc
 import re
 import subprocess
@@ -37,6 +39,13 @@ def test_a_name_that_is_not_there():
 def test_every_name_is_there():
     assert all(hasattr(tg, name) for name in dir(tg))
     assert tg.report.__name__ == "tinygen.report"
+
+
+def test_every_package_says_what_it_hands_on():
+    packages = [m.name for m in pkgutil.walk_packages(tg.__path__, "tinygen.") if m.ispkg]
+    assert len(packages) > 10
+    for package in map(importlib.import_module, packages):
+        assert dir(package) == sorted(package.__all__) and all(hasattr(package, x) for x in package.__all__)
 
 
 def public_modules():

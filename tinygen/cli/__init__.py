@@ -42,6 +42,13 @@ from . import data, doctor, evaluate, explain, gradcheck, models, report, sample
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
+__all__ = ["COMMANDS", "main"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 COMMANDS = (train, sample, evaluate, report, models, data, gradcheck, explain, doctor)
 
 

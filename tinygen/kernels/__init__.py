@@ -24,6 +24,34 @@ from .blas import matmul
 from .compiled import compiled
 from .sums import Axis, count, mean, narrow, variance, wide
 
+__all__ = [
+    "Axis",
+    "adam",
+    "batch_norm",
+    "batch_norm_grad",
+    "column_sum",
+    "conv2d",
+    "conv2d_weight_grad",
+    "conv_transpose2d",
+    "count",
+    "dropout",
+    "leaky_relu",
+    "leaky_relu_grad",
+    "matmul",
+    "mean",
+    "narrow",
+    "sigmoid",
+    "sigmoid_cross_entropy",
+    "sigmoid_cross_entropy_grad",
+    "total",
+    "variance",
+    "wide",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
 
 def _twins(module: ModuleType) -> Any:
     """Where the twins for the arrays of a module are, if there are any."""

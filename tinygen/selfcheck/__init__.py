@@ -17,6 +17,10 @@ from .table import CASES
 __all__ = ["CASES", "Case", "missing", "run"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def missing() -> list[str]:
     """The primitives, public ops and layers that have no case."""
     primitives = [name for name, p in PRIMITIVES.items() if p.__module__.startswith("tinygen.")]
