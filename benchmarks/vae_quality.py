@@ -27,7 +27,7 @@ def train(seed: int, epochs: int, peer: Any = None) -> None:
                 theirs.train_step(x, noise)
     x = digits.test.astype(np.float32) / 255
     with tg.no_grad():
-        loss, parts = model.loss(x, tg.Generator(seed, "test"))
+        loss, parts, _ = model.loss(x, tg.Generator(seed, "test"))
     line = (
         f"seed {seed}  tinygen {loss.item():.2f}  (" + "  ".join(f"{k} {v.item():.2f}" for k, v in parts.items()) + ")"
     )

@@ -14,7 +14,7 @@ for step in range(1, steps + 1):
 
 x = digits.test.astype("float32") / 255
 with tg.no_grad():
-    loss, _ = model.loss(x, rng=tg.Generator(0, "test"))
-print(f"test loss {loss:.1f} nats an image")
+    loss = model.loss(x, rng=tg.Generator(0, "test"))
+print(f"test loss {loss.value:.1f} nats an image")
 tg.viz.save_grid(model.sample(100), "vae.png", model.value_range)
 print("vae.png: 100 digits that nobody wrote")

@@ -173,7 +173,7 @@ def changed(step):
 def learn_D(model):
     with tg.no_grad():
         fake = model.G(tg.tensor(np.ones((3, 2), np.float32)))
-    model.learn_D(losses.bce_logits(model.D(fake), 0.0))
+    model.opt_D.step(tg.grad(losses.bce_logits(model.D(fake), 0.0), model.D.parameters()))
 
 
 def learn_G(model):

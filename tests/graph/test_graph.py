@@ -71,7 +71,7 @@ def test_what_has_no_tape_is_refused():
 
 def test_layers_fold_and_activations_too():
     model = small("gan")
-    loss, _ = model.loss_G(model.G(model.noise(4)))
+    loss, *_ = model.loss_G(model.G(model.noise(4)))
     graph = viz.graph(loss)
     folded = boxes(graph, "layer")
     assert [box.path for box in folded] == [
@@ -86,7 +86,7 @@ def test_layers_fold_and_activations_too():
 def test_a_frozen_network_says_so():
     model = small("gan")
     with frozen(model.D):
-        loss, _ = model.loss_G(model.G(model.noise(4)))
+        loss, *_ = model.loss_G(model.G(model.noise(4)))
     learning = {box.path: not box.frozen for box in boxes(viz.graph(loss), "layer") if "Dense" in box.title}
     assert learning and all(learns == path.startswith("G") for path, learns in learning.items())
 

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 import standin
-from inside.test_looks import toy, trained
+from inside.test_observer import toy, trained
 from models.small import IMAGE, small
 
 import tinygen as tg
@@ -163,13 +163,13 @@ def test_time_is_bounded(clock, cost, step_time):
     """A look that costs as much as a step, or several, is taken as rarely as 5% asks; a cheap one when it is due."""
     recorder = Recorder(toy(), 4)
     recorder.on_start(small("gan"), None, 0)
-    looks = recorder._looks
+    observer = recorder._observer
 
     def slow():
         clock.now += cost
-        return looks()
+        return observer()
 
-    recorder._looks, shares = slow, []
+    recorder._observer, shares = slow, []
     for step in range(1, 801):
         clock.now += step_time
         recorder.on_step(step, {})

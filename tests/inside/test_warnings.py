@@ -105,7 +105,7 @@ def test_each_sign_is_an_event_once_also_when_the_run_resumes(tmp_path):
     assert before and before + after == whole
     events = RunDirectory(tmp_path / "a").read_events()
     assert events == RunDirectory(tmp_path / "b").read_events() and len(events) == len(whole)
-    assert {"step", "name", "seen", "remedy"} == events[0].keys()
+    assert {"step", "name", "evidence", "remedy"} == events[0].keys()
 
 
 def test_it_never_changes_the_run():

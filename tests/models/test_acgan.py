@@ -34,7 +34,7 @@ def test_the_losses_are_those_of_the_paper(w):
     probability = 1 / (1 + np.exp(-made[:, 0]))
     loss_S = np.log1p(np.exp(-real[:, 0])).mean() - np.log(1 - probability).mean()
     assert gan.loss_D(x, fake, y)[0].item() == pytest.approx(loss_S + w * (class_real + class_fake), rel=1e-9)
-    loss_G, report = gan.loss_G(fake, y)
+    loss_G, report, _ = gan.loss_G(fake, y)
     assert loss_G.item() == pytest.approx(-np.log(probability).mean() + w * class_fake, rel=1e-9)
     assert report["loss_C"].item() == pytest.approx(class_fake, rel=1e-9)
 
@@ -55,10 +55,10 @@ def test_the_gradients_of_both_losses_by_every_parameter(loss, r1):
 def test_the_penalty_is_of_the_score_alone():
     """The slope of the class logits is no concern of R1."""
     gan, (x, y) = small("acgan", r1=2.0), fed(small("acgan"), batches(1)[0])
-    before = gan.compared(gan.score(x), gan.score(x), x, y).item()
+    before = gan.loss_of_scores(gan.score(x), gan.score(x), x, y).item()
     last = gan.D[len(gan.D) - 1].w
     last.assign(np.concatenate([last.numpy()[:, :1], 10 * last.numpy()[:, 1:]], axis=1))
-    assert gan.compared(gan.score(x), gan.score(x), x, y).item() == pytest.approx(before, rel=1e-6)
+    assert gan.loss_of_scores(gan.score(x), gan.score(x), x, y).item() == pytest.approx(before, rel=1e-6)
 
 
 def test_it_learns_where_each_class_is_and_to_tell_them_apart():

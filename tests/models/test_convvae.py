@@ -26,7 +26,7 @@ def test_the_defaults_are_those_of_keras_mirrored():
         *("Dense(20, 128)", "ReLU()", "Dense(128, 3136)", "Reshape((7, 7, 64))", "ReLU()"),
         *("ConvTranspose(64, 32, 3, stride=2)", "ReLU()", "ConvTranspose(32, 1, 3, stride=2)"),
     ]
-    assert vae.reconstruction == "bernoulli" and vae.value_range == (0, 1)
+    assert vae.likelihood == "bernoulli" and vae.value_range == (0, 1)
 
 
 @pytest.mark.parametrize("shape", [(28, 28, 1), (17, 30, 3), (5, 9, 1), (1, 2, 2)])

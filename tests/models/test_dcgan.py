@@ -115,7 +115,7 @@ def test_the_gradients_of_both_losses_by_every_parameter():
 
     def both():
         fake = gan.G(z)
-        return gan.loss.D(*gan.judge(x, fake)), gan.loss.G(gan.D(fake))
+        return gan.game.D(*gan.judge(x, fake)), gan.game.G(gan.D(fake))
 
     assert tg.gradcheck(both, gan.parameters(), 1).error < 1e-8
 

@@ -16,6 +16,7 @@ from tinygen.gradcheck import gradcheck
 from tinygen.losses import GAN_LOSSES
 from tinygen.models import GAN, GANConfig
 from tinygen.models.penalties import r1_penalty
+from tinygen.models.verdicts import verdicts
 from tinygen.optim import SGD, Adam, RMSprop
 from tinygen.random import Generator
 from tinygen.settings import parse_settings
@@ -136,14 +137,14 @@ def test_each_step_records_what_it_learns_and_nothing_else():
 def test_verdicts(backend, loss):
     model = small("gan", loss=loss)
     real, fake = np.array([[3.0], [0.25], [-1.0], [0.75]]), np.array([[-1.5], [0.25], [4.0], [0.75]])
-    verdicts = model.verdicts(*(tg.tensor(backend.asarray(s, np.float32)) for s in (real, fake)))
+    found = verdicts(model.game, *(tg.tensor(backend.asarray(s, np.float32)) for s in (real, fake)))
     limit = 0.5 if loss == "lsgan" else 0.0
     right = {"acc": (np.sum(real > limit) + np.sum(fake <= limit)) / 8}
     if loss == "wasserstein":
         right = {"gap": real.mean() - fake.mean()}
     judge = (lambda s: 1 / (1 + np.exp(-s))) if loss in ("minimax", "nonsaturating") else (lambda s: s)
     expected = {**right, "D(x)": judge(real).mean(), "D(G(z))": judge(fake).mean()}
-    assert {name: v.item() for name, v in verdicts.items()} == pytest.approx(expected, rel=1e-6)
+    assert {name: v.item() for name, v in found.items()} == pytest.approx(expected, rel=1e-6)
 
 
 def test_half_of_the_loss_of_D():
@@ -223,7 +224,7 @@ def test_a_loss_without_labels_has_none_to_smooth(loss):
 def spread(model, t):
     """The standard deviation of what is added to images at step t of D."""
     model.opt_D.t = t
-    return float(np.std(model.blurred(np.zeros((100, 10, 10, 1), np.float32))))
+    return float(np.std(model.augmented(np.zeros((100, 10, 10, 1), np.float32))))
 
 
 def test_instance_noise_falls_to_nothing():
@@ -232,7 +233,7 @@ def test_instance_noise_falls_to_nothing():
     assert [spread(steady, t) for t in (0, 1000)] == pytest.approx([0.5, 0.5], rel=0.03)
     assert [spread(falling, t) for t in (8, 9)] == [0, 0]
     x = batches(1)[0]
-    assert falling.blurred(x) is x
+    assert falling.augmented(x) is x
 
 
 def test_all_that_D_sees_has_noise_of_its_own():
@@ -360,7 +361,7 @@ def test_the_gradients_of_both_losses_by_every_parameter(loss, batch_norm):
 
     def both():
         fake_score = model.D(model.G(z))
-        return model.loss.D(model.D(x), fake_score), model.loss.G(fake_score)
+        return model.game.D(model.D(x), fake_score), model.game.G(fake_score)
 
     assert gradcheck(both, model.parameters(), 1).error < 1e-8
 
@@ -368,7 +369,7 @@ def test_the_gradients_of_both_losses_by_every_parameter(loss, batch_norm):
 def test_the_loss_of_G_can_be_differentiated_twice():
     model = small("gan", **TINY)
     z = model.noise(3)
-    assert gradcheck(lambda: model.loss.G(model.D(model.G(z))), model.parameters(), order=2).error < 1e-8
+    assert gradcheck(lambda: model.game.G(model.D(model.G(z))), model.parameters(), order=2).error < 1e-8
 
 
 def test_batch_norm_needs_a_batch():

@@ -99,9 +99,10 @@ def test_the_gradients_of_both_losses_by_every_parameter(name):
 def test_lsgan_has_the_labels_of_its_config():
     model, (x, fake) = LSGAN(LSGANConfig(data_shape=(3, 2, 1), a=-1, b=2, c=0.5)), batches(2)
     r, f = (model.D(images).numpy().astype(np.float64) for images in (x, fake))
-    loss_D, report = model.loss_D(x, tg.tensor(fake))
-    assert loss_D.item() == pytest.approx(((r - 2) ** 2).mean() / 2 + ((f + 1) ** 2).mean() / 2, rel=1e-5)
+    loss = model.loss_D(x, tg.tensor(fake))
+    assert loss.value.item() == pytest.approx(((r - 2) ** 2).mean() / 2 + ((f + 1) ** 2).mean() / 2, rel=1e-5)
     assert model.loss_G(tg.tensor(fake))[0].item() == pytest.approx(((f - 0.5) ** 2).mean() / 2, rel=1e-5)
+    report = model.measured([(model.step_D(x), loss)])
     assert report["acc"].item() == ((r > 0.5).mean() + (f <= 0.5).mean()) / 2
 
 
@@ -163,11 +164,11 @@ def test_the_weights_of_the_critic_stay_within_the_clip():
 def test_the_gap_is_the_difference_of_the_mean_scores(name):
     model, (x, fake) = small(name), batches(2)
     real_score, fake_score = model.D(x).numpy(), model.D(fake).numpy()
-    loss, report = model.loss_D(x, tg.tensor(fake))
+    report = model.measured([(model.step_D(x), model.loss_D(x, tg.tensor(fake)))])
     assert report["gap"].item() == pytest.approx(real_score.mean() - fake_score.mean(), abs=1e-6)
     assert "acc" not in report
     if name == "wgan":
-        assert loss.item() == pytest.approx(-report["gap"].item(), abs=1e-7)
+        assert report["loss_D"].item() == pytest.approx(-report["gap"].item(), abs=1e-7)
 
 
 def test_the_defaults_of_the_wgangp():
@@ -183,7 +184,7 @@ def test_the_gradient_penalty_of_a_linear_critic(penalty):
         model, (x, fake) = small("wgangp", d_hidden=(), penalty=penalty), batches(2)
         w = model.D[1].w
         w.assign(w.data * (size / np.linalg.norm(w.numpy())))
-        loss, report = model.loss_D(x, tg.tensor(fake))
+        loss, report, _ = model.loss_D(x, tg.tensor(fake))
         excess = size - 1 if penalty == "two-sided" else max(size - 1, 0)
         gap = ((x - fake).reshape(len(x), -1) @ w.numpy()).mean()
         assert loss.item() == pytest.approx(10 * excess**2 - gap, rel=1e-4)

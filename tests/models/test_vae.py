@@ -24,7 +24,7 @@ def test_the_defaults_are_784_400_20():
     ]
     default = Adam(vae.decoder.parameters())
     assert (type(vae.opt), vae.opt.lr, vae.opt.betas, vae.opt.eps) == (Adam, default.lr, default.betas, default.eps)
-    assert vae.reconstruction == "bernoulli" and vae.value_range == (0, 1)
+    assert vae.likelihood == "bernoulli" and vae.value_range == (0, 1)
 
 
 def test_widths_mirror_in_the_decoder():
@@ -45,7 +45,7 @@ def test_the_bound_by_hand():
         each = {"bernoulli": -(x * np.log(p) + (1 - x) * np.log(1 - p)), "mse": (x - p) ** 2 / 2}
         rec = each[reconstruction].reshape(4, -1).sum(1).mean()
         kl = (mu**2 + np.exp(logvar) - 1 - logvar).sum(1).mean() / 2
-        loss, parts = vae.loss(x, Generator(5))
+        loss, parts, _ = vae.loss(x, Generator(5))
         assert loss.item() == pytest.approx(rec + 3 * kl, rel=1e-5)
         assert {n: v.item() for n, v in parts.items()} == pytest.approx({"reconstruction": rec, "kl": kl}, rel=1e-5)
 
@@ -71,7 +71,7 @@ def test_a_draw_comes_from_the_stream_that_is_given():
 
 def test_images_are_bernoulli_and_points_gaussian_unless_told():
     points = small("vae", data_shape=POINT)
-    assert (points.reconstruction, points.value_range) == ("mse", None)
+    assert (points.likelihood, points.value_range) == ("mse", None)
     x = batches(1, POINT)[0]
     assert np.array_equal(points.reconstruct(x), points.decoder(points.encode(x)[0]).numpy()), "no sigmoid"
     bits = small("vae", data_shape=POINT, reconstruction="bernoulli")

@@ -44,7 +44,8 @@ def same_draws(gan):
 @pytest.mark.parametrize("similarity", ["learned", "pixels"])
 def test_the_losses_by_hand(similarity):
     gan, x = same_draws(small("vaegan", similarity=similarity, gamma=0.3, beta=0.2)), batches(1)[0]
-    loss, report = gan.losses(x)
+    losses = gan.losses(x)
+    report = losses["E"].metrics
     start = small("vaegan").rng.state
     gan.rng.state = start
     mu, logvar = (t.numpy() for t in gan.encode(x))
@@ -55,11 +56,11 @@ def test_the_losses_by_hand(similarity):
     likelihood = ((features(x) - features(copy)) ** 2).reshape(4, -1).sum(1).mean() / 2
     real, copied, faked = (gan.D(a).numpy() for a in (x, copy, fake))
     softplus = lambda s: np.log1p(np.exp(s))
-    assert loss.E.item() == pytest.approx(0.2 * kl + likelihood, rel=1e-5)
+    assert losses["E"].value.item() == pytest.approx(0.2 * kl + likelihood, rel=1e-5)
     fooled = (softplus(-copied).mean() + softplus(-faked).mean()) / 2
-    assert loss.G.item() == pytest.approx(0.3 * likelihood + fooled, rel=1e-5)
+    assert losses["G"].value.item() == pytest.approx(0.3 * likelihood + fooled, rel=1e-5)
     fakes = (softplus(copied).mean() + softplus(faked).mean()) / 2
-    assert loss.D.item() == pytest.approx(softplus(-real).mean() + fakes, rel=1e-5)
+    assert losses["D"].value.item() == pytest.approx(softplus(-real).mean() + fakes, rel=1e-5)
     assert report["kl"].item() == pytest.approx(kl, rel=1e-5)
     assert report["likelihood"].item() == pytest.approx(likelihood, rel=1e-5)
 
@@ -70,7 +71,7 @@ def test_the_features_are_those_of_the_layer_that_is_named(layer, cut):
     expected = x
     for part in list(gan.D)[:cut]:
         expected = part(expected)
-    features, score = gan.look(x)
+    features, score = gan.features_and_score(x)
     np.testing.assert_array_equal(getattr(features, "data", features), getattr(expected, "data", expected))
     np.testing.assert_array_equal(score.numpy(), gan.D(x).numpy())
 
@@ -80,7 +81,7 @@ def test_each_network_learns_by_its_own_loss_of_weights_before_any_step(learner)
     """What the optimisers are handed is the gradient at the old weights of all three networks."""
     gan, x = same_draws(small("vaegan", optimizer="sgd", lr=0.1, beta1=0.0)), batches(1)[0]
     network = getattr(gan, NETWORKS[learner])
-    gradients = tg.grad(getattr(gan.losses(x)[0], learner), network.parameters())
+    gradients = tg.grad(gan.losses(x)[learner].value, network.parameters())
     before = [p.numpy().copy() for p in network.parameters()]
     gan.train_step(x)
     for p, w, g in zip(network.parameters(), before, gradients, strict=True):
@@ -98,7 +99,7 @@ def test_the_gradients_of_the_losses_by_every_parameter(similarity):
     tiny = {"latent_dim": 2, "e_channels": (2,), "g_channels": (2, 2), "d_channels": (2,), "kernel_size": 2}
     gan = same_draws(small("vaegan", **tiny, similarity=similarity, g_activation="tanh", gamma=0.5))
     x = batches(1, size=3)[0]
-    assert gradcheck(lambda: tuple(gan.losses(x)[0]), gan.parameters(), 1).error < 1e-8
+    assert gradcheck(lambda: tuple(one.value for one in gan.losses(x).values()), gan.parameters(), 1).error < 1e-8
 
 
 @pytest.mark.parametrize("similarity", ["learned", "pixels"])

@@ -42,7 +42,7 @@ class Own(GAN):
 
     def __init__(self, config=None, seed=0):
         super().__init__(config, seed)
-        self.loss = EXPONENTIAL
+        self.game = EXPONENTIAL
 
 
 def gathered(gan, out, **given):

@@ -147,7 +147,7 @@ def test_the_panel_s_numbers_are_python_s(opened):
     browser.key("End")
     last = next(node for node in nodes if node["gradient"])
     assert float(browser.text(".gradient .length")) == pytest.approx(last["gradient"]["norm"], rel=1e-3)
-    assert "train_step" in browser.text(".about")
+    assert "models/gan.py" in browser.text(".about")
     for rule in last["rules"].values():
         assert rule in browser.text(".rules")
 

@@ -7,9 +7,9 @@ from report.runs import copy
 import tinygen as tg
 from tinygen.data import load
 from tinygen.errors import RunError
-from tinygen.report.drawing import seen
+from tinygen.report.drawing import summary
+from tinygen.report.rewound import EXAMPLES
 from tinygen.report.steps import follow
-from tinygen.report.studio import EXAMPLES
 from tinygen.scopes import frozen, no_grad
 
 CASES = [(True, True), (True, False), (False, True), (False, False)]
@@ -97,20 +97,20 @@ def test_a_vae_has_one_step_with_two_ways(recorded):
 def test_a_vaegan_has_three_steps_on_one_tape(recorded):
     """Each network's own loss, and what it leaves in the others, as `grad` of the losses gives them."""
     followed, model = follow(recorded("vaegan")), tg.load(recorded("vaegan"))
-    losses, networks = model.losses(digits(model))[0]._asdict(), {"E": model.encoder, "D": model.D, "G": model.G}
+    losses, networks = model.losses(digits(model)), {"E": model.encoder, "D": model.D, "G": model.G}
     assert [step["name"] for step in followed["steps"]] == list(networks)
     for name, loss in losses.items():
         right, wrong = of(followed, name)["received"], of(followed, name, careful=False)["received"]
         for other, network in networks.items():
             expected = pytest.approx(
-                norm(tg.grad(loss, network.parameters(), retain_graph=True, unused="zeros")), rel=1e-5
+                norm(tg.grad(loss.value, network.parameters(), retain_graph=True, unused="zeros")), rel=1e-5
             )
             assert wrong[other] == expected
             assert right[other] == (expected if other == name else None)
     found = nodes(followed, "G")
     assert {node["title"] for node in found} >= {"x", "mu", "logvar", "eps", "z", "z_p", "the loss"}
     assert {node["part"] for node in found} == {"", "mu", "logvar"}
-    assert all("train_step" in node["where"][-1] for node in found if node["kind"] == "layer")
+    assert all("in loss" in node["where"][-1] for node in found if node["kind"] == "layer")
 
 
 def test_a_gradient_penalty_has_a_second_tape(recorded):
@@ -129,19 +129,19 @@ def test_the_networks_behind_each_node(recorded, name):
     for node in nodes(followed, "G"):
         if node["kind"] == "layer":
             assert node["network"] in ("G", "D") and "G" in node["sources"]
-            assert node["gradient"] and node["value"] and "train_step" in node["where"][-1]
+            assert node["gradient"] and node["value"] and "in loss" in node["where"][-1]
     parameters = [inner for node in nodes(followed, "G") for inner in (node["inner"] or {"nodes": []})["nodes"]]
     assert {tuple(one["sources"]) for one in parameters if one["kind"] == "parameter"} == {("G",), ("D",)}
 
 
 def test_what_is_seen_of_an_array():
     x = np.array([[0, 1, 3], [-4, 0, 0]], np.float32)
-    found = seen(x)
+    found = summary(x)
     assert found["norm"] == pytest.approx(np.linalg.norm(x)) and found["zeros"] == 0.5
     assert (found["low"], found["high"], sum(found["bins"]), len(found["bins"])) == (-4, 3, 6, 24)
-    assert seen(np.float32([2.5])) == {"item": 2.5}
-    assert seen(np.zeros((2, 3), np.float32))["bins"] == [6]
-    picture = seen(np.ones((1, 64, 48, 3), np.float32))["picture"]
+    assert summary(np.float32([2.5])) == {"item": 2.5}
+    assert summary(np.zeros((2, 3), np.float32))["bins"] == [6]
+    picture = summary(np.ones((1, 64, 48, 3), np.float32))["picture"]
     assert picture["shape"] == [32, 24, 3] and picture["largest"] == 1
 
 

@@ -25,6 +25,10 @@ class Any(Tiny):
         super().__init__(self.Config())
 
 
+class Labelled(Any):
+    takes_labels = True
+
+
 IMAGES = np.arange(20, dtype=np.uint8).reshape(20, 1, 1, 1)
 
 
@@ -103,7 +107,7 @@ def test_a_new_generator_goes_on_where_the_old_one_was():
 
 
 def test_batches_of_pairs_come_to_the_device(backend):
-    pair = batches_of([(np.ones((2, 3)), np.zeros(2, np.int64))], Any())
+    pair = batches_of([(np.ones((2, 3)), np.zeros(2, np.int64))], Labelled())
     for x in (*pair.first, *pair.next()):
         assert array_module(x) is backend.xp
 
@@ -234,7 +238,7 @@ def test_a_loader_of_pytorch():
     torch = pytest.importorskip("torch")
     x, y = torch.linspace(-1, 1, 96).reshape(6, 4, 4, 1).double(), torch.arange(6)
     loaders = [torch.utils.data.DataLoader(torch.utils.data.TensorDataset(*given), 3) for given in ((x,), (x, y))]
-    plain, labelled = batches_of(loaders[0], Tiny()), batches_of(loaders[1], Tiny())
+    plain, labelled = batches_of(loaders[0], Tiny()), batches_of(loaders[1], Labelled())
     for batches in (plain, labelled):
         for _ in range(3):
             batch = batches.next()

@@ -105,6 +105,8 @@ def test_the_pictures_of_points_with_labels(tmp_path, viz):
     batch = (np.zeros((4, 2), np.float32), np.zeros(4, np.int64))
 
     class Labelled(Points):
+        takes_labels = True
+
         def train_step(self, batch):
             return super().train_step(batch[0])
 

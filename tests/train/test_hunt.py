@@ -25,8 +25,9 @@ class Noisy(Tiny):
     value_range = None
 
     def __init__(self, wrong, fails_at=7):
-        self.config, self.noise = NoisyConfig(), Generator(0, "noisy")
-        self.w, self.count = tg.tensor([1.0, 2.0], requires_grad=True), np.zeros((), np.int64)
+        super(Tiny, self).__init__(NoisyConfig())
+        self.noise = Generator(0, "noisy")
+        self.w, self.count = tg.Parameter(np.float32([1.0, 2.0])), np.zeros((), np.int64)
         self.wrong, self.fails_at = wrong, fails_at
 
     def train_step(self, batch):

@@ -60,10 +60,13 @@ def test_a_model_needs_no_name_no_config_and_no_sample(tmp_path):
     ("model", "message"),
     [
         (GAN, r"model is the class GAN; give an object of it: GAN\(\)"),
-        ("gan", r"model is a str, which has no train_step\(\)"),
-        (tg.layers.Dense(3, 3), r"model is a Dense, which has no train_step\(\); derive it from tinygen.models.Model"),
-        (Unwritten(), r"model is a Unwritten, which has no train_step\(\)"),
-        (Unborn(), r"model is a Unborn, which has no config; .*; does its __init__ call super\(\).__init__\(\)\?"),
+        ("gan", r"model is a str, but it must be a tinygen.models.Model; .* such as tinygen.models.GAN\(\)"),
+        (
+            tg.layers.Dense(3, 3),
+            r"model is a Dense, but it must be a tinygen.models.Model; derive your class from that",
+        ),
+        (Unwritten(), r"model is a Unwritten, which has neither steps\(\) nor train_step\(\); write one of them"),
+        (Unborn(), r"model is a Unborn, which has no config; does its __init__ call super\(\).__init__\(\)\?"),
     ],
 )
 def test_what_is_no_model(model, message):
@@ -145,7 +148,7 @@ def test_a_preview_in_another_thread_changes_nothing_and_sees_the_running_statis
             thread.start()
             entered.wait(5)
             found = super().loss_D(x, fake, *y)
-            seen.append(self.G.training and self.G(self.noise(3, Generator(0, "look"))).requires_grad)
+            seen.append(self.G.training and self.D(x).requires_grad)
             left.set()
             thread.join()
             elsewhere = threading.Thread(target=lambda: samples.append(self.sample(4)))

@@ -119,7 +119,7 @@ class Own(tg.models.Model):
         return {"loss": loss}
 
     def sample(self, n, rng=None):
-        return self.head(self._looking(rng).normal((n, self.config.width))).data
+        return self.head(self.sampling_stream(rng).normal((n, self.config.width))).data
 
 
 class Scripted(Own):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tinygen.models import Model
 from tinygen.random import Generator
 from tinygen.tensor import Tensor
 
@@ -17,7 +18,7 @@ class Config:
     size: int = 16
 
 
-class Tiny:
+class Tiny(Model):
     """w follows the mean of noisy batches. It fails as told: from step `fails_at` on the loss is NaN."""
 
     name = "tiny"
@@ -26,14 +27,11 @@ class Tiny:
     Config = Config
 
     def __init__(self, config=None, seed=0):
-        self.config = config or Config()
+        super().__init__(config or Config(), seed)
         self.noise = Generator(seed, "tiny")
         self.w = np.zeros(self.config.size, np.float32)
         self.m = np.zeros((2, self.config.size), np.float32)
         self.count = np.zeros((), np.int64)
-
-    def check_batch(self, batch):
-        pass
 
     def train_step(self, batch):
         x = batch.reshape(len(batch), -1)[:, : self.config.size]

@@ -17,7 +17,7 @@ from ..train.progress import say
 from ..train.snapshot import identity
 from ..version import __version__
 from .budget import Budget
-from .looks import Looks
+from .observer import Observer
 from .recording import Recording, image_bytes, quantised
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Recorder(Callback):
         self._clear()
         self._path = None if run is None else run.recording_file
         self._model, self._step = model, step
-        self._looks, self._weights = Looks(model, self._dataset), Weights(model)
+        self._observer, self._weights = Observer(model, self._dataset), Weights(model)
         self._facts, self._constants = self._describe()
         if step == 0:
             self._record(0)
@@ -107,8 +107,8 @@ class Recorder(Callback):
 
     def _record(self, step: int) -> None:
         with self._budget.spending():
-            seen = quantised(self._looks(), self._model.value_range)
-            row = seen | self._weights.arrays(moved=step == self._next)
+            observed = quantised(self._observer(), self._model.value_range)
+            row = observed | self._weights.arrays(moved=step == self._next)
         if any(_outline(earlier) != _outline(row) for earlier in [*self._rows.values()][:1]):
             say(f"the recording begins again: what {self._path} holds is of another model")
             self._rows = {}
@@ -141,7 +141,7 @@ class Recorder(Callback):
 
     def _describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """What is the same at each step: facts, and arrays."""
-        model, looks, known = self._model, self._looks, layers_of(self._model)
+        model, observer, known = self._model, self._observer, layers_of(self._model)
         shapes = model.output_shapes(None) if known else {}
         layers = [
             {"network": network, "name": name, "title": title_of(layer), "shape": list(shapes.get(id(layer), ()))}
@@ -149,8 +149,8 @@ class Recorder(Callback):
         ]
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}
         facts = {"version": __version__, **identity(model), **data, "value_range": model.value_range, "layers": layers}
-        arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in looks.constants.items()}
-        return facts | looks.facts, arrays
+        arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in observer.constants.items()}
+        return facts | observer.facts, arrays
 
 
 def _outline(row: dict[str, np.ndarray]) -> dict[str, Any]:

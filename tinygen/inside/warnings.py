@@ -1,21 +1,22 @@
-"""Early warning that a GAN collapses: what its losses, its samples and its gradients say before the pictures do."""
+"""Early warning that a training fails: what its losses, samples and gradients say before the pictures do."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import array_of, to_host
 from ..checks import whole
 from ..data import batch_of
+from ..models.collapse import Recent, Sign
 from ..optim import SGD, Optimizer, RMSprop
 from ..random import Generator
 from ..train import contents
 from ..train.callbacks import Callback, checked_dataset
+from .examples import batch_for
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -23,38 +24,19 @@ if TYPE_CHECKING:
     from ..train.run import RunDirectory
 
 SAMPLES = 100  # of one noise, that are compared with each other
-SATURATED = 0.99  # the share that D gets right
-ALIKE = 0.25  # of the distance between data
 REMEMBERED = 1000  # logs, of whose gradients the usual one is taken
-VANISHED, EXPLODED = 1e-3, 1e2  # times the usual gradient of G
-
-NOISE = "label_smoothing=0.1 (Salimans et al. 2016, section 3.4), instance_noise=0.1 (Arjovsky and Bottou 2017)"
-PENALTY = "the gradient penalty of wgangp (Gulrajani et al. 2017)"
-NONSATURATING = "loss=nonsaturating, whose gradient for G stays while D wins (Goodfellow et al. 2014, section 3)"
 
 
 class CollapseWarning(UserWarning):
     """A GAN shows a sign of collapse."""
 
 
-class Sign(NamedTuple):
-    """A sign of collapse: its name, what was seen, and the remedies of the papers."""
-
-    name: str
-    seen: str
-    remedy: str
-
-
 class Warnings(Callback):
-    """A CollapseWarning the first time that each sign is seen in as many logs on end as `patience` says:
+    """A CollapseWarning the first time that a model's signs() finds one in as many logs on end as `patience` says.
 
-    D saturated: it gets 99% right, and G's loss doesn't fall.
-    samples alike: of a fixed noise they lie a quarter as far from each other as data do, or nearer; of those that have
-        labels, each class by itself.
-    G's gradient vanished: to a thousandth of what it was.  exploded: to a hundred times the usual, in a single log.
-
-    Of other models than GANs it says nothing. Each is a row of the run's events.jsonl. It looks at logged steps alone.
-    dataset: whose training examples the samples are compared with.
+    Of a GAN they are those of models.collapse. Samples are of a fixed noise; with labels, each class is compared with
+    itself. Nothing is said of a model that declares no steps, or plays no game. Each warning is a row of the run's
+    events.jsonl.  dataset: whose training examples the samples are compared with.
     """
 
     def __init__(self, dataset: Dataset, patience: int = 10):
@@ -63,11 +45,12 @@ class Warnings(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._model, self._run = model, run
         self._rows: list[dict[str, float]] = []  # of the last logs
-        self._norms: list[float] = []  # of G's gradient
-        self._told: list[str] = []
-        optimizer = getattr(model, "opt_G", None)
-        self._optimizer = optimizer if isinstance(optimizer, Optimizer) else None
-        if self._optimizer is not None:
+        self._norms: list[float] = []  # of the gradient of G, or of what learns last
+        self._warned: list[str] = []  # of which signs
+        self._optimizer: Optimizer | None = None
+        if model.has("steps") and (model.has("signs") or model.game is not None):
+            steps = model.steps_on(*batch_for(model, self._dataset, SAMPLES))
+            self._optimizer = steps.get("G", [*steps.values()][-1]).optimizer
             x, labels = self._dataset.train[:SAMPLES], self._dataset.labels
             labels = labels[:SAMPLES] if model.takes_labels and labels is not None else None
             self._usual = spread(to_host(batch_of(x, model.value_range)), labels)
@@ -77,31 +60,14 @@ class Warnings(Callback):
             return
         self._rows = [*self._rows, values | {"spread": self._spread()}][-self._patience :]
         self._norms = [*self._norms, gradient_norm(self._optimizer)][-REMEMBERED:]
-        for sign in self._signs():
-            if sign.name not in self._told:
-                self._told.append(sign.name)
-                self._tell(step, sign)
+        if len(self._rows) == self._patience:
+            for sign in self._model.signs(Recent(self._rows, self._norms, self._usual)):
+                if sign.name not in self._warned:
+                    self._warned.append(sign.name)
+                    self._warn(step, sign)
 
-    def _signs(self) -> Iterator[Sign]:
-        rows, norms, k = self._rows, self._norms, self._patience
-        minimax = getattr(self._model.config, "loss", None) == "minimax"
-        if len(rows) < k:
-            return
-        if norms[-1] > EXPLODED * float(np.median(norms)):
-            seen = f"it is {norms[-1]:.2g}, and was {float(np.median(norms)):.2g} in the median of the logs before"
-            yield Sign("G's gradient exploded", seen, "a lower lr, or clipped gradients (Pascanu et al. 2013)")
-        if all(row.get("acc", 0) >= SATURATED and "loss_G" in row for row in rows) and _does_not_fall(rows):
-            seen = f"it told real images from made ones in {k} logs, {SATURATED:.0%} right, and G's loss did not fall"
-            yield Sign("D saturated", seen, f"{NONSATURATING if minimax else NOISE}; or {PENALTY}")
-        if all(row["spread"] < ALIKE * self._usual for row in rows):
-            seen = f"they lie {rows[-1]['spread'] / self._usual:.0%} as far from each other as data do"
-            yield Sign("samples alike", seen, f"packing, as in pacgan (Lin et al. 2018), {PENALTY}, or a lower lr")
-        if max(norms[-k:]) < VANISHED * max(norms):
-            seen = f"it is {norms[-1]:.1e}, and was {max(norms):.1e}"
-            yield Sign("G's gradient vanished", seen, f"{NONSATURATING if minimax else NOISE}; or {PENALTY}")
-
-    def _tell(self, step: int, sign: Sign) -> None:
-        message = f"step {step}: {sign.name}: {sign.seen}. What may help: {sign.remedy}"
+    def _warn(self, step: int, sign: Sign) -> None:
+        message = f"step {step}: {sign.name}: {sign.evidence}. What may help: {sign.remedy}"
         warnings.warn(CollapseWarning(message), stacklevel=2)
         if self._run is not None:
             self._run.append_event({"step": step, **sign._asdict()})
@@ -109,20 +75,19 @@ class Warnings(Callback):
     def _spread(self) -> float:
         """How far samples of the same noise lie from each other; NaN if the model makes none."""
         model = self._model
-        try:
-            samples = model.sample(SAMPLES, Generator(0, "warnings"))  # keyed afresh: the same noise each time
-        except NotImplementedError:
+        if not model.has("sample"):
             return math.nan
-        labels = np.arange(len(samples)) % model.config.classes if model.takes_labels else None
+        samples = model.sample(SAMPLES, Generator(0, "warnings"))  # keyed afresh: the same noise each time
+        labels = to_host(model.labels_for(len(samples))) if model.takes_labels else None
         return spread(to_host(array_of(samples)), labels)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows, "norms": self._norms, "told": self._told}
+        return {"rows": self._rows, "norms": self._norms, "told": self._warned}  # its name in the first checkpoints
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if fault := contents.fault(state, contents.WARNINGS):
             raise ValueError(fault)
-        self._rows, self._norms, self._told = list(state["rows"]), list(state["norms"]), list(state["told"])
+        self._rows, self._norms, self._warned = list(state["rows"]), list(state["norms"]), list(state["told"])
 
 
 def spread(x: np.ndarray, labels: np.ndarray | None = None) -> float:
@@ -145,9 +110,3 @@ def gradient_norm(optimizer: Optimizer) -> float:
     if isinstance(optimizer, SGD):
         return (1 - optimizer.momentum) * float(np.linalg.norm(state["v"])) if state else 0.0
     return float(np.linalg.norm(state["m"])) if "m" in state else 0.0
-
-
-def _does_not_fall(rows: list[dict[str, float]]) -> bool:
-    losses = [row["loss_G"] for row in rows]
-    half = len(losses) // 2
-    return float(np.mean(losses[half:])) >= float(np.mean(losses[:half])) - 0.01 * abs(float(np.mean(losses)))

@@ -50,7 +50,8 @@ class Module:
     assignment or, if they are added later, at the first call and whenever parameters, buffers or modules are asked for.
     """
 
-    batch_multiple: int = 1  # of which number a batch must be a multiple
+    batch_multiple: int = 1  # the batch size must be a multiple of this
+    mixing: bool = False  # whether what it makes of an example depends on the others of the batch
     _path: str = ""  # where it lies in the module that holds it
     _containers: tuple[str, ...] = ()  # the attributes that are plain containers
     _called: bool = False
@@ -259,6 +260,11 @@ class Module:
     def batch_unit(self) -> int:
         """The smallest batch that all of its modules take; another is a multiple of it."""
         return math.lcm(*(module.batch_multiple for _, module in self.named_modules()))
+
+    @property
+    def mixes_examples(self) -> bool:
+        """Whether what it makes of an example depends on the others of the batch, as with batch norm."""
+        return any(module.mixing for _, module in self.named_modules())
 
     def __repr__(self) -> str:
         children = [f"\n({name}) {child!r}".replace("\n", "\n  ") for name, child in self.named_children()]

@@ -22,6 +22,8 @@ class BatchNorm(Module):
     Raises ValueError if the last axis of x is not features, and in training for less than two values a channel.
     """
 
+    mixing = True
+
     def __init__(self, features: int, momentum: float = 0.99, eps: float = 1e-5, dtype: Any = np.float32):
         whole("BatchNorm", "features", features, 1)
         self.momentum = number("BatchNorm", "momentum", momentum, 0, 1)

@@ -12,6 +12,7 @@ from ..backend import Array, to_host
 from ..checks import what, whole
 from ..data import Dataset, batch_of
 from ..errors import ConfigError, DataError
+from ..models.base import has
 from ..random import Generator
 from ..settings import nearest
 from .classifier import SHAPE, accuracy, load_classifier, predict, train_classifier, unit_images
@@ -82,7 +83,7 @@ def evaluate(
     All random numbers are streams of `seed` for looking: the model and its training are as they were, and equal calls
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
     """
-    if isinstance(model, type) or not (hasattr(model, "sample") or hasattr(model, "codes")):
+    if isinstance(model, type) or not (has(model, "sample") or has(model, "codes")):
         raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model that samples, or encodes")
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"evaluate: dataset is {what(dataset)}, but it must be a Dataset, such as load('digits')")
@@ -96,9 +97,9 @@ def evaluate(
     unknown = [part for part in parts or () if part not in PARTS]
     if unknown:
         raise ConfigError(f"evaluate: there is no part {unknown[0]!r}{nearest(unknown[0], PARTS)}; {', '.join(PARTS)}")
-    look, scores = _Look(model, dataset, n, seed, features, k), dict[str, Score]()
+    subject, scores = _Subject(model, dataset, n, seed, features, k), dict[str, Score]()
     for part in PARTS if parts is None else parts:
-        scores |= PARTS[part](look)
+        scores |= PARTS[part](subject)
     if not scores:
         raise ConfigError(
             f"evaluate: nothing suits {model.name} on {dataset.name}{_too_few(dataset, n)}; "
@@ -114,7 +115,7 @@ def _too_few(dataset: Dataset, n: int | None) -> str:
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Subject:
     """A model, its data, and the options of `evaluate`."""
 
     model: Any
@@ -129,7 +130,7 @@ class _Look:
 
     def samples(self, n: int, labels: np.ndarray | None = None) -> np.ndarray:
         """n samples on the host, points or images in [0, 1]; of labels as the data have them if none are given."""
-        if getattr(self.model, "takes_labels", False) and labels is None:
+        if self.model.takes_labels and labels is None:
             assert self.data.labels is not None
             labels = self.data.labels[to_host(self.stream("labels").integers(0, len(self.data.labels), n))]
         rng, blocks = self.stream("samples"), []
@@ -152,74 +153,67 @@ class _Look:
         return np.concatenate([to_host(self.model.codes(batch)) for batch in self.batches(x)])
 
 
-def _modes(look: _Look) -> dict[str, Score]:
-    if look.data.modes is not None:
-        modes, n = look.data.modes, look.n or POINTS
-        return _paired(lambda points: mixture_scores(points, modes), look.samples(n), look.real(n))
-    if look.data.name == "stacked":
-        lenet, n = load_classifier(), look.n or STACKED
+def _modes(subject: _Subject) -> dict[str, Score]:
+    if subject.data.modes is not None:
+        modes, n = subject.data.modes, subject.n or POINTS
+        return _paired(lambda points: mixture_scores(points, modes), subject.samples(n), subject.real(n))
+    if subject.data.name == "stacked":
+        lenet, n = load_classifier(), subject.n or STACKED
         return _paired(
-            lambda x: stacked_scores(x, lambda channel: predict(lenet, channel)), look.samples(n), look.real(n)
+            lambda x: stacked_scores(x, lambda channel: predict(lenet, channel)), subject.samples(n), subject.real(n)
         )
     return {}
 
 
-def _images(look: _Look) -> dict[str, Score]:
-    n = look.n or IMAGES
-    if len(look.data.shape) != 3 or look.data.name == "stacked" or min(n, len(look.data.test)) < FEWEST:
+def _images(subject: _Subject) -> dict[str, Score]:
+    n = subject.n or IMAGES
+    if len(subject.data.shape) != 3 or subject.data.name == "stacked" or min(n, len(subject.data.test)) < FEWEST:
         return {}
-    fake = look.samples(n)
-    scores = image_scores(fake, look.data.test[:MOST], look.data.train, look.features, seed=look.seed)
+    fake = subject.samples(n)
+    scores = image_scores(fake, subject.data.test[:MOST], subject.data.train, subject.features, seed=subject.seed)
     features, reference = scores.pop("features"), scores.pop("reference")
     return {name: Score(value, reference[name], features) for name, value in scores.items()}
 
 
-def _transfer(look: _Look) -> dict[str, Score]:
-    data, n = look.data, look.n or min(MOST, len(look.data.train))
+def _transfer(subject: _Subject) -> dict[str, Score]:
+    data, n = subject.data, subject.n or min(MOST, len(subject.data.train))
     labels, test = data.labels, (data.test, data.test_labels)
-    if (
-        not getattr(look.model, "takes_labels", False)
-        or data.shape != SHAPE
-        or labels is None
-        or data.test_labels is None
-    ):
+    if not subject.model.takes_labels or data.shape != SHAPE or labels is None or data.test_labels is None:
         return {}
     wanted = np.resize(labels, n)  # as frequent as in the data
-    images = look.samples(n, wanted)
+    images = subject.samples(n, wanted)
     steps = min(STEPS, n)  # the time goes with n; of 1,000 images or more, a classifier has learnt what it can
-    of_real = train_classifier(data.train[:n], labels[:n], steps, seed=look.seed, classes=1 + int(labels.max()))
+    of_real = train_classifier(data.train[:n], labels[:n], steps, seed=subject.seed, classes=1 + int(labels.max()))
     judge = load_classifier() if data.name in ("digits", "mnist") else of_real
     return {
-        "gan_train": Score(gan_train(images, wanted, *test, look.seed, steps), accuracy(of_real, *test)),
+        "gan_train": Score(gan_train(images, wanted, *test, subject.seed, steps), accuracy(of_real, *test)),
         "gan_test": Score(gan_test(images, wanted, judge), accuracy(judge, *test)),
     }
 
 
-def _likelihood(look: _Look) -> dict[str, Score]:
-    grey = len(look.data.shape) == 3 and look.data.shape[-1] == 1
-    if not grey or getattr(look.model, "reconstruction", None) != "bernoulli":
+def _likelihood(subject: _Subject) -> dict[str, Score]:
+    grey = len(subject.data.shape) == 3 and subject.data.shape[-1] == 1
+    if not grey or not has(subject.model, "log_likelihood") or subject.model.likelihood != "bernoulli":
         return {}
-    x = binarise(look.data.test[:JUDGED], look.seed)
-    bounds = likelihood_bounds(look.model, x, look.k, look.stream("likelihood"))
+    x = binarise(subject.data.test[:JUDGED], subject.seed)
+    bounds = likelihood_bounds(subject.model, x, subject.k, subject.stream("likelihood"))
     return {name: Score(float(bound.mean())) for name, bound in bounds.items()}
 
 
-def _reconstruction(look: _Look) -> dict[str, Score]:
-    if not hasattr(look.model, "codes"):
+def _reconstruction(subject: _Subject) -> dict[str, Score]:
+    model = subject.model
+    if not has(model, "codes"):
         return {}
-    low, high = look.model.value_range or (0.0, 1.0)
-    x = look.data.test[:MOST]
-    errors = [
-        to_host(((look.model.decode(look.model.codes(batch)) - batch) ** 2).sum(dtype=np.float64))
-        for batch in look.batches(x)
-    ]
-    return {"mse": Score(float(sum(errors)) / x.size / (high - low) ** 2)}
+    low, high = model.value_range or (0.0, 1.0)
+    x = subject.data.test[:MOST]
+    errors = (((model.decode(model.codes(b)) - b) ** 2).sum(dtype=np.float64) for b in subject.batches(x))
+    return {"mse": Score(sum(float(to_host(error)) for error in errors) / x.size / (high - low) ** 2)}
 
 
-def _disentanglement(look: _Look) -> dict[str, Score]:
-    if look.data.factors is None or not hasattr(look.model, "codes"):
+def _disentanglement(subject: _Subject) -> dict[str, Score]:
+    if subject.data.factors is None or not has(subject.model, "codes"):
         return {}
-    return {"mig": Score(mig(look.codes(look.data.train[:MOST]), look.data.factors[:MOST]))}
+    return {"mig": Score(mig(subject.codes(subject.data.train[:MOST]), subject.data.factors[:MOST]))}
 
 
 def _paired(measure: Callable[[Array], dict[str, float]], samples: Array, real: Array) -> dict[str, Score]:
@@ -228,7 +222,7 @@ def _paired(measure: Callable[[Array], dict[str, float]], samples: Array, real: 
     return {name: Score(value, of_real[name]) for name, value in of_samples.items()}
 
 
-PARTS: dict[str, Callable[[_Look], dict[str, Score]]] = {
+PARTS: dict[str, Callable[[_Subject], dict[str, Score]]] = {
     "modes": _modes,
     "images": _images,
     "transfer": _transfer,

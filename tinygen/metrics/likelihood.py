@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import losses, ops
+from .. import ops
 from ..backend import Array, array_module, to_device, to_host
 from ..checks import what, whole
 from ..errors import ConfigError, DataError
 from ..layers import evaluating
+from ..models.base import Model
 from ..random import Generator
 from ..scopes import no_grad
 from .classifier import unit_images
@@ -39,8 +40,8 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
     Both are of the same k draws of z. model: a VAE whose decoder gives logits of pixels; else ConfigError is raised.
     """
     whole("likelihood_bounds", "k", k, 1)
-    if getattr(model, "reconstruction", None) != "bernoulli":
-        name = getattr(model, "name", None) or what(model)
+    if not isinstance(model, Model) or model.likelihood != "bernoulli":
+        name = model.name if isinstance(model, Model) else what(model)
         raise ConfigError(f"likelihood_bounds: {name} is no VAE of Bernoulli pixels, so p(x|z) is not known")
     x = unit_images(x)
     if x.shape[1:] != model.config.data_shape:
@@ -53,7 +54,7 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
 
 
 def _bounds(model: Any, x: Array, k: int, rng: Generator) -> tuple[np.ndarray, np.ndarray]:
-    mu, logvar = (q.data for q in model.encode(x))
+    mu, logvar = model.posterior(x)
     total, log_sum = np.zeros(len(x)), np.full(len(x), -np.inf)
     for start in range(0, k, DRAWS):
         log_w = to_host(_log_weights(model, x, mu, logvar, min(DRAWS, k - start), rng)).astype(np.float64)
@@ -66,7 +67,6 @@ def _log_weights(model: Any, x: Array, mu: Array, logvar: Array, draws: int, rng
     """log p(x|z) + log p(z) - log q(z|x), (draws, N); the last two share their constant, and eps = (z - mu) / std."""
     eps = rng.normal((draws, *mu.shape), dtype=mu.dtype)
     z = mu + ops.exp(logvar * 0.5) * eps
-    logits = model.decoder(z.reshape(-1, mu.shape[1])).data.reshape(draws, *x.shape)
-    targets = array_module(x).broadcast_to(x, logits.shape)
-    log_p = -losses.bce_logits(logits, targets, "none").reshape(draws, len(x), -1).sum(axis=-1)
+    targets = array_module(x).broadcast_to(x, (draws, *x.shape)).reshape(-1, *x.shape[1:])
+    log_p = model.log_likelihood(targets, z.reshape(-1, mu.shape[1])).reshape(draws, len(x))
     return log_p + 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)

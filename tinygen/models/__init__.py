@@ -2,7 +2,7 @@
 
 from .acgan import ACGAN, ACGANConfig
 from .autoencoder import Autoencoder, AutoencoderConfig, Memory, MemoryConfig
-from .base import Model
+from .base import Model, ModelConfig
 from .betavae import BetaVAE, BetaVAEConfig
 from .cgan import CGAN, CGANConfig
 from .convvae import ConvVAE, ConvVAEConfig
@@ -12,6 +12,7 @@ from .hingegan import HingeGAN, HingeGANConfig
 from .lsgan import LSGAN, LSGANConfig
 from .pacgan import PacGAN, PacGANConfig
 from .sngan import SNGAN, SNGANConfig
+from .steps import Loss, Step
 from .vae import VAE, VAEConfig
 from .vaegan import VAEGAN, VAEGANConfig
 from .wgan import WGAN, WGANConfig
@@ -44,12 +45,15 @@ __all__ = [
     "HingeGAN",
     "HingeGANConfig",
     "LSGANConfig",
+    "Loss",
     "Memory",
     "MemoryConfig",
     "Model",
+    "ModelConfig",
     "PacGAN",
     "PacGANConfig",
     "SNGANConfig",
+    "Step",
     "VAEConfig",
     "VAEGANConfig",
     "WGANConfig",

@@ -20,6 +20,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from .cgan import CGAN, CGANConfig
 from .networks import elements, mlp
+from .steps import Loss
 
 
 @dataclass(frozen=True)
@@ -42,18 +43,21 @@ class ACGAN(CGAN):
         widths = (elements(c.data_shape), *c.d_hidden, 1 + c.classes)
         return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
 
-    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:
         """-L_S - w L_C."""
-        x, w = self.blurred(x), self.config.class_weight
-        real, made = self.judge(x, self.blurred(fake))
-        loss = self.compared(real[:, :1], made[:, :1], x, *y)
-        return loss + w * (self.loss_C(real, *y) + self.loss_C(made, *y)), self.verdicts(real[:, :1], made[:, :1])
+        x, w = self.augmented(x), self.config.class_weight
+        real, made = self.judge(x, self.augmented(fake))
+        real_score, fake_score = real[:, :1], made[:, :1]
+        value = self.loss_of_scores(real_score, fake_score, x, *y)
+        value = value + w * (self.loss_C(real, *y) + self.loss_C(made, *y))
+        return Loss(value, named={"D(x)": real_score, "D(G(z))": fake_score})
 
-    def loss_G(self, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
-        """L_S - w L_C, in the form that `loss` has; and the cross entropy of the class alone."""
-        made = self.D(self.blurred(fake))
-        loss_C = self.loss_C(made, *y)
-        return self.loss.G(made[:, :1]) + self.config.class_weight * loss_C, {"loss_C": loss_C.detach()}
+    def loss_G(self, fake: Tensor, *y: Array) -> Loss:
+        """w L_C - L_S, in the form that the game has; and the cross entropy of the class alone."""
+        made = self.D(self.augmented(fake))
+        score, loss_C = made[:, :1], self.loss_C(made, *y)
+        value = self.game.G(score) + self.config.class_weight * loss_C
+        return Loss(value, {"loss_C": loss_C.detach()}, {"D(G(z))": score})
 
     def loss_C(self, made: Any, y: Array) -> Any:
         """-E log P(y | x), given what D makes of x."""

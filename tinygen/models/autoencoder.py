@@ -10,20 +10,20 @@ nothing, and what it draws there is the question that autoencoders and VAEs answ
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from .. import layers, losses, ops
 from ..backend import Array, array_module
 from ..checks import whole
 from ..errors import ConfigError
 from ..fields import Count, Counts
-from ..gradients import grad
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, plane_around
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
+from .steps import Loss, Step
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,16 @@ class Autoencoder(Model):
     def forward(self, x: Array) -> Tensor:
         return self.decoder(self.encoder(x))
 
-    def train_step(self, x: Array) -> dict[str, Tensor]:
+    def steps(self, batch: Any) -> list[Step]:
         """One step down the mean squared error of a batch's reconstruction."""
-        (x,) = self.checked(x)
-        loss = losses.mse(self(x), x)
-        self.opt.step(grad(loss, self.parameters()))
-        return {"loss": loss.detach()}
+        (x,) = self.checked(batch)
+
+        def loss() -> Loss:
+            z = self.encoder(x)
+            y = self.decoder(z)
+            return Loss(losses.mse(y, x), named={"x": x, "z": z})
+
+        return [Step("loss", loss, {"encoder": self.encoder, "decoder": self.decoder}, self.opt)]
 
     @no_grad()
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
@@ -128,16 +132,27 @@ class Memory(Model):
         self.opt = make_optimizer(c, self.parameters())
         self.value_range = VALUE_RANGES[output]
 
-    def train_step(self, x: Array) -> dict[str, Tensor]:
-        """One step down the mean squared error of all images; x: the same ones in the same order each time.
+    def steps(self, batch: Any) -> list[Step]:
+        """One step down the mean squared error of all images; batch: the same ones in the same order each time.
 
         Raises ConfigError if they are not as many as the codes.
         """
-        (x,) = self.checked(x)
+        (x,) = self.checked(batch)
         self.check_batch(len(x))
-        loss = losses.mse(self.decoder(array_module(x).eye(len(x), dtype=x.dtype)), x)
-        self.opt.step(grad(loss, self.parameters()))
-        return {"loss": loss.detach()}
+
+        def loss() -> Loss:
+            z = self.one_hot(x)
+            return Loss(losses.mse(self.decoder(z), x), named={"x": x, "z": z})
+
+        return [Step("loss", loss, {"decoder": self.decoder}, self.opt)]
+
+    def one_hot(self, x: Array) -> Array:
+        """The codes of the images, the rows of the identity matrix."""
+        return array_module(x).eye(len(x), dtype=x.dtype)
+
+    def reconstruct(self, x: Array) -> Array:
+        """What the decoder makes of the codes of the images x."""
+        return self.decode(self.one_hot(x))
 
     def check_batch(self, batch: int) -> None:
         n = self.config.images
@@ -164,5 +179,5 @@ class Memory(Model):
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """The images of n random mixtures of the codes (weights that sum to 1)."""
-        weights = self._looking(rng).uniform((whole(self.name, "n", n, 0), self.config.images))
+        weights = self.sampling_stream(rng).uniform((whole(self.name, "n", n, 0), self.config.images))
         return self.decode(weights / weights.sum(axis=1, keepdims=True))

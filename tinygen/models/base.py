@@ -1,8 +1,8 @@
-"""What every model is: networks, optimisers and generators, a train_step, and a way to look at what it has learnt."""
+"""What every model is: networks, optimisers and generators, the steps by which it learns, and what it can do."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias
 
@@ -15,10 +15,15 @@ from ..fields import Choices, Counts, Decay, LearningRate, NonNegative
 from ..init import checked_rng
 from ..layers import LeftOut, Module
 from ..layers.state import check_keys
+from ..losses import GANLoss
+from ..ops import concatenate
 from ..optim import OPTIMIZERS, Optimizer
 from ..random import Generator
 from ..tensor import Tensor
+from .collapse import Recent, Sign, collapse
 from .limits import check_config
+from .steps import Loss, Step
+from .verdicts import verdicts
 
 OptimizerName: TypeAlias = Annotated[str, Choices(OPTIMIZERS)]
 
@@ -51,8 +56,10 @@ class Model(Module):
     """A generative model. A subclass sets `name`, `Config` and `defaults`, builds networks, and writes the algorithm.
 
     Networks, optimisers and generators are attributes, the latter two also in lists and dicts: state_dict(),
-    load_state_dict() and generators() see them. A model of your own needs a train_step(), and a sample() if there are
-    to be pictures; its name is that of its class, if it sets none.
+    load_state_dict() and generators() see them. Write steps(), or a train_step() of your own, and whatever else below
+    your model can do: this class is all that training, the recorder, the report, warnings, evaluation and the command
+    line ask of a model, and what isn't written they do without. The name of a model is that of its class, if it sets
+    none.
     """
 
     name: ClassVar[str] = "model"
@@ -64,6 +71,8 @@ class Model(Module):
     labelled: ClassVar[tuple[str, ...]] = ()  # the networks that take labels beside what `inputs` says
     columns: int | None = None  # of the sample picture; None: as near to square as it gets
     batches_per_step: int = 1  # how many batches a train_step takes, as one array
+    game: GANLoss | None = None  # what the networks "G" and "D" play, if they do
+    likelihood: str | None = None  # what p(x|z) is, "bernoulli" or "mse", if it is known
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -80,12 +89,48 @@ class Model(Module):
         self.inputs: dict[str, tuple[int, ...]] = {}  # the shape of what each network takes, for summary()
         self.rng = Generator(seed, f"{self.name}/train")
 
+    def has(self, method: str) -> bool:
+        """Whether its class writes one of the methods that this class only describes, such as "sample" or "score"."""
+        return has(self, method)
+
+    @property
+    def data_shape(self) -> tuple[int, ...] | None:
+        """The shape of one example, if the config says it."""
+        shape = self.config.get("data_shape") if isinstance(self.config, Mapping) else None
+        shape = getattr(self.config, "data_shape", shape)
+        return None if shape is None else tuple(shape)
+
+    # How it learns
+
+    def steps(self, batch: Any) -> Sequence[Step]:
+        """The steps of the algorithm on a batch, x or (x, labels), in their order; none is taken yet."""
+        raise NotImplementedError(f"{type(self).__name__} has no steps(); write it")
+
+    def steps_on(self, x: Array, *labels: Array) -> dict[str, Step]:
+        """The steps by name, each on all of x (and its labels); of several of D, the last."""
+        n = self.batches_per_step
+        arrays = tuple(concatenate([a] * n) if n > 1 else a for a in (x, *labels))
+        return {step.name: step for step in self.steps(arrays if self.takes_labels else arrays[0])}
+
     def train_step(self, batch: Any) -> dict[str, Tensor]:
-        """One step of the algorithm on a batch, x or (x, labels); returns 0-d Tensors, still on the device."""
-        raise NotImplementedError(f"{type(self).__name__} has no train_step(); write one")
+        """Take each of the steps; returns their losses and metrics as 0-d Tensors, still on the device."""
+        return self.measured((step, step.take()) for step in self.steps(batch))
+
+    def measured(self, taken: Iterable[tuple[Step, Loss]]) -> dict[str, Tensor]:
+        """The metrics of steps that were taken: first the losses; of a step that was taken again, the last."""
+        losses, metrics = dict[str, Tensor](), dict[str, Tensor]()
+        for step, loss in taken:
+            losses[step.metric] = loss.value.detach()
+            if self.game is not None and {"D(x)", "D(G(z))"} <= loss.named.keys():
+                metrics |= verdicts(self.game, loss.named["D(x)"], loss.named["D(G(z))"])
+            metrics |= loss.metrics
+        return losses | metrics
 
     def check_batch(self, batch: int) -> None:
-        """Raise ConfigError if batches of this size are nothing for this model."""
+        """Raise ConfigError if the model can't train on this batch size."""
+
+    def check_labels(self, labels: Any) -> None:
+        """Raise DataError if the model can't learn from these labels."""
 
     def checked(self, batch: Any) -> tuple[Array, ...]:
         """The batch as (x,) or (x, labels). Raises DataError unless it is at least one example of config.data_shape, in
@@ -106,8 +151,17 @@ class Model(Module):
             raise DataError(f"{self.name}: the labels are {what(labels[0])}, but they must be {len(x)} integers")
         return arrays
 
+    def signs(self, recent: Recent) -> Iterator[Sign]:
+        """The signs of failure in the last logs of a training, for warnings; by default those that a GAN collapses."""
+        return iter(()) if self.game is None else collapse(recent, self.game)
+
+    # What it makes
+
     def sample(self, n: int, rng: Generator | None = None) -> Array:
-        """n new examples in value_range. An rng in the same state gives the same; training is not changed by it."""
+        """n new examples in value_range. An rng in the same state gives the same; training is not changed by it.
+
+        A model that takes labels has `labels`, too: one for all, or one for each.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no sample(); write one")
 
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
@@ -118,13 +172,73 @@ class Model(Module):
         """What else may be drawn of this model, by the names that viz.DRAWINGS has; fit leaves these pictures."""
         return ()
 
-    def _latents(self, n: int, rng: Generator | None) -> Array:
-        """n draws of z ~ N(0, 1) for samples, (n, latent_dim)."""
-        return self._looking(rng).normal((whole(self.name, "n", n, 0), self.config.latent_dim))
+    def labels_for(self, n: int, labels: Any = None) -> Array:
+        """n labels on the device, of a model that takes them: one for all, one for each; by default 0, 1, 2, ..."""
+        raise NotImplementedError(f"{type(self).__name__} takes no labels")
 
-    def _looking(self, rng: Generator | None) -> Generator:
+    # Of two networks that play a game
+
+    def noise(self, n: int, rng: Generator | None = None) -> Array:
+        """n draws of z, of which samples are made: (n, latent_dim)."""
+        raise NotImplementedError(f"{type(self).__name__} has no noise(); write it")
+
+    def draw(self, z: Array, *labels: Array) -> Array:
+        """The examples that latents z stand for, as `sample` makes them."""
+        return self.decode(z)
+
+    def score(self, x: Any, *labels: Array) -> Any:
+        """D's score of each example, (N, 1), a Tensor if x is one that requires grad, so that its slope is known."""
+        raise NotImplementedError(f"{type(self).__name__} has no score(); write it")
+
+    def augmented(self, x: Any) -> Any:
+        """Examples as D gets them in training: with noise, or distorted; by default, as they are."""
+        return x
+
+    def loss_G(self, fake: Any, *labels: Array) -> Loss:
+        """What G lowers, given its samples; by default, what the game says of D's scores."""
+        assert self.game is not None
+        scores = self.score(self.augmented(fake), *labels)
+        return Loss(self.game.G(scores), named={"D(G(z))": scores})
+
+    # Of an encoder and a decoder
+
+    def codes(self, x: Array) -> Array:
+        """Where the encoder puts examples: (N, latent_dim)."""
+        raise NotImplementedError(f"{type(self).__name__} has no codes(); write it")
+
+    def posterior(self, x: Array) -> tuple[Array, Array]:
+        """mu and logvar of q(z|x), each (N, latent_dim)."""
+        raise NotImplementedError(f"{type(self).__name__} has no posterior(); write it")
+
+    def decode(self, z: Array) -> Array:
+        """The examples that latents z (N, latent_dim) stand for."""
+        raise NotImplementedError(f"{type(self).__name__} has no decode(); write it")
+
+    def reconstruct(self, x: Array) -> Array:
+        """What the decoder makes of the codes of x."""
+        return self.decode(self.codes(x))
+
+    def plane(self, x: Array, side: int) -> Array:
+        """side · side latents in rows, for a picture of two latents: those that lie about the codes of x."""
+        raise NotImplementedError(f"{type(self).__name__} has no plane(); write it")
+
+    def log_likelihood(self, x: Array, z: Array) -> Array:
+        """log p(x|z) of each example, (N,), for x and z of equal length."""
+        raise NotImplementedError(f"{type(self).__name__} has no log_likelihood(); write it")
+
+    # What is recorded
+
+    def observe(self, x: Array, fake: Array, *labels: Array) -> dict[str, Any]:
+        """What else is worth recording, arrays by name: of real examples x (and their labels) and samples."""
+        return {}
+
+    def sampling_stream(self, rng: Generator | None) -> Generator:
         """The stream for samples when none is given: never the training's."""
         return Generator(self.seed, f"{self.name}/sample") if rng is None else checked_rng(rng)
+
+    def _latents(self, n: int, rng: Generator | None) -> Array:
+        """n draws of z ~ N(0, 1) for samples, (n, latent_dim)."""
+        return self.sampling_stream(rng).normal((whole(self.name, "n", n, 0), self.config.latent_dim))
 
     def output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
         """As of every module, but of the inputs that its networks take: input_shape is not asked for."""
@@ -185,3 +299,8 @@ def _parts(path: str, value: Any, kind: type) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, (list, tuple, dict)):
         for name, item in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _parts(f"{path}.{name}", item, kind)
+
+
+def has(model: Any, method: str) -> bool:
+    """Whether a model, or what stands in for one, has a method of its own by this name: see `Model.has`."""
+    return hasattr(model, method) and getattr(type(model), method, None) is not getattr(Model, method, None)

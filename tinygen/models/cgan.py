@@ -98,7 +98,7 @@ class CGAN(GAN):
     def preview(self, x: Any, n: int, rng: Generator | None = None) -> Array:
         """A class a column, of the first ones, and a draw of z a row."""
         row, label = np.divmod(np.arange(n), min(self.config.classes, COLUMNS))
-        return self.draw(self.noise(n, self._looking(rng))[to_device(row)], to_device(label))
+        return self.draw(self.noise(n, self.sampling_stream(rng))[to_device(row)], to_device(label))
 
     def labels_for(self, n: int, labels: Any = None) -> Array:
         """n labels on the device, made of what `sample` takes."""

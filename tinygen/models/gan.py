@@ -12,20 +12,20 @@ from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from .. import layers, ops
-from ..backend import Array, array_module
+from ..backend import Array
 from ..errors import ConfigError
 from ..fields import Choices, Count, Counts, LearningRate, Limits, NonNegative, Share
-from ..gradients import grad
 from ..losses import GAN_LOSSES
 from ..random import Generator
-from ..scopes import frozen, no_grad
+from ..scopes import no_grad
 from ..tensor import Tensor
 from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
 from .penalties import r1_penalty
+from .steps import Loss, Step
 
-Loss: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
+LossName: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class AdversarialConfig(ModelConfig):
     bn_momentum: Share = 0.8
     bn_eps: NonNegative = 1e-3
     output: Output = "auto"
-    loss: Loss = "nonsaturating"
+    loss: LossName = "nonsaturating"
     mean_d_loss: bool = False
     d_steps: Count = 1
     label_smoothing: Share = 0.0
@@ -99,7 +99,7 @@ class GAN(Model):
         self.G_mean = Average(self.G, c.ema) if c.ema else None
         if self.G_mean is not None:
             self.inputs["G_mean"] = self.inputs["G"]
-        self.loss = GAN_LOSSES[c.loss]
+        self.game: Any = GAN_LOSSES[c.loss]
         self.batches_per_step = c.d_steps
         self.value_range = VALUE_RANGES[output]
 
@@ -116,54 +116,67 @@ class GAN(Model):
         widths = (elements(c.data_shape), *c.d_hidden, 1)
         return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
 
-    def train_step(self, batch: Any) -> dict[str, Tensor]:
-        """D learns d_steps times to tell x from G's images, then G to pass: Goodfellow et al. 2014, algorithm 1.
+    def steps(self, batch: Any) -> list[Step]:
+        """d_steps times D learns to tell x from G's images, then G to pass: Goodfellow et al. 2014, algorithm 1.
 
         batch: x, or (x, labels) if the networks take labels; as many examples as all of D's steps need.
         """
-        for x, *y in self.parts(batch):
-            with no_grad():
-                fake = self.G(self.noise(len(x)), *y)  # D's step: G is fixed
-            loss_D, report = self.loss_D(x, fake, *y)
-            self.learn_D(loss_D)
+        parts = list(self.split_batch(batch))
+        return [*(self.step_D(*part) for part in parts), self.step_G(*parts[-1])]
 
-        with frozen(self.D):  # G's step: D passes the gradient on, and keeps none
-            loss_G, more = self.loss_G(self.G(self.noise(len(x)), *y), *y)
-            self.opt_G.step(grad(loss_G, self.G.parameters()))
-        if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
-        return {"loss_D": loss_D.detach(), "loss_G": loss_G.detach(), **report, **more}
+    def step_D(self, x: Array, *y: Array) -> Step:
+        """D learns to tell real images x from G(z); G is fixed."""
 
-    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
-        """What D lowers, given real and fake images (and their labels); and what is worth a look."""
-        x = self.blurred(x)
-        real_score, fake_score = self.judge(x, self.blurred(fake), *y)
-        return self.compared(real_score, fake_score, x, *y), self.verdicts(real_score, fake_score)
+        def loss() -> Loss:
+            z = self.noise(len(x))
+            fake = self.G(z, *y)
+            return self.loss_D(x, fake, *y).naming({"x": x, "z": z, "G(z)": fake})
 
-    def compared(self, real_score: Tensor, fake_score: Tensor, x: Array, *y: Array) -> Tensor:
+        return Step("D", loss, {"D": self.D}, self.opt_D, frozen={"G": self.G})
+
+    def step_G(self, x: Array, *y: Array) -> Step:
+        """G learns to pass as many images as x has for real: D passes the gradient on, and keeps none."""
+
+        def loss() -> Loss:
+            z = self.noise(len(x))
+            fake = self.G(z, *y)
+            return self.loss_G(fake, *y).naming({"z": z, "G(z)": fake})
+
+        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D}, then=self.average)
+
+    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:
+        """What D lowers, given real and fake images (and their labels)."""
+        x = self.augmented(x)
+        real_score, fake_score = self.judge(x, self.augmented(fake), *y)
+        value = self.loss_of_scores(real_score, fake_score, x, *y)
+        return Loss(value, named={"D(x)": real_score, "D(G(z))": fake_score})
+
+    def loss_of_scores(self, real_score: Tensor, fake_score: Tensor, x: Array, *y: Array) -> Tensor:
         """What D lowers, given its scores; x: the real images, on which its slope may be penalised."""
         c = self.config
         target = (1 - c.label_smoothing,) if c.label_smoothing else ()
-        loss = self.loss.D(real_score, fake_score, *target)
+        loss = self.game.D(real_score, fake_score, *target)
         if c.mean_d_loss:
             loss = loss * 0.5
         if c.r1:
             loss = loss + 0.5 * c.r1 * r1_penalty(self.score, x, *y)
         return loss
 
-    def loss_G(self, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
-        """What G lowers, given its images (and their labels); and what is worth a look."""
-        return self.loss.G(self.D(self.blurred(fake), *y)), {}
+    def loss_G(self, fake: Tensor, *y: Array) -> Loss:
+        """What G lowers, given its images (and their labels)."""
+        score = self.D(self.augmented(fake), *y)
+        return Loss(self.game.G(score), named={"D(G(z))": score})
 
     def score(self, x: Any, *y: Array) -> Any:
         """D's score of each image (with its label)."""
         return self.D(x, *y)
 
-    def learn_D(self, loss: Tensor) -> None:
-        """One step of D down its loss."""
-        self.opt_D.step(grad(loss, self.D.parameters()))
+    def average(self) -> None:
+        """Take G's weights after its step into their mean, if there is one."""
+        if self.G_mean is not None:
+            self.G_mean.update(self.G, self.opt_G.t)
 
-    def parts(self, batch: Any) -> Iterator[tuple[Array, ...]]:
+    def split_batch(self, batch: Any) -> Iterator[tuple[Array, ...]]:
         """The batch in as many parts as D makes steps: each (x,) or (x, labels)."""
         arrays, steps = self.checked(batch), self.batches_per_step
         n = len(arrays[0])
@@ -172,7 +185,7 @@ class GAN(Model):
         self.check_batch(n // steps)
         return zip(*(ops.split(a, steps) for a in arrays), strict=True)
 
-    def blurred(self, x: Any) -> Any:
+    def augmented(self, x: Any) -> Any:
         """x with instance noise, if there is to be any: as much as is left of it at this step of D."""
         c = self.config
         left = max(0.0, 1 - self.opt_D.t / c.instance_noise_steps) if c.instance_noise_steps else 1.0
@@ -180,14 +193,9 @@ class GAN(Model):
             return x
         return x + self.rng.normal(x.shape, std=c.instance_noise * left, dtype=x.dtype)
 
-    @property
-    def D_mixes(self) -> bool:
-        """Whether D has batch norm, and so a score depends on the other images of the batch."""
-        return any(isinstance(layer, layers.BatchNorm) for _, layer in self.D.named_modules())
-
     def judge(self, x: Array, fake: Tensor, *y: Array) -> Sequence[Tensor]:
         """D's scores of a real and of a fake batch: in one pass, which is faster, unless batch norm would mix them."""
-        if self.D_mixes:
+        if self.D.mixes_examples:
             return self.D(x, *y), self.D(fake, *y)
         return ops.split(self.D(ops.concatenate([x, fake]), *(ops.concatenate([a, a]) for a in y)), 2)
 
@@ -200,24 +208,6 @@ class GAN(Model):
     def noise(self, n: int, rng: Generator | None = None) -> Array:
         """n latent vectors z ~ N(0, 1), (n, latent_dim)."""
         return (rng or self.rng).normal((n, self.config.latent_dim))
-
-    @no_grad()
-    def verdicts(self, real_score: Tensor, fake_score: Tensor) -> dict[str, Tensor]:
-        """How D judged a real and a fake batch: the share that it got right, and its mean verdict on each.
-
-        The verdict is D's probability that an image is real where the loss makes it one, else its score. A critic, by
-        whose scores images only compare, gets nothing right or wrong: it has the gap E D(x) - E D(G(z)).
-        """
-        real, fake, limit = real_score.data, fake_score.data, self.loss.threshold
-        values = {}
-        if limit is None:
-            values["gap"] = real.mean() - fake.mean()
-        else:
-            values["acc"] = 0.5 * ((real > limit).mean(dtype=real.dtype) + (fake <= limit).mean(dtype=real.dtype))
-        if self.loss.probability:
-            real, fake = ops.sigmoid(real), ops.sigmoid(fake)
-        values |= {"D(x)": real.mean(), "D(G(z))": fake.mean()}
-        return {name: Tensor(array_module(real_score).asarray(value)) for name, value in values.items()}
 
     @no_grad()
     def sample(self, n: int, rng: Generator | None = None) -> Array:

@@ -38,4 +38,4 @@ class LSGAN(GAN):
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
-        self.loss = least_squares(self.config.a, self.config.b, self.config.c)
+        self.game = least_squares(self.config.a, self.config.b, self.config.c)

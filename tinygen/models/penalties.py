@@ -15,7 +15,8 @@ from ..tensor import Tensor
 def input_gradient(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
     """∇D(x) for each example of a batch (and its labels, if D takes them), itself differentiable; the shape of x."""
     check_array("input_gradient", x)
-    x = (x.detach() if isinstance(x, Tensor) else Tensor(x)).requires_grad_()
+    if not (isinstance(x, Tensor) and x.is_leaf and x.requires_grad):
+        x = (x.detach() if isinstance(x, Tensor) else Tensor(x)).requires_grad_()
     (gx,) = grad(ops.sum(D(x, *y)), [x], create_graph=True)
     return gx
 

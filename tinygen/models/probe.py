@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,7 +13,6 @@ from ..gradients import grad
 from ..layers import Buffer, Dropout, Module
 from ..layers.module import watching
 from ..random import Generator
-from ..scopes import frozen
 from ..tensor import Tensor
 from .average import Average
 
@@ -25,7 +24,7 @@ def undisturbed(model: Module) -> Iterator[None]:
     """In the block a model may be run forward and backward; afterwards it is, to the bit, as it was.
 
     Layers are as in training, so batch norm takes the batch's statistics, but dropout is off. All that draws draws from
-    a stream of its own, the same each time. Buffers, such as running statistics, are put back; weights are constants.
+    a stream of its own, the same each time. Buffers, such as running statistics, are put back.
     """
     modules = [module for _, module in model.named_modules()]
     buffers = [(t, t.data.copy()) for _, t in model.named_tensors() if isinstance(t, Buffer)]
@@ -33,11 +32,11 @@ def undisturbed(model: Module) -> Iterator[None]:
     modes = [(m, m.training) for m in modules if isinstance(m, Dropout)]
     try:
         for i, (module, name, stream) in enumerate(streams):
-            setattr(module, name, Generator(0, f"recorder/{i}", stream.device))
+            key = "z" if module is model and name == "rng" else i
+            setattr(module, name, Generator(0, f"recorder/{key}", stream.device))
         for module, _ in modes:
             module.training = False
-        with frozen(model):
-            yield
+        yield
     finally:
         for module, mode in modes:
             module.training = mode
@@ -49,14 +48,15 @@ def undisturbed(model: Module) -> Iterator[None]:
 
 @contextmanager
 def watched() -> Iterator[dict[int, Any]]:
-    """What each module that is called in the block gives, by the module's id; if it is called twice, the first."""
-    seen = dict[int, Any]()
+    """What each module that is called in the block gives, by the module's id: the first that has a gradient."""
+    outputs = dict[int, Any]()
 
     def note(module: Module, y: Any) -> None:
-        seen.setdefault(id(module), y)
+        if not getattr(outputs.get(id(module)), "requires_grad", False):
+            outputs[id(module)] = y
 
     with watching(note):
-        yield seen
+        yield outputs
 
 
 def layers_of(model: Any) -> list[tuple[str, str, Module]]:
@@ -78,15 +78,20 @@ class Signals:
         self._layers = [id(layer) for _, _, layer in layers_of(model)]
         self._found: dict[int, list[Array]] = {}
 
-    def take(self, loss: Tensor, seen: dict[int, Any], *more: Tensor) -> list[Tensor]:
+    def take(self, loss: Tensor, outputs: dict[int, Any], *more: Tensor) -> list[Tensor]:
         """Note what a loss makes of the layers that were watched on the way to it and are new; returns the gradients of
         `more`."""
-        new = [i for i in self._layers if i in seen and i not in self._found]
-        ids = [i for i in new if isinstance(seen[i], Tensor) and seen[i].requires_grad]
-        gradients = grad(loss, [*more, *(seen[i] for i in ids)], unused="zeros")
+        new = [i for i in self._layers if i in outputs and i not in self._found]
+        ids = [i for i in new if isinstance(outputs[i], Tensor) and outputs[i].requires_grad]
+        gradients = grad(loss, [*more, *(outputs[i] for i in ids)], unused="zeros")
         for i, g in zip(ids, gradients[len(more) :], strict=True):
-            self._found[i] = [number for x in (seen[i].data, g.data) for number in (length(x), _zeros(x))]
+            self._found[i] = [number for x in (outputs[i].data, g.data) for number in (length(x), _zeros(x))]
         return gradients[: len(more)]
+
+    def cover(self, networks: Iterable[Module]) -> bool:
+        """Whether all layers of these networks are known."""
+        modules = {id(module) for network in networks for _, module in network.named_modules()}
+        return all(i in self._found for i in self._layers if i in modules)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """A number for each layer, NaN for one that no loss came through, by the names of SIGNALS."""

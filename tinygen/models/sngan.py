@@ -16,7 +16,7 @@ from .. import layers
 from ..fields import Count
 from ..random import Generator
 from .dcgan import DCGAN, DCGANConfig
-from .gan import Loss
+from .gan import LossName
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class SNGANConfig(DCGANConfig):
     g_channels: tuple[int, ...] = (128, 64, 32)
     d_channels: tuple[int, ...] = (32, 64)
     slope: float = 0.1
-    loss: Loss = "hinge"
+    loss: LossName = "hinge"
     dropout: float = 0.0
     power_iterations: Count = 1
 

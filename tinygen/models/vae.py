@@ -8,18 +8,19 @@ The sample z = mu + e^(logvar/2) · eps with eps ~ N(0, 1) lets the gradient thr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Literal
 
 from .. import layers, losses, ops
 from ..backend import Array
 from ..fields import Count, Counts, NonNegative
-from ..gradients import grad
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, gaussian_plane
 from .networks import Activation, elements, make_optimizer, mlp
+from .steps import Loss, Step
 
 
 @dataclass(frozen=True)
@@ -53,18 +54,29 @@ class GaussianEncoder(Model):
         mu, logvar = ops.split(self.encoder(x), 2, axis=1)
         return mu, logvar
 
-    def reparameterise(self, mu: Tensor, logvar: Tensor, rng: Generator | None = None) -> Tensor:
-        """z = mu + e^(logvar/2) · eps, eps ~ N(0, 1): Kingma and Welling 2013, section 2.4."""
-        eps = (rng or self.rng).normal(mu.shape, dtype=mu.dtype)
-        return mu + ops.exp(logvar * 0.5) * eps
+    def reparameterise(
+        self, mu: Tensor, logvar: Tensor, rng: Generator | None = None, eps: Array | None = None
+    ) -> Tensor:
+        """z = mu + e^(logvar/2) · eps, eps ~ N(0, 1) unless it is given: Kingma and Welling 2013, section 2.4."""
+        return mu + ops.exp(logvar * 0.5) * (self.noise_like(mu, rng) if eps is None else eps)
 
-    def decode(self, z: Array) -> Array:
-        """The images of latents (N, latent_dim)."""
-        raise NotImplementedError
+    def noise_like(self, mu: Tensor, rng: Generator | None = None) -> Array:
+        """eps ~ N(0, 1) of the shape and dtype of mu."""
+        return (rng or self.rng).normal(mu.shape, dtype=mu.dtype)
+
+    def draw_posterior(self, x: Array, rng: Generator | None = None) -> dict[str, Any]:
+        """A draw of z from q(z|x), and what it is made of: {"x", "mu", "logvar", "eps", "z"}."""
+        mu, logvar = self.encode(x)
+        eps = self.noise_like(mu, rng)
+        return {"x": x, "mu": mu, "logvar": logvar, "eps": eps, "z": self.reparameterise(mu, logvar, eps=eps)}
+
+    def noise(self, n: int, rng: Generator | None = None) -> Array:
+        """n draws of z from the prior N(0, 1), (n, latent_dim)."""
+        return (rng or self.rng).normal((n, self.config.latent_dim))
 
     @no_grad()
     def posterior(self, x: Array) -> tuple[Array, Array]:
-        """mu and logvar as arrays, for looking."""
+        """mu and logvar as arrays; the encoder is in eval mode."""
         with layers.evaluating(self.encoder):
             mu, logvar = self.encode(x)
         return mu.data, logvar.data
@@ -72,10 +84,6 @@ class GaussianEncoder(Model):
     def codes(self, x: Array) -> Array:
         """mu(x), (N, latent_dim)."""
         return self.posterior(x)[0]
-
-    def reconstruct(self, x: Array) -> Array:
-        """The decoder's means at z = mu(x)."""
-        return self.decode(self.codes(x))
 
     def plane(self, x: Array, side: int) -> Array:
         """side · side latents in rows: N(0, 1) has as much mass between a point and the next in either direction."""
@@ -100,8 +108,8 @@ class VAE(GaussianEncoder):
         super().__init__(config, seed)
         c, rng = self.config, Generator(seed, f"{self.name}/init")
         points = len(c.data_shape) == 1
-        self.reconstruction = c.reconstruction if c.reconstruction != "auto" else "mse" if points else "bernoulli"
-        unbounded = points and self.reconstruction == "mse"
+        self.likelihood = c.reconstruction if c.reconstruction != "auto" else "mse" if points else "bernoulli"
+        unbounded = points and self.likelihood == "mse"
         self.encoder = layers.Sequential(*self.encoder_layers(rng))
         self.decoder = layers.Sequential(*self.decoder_layers(rng))
         self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
@@ -120,20 +128,19 @@ class VAE(GaussianEncoder):
         widths = (c.latent_dim, *reversed(c.hidden), elements(c.data_shape))
         return [*mlp(widths, c.activation, rng=rng), layers.Reshape(c.data_shape)]
 
-    def train_step(self, x: Array) -> dict[str, Tensor]:
+    def steps(self, batch: Any) -> list[Step]:
         """One step down the negative evidence lower bound of a batch."""
-        loss, parts = self.loss(*self.checked(x))
-        self.opt.step(grad(loss, self.parameters()))
-        return {"loss": loss.detach(), **parts}
+        (x,) = self.checked(batch)
+        return [Step("loss", partial(self.loss, x), {"encoder": self.encoder, "decoder": self.decoder}, self.opt)]
 
-    def loss(self, x: Array, rng: Generator | None = None) -> tuple[Tensor, dict[str, Tensor]]:
-        """The negative evidence lower bound, in nats an example, and its two parts."""
-        mu, logvar = self.encode(x)
-        z = self.reparameterise(mu, logvar, rng)
-        reconstruction = self.reconstruction_loss(self.decoder(z), x)
-        kl = losses.gaussian_kl(mu, logvar)
-        loss = reconstruction + self.weighted(kl)
-        return loss, {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
+    def loss(self, x: Array, rng: Generator | None = None) -> Loss:
+        """The negative evidence lower bound, in nats an example, and its two terms."""
+        drawn = self.draw_posterior(x, rng)
+        reconstruction = self.reconstruction_loss(self.decoder(drawn["z"]), x)
+        kl = losses.gaussian_kl(drawn["mu"], drawn["logvar"])
+        terms = {"reconstruction": reconstruction, "KL": self.weighted(kl)}
+        metrics = {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
+        return Loss(reconstruction + terms["KL"], metrics, {**drawn, **terms})
 
     def weighted(self, kl: Tensor) -> Tensor:
         """The KL term as the loss has it: beta · KL."""
@@ -141,7 +148,7 @@ class VAE(GaussianEncoder):
 
     def reconstruction_loss(self, y: Tensor, x: Array) -> Tensor:
         """-log p(x|z) up to a constant, summed over each example, mean over the batch; y: what the decoder gives."""
-        if self.reconstruction == "bernoulli":
+        if self.likelihood == "bernoulli":
             return losses.bce_logits(y, x, "sum") * (1 / len(x))
         return losses.mse(self.to_image(y), x, "sum") * (0.5 / len(x))
 
@@ -149,6 +156,15 @@ class VAE(GaussianEncoder):
     def decode(self, z: Array) -> Array:
         """The decoder's means for latents (N, latent_dim)."""
         return self.to_image(self.decoder(z)).data
+
+    def log_likelihood(self, x: Array, z: Array) -> Array:
+        """log p(x|z), (N,): of Bernoulli pixels, or, up to a constant, of a Gaussian of unit variance."""
+        y = self.decoder(z)
+        if self.likelihood == "bernoulli":
+            error = losses.bce_logits(y, x, "none")
+        else:
+            error = losses.mse(self.to_image(y), x, "none") * 0.5
+        return -ops.sum(ops.reshape(error, (len(x), -1)), 1).data
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
         """The decoder's means for n draws of z from the prior N(0, 1)."""

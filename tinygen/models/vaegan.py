@@ -13,19 +13,21 @@ images weigh the same, where the paper sums the three terms; and G raises log D 
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal
 
 from .. import layers, losses, ops
 from ..backend import Array
 from ..fields import Count, Counts, NonNegative
-from ..gradients import grad
 from ..random import Generator
 from ..tensor import Tensor
 from .convvae import convolutions, smallest_maps
 from .dcgan import DCGAN, DCGANConfig
 from .networks import Activation, make_optimizer, mlp
+from .steps import Loss, Step, nothing, take_together
 from .vae import GaussianEncoder
 
 
@@ -59,14 +61,6 @@ class VAEGANConfig(DCGANConfig):
     lr: float = 5e-4
 
 
-class Losses(NamedTuple):
-    """What each network lowers."""
-
-    E: Tensor
-    G: Tensor
-    D: Tensor
-
-
 class VAEGAN(GaussianEncoder, DCGAN):
     """An autoencoder that is judged by a GAN's discriminator, and samples as a GAN does."""
 
@@ -85,43 +79,56 @@ class VAEGAN(GaussianEncoder, DCGAN):
         ends = [0, *(i + 1 for i, layer in enumerate(self.D) if isinstance(layer, layers.LeakyReLU))]
         self.cut = 0 if c.similarity == "pixels" else ends[-min(c.feature_layer, len(ends))]
 
+    def steps(self, batch: Any) -> list[Step]:
+        """D alone d_steps - 1 times; then E, D and G: Larsen et al. 2016, algorithm 1."""
+        *ahead, (x,) = self.split_batch(batch)
+        alone = [self.steps_down(early)[1] for (early,) in ahead]
+        return [*alone, *self.steps_down(x)]
+
+    def steps_down(self, x: Array) -> list[Step]:
+        """A step of the encoder, of D and of G; their losses come from one pass, which the first to be asked makes."""
+        losses = functools.cache(functools.partial(self.losses, x))
+        networks = {"E": self.encoder, "G": self.G, "D": self.D}
+        optimizers = {"E": self.opt_E, "G": self.opt_G, "D": self.opt_D}
+
+        def step(name: str, then: Callable[[], None] = nothing) -> Step:
+            others = {other: network for other, network in networks.items() if other != name}
+
+            def loss() -> Loss:
+                return losses()[name]
+
+            return Step(name, loss, {name: networks[name]}, optimizers[name], others, then)
+
+        return [step("E"), step("D"), step("G", then=self.average)]
+
     def train_step(self, batch: Any) -> dict[str, Tensor]:
-        """One step of the encoder, of G and of D, each down its loss: Larsen et al. 2016, algorithm 1.
+        """All three losses are made before the first of the networks steps."""
+        *ahead, E, D, G = self.steps(batch)
+        alone = [step.take() for step in ahead]
+        return self.measured(zip((*ahead, E, D, G), (*alone, *take_together([E, D, G])), strict=True))
 
-        D makes the first of its d_steps steps alone.
-        """
-        *ahead, (x,) = self.parts(batch)
-        for (early,) in ahead:
-            self.learn_D(self.losses(early)[0].D)
-        loss, report = self.losses(x)
-        networks = {"E": (self.encoder, self.opt_E), "G": (self.G, self.opt_G), "D": (self.D, self.opt_D)}
-        gradients = {
-            name: grad(getattr(loss, name), network.parameters(), retain_graph=True)
-            for name, (network, _) in networks.items()
-        }
-        for name, (_, optimizer) in networks.items():
-            optimizer.step(gradients[name])
-        if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
-        return {f"loss_{name}": value.detach() for name, value in loss._asdict().items()} | report
-
-    def losses(self, x: Array) -> tuple[Losses, dict[str, Tensor]]:
-        """What the three networks lower on a batch, and what is worth a look."""
-        mu, logvar = self.encode(x)
-        copy, fake = self.G(self.reparameterise(mu, logvar)), self.G(self.noise(len(x)))
-        x = self.blurred(x)
-        (like_x, real), (like_copy, copied), (_, faked) = map(self.look, (x, self.blurred(copy), self.blurred(fake)))
-        kl = losses.gaussian_kl(mu, logvar)
+    def losses(self, x: Array) -> dict[str, Loss]:
+        """What each of the three networks lowers on a batch, from one pass."""
+        c, drawn = self.config, self.draw_posterior(x)
+        copy = self.G(drawn["z"])
+        z_p = self.noise(len(x))
+        fake = self.G(z_p)
+        x = self.augmented(x)
+        (like_x, real), (like_copy, copied), (_, faked) = map(
+            self.features_and_score, (x, self.augmented(copy), self.augmented(fake))
+        )
+        kl = losses.gaussian_kl(drawn["mu"], drawn["logvar"])
         likelihood = losses.mse(like_copy, like_x, "sum") * (0.5 / len(x))
         scores = ops.concatenate([copied, faked])
-        loss = Losses(
-            E=self.config.beta * kl + likelihood,
-            G=self.config.gamma * likelihood + self.loss.G(scores),
-            D=self.compared(real, scores, x),
-        )
-        return loss, {"kl": kl.detach(), "likelihood": likelihood.detach(), **self.verdicts(real, scores)}
+        named = {**drawn, "z_p": z_p, "G(z)": fake, "reconstruction": likelihood, "KL": c.beta * kl}
+        metrics = {"kl": kl.detach(), "likelihood": likelihood.detach()}
+        return {
+            "E": Loss(named["KL"] + likelihood, metrics, named),
+            "G": Loss(c.gamma * likelihood + self.game.G(scores), named={**named, "D(G(z))": faked}),
+            "D": Loss(self.loss_of_scores(real, scores, x), named={**named, "D(x)": real, "D(G(z))": scores}),
+        }
 
-    def look(self, x: Any) -> tuple[Any, Tensor]:
+    def features_and_score(self, x: Any) -> tuple[Any, Tensor]:
         """What D makes of images on the way, by which they are compared, and its scores, in one pass."""
         features = x
         for i, layer in enumerate(self.D):

@@ -8,14 +8,15 @@ that it finds, E D(x) - E D(G(z)), estimates K times the earth mover's distance:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from .. import ops
+from ..backend import Array
 from ..fields import Positive
-from ..tensor import Tensor
 from .base import OptimizerName
 from .gan import GAN, GANConfig
+from .steps import Step
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,11 @@ class WGAN(GAN):
     Config = WGANConfig
     defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
 
-    def learn_D(self, loss: Tensor) -> None:
+    def step_D(self, x: Array, *y: Array) -> Step:
         """One step of D down its loss, and its weights clipped: algorithm 1, lines 5 to 7."""
-        super().learn_D(loss)
+        return replace(super().step_D(x, *y), then=self.clip)
+
+    def clip(self) -> None:
+        """Bring every weight of D back into [-clip, clip]."""
         for w in self.D.parameters():
             w.assign(ops.clip(w.data, -self.config.clip, self.config.clip))

@@ -16,10 +16,12 @@ from typing import ClassVar, Literal
 from .. import ops
 from ..backend import Array
 from ..fields import Positive
+from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from .gan import GAN, GANConfig
 from .penalties import slopes
+from .steps import Loss
 
 
 @dataclass(frozen=True)
@@ -47,13 +49,19 @@ class WGANGP(GAN):
     Config = WGANGPConfig
     defaults: ClassVar = {"data": "digits", "steps": 3000, "batch": 64}
 
-    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> tuple[Tensor, dict[str, Tensor]]:
+    def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:
         """Minus the gap and the penalty; and how steep the critic is, beside what its best scale would have."""
-        c = self.config
-        loss, report = super().loss_D(x, fake, *y)
+        c, (value, _, named) = self.config, super().loss_D(x, fake, *y)
         t = self.rng.uniform((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype)
-        n = slopes(self.D, x + t * (fake.data - x), *y)
+        x_hat = Tensor(x + t * (fake.data - x)).requires_grad_()
+        n = slopes(self.D, x_hat, *y)
         excess = n - 1 if c.penalty == "two-sided" else ops.relu(n - 1)
         with no_grad():
-            report |= {"slope": ops.mean(n), "(n-1)n": ops.mean(excess * n), "gap/2λ": report["gap"] / (2 * c.gp)}
-        return loss + c.gp * ops.mean(excess * excess), report
+            gap = ops.mean(named["D(x)"]) - ops.mean(named["D(G(z))"])
+            metrics = {"slope": ops.mean(n), "(n-1)n": ops.mean(excess * n), "gap/2λ": gap / (2 * c.gp)}
+        return Loss(value + c.gp * ops.mean(excess * excess), metrics, {**named, "x̂": x_hat})
+
+    def observe(self, x: Array, fake: Array, *y: Array) -> dict[str, Tensor]:
+        """How steep D is between real and fake images, always at the same t."""
+        t = Generator(0, "recorder/t").uniform((len(x), *[1] * (x.ndim - 1)))
+        return {"slopes": slopes(self.D, x + t * (fake - x), *y)}

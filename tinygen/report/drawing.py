@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Mapping
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +15,30 @@ import numpy as np
 from ..backend import Array, array_of, is_array, to_host
 from ..graph import Box, Edge, Graph, graph
 from ..graph.fold import reach
-from ..models import WGANGP
-from ..models.base import Model
+from ..layers import Module
+from ..models.steps import Step
 from ..places import Place, lines_above
 from ..scopes import trace
 from ..tape import Node
-from ..tensor import Parameter
+from ..tensor import Tensor
 from .embed import embed_array
-from .studio import Step, Studio
+from .rewound import Rewound
 
 BINS = 24
 LARGEST_PICTURE = 32  # pixels a side; of larger images every second pixel is shown, or every third, ...
-STUDIO = inspect.getsourcefile(Studio)  # its lines stand in for those of train_step
+ABOVE, BETWEEN = inspect.getsourcefile(Rewound), inspect.getsourcefile(Module)  # lines that are not the model's own
 
 
-class Noted(tuple[Place, ...]):
+class Origin(tuple[Place, ...]):
     """What a node of the tape keeps of its op: the lines of code that called it, and its value."""
 
     value: Array
 
 
-def drawn(studio: Studio, step: Step) -> dict[str, Any]:
+def drawn(model: Rewound, step: Step) -> dict[str, Any]:
     """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges}.
 
-    A node has, beside what the picture needs, `value` and `gradient` (see `seen`), `sources` (the networks whose
+    A node has, beside what the picture needs, `value` and `gradient` (see `summary`), `sources` (the networks whose
     parameters lead to it), `part` and, of a layer or of its rules on a second tape, `inner`: the graph of its ops.
     """
     arrays: dict[int, Array] = {}  # by id, kept alive: what is drawn as a constant
@@ -45,13 +47,13 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
         if phase == "backward":
             return where
         arrays.update((id(x), x) for x in inputs if is_array(x))
-        noted = Noted(lines_above(inspect.currentframe().f_back))  # type: ignore[union-attr]
-        noted.value = y
-        return noted
+        origin = Origin(lines_above(inspect.currentframe().f_back))  # type: ignore[union-attr]
+        origin.value = y
+        return origin
 
-    studio.rewind()
     with trace(note):
-        loss = step.loss(False)
+        made = model.loss(step.name, careful=False)
+    loss = made.value
     assert loss.node is not None
     nodes = reach(loss.node)
     folded, unfolded = graph(loss), graph(loss, fold=False)
@@ -59,12 +61,11 @@ def drawn(studio: Studio, step: Step) -> dict[str, Any]:
     for node in nodes:
         node.hooks = {0: partial(gradients.__setitem__, node.order)}
     loss.backward()
-    names = {str(t.node.order): name for name, t in studio.tensors.items() if t.node is not None}
-    names |= {f"c{key}": name for key, name in _named_constants(studio, arrays).items()}
+    tensors = {name: t for name, t in made.named.items() if isinstance(t, Tensor)}
+    names = {str(t.node.order): name for name, t in tensors.items() if t.node is not None}
+    names |= {f"c{key}": name for key, name in _named_constants(made.named, arrays).items()}
     names[str(loss.node.order)] = "the loss"
-    leaf = "x̂" if isinstance(studio.model, WGANGP) else "x"  # of a penalty on D's slope: points on the way, real images
-    names |= {str(n.order): leaf for n in nodes if n.leaf and not isinstance(n.leaf(), Parameter)}
-    found = _Drawing(studio, step, nodes, arrays, gradients, names).json(folded, unfolded)
+    found = _Drawing(model, step, nodes, arrays, gradients, names).json(folded, unfolded)
     plain = {str(node.order): str(i) for i, node in enumerate(nodes)}
     return _renamed(found, plain | {f"c{key}": f"c{i}" for i, key in enumerate(arrays)})
 
@@ -79,25 +80,21 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
     return {key: names.get(x, x) if key in ids else _renamed(x, names) for key, x in value.items()}
 
 
-def _named_constants(studio: Studio, arrays: dict[int, Array]) -> dict[int, str]:
+def _named_constants(named: Mapping[str, Any], arrays: dict[int, Array]) -> dict[int, str]:
     """The names of the batch and the noise, by id, also where they come in another shape."""
-    given = [(arrays[key], name) for key, name in studio.names.items() if key in arrays]
-    hosts = [(to_host(y), name) for y, name in [*given, (studio.x, "x")]]
-    shared = {key: name for key, x in arrays.items() for y, name in hosts if np.may_share_memory(to_host(x), y)}
-    z = studio.tensors.get("z")  # a VAE's: the one constant of its shape is the noise in it
-    return {key: "eps" for key, x in arrays.items() if z is not None and x.shape == z.shape} | shared
+    hosts = [(to_host(array_of(x)), name) for name, x in named.items()]
+    return {key: name for key, x in arrays.items() for y, name in hosts if np.may_share_memory(to_host(x), y)}
 
 
 class _Drawing:
     """The graph of a step with what is known of each of its boxes."""
 
-    def __init__(self, studio: Studio, step: Step, nodes: list[Node], arrays: dict[int, Array],
+    def __init__(self, model: Rewound, step: Step, nodes: list[Node], arrays: dict[int, Array],
                  gradients: dict[int, Array], names: dict[str, str]):  # fmt: skip
         self.arrays, self.gradients, self.names = arrays, gradients, names
         self.nodes = {str(node.order): node for node in nodes}
-        self.value_range = studio.model.value_range
-        self.step_lines = _step_lines(studio.model, step.name)
-        self.networks = {id(p): name for name, network in step.networks.items() for p in network.parameters()}
+        self.value_range = model.model.value_range
+        self.networks = {id(p): name for name, network in model.networks.items() for p in network.parameters()}
         self.sources: dict[int, set[str]] = {}
         self.parts: dict[int, str] = {}
         named = {name: int(key) for key, name in names.items() if not key.startswith("c")}
@@ -129,7 +126,7 @@ class _Drawing:
         return {
             "width": laid.width,
             "height": laid.height,
-            "nodes": [self._node(box, unfolded) for box in laid.boxes],
+            "nodes": [self._described(box, unfolded) for box in laid.boxes],
             "edges": [{"source": a, "target": b, "points": points} for (a, b), points in laid.routes.items()],
         }
 
@@ -139,7 +136,7 @@ class _Drawing:
         shape = "×".join(map(str, box.shape if box.kind == "parameter" else box.shape[1:])) or "1"
         box.lines = [line for line in (box.path if box.kind in ("layer", "rule") else "", f"({shape})") if line]
 
-    def _node(self, box: Box, unfolded: Graph | None) -> dict[str, Any]:
+    def _described(self, box: Box, unfolded: Graph | None) -> dict[str, Any]:
         node = self.nodes.get(box.id)
         value = self._value(box)
         gradient = self.gradients.get(int(box.id)) if node is not None else None
@@ -151,8 +148,8 @@ class _Drawing:
             "path": box.path, "network": box.network, "shape": list(box.shape), "where": self._where(box),
             "sources": sorted(self.sources[int(box.id)]) if node is not None else [],
             "part": self.parts[int(box.id)] if node is not None else "",
-            "value": None if value is None else seen(value),
-            "gradient": None if gradient is None else seen(gradient),
+            "value": None if value is None else summary(value),
+            "gradient": None if gradient is None else summary(gradient),
             "inner": inner or None,
         }  # fmt: skip
 
@@ -160,7 +157,7 @@ class _Drawing:
         node = self.nodes.get(box.id)
         if node is None:
             return self.arrays.get(int(box.id[1:]))
-        if isinstance(node.where, Noted):
+        if isinstance(node.where, Origin):
             return node.where.value
         t = node.leaf and node.leaf()
         return None if t is None else t.data
@@ -178,37 +175,17 @@ class _Drawing:
         return node is not None and node.leaf is not None and id(node.leaf()) in self.networks
 
     def _where(self, box: Box) -> list[str]:
-        """The lines that led to an op, the innermost first, up to that of the model's train_step."""
-        found = []
-        for place in box.where:
-            if place.file == STUDIO:
-                line = next((text for name, text in self.step_lines.items() if f".{name}(" in place.code), None)
-                found += [line] if line else []
-                break
-            if not place.file.endswith("layers/module.py"):
-                found.append(_said(place))
-        return found
+        """The lines of the model's code that led to an op, the innermost first."""
+        own = takewhile(lambda place: place.file != ABOVE, box.where)
+        return [_line(place) for place in own if place.file != BETWEEN]
 
 
-def _step_lines(model: Model, step: str) -> dict[str, str]:
-    """The lines of train_step that call G and the losses: of D's step the first that calls G, else the last."""
-    function = type(model).train_step
-    source, first = inspect.getsourcelines(function)
-    file = inspect.getsourcefile(function) or ""
-    found = {}
-    for name in ("G", "loss_D", "loss_G", "loss", "losses"):
-        lines = [first + i for i, line in enumerate(source) if f"self.{name}(" in line]
-        if lines:
-            found[name] = _said(Place(file, lines[0 if step == "D" and name == "G" else -1], "train_step"))
-    return found
-
-
-def _said(place: Place) -> str:
+def _line(place: Place) -> str:
     file = Path(place.file)
     return f"{'/'.join(file.parts[-2:])}:{place.line} in {place.function}: {place.code}"
 
 
-def seen(x: Array) -> dict[str, Any]:
+def summary(x: Array) -> dict[str, Any]:
     """An array in a few numbers: {norm, low, high, zeros, bins} or, of one element, {item}; of images, the first too.
 
     zeros: the share that is exactly 0.  bins: how many values lie in each of 24 equal parts from low to high.

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..errors import ConfigError
 from ..layers import Module
+from ..models.steps import Step
 from ..train import load as load_model
 from .drawing import drawn
-from .studio import Step, Studio, batch_for
+from .rewound import Rewound, batch_for
 
 
 def follow(path: Path, model: Any = None) -> dict[str, Any]:
@@ -25,41 +26,42 @@ def follow(path: Path, model: Any = None) -> dict[str, Any]:
     batch for it.
     """
     loaded = load_model(path, model)
-    x, labels = batch_for(loaded, path)
-    studio = Studio(loaded, x, labels)
-    steps = [
-        {"name": step.name, "shielded": step.shielded, "graph": drawn(studio, step), "cases": cases(studio, step)}
-        for step in studio.steps()
-    ]
-    if not steps:
+    if not loaded.has("steps"):
         raise ConfigError(f"the model {loaded.name!r} doesn't say what its steps are; give its class steps()")
-    return {"examples": len(x), "steps": steps}
+    model = Rewound(loaded, batch_for(loaded, path))
+    steps = [
+        {"name": step.name, "shielded": [*step.frozen], "graph": drawn(model, step), "cases": cases(model, step)}
+        for step in model.steps()
+    ]
+    return {"examples": len(model.batch[0]), "steps": steps}
 
 
-def cases(studio: Studio, step: Step) -> list[dict[str, Any]]:
+def cases(model: Rewound, step: Step) -> list[dict[str, Any]]:
     """What loss.backward() leaves in each network, done right and with the mistakes that everybody makes once.
 
     [{careful, clear, received: {network: norm or None}, along: {network: cosine or None}}].  careful: the networks that
     are to learn nothing were kept out of it; clear: the gradients of an earlier backward were cleared.  norm: of all
     gradients of a network as one vector; along: the cosine between what came and what that network's own step gives it.
     """
-    own = {other.name: _received(studio, other, True, True)[other.name] for other in studio.steps() if step.shielded}
+    own = dict[str, np.ndarray | None]()
+    for other in model.steps() if step.frozen else []:
+        got = _received(model, other, careful=True, clear=True)
+        own |= {name: got[name] for name in other.learns}
     found = []
-    for careful in (True, False) if step.shielded else (True,):
+    for careful in (True, False) if step.frozen else (True,):
         for clear in (True, False):
-            got = _received(studio, step, careful, clear)
+            got = _received(model, step, careful, clear)
             received = {name: None if g is None else float(np.linalg.norm(g)) for name, g in got.items()}
             along = {name: _cosine(g, own.get(name)) for name, g in got.items()}
             found.append({"careful": careful, "clear": clear, "received": received, "along": along})
     return found
 
 
-def _received(studio: Studio, step: Step, careful: bool, clear: bool) -> dict[str, np.ndarray | None]:
+def _received(model: Rewound, step: Step, careful: bool, clear: bool) -> dict[str, np.ndarray | None]:
     """All of a network's .grad as one vector, None where there is none; not cleared, the second backward adds up."""
-    studio.clear()
+    model.clear()
     for _ in range(1 if clear else 2):
-        studio.rewind()
-        step.loss(careful).backward()
+        model.loss(step.name, careful).value.backward()
     return {name: _flat(network) for name, network in step.networks.items()}
 
 

@@ -77,21 +77,20 @@ def _is_labels(y: Any, x: Any) -> bool:
 
 
 def _check_first(batch: Any, model: Model, data: Any) -> None:
-    takes_labels = getattr(model, "takes_labels", isinstance(batch, tuple))
-    if isinstance(batch, tuple) and not takes_labels:
+    if isinstance(batch, tuple) and not model.takes_labels:
         what = "(x, labels)" if len(batch) == 2 else f"lists of {len(batch)} arrays"
         advice = "give x alone" if len(batch) == 2 else "give arrays, np.stack(batch)"
         raise ConfigError(f"fit: the batches are {what}, but {model.name} takes no labels; {advice}")
-    if takes_labels and not isinstance(batch, tuple):
+    if model.takes_labels and not isinstance(batch, tuple):
         raise ConfigError(f"fit: {model.name} learns from labels: give a Dataset or a Loader that has them")
     x = batch[0] if isinstance(batch, tuple) else batch
     if is_array(x):
         check_examples(x, model, scaled=False, what="the batches")
-        parts = getattr(model, "batches_per_step", 1)
+        parts = model.batches_per_step
         if len(x) % parts:
             raise ConfigError(f"fit: {model.name} takes {parts} batches a step, not one of {len(x)} examples")
         model.check_batch(len(x) // parts)
-    if hasattr(model, "check_labels"):
+    if model.takes_labels:
         model.check_labels(getattr(data, "labels", batch[1]))
 
 
@@ -107,8 +106,7 @@ def loader_for(
 
     if len(examples) == 0:
         raise DataError(f"the data hold no examples; {model.name} has nothing to learn from")
-    takes_labels = getattr(model, "takes_labels", False)
-    if takes_labels and labels is None:
+    if model.takes_labels and labels is None:
         raise ConfigError(
             f"{model.name} learns from labels, and these data have none; `tinygen data` lists others, and "
             "of folder:PATH they are the names of its subfolders, if all images lie in some"
@@ -117,7 +115,7 @@ def loader_for(
         enough = f"enough for {most:,} at most; write --batch {most}" if most else f"too few for {model.name}"
         raise ConfigError(f"batch is {batch}, but {len(examples):,} examples are {enough}")
     model.check_batch(batch)
-    batch *= getattr(model, "batches_per_step", 1)
+    batch *= model.batches_per_step
     if "examples" in model.defaults:
         examples = examples[: max(batch, model.defaults["examples"])]
     return Loader(
@@ -126,15 +124,15 @@ def loader_for(
         model.value_range,
         rng,
         model.defaults.get("shuffle", True),
-        labels=labels if takes_labels else None,
+        labels=labels if model.takes_labels else None,
         augment=augment,
     )
 
 
 def largest_batch(model: Model, examples: Any) -> int:
     """How many of these examples a batch can have, if a step is to get all of its batches."""
-    most = len(examples) // getattr(model, "batches_per_step", 1)
-    return most - most % getattr(model, "batch_unit", 1)
+    most = len(examples) // model.batches_per_step
+    return most - most % model.batch_unit
 
 
 class LoaderBatches:

@@ -230,7 +230,7 @@ class Drawings(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         assert run is not None
         self._model, self._run = model, run
-        self._names = model.drawings() if hasattr(model, "drawings") else ()
+        self._names = model.drawings()
 
     def on_checkpoint(self, step: int, history: History) -> None:
         if step == 0 or not self._names:
@@ -258,7 +258,7 @@ class Drawings(Callback):
 
 def pictured(model: Model) -> tuple[int, int | None]:
     """How many samples a picture of a model shows, and in how many columns (None: as near to square as it gets)."""
-    columns, shape = getattr(model, "columns", None), getattr(model.config, "data_shape", (1,) * 3)
+    columns, shape = model.columns, model.data_shape or (1, 1, 1)
     if model.value_range is None and shape in ((1,), (2,)):
         return SCATTERED, columns
     return columns**2 if columns else min(PICTURED, max(NUMBERS // math.prod(shape), 1)), columns

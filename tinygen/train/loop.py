@@ -26,12 +26,6 @@ if TYPE_CHECKING:
     from ..data import Dataset
 
 
-NEEDED = (
-    *("name", "config", "value_range", "defaults", "check_batch"),
-    *("preview", "state_dict", "load_state_dict", "generators"),
-)  # what fit asks a model for, beside train_step
-
-
 def fit(
     model: Model,
     data: Any,
@@ -121,24 +115,22 @@ def fit(
 
 
 def _check_model(model: Any) -> None:
+    kind = type(model).__name__
     if isinstance(model, type):
         raise ConfigError(f"fit: model is the class {model.__name__}; give an object of it: {model.__name__}()")
-    step = getattr(model, "train_step", Model.train_step)
-    if getattr(step, "__func__", step) is Model.train_step:
+    if not isinstance(model, Model):
         raise ConfigError(
-            f"fit: model is a {type(model).__name__}, which has no train_step(); derive it from tinygen.models.Model "
-            "and write one, or give a model such as tinygen.models.GAN()"
+            f"fit: model is a {kind}, but it must be a tinygen.models.Model; derive your class from that, or give a "
+            "model such as tinygen.models.GAN()"
         )
-    for name, given in (("train_step", ("batch",)), ("sample", ("n", "rng"))):
-        if hasattr(model, name) and not _takes(getattr(model, name), len(given)):
+    if not (model.has("steps") or model.has("train_step")):
+        raise ConfigError(f"fit: model is a {kind}, which has neither steps() nor train_step(); write one of them")
+    for name, given in (("steps", ("batch",)), ("train_step", ("batch",)), ("sample", ("n", "rng"))):
+        if not _takes(getattr(model, name), len(given)):
             written = f"def {name}(self, {', '.join(given)})"
-            raise ConfigError(f"fit: {type(model).__name__}.{name}() must be one that can be called as {written}")
-    if missing := [name for name in NEEDED if not hasattr(model, name)]:
-        hint = "; does its __init__ call super().__init__()?" if isinstance(model, Model) else ""
-        raise ConfigError(
-            f"fit: model is a {type(model).__name__}, which has no {', '.join(missing)}; derive it from "
-            f"tinygen.models.Model{hint}"
-        )
+            raise ConfigError(f"fit: {kind}.{name}() must be one that can be called as {written}")
+    if not hasattr(model, "config"):
+        raise ConfigError(f"fit: model is a {kind}, which has no config; does its __init__ call super().__init__()?")
 
 
 def _takes(method: Any, arguments: int) -> bool:

@@ -38,10 +38,9 @@ def check_examples(x: Array, model: Model, scaled: bool, what: str = "the data")
 
 
 def _check_shape(x: Array, model: Model, kind: str) -> None:
-    wanted, shape = getattr(model.config, "data_shape", None), tuple(x.shape[1:])
-    if wanted is None or shape == tuple(wanted):
+    wanted, shape = model.data_shape, tuple(x.shape[1:])
+    if wanted is None or shape == wanted:
         return
-    wanted = tuple(wanted)
     if (*shape, 1) == wanted:
         advice = "add an axis for the channel, x[..., np.newaxis]"
     elif len(shape) == len(wanted) == 3 and (shape[1], shape[2], shape[0]) == wanted:

@@ -10,7 +10,9 @@ from ..backend import Array, to_host
 from ..colours import COLOURS
 from ..errors import ConfigError
 from ..gradients import grad
+from ..models.base import Model
 from ..models.probe import undisturbed
+from ..scopes import frozen
 from ..tensor import Tensor
 from .images import grid, range_of, sheet_figure
 from .points import scatter
@@ -29,8 +31,8 @@ def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
     """G's images of latents z, and below each the direction in which L_G falls, -dL_G/dpixel, on the faded image.
 
     Red: the pixel should grow brighter; blue: darker; all to one scale. Of points in the plane, arrows. labels: of a
-    model that learns classes. G and D are as in training, without dropout; the run is not changed. Raises ConfigError
-    for a model without a discriminator.
+    model that learns classes. G is as in `sample`, D as in training, without dropout; the run is not changed.
+    Raises ConfigError for a model without a discriminator.
     """
     fake, push = _push(model, z, labels)
     if fake.shape[1:] == (2,):
@@ -52,13 +54,12 @@ def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
 
 def _push(model: Any, z: Array, labels: Any) -> tuple[np.ndarray, np.ndarray]:
     """G(z) and -dL_G/dG(z)."""
-    if not hasattr(model, "loss_G"):
+    if not isinstance(model, Model) or model.game is None:
         raise ConfigError(f"pixel_gradients: {getattr(model, 'name', model)} has no discriminator; give a GAN")
     y = [model.labels_for(len(z), labels)] if model.takes_labels else []
-    with undisturbed(model):
-        fake = Tensor(model.G(z, *y).data).requires_grad_()
-        loss, _ = model.loss_G(fake, *y)
-        push = -grad(loss, fake)
+    with undisturbed(model), frozen(model):
+        fake = Tensor(model.draw(z, *y)).requires_grad_()
+        push = -grad(model.loss_G(fake, *y).value, fake)
     return to_host(fake.data), to_host(push.data)
 
 

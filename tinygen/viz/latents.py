@@ -12,6 +12,7 @@ from ..backend import Array, to_device, to_host
 from ..colours import COLOURS
 from ..errors import ConfigError
 from ..losses import gaussian_kls
+from ..models.base import has
 from ..random import Generator
 from .images import made_figure, sheet_figure
 from .plots import figure, tidy, write_png
@@ -82,14 +83,14 @@ def latent_walk(
     if x is not None:
         ends = to_host(model.codes(x))[: len(x) // 2 * 2].reshape(-1, 2, 1, model.config.latent_dim)
         z = ends[:, 0] * (1 - t) + ends[:, 1] * t
-    elif hasattr(model, "noise") or hasattr(model, "posterior"):
+    elif has(model, "noise"):
         ends = (rng or Generator(0, "walk", "cpu")).normal((rows, 2, 1, model.config.latent_dim))
         z = _arc(to_host(ends[:, 0]), to_host(ends[:, 1]), t)
     else:
         raise ConfigError(f"latent_walk: {model.name} has no latents to draw; give examples x, to walk between codes")
-    y = [model.labels_for(len(z), labels).repeat(columns)] if getattr(model, "takes_labels", False) else []
+    y = [model.labels_for(len(z), labels).repeat(columns)] if has(model, "labels_for") else []
     latents = to_device(z.reshape(-1, z.shape[-1]).astype(np.float32))
-    images = to_host(model.draw(latents, *y) if hasattr(model, "draw") else model.decode(latents))
+    images = to_host(model.draw(latents, *y) if has(model, "draw") else model.decode(latents))
     return made_figure(images, model.value_range, columns)
 
 

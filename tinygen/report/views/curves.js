@@ -49,7 +49,7 @@ function eventList(run) {
 }
 
 function eventText({ step, ...said }) {
-  const { sign, name = sign, seen, remedy, message } = said;
-  if (message ?? name) return [h("strong", {}, message ?? name), seen ? `: ${seen}` : "", remedy ? `. Try: ${remedy}.` : "."];
+  const { sign, name = sign, seen, evidence = seen, remedy, message } = said;
+  if (message ?? name) return [h("strong", {}, message ?? name), evidence ? `: ${evidence}` : "", remedy ? `. Try: ${remedy}.` : "."];
   return Object.entries(said).map(([key, value]) => `${key}: ${value}`).join("; ");
 }

@@ -1,4 +1,4 @@
-"""What a Recorder sees, against direct computation: every number of every family of models."""
+"""What a Recorder keeps, against direct computation: every number of every family of models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tinygen import layers, losses
 from tinygen.backend import array_module, to_host
 from tinygen.data.dataset import Dataset, Modes
 from tinygen.errors import ConfigError
-from tinygen.inside.looks import Looks
+from tinygen.inside.observer import Observer
 from tinygen.inside.recording import Recording, quantised
 from tinygen.layers import BatchNorm, Dropout
 from tinygen.layers.module import here, watching
@@ -45,17 +45,22 @@ def trained(name, steps=3, **settings):
     return model
 
 
-def look(model, shape=IMAGE):
-    """The looks, their values, and the part for GANs."""
-    looks = Looks(model, toy(shape))
-    return looks, looks(), looks._looks[0]
+def observe(model, shape=IMAGE):
+    """The observer, what it finds, and its own inputs."""
+    observer = Observer(model, toy(shape))
+    return observer, observer(), Inputs(model, observer)
 
 
-def direct(model, part, loss=None):
-    """G's loss on the noise of the look, and G's images: the training's own lines, in the training's mode."""
-    with undisturbed(model), tg.frozen(model.D):
-        fake = model.G(part.z, *part.y)
-        return (model.loss_G(fake, *part.y)[0] if loss is None else loss(model.D(fake, *part.y))), fake
+class Inputs:
+    """The noise, the labels and the examples of an observer, drawn again."""
+
+    def __init__(self, model, observer):
+        self.pack, (self.x, *self.y) = model.batch_unit, observer.learnt
+        stream = Generator(0, "recorder/z")
+        if model.name == "vaegan":
+            stream.normal((len(self.x), model.config.latent_dim))  # eps, which comes first
+        self.z = model.noise(len(self.x), stream) if model.has("noise") else None
+        self.y_real = [toy().labels[: len(self.x)]] if model.takes_labels else []
 
 
 # The gradient of the pixels
@@ -66,11 +71,11 @@ def direct(model, part, loss=None):
 def test_the_pixel_gradient_of_every_loss(name, loss):
     """L'(s)/N · ds/dx of the kept bytes is tg.grad of that loss, to half a unit of the bytes."""
     model = trained(name)
-    looks, found, part = look(model)
-    with undisturbed(model):
+    observer, found, part = observe(model)
+    with undisturbed(model), tg.frozen(model):
         fake = tg.tensor(model.G(part.z, *part.y).numpy(), requires_grad=True)
-        expected = tg.grad(GAN_LOSSES[loss].G(model.D(fake, *part.y)), fake).numpy()[: looks.shown]
-    facts = {**looks.facts, "config": {}}
+        expected = tg.grad(GAN_LOSSES[loss].G(model.D(fake, *part.y)), fake).numpy()[: observer.shown]
+    facts = {**observer.facts, "config": {}}
     exact = Recording({n: x[None] for n, x in found.items()} | scaled(found["score_gradient"]) | STEP, facts)
     np.testing.assert_allclose(exact.pixel_gradient(loss)[0], expected, rtol=1e-4, atol=1e-9)
     kept = Recording({n: x[None] for n, x in quantised(found, (0, 1)).items()} | STEP, facts)
@@ -93,14 +98,15 @@ def scaled(gradient):
 def test_the_pixel_gradient_of_the_models_own_loss(name, settings):
     """Where the score alone does not say it (a class term; batch norm in D) it is kept itself."""
     model = trained(name, **settings)
-    looks, found, part = look(model)
-    with undisturbed(model):
-        fake = tg.tensor(model.G(part.z, *part.y).numpy(), requires_grad=True)
-        expected = tg.grad(model.loss_G(fake, *part.y)[0], fake).numpy()[: looks.shown]
-    assert ("pixel_gradient" in found) == (name != "gan") and looks.facts["separable"] == (name in ("acgan", "gan"))
+    observer, found, part = observe(model)
+    with undisturbed(model), tg.frozen(model):
+        z = model.noise(len(part.z))  # before the instance noise
+        fake = tg.tensor(model.G(z, *part.y).numpy(), requires_grad=True)
+        expected = tg.grad(model.loss_G(fake, *part.y)[0], fake).numpy()[: observer.shown]
+    assert ("pixel_gradient" in found) == (name != "gan") and observer.facts["separable"] == (name in ("acgan", "gan"))
     if name == "gan":
         slope = 1 / (1 + np.exp(-found["score_fake"])) - 1
-        own = found["score_gradient"] * slope[: looks.shown].reshape(-1, 1, 1, 1) / len(slope)
+        own = found["score_gradient"] * slope[: observer.shown].reshape(-1, 1, 1, 1) / len(slope)
     else:
         own = found["pixel_gradient"]
     np.testing.assert_allclose(own, expected, rtol=1e-4, atol=1e-9)
@@ -108,10 +114,10 @@ def test_the_pixel_gradient_of_the_models_own_loss(name, settings):
 
 def test_a_least_squares_gan_has_its_own_labels():
     model = trained("lsgan", a=-1.0, b=1.0, c=0.0)
-    looks, found, part = look(model)
+    observer, found, part = observe(model)
     kept = {n: x[None] for n, x in found.items()} | scaled(found["score_gradient"]) | STEP
-    facts = {**looks.facts, "config": {"a": -1.0, "b": 1.0, "c": 0.0}}
-    expected = found["score_gradient"] * found["score_fake"][: looks.shown].reshape(-1, 1, 1, 1) / len(part.z)
+    facts = {**observer.facts, "config": {"a": -1.0, "b": 1.0, "c": 0.0}}
+    expected = found["score_gradient"] * found["score_fake"][: observer.shown].reshape(-1, 1, 1, 1) / len(part.z)
     np.testing.assert_allclose(Recording(kept, facts).pixel_gradient()[0], expected, rtol=1e-5)
     with pytest.raises(ConfigError, match=r"no GAN loss 'hing' \(did you mean 'hinge'\?\)"):
         Recording(kept, facts).pixel_gradient("hing")
@@ -120,15 +126,15 @@ def test_a_least_squares_gan_has_its_own_labels():
 @GANS
 def test_the_scores_and_the_samples(name):
     model = trained(name)
-    looks, found, part = look(model)
+    observer, found, part = observe(model)
     with undisturbed(model), tg.no_grad():
         fake = model.G(part.z, *part.y)
         scores = model.score(fake, *part.y).numpy()[:, 0].repeat(part.pack)
         real = model.score(toy().train[:64], *part.y_real).numpy()[:, 0].repeat(part.pack)
-    np.testing.assert_array_equal(found["samples"], fake.numpy()[: looks.shown])
+    np.testing.assert_array_equal(found["samples"], fake.numpy()[: observer.shown])
     np.testing.assert_allclose(found["score_fake"], scores, rtol=1e-6)
     np.testing.assert_allclose(found["score_real"], real, rtol=1e-5)
-    assert len(found["score_fake"]) == looks.batch == looks.facts["scores"] * part.pack
+    assert len(found["score_fake"]) == observer.batch == observer.facts["scores"] * part.pack
 
 
 # The layers
@@ -138,8 +144,8 @@ def test_the_scores_and_the_samples(name):
 def test_the_norms_of_layers_are_what_hooks_see(name):
     """Activations and gradients, caught on the way of the same pass by hooks, with weights that learn."""
     model, caught = trained(name, **(RELU if "gan" in name and name not in IMAGES_ONLY else {})), {}
-    looks = Looks(model, toy())
-    found = looks()
+    observer = Observer(model, toy())
+    found = observer()
     keys = [(network, layer) for network, layer, _ in layers_of(model)]
     names = {id(layer): key for key, (_, _, layer) in zip(keys, layers_of(model), strict=True)}
 
@@ -150,7 +156,7 @@ def test_the_norms_of_layers_are_what_hooks_see(name):
             if caught[key][1] is g:
                 y.register_hook(lambda gradient: g.append(gradient.numpy().copy()))
 
-    for loss in own_losses(model, looks):
+    for loss in own_losses(model, observer):
         with undisturbed(model):
             with watching(catch):
                 value = loss()
@@ -167,37 +173,46 @@ def test_the_norms_of_layers_are_what_hooks_see(name):
 RELU = {"g_activation": "relu", "d_activation": "relu"}
 
 
-def own_losses(model, looks):
-    """The losses whose gradients are recorded, written out anew."""
-    for part in looks._looks:
-        if type(part).__name__ == "GANLook":
-            yield lambda part=part: model.loss_G(model.G(leaf(part.z), *part.y), *part.y)[0]
-        elif type(part).__name__ == "MemoryLook":
-            eye = np.eye(4, dtype=np.float32)
-            yield lambda part=part, eye=eye: losses.mse(model.decoder(leaf(eye)), part.x)
-        elif type(part).__name__ == "AutoencoderLook":
-            yield lambda part=part: losses.mse(model.decoder(model.encoder(leaf(part.learnt))), part.learnt)
-        else:
-            yield lambda part=part: encoder_loss(model, part.learnt)
+def own_losses(model, observer):
+    """The losses whose gradients are recorded, written out again."""
+    (x, *y), name = observer.learnt, model.name
+    if name == "vaegan":
+        yield lambda: vaegan_loss(model, x, "G")
+        yield lambda: vaegan_loss(model, leaf(x), "E")
+    elif isinstance(model, GAN):
+        yield lambda: model.loss_G(model.G(leaf(model.noise(len(x))), *y), *y).value
+    elif name == "memory":
+        yield lambda: losses.mse(model.decoder(leaf(np.eye(4, dtype=np.float32))), x)
+    elif name == "ae":
+        yield lambda: losses.mse(model.decoder(model.encoder(leaf(x))), x)
+    else:
+        yield lambda: vae_loss(model, leaf(x), x)
 
 
 def leaf(x):
     return tg.Tensor(x).requires_grad_()
 
 
-def encoder_loss(model, x):
-    if model.name != "vaegan":
-        mu, logvar = model.encode(leaf(x))
-        likelihood = model.reconstruction_loss(model.decoder(model.reparameterise(mu, logvar)), x)
-        return likelihood + model.weighted(losses.gaussian_kl(mu, logvar))
-    mu, logvar = model.encode(leaf(x))
-    copy = model.G(model.reparameterise(mu, logvar))
-    likelihood = losses.mse(model.look(copy)[0], model.look(x)[0], "sum") * (0.5 / len(x))
-    return likelihood + model.config.beta * losses.gaussian_kl(mu, logvar)
+def vae_loss(model, leaf, x):
+    mu, logvar = model.encode(leaf)
+    likelihood = model.reconstruction_loss(model.decoder(model.reparameterise(mu, logvar)), x)
+    return likelihood + model.weighted(losses.gaussian_kl(mu, logvar))
+
+
+def vaegan_loss(model, x, learner):
+    others = {"G": [model.D, model.encoder], "E": [model.D, model.G]}[learner]
+    with tg.frozen(others):
+        mu, logvar = model.encode(x)
+        copy, fake = model.G(model.reparameterise(mu, logvar)), model.G(model.noise(len(x)))
+        (like_x, _), (like_copy, copied), (_, faked) = map(model.features_and_score, (x, copy, fake))
+        likelihood = losses.mse(like_copy, like_x, "sum") * (0.5 / len(x))
+        if learner == "E":
+            return likelihood + model.config.beta * losses.gaussian_kl(mu, logvar)
+        return model.config.gamma * likelihood + model.game.G(tg.ops.concatenate([copied, faked]))
 
 
 def test_zeros_are_counted():
-    _, found, _ = look(trained("gan", g_activation="relu", d_activation="relu", batch_norm=False))
+    _, found, _ = observe(trained("gan", g_activation="relu", d_activation="relu", batch_norm=False))
     assert 0.05 < found["activation_zeros"][1] < 0.95 and found["activation_zeros"][0] == 0
     assert 0.05 < found["gradient_zeros"][0] < 0.95
 
@@ -228,9 +243,9 @@ def test_the_length_and_the_step_of_weights():
 def test_the_two_paths_of_a_vae(name):
     """dR/dmu = dR/dz, dR/dlogvar = dR/dz · ½ e^(logvar/2) · eps; and of the KL term mu/N and (e^logvar - 1)/2N."""
     model = trained(name, **({"anneal_steps": 0} if name == "betavae" else {}))
-    _, found, part = look(model)
-    x = part.learnt
-    with undisturbed(model):
+    _, found, part = observe(model)
+    x = part.x
+    with undisturbed(model), tg.frozen(model):
         mu, logvar = (t.numpy() for t in model.encode(x))
         z = tg.tensor(model.reparameterise(tg.tensor(mu), tg.tensor(logvar)).numpy(), requires_grad=True)
         g = tg.grad(model.reconstruction_loss(model.decoder(z), x), z).numpy()
@@ -245,15 +260,15 @@ def test_the_two_paths_of_a_vae(name):
 @pytest.mark.parametrize("name", ["vae", "convvae", "betavae", "vaegan"])
 def test_the_latents_of_a_vae(name):
     model = trained(name)
-    looks, found, _ = look(model)
+    observer, found, _ = observe(model)
     x = toy().test
     mu, logvar = (to_host(a) for a in model.posterior(x))
     np.testing.assert_array_equal(found["mu"], mu)
     np.testing.assert_array_equal(found["logvar"], logvar)
     assert found["kl"].sum() == pytest.approx(losses.gaussian_kl(tg.tensor(mu), tg.tensor(logvar)).item(), rel=1e-4)
-    np.testing.assert_array_equal(looks.constants["data_labels"], toy().test_labels)
-    np.testing.assert_array_equal(looks.constants["data"], x[: looks.shown])
-    np.testing.assert_array_equal(found["reconstructions"], model.reconstruct(x[: looks.shown]))
+    np.testing.assert_array_equal(observer.constants["data_labels"], toy().test_labels)
+    np.testing.assert_array_equal(observer.constants["data"], x[: observer.shown])
+    np.testing.assert_array_equal(found["reconstructions"], model.reconstruct(x[: observer.shown]))
 
 
 # The gradient penalty, and the plane
@@ -261,21 +276,21 @@ def test_the_latents_of_a_vae(name):
 
 def test_the_slopes_between_real_and_fake():
     model = trained("wgangp")
-    _, found, part = look(model)
+    _, found, part = observe(model)
     with undisturbed(model):
         fake = model.G(part.z).numpy()
     x = toy().train[:64]
     t = Generator(0, "recorder/t").uniform((64, 1, 1, 1))
     np.testing.assert_allclose(found["slopes"], slopes(model.D, x + t * (fake - x)).numpy(), rtol=1e-4)
-    assert "slopes" not in look(trained("gan"))[1]
+    assert "slopes" not in observe(trained("gan"))[1]
 
 
 @pytest.mark.parametrize("name", ["gan", "pacgan", "acgan"])
 def test_the_field_of_D_in_the_plane(name):
     """Row by row from below, column by column from the left."""
     model = trained(name, data_shape=POINT)
-    looks, found, part = look(model, POINT)
-    reach, n = looks.facts["reach"], 41
+    observer, found, part = observe(model, POINT)
+    reach, n = observer.facts["reach"], 41
     assert reach == pytest.approx(1.25 * toy(POINT).train.max()) and found["field"].shape == (n, n)
     for row, column in ((0, 0), (3, 40), (20, 7)):
         point = np.array([-reach + 2 * reach * column / 40, -reach + 2 * reach * row / 40], np.float32)
@@ -284,11 +299,11 @@ def test_the_field_of_D_in_the_plane(name):
     scores = mixture_scores(found["samples"], MODES)
     assert len(found["samples"]) == 256 and {name: found[name] for name in scores} == scores
     assert scores["high_quality"] > 0
-    np.testing.assert_array_equal(looks.constants["centres"], MODES.centres.astype(np.float32))
+    np.testing.assert_array_equal(observer.constants["centres"], MODES.centres.astype(np.float32))
 
 
 def test_the_field_of_a_D_that_takes_labels_is_none():
-    assert "field" not in look(trained("cgan", data_shape=POINT), POINT)[1]
+    assert "field" not in observe(trained("cgan", data_shape=POINT), POINT)[1]
 
 
 # Nothing is disturbed
@@ -302,12 +317,10 @@ def test_in_the_block_dropout_is_off_and_batch_norm_as_in_training():
     with pytest.raises(KeyError), undisturbed(model):
         assert {m.training for _, m in model.named_modules() if isinstance(m, Dropout)} == {False}
         assert {m.training for _, m in model.named_modules() if isinstance(m, BatchNorm)} == {True}
-        assert not any(p.requires_grad for p in model.parameters())
         first = model.D(model.G(model.noise(4))).numpy()
         model.rng.normal(3)
         assert not np.array_equal(model.G[1].mean.numpy(), before["G.1.mean"])
         raise KeyError
-    assert all(p.requires_grad for p in model.parameters())
     assert [m.training for _, m in model.named_modules()] == modes
     assert {n: g.state for n, g in model.generators().items()} == streams
     for n, t in model.named_tensors():
@@ -334,10 +347,10 @@ def test_what_no_loss_comes_through_is_not_a_number():
 
 
 @ALL
-def test_two_looks_see_the_same_and_on_a_gpu_too(gpu, name):
+def test_twice_the_same_is_observed_and_on_a_gpu_too(gpu, name):
     model = small(name)
-    looks = Looks(model, toy())
-    first, second = looks(), looks()
+    observer = Observer(model, toy())
+    first, second = observer(), observer()
     assert first.keys() == second.keys() and all(isinstance(x, np.ndarray) for x in first.values())
     for key, x in first.items():
         np.testing.assert_array_equal(second[key], x, err_msg=key)
@@ -347,16 +360,15 @@ def test_two_looks_see_the_same_and_on_a_gpu_too(gpu, name):
 @ALL
 def test_points_and_few_examples_too(name):
     if name not in IMAGES_ONLY:
-        assert look(small(name, data_shape=POINT), POINT)[1]["samples"].shape == (256, 2)
+        assert observe(small(name, data_shape=POINT), POINT)[1]["samples"].shape == (256, 2)
     few = toy(n=5)
-    found = Looks(small(name), Dataset("few", few.train, few.test[:0], few.labels))()
+    found = Observer(small(name), Dataset("few", few.train, few.test[:0], few.labels))()
     assert found["samples"].shape == (16, *IMAGE) and math.isfinite(np.nansum(found["gradient_norm"]))
 
 
 def test_of_large_images_fewer_are_kept():
-    model = small("dcgan64", data_shape=(16, 16, 3))
-    assert Looks(model, toy((16, 16, 3))).shown == 16
-    assert Looks(model, toy((64, 64, 3), n=8)).shown == 4
+    for side, shown in ((16, 16), (64, 4)):
+        assert Observer(small("dcgan64", data_shape=(side, side, 3)), toy((side, side, 3), n=8)).shown == shown
 
 
 class Own(tg.models.Model):
@@ -369,11 +381,11 @@ class Own(tg.models.Model):
         self.net = layers.Dense(3, 6, rng=Generator(0))
 
     def sample(self, n, rng=None):
-        return np.clip(self.net(self._looking(rng).normal((n, 3))).numpy().reshape(n, *IMAGE), 0, 1)
+        return np.clip(self.net(self.sampling_stream(rng).normal((n, 3))).numpy().reshape(n, *IMAGE), 0, 1)
 
 
 def test_a_model_of_another_kind_shows_samples():
-    found = Looks(Own(), toy())()
+    found = Observer(Own(), toy())()
     assert found["samples"].shape == (16, *IMAGE) and np.isnan(found["gradient_norm"]).all()
 
 

@@ -1,0 +1,115 @@
+"""What is recorded of two networks that play a game: D's scores, and what its gradient tells G, pixel by pixel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import ops
+from ..backend import Array, to_device, to_host
+from ..gradients import grad
+from ..layers import evaluating
+from ..metrics.modes import mixture_scores
+from ..models.probe import Signals, length, watched
+from ..scopes import frozen, no_grad
+from ..tensor import Tensor
+from ..viz.points import range_around_zero
+
+if TYPE_CHECKING:
+    from ..models.base import Model
+    from .observer import Observer
+
+GRID = 41  # the side of the grid on which D's field in the plane is kept
+
+
+class Adversary:
+    """D's scores of G's samples and of real ones, and G's loss differentiated through D, back to G's first layer."""
+
+    def __init__(self, model: Model, about: Observer):
+        assert model.game is not None
+        self.model, self.game, self.shown, self.pack = model, model.game, about.shown, model.batch_unit
+        self.batch = about.learnt
+        x, labels = about.examples(len(self.batch[0]))
+        self.x = x[: len(x) // self.pack * self.pack]
+        self.y_real = [] if labels is None or not model.takes_labels else [to_device(labels[: len(self.x)])]
+        self.plain: bool | None = None  # whether the scores alone say what G's loss tells; measured by the first look
+        about.facts |= {
+            "loss": self.game.name,
+            "game": self.game.describe(),
+            "probability": self.game.probability,
+            "threshold": self.game.threshold,
+            "scores": len(self.batch[0]) // self.pack,
+            "separable": not model.steps_on(*self.batch)["G"].mixes_examples,
+        }
+        self.separable = about.facts["separable"]
+        if model.takes_labels:
+            about.constants["labels"] = to_host(self.batch[1])[: self.shown]
+        plane = about.plane and model.has("score") and "D" not in model.labelled
+        self.field = Field(self, about) if plane else None
+
+    def observe(self, signals: Signals) -> dict[str, Any]:
+        """What is recorded at a step; the gradient at each layer goes to the signals."""
+        model, found = self.model, dict[str, Any]()
+        if self.field is not None:
+            found["field"] = self.field.scores()  # before what follows changes running statistics
+        step = model.steps_on(*self.batch)["G"]
+        with watched() as outputs, frozen(step.frozen.values()):
+            loss = step.loss()
+        fake, scores = loss.named.get("G(z)"), loss.named.get("D(G(z))")
+        if fake is None:
+            signals.take(loss.value, outputs)
+            return found
+        found["samples"] = fake.data[: self.shown]
+        if scores is None:
+            (found["pixel_gradient"],) = (g.data[: self.shown] for g in signals.take(loss.value, outputs, fake))
+            return found
+        (score_gradient,) = grad(ops.sum(scores), [fake], retain_graph=True)
+        (pixel_gradient,) = signals.take(loss.value, outputs, fake)
+        found |= {"score_fake": self._each(scores), "score_gradient": score_gradient.data[: self.shown]}
+        if not self._is_plain(scores, score_gradient.data, pixel_gradient.data):
+            found["pixel_gradient"] = pixel_gradient.data[: self.shown]
+        if model.has("score"):
+            with no_grad():
+                found["score_real"] = self._each(model.score(model.augmented(self.x), *self.y_real))
+        found |= model.observe(self.x, fake.data[: len(self.x)], *self.y_real)
+        return found if self.field is None else found | self.field.hits(fake.data)
+
+    def _each(self, scores: Tensor) -> Array:
+        """The score of each image: where D judges packs, that of its pack."""
+        return scores.data.reshape(-1).repeat(self.pack)
+
+    def _is_plain(self, scores: Tensor, score_gradient: Array, pixel_gradient: Array) -> bool:
+        """Whether L_G is a function of each score alone, so that dL_G/dx = L'(s)/N · ds/dx needs no bytes."""
+        if self.plain is None and self.separable:
+            slope = self.game.slope(scores.data.reshape(-1)) / scores.size
+            slope = slope.repeat(self.pack).reshape(-1, *[1] * (pixel_gradient.ndim - 1))
+            difference = length(score_gradient * slope - pixel_gradient)
+            self.plain = float(difference) <= 1e-3 * float(length(pixel_gradient))
+        return bool(self.plain)
+
+
+class Field:
+    """D's scores over the plane, and which modes of a mixture G's points hit."""
+
+    def __init__(self, adversary: Adversary, about: Observer):
+        self.model, self.modes = adversary.model, about.dataset.modes
+        _, reach = range_around_zero(about.dataset.train[:10_000])
+        axis = np.linspace(-reach, reach, GRID, dtype=np.float32)
+        points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)  # row by row, from the lowest y up
+        self.points = to_device(np.repeat(points, adversary.pack, axis=0))  # a pack is one point, several times
+        about.facts["reach"] = reach
+        about.constants["data"] = to_host(adversary.x)
+        if self.modes is not None:
+            about.constants["centres"] = self.modes.centres.astype(np.float32)
+            about.facts["within"] = 3 * self.modes.std  # of a centre: what mixture_scores counts
+
+    @no_grad()
+    def scores(self) -> Array:
+        """D at each point of the grid, (GRID, GRID)."""
+        with evaluating(self.model):
+            return self.model.score(self.points).data.reshape(GRID, GRID)
+
+    def hits(self, fake: Array) -> dict[str, np.ndarray]:
+        """The scores of mixture_scores, if the data are a mixture."""
+        return {} if self.modes is None else {n: np.asarray(v) for n, v in mixture_scores(fake, self.modes).items()}

@@ -1,0 +1,142 @@
+"""All that is recorded of a model at one moment, as functions of the same noise and the same data each time.
+
+What a model has decides what is recorded, by the contract of `models.Model`: its game, its encoder, its steps.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import Array, array_of, to_host
+from ..data import batch_of
+from ..gradients import grad
+from ..layers import Module
+from ..losses import gaussian_kls
+from ..models.probe import Signals, undisturbed, watched
+from ..models.steps import Loss
+from ..ops import sqrt
+from ..random import Generator
+from ..scopes import frozen
+from ..tensor import Tensor
+from .adversary import Adversary
+from .examples import batch_for
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+    from ..models.base import Model
+
+BATCH, POINTS = 64, 256  # how many images, or points in the plane, are observed
+SHOWN, MOST = 16, 4 * 64 * 64 * 3  # how many of the images are kept: fewer of large ones, to keep so many numbers
+ENCODED, LATENTS = 256, 256 * 32  # how many examples are encoded: fewer for more latents, to keep so many numbers
+
+
+class Observer:
+    """What a Recorder keeps of a model: calling it gives host arrays by name.
+
+    facts, constants: what is the same at each step, values and arrays.
+    shown: how many images (or points) are kept.  batch: how many are observed, so that batch norm has its statistics.
+    """
+
+    def __init__(self, model: Model, dataset: Dataset):
+        self.model, self.dataset = model, dataset
+        self.plane = dataset.shape == (2,)
+        self.batch = POINTS if self.plane else BATCH
+        self.shown = POINTS if self.plane else max(2, min(SHOWN, MOST // math.prod(dataset.shape)))
+        self.facts: dict[str, Any] = {"shown": self.shown}
+        self.constants: dict[str, np.ndarray] = {}
+        self.encoded = self._examples_to_encode() if model.has("codes") or model.has("reconstruct") else None
+        if self.encoded is None or model.game is not None or model.takes_labels:
+            self.learnt = batch_for(model, dataset, self.batch)
+        else:
+            self.learnt = (self.encoded[: self.batch],)
+        self.learns = self._networks_that_learn()
+        self.adversary = Adversary(model, self) if model.game is not None and "G" in self.learns else None
+        if missing := self._missing():
+            self.facts["missing"] = missing
+
+    def __call__(self) -> dict[str, np.ndarray]:
+        model, signals, found = self.model, Signals(self.model), dict[str, Any]()
+        if self.adversary is not None:
+            with undisturbed(model):
+                found |= self.adversary.observe(signals)
+        if self.encoded is not None:
+            with undisturbed(model):
+                found |= self._reconstructions(self.encoded)
+        for name, networks in self.learns.items():
+            if not signals.cover(networks):
+                with undisturbed(model):
+                    found |= self._follow(name, signals)
+        if "samples" not in found and model.has("sample"):
+            found["samples"] = model.sample(self.shown, Generator(0, "recorder"))
+        return {name: to_host(array_of(x)) for name, x in found.items()} | signals.arrays()
+
+    def examples(self, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
+        """The first n examples as the model takes them, on the device, and their labels, on the host."""
+        data = self.dataset
+        x, labels = (data.test, data.test_labels) if test and len(data.test) else (data.train, data.labels)
+        x, labels = x[:n], None if labels is None else labels[:n]
+        return batch_of(x, self.model.value_range), labels
+
+    def _examples_to_encode(self) -> Array:
+        """The data that are encoded: of the test set, unless the model learns a few examples by heart."""
+        few, (one, _) = self.model.defaults.get("examples"), self.examples(1)
+        latents = self.model.codes(one).shape[1] if self.model.has("codes") else 1
+        x, labels = self.examples(few or max(self.shown, min(ENCODED, LATENTS // latents)), test=not few)
+        self.constants["data"] = to_host(x[: self.shown])
+        if labels is not None and self.model.has("codes"):
+            self.constants["data_labels"] = labels
+        return x
+
+    def _networks_that_learn(self) -> dict[str, list[Module]]:
+        """Those of each of the model's steps, by the name of the step."""
+        steps = self.model.steps_on(*self.learnt) if self.model.has("steps") else {}
+        return {name: [*step.learns.values()] for name, step in steps.items()}
+
+    def _reconstructions(self, x: Array) -> dict[str, Any]:
+        """Where the encoder puts fixed data, and what comes back."""
+        model, found = self.model, dict[str, Any]()
+        if model.has("posterior"):
+            mu, logvar = model.posterior(x)
+            found |= {"mu": mu, "logvar": logvar, "kl": gaussian_kls(mu, logvar)}
+        elif model.has("codes"):
+            found["mu"] = model.codes(x)
+        found["reconstructions"] = model.decode(found["mu"][: self.shown]) if "mu" in found else model.reconstruct(x)
+        return found
+
+    def _follow(self, name: str, signals: Signals) -> dict[str, Any]:
+        """The gradient of a loss on its way through layers that are new, and the pull of its terms on an encoder."""
+        x, *labels = self.learnt
+        leaf: Any = Tensor(x).requires_grad_()  # so that the first layer has a gradient, even without weights
+        step = self.model.steps_on(leaf, *labels)[name]
+        with watched() as outputs, frozen(step.frozen.values()):
+            loss = step.loss()
+        found = pulls(loss)
+        signals.take(loss.value, outputs)
+        return found
+
+    def _missing(self) -> list[list[str]]:
+        """What the page can't show of this model: the title of a view, and why."""
+        model, name = self.model, self.model.name
+        if not self.learns:
+            return [[view, f"{name} has no steps(); write it"] for view in ("Follow one gradient", "Vanishing signal")]
+        if model.game is None:
+            return []
+        if self.adversary is None:
+            return [["Pixel push", f'no step of {name} is named "G"; name the one in which G learns so']]
+        if not model.has("score"):
+            return [[view, f"{name} has no score(); write it"] for view in ("The game in the plane", "Pixel push")]
+        return []
+
+
+def pulls(loss: Loss) -> dict[str, Array]:
+    """The length of the gradient of each term of an encoder's loss by each mu and logvar, (latents,)."""
+    named, found = loss.named, dict[str, Array]()
+    if {"mu", "logvar", "reconstruction", "KL"} <= named.keys():
+        paths = [named["mu"], named["logvar"]]
+        for term, suffix in (("reconstruction", ""), ("KL", "_kl")):
+            for name, g in zip(("mu", "logvar"), grad(named[term], paths, retain_graph=True), strict=True):
+                found[f"{name}_gradient{suffix}"] = sqrt((g.data * g.data).sum(axis=0))
+    return found

@@ -1,0 +1,88 @@
+"""What a training step is made of: a loss, the networks that learn from it, and those that it passes through."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from ..gradients import grad
+from ..layers import Module
+from ..optim import Optimizer
+from ..scopes import frozen
+from ..tensor import Tensor
+
+
+class Loss(NamedTuple):
+    """What a step lowers, and what it is made of.
+
+    value: a 0-d Tensor.  metrics: other numbers worth logging, off the tape.
+    named: what it is made of, still on the tape, by the letters of the paper. The recorder, the report and the metrics
+    go by them: "x" a batch; "z" noise, "G(z)" samples, "D(x)" and "D(G(z))" scores; "x̂" points on which D's slope is
+    penalised; "mu", "logvar" and "eps" of an encoder; "reconstruction" and "KL", the terms of its loss.
+    """
+
+    value: Tensor
+    metrics: Mapping[str, Tensor] = {}
+    named: Mapping[str, Any] = {}
+
+    def naming(self, named: Mapping[str, Any]) -> Loss:
+        """The same with more names."""
+        return self._replace(named={**named, **self.named})
+
+
+def nothing() -> None:
+    """What follows a step, by default."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of one optimiser, as a line of the paper's algorithm.
+
+    name: the letter of the network that learns, "D", "G", "E"; or "loss", if all learn from one.
+    loss: makes the loss, with all that is random in it.
+    learns, frozen: networks by name, those that learn, and those that the gradient passes through; these keep none.
+    optimizer: of the networks that learn.  then: what follows the step, such as clipping weights.
+    """
+
+    name: str
+    loss: Callable[[], Loss]
+    learns: Mapping[str, Module]
+    optimizer: Optimizer
+    frozen: Mapping[str, Module] = field(default_factory=dict)
+    then: Callable[[], None] = nothing
+
+    @property
+    def metric(self) -> str:
+        """The name of its loss among the metrics: "loss_D", or "loss"."""
+        return self.name if self.name == "loss" else f"loss_{self.name}"
+
+    @property
+    def networks(self) -> dict[str, Module]:
+        """All networks that the loss comes from."""
+        return {**self.learns, **self.frozen}
+
+    @property
+    def mixes_examples(self) -> bool:
+        """Whether a network that the gradient passes through, such as a D with batch norm, mixes examples."""
+        return any(network.mixes_examples for network in self.frozen.values())
+
+    def take(self) -> Loss:
+        """Move the networks that learn one step down their loss, which is returned."""
+        with frozen(self.frozen.values()):
+            loss = self.loss()
+            gradients = grad(loss.value, self.optimizer.params)
+        self.optimizer.step(gradients)
+        self.then()
+        return loss
+
+
+def take_together(steps: Sequence[Step]) -> list[Loss]:
+    """Steps whose losses are all made before the first network moves; the losses may come from one pass."""
+    losses = [step.loss() for step in steps]
+    gradients = [grad(x.value, step.optimizer.params, retain_graph=True) for x, step in zip(losses, steps, strict=True)]
+    for step, its_gradients in zip(steps, gradients, strict=True):
+        step.optimizer.step(its_gradients)
+    for step in steps:
+        step.then()
+    return losses

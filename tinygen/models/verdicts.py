@@ -1,0 +1,26 @@
+"""How D judges: numbers that every GAN logs."""
+
+from __future__ import annotations
+
+from .. import ops
+from ..backend import array_module
+from ..losses import GANLoss
+from ..tensor import Tensor
+
+
+def verdicts(game: GANLoss, real_score: Tensor, fake_score: Tensor) -> dict[str, Tensor]:
+    """How D judged a real and a fake batch: the share that it got right, and its mean verdict on each.
+
+    The verdict is D's probability that an image is real where the loss makes it one, else its score. A critic, whose
+    scores only rank images, gets nothing right or wrong: it has the gap E D(x) - E D(G(z)).
+    """
+    real, fake, limit = real_score.data, fake_score.data, game.threshold
+    values = {}
+    if limit is None:
+        values["gap"] = real.mean() - fake.mean()
+    else:
+        values["acc"] = 0.5 * ((real > limit).mean(dtype=real.dtype) + (fake <= limit).mean(dtype=real.dtype))
+    if game.probability:
+        real, fake = ops.sigmoid(real), ops.sigmoid(fake)
+    values |= {"D(x)": real.mean(), "D(G(z))": fake.mean()}
+    return {name: Tensor(array_module(real_score).asarray(value)) for name, value in values.items()}
