@@ -8,6 +8,7 @@ import math
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -186,16 +187,31 @@ def choose_anew(monkeypatch):
 
 def test_numba_is_used_where_it_is_unless_refused(compiled, choose_anew):
     choose_anew.delenv("TINYGEN_NUMBA", raising=False)
-    assert kernels._twins(np) is compiled
+    assert compiled_module.compiled("numba") is compiled
     choose_anew.setenv("TINYGEN_NUMBA", "0")
-    assert kernels._twins(np) is compiled, "it is decided once"
+    assert compiled_module.compiled("numba") is compiled, "it is decided once"
     choose_anew.forget()
-    assert kernels._twins(np) is reference and compiled_module.compiled("gemm") is None
+    assert compiled_module.compiled("numba") is None and compiled_module.compiled("gemm") is None
+
+
+def test_the_kind_of_an_array_says_who_serves_it(monkeypatch, gpu):
+    def double(x):
+        return "definition"
+
+    loops, launches = SimpleNamespace(double=lambda x: "loops"), SimpleNamespace(double=lambda x: "launches")
+    by_all, by_few = kernels._kernel(double, loops, gpu=True), kernels._kernel(double)
+    monkeypatch.setattr(kernels, "_cuda", lambda: launches)
+    array = gpu.asarray([1.0])
+    served = "launches" if gpu.name == "cupy" else "definition"  # the stand-in is not CuPy: it has no compiler
+    assert (by_all(np.ones(1)), by_few(np.ones(1))) == ("loops", "definition")
+    assert (by_all(array), by_few(array)) == (served, "definition")
+    monkeypatch.setattr(kernels, "array_module", lambda x: SimpleNamespace(__name__="cupy"))
+    assert (by_all(array), by_few(array)) == ("launches", "definition")
 
 
 def test_without_numba_the_definition_runs(choose_anew):
     choose_anew.setattr(importlib.util, "find_spec", lambda name: None)
-    assert kernels._twins(np) is reference and compiled_module.compiled("gemm") is None
+    assert compiled_module.compiled("numba") is None and compiled_module.compiled("gemm") is None
     p, m, v = np.ones(3), np.zeros(3), np.zeros(3)
     kernels.adam(p, np.ones(3), m, v, 0.1, 0.9, 0.999, 0.0, 1)
     np.testing.assert_allclose(p, 0.9)

@@ -11,7 +11,7 @@ import inspect
 import shutil
 import subprocess
 import sys
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import NamedTuple
 
 import cuda_on_host
@@ -20,11 +20,8 @@ import pytest
 from conftest import BACKENDS, Backend, device
 from test_kernels import BETAS, EPS, LAYOUTS, SIZES, arrays, assert_is_adam, assert_near
 
-from tinygen import backend as tinygen_backend
-from tinygen import random
-from tinygen.kernels import reference
+from tinygen.kernels import noise, reference, sums
 from tinygen.ops.norm import _batch_norm_rule
-from tinygen.random import Generator
 
 DTYPES = [np.float32, np.float64]
 SHAPES = [(1, 1), (7, 5), (1, 3), (5000, 1), (5000, 3), (300, 33), (9, 70), (3, 1, 2, 5), (5, 3, 3, 2), (4,)]
@@ -219,34 +216,25 @@ def test_other_dtypes_are_left_to_the_definition(twins, x, gamma):
         np.testing.assert_allclose(twins.backend.to_host(result), expected, rtol=2e-3)
 
 
-@pytest.fixture
-def host_as_gpu(monkeypatch):
-    """The host in the GPU's place wherever an array is made, as far as Generator is concerned."""
-    on_host()
-    monkeypatch.setattr(cuda_on_host, "__name__", "cupy")
-    monkeypatch.setitem(tinygen_backend._modules, "cuda", cuda_on_host)
-
-
 @every_dtype
 @pytest.mark.parametrize("shape", [(), (0,), (7,), (5, 3), (1000, 10)], ids=str)
-def test_a_draw_in_one_launch_has_the_bits_of_the_definition(host_as_gpu, monkeypatch, shape, dtype):
-    drawn = {}
-    for fused in (True, False):
-        monkeypatch.setattr(random, "_has_kernels", lambda xp, dtype, fused=fused: fused)
-        rng = Generator(3, "noise", device="cuda")
-        normal = rng.normal(shape, 0.5, 2, dtype)
-        drawn[fused] = rng.uniform(shape, -1, 2, dtype), normal, rng.integers(3, 9, shape), rng.state
-    assert drawn[True][3] == drawn[False][3] and drawn[True][0].dtype == drawn[True][1].dtype == dtype
-    np.testing.assert_array_equal(drawn[True][0], drawn[False][0])
-    np.testing.assert_array_equal(drawn[True][2], drawn[False][2])
-    rtol = {np.float32: 2e-7, np.float64: 1e-13}[dtype]  # log and cos are not the same code on the host
-    np.testing.assert_allclose(drawn[True][1], drawn[False][1], rtol=rtol, atol=rtol)
+def test_a_draw_in_one_launch_has_the_bits_of_the_definition(twins, shape, dtype):
+    xp, first = twins.backend.xp, np.uint64(2**64 - 77)  # it wraps around
+    for name, kind in (("bits", np.uint64), ("uniform", dtype), ("normal", dtype)):
+        out = xp.empty(shape, kind)
+        drawn = twins.backend.to_host(getattr(twins.cuda, name)(out, first))
+        expected = getattr(noise, name)(np.empty(shape, kind), first)
+        np.testing.assert_array_equal(drawn, twins.backend.to_host(out))
+        same_code = name != "normal"  # whose log and cos are the host's, or CUDA's
+        rtol = 0 if same_code else {np.float32: 2e-7, np.float64: 1e-13}[dtype]
+        np.testing.assert_allclose(drawn, expected, rtol=rtol, atol=rtol)
 
 
-def test_cupy_draws_by_kernels_where_it_can():
-    assert random._has_kernels(SimpleNamespace(__name__="cupy"), np.float32)
-    assert not random._has_kernels(SimpleNamespace(__name__="cupy"), np.float16)
-    assert not random._has_kernels(SimpleNamespace(__name__="standin"), np.float32)
+def test_draws_of_float16_are_left_to_the_definition(twins):
+    for name in ("uniform", "normal"):
+        drawn = getattr(twins.cuda, name)(twins.backend.xp.empty(100, np.float16), np.uint64(5))
+        expected = getattr(noise, name)(np.empty(100, np.float16), np.uint64(5))
+        np.testing.assert_allclose(twins.backend.to_host(drawn), expected, rtol=2e-3)
 
 
 def test_the_twins_take_what_the_definitions_take():
@@ -254,6 +242,9 @@ def test_the_twins_take_what_the_definitions_take():
     assert len(twins) == 10
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
+    for definition in (noise.bits, noise.uniform, noise.normal, sums.total):
+        twin = getattr(on_host(), definition.__name__)
+        assert list(inspect.signature(twin).parameters) == list(inspect.signature(definition).parameters)
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3, 20, 32, 33, 100, 512, 4096, 100_000])
@@ -308,8 +299,8 @@ def compile_all(dtype, folder, *options):
     if shutil.which("nvcc") is None:
         pytest.skip("no nvcc, which compiles CUDA")
     cuda = on_host()
-    sources = [cuda.column_source(dtype), random._MIX_CUDA]
-    texts = cuda.ELEMENTWISE | ({} if "-ptx" in options else random.NOISE_CUDA)
+    sources = [cuda.column_source(dtype), noise.MIX_CUDA]
+    texts = cuda.ELEMENTWISE | ({} if "-ptx" in options else noise.CUDA)
     sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
     (folder / "all.cu").write_text("\n".join(sources))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
@@ -332,7 +323,7 @@ def test_no_kernel_of_floats_computes_in_doubles(tmp_path):
 def test_cupy_takes_the_texts():
     """As far as it looks at them without a GPU."""
     cupy, cuda = pytest.importorskip("cupy"), on_host()
-    for name, text in (cuda.ELEMENTWISE | random.NOISE_CUDA).items():
+    for name, text in (cuda.ELEMENTWISE | noise.CUDA).items():
         kernel = cupy.ElementwiseKernel(*text, name)
         assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
     for dtype in DTYPES:

@@ -6,58 +6,20 @@ made. Each can say where it stands and go back there: so a run resumes to the bi
 
 from __future__ import annotations
 
-import functools
 import math
 import zlib
 from collections.abc import Sequence
-from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from . import kernels
 from .backend import Array, array_of, current_device, device_module
+from .kernels.noise import GOLDEN
 
 Shape: TypeAlias = "int | Sequence[int]"
 
-_GOLDEN = 0x9E3779B97F4A7C15
 _MASK = 2**64 - 1
-
-
-def _mix(bits: Array) -> Array:
-    """The finaliser of SplitMix64 (Steele, Lea and Flood 2014, figure 14) on an array of uint64, with wrap-around."""
-    bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9
-    bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EB
-    return bits ^ (bits >> 31)
-
-
-# The same in CUDA, a launch a draw instead of a dozen: inputs, outputs and the text of an elementwise kernel of CuPy.
-# Number i of the draw is output i of the stream that begins at `first`; `normal` takes two of them for each of its own.
-_MIX_CUDA = f"""
-__device__ unsigned long long splitmix64(unsigned long long first, unsigned long long i) {{
-  unsigned long long bits = first + i * {_GOLDEN}ULL;
-  bits = (bits ^ (bits >> 30)) * 0xBF58476D1CE4E5B9ULL;
-  bits = (bits ^ (bits >> 27)) * 0x94D049BB133111EBULL;
-  return bits ^ (bits >> 31);
-}}
-"""
-NOISE_CUDA = {
-    "bits": ("uint64 first", "uint64 bits", "bits = splitmix64(first, i)"),
-    "uniform": ("uint64 first, int32 digits, T unit", "T u", "u = T(splitmix64(first, i) >> (64 - digits)) * unit"),
-    "normal": (
-        "uint64 first, float64 unit",
-        "T x",
-        """
-        const double u = double(splitmix64(first, 2 * i) >> 11) * unit;
-        const double turn = double(splitmix64(first, 2 * i + 1) >> 11) * unit;
-        x = T(sqrt(-2 * log(1 - u)) * cos(6.283185307179586 * turn))
-        """,
-    ),
-}
-
-
-@functools.cache
-def _noise(xp: ModuleType, name: str) -> Any:
-    return xp.ElementwiseKernel(*NOISE_CUDA[name], f"tinygen_{name}", preamble=_MIX_CUDA)
 
 
 class Generator:
@@ -128,30 +90,18 @@ class Generator:
 
     def _first(self, n: int) -> np.uint64:
         """The place of the next number in SplitMix64's sequence, after which n of them are taken."""
-        first = (self._key + (self._counter + 1) * _GOLDEN) & _MASK
+        first = (self._key + (self._counter + 1) * GOLDEN) & _MASK
         self._counter += n
         return np.uint64(first)
 
     def _bits(self, shape: tuple[int, ...]) -> Array:
-        xp, n = device_module(self.device), math.prod(shape)
-        if _has_kernels(xp, np.uint64):
-            return _noise(xp, "bits")(self._first(n), xp.empty(shape, np.uint64))
-        return _mix(xp.arange(n, dtype=np.uint64) * np.uint64(_GOLDEN) + self._first(n)).reshape(shape)
+        return kernels.bits(device_module(self.device).empty(shape, np.uint64), self._first(math.prod(shape)))
 
     def _uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        digits = np.finfo(dtype).nmant + 1  # as many random bits as the significand holds: 1.0 is never reached
-        xp, unit = device_module(self.device), np.asarray(2.0**-digits, dtype).item()
-        if _has_kernels(xp, dtype):
-            return _noise(xp, "uniform")(self._first(math.prod(shape)), digits, unit, xp.empty(shape, dtype))
-        return (self._bits(shape) >> (64 - digits)).astype(dtype) * unit
+        return kernels.uniform(device_module(self.device).empty(shape, dtype), self._first(math.prod(shape)))
 
     def _normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """Box and Muller 1958: u in (0, 1], so the logarithm is finite."""
-        xp = device_module(self.device)
-        if _has_kernels(xp, dtype):
-            return _noise(xp, "normal")(self._first(2 * math.prod(shape)), 2.0**-53, xp.empty(shape, dtype))
-        pair = self._uniform((*shape, 2), np.float64)
-        return (xp.sqrt(-2 * xp.log(1 - pair[..., 0])) * xp.cos(2 * np.pi * pair[..., 1])).astype(dtype)
+        return kernels.normal(device_module(self.device).empty(shape, dtype), self._first(2 * math.prod(shape)))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -168,10 +118,6 @@ class Generator:
             self._counter = state["where"]["counter"]
         else:
             self._numpy.bit_generator.state = state["where"]
-
-
-def _has_kernels(xp: ModuleType, dtype: Any) -> bool:
-    return xp.__name__ == "cupy" and np.dtype(dtype).itemsize > 2
 
 
 def _drawn(dtype: Any) -> Any:

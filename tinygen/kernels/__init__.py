@@ -1,11 +1,12 @@
-"""The hot loops. `reference.py` and `reference_conv.py` are their definitions, on any array module; the rest are twins.
+"""The hot loops: their definitions, which run on any array module, and twins that are faster on some arrays.
 
-    sums.py             sums, means and variances along axes, for all of them
+    reference.py, reference_conv.py, noise.py, sums.py   the definitions
     numba.py, gemm.py   for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
-    conv.py, blas.py    convolution on the CPU, with NumPy alone
+    conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
     cuda.py             for CuPy
 
-What is compiled is loaded when it is first used.
+Which of them serves an array is decided here, by its kind; a twin leaves to the definition what it is not made for,
+such as other dtypes. What is compiled is loaded when it is first used.
 """
 
 from __future__ import annotations
@@ -13,16 +14,17 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array, array_module
-from . import conv, memory, reference, reference_conv, sums
-from .blas import matmul
+from . import blas, conv, memory, noise, reference, reference_conv, sums
 from .compiled import compiled
-from .sums import Axis, count, mean, narrow, variance, wide
+from .sums import count, mean, narrow, variance, wide
+
+_cuda = functools.cache(lambda: importlib.import_module(".cuda", __name__))
 
 __all__ = [
     "Axis",
@@ -53,55 +55,63 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def _twins(module: ModuleType) -> Any:
-    """Where the twins for the arrays of a module are, if there are any."""
-    if module is np:
-        return compiled("numba") or reference
-    return importlib.import_module(".cuda", __name__) if module.__name__ == "cupy" else reference
+def _kernel(definition: Callable[..., Any], cpu: ModuleType | str = "", gpu: bool = False) -> Callable[..., Any]:
+    """A definition and its twins as one function; the kind of the first array says which of them runs.
 
-
-def _dispatched(definition: Callable[..., Any]) -> Callable[..., Any]:
+    cpu: the module that has the twin for NumPy's arrays, if one has; "numba" where Numba is installed.  gpu: whether
+    cuda.py has one.
+    """
     name = definition.__name__
 
-    @functools.wraps(definition)
-    def kernel(x: Array, *more: Any) -> Any:
-        return getattr(_twins(array_module(x)), name)(x, *more)
+    def elsewhere(x: Array) -> Callable[..., Any]:
+        return getattr(_cuda(), name) if gpu and array_module(x).__name__ == "cupy" else definition
 
-    return kernel
+    def loops() -> Callable[..., Any]:
+        return getattr(compiled("numba") or reference, name)
 
-
-adam = _dispatched(reference.adam)
-batch_norm = _dispatched(reference.batch_norm)
-batch_norm_grad = _dispatched(reference.batch_norm_grad)
-column_sum = _dispatched(reference.column_sum)
-dropout = _dispatched(reference.dropout)
-leaky_relu = _dispatched(reference.leaky_relu)
-leaky_relu_grad = _dispatched(reference.leaky_relu_grad)
-sigmoid = reference.sigmoid
-sigmoid_cross_entropy = _dispatched(reference.sigmoid_cross_entropy)
-sigmoid_cross_entropy_grad = _dispatched(reference.sigmoid_cross_entropy_grad)
+    names = {"here": getattr(cpu, name, definition), "loops": loops, "elsewhere": elsewhere, "ndarray": np.ndarray}
+    kernel = eval(_choice("loops()" if cpu == "numba" else "here", definition.__code__.co_argcount), names)
+    kernel.__defaults__ = definition.__defaults__
+    return functools.update_wrapper(kernel, definition)
 
 
-def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Σ x along the axes; of float16 in float32, which the result is, too."""
-    if type(x) is not np.ndarray and axis == tuple(range(x.ndim - 1)) != ():
-        return column_sum(x).reshape((1,) * (len(axis) * keepdims) + x.shape[-1:])  # which has a twin for the GPU
-    return sums.total(x, axis, keepdims)
+@functools.cache
+def _choice(here: str, arguments: int) -> CodeType:
+    """A function of so many arguments; with *args a call would take 150 ns longer, and the shortest take 1.5 µs."""
+    x, *more = (f"x{i}" for i in range(arguments))
+    given = ", ".join([x, *more])
+    return compile(
+        f"lambda {given}: ({here} if isinstance({x}, ndarray) else elsewhere({x}))({given})", __name__, "eval"
+    )
 
 
-def _convolution(definition: Callable[..., Any]) -> Callable[..., Any]:
-    fast = getattr(conv, definition.__name__)
+def _in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:
+    """A kernel of x and w which computes in float32 if both are float16."""
 
-    @functools.wraps(definition)
-    def kernel(x: Array, *more: Any) -> Any:
-        if x.dtype.char == more[0].dtype.char == "e":
-            return narrow(kernel(wide(x), wide(more[0]), *more[1:]), x)
-        made_for = type(x) is np.ndarray and x.dtype in (np.float32, np.float64) and x.dtype == more[0].dtype
-        return fast(x, *more) if made_for and x.size else definition(x, *more)
+    @functools.wraps(kernel)
+    def widened(x: Array, w: Array, *more: Any) -> Any:
+        if x.dtype.char == w.dtype.char == "e":
+            return narrow(kernel(wide(x), wide(w), *more), x)
+        return kernel(x, w, *more)
 
-    return kernel
+    return widened
 
 
-conv2d = _convolution(reference_conv.conv2d)
-conv_transpose2d = _convolution(reference_conv.conv_transpose2d)
-conv2d_weight_grad = _convolution(reference_conv.conv2d_weight_grad)
+adam = _kernel(reference.adam, "numba", gpu=True)
+batch_norm = _kernel(reference.batch_norm, "numba", gpu=True)
+batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu=True)
+bits = _kernel(noise.bits, gpu=True)
+column_sum = _kernel(reference.column_sum, gpu=True)
+conv2d = _in_single(_kernel(reference_conv.conv2d, conv))
+conv2d_weight_grad = _in_single(_kernel(reference_conv.conv2d_weight_grad, conv))
+conv_transpose2d = _in_single(_kernel(reference_conv.conv_transpose2d, conv))
+dropout = _kernel(reference.dropout, "numba", gpu=True)
+leaky_relu = _kernel(reference.leaky_relu, "numba", gpu=True)
+leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu=True)
+matmul = _kernel(reference.matmul, blas)
+normal = _kernel(noise.normal, gpu=True)
+sigmoid = _kernel(reference.sigmoid, gpu=True)
+sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu=True)
+sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu=True)
+total = _kernel(sums.total, gpu=True)
+uniform = _kernel(noise.uniform, gpu=True)

@@ -27,8 +27,8 @@ _NARROW = 8  # columns: a tile of gemm.py has 16 at least
 
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     """a @ b, or a @ b + bias with a bias for each column, as reference.matmul."""
-    matrices = type(a) is type(b) is np.ndarray and a.ndim == b.ndim == 2
-    gemm = _compiled_for(a, b) if matrices and (bias is None or bias.dtype == a.dtype) else None
+    fits = a.ndim == b.ndim == 2 and (bias is None or bias.dtype == a.dtype)
+    gemm = _compiled_for(a, b) if fits else None
     if gemm is not None and b.shape[1] >= _NARROW:
         out = np.empty((a.shape[0], b.shape[1]), a.dtype)
         gemm.product(out, _laid_out(a)[0], _laid_out(b)[0], False, bias)

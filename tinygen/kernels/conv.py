@@ -9,14 +9,15 @@ the copy. Small kernels, where Numba is installed, need no parting and no adding
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..backend import Array
-from . import runs
+from . import reference_conv, runs
 from .blas import add_product, matmul
 from .compiled import compiled
 from .reference_conv import Padding, Pair, output_size
@@ -51,6 +52,19 @@ def taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Paddin
                 yield Tap(phase, rows, columns, kh, slice(k0, k1), slice(o0, o1), column)
 
 
+def _twin(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Leave to the definition what this is not made for: other and mixed dtypes, no elements."""
+    definition = getattr(reference_conv, function.__name__)
+
+    @functools.wraps(function)
+    def twin(x: Array, w: Array, *more: Any) -> Array:
+        fits = x.dtype in (np.float32, np.float64) and x.dtype == w.dtype and x.size
+        return function(x, w, *more) if fits else definition(x, w, *more)
+
+    return twin
+
+
+@_twin
 def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
     """As reference_conv.conv2d; the result lies in memory as H, N, W, C."""
     n, size, (kh, kw, c, co) = x.shape[0], x.shape[1:3], w.shape
@@ -77,6 +91,7 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
     return y.swapaxes(0, 1)
 
 
+@_twin
 def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: Pair) -> Array:
     """As reference_conv.conv_transpose2d; the result lies in memory as H, N, W, C."""
     n, out, (kh, kw, c, co) = gy.shape[0], gy.shape[1:3], w.shape
@@ -103,6 +118,7 @@ def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: 
     return gx.swapaxes(0, 1)
 
 
+@_twin
 def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, padding: Padding) -> Array:
     """As reference_conv.conv2d_weight_grad."""
     size, out, c, co = x.shape[1:3], gy.shape[1:3], x.shape[3], gy.shape[3]

@@ -17,7 +17,7 @@ import cupy
 import numpy as np
 
 from ..backend import Array
-from . import reference
+from . import noise, reference, sums
 
 THREADS = 256  # in a block
 BLOCKS = 1024  # as many fill any GPU of today; a number that does not depend on the GPU keeps sums the same to the bit
@@ -183,6 +183,11 @@ def _elementwise(name: str) -> Any:
     return cupy.ElementwiseKernel(*ELEMENTWISE[name], f"tinygen_{name}")
 
 
+@functools.cache
+def _noise(name: str) -> Any:
+    return cupy.ElementwiseKernel(*noise.CUDA[name], f"tinygen_{name}", preamble=noise.MIX_CUDA)
+
+
 def _twin(also: str = "") -> Callable[..., Any]:
     """Leave to the definition what the kernels do not take. also: other dtypes, by character, that arrays may have."""
 
@@ -198,6 +203,30 @@ def _twin(also: str = "") -> Callable[..., Any]:
         return twin
 
     return decorate
+
+
+def bits(out: Array, first: np.uint64) -> Array:
+    """As noise.bits, in one launch."""
+    return _noise("bits")(first, out)
+
+
+def uniform(out: Array, first: np.uint64) -> Array:
+    """As noise.uniform, in one launch; float16 is left to the definition."""
+    if out.dtype.itemsize <= 2:
+        return noise.uniform(out, first)
+    return _noise("uniform")(first, *noise.resolution(out.dtype), out)
+
+
+def normal(out: Array, first: np.uint64) -> Array:
+    """As noise.normal, in one launch; float16 is left to the definition."""
+    return noise.normal(out, first) if out.dtype.itemsize <= 2 else _noise("normal")(first, 2.0**-53, out)
+
+
+def total(x: Array, axis: sums.Axis = None, keepdims: bool = False) -> Array:
+    """As sums.total; over all axes but the last by column_sum."""
+    if x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != ():
+        return column_sum(x).reshape((1,) * (len(axis) * keepdims) + x.shape[-1:])
+    return sums.total(x, axis, keepdims)
 
 
 @_twin()
