@@ -61,8 +61,6 @@ def watched() -> Iterator[dict[int, Any]]:
 
 def layers_of(model: Any) -> list[tuple[str, str, Module]]:
     """Every layer of every network, with the names of both; a mean of weights is no network that learns."""
-    if not isinstance(model, Module):  # fit trains whatever has a train_step
-        return []
     return [
         (network, name, layer)
         for network, module in model.named_children()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ..backend import Array
 from ..checks import number
 from ..errors import ConfigError
-from ..layers import Module
 from ..models.average import Average
 from ..scopes import no_grad
 from ..settings import nearest
@@ -32,8 +31,6 @@ class EMA(Callback):
         self.decay, self.network = number("EMA", "decay", decay, 0, 1), network
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
-        if not isinstance(model, Module):
-            raise ConfigError(f"EMA: {model.name} is no Module, so its weights can't be found")
         networks = dict(model.named_children())
         if self.network is not None and self.network not in networks:
             raise ConfigError(
