@@ -100,8 +100,8 @@ def test_each_sign_is_an_event_once_also_when_the_run_resumes(tmp_path):
         model.opt_G.lr = 1e-6
         return signs(model, points(4.0, 0.5), steps=steps, out=out, resume=resume, sample_every=1000)[1]
 
-    whole = run(tmp_path / "a", 300)
-    before, after = run(tmp_path / "b", 100), run(tmp_path / "b", 300, resume=True)
+    whole = run(tmp_path / "a", 160)
+    before, after = run(tmp_path / "b", 80), run(tmp_path / "b", 160, resume=True)
     assert before and before + after == whole
     events = RunDirectory(tmp_path / "a").read_events()
     assert events == RunDirectory(tmp_path / "b").read_events() and len(events) == len(whole)
