@@ -47,7 +47,7 @@ def test_the_folders_that_all_lie_in_are_passed_over(tmp_path):
 def test_pictures_beside_the_folders_leave_all_without_a_class(tmp_path):
     data = folder(tmp_path, "cat/1.png", "2.png", "dog/3.png")
     assert data.labels is None and data.classes is None
-    assert data.notes == ("no labels, because 1 images lie beside the folders (cat, dog)",)
+    assert data.notes == ("no labels, because 1 image lies beside the folders (cat, dog)",)
 
 
 def test_a_class_without_a_readable_picture_is_none(tmp_path):
@@ -83,7 +83,7 @@ def test_of_two_folders_for_testing_one_is_used_and_that_is_said(tmp_path):
 def test_test_pictures_of_a_class_that_is_not_trained_are_left_out_and_that_is_said(tmp_path):
     data = folder(tmp_path, "train/a/1.png", "train/b/2.png", "test/a/3.png", "test/c/4.png")
     assert of(data, "test") == [(3, "a")] and data.classes == ("a", "b")
-    assert data.notes == ("1 images in test/ are left out: train/ has none of their class",)
+    assert data.notes == ("1 image in test/ is left out: train/ has none of its class",)
 
 
 @pytest.mark.parametrize("paths", [["train/1.png", "plane/2.png"], ["train/1.png", "test/2.png", "plane/3.png"]])

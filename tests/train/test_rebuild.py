@@ -71,6 +71,12 @@ def test_a_damaged_newest_checkpoint(run, capsys):
 
 
 def test_what_is_no_run(run, tmp_path):
+    with pytest.raises(
+        RunError, match=r"step_000005.safetensors: there is no such checkpoint; those of steps 0, 3, 6 are"
+    ):
+        load(run.checkpoint_file(5))
+    with pytest.raises(RunError, match=r"a.safetensors: there is no such checkpoint; is the path right\?"):
+        load(run.path / "a.safetensors")
     with pytest.raises(RunError, match=r"nowhere: there is no run .* is the path right\?"):
         load(tmp_path / "nowhere")
     with pytest.raises(RunError, match="not a checkpoint at all"):

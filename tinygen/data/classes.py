@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..random import Generator
-from .listing import listed
+from .listing import counted, listed
 
 TRAIN, TEST = ("train", "training"), ("test", "testing", "val", "valid", "validation")
 TEST_SHARE = 10  # one picture in ten
@@ -46,7 +46,8 @@ def arrange(paths: Sequence[Parts], seed: int) -> Arrangement:
     else:
         train, test = rows[tops == parts[0]], rows[tops == parts[1]]
         if unknown := len(test) - np.count_nonzero(labels[test] >= 0) if (labels[test] >= 0).any() else 0:
-            notes.append(f"{unknown:,} images in {parts[1]}/ are left out: {parts[0]}/ has none of their class")
+            left = counted(unknown, f"image in {parts[1]}/ is", f"images in {parts[1]}/ are")
+            notes.append(f"{left} left out: {parts[0]}/ has none of {'its' if unknown == 1 else 'their'} class")
             test = test[labels[test] >= 0]
     return Arrangement(train, test, labels, classes, (*notes, *said))
 
@@ -88,7 +89,9 @@ def _classes(paths: Sequence[Parts]) -> tuple[tuple[str, ...], list[str]]:
     folders = sorted({path[0] for path in paths if len(path) > 1})
     beside = sum(len(path) == 1 for path in paths)
     if folders and beside:
-        return (), [f"no labels, because {beside:,} images lie beside the folders ({listed(folders)})"]
+        return (), [
+            f"no labels, because {counted(beside, 'image lies', 'images lie')} beside the folders ({listed(folders)})"
+        ]
     if all(name.isascii() and name.isdecimal() for name in folders):
         folders.sort(key=int)
     return (tuple(folders) if len(folders) > 1 else ()), []

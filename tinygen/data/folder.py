@@ -16,7 +16,7 @@ from ..errors import ConfigError, DataError
 from ..terminal import is_terminal
 from .classes import arrange
 from .dataset import Dataset
-from .listing import SUFFIXES, Left, find_pictures, listed, shown
+from .listing import SUFFIXES, Left, counted, find_pictures, listed, shown
 from .pictures import FITS, MODES, Picture, read_picture, to_bytes
 
 LARGEST = 4096  # size
@@ -165,7 +165,8 @@ def _notes(names: Sequence[str], pictures: Sequence[Picture], fit: str) -> list[
         spans = [picture.span for picture in pictures if picture.span and picture.whole is whole_numbers]
         if spans:
             low, high = _span(spans, whole_numbers)
-            notes.append(f"{len(spans):,} images have more than 8 bits: {low:,g} to {high:,g} became 0 to 255")
+            deep = counted(len(spans), "image has", "images have")
+            notes.append(f"{deep} more than 8 bits: {low:,g} to {high:,g} became 0 to 255")
     return notes
 
 

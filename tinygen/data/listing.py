@@ -75,6 +75,11 @@ def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
     return sorted(files, key=lambda file: file.relative_to(root).as_posix()), left, others
 
 
+def counted(n: int, one: str, many: str) -> str:
+    """The number with the words for one, or for several."""
+    return f"{n:,} {one if n == 1 else many}"
+
+
 def listed(names: Iterable[str], most: int = NAMED) -> str:
     """The first of some names, and how many more there are."""
     names = list(names)

@@ -117,6 +117,10 @@ def _newest(run: str | os.PathLike[str]) -> Snapshot:
     path = Path(run)
     if path.is_file():
         return read_checkpoint(path)
+    if path.suffix == ".safetensors" and not path.exists():
+        steps = RunDirectory(path.parent.parent).checkpoints()
+        those = f"; those of steps {', '.join(map(str, steps))} are there" if steps else "; is the path right?"
+        raise RunError(f"{path}: there is no such checkpoint{those}")
     directory = RunDirectory(path)
     directory.read_config()
     return directory.newest()
