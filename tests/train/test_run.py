@@ -132,7 +132,7 @@ def test_one_run_at_a_time(run):
 )
 def test_a_config_of_another_program(run, contents):
     run.config_file.write_bytes(contents)
-    with pytest.raises(RunError, match=r"config.json (can't be read|is not of tinygen's)"):
+    with pytest.raises(RunError, match=r"config.json (can't be read|is not a tinygen file)"):
         run.read_config()
 
 
@@ -171,13 +171,13 @@ def test_metrics_come_back_to_the_bit(run):
 def test_a_torn_line_is_passed_over_and_then_gone(run, torn):
     whole = run.metrics_file.read_bytes()
     run.metrics_file.write_bytes(whole + torn)
-    assert [row["step"] for row in run.go_on_from(20)] == [10, 20]
+    assert [row["step"] for row in run.rewind(20)] == [10, 20]
     assert run.metrics_file.read_bytes() == whole
 
 
 def test_going_on_from_an_earlier_checkpoint_forgets_what_came_later(run):
     run.checkpoint_file(20).write_bytes(b"")
-    assert [row["step"] for row in run.go_on_from(10)] == [10] == list(run.samples()) == list(run.checkpoints())
+    assert [row["step"] for row in run.rewind(10)] == [10] == list(run.samples()) == list(run.checkpoints())
     assert [row["step"] for row in run.read_metrics()] == [10]
     assert run.checkpoint_file(20).with_name("step_000020.safetensors.damaged").exists()
 
@@ -185,7 +185,7 @@ def test_going_on_from_an_earlier_checkpoint_forgets_what_came_later(run):
 def test_going_on_removes_what_a_kill_left_beyond_three_checkpoints(run):
     for step in (30, 40):
         checkpoint.save(run.checkpoint_file(step), {}, {"step": step})
-    run.go_on_from(40)
+    run.rewind(40)
     assert list(run.checkpoints()) == [20, 30, 40]
 
 
@@ -268,7 +268,7 @@ def test_going_on_from_the_start_keeps_what_was_said_there(tmp_path):
         run.append_event({"step": 0, "name": "begun"})
         run.save(snapshot(0))
         run.append_metrics({"step": 1, "loss": 0.5})
-    assert run.go_on_from(0) == [] and run.read_metrics() == [] and run.read_events() == [{"step": 0, "name": "begun"}]
+    assert run.rewind(0) == [] and run.read_metrics() == [] and run.read_events() == [{"step": 0, "name": "begun"}]
 
 
 def test_what_ended_before_its_first_step_may_begin_again(tmp_path):
@@ -286,7 +286,7 @@ def test_what_ended_before_its_first_step_may_begin_again(tmp_path):
         pytest.fail("not reached")
     run.metrics_file.unlink()
     run.config_file.write_text('{"name": "a web page"}')
-    with pytest.raises(RunError, match="is not of tinygen's"), run.locked(resume=False):
+    with pytest.raises(RunError, match="is not a tinygen file"), run.locked(resume=False):
         pytest.fail("not reached")
 
 

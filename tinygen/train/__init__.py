@@ -1,4 +1,4 @@
-"""Training: the loop, the run directory that it leaves, and how a run goes on after whatever ended it."""
+"""Training: the loop, the run directory that it leaves, and how a run resumes after whatever ended it."""
 
 from .callbacks import Callback, History, StopTraining
 from .ema import EMA

@@ -68,7 +68,7 @@ class Callback:
         return call_of(self)
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
-        """Before the first step, with the step after which the run goes on: 0 for a new one."""
+        """Before the first step, with the step after which the run resumes: 0 for a new one."""
 
     def on_step(self, step: int, metrics: dict[str, Any]) -> dict[str, float] | None:
         """After each step, with what train_step returned, still on the device: fetching a value waits for the GPU.

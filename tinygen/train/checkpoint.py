@@ -111,7 +111,7 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         raise RunError(f"{path} can't be read: {error.strerror or error}") from None
     version, checksum = texts.get("tinygen"), texts.pop("crc32", None)
     if version is None:
-        raise DamagedError(f"{path}: a safetensors file, but not one of tinygen's; {_ADVICE}")
+        raise DamagedError(f"{path}: a safetensors file, but not a tinygen checkpoint; {_ADVICE}")
     if version.isdecimal() and int(version) > FORMAT:
         raise NewerError(path)
     if checksum != _checksum(tensors, texts):

@@ -49,7 +49,7 @@ def fit(
     steps: the last step; a resumed run makes those that are missing, and ends with the bits of one that never stopped.
     out: the run directory (see RunDirectory); without it nothing is written, and the sample pictures are not drawn.
     log_every, sample_every, checkpoint_every: in steps. Losses are fetched from the device at these steps alone.
-    settings: what else config.json shall record, and resuming insist on if it is given: data, batch, seed, device.
+    settings: what else config.json records, and what resuming insists on if it is given: data, batch, seed, device.
     dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset. Resuming insists
         on equal examples, wherever they are.
     changing: what may differ when a run is resumed, by its name in settings or in the model's config, such as "lr"; the
@@ -147,6 +147,6 @@ def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: b
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ConfigError(f"fit: {name} is {value!r}, but it must be a whole number of at least 1")
     if not isinstance(settings, (Mapping, type(None))):
-        raise ConfigError(f"fit: settings is {settings!r:.80}, but it must be a dict of what config.json shall record")
+        raise ConfigError(f"fit: settings is {settings!r:.80}, but it must be a dict of what config.json is to record")
     if resume and out is None:
-        raise ConfigError("fit: resume=True goes on with the run in a directory; say which with out=")
+        raise ConfigError("fit: resume=True resumes the run in a directory; say which with out=")

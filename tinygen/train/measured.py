@@ -10,7 +10,7 @@ from ..tensor import Tensor
 
 
 def off_the_tape(metrics: Any, source: str) -> dict[str, Any]:
-    """What train_step returned, without the graphs behind it, which nobody shall keep alive.
+    """What train_step returned, without the graphs behind it, which must not be kept alive.
 
     Raises ConfigError if it is no dict by name.  source: who returned it.
     """

@@ -137,7 +137,7 @@ class RunDirectory:
         disk.write(self.config_file, json.dumps({"format": FORMAT, **config}, indent=2).encode() + b"\n")
 
     def read_config(self) -> dict[str, Any]:
-        """The contents of config.json. Raises RunError if there is none, or none of tinygen's."""
+        """The contents of config.json. Raises RunError if there is none, or tinygen did not write it."""
         try:
             with open_regular(self.config_file) as file:
                 config = contents.parse(file.read())
@@ -151,14 +151,14 @@ class RunDirectory:
             raise NewerError(self.config_file)
         fault = contents.fault(config, contents.CONFIG) or contents.fault(config, contents.CONFIG_LATER, partly=True)
         if fault or form != FORMAT:
-            raise RunError(f"{self.config_file} is not of tinygen's, or damaged: {fault or 'of no known format'}")
+            raise RunError(f"{self.config_file} is not a tinygen file, or damaged: {fault or 'its format is unknown'}")
         return config
 
     def read_settings(self) -> dict[str, Any]:
         """What config.json says of a run's data and options, if `tinygen train` began it. Raises RunError."""
         settings = self.read_config()["settings"]
         if fault := contents.fault(settings, SETTINGS, "settings", partly=True):
-            raise RunError(f"{self.config_file} is not of tinygen's, or damaged: {fault}")
+            raise RunError(f"{self.config_file} is not a tinygen file, or damaged: {fault}")
         return settings
 
     def check(self, config: dict[str, Any], changing: Collection[str] = ()) -> dict[str, Any]:
@@ -247,7 +247,7 @@ class RunDirectory:
         newest = f"; the newest: {problems[0]}" if problems else ""
         raise RunError(f"{self.path}: {what}; begin again, in another directory (--out){newest}")
 
-    def go_on_from(self, step: int) -> Rows:
+    def rewind(self, step: int) -> Rows:
         """Make the directory what it was at a checkpoint, and return the metrics up to there.
 
         The later metrics, events and pictures are removed, for they will come again; a later checkpoint, which is

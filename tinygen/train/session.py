@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Session:
-    """A model, its data, who looks on, and the run directory if there is one."""
+    """A model, its data, its callbacks, and the run directory if there is one."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Session:
         self.finish()
 
     def _resume(self, run: RunDirectory, config: dict[str, Any], changing: Collection[str]) -> dict[str, Any]:
-        """Go back to the newest checkpoint; returns what config.json shall say now."""
+        """Go back to the newest checkpoint; returns what config.json is to say now."""
         changes = run.check(config, changing)
         if self.dataset is not None:
             config = config | {"fingerprint": run.check_data(self.dataset)}
@@ -102,7 +102,7 @@ class Session:
         snapshot.restore(newest, self.model, self.batches)
         self._start(newest.step)
         new = snapshot.restore_callbacks(newest, self.callbacks)
-        self.history.rows, self.history.steps = run.go_on_from(newest.step), newest.step  # all fits: files may change
+        self.history.rows, self.history.steps = run.rewind(newest.step), newest.step  # all fits: files may change
         self._safe = newest.step
         for name in new:
             say(f"{name} was not part of this run before: it begins now")
@@ -148,8 +148,8 @@ class Session:
         return measured
 
     def log(self, step: int, values: dict[str, float], scheduled: bool) -> None:
-        """Add a row to the history. One off the schedule, of a last step, leaves no trace in what the run goes on from:
-        a run that ended there and went on equals one that never ended."""
+        """Add a row to the history. The row of a last step off the schedule is not written to the run's files: so a run
+        that ended there and was resumed equals one that never ended."""
         row = {"step": step, **values}
         if not scheduled:
             self.history.rows.append(row)
