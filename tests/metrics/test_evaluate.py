@@ -137,8 +137,7 @@ def test_images_are_compared_by_the_features_of_a_network_or_by_those_given():
 
 
 def test_labelled_samples_teach_a_classifier_and_are_judged_by_one(monkeypatch):
-    module = sys.modules["tinygen.metrics.evaluate"]
-    monkeypatch.setattr(module, "STEPS", 60)
+    monkeypatch.setattr(sys.modules["tinygen.metrics.transfer"], "STEPS", 60)
     data = digits(600)
     of = [data.train[data.labels == label] for label in range(10)]
 
@@ -225,9 +224,7 @@ def test_the_time_of_a_classifier_goes_with_the_number_of_samples(monkeypatch):
         return lambda x: np.zeros((len(x), 10), np.float32)
 
     monkeypatch.setattr(sys.modules["tinygen.metrics.transfer"], "train_classifier", train_classifier)
-    monkeypatch.setattr(sys.modules["tinygen.metrics.evaluate"], "train_classifier", train_classifier)
-    for name in ("transfer", "evaluate"):
-        monkeypatch.setattr(sys.modules[f"tinygen.metrics.{name}"], "accuracy", lambda model, x, labels: 0.1)
+    monkeypatch.setattr(sys.modules["tinygen.metrics.transfer"], "accuracy", lambda model, x, labels: 0.1)
     data, model = load("digits"), sampler(lambda n, rng, labels: np.zeros((n, 28, 28, 1)), (0, 1), takes_labels=True)
     for n in (20, 1500, None):
         evaluate(model, data, n, parts=["transfer"])

@@ -7,6 +7,8 @@ import numpy as np
 from ..backend import Array, to_host
 from ..checks import as_numbers, whole
 from ..errors import DataError
+from ..models.base import has
+from .subject import MOST, Score, Subject
 
 CODE_BINS, FACTOR_BINS = 20, 10
 
@@ -62,3 +64,14 @@ def _entropy(symbols: np.ndarray) -> float:
     counts = np.bincount(symbols)
     p = counts[counts > 0] / len(symbols)
     return float(-(p * np.log(p)).sum())
+
+
+ABOUT = {
+    "mig": "mutual information gap, 0 to 1: one latent for each factor; higher is better",
+}
+
+
+def measure(subject: Subject) -> dict[str, Score]:
+    if subject.data.factors is None or not has(subject.model, "codes"):
+        return {}
+    return {"mig": Score(mig(subject.codes(subject.data.train[:MOST]), subject.data.factors[:MOST]))}

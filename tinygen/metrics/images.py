@@ -15,6 +15,7 @@ from ..random import Generator
 from .classifier import SHAPE, in_blocks, load_classifier, unit_images
 from .distances import fid, inception_score, kid
 from .neighbours import density_coverage, precision_recall
+from .subject import MOST, Score, Subject
 
 Extractor = Callable[[Array], Any]  # images (N, H, W, C) in [0, 1], of the current device, to (N, F)
 GRID = 8  # averages a side of the stand-in for features
@@ -100,3 +101,28 @@ def _default(shape: tuple[int, ...], classify: Extractor | None) -> tuple[Extrac
         return pooled_pixels, classify, "pixels averaged to 8x8 (a stand-in: no network)"
     lenet = load_classifier()
     return lenet.features, classify or (lambda x: ops.softmax(lenet(x))), "LeNet trained on digits"
+
+
+IMAGES = 5_000  # samples that are compared with the test images
+FEWEST = 6  # samples, and test images, that are compared: density and coverage ask for the fifth nearest
+
+ABOUT = {
+    "fid": "Fréchet distance to the test images; lower is better",
+    "kid": "squared kernel distance to the test images; lower is better",
+    "kid_spread": "its standard deviation over subsets",
+    "precision": "share of samples that lie among test images; higher is better",
+    "recall": "share of test images that lie among samples; higher is better",
+    "density": "how many test images each sample is near to, about 1 for real ones",
+    "coverage": "share of test images with a sample near; higher is better",
+    "inception_score": "clear and diverse classes, 1 to their number; higher is better",
+}
+
+
+def measure(subject: Subject) -> dict[str, Score]:
+    n = subject.n or IMAGES
+    if len(subject.data.shape) != 3 or subject.data.name == "stacked" or min(n, len(subject.data.test)) < FEWEST:
+        return {}
+    fake = subject.samples(n)
+    scores = image_scores(fake, subject.data.test[:MOST], subject.data.train, subject.features, seed=subject.seed)
+    features, reference = scores.pop("features"), scores.pop("reference")
+    return {name: Score(value, reference[name], features) for name, value in scores.items()}

@@ -17,10 +17,11 @@ from ..backend import Array, array_module, to_device, to_host
 from ..checks import what, whole
 from ..errors import ConfigError, DataError
 from ..layers import evaluating
-from ..models.base import Model
+from ..models.base import Model, has
 from ..random import Generator
 from ..scopes import no_grad
 from .classifier import unit_images
+from .subject import Score, Subject
 
 EXAMPLES, DRAWS = 64, 64  # of each example, so many at a time: bounds the memory, whatever k is
 
@@ -70,3 +71,20 @@ def _log_weights(model: Any, x: Array, mu: Array, logvar: Array, draws: int, rng
     targets = array_module(x).broadcast_to(x, (draws, *x.shape)).reshape(-1, *x.shape[1:])
     log_p = model.log_likelihood(targets, z.reshape(-1, mu.shape[1])).reshape(draws, len(x))
     return log_p + 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)
+
+
+JUDGED = 1_000  # test images whose likelihood is bounded
+
+ABOUT = {
+    "elbo": "evidence lower bound, nats of a binarised test image; higher is better",
+    "iwae": "the bound of k draws, nearer to log p(x); higher is better",
+}
+
+
+def measure(subject: Subject) -> dict[str, Score]:
+    grey = len(subject.data.shape) == 3 and subject.data.shape[-1] == 1
+    if not grey or not has(subject.model, "log_likelihood") or subject.model.likelihood != "bernoulli":
+        return {}
+    x = binarise(subject.data.test[:JUDGED], subject.seed)
+    bounds = likelihood_bounds(subject.model, x, subject.k, subject.stream("likelihood"))
+    return {name: Score(float(bound.mean())) for name, bound in bounds.items()}

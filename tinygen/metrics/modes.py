@@ -14,6 +14,8 @@ from ..checks import as_numbers, what
 from ..data import Modes
 from ..data.stacked import PLACES
 from ..errors import DataError
+from .classifier import load_classifier, predict
+from .subject import Score, Subject, beside_real
 
 POINTS, STACKED = 2_500, 26_000  # how many samples the papers take
 
@@ -65,3 +67,22 @@ def reverse_kl(counts: np.ndarray) -> float:
     worst = math.log(len(counts))
     p = counts[counts > 0] / max(counts.sum(), 1)
     return max(0.0, worst + float((p * np.log(p)).sum()))
+
+
+ABOUT = {
+    "modes": "modes with a sample; more is better",
+    "high_quality": "share of samples within 3 sigma of a mode; higher is better",
+    "reverse_kl": "how unevenly the samples fall on the modes, in nats; lower is better",
+}
+
+
+def measure(subject: Subject) -> dict[str, Score]:
+    if subject.data.modes is not None:
+        modes, n = subject.data.modes, subject.n or POINTS
+        return beside_real(lambda points: mixture_scores(points, modes), subject.samples(n), subject.real(n))
+    if subject.data.name == "stacked":
+        lenet, n = load_classifier(), subject.n or STACKED
+        return beside_real(
+            lambda x: stacked_scores(x, lambda channel: predict(lenet, channel)), subject.samples(n), subject.real(n)
+        )
+    return {}

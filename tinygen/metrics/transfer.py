@@ -11,7 +11,8 @@ from ..backend import Array, to_host
 from ..checks import whole
 from ..errors import ConfigError
 from ..random import Generator
-from .classifier import LeNet, accuracy, checked_labels, load_classifier, train_classifier, unit_images
+from .classifier import SHAPE, LeNet, accuracy, checked_labels, load_classifier, train_classifier, unit_images
+from .subject import MOST, Score, Subject
 
 
 def gan_train(
@@ -88,3 +89,27 @@ def augmentation(
         (alone, together), (spread, spread_together) = np.mean(pairs, axis=0), np.std(pairs, axis=0)
         rows.append(Augmented(size, float(alone), float(spread), float(together), float(spread_together)))
     return rows
+
+
+STEPS = 1_000  # of a classifier that is taught by images
+
+ABOUT = {
+    "gan_train": "accuracy on real images of a classifier taught by samples; higher is better",
+    "gan_test": "accuracy on samples of a classifier taught by real images; higher is better",
+}
+
+
+def measure(subject: Subject) -> dict[str, Score]:
+    data, n = subject.data, subject.n or min(MOST, len(subject.data.train))
+    labels, test = data.labels, (data.test, data.test_labels)
+    if not subject.model.takes_labels or data.shape != SHAPE or labels is None or data.test_labels is None:
+        return {}
+    wanted = np.resize(labels, n)  # as frequent as in the data
+    images = subject.samples(n, wanted)
+    steps = min(STEPS, n)  # the time goes with n; of 1,000 images or more, a classifier has learnt what it can
+    of_real = train_classifier(data.train[:n], labels[:n], steps, seed=subject.seed, classes=1 + int(labels.max()))
+    judge = load_classifier() if data.name in ("digits", "mnist") else of_real
+    return {
+        "gan_train": Score(gan_train(images, wanted, *test, subject.seed, steps), accuracy(of_real, *test)),
+        "gan_test": Score(gan_test(images, wanted, judge), accuracy(judge, *test)),
+    }

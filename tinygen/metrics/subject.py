@@ -1,0 +1,72 @@
+"""What is measured, a model on its data, and what a measurement gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..backend import Array, to_host
+from ..data import Dataset, batch_of
+from ..random import Generator
+from .classifier import unit_images
+
+BLOCK = 500  # examples that a model draws or sees at a time: bounds the memory
+MOST = 10_000  # examples that are encoded, or images that a classifier learns from
+
+
+class Score(NamedTuple):
+    """A number; what real data have in the place of the samples, where that says something; and the features, if any,
+    on which images were compared.
+    """
+
+    value: float
+    reference: float | None = None
+    features: str | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model, its data, and the options of `evaluate`."""
+
+    model: Any
+    data: Dataset
+    n: int | None
+    seed: int
+    features: Any
+    k: int
+
+    def stream(self, name: str) -> Generator:
+        return Generator(self.seed, f"evaluate/{name}")
+
+    def samples(self, n: int, labels: np.ndarray | None = None) -> np.ndarray:
+        """n samples on the host, points or images in [0, 1]; of labels as the data have them if none are given."""
+        if self.model.takes_labels and labels is None:
+            assert self.data.labels is not None
+            labels = self.data.labels[to_host(self.stream("labels").integers(0, len(self.data.labels), n))]
+        rng, blocks = self.stream("samples"), []
+        for start in range(0, n, BLOCK):
+            count = min(BLOCK, n - start)
+            wanted = {} if labels is None else {"labels": labels[start : start + count]}
+            x = to_host(self.model.sample(count, rng, **wanted))
+            blocks.append(unit_images(x, self.model.value_range) if x.ndim == 4 else x)
+        return np.concatenate(blocks)
+
+    def real(self, n: int) -> np.ndarray:
+        """n real examples to measure in the place of samples: of the test set, if it has as many."""
+        return (self.data.test if len(self.data.test) >= n else self.data.train)[:n]
+
+    def batches(self, x: np.ndarray) -> Iterator[Array]:
+        """Examples as the model takes them, in their order."""
+        return (batch_of(x[i : i + BLOCK], self.model.value_range) for i in range(0, len(x), BLOCK))
+
+    def codes(self, x: np.ndarray) -> np.ndarray:
+        return np.concatenate([to_host(self.model.codes(batch)) for batch in self.batches(x)])
+
+
+def beside_real(measure: Callable[[Array], dict[str, float]], samples: Array, real: Array) -> dict[str, Score]:
+    """The scores of samples, each with that of as many real examples."""
+    of_samples, of_real = measure(samples), measure(real)
+    return {name: Score(value, of_real[name]) for name, value in of_samples.items()}
