@@ -176,7 +176,7 @@ def test_two_threads_take_turns():
     source = """
 import threading
 import numpy as np
-from tinygen.kernels import numba as twins
+from tinygen.kernels import thin as twins
 a, b = np.ones((4000, 64), np.float32), np.ones((64, 3), np.float32)
 def work():
     for _ in range(100):

@@ -1,7 +1,8 @@
 """The hot loops: their definitions, which run on any array module, and twins that are faster on some arrays.
 
     reference.py, reference_conv.py, noise.py, sums.py   the definitions
-    numba.py, gemm.py   for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
+    numba.py, thin.py, gemm.py
+                        for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
     cuda.py             for CuPy
 

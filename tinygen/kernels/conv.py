@@ -167,7 +167,7 @@ def _matrix(x: Array) -> Array:
 def _im2col(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Array:
     """The windows of x as the rows of a matrix, (OH·N·OW, KH·KW·C)."""
     size = (out[0], x.shape[1], out[1])
-    if (fast := compiled("numba")) is not None:
+    if (fast := compiled("thin")) is not None:
         cols = np.empty((*size, *kernel, x.shape[3]), x.dtype)
         fast.im2col(x, cols, stride, padding)
         return cols.reshape(math.prod(size), -1)
@@ -180,7 +180,7 @@ def _im2col(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -
 def _col2im(gy: Array, w: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding, x: Array) -> None:
     """The adjoint of _im2col: the windows gy @ wᵀ added up where they came from, in x."""
     size = (out[0], x.shape[1], out[1])
-    if (fast := compiled("numba")) is not None:
+    if (fast := compiled("thin")) is not None:
         fast.col2im(matmul(gy, w.T).reshape(*size, *kernel, x.shape[3]), x, stride, padding)
         return
     planes = matmul(w, gy.T).reshape(*kernel, x.shape[3], *size)

@@ -1,8 +1,6 @@
 """The twins of `reference.py` for the CPU, compiled by Numba: one pass over the memory where NumPy makes several.
 
-Long arrays are shared out among the cores. That pays only while BLAS's threads do not spin on the same cores, waiting
-for the next product: so it is done where gemm.py makes the products, on Numba's threads too, and nowhere else. What a
-twin buys is measured by `python -m benchmarks micro`.
+What a twin buys is measured by `python -m benchmarks micro`.
 """
 
 from __future__ import annotations
@@ -18,18 +16,9 @@ from numba import prange
 
 from ..backend import Array
 from . import reference, sums
-from .compiled import compiled, in_turn
+from .loops import loop
 
-_SHARED = compiled("gemm") is not None
-_LONG = 1 << 14  # elements: to wake a thread takes as long as to work through a few thousand
 _BLOCK = 1 << 13  # elements that are summed at a time, in 32 to 512 rows: sums of sums round less, and threads share
-
-
-def _loop(function: Callable[..., None]) -> Callable[..., None]:
-    """Compile a loop twice, for one thread and for all; the size of the last argument says which of them runs."""
-    options = {"cache": True, "nogil": True, "error_model": "numpy"}  # Python's check for x / 0 would forbid SIMD
-    alone, together = numba.njit(**options)(function), in_turn(numba.njit(parallel=True, **options)(function))
-    return lambda *args: together(*args) if _SHARED and args[-1].size > _LONG else alone(*args)
 
 
 def _twin(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,7 +66,7 @@ def _elementwise(loop: Callable[..., None], numbers: tuple[float, ...], *arrays:
 # Activations and dropout
 
 
-@_loop
+@loop
 def _leaky_relu(slope: Any, x: Any, y: Any) -> None:
     for i in prange(y.size):
         y[i] = max(x[i], x[i] * slope)
@@ -88,13 +77,13 @@ def leaky_relu(x: Array, slope: float) -> Array:
     return _elementwise(_leaky_relu, (slope,), x) if slope else reference.leaky_relu(x, slope)
 
 
-@_loop
+@loop
 def _leaky_relu_grad(slope: Any, y: Any, gy: Any, gx: Any) -> None:
     for i in prange(gx.size):
         gx[i] = gy[i] if y[i] > 0 else gy[i] * slope
 
 
-@_loop
+@loop
 def _relu_grad(y: Any, gy: Any, gx: Any) -> None:
     for i in prange(gx.size):
         gx[i] = 0 if y[i] <= 0 else gy[i]
@@ -105,7 +94,7 @@ def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
     return _elementwise(_leaky_relu_grad, (slope,), y, gy) if slope else _elementwise(_relu_grad, (), y, gy)
 
 
-@_loop
+@loop
 def _dropout(scale: Any, kept: Any, x: Any, y: Any) -> None:
     for i in prange(y.size):
         y[i] = x[i] * scale if kept[i] else 0
@@ -114,88 +103,6 @@ def _dropout(scale: Any, kept: Any, x: Any, y: Any) -> None:
 @_twin
 def dropout(x: Array, kept: Array, scale: float) -> Array:
     return _elementwise(_dropout, (scale,), kept, x)
-
-
-# Products with too few columns for a tile
-
-
-@in_turn
-@numba.njit(parallel=True, cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _rows_times_columns(out: Any, a: Any, b: Any) -> None:
-    for i in prange(out.shape[0]):
-        for j in range(out.shape[1]):
-            total = a[i, 0] * b[j, 0]
-            for k in range(1, a.shape[1]):
-                total += a[i, k] * b[j, k]
-            out[i, j] = total
-
-
-@in_turn
-@numba.njit(parallel=True, cache=True, nogil=True)
-def _sum_of_rows(out: Any, a: Any, b: Any) -> None:
-    """out[j, i] = Σ a[k, i] · b[k, j], in blocks of columns that stay in the first cache."""
-    for block in prange((out.shape[1] + 1023) // 1024):
-        for j in range(out.shape[0]):
-            for k in range(a.shape[0]):
-                for i in range(block * 1024, min(block * 1024 + 1024, out.shape[1])):
-                    out[j, i] += a[k, i] * b[k, j]
-
-
-def narrow_product(a: Array, b: Array) -> Array:
-    """a @ b for a b of few columns; `a` has its rows or its columns in memory."""
-    if a.flags.c_contiguous:
-        out = np.empty((a.shape[0], b.shape[1]), a.dtype)
-        _rows_times_columns(out, a, np.ascontiguousarray(b.T))
-        return out
-    transposed = np.zeros((b.shape[1], a.shape[0]), a.dtype)
-    _sum_of_rows(transposed, np.ascontiguousarray(a.T), np.ascontiguousarray(b))
-    return np.ascontiguousarray(transposed.T)
-
-
-# im2col and col2im of images of few channels, (H, N, W, C), with windows (OH, N, OW, KH, KW, C): see conv.py
-
-
-@_loop
-def _im2col(row_step: Any, step: Any, top: Any, left: Any, x: Any, cols: Any) -> None:
-    for o in prange(cols.shape[0]):
-        for n in range(cols.shape[1]):
-            for p in range(cols.shape[2]):
-                for k in range(cols.shape[3]):
-                    i, first = o * row_step + k - top, p * step - left
-                    for j in range(cols.shape[4]):
-                        inside = 0 <= i < x.shape[0] and 0 <= first + j < x.shape[2]
-                        cols[o, n, p, k, j] = x[i, n, first + j] if inside else 0
-
-
-@_loop
-def _col2im(row_step: Any, step: Any, top: Any, left: Any, cols: Any, x: Any) -> None:
-    for i in prange(x.shape[0]):
-        for k in range(cols.shape[3]):
-            o, rest = divmod(i + top - k, row_step)
-            if rest == 0 and 0 <= o < cols.shape[0]:
-                for n in range(cols.shape[1]):
-                    for p in range(cols.shape[2]):
-                        first = p * step - left
-                        for j in range(max(0, -first), min(cols.shape[4], x.shape[2] - first)):
-                            x[i, n, first + j] += cols[o, n, p, k, j]
-
-
-def im2col(x: Array, cols: Array, stride: tuple[int, int], padding: Any) -> None:
-    _im2col(*_steps(x, stride, padding), _side_by_side(x, 2), _side_by_side(cols, 4))
-
-
-def col2im(cols: Array, x: Array, stride: tuple[int, int], padding: Any) -> None:
-    _col2im(*_steps(x, stride, padding), _side_by_side(cols, 4), _side_by_side(x, 2))
-
-
-def _steps(x: Array, stride: tuple[int, int], padding: Any) -> tuple[int, int, int, int]:
-    """From window to window in rows and in numbers, and where the first window begins: a pixel is C numbers."""
-    return stride[0], stride[1] * x.shape[3], padding[0][0], padding[1][0] * x.shape[3]
-
-
-def _side_by_side(x: Array, axes: int) -> Array:
-    """x with pixels and channels in one axis, the last."""
-    return x.reshape(*x.shape[:axes], -1)
 
 
 # Cross entropy. Numba's exp and log1p are calls, one element at a time; these are a few multiplications, in SIMD
@@ -232,7 +139,7 @@ def _log1p(e: Any) -> Any:
     return f(2) * (s + s * q * p)
 
 
-@_loop
+@loop
 def _sigmoid_cross_entropy(x: Any, t: Any, y: Any) -> None:
     for i in prange(y.size):
         share = np.float32(x[i] > 0) - t[i]
@@ -246,7 +153,7 @@ def sigmoid_cross_entropy(x: Array, t: Array) -> Array:
     return _elementwise(_sigmoid_cross_entropy, (), x, t)
 
 
-@_loop
+@loop
 def _sigmoid_cross_entropy_grad(gy: Any, x: Any, t: Any, gx: Any) -> None:
     for i in prange(gx.size):
         e = _exp_minus(abs(x[i]))
@@ -272,7 +179,7 @@ def _blocks(x: Array) -> tuple[int, int]:
 column_sum = reference.column_sum  # a loop here is no faster: of 3 columns it took 4 ms, where NumPy takes 0.5
 
 
-@_loop
+@loop
 def _moments(step: Any, means: Any, centres: Any, squares: Any, x: Any) -> None:
     """Of each block: the means of the columns in float64, the same rounded, and the sums of the squared distances."""
     for b in prange(len(means)):
@@ -292,7 +199,7 @@ def _moments(step: Any, means: Any, centres: Any, squares: Any, x: Any) -> None:
                 square[c] += d * d
 
 
-@_loop
+@loop
 def _normalise(mu: Any, scale: Any, beta: Any, x: Any, y: Any) -> None:
     for r in prange(len(x)):
         for c in range(x.shape[1]):
@@ -316,7 +223,7 @@ def batch_norm(x: Array, gamma: Array, beta: Array, eps: float) -> tuple[Array, 
     return _restored(y, axes), centre, var.astype(x.dtype)
 
 
-@_loop
+@loop
 def _gradient_sums(step: Any, mu: Any, gbeta: Any, ggamma: Any, gy: Any, x: Any) -> None:
     for b in prange(len(gbeta)):
         total, slope = gbeta[b], ggamma[b]
@@ -327,7 +234,7 @@ def _gradient_sums(step: Any, mu: Any, gbeta: Any, ggamma: Any, gy: Any, x: Any)
                 slope[c] += g[c] * (row[c] - mu[c])
 
 
-@_loop
+@loop
 def _batch_norm_grad(scale: Any, mean: Any, slope: Any, mu: Any, gy: Any, x: Any, gx: Any) -> None:
     for r in prange(len(x)):
         for c in range(x.shape[1]):
@@ -352,7 +259,7 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
 # Adam
 
 
-@_loop
+@loop
 def _adam(
     old1: Any, new1: Any, old2: Any, new2: Any, eps: Any, size: Any, correction: Any, g: Any, m: Any, v: Any, p: Any
 ) -> None:
