@@ -28,7 +28,6 @@ from .sums import count, mean, narrow, variance, wide
 _cuda = functools.cache(lambda: importlib.import_module(".cuda", __name__))
 
 __all__ = [
-    "Axis",
     "adam",
     "batch_norm",
     "batch_norm_grad",
