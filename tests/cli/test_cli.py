@@ -24,12 +24,12 @@ from tinygen.cli import main
 from tinygen.data import DATASETS
 from tinygen.data.sixfactors import load_sixfactors
 from tinygen.inside import Recording
-from tinygen.models import MODELS
+from tinygen.models import MODELS, Model
 from tinygen.tensor import Tensor
 from tinygen.train import RunDirectory, checkpoint
 
 
-class Mean:
+class Mean(Model):
     """Learns the mean image, and draws it with noise.
 
     A second paragraph, which no list shows.
