@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SAME = ((1, 2), (1, 2))  # 5x5 kernels, stride 2: 14x14 to 7x7
+FIRST = np.uint64(1)  # where a draw begins in its stream
 
 
 class Kernel(NamedTuple):
@@ -24,7 +26,7 @@ class Kernel(NamedTuple):
         largest argument, or what Adam writes)."""
         arrays = [a for a in self.arguments() if isinstance(a, np.ndarray)]
         written = 3 * arrays[0].nbytes if self.name == "adam" else max(a.nbytes for a in arrays)
-        moved = sum(a.nbytes for a in arrays) + (0 if self.name == "column_sum" else written)
+        moved = sum(a.nbytes for a in arrays) + (0 if self.name in ("column_sum", "total") else written)
         return max(self.flops / rates["sgemm"] / 1e9, moved / rates["copy"] / 1e9)
 
 
@@ -46,7 +48,12 @@ def elementwise(rows: int, c: int) -> list[Kernel]:
         Kernel("sigmoid_cross_entropy", size, lambda: (x(), x())),
         Kernel("sigmoid_cross_entropy_grad", size, lambda: (x(), x(), x())),
         Kernel("dropout", size, lambda: (x(), x() > 0.3, 1 / 0.7)),
+        Kernel("sigmoid", size, lambda: (x(),)),
         Kernel("column_sum", size, lambda: (x(),)),
+        Kernel("total", size, lambda: (x(), (0,))),
+        Kernel("bits", size, lambda: (np.empty((rows, c), np.uint64), FIRST)),
+        Kernel("uniform", size, lambda: (x(), FIRST)),
+        Kernel("normal", size, lambda: (x(), FIRST)),
         Kernel("batch_norm", size, lambda: (x(), column(), column(), 1e-3)),
         Kernel("batch_norm_grad", size, lambda: (x(), x(), column(), column(), column() + 1, 1e-3)),
     ]
@@ -90,9 +97,7 @@ def call(kernel: Kernel, definition: bool) -> Callable[[], Any]:
     """The kernel on its arguments: as tinygen runs it in this process, or its definition."""
     from tinygen import kernels
 
+    function, arguments = getattr(kernels, kernel.name), kernel.arguments()
     if definition:
-        module: Any = kernels.reference_conv if hasattr(kernels.reference_conv, kernel.name) else kernels.reference
-    else:
-        module = kernels
-    function, arguments = getattr(module, kernel.name), kernel.arguments()
+        function = inspect.unwrap(function)
     return lambda: function(*arguments)
