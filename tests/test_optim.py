@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import re
 
@@ -14,7 +15,9 @@ import tinygen as tg
 from tinygen import optim
 from tinygen.errors import GradientError
 from tinygen.layers import Dense, Module, Sequential, Tanh
-from tinygen.optim import SGD, Adam, AdamW, RMSprop
+from tinygen.models.base import ModelConfig
+from tinygen.models.networks import make_optimizer
+from tinygen.optim import SGD, Adam, AdamW, Optimizer, RMSprop
 from tinygen.tensor import Parameter
 
 SHAPES = [(4, 3), (3,), (), (2, 1, 3), (0, 2)]
@@ -526,3 +529,35 @@ def test_a_parameter_may_be_another_s_gradient():
     p, q = (Parameter(np.array([value])) for value in (1.0, 2.0))
     tg.optim.SGD([p, q], lr=0.1).step([q, p])
     assert (p.item(), q.item()) == (pytest.approx(0.8), pytest.approx(1.9))
+
+
+@pytest.mark.parametrize("kind", optim.OPTIMIZERS.values())
+def test_every_optimiser_takes_and_shows_the_options_that_all_have(kind):
+    options = set(optim.Options.__annotations__)
+    base = inspect.signature(Optimizer.__init__).parameters.values()
+    assert options == {p.name for p in base if p.kind is p.KEYWORD_ONLY} <= set(inspect.signature(kind).parameters)
+    optimizer = kind([Parameter(np.zeros(2, np.float32))], **dict.fromkeys(options, 0.5))
+    assert all(getattr(optimizer, name) == 0.5 and f"{name}=0.5" in repr(optimizer) for name in options)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'clip'"):
+        kind(optimizer.params, clip=1)
+
+
+def test_an_optimiser_of_one_s_own_is_one_entry(monkeypatch):
+    """In OPTIMIZERS: a Config then names it, and it says itself what it takes from that."""
+
+    class Sign(Optimizer):
+        def __init__(self, params, lr=0.1, pull=0.0, **options):
+            super().__init__(params, lr, **options)
+            self.pull = pull
+
+        @classmethod
+        def options_of(cls, config):
+            return {"pull": config.beta1}
+
+        def update(self, p, g, *state, lr):
+            p -= lr * np.sign(g)
+
+    monkeypatch.setitem(optim.OPTIMIZERS, "sign", Sign)
+    made = make_optimizer(ModelConfig(optimizer="sign", beta1=0.25), [Parameter(np.zeros(2, np.float32))])
+    assert repr(made) == "Sign(1 tensor, lr=0.001, pull=0.25)"
+    assert repr(Sign(made.params, clip_value=1)) == "Sign(1 tensor, lr=0.1, pull=0.0, clip_value=1.0)"

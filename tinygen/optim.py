@@ -6,10 +6,11 @@ A step goes over the parameters and takes each gradient where it lies: to gather
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -19,6 +20,9 @@ from .checks import call_of, number, what, whole
 from .errors import GradientError
 from .tape import check_shape
 from .tensor import Parameter, Tensor
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 __all__ = [
     "OPTIMIZERS",
@@ -42,6 +46,13 @@ def __dir__() -> list[str]:
 Rate: TypeAlias = "float | Callable[[int], float]"  # a number, or a schedule: the rate of step 0, 1, 2, ...
 
 
+class Options(TypedDict, total=False):
+    """What every optimiser takes as keywords: those of `Optimizer`."""
+
+    clip_norm: float | None
+    clip_value: float | None
+
+
 class Optimizer:
     """What all optimisers share: the flat buffers, the gathering of gradients, clipping, and the count of steps, `t`.
 
@@ -54,9 +65,17 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()  # the names of the state's buffers
     squares: tuple[str, ...] = ()  # those of them that are never negative
+    __signature__: ClassVar[inspect.Signature]
+
+    def __init_subclass__(cls) -> None:
+        """Have help() and repr() show these options among those of each optimiser."""
+        own, shared = inspect.signature(cls.__init__), inspect.signature(Optimizer.__init__)
+        named = [p for p in list(own.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+        options = [p for p in shared.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in own.parameters]
+        cls.__signature__ = own.replace(parameters=[*named, *options])
 
     def __init__(
-        self, params: Iterable[Parameter], lr: Rate, clip_norm: float | None = None, clip_value: float | None = None
+        self, params: Iterable[Parameter], lr: Rate, *, clip_norm: float | None = None, clip_value: float | None = None
     ):
         name = type(self).__name__
         self.params = _parameters(name, params)
@@ -124,6 +143,11 @@ class Optimizer:
             p, *state = self._parts[i]
             self.update(p, g, *state, lr=lr)
             self.params[i].changed()
+
+    @classmethod
+    def options_of(cls, config: Any) -> dict[str, Any]:
+        """What this optimiser takes from a model's Config beside the lr: of beta1, beta2 and eps what it has."""
+        return {}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         """Change flat p and state in place, given the flat gradient g (not to be changed) and `self.t` >= 1."""
@@ -220,14 +244,17 @@ class SGD(Optimizer):
         lr: Rate = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
+        **options: Unpack[Options],
     ):
         self.momentum, self.nesterov = number("SGD", "momentum", momentum, 0, below=1), nesterov
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs a momentum, such as 0.9")
         self.slots = ("v",) if momentum else ()
-        super().__init__(params, lr, clip_norm, clip_value)
+        super().__init__(params, lr, **options)
+
+    @classmethod
+    def options_of(cls, config: Any) -> dict[str, Any]:
+        return {"momentum": config.beta1}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         if state:
@@ -249,11 +276,14 @@ class RMSprop(Optimizer):
         lr: Rate = 0.01,
         alpha: float = 0.99,
         eps: float = 1e-8,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
+        **options: Unpack[Options],
     ):
         self.alpha, self.eps = number("RMSprop", "alpha", alpha, 0, below=1), number("RMSprop", "eps", eps, 0)
-        super().__init__(params, lr, clip_norm, clip_value)
+        super().__init__(params, lr, **options)
+
+    @classmethod
+    def options_of(cls, config: Any) -> dict[str, Any]:
+        return {"alpha": config.beta2, "eps": config.eps}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         (v,) = state
@@ -276,15 +306,18 @@ class Adam(Optimizer):
         lr: Rate = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
+        **options: Unpack[Options],
     ):
         name = type(self).__name__
         if not isinstance(betas, (tuple, list)) or len(betas) != 2:
             raise ValueError(f"{name}: betas is {betas!r}, but it must be a pair of numbers, such as (0.9, 0.999)")
         beta1, beta2 = (number(name, f"beta{i}", beta, 0, below=1) for i, beta in enumerate(betas, 1))
         self.betas, self.eps = (beta1, beta2), number(name, "eps", eps, 0)
-        super().__init__(params, lr, clip_norm, clip_value)
+        super().__init__(params, lr, **options)
+
+    @classmethod
+    def options_of(cls, config: Any) -> dict[str, Any]:
+        return {"betas": (config.beta1, config.beta2), "eps": config.eps}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         (m, v), (beta1, beta2) = state, self.betas
@@ -301,11 +334,10 @@ class AdamW(Adam):
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0.01,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
+        **options: Unpack[Options],
     ):
         self.weight_decay = number("AdamW", "weight_decay", weight_decay, 0)
-        super().__init__(params, lr, betas, eps, clip_norm, clip_value)
+        super().__init__(params, lr, betas, eps, **options)
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         p *= 1 - lr * self.weight_decay

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeAlias
 from .. import init, layers
 from ..errors import ConfigError
 from ..fields import Choices
-from ..optim import OPTIMIZERS, SGD, Optimizer, RMSprop
+from ..optim import OPTIMIZERS, Optimizer
 from ..random import Generator
 from ..tensor import Parameter
 from .base import ModelConfig
@@ -72,9 +72,5 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
 
 def make_optimizer(config: ModelConfig, parameters: list[Parameter]) -> Optimizer:
     """The optimiser that a Config names, with its lr, and with its betas and eps as far as that optimiser has them."""
-    kind = OPTIMIZERS[config.optimizer]
-    if kind is SGD:
-        return SGD(parameters, config.lr, momentum=config.beta1)
-    if kind is RMSprop:
-        return RMSprop(parameters, config.lr, alpha=config.beta2, eps=config.eps)
-    return kind(parameters, config.lr, betas=(config.beta1, config.beta2), eps=config.eps)  # type: ignore[call-arg]
+    kind: Any = OPTIMIZERS[config.optimizer]  # each has a signature of its own
+    return kind(parameters, config.lr, **kind.options_of(config))
