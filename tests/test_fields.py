@@ -91,7 +91,7 @@ def test_the_choices_follow_the_table(monkeypatch):
     assert parse_settings(GANConfig, ["loss=mine"]) == {"loss": "mine"}
     assert "hinge, wasserstein or mine" in {s.name: s.type for s in describe_settings(GANConfig)}["loss"]
     small = {"g_hidden": (2,), "d_hidden": (2,), "data_shape": (2,)}
-    assert GAN(GANConfig(loss="mine", **small)).loss is GAN_LOSSES["hinge"]
+    assert GAN(GANConfig(loss="mine", **small)).game is GAN_LOSSES["hinge"]
 
 
 def test_a_model_s_own_loss_stays_its_own():
