@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import tinygen as tg
 from tinygen import layers as L
 from tinygen.layers import Buffer, Module
-from tinygen.layers.module import here
+from tinygen.layers.module import thread_state
 from tinygen.random import Generator
 from tinygen.tensor import Parameter
 
@@ -225,7 +225,7 @@ def test_a_state_that_does_not_fit_is_refused_whole():
     state["more"] = np.zeros(1)
     message = (
         "load_state_dict: this state is of another Block: first.w is (2, 3) but must be (3, 3); count is missing; "
-        "shift is missing; more is not known"
+        "shift is missing; more is unknown"
     )
     with pytest.raises(ValueError, match=re.escape(message)):
         block.load_state_dict(state)
@@ -347,7 +347,7 @@ def test_a_summary_changes_nothing(backend):
     assert net[1].rng.state == state and [m.training for m in net] == [True, True, False]
     with pytest.raises(ValueError, match="Dense: x is"):
         net.summary((5,))
-    assert [m.training for m in net] == [True, True, False] and here.watcher is None
+    assert [m.training for m in net] == [True, True, False] and thread_state.watcher is None
 
 
 def test_repr():

@@ -133,7 +133,7 @@ def test_repr():
         (lambda: L.ConvTranspose(4, 6, 3, groups=0), "ConvTranspose: groups is 0"),
         (lambda: L.Conv(4, 6, 0), "Conv: kernel_size is 0, but it must be one whole number of at least 1, or two"),
         (lambda: L.UpSampling(2, "cubic"), 'UpSampling: mode is \'cubic\', but it must be "nearest" or "bilinear"'),
-        (lambda: L.InstanceNorm(3)(np.ones((5, 1, 1, 3))), r"InstanceNorm: x is \(5, 1, 1, 3\), one value a channel"),
+        (lambda: L.InstanceNorm(3)(np.ones((5, 1, 1, 3))), r"InstanceNorm: x is \(5, 1, 1, 3\), one value per channel"),
         (lambda: L.Conv(3, 8, 3)(np.ones((2, 3, 32, 32), np.float32)), "x has 32 channels .* did you pass NCHW"),
     ],
 )

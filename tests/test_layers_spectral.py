@@ -188,7 +188,7 @@ def test_no_pass_waits_for_the_device(gpu):
 
 
 def test_what_it_refuses():
-    with pytest.raises(TypeError, match=r"SpectralNorm: ReLU\(\) has no weight w; wrap one that has"):
+    with pytest.raises(TypeError, match=r"SpectralNorm: ReLU\(\) has no weight w; wrap a layer with one"):
         L.SpectralNorm(L.ReLU())
     with pytest.raises(ValueError, match="SpectralNorm: iterations is 0, but it must be an int of at least 1"):
         L.SpectralNorm(L.Dense(2, 2), 0)

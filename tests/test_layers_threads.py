@@ -5,7 +5,7 @@ import threading
 import numpy as np
 
 from tinygen.layers import BatchNorm, Dense, Dropout, Sequential, SpectralNorm, evaluating
-from tinygen.layers.module import here, watching
+from tinygen.layers.module import thread_state, watching
 
 
 def elsewhere(work):
@@ -46,7 +46,7 @@ def test_who_watches_sees_one_thread():
         elsewhere(lambda: layer(np.zeros((1, 2), np.float32)))
         assert not seen
         layer(np.zeros((1, 2), np.float32))
-    assert seen == [layer] and here.watcher is None
+    assert seen == [layer] and thread_state.watcher is None
 
 
 def test_a_spectral_norm_keeps_its_weight_when_two_threads_pass():

@@ -447,7 +447,7 @@ def test_a_schedule_is_asked_for_the_rate_of_each_step(kind, options):
     [
         (lambda p: Adam([]), "Adam: params must be a list of at least one Parameter, such as module.parameters()"),
         (lambda p: SGD([np.ones(3)]), "SGD: params must be a list of at least one Parameter"),
-        (lambda p: Adam([*p, p[0]]), "Adam: params names a Parameter twice"),
+        (lambda p: Adam([*p, p[0]]), "Adam: params has a Parameter twice"),
         (lambda p: Adam([*p, Parameter(np.ones(2, np.float32))]), "Adam: params must be of one dtype and device"),
         (lambda p: Adam(p, lr=-1.0), "Adam: lr is -1.0, but it must be a finite number of at least 0"),
         (lambda p: RMSprop(p, lr=math.nan), "RMSprop: lr is nan, but it must be a finite number of at least 0"),

@@ -55,7 +55,7 @@ def test_what_are_no_parameters_is_refused(kind, params):
 def test_results_of_ops_integers_and_doubles_are_refused():
     w = parameter()
     for p in (w * 2, tg.tensor([1, 2])):
-        with pytest.raises(ValueError, match="Adam: params must be Parameters, but there is the result of an op"):
+        with pytest.raises(ValueError, match="Adam: params must be Parameters, but one is the result of an op"):
             Adam([w, p])
     with pytest.raises(ValueError, match="names a Parameter twice"):
         Adam([w, w])
@@ -124,7 +124,7 @@ def test_a_schedule_whose_rate_is_none_is_refused_before_anything_changes(rate):
         ([[1.0, 1.0, 1.0]], r"the gradient of w must be float32 of shape \(3,\), but it is list"),
         ([], "got 0 gradients for 1 parameters"),
         ([np.ones((1, 3))], r"but it is float64 of shape \(1, 3\)"),
-        ([np.ones(3, int)], "a gradient must be of floats, but it is a ndarray"),
+        ([np.ones(3, int)], "a gradient must be of floats, but one is a ndarray"),
         ([np.ones(3, complex)], "a gradient must be of floats"),
     ],
 )
@@ -274,7 +274,9 @@ def test_a_state_of_another_kind_is_refused():
         (adam, good | {"v": -1 - good["v"]}),
         (rms, signed),
     ):
-        with pytest.raises(ValueError, match=r"load_state_dict: t of \w+ counts steps, .* of another optimiser\?"):
+        with pytest.raises(
+            ValueError, match=r"load_state_dict: in a state of \w+, t counts steps; .* of another optimiser\?"
+        ):
             optimizer.load_state_dict(state)
     for name, array in adam.state_dict().items():
         np.testing.assert_array_equal(array, good[name])

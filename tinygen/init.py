@@ -1,4 +1,4 @@
-"""Initial weights. Each takes the shape of the weights, (..., in, out), and a generator, and returns an array.
+"""Initial weights. Each function takes the weights' shape, (..., in, out), and a generator, and returns an array.
 
 In a convolution's kernel (KH, KW, in, out) every weight of the window counts: fan_in = KH · KW · in.
 """
@@ -36,25 +36,25 @@ Init: TypeAlias = Callable[[tuple[int, ...], "Generator | None", Any], Array]
 
 
 def weights(owner: str, init: Init, shape: tuple[int, ...], rng: Generator | None, dtype: Any) -> Array:
-    """What a layer's weights begin as. Raises TypeError or ValueError, in the name of the layer, for an init that is no
-    function or gives another shape."""
+    """A layer's initial weights. Raises TypeError or ValueError, naming the layer, if init is not a function or gives
+    another shape."""
     if not callable(init):
         raise TypeError(f"{owner}: weight_init is {init!r}, but it must be a function, such as init.he_normal")
     w = init(shape, rng, dtype)
     if not is_array(w) or w.shape != shape:
-        raise ValueError(f"{owner}: weight_init gave {what(w)}, but the weights are an array {shape}")
+        raise ValueError(f"{owner}: weight_init gave {what(w)}, but the weights must be an array {shape}")
     return w
 
 
 def biases(owner: str, bias: bool, size: int, dtype: Any) -> Array | None:
-    """What a layer's biases begin as, None if it has none. Raises TypeError unless bias is True or False."""
+    """A layer's initial biases, None if it has none. Raises TypeError unless bias is True or False."""
     if not isinstance(bias, (bool, np.bool_)):
         raise TypeError(f"{owner}: bias is {bias!r}, but it must be True or False; an activation is a layer of its own")
     return zeros((size,), None, dtype) if bias else None
 
 
 def checked_rng(rng: Any) -> Generator:
-    """rng itself. Raises TypeError unless it is a Generator: NumPy's take other arguments, and a seed is no stream."""
+    """rng itself. Raises TypeError unless it is a Generator; NumPy's take other arguments, and a seed is no stream."""
     if not isinstance(rng, Generator):
         raise TypeError(f"rng is {rng!r}, but it must be a tinygen.Generator, such as Generator(0)")
     return rng
@@ -65,7 +65,7 @@ def _source(rng: Generator | None) -> Generator:
 
 
 def _shape(shape: Any, dtype: Any) -> tuple[int, ...]:
-    """The shape as a tuple of ints. Raises ValueError for what is no shape, TypeError for a dtype that is no float."""
+    """The shape as a tuple of ints. Raises ValueError unless it is a shape, TypeError unless the dtype is of floats."""
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if not all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= 0 for n in lengths):
         raise ValueError(f"init: shape is {shape!r}, but it must be a tuple of lengths, such as (in, out)")
@@ -112,15 +112,16 @@ def he_normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any =
 
 
 def normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32, std: float = 0.02) -> Array:
-    """N(0, std²); 0.02 is what the DCGAN takes (Radford et al. 2015, section 4)."""
+    """N(0, std²); 0.02 is the DCGAN's (Radford et al. 2015, section 4)."""
     shape, std = _shape(shape, dtype), number("init.normal", "std", std, 0)
     return _source(rng).normal(shape, 0.0, std, dtype)
 
 
 def orthogonal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
-    """Orthonormal rows or columns, whichever are fewer, of the weights seen as (... · in, out): Saxe et al. 2013.
+    """Orthonormal rows or columns, whichever are fewer, of the weights as a matrix (... · in, out): Saxe et al. 2013.
 
-    From the QR decomposition of a Gaussian matrix, with the signs of R's diagonal, so that all are equally likely.
+    From the QR decomposition of a Gaussian matrix, with the signs of R's diagonal, so that all such matrices are
+    equally likely.
     """
     shape = _shape(shape, dtype)
     fan_in, out = _fans(shape)[0], shape[-1]
@@ -133,12 +134,12 @@ def orthogonal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any 
 
 
 def zeros(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
-    """All 0, as biases begin."""
+    """All 0, for biases."""
     shape = _shape(shape, dtype)
     return current_module().zeros(shape, dtype)
 
 
 def ones(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
-    """All 1, as gains begin."""
+    """All 1, for gains."""
     shape = _shape(shape, dtype)
     return current_module().ones(shape, dtype)

@@ -1,7 +1,7 @@
 """Optimisers, learning-rate schedules and gradient clipping.
 
-An optimiser moves its parameters into one flat buffer, of which each becomes a view, and keeps its state the same way.
-A step goes over the parameters and takes each gradient where it lies: to gather them first would move all once more.
+An optimiser moves its parameters into one flat buffer, makes each a view of it, and keeps its state the same way.
+A step reads each parameter's gradient where it lies: gathering them first would copy everything once more.
 """
 
 from __future__ import annotations
@@ -47,28 +47,28 @@ Rate: TypeAlias = "float | Callable[[int], float]"  # a number, or a schedule: t
 
 
 class Options(TypedDict, total=False):
-    """What every optimiser takes as keywords: those of `Optimizer`."""
+    """The keywords that every optimiser takes: those of `Optimizer`."""
 
     clip_norm: float | None
     clip_value: float | None
 
 
 class Optimizer:
-    """What all optimisers share: the flat buffers, the gathering of gradients, clipping, and the count of steps, `t`.
+    """What all optimisers share: flat buffers, checks of the gradients, clipping, and the count of steps, `t`.
 
     lr: a number or a schedule.  clip_norm: scale the gradient, taken as one long vector, down to this length if it is
-    longer (Pascanu et al. 2013, algorithm 1).  clip_value: cut every element to ± this first.
-    The length is computed in float64. One that is inf or NaN has no direction left: on the CPU step() raises
-    GradientError and changes nothing; on a GPU, which isn't waited for, the parameters become NaN.
-    Raises ValueError for parameters that are none, not Parameters, or not all of one dtype and device.
+    longer (Pascanu et al. 2013, algorithm 1).  clip_value: clip every element to ± this first.
+    The length is computed in float64. If it is inf or NaN, no direction is left: on the CPU step() raises GradientError
+    and changes nothing; on a GPU, which isn't waited for, the parameters become NaN.
+    Raises ValueError if params is empty, holds anything but Parameters, or mixes dtypes or devices.
     """
 
     slots: tuple[str, ...] = ()  # the names of the state's buffers
-    squares: tuple[str, ...] = ()  # those of them that are never negative
+    squares: tuple[str, ...] = ()  # the buffers that are never negative
     __signature__: ClassVar[inspect.Signature]
 
     def __init_subclass__(cls) -> None:
-        """Have help() and repr() show these options among those of each optimiser."""
+        """Show these options in each optimiser's help() and repr()."""
         own, shared = inspect.signature(cls.__init__), inspect.signature(Optimizer.__init__)
         named = [p for p in list(own.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
         options = [p for p in shared.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in own.parameters]
@@ -100,7 +100,7 @@ class Optimizer:
         self._parts = [[array[s] for array in (self.flat, *self.state.values())] for s in self._slices]
 
     def __getstate__(self) -> dict[str, Any]:
-        """What a copy or a pickle takes: copies of views would be no views, and the parameters are there already."""
+        """What a copy or a pickle takes: not the views, whose copies would be no views; they are made again."""
         return {name: value for name, value in vars(self).items() if name not in ("flat", "_views", "_parts")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -109,7 +109,7 @@ class Optimizer:
         self._make_parts()
 
     def _adopt(self) -> None:
-        """Make every parameter a view of the flat buffer: at first, and when somebody gave one another array since."""
+        """Make every parameter a view of the flat buffer: at first, and when one was given another array since."""
         for p, view in zip(self.params, self._views, strict=True):
             if p.array is not view:
                 view[...] = p.array
@@ -128,8 +128,8 @@ class Optimizer:
         """Change the parameters by one step: along grads, in the order of the parameters, or along their `.grad`.
 
         A parameter whose gradient is None stays as it is, and so does its state. Raises GradientError if all are None,
-        if there are not as many gradients as parameters, or if one has another shape; ValueError for a schedule's rate
-        that is no number of at least 0.
+        if the numbers of gradients and parameters differ, or if a shape does; ValueError if a schedule gives anything
+        but a number of at least 0.
         """
         grads = [p.grad for p in self.params] if grads is None else _gradients(type(self).__name__, grads)
         self._check(grads)
@@ -146,11 +146,11 @@ class Optimizer:
 
     @classmethod
     def options_of(cls, config: Any) -> dict[str, Any]:
-        """What this optimiser takes from a model's Config beside the lr: of beta1, beta2 and eps what it has."""
+        """The options beside lr that this optimiser takes from a model's Config, such as its betas and eps."""
         return {}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
-        """Change flat p and state in place, given the flat gradient g (not to be changed) and `self.t` >= 1."""
+        """Change flat p and state in place, given the flat gradient g (which must stay as it is) and `self.t` >= 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
     def _check(self, grads: list[Any]) -> None:
@@ -163,7 +163,7 @@ class Optimizer:
             if g is not None:
                 check_shape(g, p, f"{name}.step: the gradient of {p.name or 'a parameter'}")
                 if g.dtype.kind != "f":
-                    raise GradientError(f"{name}.step: a gradient must be of floats, but it is {what(g)}")
+                    raise GradientError(f"{name}.step: a gradient must be of floats, but one is {what(g)}")
 
     def _clipped(self, grads: list[Array]) -> list[Array]:
         if self.clip_value is not None:
@@ -174,7 +174,7 @@ class Optimizer:
             if xp is np and not np.isfinite(norm):
                 raise GradientError(
                     f"{type(self).__name__}.step: the gradient's length is {norm}, which clip_norm can't scale; "
-                    "look for what overflows, lower lr, or leave this step out"
+                    "find what overflows, lower lr, or skip this step"
                 )
             scale = xp.minimum(self.clip_norm / (norm + 1e-6), 1)
             grads = [(g * scale).astype(g.dtype, copy=False) for g in grads]
@@ -185,14 +185,14 @@ class Optimizer:
         return {"t": np.asarray(self.t), **{slot: s.copy() for slot, s in self.state.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to a state_dict. Raises ValueError if it is of another optimiser or other parameters."""
+        """Restore a state_dict. Raises ValueError if it is of another optimiser or other parameters."""
         self.check_state(state)
         self.t = int(state["t"])
         for slot, s in self.state.items():
             s[...] = to_device(state[slot], self.params[0].device)
 
     def check_state(self, state: dict[str, Any]) -> None:
-        """Raise the error of load_state_dict, if there is one."""
+        """Raise the error that load_state_dict would raise, if any."""
         name = type(self).__name__
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict: expected the dict of this {name}'s state_dict(), not {what(state)}")
@@ -202,8 +202,8 @@ class Optimizer:
         kinds = {n: state[n].dtype for n in own if state[n].dtype.kind not in ("iu" if n == "t" else "f")}
         if kinds or int(state["t"]) < 0 or any((state[n] < 0).any() for n in self.squares):
             raise ValueError(
-                f"load_state_dict: t of {name} counts steps, {' and '.join(self.slots) or 'the rest'} must be floats, "
-                f"and {' and '.join(self.squares) or 'none'} at least 0; is this the state of another optimiser?"
+                f"load_state_dict: in a state of {name}, t counts steps; {' and '.join(self.slots) or 'the rest'} must "
+                f"be floats, {' and '.join(self.squares) or 'none'} at least 0; is this the state of another optimiser?"
             )
 
 
@@ -218,18 +218,16 @@ def _parameters(name: str, params: Any) -> list[Parameter]:
             f"{name}: params must be a list of at least one Parameter, such as module.parameters(), not {found}"
         )
     if not all(p.is_leaf and p.dtype.kind == "f" for p in listed):
-        raise ValueError(
-            f"{name}: params must be Parameters, but there is the result of an op, or integers, among them"
-        )
+        raise ValueError(f"{name}: params must be Parameters, but one is the result of an op, or of integers")
     if len({id(p) for p in listed}) != len(listed):
-        raise ValueError(f"{name}: params names a Parameter twice")
+        raise ValueError(f"{name}: params has a Parameter twice")
     if len({(p.dtype, p.device) for p in listed}) > 1:
         raise ValueError(f"{name}: params must be of one dtype and device; give each kind an optimiser of its own")
     return listed
 
 
 def _gradients(name: str, grads: Any) -> list[Any]:
-    """grads as a list. Raises GradientError for a single one, which would be taken apart into rows, or a dict."""
+    """grads as a list. Raises GradientError for a dict, or for a single array, which would fall apart into rows."""
     if isinstance(grads, (Tensor, Mapping, str)) or is_array(grads) or not isinstance(grads, Iterable):
         raise GradientError(f"{name}.step: grads must be a list, in the order of the parameters, not {what(grads)}")
     return list(grads)
@@ -295,7 +293,7 @@ class RMSprop(Optimizer):
 class Adam(Optimizer):
     """p ← p - lr · m̂ / (√v̂ + eps), m̂ and v̂ the corrected means of g and g²: Kingma and Ba 2015, algorithm 1.
 
-    The correction counts this optimiser's steps, for all parameters alike. Keras's default eps is 1e-7.
+    The correction depends on this optimiser's step count, the same for all parameters. Keras's default eps is 1e-7.
     """
 
     slots, squares = ("m", "v"), ("v",)
@@ -325,7 +323,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, and p ← p - lr · weight_decay · p beside it: Loshchilov and Hutter 2019, algorithm 2."""
+    """Adam, with p ← p - lr · weight_decay · p before it: Loshchilov and Hutter 2019, algorithm 2."""
 
     def __init__(
         self,
@@ -344,8 +342,8 @@ class AdamW(Adam):
         super().update(p, g, *state, lr=lr)
 
 
-# Schedules: functions of the step, from 0. After the last step the rate stays where it is. They are of functions that
-# have a name, so that an optimiser can be pickled.
+# Schedules: functions of the step, from 0. After the last step the rate stays constant. They are made of named
+# functions, so that an optimiser can be pickled.
 
 
 def _warm(rate: Callable[[int], float], lr: float, warmup: int, step: int) -> float:
@@ -369,7 +367,7 @@ def _steps(lr: float, factor: float, every: int, i: int) -> float:
 
 
 def linear_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:
-    """From lr to final in a straight line, over steps - warmup steps after a linear rise over warmup steps."""
+    """A linear rise to lr over warmup steps, then a straight line from lr to final over steps - warmup steps."""
     lr, steps, final, warmup = _span("linear_decay", lr, steps, final, warmup)
     return partial(_warm, partial(_linear, lr, final, max(steps - warmup, 1)), lr, warmup)
 
@@ -381,12 +379,12 @@ def cosine_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> 
 
 
 def exponential_decay(lr: float, factor: float, every: int = 1) -> Callable[[int], float]:
-    """lr · factor^(i / every): smooth, times factor every so many steps."""
+    """lr · factor^(i / every): smooth; multiplied by factor over `every` steps."""
     return partial(_exponential, *_rates("exponential_decay", lr, factor, every))
 
 
 def step_decay(lr: float, factor: float, every: int) -> Callable[[int], float]:
-    """lr · factor^⌊i / every⌋: constant, then times factor, and so on."""
+    """lr · factor^⌊i / every⌋: constant for `every` steps, then multiplied by factor, and so on."""
     return partial(_steps, *_rates("step_decay", lr, factor, every))
 
 

@@ -17,7 +17,7 @@ from tinygen.errors import ConfigError
 from tinygen.inside.observer import Observer
 from tinygen.inside.recording import Recording, quantised
 from tinygen.layers import BatchNorm, Dropout
-from tinygen.layers.module import here, watching
+from tinygen.layers.module import thread_state, watching
 from tinygen.losses import GAN_LOSSES
 from tinygen.metrics.modes import mixture_scores
 from tinygen.models import GAN, MODELS
@@ -337,7 +337,7 @@ def test_watching_nests_and_ends():
             raise KeyError
         model.G(model.noise(2))
     assert inner[id(model.D)] is y and id(model.D) not in outer and id(model.G) in outer
-    assert here.watcher is None and not seen_after
+    assert thread_state.watcher is None and not seen_after
 
 
 def test_what_no_loss_comes_through_is_not_a_number():

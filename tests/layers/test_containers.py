@@ -123,8 +123,8 @@ def test_a_name_that_can_name_no_module_is_refused(name):
         (lambda: L.Sequential(dense(), "relu"), "layer 1 is 'relu'"),
         (lambda: L.Sequential([dense(), L.ReLU()]), r"write Sequential\(\*layers\)"),
         (lambda: L.ModuleDict({"a": L.ReLU}), "'a' is .*must be a Module"),
-        (lambda: L.ModuleList([dense()])(1), "it isn't called"),
-        (lambda: L.ModuleDict()(1), "it isn't called"),
+        (lambda: L.ModuleList([dense()])(1), "it can't be called"),
+        (lambda: L.ModuleDict()(1), "it can't be called"),
     ],
 )
 def test_what_is_no_module_is_refused(make, message):

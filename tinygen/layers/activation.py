@@ -11,7 +11,7 @@ from .module import Module
 
 
 class LeakyReLU(Module):
-    """x where x > 0, slope · x elsewhere. Keras's own default slope is 0.3, PyTorch's 0.01; GANs take 0.2.
+    """x where x > 0, slope · x elsewhere. Keras's default slope is 0.3, PyTorch's is 0.01; GANs take 0.2.
 
     Raises ValueError unless 0 <= slope <= 1.
     """

@@ -1,4 +1,4 @@
-"""Layers for arrays of any rank: Dense, Embedding, Dropout, and the two that only change the shape."""
+"""Layers for arrays of any rank: Dense, Embedding, Dropout, and Flatten and Reshape, which only change the shape."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .module import Module
 class Dense(Module):
     """y = x @ w + b for x (..., in_features), with w (in_features, out_features) and b (out_features,).
 
-    w begins Glorot-uniform, b at 0, as in Keras. Raises ValueError for a size below 1, and if the last axis of x is not
-    in_features.
+    w is Glorot-uniform at first, b is 0, as in Keras. Raises ValueError for a size below 1, and if the length of the
+    last axis of x is not in_features.
     """
 
     def __init__(
@@ -47,8 +47,8 @@ class Dense(Module):
 class Embedding(Module):
     """Row i of w (num_embeddings, features) for each integer i of the input, whose shape gains a last axis.
 
-    w begins as N(0, 1). Raises TypeError for an input that is not of integers, and on the CPU IndexError for one out of
-    range, -1 too; on a GPU, which isn't waited for, its row is NaN.
+    w is N(0, 1) at first. Raises TypeError unless the input is of integers. One out of range, -1 included, raises
+    IndexError on the CPU; on a GPU, which isn't waited for, its row is NaN.
     """
 
     def __init__(self, num_embeddings: int, features: int, rng: Generator | None = None, dtype: Any = np.float32):
@@ -66,7 +66,8 @@ class Embedding(Module):
 class Dropout(Module):
     """In training, each element is 0 with probability rate, else divided by 1 - rate; in eval mode, x itself.
 
-    Srivastava et al. 2014. rng: by default a stream of `seed` of its own. Raises ValueError unless 0 <= rate < 1.
+    Srivastava et al. 2014. rng: by default a stream of its own, derived from `seed`. Raises ValueError unless
+    0 <= rate < 1.
     """
 
     def __init__(self, rate: float, rng: Generator | None = None):
@@ -92,7 +93,7 @@ class Flatten(Module):
 
 
 class Reshape(Module):
-    """(N, ...) to (N, *shape), in C order; one length may be -1, whatever is left. Raises ValueError if it can't be."""
+    """(N, ...) to (N, *shape), in C order; a length of -1 is whatever is left. Raises ValueError if x doesn't fit."""
 
     def __init__(self, shape: Sequence[int]):
         self.shape = _lengths(shape)
@@ -100,11 +101,9 @@ class Reshape(Module):
     def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=1)
         size, known = math.prod(x.shape[1:]), math.prod(n for n in self.shape if n != -1)
-        shape = tuple(size // max(known, 1) if n == -1 else n for n in self.shape)  # of an empty batch NumPy can't tell
+        shape = tuple(size // max(known, 1) if n == -1 else n for n in self.shape)  # NumPy can't for an empty batch
         if math.prod(shape) != size:
-            raise ValueError(
-                f"Reshape: x is {x.shape}, whose {size} elements an example can't have the shape {self.shape}"
-            )
+            raise ValueError(f"Reshape: x is {x.shape}; an example's {size} elements can't be reshaped to {self.shape}")
         return ops.reshape(x, (x.shape[0], *shape))
 
     def _options(self) -> str:
@@ -112,11 +111,11 @@ class Reshape(Module):
 
 
 def _lengths(shape: Any) -> tuple[int, ...]:
-    """The shape as ints. Raises ValueError for anything but lengths of at least 0, of which one may be -1."""
+    """The shape as ints. Raises ValueError unless all are at least 0; one may be -1."""
     lengths = tuple(shape) if isinstance(shape, (tuple, list)) else ()
     whole_numbers = all(isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n >= -1 for n in lengths)
     if not isinstance(shape, (tuple, list)) or not whole_numbers or lengths.count(-1) > 1:
         raise ValueError(
-            f"Reshape: shape is {shape!r}, but it must be the lengths of an example's axes, such as (7, 7, 64)"
+            f"Reshape: shape is {shape!r}, but it must be a tuple of an example's lengths, such as (7, 7, 64)"
         )
     return tuple(int(n) for n in lengths)

@@ -1,4 +1,4 @@
-"""Modules that hold others: in a row, by name, or one after another."""
+"""Modules that hold others: in a list, by name, or one after another."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from .module import Module
 
 
 class ModuleList(Module):
-    """Modules in a row, as in a list, but found: the second is named "1", its weight "1.w".
+    """A list of modules whose parameters are found: the second module is named "1", its weight "1.w".
 
-    modules: to begin with. Indices, slices (which give a ModuleList), append, extend, insert, pop, + and del work as in
-    a list. Raises TypeError for what is no Module, such as a class that was not called.
+    modules: the first ones. Indices, slices (which give a ModuleList), append, extend, insert, pop, + and del work as
+    in a list. Raises TypeError for anything but a Module, such as a class that was not called.
     """
 
     def __init__(self, modules: Iterable[Module] = ()):
         self.extend(modules)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        raise TypeError("ModuleList: it isn't called but gone through: `for layer in layers: x = layer(x)`")
+        raise TypeError("ModuleList: it can't be called; call each of its modules: `for layer in layers: x = layer(x)`")
 
     def append(self, module: Module) -> ModuleList:
         """Add a module at the end."""
@@ -34,13 +34,13 @@ class ModuleList(Module):
         return self._refill([*self, *modules])
 
     def insert(self, i: int, module: Module) -> ModuleList:
-        """Add a module before the one at i; those behind it are renamed."""
+        """Add a module before the one at i; those after it are renamed."""
         modules = list(self)
         modules.insert(i, module)
         return self._refill(modules)
 
     def pop(self, i: int = -1) -> Module:
-        """Take out the module at i; those behind it are renamed."""
+        """Take out the module at i; those after it are renamed."""
         modules = list(self)
         module = modules.pop(i)
         self._refill(modules)
@@ -88,9 +88,9 @@ class ModuleList(Module):
 
 
 class Sequential(ModuleList):
-    """The layers one after another; the first may take more inputs than one, such as labels.
+    """The layers one after another; the first may take further inputs, such as labels.
 
-    It is a ModuleList, too: layers can be appended, and a slice is a Sequential. Raises TypeError for what is no
+    It is a ModuleList, too: layers can be appended, and a slice is a Sequential. Raises TypeError for anything but a
     Module, such as a class that was not called.
     """
 
@@ -107,20 +107,20 @@ class Sequential(ModuleList):
 
 
 class ModuleDict(Module):
-    """Modules by name, as in a dict, but found: heads["a"] is named "a", its weight "a.w".
+    """A dict of modules whose parameters are found: heads["a"] is named "a", its weight "a.w".
 
-    modules: to begin with, a dict or pairs of name and module. Raises TypeError for what is no Module, ValueError for a
-    name that is empty, has a dot, or is one of the dict's own attributes, such as "items".
+    modules: the first ones, as a dict or pairs of name and module. Raises TypeError for anything but a Module,
+    ValueError for a name that is empty, has a dot, or is an attribute of a ModuleDict, such as "items".
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):
         self.update(modules)
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
-        raise TypeError("ModuleDict: it isn't called; choose a module: `heads[name](x)`")
+        raise TypeError("ModuleDict: it can't be called; call one of its modules: `heads[name](x)`")
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
-        """Add modules, or put them in the place of those of the same name."""
+        """Add modules; one with a name that is taken replaces the old one."""
         try:
             pairs = dict(modules.items() if isinstance(modules, ModuleDict) else modules)
         except (TypeError, ValueError):
@@ -161,7 +161,7 @@ class ModuleDict(Module):
         return name in self._modules()
 
     def keys(self) -> KeysView[str]:
-        """The names, in the order in which they came."""
+        """The names, in the order in which they were added."""
         return self._modules().keys()
 
     def values(self) -> ValuesView[Module]:

@@ -19,7 +19,7 @@ class Conv(Module):
     """y = conv2d(x, w) + b for x (N, H, W, in_channels): see ops.conv2d.
 
     w: (KH, KW, in_channels / groups, out_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
-    Keras. Raises ValueError for an option, and if x does not fit.
+    Keras. Raises ValueError for a wrong option, and if x does not fit.
     """
 
     def __init__(
@@ -58,7 +58,8 @@ class ConvTranspose(Module):
     """y = conv_transpose2d(x, w) + b for x (N, H, W, in_channels): see ops.conv_transpose2d.
 
     w: (KH, KW, out_channels / groups, in_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
-    Keras. With padding "same" the image grows by the stride. Raises ValueError for an option, and if x does not fit.
+    Keras. With padding "same" the stride multiplies the image's size. Raises ValueError for a wrong option, and if x
+    does not fit.
     """
 
     def __init__(
@@ -114,7 +115,7 @@ def _check_options(name: str, kernel_size: Pair, stride: Any, padding: PaddingOp
 
 
 def _shown(sizes: tuple[int, int, tuple[int, int]], options: dict[str, Any], bias: Any) -> str:
-    """The sizes, and of the options those that are not the default."""
+    """The sizes, and the options that differ from their defaults."""
     usual = {"stride": 1, "padding": "same", "output_padding": 0, "dilation": 1, "groups": 1}
     in_channels, out_channels, kernel_size = sizes
     plain = {name: _one_of_two(value) for name, value in options.items()}

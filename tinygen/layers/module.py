@@ -30,12 +30,12 @@ class Buffer(Tensor):
     """A Tensor that a module keeps and saves but does not learn, such as a running mean."""
 
 
-class _Here(threading.local):
-    evaluated: frozenset[int] = frozenset()  # the ids of the modules that are in eval mode for a while
-    watcher: Callable[[Module, Any], None] | None = None  # sees each module's output
+class _ThreadState(threading.local):
+    evaluated: frozenset[int] = frozenset()  # the ids of the modules inside `evaluating`
+    watcher: Callable[[Module, Any], None] | None = None  # is called with each module and its output
 
 
-here = _Here()
+thread_state = _ThreadState()
 
 
 class _Forward(Protocol[P, Y]):
@@ -46,13 +46,13 @@ class Module:
     """A layer, or a network of layers. A subclass has parameters, buffers and modules as attributes, and a forward().
 
     The order of definition is the order of `parameters()`; names are the attributes' paths, such as "2.w". Modules in
-    a ModuleList or a ModuleDict are found too. Those in a plain list, tuple, dict or set are not: TypeError, at the
-    assignment or, if they are added later, at the first call and whenever parameters, buffers or modules are asked for.
+    a ModuleList or a ModuleDict are found too. Those in a plain list, tuple, dict or set would not be, so they raise
+    TypeError: at the assignment or, if added later, at the first call and whenever parameters or modules are listed.
     """
 
     batch_multiple: int = 1  # the batch size must be a multiple of this
-    mixing: bool = False  # whether what it makes of an example depends on the others of the batch
-    _path: str = ""  # where it lies in the module that holds it
+    mixing: bool = False  # whether its output for an example depends on the other examples of the batch
+    _path: str = ""  # its name in the outermost module that holds it
     _containers: tuple[str, ...] = ()  # the attributes that are plain containers
     _called: bool = False
     _training: bool = True
@@ -81,7 +81,7 @@ class Module:
             self._check_containers()
 
     def _check_containers(self) -> None:
-        """Raise TypeError if a plain container has come to hold what must be found."""
+        """Raise TypeError if a plain container now holds a module, parameter or buffer."""
         for name in self._containers:
             container = vars(self).get(name)
             part = _first_part(container)
@@ -103,8 +103,8 @@ class Module:
         first = next(orders)
         y = self.forward(*inputs, **options)
         note_maker(y, weakref.ref(self), first)
-        if here.watcher is not None:
-            here.watcher(self, y)
+        if thread_state.watcher is not None:
+            thread_state.watcher(self, y)
         return y
 
     if TYPE_CHECKING:  # a module takes and gives what its forward() does
@@ -115,8 +115,8 @@ class Module:
 
     @property
     def training(self) -> bool:
-        """Whether dropout and batch statistics are on: as train() and eval() say, but not inside of `evaluating`."""
-        return self._training and id(self) not in here.evaluated
+        """Whether dropout and batch statistics are on: as set by train() or eval(), and off inside `evaluating`."""
+        return self._training and id(self) not in thread_state.evaluated
 
     @training.setter
     def training(self, mode: bool) -> None:
@@ -125,7 +125,7 @@ class Module:
     # What it holds
 
     def _attributes(self) -> ItemsView[str, Any]:
-        """Its attributes by name, among which are all of its parts."""
+        """Its attributes by name; its parts are among them."""
         if self._containers:
             self._check_containers()
         return vars(self).items()
@@ -150,7 +150,7 @@ class Module:
                 yield from ((f"{name}.{path}", t) for path, t in value.named_tensors())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """What is learnt, in order of definition; what two layers share comes once, under its first name."""
+        """The parameters by name, in order of definition; one shared by two layers comes once, under its first name."""
         seen: set[int] = set()
         for name, t in self.named_tensors():
             if isinstance(t, Parameter) and id(t) not in seen:
@@ -158,7 +158,7 @@ class Module:
                 yield name, t
 
     def parameters(self) -> list[Parameter]:
-        """What is learnt, in order of definition."""
+        """The parameters, in order of definition."""
         found: dict[int, Parameter] = {}
         self._collect(found)
         return list(found.values())
@@ -173,24 +173,24 @@ class Module:
             elif isinstance(value, Module):
                 value._collect(found)
 
-    # What can be done to all of it
+    # What acts on all of it
 
     def state_dict(self) -> dict[str, Array]:
         """Copies of all parameters and buffers, by name."""
         return {name: t.data.copy() for name, t in self.named_tensors()}
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> LeftOut:
-        """Write a state_dict into this module's memory, and say what was left out (nothing, if strict).
+        """Write a state_dict into this module's memory, and return what was left out (nothing, if strict).
 
-        strict: every name must be there and no other. Raises ValueError, before anything is written, that lists what is
-        missing, unexpected, no array, of another shape, or of another kind: floats take floats of any precision.
+        strict: the state must have every name and no other. Raises ValueError, before anything is written, with a list
+        of what is missing, unexpected, not an array, or of another shape or kind: floats take floats of any precision.
         """
         own = dict(self.named_tensors())
         left_out = check_keys(self, own, state)
         wrong = [problem for n, t in own.items() if n in state and (problem := mismatch(n, state[n], t))]
         if strict:
             wrong += [f"{n} is missing" for n in left_out.missing_keys]
-            wrong += [f"{n} is not known" for n in left_out.unexpected_keys]
+            wrong += [f"{n} is unknown" for n in left_out.unexpected_keys]
         if wrong:
             raise ValueError(f"load_state_dict: this state is of another {type(self).__name__}: {'; '.join(wrong)}")
         for name, t in own.items():
@@ -199,8 +199,7 @@ class Module:
         return left_out
 
     def train(self: M, mode: bool = True) -> M:
-        """Switch dropout and batch statistics on (or off) in this module and all below. Raises TypeError unless mode is
-        True or False."""
+        """Switch dropout and batch statistics on or off in all modules. Raises TypeError unless mode is a bool."""
         if not isinstance(mode, bool):
             raise TypeError(f"train: mode is {mode!r}, but it must be True or False")
         for _, module in self.named_modules():
@@ -212,7 +211,7 @@ class Module:
         return self.train(False)
 
     def requires_grad_(self: M, flag: bool = True) -> M:
-        """Make all parameters learnable, or constants. For the length of a block, use `frozen`."""
+        """Make all parameters learnable, or all constant. For the length of a block, use `frozen`."""
         for p in self.parameters():
             p.requires_grad_(flag)
         return self
@@ -221,7 +220,7 @@ class Module:
         """A table of the layers: name, shape of the output for one example, number of parameters.
 
         input_shape: of one example, without the batch axis; without it the table shows no output shapes.
-        Below: the sums of what is learnt, of the buffers (Keras: "non-trainable"), and of both.
+        Below the table: the number of parameters, of values in buffers (Keras: "non-trainable"), and their sum.
         """
         rows = self.summary_rows(input_shape)
         lines = table(rows, right={2}).split("\n")
@@ -229,7 +228,7 @@ class Module:
         return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
 
     def summary_rows(self, input_shape: Sequence[int] | None = None) -> list[tuple[str, str, str]]:
-        """What `summary` shows: the head, a row for each layer, and the three sums."""
+        """The rows of `summary`: the head, a row for each layer, and the three sums."""
         shapes = self.output_shapes(input_shape)
         own = Counter[str]()  # the parameters of each module itself
         for path, p in self.named_parameters():
@@ -244,9 +243,9 @@ class Module:
         return [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]
 
     def output_shapes(self, input_shape: Sequence[int] | None, *more: Array) -> dict[int, tuple[int, ...]]:
-        """The shape of what each layer makes of one example (and further inputs), by the layer's id.
+        """The shape of each layer's output for one example (and further inputs), by the layer's id.
 
-        Empty if input_shape, without the batch axis, is None. Raises TypeError unless it is a tuple.
+        input_shape: without the batch axis; None gives an empty dict. Raises TypeError unless it is a tuple.
         """
         shapes: dict[int, tuple[int, ...]] = {}
         if input_shape is not None:
@@ -258,12 +257,12 @@ class Module:
 
     @property
     def batch_unit(self) -> int:
-        """The smallest batch that all of its modules take; another is a multiple of it."""
+        """The smallest batch size that all of its modules take; any other must be a multiple of it."""
         return math.lcm(*(module.batch_multiple for _, module in self.named_modules()))
 
     @property
     def mixes_examples(self) -> bool:
-        """Whether what it makes of an example depends on the others of the batch, as with batch norm."""
+        """Whether its output for an example depends on the other examples of the batch, as with batch norm."""
         return any(module.mixing for _, module in self.named_modules())
 
     def __repr__(self) -> str:
@@ -271,36 +270,36 @@ class Module:
         return title_of(self) if not children else f"{title_of(self)[:-1]}{''.join(children)}\n)"
 
     def _options(self) -> str:
-        """The arguments to show in repr."""
+        """The arguments shown in repr."""
         return ""
 
 
 def title_of(module: Module) -> str:
-    """A module in one line, without those in it: its class and its options, such as Dense(784, 128)."""
+    """A module in one line, without its children: its class and its options, such as Dense(784, 128)."""
     return f"{type(module).__name__}({module._options()})"
 
 
 @contextlib.contextmanager
 def evaluating(module: Module) -> Iterator[None]:
-    """A module in eval mode for the length of a block, in this thread alone: another may train it in the meantime."""
+    """A module in eval mode for the length of a block, in this thread alone: another may train it meanwhile."""
     if not isinstance(module, Module):
         raise TypeError(f"evaluating: expected a Module, not {what(module)}")
-    before = here.evaluated
-    here.evaluated = before | {id(m) for _, m in module.named_modules()}
+    before = thread_state.evaluated
+    thread_state.evaluated = before | {id(m) for _, m in module.named_modules()}
     try:
         yield
     finally:
-        here.evaluated = before
+        thread_state.evaluated = before
 
 
 @contextlib.contextmanager
 def watching(watcher: Callable[[Module, Any], None]) -> Iterator[None]:
     """Call watcher(module, output) for each module that is called in the block, in this thread."""
-    before, here.watcher = here.watcher, watcher
+    before, thread_state.watcher = thread_state.watcher, watcher
     try:
         yield
     finally:
-        here.watcher = before
+        thread_state.watcher = before
 
 
 _CONTAINERS = (list, tuple, dict, set, frozenset, deque, UserList, UserDict, MappingProxyType)
@@ -311,7 +310,7 @@ def _is_part(x: Any) -> bool:
 
 
 def _is_untrained(x: Any) -> bool:
-    """Whether it is a Tensor that somebody wants to train, but no module would find."""
+    """Whether it is a Tensor that requires grad but that no module would find."""
     return isinstance(x, Tensor) and x.is_leaf and x.requires_grad
 
 
@@ -333,12 +332,12 @@ def _first_part(container: Any) -> Any:
 
 
 def _check_place(module: Module, name: str, value: Any) -> None:
-    """Raise TypeError if value can't be the attribute: what is learnt and found would be lost, or never be found."""
+    """Raise TypeError or ValueError if value can't be the attribute: parameters would be lost, or never found."""
     old, where = vars(module).get(name), f"{type(module).__name__}.{name}"
     if isinstance(value, Module):
         if any(below is module for _, below in value.named_modules()):
             raise ValueError(
-                f"{where}: a module can't hold itself, nor the one that holds it; keep a weakref.ref to that"
+                f"{where}: a module can't hold itself or a module that holds it; keep a weakref.ref to it instead"
             )
     elif isinstance(old, Module) and value is not None:
         raise TypeError(f"{where} is {what(old)}, and {what(value)} can't take its place; give a Module or None")

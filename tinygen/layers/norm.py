@@ -17,9 +17,9 @@ class BatchNorm(Module):
     """gamma · (x - μ) / √(σ² + eps) + beta for each channel of x (..., features): Ioffe and Szegedy 2015.
 
     In training, μ and σ² are those of the batch, and the running ones follow: running ← momentum · running +
-    (1 - momentum) · batch, with the biased σ². In eval mode, μ and σ² are the running ones. momentum is as Keras has
-    it; PyTorch's is 1 - momentum (its default 0.1 is 0.9 here), and its running variance is the unbiased one.
-    Raises ValueError if the last axis of x is not features, and in training for less than two values a channel.
+    (1 - momentum) · batch, with the biased σ². In eval mode, μ and σ² are the running ones. momentum is as in Keras;
+    PyTorch's is 1 - momentum (its default 0.1 is 0.9 here), and its running variance is unbiased. Raises ValueError if
+    the length of the last axis of x is not features, and in training for fewer than two values per channel.
     """
 
     mixing = True
@@ -39,7 +39,7 @@ class BatchNorm(Module):
             scale = self.gamma / ops.sqrt(self.var + self.eps)
             return x * scale + (self.beta - self.mean * scale)
         if math.prod(x.shape[:-1]) < 2:
-            raise ValueError(f"BatchNorm: x is {x.shape}, {_few(x.shape[:-1])} a channel; give a larger batch")
+            raise ValueError(f"BatchNorm: x is {x.shape}, {_few(x.shape[:-1])} per channel; give a larger batch")
         y, mu, var = ops.batch_norm_with_statistics(x, self.gamma, self.beta, self.eps)
         for running, batch in ((self.mean, mu), (self.var, var)):
             running.assign(running.data * self.momentum + batch * (1 - self.momentum))
@@ -52,7 +52,7 @@ class BatchNorm(Module):
 class LayerNorm(Module):
     """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² over the last axis, features: Ba et al. 2016, eq. 4.
 
-    Raises ValueError if the last axis of x is not features.
+    Raises ValueError if the length of the last axis is not features.
     """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: Any = np.float32):
@@ -74,19 +74,19 @@ class InstanceNorm(LayerNorm):
     """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² of each image and channel of x (N, ..., features).
 
     Ulyanov et al. 2016. The same in training and in eval mode. Raises ValueError if x has fewer than three axes, if the
-    last is not features, and for less than two values a channel.
+    length of the last is not features, and for fewer than two values per channel.
     """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=3, features=self.gamma.shape[0])
         if math.prod(x.shape[1:-1]) < 2:
-            raise ValueError(f"InstanceNorm: x is {x.shape}, {_few(x.shape[1:-1])} a channel; give larger images")
+            raise ValueError(f"InstanceNorm: x is {x.shape}, {_few(x.shape[1:-1])} per channel; give larger images")
         return self.gamma * _standardised(x, tuple(range(1, x.ndim - 1)), self.eps) + self.beta
 
 
 def _standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """(x - μ) / √(σ² + eps) with μ and σ² along the axes."""
-    if x.dtype == np.float16:  # whose squares end at 65504
+    if x.dtype == np.float16:  # its largest number is 65504: squares overflow
         return ops.astype(_standardised(ops.astype(x, np.float32), axes, eps), x.dtype)
     return (x - ops.mean(x, axes, True)) / ops.sqrt(ops.var(x, axes, 0, True) + eps)
 

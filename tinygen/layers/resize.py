@@ -13,7 +13,7 @@ from .module import Module
 
 
 class _Pool(Module):
-    """What both kinds of pooling have: a window, a stride (None: the window's size) and a padding, as in ops."""
+    """What both kinds of pooling share: a window, a stride (None: the window's size) and a padding, as in ops."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class GlobalAvgPool(Module):
     def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=3)
         if not math.prod(x.shape[1:-1]):
-            raise ValueError(f"GlobalAvgPool: x is {x.shape}, no value a channel; give larger images")
+            raise ValueError(f"GlobalAvgPool: x is {x.shape}, no value per channel; give larger images")
         return ops.mean(x, tuple(range(1, x.ndim - 1)))
 
 
 class UpSampling(Module):
-    """Images larger by a whole number a side: see ops.upsample_nearest and ops.upsample_bilinear.
+    """Images whose sides are a whole number of times longer: see ops.upsample_nearest and ops.upsample_bilinear.
 
     Raises ValueError for another mode.
     """
@@ -78,7 +78,7 @@ class UpSampling(Module):
 
 
 class PixelShuffle(Module):
-    """r² times fewer channels, r times higher and wider: see ops.pixel_shuffle."""
+    """r² times fewer channels, images r times higher and wider: see ops.pixel_shuffle."""
 
     def __init__(self, factor: int = 2):
         self.factor = whole("PixelShuffle", "factor", factor, 1)

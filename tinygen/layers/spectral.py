@@ -1,4 +1,4 @@
-"""A layer held to the slope 1, by dividing its weight by its largest singular value."""
+"""A layer limited to the slope 1: its weight is divided by its largest singular value."""
 
 from __future__ import annotations
 
@@ -13,36 +13,36 @@ from ..tensor import Tensor
 from .conv import ConvTranspose
 from .module import Buffer, Module
 
-_one_at_a_time = threading.RLock()
+_weight_lock = threading.RLock()
 
 
 class SpectralNorm(Module):
-    """A layer with the weight w / σ(w) in the place of its w: Miyato et al. 2018, algorithm 1.
+    """A layer with the weight w / σ(w) instead of its w: Miyato et al. 2018, algorithm 1.
 
-    σ(w) = uᵀ W v ≈ the largest singular value of W, which is w as a matrix of C_out rows. In each pass in training mode
-    `iterations` steps of the power method, v ← Wᵀu / ‖Wᵀu‖ and u ← Wv / ‖Wv‖, bring u and v nearer to its singular
-    vectors; in eval mode they stay. Gradients go through W, not through u and v. rng: draws the first u.
+    σ(w) = uᵀ W v ≈ the largest singular value of W, which is w as a matrix of C_out rows. Each pass in training mode
+    brings u and v nearer to its singular vectors by `iterations` steps of the power method, v ← Wᵀu / ‖Wᵀu‖ and
+    u ← Wv / ‖Wv‖; in eval mode they stay. Gradients go through W, not through u and v. rng: draws the first u.
     Raises TypeError for a layer without a weight w, ValueError for iterations below 1.
     """
 
     def __init__(self, layer: Module, iterations: int = 1, rng: Generator | None = None):
         w = getattr(layer, "w", None)
         if not isinstance(layer, Module) or not isinstance(w, Tensor) or w.ndim < 2:
-            raise TypeError(f"SpectralNorm: {layer!r} has no weight w; wrap one that has, such as Dense or Conv")
+            raise TypeError(f"SpectralNorm: {layer!r} has no weight w; wrap a layer with one, such as Dense or Conv")
         self.normed, self.iterations = layer, whole("SpectralNorm", "iterations", iterations, 1)
         matrix = self._matrix(w.data)
         self.u = Buffer(_unit(init.normal(matrix.shape[1:], rng, w.dtype, std=1.0)))
         self.v = Buffer(_unit(matrix @ self.u.data))
 
     def forward(self, *inputs: Any) -> Tensor:
-        with _one_at_a_time:  # of all threads, for each puts another w into the layer for a while
+        with _weight_lock:  # one thread at a time: each puts another w into the layer for the length of the call
             return self._forward(*inputs)
 
     def _forward(self, *inputs: Any) -> Tensor:
         w = vars(self.normed)["w"]
         if self.training:
             self._iterate(self._matrix(w.data))
-        # copies, for the next pass may come before this one's backward
+        # copies: the next pass may come before this one's backward
         sigma = ops.sum(ops.matmul(self.v.data.copy(), self._matrix(w)) * self.u.data.copy())
         vars(self.normed)["w"] = w / sigma
         try:

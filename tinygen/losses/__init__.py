@@ -1,4 +1,4 @@
-"""What models lower: losses of predictions, the KL of a Gaussian posterior, and the two sides of a GAN's game."""
+"""What models minimise: losses of predictions, the KL of a Gaussian posterior, and the two sides of a GAN's game."""
 
 from .functions import bce, bce_logits, cross_entropy, gaussian_kl, gaussian_kls, hinge, l1, mse
 from .gan import GAN_LOSSES, GANLoss, least_squares

@@ -1,8 +1,8 @@
 """Losses. Each is the mean over all elements, or over the batch where it says so, as a 0-d Tensor.
 
-`reduction` of those that have it: "mean", "sum", or "none" for the loss of each element. A target has the shape of
-what is compared with it, or broadcasts to that; or it is a number. All raise ValueError for others, and TypeError for
-lists and integers. What a target may be is checked on the CPU; a GPU isn't waited for.
+`reduction`, where there is one: "mean", "sum", or "none" for the loss of each element. A target is a number, or has
+the shape of the input or one that broadcasts to it. Other shapes raise ValueError, inputs that are lists or integers
+TypeError. A target's values are checked on the CPU alone: a GPU isn't waited for.
 The mean over an empty batch is NaN, the sum 0, as in PyTorch.
 """
 
@@ -20,7 +20,7 @@ from ..tensor import Tensor
 
 
 def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float, float] | None = None) -> None:
-    """Raise TypeError or ValueError for what can't be compared; allowed: the least and the largest target."""
+    """Raise TypeError or ValueError if x and target can't be compared; allowed: the least and the largest target."""
     check_floats(loss, x)
     shape = getattr(target, "shape", None)
     kind = getattr(getattr(target, "dtype", None), "kind", "f")
@@ -49,7 +49,7 @@ def check_floats(loss: str, *xs: Any) -> None:
 
 
 def _check_range(loss: str, name: str, x: Any, low: float, high: float) -> None:
-    """Raise ValueError for a number or an array on the CPU beyond the limits. NaN is left to whoever looks for it."""
+    """Raise ValueError for a number, or an array on the CPU, beyond the limits. NaN passes."""
     x = array_of(x)
     if isinstance(x, np.ndarray):
         low_x, high_x = (x.min(), x.max()) if x.size else (low, high)
@@ -75,8 +75,8 @@ def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Tensor:
 def bce(p: Any, target: Any, reduction: str = "mean") -> Tensor:
     """Binary cross entropy of probabilities: -t log p - (1 - t) log(1 - p), with p and t in [0, 1].
 
-    p is held off 0 and 1 by the machine's epsilon, as in Keras, so that the loss stays finite; there its gradient is 0:
-    where a network ends in a sigmoid, bce_logits learns better.
+    p is kept the machine's epsilon away from 0 and 1, as in Keras, so that the loss stays finite; there its gradient is
+    0. So for a network that ends in a sigmoid, leave the sigmoid out and use bce_logits.
     """
     _check("bce", p, target, reduction, (0, 1))
     _check_range("bce", "p", p, 0, 1)
@@ -88,7 +88,7 @@ def bce(p: Any, target: Any, reduction: str = "mean") -> Tensor:
 def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
     """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch.
 
-    A label that is not from 0 to classes - 1 raises IndexError on the CPU, -1 too; on a GPU its loss is NaN.
+    A label outside 0 to classes - 1, -1 included, raises IndexError on the CPU; on a GPU its loss is NaN.
     """
     check_array("cross_entropy", labels, "labels")
     check_floats("cross_entropy", logits)
@@ -120,14 +120,12 @@ def hinge(score: Any, target: Any, reduction: str = "mean") -> Tensor:
     _check("hinge", score, target, reduction)
     signs = array_of(target)
     if array_module(signs) is np and not np.all(np.abs(signs) == 1):
-        raise ValueError(
-            "hinge: the targets must be -1 or 1, but there are others; of labels 0 and 1 make 2 · label - 1"
-        )
+        raise ValueError("hinge: the targets must be -1 or 1, but some are not; turn labels 0 and 1 into 2 · label - 1")
     return _reduce(ops.relu(1 - target * score), reduction)
 
 
 def gaussian_kl(mu: Any, logvar: Any) -> Tensor:
-    """KL(N(mu, e^logvar) ‖ N(0, 1)), summed over the latents, mean over the batch. mu, logvar: (N, latents).
+    """KL(N(mu, e^logvar) ‖ N(0, 1)), sum over the latents, mean over the batch. mu, logvar: (N, latents).
 
     Raises ValueError for other shapes.
     """
@@ -135,7 +133,7 @@ def gaussian_kl(mu: Any, logvar: Any) -> Tensor:
 
 
 def gaussian_kls(mu: Any, logvar: Any) -> Tensor:
-    """The same of each latent, (latents,): ½ (mu² + e^logvar - 1 - logvar), mean over the batch.
+    """gaussian_kl of each latent, (latents,): ½ (mu² + e^logvar - 1 - logvar), mean over the batch.
 
     Kingma and Welling 2013, appendix B.
     """

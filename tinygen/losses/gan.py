@@ -1,6 +1,6 @@
-"""The losses of a GAN's game: what D lowers and what G lowers, given D's scores. Each is one entry of GAN_LOSSES.
+"""The losses of a GAN's game: what D and G minimise, given D's scores. Each is one entry of GAN_LOSSES.
 
-In the formulas r is D's score of a real example and s that of one that G made, both before any sigmoid σ; a loss is the
+In the formulas r is D's score of a real example and s its score of a fake one, both before any sigmoid σ; a loss is the
 mean of its formula over the batch.
 """
 
@@ -19,20 +19,20 @@ from ..gradients import grad
 from ..tensor import Tensor, tensor
 from .functions import bce_logits, check_floats, hinge, mse
 
-LOW, HIGH, EVERY = -32.0, 32.0, 1 / 16  # the scores at which a description has the slope; linear between them
+LOW, HIGH, EVERY = -32.0, 32.0, 1 / 16  # a description has the slope at these scores; linear between them
 
 
 @dataclass(frozen=True)
 class GANLoss:
-    """The two sides of a GAN's game, and what there is to say of them.
+    """The two sides of a GAN's game, with their formulas and what a score means.
 
-    D: (real scores, fake scores) -> the loss that D lowers; if labelled, a third argument may be the label of real.
-    G: fake scores -> the loss that G lowers, a mean over them.
+    D: (real scores, fake scores) -> the loss that D minimises; if labelled, the label of real may be a third argument.
+    G: fake scores -> the loss that G minimises, a mean over them.
     probability: whether σ(score) is D's probability that the example is real.
     threshold: the score above which D takes an example for real; None if scores only rank examples.
     labelled: whether D's loss compares scores with labels, 1 for real and 0 for fake.
-    name: what `--set loss=` calls it.  title: what a page calls it, by default its name.
-    formula_D, formula_G: of the scores r and s, as the source has it.
+    name: its name in `--set loss=`.  title: its name on a page, by default the same.
+    formula_D, formula_G: the losses in terms of r and s, as in the source.
     """
 
     D: Callable[..., Tensor]
@@ -47,13 +47,13 @@ class GANLoss:
     source: str = ""
 
     def slope(self, scores: Any) -> Any:
-        """dL_G/ds at each score, L_G the loss of that example alone; an array of the shape of `scores`."""
+        """dL_G/ds at each score, where L_G is the loss of that example alone; an array of the shape of `scores`."""
         s = tensor(scores.reshape(-1, 1), requires_grad=True)
         (slope,) = grad(self.G(s) * s.size, [s])  # G's loss is a mean
         return slope.data.reshape(scores.shape)
 
     def describe(self) -> dict[str, Any]:
-        """All but D and G as values that JSON can hold, and the slope at even steps from `low` to `high`."""
+        """Everything but D and G as JSON values, and the slope at even steps from `low` to `high`."""
         with np.errstate(all="ignore"):  # a loss may be infinite far out
             slope = to_host(self.slope(np.linspace(LOW, HIGH, round((HIGH - LOW) / EVERY) + 1)))
         return {
@@ -75,7 +75,7 @@ class GANLoss:
 
 
 def slope_from(description: dict[str, Any], scores: np.ndarray) -> np.ndarray:
-    """The slope at each score out of what `describe` gave: linear between the steps, and beyond the ends."""
+    """The slope at each score from the result of `describe`: linear between the steps, and beyond the ends."""
     slope = np.array(description["slope"], np.float64)
     place = (
         (scores.astype(np.float64) - description["low"]) / (description["high"] - description["low"]) * (len(slope) - 1)
@@ -144,7 +144,7 @@ def least_squares(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> GANLoss:
     )
 
 
-GAN_LOSSES = {  # of functions that have a name, so that a model can be pickled
+GAN_LOSSES = {  # made of named functions, so that a model can be pickled
     loss.name: loss
     for loss in (
         GANLoss(  # G's side is flat while D wins
