@@ -230,7 +230,7 @@ def test_a_pack_is_joined_along_the_channels(backend):
     np.testing.assert_array_equal(backend.to_host(Pack(3)(points)), backend.to_host(points).reshape(2, 6))
     assert Pack(1)(x).shape == x.shape
     assert gradcheck(Pack(2), host).error < 1e-8
-    with pytest.raises(ValueError, match="Pack: a batch of 4 examples makes no whole number of packs of 3"):
+    with pytest.raises(ValueError, match="Pack: the batch has 4 examples, but that must be a multiple of 3"):
         Pack(3)(x)
 
 
@@ -255,6 +255,6 @@ def test_packs_of_one_are_the_gan():
 
 
 def test_a_batch_that_makes_no_whole_packs_is_refused():
-    with pytest.raises(ConfigError, match="pacgan: pack=3 needs a batch that it divides, not 4"):
+    with pytest.raises(ConfigError, match="pacgan: the batch is 4, but it must be a multiple of pack=3"):
         small("pacgan", pack=3).train_step(batches(1)[0])
     PacGAN().check_batch(64)

@@ -96,7 +96,7 @@ def test_what_sample_refuses(name):
         (lambda: mlp((2,), "relu"), r"mlp: widths are \(2,\), but there must be at least two"),
         (lambda: Average(Dense(1, 1), 1.5), "Average: decay is 1.5"),
         (lambda: Pack(0), "Pack: m is 0"),
-        (lambda: Pack(2)(np.zeros((3, 1), np.float32)), "no whole number of packs"),
+        (lambda: Pack(2)(np.zeros((3, 1), np.float32)), "must be a multiple of 2"),
         (lambda: JoinLabels(3, 2)(np.zeros((3, 1), np.float32), np.zeros(2, int)), "each example needs one label"),
     ],
 )

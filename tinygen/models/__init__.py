@@ -1,4 +1,4 @@
-"""One file a family. MODELS names those that the command line trains."""
+"""One file for each family. MODELS holds the models that the command line trains, by name."""
 
 from .acgan import ACGAN, ACGANConfig
 from .autoencoder import Autoencoder, AutoencoderConfig, Memory, MemoryConfig

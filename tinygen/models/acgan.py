@@ -1,10 +1,10 @@
-"""The auxiliary-classifier GAN: Odena et al. 2017. D isn't told the class of an image; it has to say it.
+"""The auxiliary-classifier GAN: Odena et al. 2017. D isn't given the class of an image; it has to predict it.
 
     L_S = E log P(real | x) + E log P(fake | G(z, y))      (eq. 2)
     L_C = E log P(y | x) + E log P(y | G(z, y))            (eq. 3)
 
-D raises L_S + w L_C, and G raises w L_C - L_S, so both are better off when the class can be seen. D's last layer gives
-the score of an image and, beside it, the logits of its class. Labels of fakes are those of the real batch.
+D raises L_S + w L_C, and G raises w L_C - L_S, so both gain when the class is recognisable. D's last layer gives the
+score of an image and, beside it, the logits of its class. Fakes are given the labels of the real batch.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from .steps import Loss
 
 @dataclass(frozen=True)
 class ACGANConfig(CGANConfig):
-    """The hyperparameters. class_weight: w; the paper has 1. The rest is the conditional GAN's."""
+    """The hyperparameters: class_weight is w (1 in the paper); the rest are the conditional GAN's."""
 
     class_weight: NonNegative = 1.0
 
 
 class ACGAN(CGAN):
-    """A GAN of dense layers that draws the class one asks for, because its D is a classifier too."""
+    """A GAN of dense layers that draws the class it is asked for, because its D is a classifier too."""
 
     name = "acgan"
     Config: ClassVar[type] = ACGANConfig
@@ -53,16 +53,16 @@ class ACGAN(CGAN):
         return Loss(value, named={"D(x)": real_score, "D(G(z))": fake_score})
 
     def loss_G(self, fake: Tensor, *y: Array) -> Loss:
-        """w L_C - L_S, in the form that the game has; and the cross entropy of the class alone."""
+        """w L_C - L_S, with L_S in the form of the chosen GAN loss; loss_C alone is a metric."""
         made = self.D(self.augmented(fake))
         score, loss_C = made[:, :1], self.loss_C(made, *y)
         value = self.game.G(score) + self.config.class_weight * loss_C
         return Loss(value, {"loss_C": loss_C.detach()}, {"D(G(z))": score})
 
     def loss_C(self, made: Any, y: Array) -> Any:
-        """-E log P(y | x), given what D makes of x."""
+        """-E log P(y | x), given D's output for x."""
         return cross_entropy(made[:, 1:], y)
 
     def score(self, x: Any, *y: Array) -> Any:
-        """D's score alone, whatever the labels."""
+        """D's score alone; the labels are ignored."""
         return self.D(x)[:, :1]

@@ -3,8 +3,8 @@
     Autoencoder:  minimise  mean (x - decoder(encoder(x)))²
     Memory:       minimise  mean (x_i - decoder(e_i))²  over images x_i and their one-hot codes e_i
 
-The second has no encoder: each image is given a code, and the decoder has to hit it. Between two codes it has learnt
-nothing, and what it draws there is the question that autoencoders and VAEs answer.
+The second has no encoder: each image has a fixed code, and the decoder learns to turn it into the image. Between two
+codes it has learnt nothing: what to draw there is the question that autoencoders and VAEs answer.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Autoencoder(Model):
 
     @no_grad()
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
-        """Rows of originals, each above the row of their reconstructions, as far as n pictures reach."""
+        """Rows of originals, each above the row of their reconstructions; about n pictures in all."""
         columns = max(int(min(n, 2 * len(x)) ** 0.5), 1)  # so that a square grid shows each pair in one column
         rows = max(columns // 2, 1)
         x = x[: rows * columns]
@@ -81,12 +81,12 @@ class Autoencoder(Model):
         return pairs.reshape(-1, *x.shape[1:])
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
-        """What the decoder makes of codes from N(0, 1): an autoencoder promises nothing about them (a VAE does)."""
+        """The decoder's images of codes from N(0, 1): an autoencoder promises nothing about them (a VAE does)."""
         return self.decode(self._latents(n, rng))
 
     @no_grad()
     def codes(self, x: Array) -> Array:
-        """What the encoder makes of x: (N, latent_dim)."""
+        """The codes of x: (N, latent_dim)."""
         return self.encoder(x).data
 
     @no_grad()
@@ -95,7 +95,7 @@ class Autoencoder(Model):
         return self.decoder(codes).data
 
     def plane(self, x: Array, side: int) -> Array:
-        """side · side codes in rows, where those of x lie."""
+        """side · side codes in rows, over the area where the codes of x lie."""
         return plane_around(self.codes(x), side)
 
     def drawings(self) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ class Autoencoder(Model):
 
 @dataclass(frozen=True)
 class MemoryConfig(ModelConfig):
-    """The hyperparameters. images: how many to learn by heart, each with a one-hot code of that length."""
+    """The hyperparameters. images: how many to learn by heart; also the length of their one-hot codes."""
 
     images: Count = 4
     hidden: Counts = (128,)
@@ -114,7 +114,7 @@ class MemoryConfig(ModelConfig):
 
 
 class Memory(Model):
-    """A decoder that learns a few images by heart, from one-hot codes, and is asked what lies between them."""
+    """A decoder that learns a few images by heart, from one-hot codes; its samples lie between them."""
 
     name = "memory"
     Config = MemoryConfig
@@ -133,9 +133,9 @@ class Memory(Model):
         self.value_range = VALUE_RANGES[output]
 
     def steps(self, batch: Any) -> list[Step]:
-        """One step down the mean squared error of all images; batch: the same ones in the same order each time.
+        """One step down the mean squared error of all images; batch: the same images in the same order each time.
 
-        Raises ConfigError if they are not as many as the codes.
+        Raises ConfigError unless there is one image for each code.
         """
         (x,) = self.checked(batch)
         self.check_batch(len(x))
@@ -151,7 +151,7 @@ class Memory(Model):
         return array_module(x).eye(len(x), dtype=x.dtype)
 
     def reconstruct(self, x: Array) -> Array:
-        """What the decoder makes of the codes of the images x."""
+        """The decoder's images of the codes of x."""
         return self.decode(self.one_hot(x))
 
     def check_batch(self, batch: int) -> None:

@@ -1,4 +1,4 @@
-"""A network whose weights are the mean of another's over its training."""
+"""A network whose weights are a running mean of another network's."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Average(Module):
     """A copy of a network whose weights follow slowly: mean ← d · mean + (1 - d) · weight after each step.
 
     d = min(decay, (1 + t) / (10 + t)) at step t, so that the first weights, which are noise, are soon forgotten.
-    Buffers (running statistics) are means already, and are taken over.
+    Buffers (running statistics) are means already, and are copied.
     """
 
     def __init__(self, network: Module, decay: float):
@@ -30,7 +30,7 @@ class Average(Module):
 
     @no_grad()
     def update(self, network: Module, t: int) -> None:
-        """Take in the network's weights after its step t, counted from 1."""
+        """Add the network's weights after its step t, counted from 1, to the mean."""
         d = min(self.decay, (1 + t) / (10 + t))
         for (_, mean), (_, weight) in zip(self.network.named_tensors(), network.named_tensors(), strict=True):
             mean.assign(d * mean.data + (1 - d) * weight.data if isinstance(weight, Parameter) else weight.data)

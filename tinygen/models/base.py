@@ -49,30 +49,30 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class NoConfig:
-    """The Config of a model that says nothing of its hyperparameters."""
+    """The Config of a model that declares no hyperparameters."""
 
 
 class Model(Module):
     """A generative model. A subclass sets `name`, `Config` and `defaults`, builds networks, and writes the algorithm.
 
     Networks, optimisers and generators are attributes, the latter two also in lists and dicts: state_dict(),
-    load_state_dict() and generators() see them. Write steps(), or a train_step() of your own, and whatever else below
-    your model can do: this class is all that training, the recorder, the report, warnings, evaluation and the command
-    line ask of a model, and what isn't written they do without. The name of a model is that of its class, if it sets
-    none.
+    load_state_dict() and generators() find them there. Write steps(), or a train_step() of your own, and any other
+    method below that your model can support: training, the recorder, the report, warnings, evaluation and the command
+    line use nothing but this class, and do without what isn't written. `name` is by default that of the class, in
+    lower case.
     """
 
     name: ClassVar[str] = "model"
     Config: ClassVar[type] = NoConfig
     config: Any  # an instance of Config
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
-    value_range: tuple[float, float] | None = None  # of the data that it takes and makes; None: any
+    value_range: tuple[float, float] | None = None  # of its inputs and samples; None: any
     takes_labels: ClassVar[bool] = False  # whether a batch is a pair (x, labels)
-    labelled: ClassVar[tuple[str, ...]] = ()  # the networks that take labels beside what `inputs` says
-    columns: int | None = None  # of the sample picture; None: as near to square as it gets
+    labelled: ClassVar[tuple[str, ...]] = ()  # the networks that take labels beside the input in `inputs`
+    columns: int | None = None  # of the sample picture; None: as near to square as possible
     batches_per_step: int = 1  # how many batches a train_step takes, as one array
-    game: GANLoss | None = None  # what the networks "G" and "D" play, if they do
-    likelihood: str | None = None  # what p(x|z) is, "bernoulli" or "mse", if it is known
+    game: GANLoss | None = None  # the game that the networks "G" and "D" play, if any
+    likelihood: str | None = None  # p(x|z): "bernoulli", "mse" (Gaussian), or None if unknown
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -90,12 +90,12 @@ class Model(Module):
         self.rng = Generator(seed, f"{self.name}/train")
 
     def has(self, method: str) -> bool:
-        """Whether its class writes one of the methods that this class only describes, such as "sample" or "score"."""
+        """Whether the model implements a method that this class only declares, such as "sample" or "score"."""
         return has(self, method)
 
     @property
     def data_shape(self) -> tuple[int, ...] | None:
-        """The shape of one example, if the config says it."""
+        """The shape of one example, if the config has it."""
         shape = self.config.get("data_shape") if isinstance(self.config, Mapping) else None
         shape = getattr(self.config, "data_shape", shape)
         return None if shape is None else tuple(shape)
@@ -103,21 +103,21 @@ class Model(Module):
     # How it learns
 
     def steps(self, batch: Any) -> Sequence[Step]:
-        """The steps of the algorithm on a batch, x or (x, labels), in their order; none is taken yet."""
+        """The steps of the algorithm on a batch, x or (x, labels), in order; none has been taken yet."""
         raise NotImplementedError(f"{type(self).__name__} has no steps(); write it")
 
     def steps_on(self, x: Array, *labels: Array) -> dict[str, Step]:
-        """The steps by name, each on all of x (and its labels); of several of D, the last."""
+        """The steps by name, each on all of x (and its labels); where several have one name, the last."""
         n = self.batches_per_step
         arrays = tuple(concatenate([a] * n) if n > 1 else a for a in (x, *labels))
         return {step.name: step for step in self.steps(arrays if self.takes_labels else arrays[0])}
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
-        """Take each of the steps; returns their losses and metrics as 0-d Tensors, still on the device."""
+        """Take all the steps; return their losses and metrics as 0-d Tensors, still on the device."""
         return self.measured((step, step.take()) for step in self.steps(batch))
 
     def measured(self, taken: Iterable[tuple[Step, Loss]]) -> dict[str, Tensor]:
-        """The metrics of steps that were taken: first the losses; of a step that was taken again, the last."""
+        """The metrics of the steps taken, losses first; where several steps have one name, those of the last."""
         losses, metrics = dict[str, Tensor](), dict[str, Tensor]()
         for step, loss in taken:
             losses[step.metric] = loss.value.detach()
@@ -152,55 +152,55 @@ class Model(Module):
         return arrays
 
     def signs(self, recent: Recent) -> Iterator[Sign]:
-        """The signs of failure in the last logs of a training, for warnings; by default those that a GAN collapses."""
+        """The signs of failure in the last logs of a training, for warnings; by default those of a collapsing GAN."""
         return iter(()) if self.game is None else collapse(recent, self.game)
 
     # What it makes
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
-        """n new examples in value_range. An rng in the same state gives the same; training is not changed by it.
+        """n new examples in value_range. The same state of rng gives the same examples; training is not affected.
 
-        A model that takes labels has `labels`, too: one for all, or one for each.
+        A model that takes labels takes `labels` here too: one for all, or one for each.
         """
         raise NotImplementedError(f"{type(self).__name__} has no sample(); write one")
 
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
-        """What the sample picture shows, given a fixed batch x of data: here, samples."""
+        """What the sample picture shows, given a fixed batch x of data; by default, samples."""
         return self.sample(n, rng)
 
     def drawings(self) -> tuple[str, ...]:
-        """What else may be drawn of this model, by the names that viz.DRAWINGS has; fit leaves these pictures."""
+        """Other pictures of this model, by their names in viz.DRAWINGS; fit saves them."""
         return ()
 
     def labels_for(self, n: int, labels: Any = None) -> Array:
-        """n labels on the device, of a model that takes them: one for all, one for each; by default 0, 1, 2, ..."""
+        """n labels on the device, for a model that takes them: from one for all, or one for each; default 0, 1, ..."""
         raise NotImplementedError(f"{type(self).__name__} takes no labels")
 
-    # Of two networks that play a game
+    # For two networks that play a game
 
     def noise(self, n: int, rng: Generator | None = None) -> Array:
-        """n draws of z, of which samples are made: (n, latent_dim)."""
+        """n draws of z, from which samples are made: (n, latent_dim)."""
         raise NotImplementedError(f"{type(self).__name__} has no noise(); write it")
 
     def draw(self, z: Array, *labels: Array) -> Array:
-        """The examples that latents z stand for, as `sample` makes them."""
+        """The examples of latents z, as `sample` makes them."""
         return self.decode(z)
 
     def score(self, x: Any, *labels: Array) -> Any:
-        """D's score of each example, (N, 1), a Tensor if x is one that requires grad, so that its slope is known."""
+        """D's score of each example, (N, 1), a Tensor; if x requires grad, its slope can be taken."""
         raise NotImplementedError(f"{type(self).__name__} has no score(); write it")
 
     def augmented(self, x: Any) -> Any:
-        """Examples as D gets them in training: with noise, or distorted; by default, as they are."""
+        """Examples as D gets them in training, with noise or distorted; by default, unchanged."""
         return x
 
     def loss_G(self, fake: Any, *labels: Array) -> Loss:
-        """What G lowers, given its samples; by default, what the game says of D's scores."""
+        """What G lowers, given its samples; by default, the game's loss for D's scores."""
         assert self.game is not None
         scores = self.score(self.augmented(fake), *labels)
         return Loss(self.game.G(scores), named={"D(G(z))": scores})
 
-    # Of an encoder and a decoder
+    # For an encoder and a decoder
 
     def codes(self, x: Array) -> Array:
         """Where the encoder puts examples: (N, latent_dim)."""
@@ -211,15 +211,15 @@ class Model(Module):
         raise NotImplementedError(f"{type(self).__name__} has no posterior(); write it")
 
     def decode(self, z: Array) -> Array:
-        """The examples that latents z (N, latent_dim) stand for."""
+        """The examples of latents z (N, latent_dim)."""
         raise NotImplementedError(f"{type(self).__name__} has no decode(); write it")
 
     def reconstruct(self, x: Array) -> Array:
-        """What the decoder makes of the codes of x."""
+        """The decoder's output for the codes of x."""
         return self.decode(self.codes(x))
 
     def plane(self, x: Array, side: int) -> Array:
-        """side · side latents in rows, for a picture of two latents: those that lie about the codes of x."""
+        """side · side latents in rows, around the codes of x, for a picture of two latents."""
         raise NotImplementedError(f"{type(self).__name__} has no plane(); write it")
 
     def log_likelihood(self, x: Array, z: Array) -> Array:
@@ -229,11 +229,11 @@ class Model(Module):
     # What is recorded
 
     def observe(self, x: Array, fake: Array, *labels: Array) -> dict[str, Any]:
-        """What else is worth recording, arrays by name: of real examples x (and their labels) and samples."""
+        """What else to record, arrays by name, given real examples x (and their labels) and samples."""
         return {}
 
     def sampling_stream(self, rng: Generator | None) -> Generator:
-        """The stream for samples when none is given: never the training's."""
+        """rng or, if it is None, a stream for samples: never the one of the training."""
         return Generator(self.seed, f"{self.name}/sample") if rng is None else checked_rng(rng)
 
     def _latents(self, n: int, rng: Generator | None) -> Array:
@@ -241,7 +241,7 @@ class Model(Module):
         return self.sampling_stream(rng).normal((whole(self.name, "n", n, 0), self.config.latent_dim))
 
     def output_shapes(self, input_shape: Sequence[int] | None) -> dict[int, tuple[int, ...]]:
-        """As of every module, but of the inputs that its networks take: input_shape is not asked for."""
+        """As for every module, but for the inputs of its networks in `inputs`: input_shape is ignored."""
         shapes = dict[int, tuple[int, ...]]()
         for name, shape in self.inputs.items():
             labels = [current_module().zeros(1, np.int64)] if name in self.labelled else []
@@ -253,15 +253,15 @@ class Model(Module):
         return self._held(Optimizer)
 
     def generators(self) -> dict[str, Generator]:
-        """All streams of random numbers that training draws from, those of layers (dropout) among them, by name."""
+        """All streams of random numbers that training draws from, including those of layers (dropout), by name."""
         return self._held(Generator)
 
     def _held(self, kind: type) -> dict[str, Any]:
-        """What this model and the modules in it hold of a kind, as attributes or in lists and dicts, by path."""
+        """All objects of a kind in this model and its modules, as attributes or in lists and dicts, by path."""
         found = dict[str, Any]()
         for path, module in self.named_modules():
             for name, value in vars(module).items():
-                found |= dict(_parts(f"{path}.{name}" if path else name, value, kind))
+                found |= dict(_find(f"{path}.{name}" if path else name, value, kind))
         return found
 
     def state_dict(self) -> dict[str, Array]:
@@ -272,9 +272,8 @@ class Model(Module):
         return state
 
     def load_state_dict(self, state: dict[str, Any], strict: bool = True) -> LeftOut:
-        """Go back to a state_dict. Raises ValueError, before anything is written, if it is of another model or
-        configuration. strict=False: take what weights there are, and the optimisers that are there; what is returned
-        says what was left out."""
+        """Restore a state_dict. Raises ValueError, before anything is written, if it is of another model or
+        configuration. strict=False: restore the weights and optimisers that it has, and return what was left out."""
         left_out = check_keys(self, self.state_dict(), state)
         own = {name: dict[str, Any]() for name in self.optimizers()}
         weights = {}
@@ -293,14 +292,14 @@ class Model(Module):
         return left_out
 
 
-def _parts(path: str, value: Any, kind: type) -> Iterator[tuple[str, Any]]:
+def _find(path: str, value: Any, kind: type) -> Iterator[tuple[str, Any]]:
     if isinstance(value, kind):
         yield path, value
     elif isinstance(value, (list, tuple, dict)):
         for name, item in value.items() if isinstance(value, dict) else enumerate(value):
-            yield from _parts(f"{path}.{name}", item, kind)
+            yield from _find(f"{path}.{name}", item, kind)
 
 
 def has(model: Any, method: str) -> bool:
-    """Whether a model, or what stands in for one, has a method of its own by this name: see `Model.has`."""
+    """Whether a model, or any object used as one, implements the method: see `Model.has`."""
     return hasattr(model, method) and getattr(type(model), method, None) is not getattr(Model, method, None)

@@ -1,4 +1,4 @@
-"""The beta-VAE: Higgins et al. 2017. A large beta presses each latent to say one thing, apart from the others.
+"""The beta-VAE: Higgins et al. 2017. A large beta makes each latent stand for one factor, apart from the others.
 
     minimise  E_q(z|x) [-log p(x|z)] + beta(t) · KL(q(z|x) ‖ N(0, 1)),    beta(t) = beta · min(1, t / anneal_steps)
 
@@ -6,7 +6,7 @@ or, with a capacity C, in nats, Burgess et al. 2018 (eq. 8, where beta is called
 
     minimise  E_q(z|x) [-log p(x|z)] + beta · |KL(q(z|x) ‖ N(0, 1)) - C(t)|,     C(t) = C · min(1, t / anneal_steps)
 
-t counts the steps that were made. While beta(t) is small the latents fill; as it rises, those that pay least empty.
+t counts the steps taken. While beta(t) is small all latents carry information; as it rises, the least useful lose it.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class BetaVAEConfig(ConvVAEConfig):
     layer, which costs most, is narrower and there is one of 128 features, so that a run takes minutes; and Adam(1e-3)
     in place of 5e-4, as there are far fewer steps. With weights from "he" they learn several times as fast.
 
-    beta: the weight of the KL term.  anneal_steps: within which beta, or C, rises from 0; 0: it stands from the start.
-    capacity: C, the KL in nats that the latents are to have in the end; 0: the loss is that of Higgins et al. With one,
-    beta is to be large (1000 in Burgess et al.).
+    beta: the weight of the KL term.  anneal_steps: over which beta, or C, rises from 0; 0: no rise.
+    capacity: C, the KL in nats that the latents reach in the end; 0: the loss of Higgins et al. With a capacity, beta
+    should be large (1000 in Burgess et al.).
     """
 
     data_shape: tuple[int, ...] = (64, 64, 3)
@@ -44,14 +44,14 @@ class BetaVAEConfig(ConvVAEConfig):
 
 
 class BetaVAE(ConvVAE):
-    """A VAE of convolutions whose KL term weighs more, so that each latent comes to stand for one factor."""
+    """A VAE of convolutions with a heavier KL term, so that each latent comes to stand for one factor."""
 
     name = "betavae"
     Config = BetaVAEConfig
     defaults: ClassVar = {"data": "sixfactors", "steps": 2000, "batch": 64}
 
     def weighted(self, kl: Tensor) -> Tensor:
-        """The KL term as the loss has it at this step."""
+        """The KL term of the loss at this step."""
         c = self.config
         risen = min(1.0, self.opt.t / c.anneal_steps) if c.anneal_steps else 1.0
         if c.capacity:

@@ -1,9 +1,9 @@
-"""The conditional GAN: Mirza and Osindero 2014. G draws the class that it is told, D judges an image as one of it.
+"""The conditional GAN: Mirza and Osindero 2014. G draws a given class; D judges images given their class.
 
     min_G max_D  E log D(x, y) + E log(1 - D(G(z, y), y)),   z ~ N(0, 1), y the label of x            (eq. 2)
 
-Each network looks the label up in an embedding of its own and joins the vector to its input. The algorithm is the
-GAN's, in gan.py.
+Each network has its own embedding of the labels and joins its vector to the input. The algorithm is the GAN's, in
+gan.py.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ COLUMNS = 16  # classes in a picture
 
 @dataclass(frozen=True)
 class CGANConfig(GANConfig):
-    """The hyperparameters. The paper's are for maxout units and SGD; these networks are smaller, of the GAN's kind, and
-    Adam's lr is for a budget of minutes. G has no batch norm, which mixes the classes of a batch: in a trial each came
-    to one image, or to noise. R1 holds D back (Mescheder et al. 2018), and samples are drawn with the mean of G's
-    weights (Yazıcı et al. 2019).
+    """The hyperparameters. The paper's are for maxout units and SGD; these networks are the GAN's, but smaller, and
+    Adam's lr suits a budget of minutes. G has no batch norm, which mixes the classes of a batch: in a trial each class
+    collapsed to one image, or to noise. R1 holds D back (Mescheder et al. 2018), and samples are drawn with the mean of
+    G's weights (Yazıcı et al. 2019).
 
-    classes: follows from the data.  label_width: of the vector that stands for a label.
+    classes: set from the data.  label_width: of the vector of a label.
     """
 
     g_hidden: tuple[int, ...] = (256, 512)
@@ -60,7 +60,7 @@ class JoinLabels(layers.Module):
 
 
 class CGAN(GAN):
-    """A GAN of dense layers whose images are of the class that one asks for."""
+    """A GAN of dense layers that draws images of a given class."""
 
     name = "cgan"
     Config: ClassVar[type] = CGANConfig
@@ -90,18 +90,18 @@ class CGAN(GAN):
     def sample(self, n: int, rng: Generator | None = None, labels: Any = None) -> Array:
         """n images of the classes in `labels`, one for all or one for each; by default 0, 1, 2, ... over and over.
 
-        Raises DataError for a label that there is not, ConfigError for another number of labels than n.
+        Raises DataError for an unknown label, ConfigError unless there are one or n labels.
         """
         z = self._latents(n, rng)
         return self.draw(z, self.labels_for(n, labels))
 
     def preview(self, x: Any, n: int, rng: Generator | None = None) -> Array:
-        """A class a column, of the first ones, and a draw of z a row."""
+        """A column for each of the first 16 classes, a row for each draw of z."""
         row, label = np.divmod(np.arange(n), min(self.config.classes, COLUMNS))
         return self.draw(self.noise(n, self.sampling_stream(rng))[to_device(row)], to_device(label))
 
     def labels_for(self, n: int, labels: Any = None) -> Array:
-        """n labels on the device, made of what `sample` takes."""
+        """n labels on the device, from those that `sample` takes."""
         if labels is None:
             return to_device(np.arange(n) % self.config.classes)
         labels = to_host(labels) if is_array(labels) else np.asarray(labels)
@@ -111,7 +111,7 @@ class CGAN(GAN):
         return to_device(np.broadcast_to(labels, n).astype(np.int64))
 
     def check_labels(self, labels: Any) -> None:
-        """Raise DataError unless labels are whole numbers from 0 to classes - 1. This waits for the GPU."""
+        """Raise DataError unless labels are whole numbers from 0 to classes - 1. Waits for the GPU."""
         classes = self.config.classes
         if labels.dtype.kind not in "iu":
             raise DataError(f"{self.name}: the labels are {labels.dtype}, but they must be whole numbers")

@@ -12,8 +12,8 @@ from ..gradients import grad
 from ..losses import GANLoss
 from ..tensor import tensor
 
-SATURATED = 0.99  # the share that D gets right
-ALIKE = 0.25  # of the distance between data
+SATURATED = 0.99  # share of images that D judges correctly
+ALIKE = 0.25  # times the distance between data
 VANISHED, EXPLODED = 1e-3, 1e2  # times the usual gradient of G
 
 NOISE = "label_smoothing=0.1 (Salimans et al. 2016, section 3.4), instance_noise=0.1 (Arjovsky and Bottou 2017)"
@@ -22,7 +22,7 @@ NONSATURATING = "loss=nonsaturating, whose gradient for G stays while D wins (Go
 
 
 class Sign(NamedTuple):
-    """A sign of failure: its name, what shows it, and what the papers do about it."""
+    """A sign of failure: its name, the evidence, and the remedy of the papers."""
 
     name: str
     evidence: str
@@ -33,8 +33,8 @@ class Sign(NamedTuple):
 class Recent:
     """The last logs of a training.
 
-    rows: their metrics, and "spread", how far samples of one noise lie from each other (NaN if there are none).
-    norms: of G's gradient, at these logs and those before.  spread: how far data lie from each other.
+    rows: their metrics, and "spread", the distance between samples of the same noise (NaN if there are none).
+    norms: of G's gradient, at these logs and those before.  spread: the distance between data.
     """
 
     rows: Sequence[dict[str, float]]
@@ -43,11 +43,11 @@ class Recent:
 
 
 def collapse(recent: Recent, game: GANLoss) -> Iterator[Sign]:
-    """The signs that a GAN collapses:
+    """The signs that a GAN is collapsing:
 
     D saturated: it gets 99% right, and G's loss doesn't fall.
-    samples alike: they lie a quarter as far from each other as data do, or nearer.
-    G's gradient vanished: to a thousandth of what it was.  exploded: to a hundred times the usual, in a single log.
+    samples alike: they lie at most a quarter as far from each other as data do.
+    G's gradient vanished: to a thousandth of its largest.  exploded: to a hundred times the median, in a single log.
     """
     rows, norms, usual = recent.rows, recent.norms, float(np.median(recent.norms))
     remedy = f"{NONSATURATING if _fades(game) else NOISE}; or {PENALTY}"
@@ -55,8 +55,7 @@ def collapse(recent: Recent, game: GANLoss) -> Iterator[Sign]:
         evidence = f"it is {norms[-1]:.2g}, and was {usual:.2g} in the median of the logs before"
         yield Sign("G's gradient exploded", evidence, "a lower lr, or clipped gradients (Pascanu et al. 2013)")
     if all(row.get("acc", 0) >= SATURATED and "loss_G" in row for row in rows) and _does_not_fall(rows):
-        told = f"it told real images from made ones in {len(rows)} logs, {SATURATED:.0%} right"
-        evidence = f"{told}, and G's loss did not fall"
+        evidence = f"it judged {SATURATED:.0%} of images correctly in {len(rows)} logs, and G's loss did not fall"
         yield Sign("D saturated", evidence, remedy)
     if all(row["spread"] < ALIKE * recent.spread for row in rows):
         evidence = f"they lie {rows[-1]['spread'] / recent.spread:.0%} as far from each other as data do"
@@ -66,7 +65,7 @@ def collapse(recent: Recent, game: GANLoss) -> Iterator[Sign]:
 
 
 def _fades(game: GANLoss) -> bool:
-    """Whether the slope of G's loss fades where D is sure that a sample is made."""
+    """Whether the slope of G's loss fades where D is sure that a sample is fake."""
     score = tensor([-20.0], requires_grad=True)
     return abs(grad(game.G(score), score).item()) < 1e-6
 

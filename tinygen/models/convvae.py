@@ -1,6 +1,6 @@
-"""The VAE of convolutions, for images: that of Keras's example (keras.io/examples/generative/vae).
+"""A VAE of convolutions, for images: the one in Keras's example (keras.io/examples/generative/vae).
 
-The encoder halves the sides with each convolution, the decoder goes the way back with transposed ones. The bound and
+The encoder halves the sides with each convolution; the decoder doubles them with transposed ones. The bound and
 the algorithm are the VAE's, in vae.py.
 """
 
@@ -25,12 +25,12 @@ INITS = {"glorot": init.glorot_uniform, "he": init.he_uniform}
 @dataclass(frozen=True)
 class ConvVAEConfig(VAEConfig):
     """The hyperparameters. The defaults are those of Keras's example, 32 and 64 channels, 3x3 kernels, Adam(1e-3) and
-    batches of 128, but for these: 20 latents as in the VAE of dense layers, not 2, and so 128 features between the maps
-    and the latents, not 16; and one transposed convolution less, so that the decoder mirrors the encoder.
+    batches of 128, except: 20 latents as in the VAE of dense layers, not 2, and so 128 features between the maps and
+    the latents, not 16; and one transposed convolution fewer, so that the decoder mirrors the encoder.
 
-    channels: of the maps in the encoder, each half as wide and high as the one before, and backwards in the decoder.
+    channels: of the maps in the encoder, each half as wide and high as the one before; reversed in the decoder.
     hidden: the dense layers between the smallest maps and the latents.
-    weight_init: "glorot", or "he", which keeps the scale of what passes through many layers with ReLU (He et al. 2015).
+    weight_init: "glorot", or "he", which keeps the scale of activations through many ReLU layers (He et al. 2015).
     """
 
     channels: Counts = (32, 64)
@@ -58,7 +58,7 @@ class ConvVAE(VAE):
         return [*maps, layers.Flatten(), *mlp(widths, c.activation, rng=rng, weight_init=weight_init)]
 
     def decoder_layers(self, rng: Generator) -> list[layers.Module]:
-        """The way back: dense layers to the smallest maps, and transposed convolutions up to the image's logits."""
+        """The reverse: dense layers to the smallest maps, and transposed convolutions up to the image's logits."""
         c, weight_init = self.config, INITS[self.config.weight_init]
         first = smallest_maps(c.data_shape, c.channels)
         sizes = halvings(c.data_shape[:2], len(c.channels))[::-1]
@@ -76,7 +76,7 @@ class ConvVAE(VAE):
 def convolutions(
     data_shape: Sequence[int], channels: Sequence[int], kernel_size: int, kind: str, rng: Generator, **options: Any
 ) -> list[layers.Module]:
-    """Convolutions of stride 2 to maps of so many channels one after another, each with its activation."""
+    """Convolutions of stride 2, one for each number of channels, each with its activation."""
     network: list[layers.Module] = []
     for fewer, more in pairwise((data_shape[-1], *channels)):
         network += [layers.Conv(fewer, more, kernel_size, 2, rng=rng, **options), *activation(kind)]
@@ -84,6 +84,6 @@ def convolutions(
 
 
 def smallest_maps(data_shape: tuple[int, ...], channels: tuple[int, ...]) -> tuple[int, int, int]:
-    """The shape (H, W, C) of what such convolutions give in the end."""
+    """The shape (H, W, C) of the last maps of such convolutions."""
     height, width = halvings((data_shape[0], data_shape[1]), len(channels))[-1]
     return height, width, (data_shape[-1], *channels)[-1]

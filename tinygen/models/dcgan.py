@@ -1,7 +1,7 @@
 """GANs of convolutions: the 28x28 one of TensorFlow's tutorial, and the 64x64 one of Radford et al. 2015.
 
-G makes a few small feature maps of the noise and grows them: a transposed convolution of stride 2 doubles the sides.
-D goes the way back. The algorithm is the GAN's, in gan.py.
+G turns noise into small feature maps and grows them: each transposed convolution of stride 2 doubles the sides.
+D is the reverse. The algorithm is the GAN's, in gan.py.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .networks import Activation, activation
 class DCGANConfig(AdversarialConfig):
     """The hyperparameters. The defaults are those of TensorFlow's tutorial (tensorflow.org/tutorials/generative/dcgan):
     256-128-64 and 64-128 channels, 5x5 kernels, LeakyReLU(0.3), Dropout(0.3) in D, Keras's own BatchNorm(0.99, 1e-3),
-    Adam's eps 1e-7 and Glorot-uniform weights. Adam(2e-4, 0.5) is that of Radford et al. 2015 (section 4), a batch is
-    64: on 9,000 digits this draws legible ones within minutes; the tutorial's own Adam(1e-4, 0.9) and batch of 256 had
-    drawn strokes after ten.
+    Adam's eps 1e-7 and Glorot-uniform weights. Adam(2e-4, 0.5) is that of Radford et al. 2015 (section 4), and a
+    batch is 64: on 9,000 digits this draws legible ones within minutes; with the tutorial's own Adam(1e-4, 0.9) and
+    batch of 256 it drew only strokes after ten.
 
-    g_channels: of the maps in G, the first of which a dense layer makes.  d_channels: of the maps in D, each half as
-    wide and high as the one before. As many of the last layers of G double the sides; those before them keep the size.
+    g_channels: of the maps in G; a dense layer makes the first.  d_channels: of the maps in D, each half as wide and
+    high as the one before. The last len(d_channels) layers of G double the sides; those before them keep the size.
     d_batch_norm: batch norm in D, after every convolution but the first.  d_bias: biases in D; G has none.
     weight_init: "glorot", or "normal", N(0, 0.02²).
     """
@@ -77,13 +77,13 @@ class DCGAN(GAN):
         return [*network, *activation(output)]
 
     def first_maps(self, size: Pair, options: dict[str, Any]) -> list[layers.Module]:
-        """Noise to the first maps of G: batch norm over each place of each map, as in the tutorial."""
+        """Noise to the first maps of G: batch norm over each pixel of each map, as in the tutorial."""
         c, features = self.config, math.prod(size) * self.config.g_channels[0]
         dense = layers.Dense(c.latent_dim, features, bias=False, **options)
         return [dense, *self.normed(features), layers.Reshape((*size, c.g_channels[0]))]
 
     def normed(self, features: int) -> list[layers.Module]:
-        """Batch norm and activation, the other way round than in the dense GAN."""
+        """Batch norm, then activation: the reverse of the order in the dense GAN."""
         c = self.config
         norm = [layers.BatchNorm(features, c.bn_momentum, c.bn_eps)] if c.batch_norm else []
         return [*norm, *activation(c.g_activation, c.slope)]
@@ -113,9 +113,9 @@ class DCGAN64Config(DCGANConfig):
     in G and the mirror image in D, ReLU in G and LeakyReLU(0.2) in D, weights from N(0, 0.02²), Adam(2e-4, 0.5). 4x4
     kernels, BatchNorm(0.9, 1e-5) and no biases are those of PyTorch's DCGAN tutorial; so is half of the paper's width.
 
-    So wide it is for GPUs. With networks narrow enough for a CPU, D had won by step 125 on the drawn faces. What learnt
-    there: g_channels=256,128,64,32 d_channels=16,32,64,128 weight_init=glorot d_batch_norm=false r1=1 lr=4e-4
-    d_lr=2e-4, batches of 32.
+    At this width it needs a GPU. With networks narrow enough for a CPU, D had won by step 125 on the drawn faces. These
+    settings learnt there: g_channels=256,128,64,32 d_channels=16,32,64,128 weight_init=glorot d_batch_norm=false r1=1
+    lr=4e-4 d_lr=2e-4, batches of 32.
     """
 
     data_shape: tuple[int, ...] = (64, 64, 3)
@@ -150,7 +150,7 @@ class DCGAN64(DCGAN):
 
 
 def halvings(size: Pair, n: int) -> list[Pair]:
-    """The size, and after it n sizes of half the sides each, rounded up, as convolutions of stride 2 make them."""
+    """The size, then n sizes with the sides halved each time, rounded up, as convolutions of stride 2 do."""
     sizes = [size]
     for _ in range(n):
         height, width = sizes[-1]
@@ -159,7 +159,7 @@ def halvings(size: Pair, n: int) -> list[Pair]:
 
 
 def growth(size: Pair, larger: Pair) -> dict[str, Any]:
-    """The options of a transposed convolution from maps of a size to those of another, the same or twice as large."""
+    """The options of a transposed convolution from maps of one size to another, the same or twice as large."""
     (h, w), (H, W) = size, larger
     stride = -(-H // h), -(-W // w)
     odd = H - h * stride[0], W - w * stride[1]  # -1 where an odd side is less than twice the one before

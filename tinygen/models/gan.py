@@ -1,4 +1,4 @@
-"""The GAN of dense layers: Goodfellow et al. 2014, in the form that tutorials made classic.
+"""The GAN of dense layers: Goodfellow et al. 2014, in the form made classic by tutorials.
 
     min_G max_D  E log D(x) + E log(1 - D(G(z))),   z ~ N(0, 1)
 
@@ -32,16 +32,16 @@ LossName: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
 class AdversarialConfig(ModelConfig):
     """The hyperparameters that all GANs have.
 
-    batch_norm: in G.  bn_momentum: as Keras has it; PyTorch's is 1 - momentum.
+    batch_norm: in G.  bn_momentum: as in Keras; PyTorch's is 1 - momentum.
     mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
-    d_steps: of D for each of G, every one on a batch of its own.
-    label_smoothing: s > 0 has D answer 1 - s to real images (one-sided: Salimans et al. 2016, section 3.4).
-    instance_noise: the standard deviation of noise on all that D sees, so that real and fake overlap (Sønderby et al.
-    2017; Arjovsky and Bottou 2017); it falls linearly to 0 within instance_noise_steps steps of D, or stays if 0.
+    d_steps: steps of D for each step of G, each on its own batch.
+    label_smoothing: s > 0: the target for real images is 1 - s (one-sided: Salimans et al. 2016, section 3.4).
+    instance_noise: the standard deviation of noise on all inputs of D, so that real and fake overlap (Sønderby et al.
+    2017; Arjovsky and Bottou 2017); it falls linearly to 0 over instance_noise_steps steps of D; 0: it stays.
     r1: the weight γ of the penalty γ/2 E ‖∇D(x)‖² on real images (Mescheder et al. 2018, eq. 9).
-    ema: of G's weights after each step a mean is kept, ema · mean + (1 - ema) · weights, and samples are drawn with it
-    (Yazıcı et al. 2019); 0: none.
-    d_lr: the learning rate of D, if it is to be another than G's (two time scales: Heusel et al. 2017); 0: lr.
+    ema: samples are drawn with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı
+    et al. 2019); 0: with the weights.
+    d_lr: the learning rate of D, if it differs from G's (two time scales: Heusel et al. 2017); 0: lr.
     """
 
     latent_dim: Count = 100
@@ -104,7 +104,7 @@ class GAN(Model):
         self.value_range = VALUE_RANGES[output]
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:
-        """The layers of G: (N, latent_dim) to (N, *data_shape), with the last activation `output`."""
+        """The layers of G: (N, latent_dim) to (N, *data_shape); output: the last activation."""
         c = self.config
         norm = {"momentum": c.bn_momentum, "eps": c.bn_eps} if c.batch_norm else None
         widths = (c.latent_dim, *c.g_hidden, elements(c.data_shape))
@@ -117,7 +117,7 @@ class GAN(Model):
         return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
 
     def steps(self, batch: Any) -> list[Step]:
-        """d_steps times D learns to tell x from G's images, then G to pass: Goodfellow et al. 2014, algorithm 1.
+        """D learns d_steps times to tell x from G's images, then G to fool it: Goodfellow et al. 2014, algorithm 1.
 
         batch: x, or (x, labels) if the networks take labels; as many examples as all of D's steps need.
         """
@@ -135,7 +135,7 @@ class GAN(Model):
         return Step("D", loss, {"D": self.D}, self.opt_D, frozen={"G": self.G})
 
     def step_G(self, x: Array, *y: Array) -> Step:
-        """G learns to pass as many images as x has for real: D passes the gradient on, and keeps none."""
+        """G learns to pass off len(x) images as real: the gradient goes through D, which stays fixed."""
 
         def loss() -> Loss:
             z = self.noise(len(x))
@@ -152,7 +152,7 @@ class GAN(Model):
         return Loss(value, named={"D(x)": real_score, "D(G(z))": fake_score})
 
     def loss_of_scores(self, real_score: Tensor, fake_score: Tensor, x: Array, *y: Array) -> Tensor:
-        """What D lowers, given its scores; x: the real images, on which its slope may be penalised."""
+        """What D lowers, given its scores; x: the real images, for the penalty on D's slope, if any."""
         c = self.config
         target = (1 - c.label_smoothing,) if c.label_smoothing else ()
         loss = self.game.D(real_score, fake_score, *target)
@@ -172,12 +172,12 @@ class GAN(Model):
         return self.D(x, *y)
 
     def average(self) -> None:
-        """Take G's weights after its step into their mean, if there is one."""
+        """Add G's weights after its step to their mean, if there is one."""
         if self.G_mean is not None:
             self.G_mean.update(self.G, self.opt_G.t)
 
     def split_batch(self, batch: Any) -> Iterator[tuple[Array, ...]]:
-        """The batch in as many parts as D makes steps: each (x,) or (x, labels)."""
+        """The batch in d_steps equal parts, each (x,) or (x, labels)."""
         arrays, steps = self.checked(batch), self.batches_per_step
         n = len(arrays[0])
         if n % steps:
@@ -186,7 +186,7 @@ class GAN(Model):
         return zip(*(ops.split(a, steps) for a in arrays), strict=True)
 
     def augmented(self, x: Any) -> Any:
-        """x with instance noise, if there is to be any: as much as is left of it at this step of D."""
+        """x with instance noise, if any: as much as is left at this step of D."""
         c = self.config
         left = max(0.0, 1 - self.opt_D.t / c.instance_noise_steps) if c.instance_noise_steps else 1.0
         if not c.instance_noise * left:
@@ -216,7 +216,7 @@ class GAN(Model):
 
     @no_grad()
     def draw(self, z: Array, *y: Array) -> Array:
-        """G(z), or that of the mean of G's weights, with batch norm's running statistics."""
+        """G(z), by the mean of G's weights if there is one, with batch norm's running statistics."""
         G = self.G if self.G_mean is None else self.G_mean
         with layers.evaluating(G):
             return G(z, *y).data

@@ -2,8 +2,8 @@
 
     min_D  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))),   min_G  -E D(G(z))
 
-D stops learning from what it scores beyond its margin of ±1, as a support vector machine does; G's
-gradient never fades.
+D stops learning from examples that it scores beyond its margin of ±1, as a support vector machine does; G's gradient
+never fades.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Grids of points in a latent plane, at which a decoder is drawn."""
+"""Grids of points in a latent plane, for pictures of a decoder's output."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def gaussian_plane(side: int) -> Array:
 
 
 def plane_around(codes: Array, side: int) -> Array:
-    """Latents (side², 2) at even distances over the middle 98% of codes (N, 2) on each axis: one that lies far out
-    would leave no room for the others. Rows as in gaussian_plane."""
+    """Latents (side², 2), evenly spaced over the middle 98% of codes (N, 2) on each axis: an outlier would leave no
+    room for the others. Rows as in gaussian_plane."""
     low, high = np.quantile(to_host(codes), [0.01, 0.99], axis=0)
     return _grid(*(np.linspace(low[i], high[i], side) for i in (0, 1)))
 

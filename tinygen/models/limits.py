@@ -14,9 +14,9 @@ from ..settings import LARGEST, describe_type, format_value, nearest
 
 
 def check_config(config: Any) -> None:
-    """Raise ConfigError if a field of a Config is not of its type, none of its choices, or beyond its limits.
+    """Raise ConfigError if a field of a Config is not of its type, one of its choices and within its limits.
 
-    Lists become tuples, and NumPy's numbers Python's.
+    Lists become tuples; NumPy's numbers become Python's.
     """
     types, limits = fields.types(type(config)), fields.limits(type(config))
     for field in dataclasses.fields(config):

@@ -2,8 +2,8 @@
 
     min_D  ½ E (D(x) - b)² + ½ E (D(G(z)) - a)²,   min_G  ½ E (D(G(z)) - c)²        (eq. 2)
 
-D learns the labels a of fake and b of real images, G to have its own taken for c. Unlike the cross entropy's, the
-gradient grows with the distance from the label: G learns from fakes that D is sure of, too.
+D learns the labels a of fake and b of real images; G learns to get the label c. Unlike the cross entropy's, the
+gradient grows with the distance from the label: G also learns from fakes that D is sure of.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .gan import GAN, GANConfig
 
 @dataclass(frozen=True)
 class LSGANConfig(GANConfig):
-    """The hyperparameters. The labels are the paper's 0-1 coding (eq. 9), with which it drew its images; a = -1, b = 1,
+    """The hyperparameters. The labels are the paper's 0-1 coding (eq. 9), as used for its images; a = -1, b = 1,
     c = 0 (eq. 8) makes the game the Pearson χ² divergence. The networks and Adam are those of the GAN here, where the
     paper has convolutions, so that the loss is all that differs.
 
-    a, b, c: the labels of fake images, of real ones, and the one that G wants.  label_smoothing: it takes b's place.
+    a, b, c: the labels of fake images, of real ones, and the one that G aims for.  label_smoothing: 1 - s replaces b.
     """
 
     loss: Literal["lsgan"] = "lsgan"

@@ -1,4 +1,4 @@
-"""What the models of this folder share: a network of dense layers, and the optimiser of a Config."""
+"""Shared by the models: networks of dense layers, and the optimiser of a Config."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def mlp(
     Activation before normalisation is the order of the classic Keras GAN.
     """
     if len(widths) < 2:
-        raise ConfigError(f"mlp: widths are {tuple(widths)}, but there must be at least two, of what comes in and out")
+        raise ConfigError(f"mlp: widths are {tuple(widths)}, but there must be at least two: input and output")
     network: list[layers.Module] = []
     for n_in, n_out in itertools.pairwise(widths[:-1]):
         network += [layers.Dense(n_in, n_out, weight_init=weight_init, rng=rng), *activation(hidden, slope)]
@@ -71,6 +71,6 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
 
 
 def make_optimizer(config: ModelConfig, parameters: list[Parameter]) -> Optimizer:
-    """The optimiser that a Config names, with its lr, and with its betas and eps as far as that optimiser has them."""
+    """The optimiser that a Config names, with its lr, and its betas and eps where the optimiser has them."""
     kind: Any = OPTIMIZERS[config.optimizer]  # each has a signature of its own
     return kind(parameters, config.lr, **kind.options_of(config))

@@ -1,8 +1,8 @@
-"""PacGAN: Lin, Khetan, Fanti and Oh 2018. D judges packs of m samples, not one sample at a time.
+"""PacGAN: Lin, Khetan, Fanti and Oh 2018. D judges packs of m samples instead of single ones.
 
     min_G max_D  E log D(x₁, ..., xₘ) + E log(1 - D(G(z₁), ..., G(zₘ)))        (section 2.1)
 
-A generator that leaves modes out gives itself away: m of its samples resemble each other more than m of the data do.
+A generator that misses modes gives itself away: m of its samples resemble each other more than m of the data do.
 The samples of a pack are joined along their channels; D's first layer is wider, and nothing else changes.
 """
 
@@ -25,9 +25,9 @@ class PacGANConfig(GANConfig):
     """The hyperparameters. The defaults are for points: two latents, ReLU, Adam's beta1 of 0.5. The paper's own toy GAN
     (its program: G of four layers of 400 with batch norm, D of three maxout layers of 200, Adam(1e-4, 0.8), batches of
     100 packs) learns for 400,000 steps. Narrower networks without batch norm, and faster rates, D's four times G's,
-    learn within minutes; samples are those of the mean of G's weights, as G itself swings about the modes.
+    learn within minutes; samples are drawn with the mean of G's weights, as G itself swings about the modes.
 
-    pack: how many samples D judges together; 1 is the GAN. A batch is of samples: it makes batch / pack packs.
+    pack: how many samples D judges together; 1 is the GAN. A batch of samples makes batch / pack packs.
     """
 
     latent_dim: int = 2
@@ -43,9 +43,9 @@ class PacGANConfig(GANConfig):
 
 
 class Pack(layers.Module):
-    """(N, ..., C) to (N/m, ..., m · C): each m examples that follow one another become one, joined along the channels.
+    """(N, ..., C) to (N/m, ..., m · C): each m consecutive examples become one, joined along the channels.
 
-    Raises ValueError for a batch that is no whole number of packs.
+    Raises ValueError unless m divides the batch.
     """
 
     def __init__(self, m: int):
@@ -54,7 +54,7 @@ class Pack(layers.Module):
     def forward(self, x: Any) -> Any:
         check_input(self, x, least=2)
         if len(x) % self.m:
-            raise ValueError(f"Pack: a batch of {len(x)} examples makes no whole number of packs of {self.m}")
+            raise ValueError(f"Pack: the batch has {len(x)} examples, but that must be a multiple of {self.m}")
         packs = ops.reshape(x, (len(x) // self.m, self.m, *x.shape[1:]))
         joined = (*x.shape[1:-1], self.m * x.shape[-1])
         return ops.reshape(ops.moveaxis(packs, 1, -2), (len(packs), *joined))
@@ -79,4 +79,4 @@ class PacGAN(GAN):
     def check_batch(self, batch: int) -> None:
         super().check_batch(batch)
         if batch % self.config.pack:
-            raise ConfigError(f"pacgan: pack={self.config.pack} needs a batch that it divides, not {batch}")
+            raise ConfigError(f"pacgan: the batch is {batch}, but it must be a multiple of pack={self.config.pack}")

@@ -1,4 +1,4 @@
-"""Penalties on the slope of D. They are differentiated through a gradient: a second tape runs over the first."""
+"""Penalties on the slope of D. They contain a gradient and are differentiated themselves: second derivatives."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def input_gradient(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
 
 
 def slopes(D: Callable[..., Any], x: Any, *y: Array) -> Tensor:
-    """‖∇D(x)‖ for each example of a batch, (N,), itself differentiable, with the gradient 0 where it is 0."""
+    """‖∇D(x)‖ for each example of a batch, (N,), itself differentiable; where it is 0, so is its gradient."""
     gx = input_gradient(D, x, *y)
     return ops.sqrt(ops.sum(gx * gx, tuple(range(1, gx.ndim))) + 1e-12)
 

@@ -2,9 +2,9 @@
 
     min_D  E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))),   min_G  -E D(G(z))        (eq. 16, 17)
 
-Each layer of D has its weight divided by its largest singular value, so that D can't grow steep to win. A kernel is
-normed as a matrix of C_out rows: each pixel enters at most KH · KW of its products, so the convolution stretches by no
-more than √(KH KW).
+Each layer of D has its weight divided by its largest singular value, so that D can't win by growing steep. A kernel is
+normalised as a matrix of C_out rows: each pixel enters at most KH · KW of its products, so the convolution stretches by
+no more than √(KH KW).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .gan import LossName
 
 @dataclass(frozen=True)
 class SNGANConfig(DCGANConfig):
-    """The hyperparameters. From the paper: the hinge loss, one step of the power method a pass, no batch norm in D,
+    """The hyperparameters. From the paper: the hinge loss, one step of the power method per pass, no batch norm in D,
     LeakyReLU(0.1), Adam(2e-4, 0.5, 0.999) with one step of D (section 4.1, setting C). The networks are the DCGAN's
-    here, of half its channels and without dropout, in the place of the paper's deeper ones for photographs.
+    here, with half the channels and without dropout, instead of the paper's deeper ones for photographs.
 
-    power_iterations: of SpectralNorm, a pass.
+    power_iterations: of SpectralNorm, per pass.
     """
 
     g_channels: tuple[int, ...] = (128, 64, 32)
@@ -44,7 +44,7 @@ class SNGAN(DCGAN):
     defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
-        """The DCGAN's, each layer that has a weight with spectral normalisation."""
+        """The DCGAN's layers, those with weights spectrally normalised."""
         n = self.config.power_iterations
 
         def normed(layer: Any) -> layers.Module:

@@ -1,4 +1,4 @@
-"""What a training step is made of: a loss, the networks that learn from it, and those that it passes through."""
+"""What a training step is made of: a loss, the networks that learn from it, and those it passes through."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ class Loss(NamedTuple):
 
     value: a 0-d Tensor.  metrics: other numbers worth logging, off the tape.
     named: what it is made of, still on the tape, by the letters of the paper. The recorder, the report and the metrics
-    go by them: "x" a batch; "z" noise, "G(z)" samples, "D(x)" and "D(G(z))" scores; "x̂" points on which D's slope is
-    penalised; "mu", "logvar" and "eps" of an encoder; "reconstruction" and "KL", the terms of its loss.
+    use these names: "x" a batch; "z" noise, "G(z)" samples, "D(x)" and "D(G(z))" scores; "x̂" points at which D's slope
+    is penalised; "mu", "logvar" and "eps" of an encoder; "reconstruction" and "KL", the terms of its loss.
     """
 
     value: Tensor
@@ -27,22 +27,22 @@ class Loss(NamedTuple):
     named: Mapping[str, Any] = {}
 
     def naming(self, named: Mapping[str, Any]) -> Loss:
-        """The same with more names."""
+        """The same loss with more named values."""
         return self._replace(named={**named, **self.named})
 
 
 def nothing() -> None:
-    """What follows a step, by default."""
+    """The default of Step.then: do nothing."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A step of one optimiser, as a line of the paper's algorithm.
+    """A step of one optimiser, such as a line of the paper's algorithm.
 
-    name: the letter of the network that learns, "D", "G", "E"; or "loss", if all learn from one.
-    loss: makes the loss, with all that is random in it.
-    learns, frozen: networks by name, those that learn, and those that the gradient passes through; these keep none.
-    optimizer: of the networks that learn.  then: what follows the step, such as clipping weights.
+    name: the letter of the network that learns, "D", "G", "E"; or "loss", if all share one.
+    loss: computes the loss, including its random draws.
+    learns, frozen: by name, the networks that learn, and those that the gradient only passes through.
+    optimizer: of the networks that learn.  then: called after the step, for example to clip weights.
     """
 
     name: str
@@ -59,7 +59,7 @@ class Step:
 
     @property
     def networks(self) -> dict[str, Module]:
-        """All networks that the loss comes from."""
+        """All networks that the loss depends on."""
         return {**self.learns, **self.frozen}
 
     @property
@@ -68,7 +68,7 @@ class Step:
         return any(network.mixes_examples for network in self.frozen.values())
 
     def take(self) -> Loss:
-        """Move the networks that learn one step down their loss, which is returned."""
+        """Move the networks that learn one step down their loss; return the loss."""
         with frozen(self.frozen.values()):
             loss = self.loss()
             gradients = grad(loss.value, self.optimizer.params)
@@ -78,7 +78,7 @@ class Step:
 
 
 def take_together(steps: Sequence[Step]) -> list[Loss]:
-    """Steps whose losses are all made before the first network moves; the losses may come from one pass."""
+    """Take steps whose losses are all computed before the first network moves, perhaps in one pass."""
     losses = [step.loss() for step in steps]
     gradients = [grad(x.value, step.optimizer.params, retain_graph=True) for x, step in zip(losses, steps, strict=True)]
     for step, its_gradients in zip(steps, gradients, strict=True):

@@ -2,7 +2,7 @@
 
     minimise  E_q(z|x) [-log p(x|z)] + beta · KL(q(z|x) ‖ N(0, 1)),   q(z|x) = N(mu(x), e^logvar(x))
 
-The sample z = mu + e^(logvar/2) · eps with eps ~ N(0, 1) lets the gradient through to mu and logvar (section 2.4).
+The sample z = mu + e^(logvar/2) · eps with eps ~ N(0, 1) lets the gradient reach mu and logvar (section 2.4).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from .steps import Loss, Step
 
 @dataclass(frozen=True)
 class VAEConfig(ModelConfig):
-    """The hyperparameters. The defaults are the common form of the paper's MNIST model: one hidden layer of 400 in the
-    encoder and in the decoder, 20 latents, grey values taken as Bernoulli means, Adam(1e-3).
+    """The hyperparameters. The defaults are the common form of the paper's MNIST model: one hidden layer of 400 in
+    both encoder and decoder, 20 latents, grey values taken as Bernoulli means, Adam(1e-3).
 
     reconstruction: "bernoulli", -log p(x|z) = cross entropy of each pixel (x in [0, 1]); or "mse", ½ Σ (x - x̂)², a
     Gaussian of unit variance; "auto" is the first for images, the second for points.  beta: the weight of the KL term
@@ -40,7 +40,7 @@ class VAEConfig(ModelConfig):
     beta: NonNegative = 1.0
 
 
-def _as_it_is(y: Any) -> Any:
+def _identity(y: Any) -> Any:
     return y
 
 
@@ -57,7 +57,7 @@ class GaussianEncoder(Model):
     def reparameterise(
         self, mu: Tensor, logvar: Tensor, rng: Generator | None = None, eps: Array | None = None
     ) -> Tensor:
-        """z = mu + e^(logvar/2) · eps, eps ~ N(0, 1) unless it is given: Kingma and Welling 2013, section 2.4."""
+        """z = mu + e^(logvar/2) · eps, where eps ~ N(0, 1) by default: Kingma and Welling 2013, section 2.4."""
         return mu + ops.exp(logvar * 0.5) * (self.noise_like(mu, rng) if eps is None else eps)
 
     def noise_like(self, mu: Tensor, rng: Generator | None = None) -> Array:
@@ -65,7 +65,7 @@ class GaussianEncoder(Model):
         return (rng or self.rng).normal(mu.shape, dtype=mu.dtype)
 
     def draw_posterior(self, x: Array, rng: Generator | None = None) -> dict[str, Any]:
-        """A draw of z from q(z|x), and what it is made of: {"x", "mu", "logvar", "eps", "z"}."""
+        """A draw of z from q(z|x), and the values it comes from: {"x", "mu", "logvar", "eps", "z"}."""
         mu, logvar = self.encode(x)
         eps = self.noise_like(mu, rng)
         return {"x": x, "mu": mu, "logvar": logvar, "eps": eps, "z": self.reparameterise(mu, logvar, eps=eps)}
@@ -86,7 +86,7 @@ class GaussianEncoder(Model):
         return self.posterior(x)[0]
 
     def plane(self, x: Array, side: int) -> Array:
-        """side · side latents in rows: N(0, 1) has as much mass between a point and the next in either direction."""
+        """side · side latents in rows: along each axis N(0, 1) has equal mass between neighbouring points."""
         return gaussian_plane(side)
 
     def drawings(self) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ class VAE(GaussianEncoder):
         self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
         self.opt = make_optimizer(c, self.parameters())
         self.value_range = None if unbounded else (0.0, 1.0)
-        self.to_image: Any = _as_it_is if unbounded else ops.sigmoid
+        self.to_image: Any = _identity if unbounded else ops.sigmoid
 
     def encoder_layers(self, rng: Generator) -> list[layers.Module]:
         """The layers of the encoder: (N, *data_shape) to mu and logvar side by side, (N, 2 · latent_dim)."""
@@ -143,11 +143,11 @@ class VAE(GaussianEncoder):
         return Loss(reconstruction + terms["KL"], metrics, {**drawn, **terms})
 
     def weighted(self, kl: Tensor) -> Tensor:
-        """The KL term as the loss has it: beta · KL."""
+        """The KL term of the loss: beta · KL."""
         return self.config.beta * kl
 
     def reconstruction_loss(self, y: Tensor, x: Array) -> Tensor:
-        """-log p(x|z) up to a constant, summed over each example, mean over the batch; y: what the decoder gives."""
+        """-log p(x|z) up to a constant, summed over each example, mean over the batch; y: the decoder's output."""
         if self.likelihood == "bernoulli":
             return losses.bce_logits(y, x, "sum") * (1 / len(x))
         return losses.mse(self.to_image(y), x, "sum") * (0.5 / len(x))
@@ -158,7 +158,7 @@ class VAE(GaussianEncoder):
         return self.to_image(self.decoder(z)).data
 
     def log_likelihood(self, x: Array, z: Array) -> Array:
-        """log p(x|z), (N,): of Bernoulli pixels, or, up to a constant, of a Gaussian of unit variance."""
+        """log p(x|z), (N,), for Bernoulli pixels, or, up to a constant, for a Gaussian of unit variance."""
         y = self.decoder(z)
         if self.likelihood == "bernoulli":
             error = losses.bce_logits(y, x, "none")

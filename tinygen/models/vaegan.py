@@ -1,4 +1,4 @@
-"""The VAE-GAN: Larsen et al. 2016. The decoder is a GAN's generator, and D's features say how alike two images are.
+"""The VAE-GAN: Larsen et al. 2016. The decoder is a GAN's generator, and D's features measure how alike two images are.
 
     E lowers  beta · KL(q(z|x) ‖ N(0, 1)) + L_llike,      q(z|x) = N(mu(x), e^logvar(x)),  z ~ q(z|x),  z_p ~ N(0, 1)
     G lowers  gamma · L_llike + L_G(D(G(z)), D(G(z_p)))
@@ -6,9 +6,9 @@
 
     L_llike = -E log p(D_l(x)|z) = ½ ‖D_l(x) - D_l(G(z))‖², D_l the features of a layer of D                     (eq. 7)
 
-All three are computed first and then step together, as in algorithm 1. D does not learn from L_llike, nor E from the
-GAN's losses (section 2.3.1). What is changed: reconstructions and samples count half each, so that real and fake
-images weigh the same, where the paper sums the three terms; and G raises log D in place of lowering log(1 - D).
+All three losses are computed before any network steps, as in algorithm 1. D does not learn from L_llike, nor E from
+the GAN's losses (section 2.3.1). Two differences: reconstructions and samples count half each, so that real and fake
+images weigh the same, where the paper sums the three terms; and G raises log D instead of lowering log(1 - D).
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class VAEGANConfig(DCGANConfig):
     faster than the paper's RMSprop(3e-4); D without batch norm, so that an image's features depend on it alone.
 
     e_channels: of the encoder's maps, each half as wide and high as the one before.
-    similarity: "learned", the above, or "pixels", ½ ‖x - G(z)‖², for the plain sum of a VAE and a GAN.
-    feature_layer: which of D's convolutions gives the features, counted from the last, 1; beyond the first: the image.
-    gamma: how much likeness counts for G beside D's verdict.
-    beta: the weight of the KL term, 1 in the paper. Less of it, say 0.1, gives nearer copies and no better samples.
+    similarity: "learned", L_llike by D's features, or "pixels", ½ ‖x - G(z)‖², the plain sum of a VAE and a GAN.
+    feature_layer: which of D's convolutions gives the features, counted from the last, 1; beyond the first, the image.
+    gamma: the weight of L_llike for G, relative to D's verdict.
+    beta: the weight of the KL term, 1 in the paper. Less, say 0.1, gives closer reconstructions but no better samples.
     """
 
     latent_dim: int = 16
@@ -62,7 +62,7 @@ class VAEGANConfig(DCGANConfig):
 
 
 class VAEGAN(GaussianEncoder, DCGAN):
-    """An autoencoder that is judged by a GAN's discriminator, and samples as a GAN does."""
+    """An autoencoder judged by a GAN's discriminator; it samples as a GAN does."""
 
     name = "vaegan"
     Config: ClassVar[type] = VAEGANConfig
@@ -86,7 +86,7 @@ class VAEGAN(GaussianEncoder, DCGAN):
         return [*alone, *self.steps_down(x)]
 
     def steps_down(self, x: Array) -> list[Step]:
-        """A step of the encoder, of D and of G; their losses come from one pass, which the first to be asked makes."""
+        """A step of the encoder, of D and of G; their losses come from one pass, made when the first is asked for."""
         losses = functools.cache(functools.partial(self.losses, x))
         networks = {"E": self.encoder, "G": self.G, "D": self.D}
         optimizers = {"E": self.opt_E, "G": self.opt_G, "D": self.opt_D}
@@ -102,13 +102,13 @@ class VAEGAN(GaussianEncoder, DCGAN):
         return [step("E"), step("D"), step("G", then=self.average)]
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
-        """All three losses are made before the first of the networks steps."""
+        """Compute all three losses before the first network steps."""
         *ahead, E, D, G = self.steps(batch)
         alone = [step.take() for step in ahead]
         return self.measured(zip((*ahead, E, D, G), (*alone, *take_together([E, D, G])), strict=True))
 
     def losses(self, x: Array) -> dict[str, Loss]:
-        """What each of the three networks lowers on a batch, from one pass."""
+        """The losses of the three networks on a batch, from one pass."""
         c, drawn = self.config, self.draw_posterior(x)
         copy = self.G(drawn["z"])
         z_p = self.noise(len(x))
@@ -129,7 +129,7 @@ class VAEGAN(GaussianEncoder, DCGAN):
         }
 
     def features_and_score(self, x: Any) -> tuple[Any, Tensor]:
-        """What D makes of images on the way, by which they are compared, and its scores, in one pass."""
+        """D's features of images, for comparing them, and its scores, in one pass."""
         features = x
         for i, layer in enumerate(self.D):
             x = layer(x)
@@ -137,5 +137,5 @@ class VAEGAN(GaussianEncoder, DCGAN):
         return features, x
 
     def decode(self, z: Array) -> Array:
-        """G(z), as `sample` draws it."""
+        """G(z), drawn as in `sample`."""
         return self.draw(z)

@@ -1,4 +1,4 @@
-"""How D judges: numbers that every GAN logs."""
+"""How D judges: the metrics that every GAN logs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..tensor import Tensor
 
 
 def verdicts(game: GANLoss, real_score: Tensor, fake_score: Tensor) -> dict[str, Tensor]:
-    """How D judged a real and a fake batch: the share that it got right, and its mean verdict on each.
+    """How D judged a real and a fake batch: its accuracy, and its mean verdict on each.
 
-    The verdict is D's probability that an image is real where the loss makes it one, else its score. A critic, whose
-    scores only rank images, gets nothing right or wrong: it has the gap E D(x) - E D(G(z)).
+    The verdict is D's probability that an image is real, where the loss defines one, else its score. A critic's scores
+    only rank images, so instead of an accuracy it has the gap E D(x) - E D(G(z)).
     """
     real, fake, limit = real_score.data, fake_score.data, game.threshold
     values = {}

@@ -2,8 +2,8 @@
 
     min_G max_D  E D(x) - E D(G(z)),   every weight of D in [-clip, clip]        (eq. 2, 3)
 
-D is a critic: it gives no probability but a score, whose slope the clipping bounds, K-Lipschitz for some K. The gap
-that it finds, E D(x) - E D(G(z)), estimates K times the earth mover's distance: it falls as the samples get better.
+D is a critic: it gives a score, not a probability, and clipping bounds its slope: it is K-Lipschitz for some K. Its
+gap, E D(x) - E D(G(z)), estimates K times the earth mover's distance: it falls as the samples get better.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .steps import Step
 @dataclass(frozen=True)
 class WGANConfig(GANConfig):
     """The hyperparameters. The defaults are those of the paper's algorithm 1: RMSProp(5e-5), clipping at 0.01, five
-    steps of the critic for each of G, batches of 64; beta2, RMSProp's alpha, is its code's (PyTorch's default). The
-    networks are those of the GAN here; like every D in dense networks, the critic has no batch norm.
+    steps of the critic for each step of G, batches of 64; beta2, RMSProp's alpha, is from its code (PyTorch's default).
+    The networks are those of the GAN here; like every D of dense layers, the critic has no batch norm.
 
     clip: the bound of D's weights.
     """

@@ -4,8 +4,8 @@
     n = ‖∇D(x̂)‖ at x̂ = x + t (G(z) - x), t ~ U(0, 1): a point between a real and a fake example
 
 The best 1-Lipschitz critic has n = 1 almost everywhere on these lines (proposition 1). The penalised one is a little
-steeper: of all multiples s·D the best has d/ds [-s · gap + λ E (s n - 1)²] = 0 at s = 1, with gap = E D(x) - E D(G(z)),
-so that E (n - 1) n = gap / 2λ. Both sides are reported; where they agree, the critic has found its scale.
+steeper: the best of all multiples s·D has d/ds [-s · gap + λ E (s n - 1)²] = 0 at s = 1, with gap = E D(x) - E D(G(z)),
+so E (n - 1) n = gap / 2λ. Both sides are logged; where they agree, the critic has found its scale.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from .steps import Loss
 class WGANGPConfig(GANConfig):
     """The hyperparameters. The defaults are those of the paper: λ = 10 and five steps of the critic (algorithm 1),
     Adam(1e-4, 0.5, 0.9) (its code for images; algorithm 1 has beta1 = 0), batches of 64, no batch norm in the critic,
-    for n is of each example alone. The networks are those of the GAN here.
+    as n is defined for each example alone. The networks are those of the GAN here.
 
-    gp: the penalty's weight λ.  penalty: "one-sided" takes (max(0, n - 1))² for (n - 1)² (section 4).
+    gp: the penalty's weight λ.  penalty: "one-sided" is (max(0, n - 1))² instead of (n - 1)² (section 4).
     """
 
     loss: Literal["wasserstein"] = "wasserstein"
@@ -43,14 +43,14 @@ class WGANGPConfig(GANConfig):
 
 
 class WGANGP(GAN):
-    """A Wasserstein GAN of dense layers, whose critic is held to the slope 1."""
+    """A Wasserstein GAN of dense layers, whose critic's slope is kept near 1."""
 
     name = "wgangp"
     Config = WGANGPConfig
     defaults: ClassVar = {"data": "digits", "steps": 3000, "batch": 64}
 
     def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:
-        """Minus the gap and the penalty; and how steep the critic is, beside what its best scale would have."""
+        """The penalty minus the gap; its metrics compare the critic's slope with that at the best scale."""
         c, (value, _, named) = self.config, super().loss_D(x, fake, *y)
         t = self.rng.uniform((len(x), *[1] * (x.ndim - 1)), dtype=x.dtype)
         x_hat = Tensor(x + t * (fake.data - x)).requires_grad_()
@@ -62,6 +62,6 @@ class WGANGP(GAN):
         return Loss(value + c.gp * ops.mean(excess * excess), metrics, {**named, "x̂": x_hat})
 
     def observe(self, x: Array, fake: Array, *y: Array) -> dict[str, Tensor]:
-        """How steep D is between real and fake images, always at the same t."""
+        """D's slopes between real and fake images, always at the same t."""
         t = Generator(0, "recorder/t").uniform((len(x), *[1] * (x.ndim - 1)))
         return {"slopes": slopes(self.D, x + t * (fake - x), *y)}
