@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -29,9 +28,8 @@ DIRECTIONS = 32  # at most, an input: one with more elements is moved group by g
 SAFETY = 10.0  # times the measured rounding is allowed
 
 
-@dataclass(frozen=True)
-class _Options:
-    """What gradcheck was told."""
+class _Options(NamedTuple):
+    """The options of a check."""
 
     elementwise: bool
     rtol: float
@@ -40,8 +38,7 @@ class _Options:
     draw: Callable[[tuple[int, ...]], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Comparison:
+class Comparison(NamedTuple):
     """One number found both ways: how an output changes with an input."""
 
     order: int
@@ -61,12 +58,11 @@ class GradcheckError(AssertionError):
     worst: Comparison | None = None
 
 
-@dataclass(frozen=True)
-class GradcheckReport:
+class GradcheckReport(NamedTuple):
     """What gradcheck found: how many comparisons it made, and the worst of each order."""
 
     comparisons: int = 0
-    worst: dict[int, Comparison] = field(default_factory=dict)
+    worst: dict[int, Comparison] = {}  # noqa: RUF012
 
     @property
     def error(self) -> float:

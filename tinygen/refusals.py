@@ -21,9 +21,9 @@ _THEIRS = ("builtins", "numpy", "cupy")
 _SENTENCE = re.compile(r"\w+(\(.*\))?: ")  # with the name of an op in front
 
 
-def arrays_of(fn: Callable[..., Any]) -> frozenset[str]:
+def arrays_of(signature: inspect.Signature) -> frozenset[str]:
     """The parameters that take Tensors and arrays: those annotated Any."""
-    return frozenset(name for name, p in inspect.signature(fn).parameters.items() if p.annotation in ("Any", Any))
+    return frozenset(name for name, p in signature.parameters.items() if p.annotation in ("Any", Any))
 
 
 def refusal(title: str, named: Sequence[tuple[str, Any]], arrays: frozenset[str], error: Exception) -> Exception:
@@ -67,7 +67,8 @@ def read_list(x: Any, others: Sequence[Any]) -> Any:
 
 def explained(fn: F) -> F:
     """Let a function that is made of ops fail in sentences, as the ops do."""
-    signature, arrays = inspect.signature(fn), arrays_of(fn)
+    signature = inspect.signature(fn)
+    arrays = arrays_of(signature)
     plain = signature.replace(
         parameters=[p.replace(annotation=p.empty) for p in signature.parameters.values()],
         return_annotation=signature.empty,

@@ -88,8 +88,9 @@ class Op:
     def __init__(self, fn: Callable[..., Any], elementwise: bool):
         self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
         self.title = self.name.lstrip("_")  # for errors: _matmul is what matmul and @ come down to
-        self.arrays = arrays_of(fn)  # the parameters that take them, with those that have a rule
-        parameters = [p.replace(annotation=p.empty) for p in inspect.signature(fn).parameters.values()]
+        annotated = inspect.signature(fn)
+        self.arrays = arrays_of(annotated)  # the parameters that take them, with those that have a rule
+        parameters = [p.replace(annotation=p.empty) for p in annotated.parameters.values()]
         self.signature = inspect.Signature(parameters)
         self.defaults = tuple(p.default for p in parameters if p.default is not p.empty)
         self.arity = -1 if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(parameters)

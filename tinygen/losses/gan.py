@@ -7,7 +7,6 @@ mean of its formula over the batch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,8 +21,7 @@ from .functions import bce_logits, check_floats, hinge, mse
 LOW, HIGH, EVERY = -32.0, 32.0, 1 / 16  # a description has the slope at these scores; linear between them
 
 
-@dataclass(frozen=True)
-class GANLoss:
+class GANLoss(NamedTuple):
     """The two sides of a GAN's game, with their formulas and what a score means.
 
     D: (real scores, fake scores) -> the loss that D minimises; if labelled, the label of real may be a third argument.
