@@ -7,22 +7,30 @@ A step reads each parameter's gradient where it lies: gathering them first would
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from . import kernels
 from .backend import Array, array_module, array_of, is_array, to_device
-from .checks import call_of, number, what, whole
+from .checks import call_of, number, what
 from .errors import GradientError
+from .schedules import cosine_decay, exponential_decay, linear_decay, step_decay
 from .tape import check_shape
 from .tensor import Parameter, Tensor
 
 if TYPE_CHECKING:
+    from typing import TypedDict
+
     from typing_extensions import Unpack
+
+    class Options(TypedDict, total=False):
+        """The keywords that every optimiser takes: those of `Optimizer`."""
+
+        clip_norm: float | None
+        clip_value: float | None
+
 
 __all__ = [
     "OPTIMIZERS",
@@ -46,11 +54,14 @@ def __dir__() -> list[str]:
 Rate: TypeAlias = "float | Callable[[int], float]"  # a number, or a schedule: the rate of step 0, 1, 2, ...
 
 
-class Options(TypedDict, total=False):
-    """The keywords that every optimiser takes: those of `Optimizer`."""
+class _Signature:
+    """Of each optimiser, with the options that all have: for help() and repr(), which alone ask for it."""
 
-    clip_norm: float | None
-    clip_value: float | None
+    def __get__(self, optimizer: Optimizer | None, kind: type[Optimizer]) -> inspect.Signature:
+        own, shared = inspect.signature(kind.__init__), inspect.signature(Optimizer.__init__)
+        named = [p for p in list(own.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
+        options = [p for p in shared.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in own.parameters]
+        return own.replace(parameters=[*named, *options])
 
 
 class Optimizer:
@@ -65,14 +76,7 @@ class Optimizer:
 
     slots: tuple[str, ...] = ()  # the names of the state's buffers
     squares: tuple[str, ...] = ()  # the buffers that are never negative
-    __signature__: ClassVar[inspect.Signature]
-
-    def __init_subclass__(cls) -> None:
-        """Show these options in each optimiser's help() and repr()."""
-        own, shared = inspect.signature(cls.__init__), inspect.signature(Optimizer.__init__)
-        named = [p for p in list(own.parameters.values())[1:] if p.kind is not p.VAR_KEYWORD]
-        options = [p for p in shared.parameters.values() if p.kind is p.KEYWORD_ONLY and p.name not in own.parameters]
-        cls.__signature__ = own.replace(parameters=[*named, *options])
+    __signature__: ClassVar[Any] = _Signature()
 
     def __init__(
         self, params: Iterable[Parameter], lr: Rate, *, clip_norm: float | None = None, clip_value: float | None = None
@@ -340,61 +344,6 @@ class AdamW(Adam):
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         p *= 1 - lr * self.weight_decay
         super().update(p, g, *state, lr=lr)
-
-
-# Schedules: functions of the step, from 0. After the last step the rate stays constant. They are made of named
-# functions, so that an optimiser can be pickled.
-
-
-def _warm(rate: Callable[[int], float], lr: float, warmup: int, step: int) -> float:
-    return lr * (step + 1) / warmup if step < warmup else rate(step - warmup)
-
-
-def _linear(lr: float, final: float, steps: int, i: int) -> float:
-    return lr + (final - lr) * min(i / steps, 1.0)
-
-
-def _cosine(lr: float, final: float, steps: int, i: int) -> float:
-    return final + 0.5 * (lr - final) * (1 + math.cos(math.pi * min(i / steps, 1.0)))
-
-
-def _exponential(lr: float, factor: float, every: int, i: int) -> float:
-    return lr * factor ** (i / every)
-
-
-def _steps(lr: float, factor: float, every: int, i: int) -> float:
-    return lr * factor ** (i // every)
-
-
-def linear_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:
-    """A linear rise to lr over warmup steps, then a straight line from lr to final over steps - warmup steps."""
-    lr, steps, final, warmup = _span("linear_decay", lr, steps, final, warmup)
-    return partial(_warm, partial(_linear, lr, final, max(steps - warmup, 1)), lr, warmup)
-
-
-def cosine_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:
-    """final + ½ (lr - final)(1 + cos(π i / n)), n = steps - warmup: Loshchilov and Hutter 2017, eq. 5."""
-    lr, steps, final, warmup = _span("cosine_decay", lr, steps, final, warmup)
-    return partial(_warm, partial(_cosine, lr, final, max(steps - warmup, 1)), lr, warmup)
-
-
-def exponential_decay(lr: float, factor: float, every: int = 1) -> Callable[[int], float]:
-    """lr · factor^(i / every): smooth; multiplied by factor over `every` steps."""
-    return partial(_exponential, *_rates("exponential_decay", lr, factor, every))
-
-
-def step_decay(lr: float, factor: float, every: int) -> Callable[[int], float]:
-    """lr · factor^⌊i / every⌋: constant for `every` steps, then multiplied by factor, and so on."""
-    return partial(_steps, *_rates("step_decay", lr, factor, every))
-
-
-def _span(name: str, lr: float, steps: int, final: float, warmup: int) -> tuple[float, int, float, int]:
-    lr, final = number(name, "lr", lr, 0), number(name, "final", final, 0)
-    return lr, whole(name, "steps", steps, 0), final, whole(name, "warmup", warmup, 0)
-
-
-def _rates(name: str, lr: float, factor: float, every: int) -> tuple[float, float, int]:
-    return number(name, "lr", lr, 0), number(name, "factor", factor, above=0), whole(name, "every", every, 1)
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {"adam": Adam, "adamw": AdamW, "rmsprop": RMSprop, "sgd": SGD}

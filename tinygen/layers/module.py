@@ -9,7 +9,7 @@ import weakref
 from collections import Counter, UserDict, UserList, deque
 from collections.abc import Callable, ItemsView, Iterator, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,9 +21,15 @@ from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor
 from .state import LeftOut, check_keys, mismatch
 
-P = ParamSpec("P")
-Y = TypeVar("Y", covariant=True)
-M = TypeVar("M", bound="Module")
+if TYPE_CHECKING:
+    from typing import ParamSpec, Protocol, TypeVar
+
+    P = ParamSpec("P")
+    Y = TypeVar("Y", covariant=True)
+    M = TypeVar("M", bound="Module")
+
+    class _Forward(Protocol[P, Y]):
+        def forward(self, *inputs: P.args, **options: P.kwargs) -> Y: ...
 
 
 class Buffer(Tensor):
@@ -36,10 +42,6 @@ class _ThreadState(threading.local):
 
 
 thread_state = _ThreadState()
-
-
-class _Forward(Protocol[P, Y]):
-    def forward(self, *inputs: P.args, **options: P.kwargs) -> Y: ...
 
 
 class Module:
