@@ -533,9 +533,9 @@ def test_a_parameter_may_be_another_s_gradient():
 
 @pytest.mark.parametrize("kind", optim.OPTIMIZERS.values())
 def test_every_optimiser_takes_and_shows_the_options_that_all_have(kind):
-    options = set(optim.Options.__annotations__)
     base = inspect.signature(Optimizer.__init__).parameters.values()
-    assert options == {p.name for p in base if p.kind is p.KEYWORD_ONLY} <= set(inspect.signature(kind).parameters)
+    options = {p.name for p in base if p.kind is p.KEYWORD_ONLY}
+    assert options >= {"clip_norm", "clip_value"} and options <= set(inspect.signature(kind).parameters)
     optimizer = kind([Parameter(np.zeros(2, np.float32))], **dict.fromkeys(options, 0.5))
     assert all(getattr(optimizer, name) == 0.5 and f"{name}=0.5" in repr(optimizer) for name in options)
     with pytest.raises(TypeError, match="unexpected keyword argument 'clip'"):

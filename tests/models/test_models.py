@@ -149,7 +149,7 @@ def test_every_parameter_is_in_exactly_one_optimiser_and_learns(name):
 
 def shifts(model):
     """The last bias of a D that only compares real and fake scores: it adds the same to both, and stays."""
-    compares = isinstance(model, GAN) and not model.loss.labelled
+    compares = isinstance(model, GAN) and not model.game.labelled
     return {f"D.{list(model.D.named_parameters())[-1][0]}"} if compares else set()
 
 
@@ -402,7 +402,7 @@ def usual_state(name, size, **others):
 def test_every_setting_is_taken_and_matters(name, field, value):
     size = SIZES[field] * value if field in SIZES else 4
     others = TOGETHER.get((name, field), TOGETHER.get(field, {}))
-    if field == "label_smoothing" and not (usual := small(name, **others)).loss.labelled:
+    if field == "label_smoothing" and not (usual := small(name, **others)).game.labelled:
         with pytest.raises(ConfigError, match=f"label_smoothing=0.5: the loss '{usual.config.loss}' has no labels"):
             small(name, label_smoothing=value)
         return
