@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import math
 import sys
@@ -49,6 +48,8 @@ def _prefix(owner: str) -> str:
 
 def installed(package: str) -> bool:
     """Whether a package can be imported."""
+    import importlib.util
+
     return sys.modules.get(package) is not None or importlib.util.find_spec(package) is not None
 
 

@@ -16,7 +16,6 @@ import numpy as np
 from ..backend import Array, current_module, to_device
 from ..checks import what
 from ..scopes import no_grad
-from ..tables import table
 from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor
 from .state import LeftOut, check_keys, mismatch
@@ -225,6 +224,8 @@ class Module:
         Below the table: the number of parameters, of values in buffers (Keras: "non-trainable"), and their sum.
         """
         rows = self.summary_rows(input_shape)
+        from ..tables import table
+
         lines = table(rows, right={2}).split("\n")
         rule = "-" * max(len(line) for line in lines)
         return "\n".join([lines[0], rule, *lines[1:-3], rule, *lines[-3:]])
