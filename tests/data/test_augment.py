@@ -148,7 +148,7 @@ def test_a_saved_state_draws_the_same_again(backend, make):
 
 
 def test_the_state_of_another_composition_is_refused():
-    with pytest.raises(ConfigError, match="the state belongs to 1 steps, but here are 2"):
+    with pytest.raises(ConfigError, match="the state is of 1 steps, but this one has 2"):
         Compose(Flip(), Noise()).state = Compose(Flip()).state
 
 

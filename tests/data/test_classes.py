@@ -77,7 +77,7 @@ def test_test_pictures_may_have_no_class(tmp_path):
 def test_of_two_folders_for_testing_one_is_used_and_that_is_said(tmp_path):
     data = folder(tmp_path, "train/1.png", "val/2.png", "test/3.png")
     assert (of(data), of(data, "test")) == ([1], [3])
-    assert data.notes == ("val/ is left out: test/ is there",)
+    assert data.notes == ("val/ is left out: test/ is the test set",)
 
 
 def test_test_pictures_of_a_class_that_is_not_trained_are_left_out_and_that_is_said(tmp_path):

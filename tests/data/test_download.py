@@ -190,7 +190,7 @@ def test_a_server_that_never_stops_is_stopped(get, cache):
             for _ in range(1000):
                 reply.wfile.write(body)
 
-    with pytest.raises(DataError, match="sends more than the 300,000 bytes"):
+    with pytest.raises(DataError, match="sends more than the published 300,000 bytes"):
         get(first=endless)
     assert (cache / "demo" / f"{NAME}.part").stat().st_size <= len(BODY)
 
@@ -207,7 +207,7 @@ def test_without_a_network_the_error_says_what_to_put_where(cache):
         fetch("demo", [remote(), remote(name="b.gz")], [refused])
     message = str(error.value)
     assert "demo: a.gz could not be downloaded (http://127.0.0.1:1/a.gz: Connection refused)" in message
-    assert f"put a.gz, b.gz into {cache / 'demo'} by hand" in message and message.endswith("always there: digits")
+    assert f"put a.gz, b.gz into {cache / 'demo'} by hand" in message and message.endswith("needs no download: digits")
     assert "\n" not in message
 
 
@@ -282,7 +282,7 @@ def test_a_cache_without_a_home_is_an_error_that_says_what_to_do(monkeypatch, ca
     monkeypatch.delenv("TINYGEN_CACHE", raising=False)
     if cache:
         monkeypatch.setenv("TINYGEN_CACHE", cache)
-    with pytest.raises(DataError, match=r"downloads have no place .*; set TINYGEN_CACHE to a folder"):
+    with pytest.raises(DataError, match=r"there is no folder for downloads .*; set TINYGEN_CACHE to a folder"):
         fetch("demo", [remote()], [])
 
 

@@ -33,7 +33,7 @@ def test_links_to_folders_are_followed_but_no_folder_is_read_twice(tmp_path):
     (root / "file.png").symlink_to(elsewhere / "a.png")
     assert names(root) == ["file.png", "linked/a.png", "z/b.png"]
     assert find_pictures(root)[2] == {"links to a folder that is read already": 3, "without a suffix": 1}
-    assert "not looked at: 3 links to a folder that is read already" in str(load(f"folder:{root}"))
+    assert "not read: 3 links to a folder already read" in str(load(f"folder:{root}"))
 
 
 def test_only_regular_files_are_opened(tmp_path):
@@ -148,6 +148,6 @@ def test_runs_in_the_folder_are_not_data(tmp_path):
     with RunDirectory(tmp_path / "runs" / "gan").locked(resume=False):
         picture(tmp_path / "runs" / "gan" / "samples" / "step_000000.png")
     data = load(f"folder:{tmp_path}")
-    assert data.fingerprint() == before and data.notes == ("not looked at: 1 runs of tinygen",)
-    with pytest.raises(DataError, match="is a run of tinygen; give the folder of its images"):
+    assert data.fingerprint() == before and data.notes == ("not read: 1 tinygen runs",)
+    with pytest.raises(DataError, match="is a tinygen run; give the folder of its images"):
         load(f"folder:{tmp_path / 'runs' / 'gan'}")

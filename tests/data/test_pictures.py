@@ -201,10 +201,10 @@ def test_of_pages_and_frames_the_first_is_taken_and_that_is_said(tmp_path):
     red.save(tmp_path / "c.png", save_all=True, append_images=[blue])
     red.save(tmp_path / "d.webp", save_all=True, append_images=[blue], lossless=True)
     red.save(tmp_path / "e.tiff")
-    with pytest.warns(UserWarning, match=r"of 1 TIFF files with several pages the first page is taken: a.tif$"):
+    with pytest.warns(UserWarning, match=r"only the first page is read of 1 TIFF file with several pages: a.tif$"):
         data = load(f"folder:{tmp_path}")
     assert (data.train == [255, 0, 0]).all() and len(data.train) == 5
-    assert data.notes == ("of 3 animations the first frame is taken: b.gif, c.png, d.webp",)
+    assert data.notes == ("only the first frame is read of 3 animations: b.gif, c.png, d.webp",)
 
 
 @pytest.mark.skipif(".avif" not in Image.registered_extensions(), reason="this Pillow has no AVIF")
@@ -219,7 +219,7 @@ def test_what_this_pillow_does_not_read_is_named(tmp_path, monkeypatch):
     smooth().save(tmp_path / "b.bmp")
     suffixes = {".png": "PNG"}
     monkeypatch.setattr(Image, "registered_extensions", lambda: suffixes)
-    with pytest.warns(UserWarning, match=r"1 of a kind that this Pillow does not read \(b.bmp\)"):
+    with pytest.warns(UserWarning, match=r"1 of a kind that this Pillow can't read \(b.bmp\)"):
         load(f"folder:{tmp_path}")
 
 

@@ -50,7 +50,7 @@ FOLDER = "folder:PATH"
 
 
 class Entry(NamedTuple):
-    """A data set that `load` knows: what it is, in a line, and the function that makes it."""
+    """A data set that `load` knows: one line about it, and the function that makes it."""
 
     about: str
     make: Callable[..., Dataset]
@@ -60,7 +60,7 @@ DATASETS: dict[str, Entry] = {
     "digits": Entry("10,000 handwritten digits of MNIST, 28x28 grey; part of tinygen, no network needed", load_digits),
     "mnist": Entry("70,000 handwritten digits, 28x28 grey; downloaded once (12 MB)", load_mnist),
     "fashion": Entry("70,000 pieces of clothing, 28x28 grey; downloaded once (31 MB)", load_fashion),
-    FOLDER: Entry("the images in a folder, whose subfolders are classes; made squares of --size 64", load_folder),
+    FOLDER: Entry("the images in a folder, its subfolders the classes; scaled to squares of --size 64", load_folder),
     "sixfactors": Entry("faces drawn from six known factors, 64x64 in colour; made in seconds", load_sixfactors),
     "stacked": Entry("three digits as red, green and blue: 1,000 modes, 28x28; made in a second", load_stacked),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
@@ -70,16 +70,16 @@ DATASETS: dict[str, Entry] = {
 
 
 def load(name: str, **options: Any) -> Dataset:
-    """The data set of that name (`DATASETS` lists them; "folder:PATH" reads images), made with the options it takes.
+    """The data set of that name (`DATASETS` lists them; "folder:PATH" reads images), with its options.
 
-    An option that is None is left out.
+    Options that are None are left out.
 
-    Raises DataError for an unknown name or data that can't be had, ConfigError for an option that does not fit.
+    Raises DataError for an unknown name or unavailable data, ConfigError for an option that does not fit.
     """
     if not isinstance(name, str):
         raise DataError(
             f'load: the name of the data set is {kind_of(name)}, but it must be a str such as "digits", or '
-            '"folder:PATH" for your own images; arrays of yours need no name: Dataset("mine", train, test)'
+            '"folder:PATH" for your own images; your own arrays need no name: Dataset("mine", train, test)'
         )
     kind, _, path = name.partition(":")
     entry = DATASETS.get(FOLDER if kind == "folder" and path else name)
@@ -95,13 +95,13 @@ def load(name: str, **options: Any) -> Dataset:
 
 
 def placed(name: str) -> str:
-    """The name of a data set, with the path of a folder made absolute: so a run finds it from anywhere."""
+    """The name of a data set, with the path of a folder made absolute, so that a run finds it from any directory."""
     kind, _, path = name.partition(":")
     return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind == "folder" and path else name
 
 
 def _takers(option: str) -> str:
-    """Which data sets take an option that another does not."""
+    """The data sets that take this option, for the error of one that does not."""
     names = [name for name, entry in DATASETS.items() if option in inspect.signature(entry.make).parameters]
     return f"; it would have no effect here, and is for {', '.join(names)}" if names and option != "path" else ""
 

@@ -1,10 +1,10 @@
-"""Small random changes that make more of few images: each turns a batch (B, H, W, C) into another, on its device.
+"""Small random changes that make few images go further: each maps a batch (B, H, W, C) to another, on its device.
 
     augment = Compose(Shift(2), Rotate(10))
     Loader(data.train, 64, augment=augment)
 
-Each image of a batch is changed by its own draw. What comes into view from outside an image is filled with `fill`, the
-background: -1.0 for the default value_range (-1, 1), 0.0 for (0, 1).
+Each image of a batch gets its own draw. Pixels from outside an image are filled with `fill`, the background:
+-1.0 for the default value_range (-1, 1), 0.0 for (0, 1).
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ..random import Generator, new_stream
 
 
 class Augment:
-    """Base of the augmentations: owns the stream that they draw from, whose `state` resumes it to the bit.
+    """Base class of the augmentations. It has the stream they draw from; assigning `state` resumes that to the bit.
 
     rng: a Generator on the device of the batches, by default a stream of `tinygen.seed`.
     """
 
-    of_images: ClassVar[bool] = True  # False: of points, too
+    of_images: ClassVar[bool] = True  # False: points too
 
     def __init__(self, rng: Generator | None = None):
         self.rng = new_stream(f"augment/{type(self).__name__}") if rng is None else rng
@@ -47,7 +47,7 @@ class Augment:
 
 
 class Compose(Augment):
-    """One augmentation after the other."""
+    """Augmentations applied in order."""
 
     def __init__(self, *steps: Augment):
         self.steps = steps
@@ -67,7 +67,7 @@ class Compose(Augment):
     @state.setter
     def state(self, state: Any) -> None:
         if len(state) != len(self.steps):
-            raise ConfigError(f"Compose: the state belongs to {len(state)} steps, but here are {len(self.steps)}")
+            raise ConfigError(f"Compose: the state is of {len(state)} steps, but this one has {len(self.steps)}")
         for step, one in zip(self.steps, state, strict=True):
             step.state = one
 
@@ -129,7 +129,7 @@ class Noise(Augment):
 
 
 def bilinear(x: Array, rows: Array, cols: Array, fill: float) -> Array:
-    """x (B, H, W, C) read between its pixels, at rows and cols that broadcast to (B, H', W'); outside of x is `fill`.
+    """x (B, H, W, C) interpolated at rows and cols that broadcast to (B, H', W'); `fill` outside of x.
 
     With v = rows - floor(rows) and u = cols - floor(cols):
     y = (1-v)(1-u) x[top, left] + (1-v)u x[top, right] + v(1-u) x[bottom, left] + vu x[bottom, right]
@@ -145,7 +145,7 @@ def bilinear(x: Array, rows: Array, cols: Array, fill: float) -> Array:
 
 
 def _framed(x: Array, fill: float) -> Array:
-    """x with one pixel of fill all round, which stands for all that lies outside."""
+    """x with a border of one pixel of fill, which stands for everything outside."""
     B, H, W, C = x.shape
     framed = array_module(x).full((B, H + 2, W + 2, C), fill, x.dtype)
     framed[:, 1:-1, 1:-1] = x

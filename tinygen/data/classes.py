@@ -1,4 +1,4 @@
-"""What the folders say of the pictures in them: the class of each, and which are there to test."""
+"""The class and the split of each picture, from the folders that it lies in."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Arrangement(NamedTuple):
 def arrange(paths: Sequence[Parts], seed: int) -> Arrangement:
     """Split and label pictures by their paths.
 
-    The classes are the topmost folders, if every picture lies in one and there are several; in the order of the
-    alphabet or, if all of their names are whole numbers, of these. A train/ beside a test/ (or val/, ...) is the split;
-    otherwise it is made with `split`.
+    The classes are the topmost folders, if every picture lies in one and there are several: in alphabetical order, or
+    by number if all names are whole numbers. A train/ beside a test/ (or val/, ...) is the split; otherwise `split`
+    makes one.
     """
     rows, paths, notes = np.arange(len(paths)), _below(paths), list[str]()
     parts = _given_parts(paths)
     if parts is not None:
         tops = np.array([path[0] for path in paths])
-        notes += [f"{part}/ is left out: {parts[1]}/ is there" for part in sorted({*tops} - {*parts})]
+        notes += [f"{part}/ is left out: {parts[1]}/ is the test set" for part in sorted({*tops} - {*parts})]
         paths = _below([path[1:] if path[0] in parts else () for path in paths])
-    classes, said = _classes([path for i, path in enumerate(paths) if parts is None or tops[i] == parts[0]])
+    classes, class_notes = _classes([path for i, path in enumerate(paths) if parts is None or tops[i] == parts[0]])
     labels = np.array([classes.index(path[0]) if path and path[0] in classes else -1 for path in paths], np.int64)
     if parts is None:
         train, test = split(labels, seed)
@@ -49,27 +49,27 @@ def arrange(paths: Sequence[Parts], seed: int) -> Arrangement:
             left = counted(unknown, f"image in {parts[1]}/ is", f"images in {parts[1]}/ are")
             notes.append(f"{left} left out: {parts[0]}/ has none of {'its' if unknown == 1 else 'their'} class")
             test = test[labels[test] >= 0]
-    return Arrangement(train, test, labels, classes, (*notes, *said))
+    return Arrangement(train, test, labels, classes, (*notes, *class_notes))
 
 
 def split(labels: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to test with, a tenth, drawn from each class as often as it comes.
+    """Rows to train on, and a tenth to test with, drawn from each class in proportion.
 
     A class keeps at least one example to train on.
     """
     rng, is_test = Generator(seed, "data/split", device="cpu"), np.zeros(len(labels), bool)
-    seen = drawn = 0
+    rows_so_far = drawn = 0
     for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        seen += len(rows)
-        count = min(seen // TEST_SHARE - drawn, len(rows) - 1)
+        rows_so_far += len(rows)
+        count = min(rows_so_far // TEST_SHARE - drawn, len(rows) - 1)
         is_test[rows[rng.permutation(len(rows))[:count]]] = True
         drawn += count
     return np.flatnonzero(~is_test), np.flatnonzero(is_test)
 
 
 def _below(paths: Sequence[Parts]) -> list[Parts]:
-    """Paths without the folders that all of them lie in."""
+    """The paths below the folders that all of them share."""
     paths = list(paths)
     while all(len(path) != 1 for path in paths) and len({path[0] for path in paths if path}) == 1:
         paths = [path[1:] for path in paths]
@@ -77,7 +77,7 @@ def _below(paths: Sequence[Parts]) -> list[Parts]:
 
 
 def _given_parts(paths: Sequence[Parts]) -> tuple[str, str] | None:
-    """The names of the folders to train on and to test with, if the pictures lie in such folders alone."""
+    """The names of the folders to train on and to test with, if all pictures lie in such folders."""
     tops = {path[0].lower(): path[0] for path in paths}
     trains, tests = ([tops[name] for name in names if name in tops] for names in (TRAIN, TEST))
     inside = all(len(path) > 1 for path in paths) and len(trains) + len(tests) == len(tops)
@@ -85,7 +85,7 @@ def _given_parts(paths: Sequence[Parts]) -> tuple[str, str] | None:
 
 
 def _classes(paths: Sequence[Parts]) -> tuple[tuple[str, ...], list[str]]:
-    """The names of the classes, and a note if there could have been some."""
+    """The names of the classes, or none and a note why."""
     folders = sorted({path[0] for path in paths if len(path) > 1})
     beside = sum(len(path) == 1 for path in paths)
     if folders and beside:

@@ -1,4 +1,4 @@
-"""What a data set is: two arrays of examples, and labels where there are some."""
+"""The data set: two arrays of examples, and their labels, if any."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Modes:
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Examples to learn from and examples to judge by, all in host memory.
+    """Examples to train on and examples to test with, all in host memory.
 
     train, test: uint8 images (N, H, W, C), where 0 is the background or black, or float32 points (N, 2).
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
-    factors, test_factors: float32 (N, K), what each example was made from, where that is known, else None.
+    factors, test_factors: float32 (N, K), what each example was made from, where known, else None.
+    classes: the names of labels 0, 1, ..., if they have names.  notes: remarks on how the data set was made.
     Raises DataError for anything else.
-    classes: the names of labels 0, 1, ..., where they have names.  notes: what is worth knowing of how it was made.
     """
 
     name: str
@@ -65,9 +65,9 @@ class Dataset:
         return self.train.shape[1:]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the examples and what is known of each, as 64 hex digits: equal data, equal on every machine.
+        """SHA-256 of the examples, labels and factors, as 64 hex digits: the same on every machine for equal data.
 
-        It is of the values, dtypes and shapes of the arrays alone, in their order; the name is left out, for data move.
+        It covers the values, dtypes and shapes of the arrays, in order; not the name, as data may be moved.
         """
         digest = hashlib.sha256()
         for name in EXAMPLES:
@@ -94,7 +94,7 @@ EXAMPLES = ("train", "test", "labels", "test_labels", "factors", "test_factors")
 
 
 def own_stream(name: str, train: int, test: int, seed: int) -> Generator:
-    """A data set's own stream, on the host: the examples depend on nothing but the options, which are checked here."""
+    """A data set's own stream, on the host, so that the examples depend on its options alone. Checks the options."""
     for option, value, least in (("train", train, 1), ("test", test, 0), ("seed", seed, 0)):
         whole(name, option, value, least)
     return Generator(seed, f"data/{name}", device="cpu")

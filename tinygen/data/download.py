@@ -1,6 +1,6 @@
-"""Bringing published files into a cache: from several mirrors, resumed, checked, and in place whole or not at all.
+"""Downloads of published files into a cache: from several mirrors, resumed and checked, never left in part.
 
-A file is written as NAME.part and renamed when its SHA-256 is the published one. So a download that was killed goes on
+A file is written as NAME.part and renamed when its SHA-256 is the published one. So a download that was killed resumes
 where it stopped, from any mirror.
 """
 
@@ -40,21 +40,21 @@ class _Failed(Exception):
 def cache_dir() -> Path:
     """Where downloads are kept: $TINYGEN_CACHE, or tinygen in $XDG_CACHE_HOME, or ~/.cache/tinygen.
 
-    Raises DataError if that is below a home that isn't there.
+    Raises DataError if that needs a home directory and there is none.
     """
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))  # to be ignored unless absolute: XDG Base Directory 0.8
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))  # ignored unless absolute: XDG Base Directory 0.8
     try:
         if own := os.environ.get("TINYGEN_CACHE"):
             return Path(own).expanduser()
         return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
     except RuntimeError as error:  # "~" where there is no home
-        raise DataError(f"downloads have no place ({error}); set TINYGEN_CACHE to a folder") from None
+        raise DataError(f"there is no folder for downloads ({error}); set TINYGEN_CACHE to a folder") from None
 
 
 def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], timeout: float = 20.0) -> list[Path]:
-    """The paths of the files of a data set in the cache, after downloading those that are not there.
+    """The paths of the files of a data set in the cache, after downloading the missing ones.
 
-    mirrors: URLs that end in "/", tried in turn.  timeout: seconds without a byte after which a mirror is given up.
+    mirrors: URLs that end in "/", tried in turn.  timeout: seconds without a byte before giving up on a mirror.
     Raises DataError, which says what to do, if no mirror delivers the published bytes or the cache can't hold them.
     """
     folder = cache_dir() / dataset
@@ -64,13 +64,13 @@ def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], tim
             folder.mkdir(parents=True, exist_ok=True)
             with _alone(folder):
                 for path, file in zip(paths, files, strict=True):
-                    if not _holds(path, file):  # while this process waited, another may have brought it
+                    if not _holds(path, file):  # another process may have downloaded it meanwhile
                         _download(file, path, mirrors, timeout)
     except _Failed as problems:
         missing = ", ".join(path.name for path in paths if not path.exists()) or file.name
         raise DataError(
             f"{dataset}: {file.name} could not be downloaded ({problems}); without a network, put {missing} into "
-            f"{folder} by hand, or use the data set that is always there: digits"
+            f"{folder} by hand, or use the data set that needs no download: digits"
         ) from None
     except OSError as error:
         raise DataError(
@@ -82,10 +82,10 @@ def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], tim
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
-    """Wait until no other process downloads into folder, where the system has locks that die with their owner."""
+    """Wait until no other process downloads into folder, on systems whose locks are released when a process dies."""
     try:
         import fcntl
-    except ImportError:  # Windows: two first downloads at one time may spoil each other's part, and then try again
+    except ImportError:  # Windows: two simultaneous downloads may spoil each other's part, and start again
         yield
         return
     with open(folder / ".lock", "w") as lock:
@@ -109,7 +109,7 @@ def _download(file: RemoteFile, path: Path, mirrors: Sequence[str], timeout: flo
 
 
 def _complete(part: Path, url: str, file: RemoteFile, timeout: float) -> None:
-    """Bring part to the published bytes from one mirror: on from where it stands or, if that was wrong, anew."""
+    """Bring part to the published bytes from one mirror: resumed, or downloaded again if what was there is wrong."""
     start = part.stat().st_size if part.exists() else 0
     at = start
     while at < file.size:
@@ -117,17 +117,17 @@ def _complete(part: Path, url: str, file: RemoteFile, timeout: float) -> None:
         if reached <= at:
             raise _Failed(f"broke off after {reached:,} of {file.size:,} bytes")
         at = reached
-    came = _sha256(part)
-    if came == file.sha256:
+    sha256 = _sha256(part)
+    if sha256 == file.sha256:
         return
     part.unlink()
     if start == 0:
-        raise _Failed(f"sent a file with SHA-256 {came} instead of {file.sha256}")
+        raise _Failed(f"sent a file with SHA-256 {sha256} instead of {file.sha256}")
     _complete(part, url, file, timeout)
 
 
 def _receive(part: Path, url: str, start: int, file: RemoteFile, timeout: float) -> int:
-    """Write what a mirror sends from byte `start` on into part; return the position at which it ended."""
+    """Append what a mirror sends from byte `start` to part; return the position where it stopped."""
     check_installed("data: a download", "tqdm")
     from tqdm import tqdm
 
@@ -140,7 +140,7 @@ def _receive(part: Path, url: str, start: int, file: RemoteFile, timeout: float)
             for chunk in _chunks(response):
                 at += len(chunk)
                 if at > file.size:
-                    raise _Failed(f"sends more than the {file.size:,} bytes that are published")
+                    raise _Failed(f"sends more than the published {file.size:,} bytes")
                 out.write(chunk)
                 bar.update(len(chunk))
             out.flush()
@@ -158,12 +158,12 @@ def _request(url: str, start: int, timeout: float) -> HTTPResponse:
                 return _request(url, 0, timeout)
             raise _Failed(f"HTTP {error.code} {error.reason}") from None
     except (OSError, HTTPException) as error:
-        cause = getattr(error, "reason", error)  # urllib wraps what went wrong while it connected
+        cause = getattr(error, "reason", error)  # urllib wraps errors of the connection
         raise _Failed(getattr(cause, "strerror", None) or str(cause) or type(cause).__name__) from None
 
 
 def _first_byte(response: HTTPResponse, start: int, file: RemoteFile) -> int:
-    """The position in the file of the first byte that is sent: `start`, or 0 where a server ignores ranges."""
+    """The position in the file of the first byte sent: `start`, or 0 if the server ignores ranges."""
     if response.status == 206:
         sent = response.headers.get("Content-Range", "")
         if not sent.startswith(f"bytes {start}-"):
@@ -176,7 +176,7 @@ def _first_byte(response: HTTPResponse, start: int, file: RemoteFile) -> int:
 
 
 def _chunks(response: HTTPResponse) -> Iterator[bytes]:
-    """The body, as far as it comes: from the number of bytes the caller sees whether it broke off."""
+    """The body, as far as it arrives: the caller knows from the number of bytes whether it broke off."""
     try:
         while chunk := response.read(CHUNK):
             yield chunk
@@ -185,7 +185,7 @@ def _chunks(response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _holds(path: Path, file: RemoteFile) -> bool:
-    """Is the published file there? Its size says no without reading it; what is no file is not opened."""
+    """Whether the published file is there; one of another size is not read, and only regular files are opened."""
     return path.is_file() and path.stat().st_size == file.size and _sha256(path) == file.sha256
 
 

@@ -1,4 +1,4 @@
-"""Whether arrays are examples to learn from: of the right kind, and with values in the range that is wanted."""
+"""Checks that arrays are examples to learn from: of the right kind, with values in the expected range."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..backend import Array, is_array
 from ..errors import DataError
 
 UNIT_ENDS = (0.05, 0.95)  # data in [0, 1] have values below the first and above the second
-TOLERANCE = 1e-3  # of the length of a range: how far rounding may lead out of it
+TOLERANCE = 1e-3  # share of a range's length by which rounding may leave it
 
 
 def check_examples(owner: str, name: str, x: Any) -> None:
@@ -31,21 +31,21 @@ def check_examples(owner: str, name: str, x: Any) -> None:
 
 
 def range_misfit(x: Array, value_range: tuple[float, float]) -> str | None:
-    """What is wrong with the values of x for a range, and how to scale them; None if they fit.
+    """Why the values of x don't fit a range, and how to scale them; None if they fit.
 
-    Values from 0 to 1 don't fit a range that goes as far below 0: half of it would be unused.
+    Values from 0 to 1 don't fit (-1, 1), for example: half of the range would be unused.
     """
     (low, high), least, most = value_range, float(x.min()), float(x.max())
     room = TOLERANCE * (high - low)
     from_0_to_1 = low < 0 <= least < UNIT_ENDS[0] and UNIT_ENDS[1] < most <= 1
     if low - room <= least and most <= high + room and not from_0_to_1:
         return None
-    said = f"values from {least:g} to {most:g}, but they must be {between(value_range)}"
+    problem = f"values from {least:g} to {most:g}, but they must be {between(value_range)}"
     if not (math.isfinite(least) and math.isfinite(most)):
-        return said
+        return problem
     known = [(0.0, 1.0), (-1.0, 1.0), (0.0, 255.0)]
     source = next(((a, b) for a, b in known if a <= least and most <= b), (least, most))
-    return f"{said}; scale them, x{scaling(source, value_range)}"
+    return f"{problem}; scale them, x{scaling(source, value_range)}"
 
 
 def between(value_range: tuple[float, float]) -> str:
@@ -54,7 +54,7 @@ def between(value_range: tuple[float, float]) -> str:
 
 
 def scaling(source: tuple[float, float], target: tuple[float, float]) -> str:
-    """What to write behind x to bring it from one range to another: " / 127.5 - 1"."""
+    """The code that, after x, scales it from one range to another: " / 127.5 - 1"."""
     (a, b), (low, high) = source, target
     factor = (high - low) / (b - a) if b > a else 1.0
     shift = low - factor * a

@@ -1,4 +1,4 @@
-"""A folder of pictures as a data set: read, made squares of bytes, labelled and split."""
+"""A folder of pictures as a data set: read, fitted to squares, labelled and split."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..errors import ConfigError, DataError
 from ..terminal import is_terminal
 from .classes import arrange
 from .dataset import Dataset
-from .listing import SUFFIXES, Left, counted, find_pictures, listed, shown
+from .listing import SUFFIXES, Skipped, counted, find_pictures, listed, shown
 from .pictures import FITS, MODES, Picture, read_picture, to_bytes
 
 LARGEST = 4096  # size
@@ -30,17 +30,17 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
     square in the middle, "pad" adds black at the sides, "stretch" changes the proportions.
 
     Labels: if every picture lies in a subfolder, and there are several, the name of its topmost folder is its class.
-    Test examples: those in test/ (or val/, ...), if beside it there is only a train/; otherwise a tenth of each class,
-    drawn with `seed`.
+    Test examples: those in test/ (or val/, ...), if the folder holds only that and train/; otherwise a tenth of each
+    class, drawn with `seed`.
 
-    A picture is turned as its EXIF data says; of an animation the first frame is taken, of a TIFF the first page.
-    What is transparent is laid on white, unless there are 4 channels.
-    Values of more than 8 bits are scaled by what the data set holds: whole numbers from 0 to the largest number that
-    has as many bits as the largest value, so 12 bits in files of 16 go from 0 to 4,095; floats from 0 to 1 or to 255,
+    Pictures are turned as their EXIF data says; the first frame of an animation is taken, the first page of a TIFF.
+    Transparent pixels are laid on white, unless there are 4 channels.
+    Values of more than 8 bits are scaled by their range in the data set: whole numbers from 0 to the largest number
+    with as many bits as the largest value, so 12 bits in files of 16 go from 0 to 4,095; floats from 0 to 1 or to 255,
     whichever holds them all, or else from the least to the largest.
 
-    Links to folders are followed, but no folder is read twice. Hidden files are passed over. Pictures that can't be
-    read are left out, and one warning says how many and why; `notes` has what else is worth knowing.
+    Links to folders are followed, but no folder is read twice. Hidden files are skipped. Pictures that can't be read
+    are left out, and one warning says how many and why; `notes` has further remarks.
     Raises DataError if the folder or a readable picture is missing, ConfigError for a wrong option.
     """
     size, seed = whole("folder", "size", size, 1, LARGEST, " (pixels)"), whole("folder", "seed", seed, 0)
@@ -50,32 +50,33 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
         raise ConfigError(f"folder: fit is {fit!r}, but it must be one of {', '.join(FITS)}")
     check_installed("data: a folder of images", "PIL", "tqdm")
     root = _root(path)
-    files, left, others = find_pictures(root)
-    found = len(files) + len(left)
+    files, skipped, others = find_pictures(root)
+    found = len(files) + len(skipped)
     if not found:
-        holds = f"; it holds {_counted(others)}" if others else ""
+        holds = f"; it holds {_by_kind(others)}" if others else ""
         raise DataError(f"folder: {shown(root)} holds no images; their names end in {', '.join(SUFFIXES)}{holds}")
-    files, images, pictures = _read_all(files, root, left, size, channels, fit)
+    files, images, pictures = _read_all(files, root, skipped, size, channels, fit)
     if not files:
-        raise DataError(f"folder: none of the {found:,} images in {shown(root)} can be read: {left}")
+        raise DataError(f"folder: none of the {found:,} images in {shown(root)} can be read: {skipped}")
     names = [shown(file.relative_to(root).as_posix()) for file in files]
-    problems = [f"{len(left):,} of {found:,} images in {shown(root)} are left out: {left}"] if left else []
+    problems = [f"{len(skipped):,} of {found:,} images in {shown(root)} are left out: {skipped}"] if skipped else []
     if pages := [name for name, picture in zip(names, pictures, strict=True) if picture.more == "pages"]:
-        problems.append(f"of {len(pages):,} TIFF files with several pages the first page is taken: {listed(pages)}")
+        tiffs = counted(len(pages), "TIFF file", "TIFF files")
+        problems.append(f"only the first page is read of {tiffs} with several pages: {listed(pages)}")
     if problems:
         warnings.warn(f"folder: {'; '.join(problems)}", stacklevel=3)
 
     arranged = arrange([file.relative_to(root).parts for file in files], seed)
     train, test = _taken(images, arranged.train, arranged.test)
     notes = [*arranged.notes, *_notes(names, pictures, fit)]
-    notes += [f"not looked at: {_counted(others)}"] if others else []
+    notes += [f"not read: {_by_kind(others)}"] if others else []
     labels, test_labels = (_known(arranged.labels[rows]) for rows in (arranged.train, arranged.test))
     classes = arranged.classes or None
     return Dataset(f"folder:{shown(path)}", train, test, labels, test_labels, classes=classes, notes=tuple(notes))
 
 
 def _root(path: str) -> Path:
-    """The folder that is meant. Raises DataError if there is none."""
+    """The folder at a path. Raises DataError if there is none."""
     try:
         root = Path(path).expanduser()
         is_folder, is_there = root.is_dir(), root.exists()
@@ -87,9 +88,9 @@ def _root(path: str) -> Path:
 
 
 def _read_all(
-    files: Sequence[Path], root: Path, left: Left, size: int, channels: int, fit: str
+    files: Sequence[Path], root: Path, skipped: Skipped, size: int, channels: int, fit: str
 ) -> tuple[list[Path], np.ndarray, list[Picture]]:
-    """The files that can be read, their images (N, size, size, channels) as uint8, and what else is known of them."""
+    """The files that can be read, their images (N, size, size, channels) as uint8, and Pictures without pixels."""
     from tqdm import tqdm
 
     read, pictures, deep = list[Path](), list[Picture](), dict[int, Picture]()
@@ -98,15 +99,15 @@ def _read_all(
     except MemoryError:
         shape = f"{len(files):,} images of {size}x{size}x{channels}"
         raise DataError(f"folder: {shape} don't fit in memory; choose a smaller size (--size)") from None
-    logging.getLogger("PIL").addHandler(logging.NullHandler())  # else what it logs goes to standard error
+    logging.getLogger("PIL").addHandler(logging.NullHandler())  # otherwise its log goes to standard error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it reads all the same
+        warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it still reads
         quiet = not is_terminal(sys.stderr)
         for file in tqdm(files, desc=f"reading {shown(root.name)}", unit=" images", leave=False, disable=quiet):
             try:
                 picture = read_picture(file, size, channels, fit)
             except DataError as error:
-                left.add(str(error), file, root)
+                skipped.add(str(error), file, root)
                 continue
             if picture.span is None:
                 images[len(read)] = to_bytes(picture, (0, 255), size, channels)
@@ -123,7 +124,7 @@ def _read_all(
 
 
 def _span(spans: Sequence[tuple[float, float]], whole_numbers: bool) -> tuple[float, float]:
-    """What becomes 0 and what becomes 255 of values of more than 8 bits, by those of all pictures."""
+    """The values of more than 8 bits that become 0 and 255, given the spans of all pictures."""
     low, high = min((low for low, _ in spans), default=0), max((high for _, high in spans), default=0)
     if whole_numbers:
         return min(low, 0), 2 ** max(8, int(high).bit_length()) - 1
@@ -134,7 +135,7 @@ def _span(spans: Sequence[tuple[float, float]], whole_numbers: bool) -> tuple[fl
 
 
 def _taken(images: np.ndarray, train: np.ndarray, test: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """images[train] and images[test], in their memory as far as that goes: there is no room for all of them twice."""
+    """images[train] and images[test], the first in the memory of images: there may be no room for all of them twice."""
     tests = images[test]
     for to, row in enumerate(train.tolist()):
         images[to] = images[row]
@@ -146,7 +147,7 @@ def _known(labels: np.ndarray) -> np.ndarray | None:
 
 
 def _notes(names: Sequence[str], pictures: Sequence[Picture], fit: str) -> list[str]:
-    """What was done to the pictures that one may want to know."""
+    """Remarks on what was done to the pictures."""
     notes, total = list[str](), len(pictures)
     lost = [1 - min(picture.shape) / max(picture.shape) for picture in pictures]
     if oblong := sum(share > 0 for share in lost):
@@ -160,7 +161,8 @@ def _notes(names: Sequence[str], pictures: Sequence[Picture], fit: str) -> list[
         }
         notes.append(f"{oblong:,} of {total:,} images are not square: {done[fit]}")
     if frames := [name for name, picture in zip(names, pictures, strict=True) if picture.more == "frames"]:
-        notes.append(f"of {len(frames):,} animations the first frame is taken: {listed(frames)}")
+        animations = counted(len(frames), "animation", "animations")
+        notes.append(f"only the first frame is read of {animations}: {listed(frames)}")
     for whole_numbers in (True, False):
         spans = [picture.span for picture in pictures if picture.span and picture.whole is whole_numbers]
         if spans:
@@ -170,5 +172,5 @@ def _notes(names: Sequence[str], pictures: Sequence[Picture], fit: str) -> list[
     return notes
 
 
-def _counted(others: Counter[str]) -> str:
+def _by_kind(others: Counter[str]) -> str:
     return ", ".join(f"{count:,} {kind}" for kind, count in others.most_common())

@@ -1,8 +1,8 @@
 """IDX, the format in which MNIST is published: a magic number, the lengths of the axes, and the values.
 
-byte 0, 1: zero.  byte 2: type code.  byte 3: number of axes.  Then one 32-bit length an axis and the values, last axis
-fastest; all numbers have their most significant byte first. Source: the page of the MNIST database (Y. LeCun, C. Cortes
-and C. Burges), "The IDX file format".
+byte 0, 1: zero.  byte 2: type code.  byte 3: number of axes.  Then a 32-bit length for each axis and the values, last
+axis fastest; all numbers are big-endian. Source: the page of the MNIST database (Y. LeCun, C. Cortes and C. Burges),
+"The IDX file format".
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ CHUNK = 1 << 20
 def read_idx(path: Path) -> np.ndarray:
     """The array in an IDX file, gzipped or not, in the machine's byte order.
 
-    Raises DataError if a byte is amiss, or if it is larger than LARGEST. What the header announces is checked before
-    there is memory for it, so a few bytes can't be inflated to many.
+    Raises DataError if a byte is wrong, or the array is larger than LARGEST. The size in the header is checked before
+    memory is allocated, so a few bytes can't be inflated to many.
     """
     try:
         with open(path, "rb") as file:
@@ -43,7 +43,7 @@ def read_idx(path: Path) -> np.ndarray:
 
 
 def parse_idx(raw: bytes) -> np.ndarray:
-    """The array in the bytes of an uncompressed IDX file.  Raises DataError if a byte is missing, amiss or too many."""
+    """The array in the bytes of an uncompressed IDX file.  Raises DataError if a byte is wrong, missing or extra."""
     return _read(io.BytesIO(raw))
 
 
@@ -62,7 +62,7 @@ def _read(file: io.BufferedIOBase) -> np.ndarray:
     if size > LARGEST:
         raise DataError(f"it announces an array of shape {shape}, {size:,} bytes, more than the {LARGEST:,} allowed")
     raw = _up_to(file, size)
-    more = file.read(1)  # and at the end of a gzip file its checksum is compared
+    more = file.read(1)  # reading past the end also checks a gzip file's checksum
     if more or len(raw) < size:
         came = f"{start + len(raw):,}" if not more else f"more than {start + size:,}"
         raise DataError(f"{came} bytes, but an array of shape {shape} takes {start + size:,}")
@@ -70,7 +70,7 @@ def _read(file: io.BufferedIOBase) -> np.ndarray:
 
 
 def _up_to(file: io.BufferedIOBase, n: int) -> bytearray:
-    """At most n bytes, which take no more memory than the file has."""
+    """At most n bytes, allocated only as far as the file has them."""
     raw = bytearray()
     while len(raw) < n and (chunk := file.read(min(CHUNK, n - len(raw)))):
         raw += chunk

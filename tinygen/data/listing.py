@@ -1,4 +1,4 @@
-"""The picture files in a folder: which there are, and what is left out, by reason."""
+"""The picture files in a folder, and those left out, by reason."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".tif", ".tiff", ".avif", ".bmp", ".dib"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".tga"),
 )
-RUN = {".lock", "checkpoints", "samples"}  # what a run directory holds from its start
-NAMED = 5  # so many files are named in a message
+RUN = {".lock", "checkpoints", "samples"}  # in every run directory from its start
+NAMED = 5  # files named in a message, at most
 
 
-class Left:
+class Skipped:
     """Files that are left out, by reason; as text, "2 empty (a.png, b.png), 1 broken (c.png)"."""
 
     def __init__(self) -> None:
@@ -33,14 +33,14 @@ class Left:
         return ", ".join(f"{len(names):,} {reason} ({listed(names)})" for reason, names in self._names.items())
 
 
-def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
-    """The files below root that are pictures by their names, in the order of their paths; those that can't be opened;
-    and how many there are of what is not looked at.
+def find_pictures(root: Path) -> tuple[list[Path], Skipped, Counter[str]]:
+    """The files below root that are pictures by their names, in the order of their paths; those left out; and the
+    number of other files, by kind.
 
-    Links to folders are followed, but no folder is read twice; hidden files and folders are passed over, and so are
-    runs of tinygen, which train in the folder they learn from. Raises DataError if root can't be listed, or is a run.
+    Links to folders are followed, but no folder is read twice; hidden files and folders are skipped, and so are
+    tinygen runs, as one may lie in the folder of its data. Raises DataError if root can't be listed or is a run.
     """
-    files, left, others = list[Path](), Left(), Counter[str]()
+    files, skipped, others = list[Path](), Skipped(), Counter[str]()
     folders, linked, seen = [root], list[Path](), set[tuple[int, int]]()
     while folders or linked:
         folder = folders.pop() if folders else linked.pop(0)  # links last: a folder goes by its own name
@@ -49,43 +49,43 @@ def find_pictures(root: Path) -> tuple[list[Path], Left, Counter[str]]:
         except OSError as error:
             if folder == root:
                 raise DataError(f"folder: {shown(root)} can't be listed ({error.strerror})") from None
-            left.add("folders that can't be listed", folder, root)
+            skipped.add("folders that can't be listed", folder, root)
             continue
         if (known.st_dev, known.st_ino) in seen:
-            others["links to a folder that is read already"] += 1
+            others["links to a folder already read"] += 1
             continue
         seen.add((known.st_dev, known.st_ino))
         if {*entries} >= RUN:
             if folder == root:
-                raise DataError(f"folder: {shown(root)} is a run of tinygen; give the folder of its images, or the run "
+                raise DataError(f"folder: {shown(root)} is a tinygen run; give the folder of its images, or the run "
                                 "another directory (--out)")  # fmt: skip
-            others["runs of tinygen"] += 1
+            others["tinygen runs"] += 1
             continue
         for path in [folder / name for name in entries if not name.startswith(".")]:
-            if os.path.isdir(path):  # which raises for nothing, as Path.is_dir does
+            if os.path.isdir(path):  # unlike Path.is_dir, it never raises
                 (linked if path.is_symlink() else folders).append(path)
             elif not path.name.lower().endswith(SUFFIXES):
                 others[shown(path.suffix.lower()) or "without a suffix"] += 1
             elif not os.path.isfile(path):
-                left.add("not a regular file: a pipe, a socket, a device or a broken link", path, root)
+                skipped.add("not a regular file: a pipe, a socket, a device or a broken link", path, root)
             elif os.path.getsize(path) == 0:
-                left.add("empty", path, root)
+                skipped.add("empty", path, root)
             else:
                 files.append(path)
-    return sorted(files, key=lambda file: file.relative_to(root).as_posix()), left, others
+    return sorted(files, key=lambda file: file.relative_to(root).as_posix()), skipped, others
 
 
 def counted(n: int, one: str, many: str) -> str:
-    """The number with the words for one, or for several."""
+    """n and the words for one, or for several."""
     return f"{n:,} {one if n == 1 else many}"
 
 
 def listed(names: Iterable[str], most: int = NAMED) -> str:
-    """The first of some names, and how many more there are."""
+    """The first names, and how many more there are."""
     names = list(names)
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def shown(name: object) -> str:
-    """A name or path in characters that can be printed: line breaks and bytes that are no text are escaped."""
+    """A name or path in characters that can be printed: line breaks and bytes that are not text are escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(name))

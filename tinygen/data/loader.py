@@ -1,4 +1,4 @@
-"""Batches: shuffled, scaled, on the device, and from any point of an epoch on again."""
+"""Batches: shuffled, scaled, on the device, and resumable at any point of an epoch."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from .examples import check_examples, kind_of, range_misfit
 class Loader:
     """An endless stream of batches, epoch after epoch, each epoch in a new order.
 
-    `for x in loader` runs through the rest of the current epoch (a whole one, if none is begun); `next_batch()` never
+    `for x in loader` yields the rest of the current epoch (a whole one at its start); `next_batch()` never
     ends. A batch is a new float32 array (B, H, W, C) or (B, D), or the pair of it and its labels if labels are given.
 
     data: uint8 images (N, H, W, C), which are scaled from 0..255 to value_range, or floats (N, ...), which are not.
-    They are brought to the current device once, and the batches live there.
-    batch: examples a batch, 1 to N.  value_range: (low, high), or None for points that have no range.
+    They are moved to the current device once, and the batches are there too.
+    batch: examples per batch, 1 to N.  value_range: (low, high), or None for points that have no range.
     rng: a Generator on the CPU that decides the order, by default a stream of `tinygen.seed`.
-    augment: changes each batch after scaling, f(x) -> x; if it has a `state`, that is part of the loader's.
+    augment: changes each batch after scaling, f(x) -> x; its `state`, if any, is part of the loader's.
     drop_last: leave out an epoch's last batch if it is smaller than the others.
 
     Raises ConfigError for an option and DataError for data that don't fit.
@@ -58,7 +58,7 @@ class Loader:
         return f"Loader({n:,} examples {tuple(shape)} {self._data.dtype}{labels}, batch={self.batch})"
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self._data) // self.batch if self.drop_last else -(-len(self._data) // self.batch)
 
     def __iter__(self) -> Iterator[Any]:
@@ -89,16 +89,16 @@ class Loader:
         return x
 
     def _begin_epoch(self) -> None:
-        """Draw the epoch's order, on the host so that no GPU is kept waiting, and bring it to the device at once."""
+        """Draw the epoch's order, on the host so that no GPU waits, and move it to the device at once."""
         self._before_order = self.rng.state
         n = len(self._data)
         self._order = to_device(self.rng.permutation(n) if self.shuffle else np.arange(n))
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where the stream of batches stands, as a dict that JSON can hold; assign it to go on from there, to the bit.
+        """The position in the stream of batches, as a dict for JSON; assign it to resume there, to the bit.
 
-        Raises ConfigError if it is the state of a loader of other examples, batches or augmentations.
+        Assigning raises ConfigError for the state of a loader of other examples, batches or augmentations.
         """
         where = {"epoch": self._epoch, "position": self._position, "order": self._before_order}
         return self._kind() | where | {"augment": getattr(self.augment, "state", None)}
@@ -118,7 +118,7 @@ class Loader:
             self.augment.state = state["augment"]  # type: ignore[union-attr]
 
     def _kind(self) -> dict[str, Any]:
-        """What must agree between two loaders, if one is to go on from where the other stands."""
+        """What two loaders must share for one to resume where the other stopped."""
         stateful = type(self.augment).__name__ if hasattr(self.augment, "state") else None
         return {
             "examples": len(self._data),
@@ -130,7 +130,7 @@ class Loader:
 
 
 def batch_of(data: Array, value_range: tuple[float, float] | None, labels: Array | None = None) -> Any:
-    """All of the examples in their order, as a Loader gives them: x, or (x, labels)."""
+    """All examples in order, as one batch of a Loader: x, or (x, labels)."""
     order = Generator(0, "batch_of", "cpu")
     return Loader(data, len(data), value_range, order, shuffle=False, labels=labels).next_batch()
 
@@ -161,8 +161,8 @@ def _check_range(data: Array, value_range: tuple[float, float] | None) -> None:
 
 
 def _check_augment(augment: object, data: Array, value_range: tuple[float, float] | None) -> None:
-    """Points can't be moved about as images are; a background outside of their range would be a colour that no model
-    can draw.
+    """Raise ConfigError for no function of a batch, for one of images if the data are points, and for a fill outside of
+    value_range, which no model could draw.
     """
     for step in getattr(augment, "steps", (augment,)):
         if step is not None and not callable(step):

@@ -1,4 +1,4 @@
-"""One picture file as few pixels: shrunk while it is decoded, made plain, fitted to a square, turned upright."""
+"""A picture file as a small square: shrunk while it is decoded, converted, fitted and turned upright."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ if TYPE_CHECKING:
 FITS = ("crop", "pad", "stretch")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
 
-# Pillow reads more; EPS starts Ghostscript, and the others are no pictures to learn from.
+# Pillow reads more; EPS starts Ghostscript, and the others are not pictures to learn from.
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "TIFF", "AVIF", "BMP", "DIB", "PPM", "JPEG2000", "TGA")
 
 MOST = 100_000_000  # pixels of a picture that can't be shrunk while it is decoded: 400 MB
-WEIGHT = {"WEBP": 3, "AVIF": 3}  # how many times as much memory their decoders take
+WEIGHT = {"WEBP": 3, "AVIF": 3}  # times the memory, for their decoders
 TOO_LARGE = "too large to decode (a decompression bomb?)"
-LARGE = 1 << 24  # pixels from which on a picture is shrunk band by band
+LARGE = 1 << 24  # pixels: a larger picture is shrunk band by band
 BAND = 1 << 20  # pixels of a band, about
 ORIENTATION = 0x0112  # EXIF's tag
 
 
 class Picture(NamedTuple):
-    """What is kept of a picture.
+    """A picture as it is read.
 
-    pixels: (h, w, C) as uint8, h and w at most the size that was asked for; or as float32 what the file holds, if that
-    is more than 8 bits, with colours multiplied by their opacity.
+    pixels: (h, w, C) as uint8, h and w at most the requested size; or the file's values as float32, if they have more
+    than 8 bits, with colours multiplied by their opacity.
     shape: height and width of the file.  span: the least and the largest value in a file of more than 8 bits.
-    whole: are they whole numbers?  more: "frames" or "pages", if the first of them was taken.
+    whole: whether they are whole numbers.  more: "frames" or "pages", if only the first was taken.
     """
 
     pixels: np.ndarray
@@ -50,18 +50,18 @@ def read_picture(file: Path, size: int, channels: int, fit: str) -> Picture:
     """The picture in a file for a square of that size.  fit: one of FITS.
 
     crop: the square in its middle.  pad: all of it, with the longer side as long as the square's.  stretch: all of it,
-    to a square.  Raises DataError with the reason for a file that holds no picture that can be read.
+    to a square.  Raises DataError with the reason for a file that can't be read as a picture.
     """
     from PIL import Image
 
     try:
-        with Image.open(file, formats=[name for name in FORMATS if name in _known()]) as image:
+        with Image.open(file, formats=[name for name in FORMATS if name in _readers()]) as image:
             return _read(image, file, size, channels, fit)
     except DataError:
         raise
     except Image.UnidentifiedImageError:
         if file.suffix.lower() not in Image.registered_extensions():
-            raise DataError("of a kind that this Pillow does not read") from None
+            raise DataError("of a kind that this Pillow can't read") from None
         raise DataError("no picture, whatever the name says") from None
     except (Image.DecompressionBombError, MemoryError):
         raise DataError(TOO_LARGE) from None
@@ -71,10 +71,10 @@ def read_picture(file: Path, size: int, channels: int, fit: str) -> Picture:
 
 
 def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: int) -> np.ndarray:
-    """The pixels (size, size, channels) as uint8; what is missing to the square is black, or transparent.
+    """The pixels (size, size, channels) as uint8; the rest of the square is black, or transparent.
 
-    Values of more than 8 bits go from 0 at the low end of a span to 255 at its high end. What is transparent is laid on
-    white, unless there is a channel for it.
+    Values of more than 8 bits are scaled from a span to 0 to 255. Transparent pixels are laid on white, unless there is
+    a channel for opacity.
     """
     from PIL import Image
 
@@ -89,7 +89,7 @@ def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: i
 
 
 def _scaled(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Deep values as uint8; a fourth channel is opacity, of as many bits as the colours or of 16."""
+    """Values of more than 8 bits as uint8; a fourth channel is opacity, of as many bits as the colours or of 16."""
     x, opacity = np.split(x, [3], axis=2)
     if opacity.size:
         x = np.divide(x, opacity, where=opacity > 0, out=np.zeros_like(x))
@@ -98,7 +98,7 @@ def _scaled(x: np.ndarray, low: float, high: float) -> np.ndarray:
     return np.rint(255 * x).astype(np.uint8)
 
 
-def _known() -> dict[str, object]:
+def _readers() -> dict[str, object]:
     """Pillow's readers, by format."""
     from PIL import Image
 
@@ -110,7 +110,7 @@ def _read(image: Image.Image, file: Path, size: int, channels: int, fit: str) ->
     shape, more = (image.height, image.width), _more(image)
     image.draft(MODES[min(channels, 3)], (size, size))  # a JPEG is decoded up to 8 times smaller
     pixels = image.width * image.height
-    if "progressive" in image.info:  # such a JPEG is in memory as a whole until its last scan is read
+    if "progressive" in image.info:  # such a JPEG stays in memory whole until its last scan is read
         pixels = max(pixels, shape[0] * shape[1])
     k = max(1, min(image.size) // (3 * size)) if pixels > LARGE else 1  # 3: what Pillow calls a fair reducing_gap
     rows = k * max(1, BAND // (image.width * k))
@@ -139,22 +139,22 @@ def _more(image: Image.Image) -> str:
 
 
 def _raw_mode(image: Image.Image) -> str:
-    """How the samples lie in the file, in Pillow's words, such as "RGB;16B"."""
+    """The layout of samples in the file, as Pillow names it, such as "RGB;16B"."""
     tiles = getattr(image, "tile", None)
     arguments = tiles[0][3] if tiles else ""
     return str(arguments[0] if isinstance(arguments, tuple) and arguments else arguments)
 
 
 def _is_plain_png(image: Image.Image) -> bool:
-    """8 bits a sample, in the order of the rows."""
+    """Whether it is a PNG of 8 bits a sample that is not interlaced."""
     plain = _raw_mode(image) in ("L", "LA", "P", "RGB", "RGBA")
     return image.format == "PNG" and plain and not image.info.get("interlace")
 
 
 def _decoded(image: Image.Image, file: Path) -> tuple[Image.Image, ...]:
-    """The picture; and if it has colours of 16 bits, of which Pillow keeps the upper 8, beside it the lower 8.
+    """The picture; and for colours of 16 bits, of which Pillow keeps the upper 8, a second one of the lower 8.
 
-    Told of the other byte order, Pillow takes the lower byte for the upper one.
+    Given the opposite byte order, Pillow takes the lower byte for the upper one.
     """
     from PIL import Image
 
@@ -173,7 +173,7 @@ def _decoded(image: Image.Image, file: Path) -> tuple[Image.Image, ...]:
 
 @contextmanager
 def _libtiff_silenced() -> Iterator[None]:
-    """What libtiff says of a broken file goes to the descriptor of standard error, past Python."""
+    """Silence libtiff, which writes about broken files to standard error's descriptor, past Python."""
     try:
         stderr = os.dup(2)
     except OSError:  # closed
@@ -189,7 +189,7 @@ def _libtiff_silenced() -> Iterator[None]:
 
 
 def _cut(images: tuple[Image.Image, ...], rows: int) -> Iterator[tuple[Image.Image, ...]]:
-    """A decoded picture in bands of so many rows: what is made of it while it shrinks is never as large as it."""
+    """A decoded picture in bands of `rows` rows, so that intermediate results stay small while it shrinks."""
     width, height = images[0].size
     for top in range(0, height, rows):
         yield tuple(image.crop((0, top, width, min(top + rows, height))) for image in images)
@@ -198,7 +198,7 @@ def _cut(images: tuple[Image.Image, ...], rows: int) -> Iterator[tuple[Image.Ima
 def _shrunk(
     bands: Iterable[tuple[Image.Image, ...]], k: int
 ) -> tuple[list[Image.Image], tuple[float, float] | None, int]:
-    """The planes of a picture in bands, k times smaller; the span of more than 8 bits; and how EXIF says it lies."""
+    """The planes of a picture in bands, k times smaller; the span of more than 8 bits; its EXIF orientation."""
     parts: list[list[Image.Image]] = []
     spans, turn = list[tuple[float, float]](), 1
     for band in bands:
@@ -211,7 +211,7 @@ def _shrunk(
 
 
 def _joined(parts: tuple[Image.Image, ...]) -> Image.Image:
-    """Bands, one below the other."""
+    """Bands joined one below the other."""
     from PIL import Image
 
     if len(parts) == 1:
@@ -236,7 +236,7 @@ def _plain(image: Image.Image, low: Image.Image | None = None) -> tuple[list[Ima
         if not np.isfinite(x).all():
             raise DataError("with values that are NaN or infinite")
         span = float(x[..., :3].min()), float(x[..., :3].max())
-        x[..., :3] *= x[..., 3:] if x.shape[2] == 4 else 1  # what is transparent has no say when pixels are averaged
+        x[..., :3] *= x[..., 3:] if x.shape[2] == 4 else 1  # transparent pixels don't count in averages
         return [Image.fromarray(np.ascontiguousarray(plane)) for plane in np.moveaxis(x, 2, 0)], span
     if image.mode in ("LA", "PA", "La", "RGBa") or "transparency" in image.info or _has_clear_colours(image):
         return [image.convert("LA").convert("RGBA") if image.mode == "La" else image.convert("RGBA")], None
@@ -250,7 +250,7 @@ def _has_clear_colours(image: Image.Image) -> bool:
 
 
 def _fitted(image: Image.Image, w: float, h: float, size: int, fit: str) -> Image.Image:
-    """The w x h pixels of it resized, by bicubic interpolation, to (size, size); or to fit in there, to be padded."""
+    """Its w x h pixels resized, by bicubic interpolation, to (size, size) or, for padding, to fit inside."""
     from PIL import Image
 
     box, to = (0.0, 0.0, w, h), (size, size)
@@ -264,12 +264,12 @@ def _fitted(image: Image.Image, w: float, h: float, size: int, fit: str) -> Imag
 
 
 def _orientation(image: Image.Image) -> int:
-    """How EXIF says that the picture lies, 1 to 8; 1 is upright, and so is what is broken."""
+    """The orientation in the EXIF data, 1 to 8; 1, upright, if that is broken."""
     if image.format == "TIFF":  # turned by Pillow as it is decoded
         return 1
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # as wide as what Pillow raises on a broken block; the pixels don't need it
+    except Exception:  # Pillow raises many kinds on a broken block; the pixels don't need it
         return 1
 
 

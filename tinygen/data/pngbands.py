@@ -1,7 +1,7 @@
 """A large PNG, read a band of rows at a time, so that it is never in memory as a whole.
 
-Pillow decodes a picture all at once. A band of it becomes a PNG of its own, in memory, that Pillow can decode: the rows
-as they are filtered in the file, below the row above them, for that is what filters refer to. Source: W3C, Portable
+Pillow decodes a picture all at once. So each band becomes a PNG of its own, in memory: its rows, still filtered as in
+the file, below the row above them, which the filters refer to. Source: W3C, Portable
 Network Graphics Specification (third edition), 5 (chunks), 9 (filters).
 """
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from PIL import Image
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-KEPT = (b"PLTE", b"tRNS", b"eXIf")  # chunks that every band needs
+KEPT = (b"PLTE", b"tRNS", b"eXIf")  # chunks that each band needs
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # a pixel, by the colour type
 READ = 1 << 16
 
 
 def png_bands(file: Path, rows: int) -> Iterator[Image.Image]:
-    """The picture in a PNG of 8 bits a sample that is not interlaced, so many rows at a time.
+    """The picture in a PNG of 8 bits a sample that is not interlaced, `rows` rows at a time.
 
     Raises what Pillow, zlib and struct raise for a broken file: OSError, SyntaxError, zlib.error and others.
     """
@@ -61,7 +61,7 @@ class _Inflated:
                 yield _body(source, at, min(READ, start + length - at))
 
     def read(self, n: int) -> bytes:
-        """The next n bytes. Raises OSError if they are not there."""
+        """The next n bytes. Raises OSError if there are fewer."""
         out = bytearray()
         while len(out) < n:
             deflated = self._zlib.unconsumed_tail or next(self._deflated, b"")

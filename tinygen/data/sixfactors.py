@@ -1,7 +1,7 @@
-"""Faces that a program draws from six known factors, so that what a model has learnt of each can be measured.
+"""Faces drawn from six known factors, so that what a model has learnt of each can be measured.
 
-Shapes are signed distances in pixels (negative inside), and a pixel takes the share of a colour that its distance to
-the edge says: edges are smooth without drawing anything twice (Quilez, "2D distance functions", iquilezles.org).
+Shapes are signed distances in pixels (negative inside), and a pixel's share of a colour follows from its distance to
+the edge: edges are smooth without supersampling (Quilez, "2D distance functions", iquilezles.org).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ WALL, SHIRT, WHITE, IRIS, PUPIL, BLUSH, LIPS, THROAT, TEETH = (
 _pixels = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
 X, Y = _pixels, _pixels[:, np.newaxis]  # in pixels from the centre, to the right and down
 
-# In float64, and rounded: NumPy's exp of float32 differs from processor to processor, and so would the pixels.
+# In float64, then rounded: NumPy's exp of float32 differs between processors, and so would the pixels.
 CHEEKS = [
     (0.22 * np.exp(-((X.astype(float) - side) ** 2 + 1.6 * (Y.astype(float) - 8) ** 2) / 14)).astype(np.float32)
     for side in (-10.5, 10.5)
@@ -103,7 +103,7 @@ def _eye(
 ) -> None:
     """The white, the iris that looks to gaze in [-1, 1], the lid above, and the brow."""
     planes, x, y = _window(planes, side, -2, 16)
-    brow, y = y + 5.8, y - 2  # their middles, at -7.8 and 0 of the face
+    brow, y = y + 5.8, y - 2  # from their middles: -7.8 and 0 in the face
     white = _ellipse(x, y, size * 1.15, size)
     x_iris = x - 0.48 * size * gaze
     centre = np.hypot(x_iris, y)
@@ -116,7 +116,7 @@ def _eye(
 
 
 def _mouth(planes: np.ndarray, smile: np.ndarray) -> None:
-    """Two parabolas between the corners, that of the upper lip and that of the lower; they part as the smile grows."""
+    """Two parabolas between the corners, the upper and the lower lip; they part as the smile grows."""
     planes, x, y = _window(planes, 0, 14, 24)
     half = 6 + 2.5 * smile
     arch = 1 - (x / half) ** 2  # 0 at the corners
@@ -136,9 +136,9 @@ def _window(planes: np.ndarray, x: float, y: float, size: int) -> tuple[np.ndarr
 
 
 def _paint(planes: np.ndarray, distance: np.ndarray, colour: np.ndarray) -> None:
-    """Colour (3, N or 1, ...) over what lies within a shape, by the share of each pixel that it covers."""
+    """Paint a colour (3, N or 1, ...) inside a shape, by the share of each pixel that it covers."""
     share = np.clip(0.5 - distance, 0, 1)
-    planes *= 1 - share  # not += share * (colour - planes), whose rounding would let what is covered shine through
+    planes *= 1 - share  # not += share * (colour - planes), whose rounding would let covered colours shine through
     planes += share * colour
 
 

@@ -1,4 +1,4 @@
-"""Three digits as the red, green and blue of one image: 1,000 modes that are known, so that they can be counted."""
+"""Three digits as the red, green and blue of one image: 1,000 known modes that can be counted."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def load_stacked(train: int = 50_000, test: int = 26_000, seed: int = 0) -> Data
 
 
 def _stack(digits: np.ndarray, picks: np.ndarray) -> np.ndarray:
-    """The images (N, 28, 28, 3) made of digits (M, 28, 28, 1); picks (N, 3): of which."""
+    """The images (N, 28, 28, 3) made of digits (M, 28, 28, 1); picks (N, 3): their rows."""
     images = np.empty((len(picks), *digits.shape[1:3], 3), np.uint8)
-    for channel in range(3):  # one at a time: no second copy of all
+    for channel in range(3):  # one at a time, to avoid a second copy
         images[..., channel] = digits[picks[:, channel], ..., 0]
     return images

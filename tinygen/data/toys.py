@@ -1,4 +1,4 @@
-"""Points in the plane whose distribution is known, so that what a model has learnt of it can be counted."""
+"""Points in the plane from known distributions, so that what a model has learnt can be measured."""
 
 from __future__ import annotations
 
