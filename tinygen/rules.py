@@ -6,7 +6,6 @@ Nobody declares what a rule needs: it is read off the rule. `lambda gy, y, x: gy
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -33,7 +32,6 @@ def flat(gy: Any, y: Any, *arguments: Any) -> Any:
     raise NotImplementedError("flat stands for a rule that is never called")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
     """What the tape does for one set of arguments that require grad. In `saved`, y is 0 and argument i is i + 1."""
 
@@ -45,6 +43,12 @@ class Plan:
     facts: tuple[int, ...]  # that of which they read only the shape or the dtype
     unread: tuple[int, ...]
     blank: tuple[None, ...] | None  # what is saved, if nothing is
+
+    __slots__ = ("blank", "facts", "op", "positions", "rules", "skips", "unread", "whole")
+
+    def __init__(self, **parts: Any):  # a dataclass takes a millisecond of `import tinygen`
+        for name, part in parts.items():
+            setattr(self, name, part)
 
     def keep(self, y: Array, inputs: Sequence[Any]) -> Sequence[Any]:
         """What the rules will get: the value, a Fact of it, or None where no rule looks."""
