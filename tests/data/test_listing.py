@@ -32,7 +32,7 @@ def test_links_to_folders_are_followed_but_no_folder_is_read_twice(tmp_path):
     (elsewhere / "back").symlink_to(root)
     (root / "file.png").symlink_to(elsewhere / "a.png")
     assert names(root) == ["file.png", "linked/a.png", "z/b.png"]
-    assert find_pictures(root)[2] == {"links to a folder that is read already": 3, "without a suffix": 1}
+    assert find_pictures(root)[2] == {"links to a folder already read": 3, "without a suffix": 1}
     assert "not read: 3 links to a folder already read" in str(load(f"folder:{root}"))
 
 
