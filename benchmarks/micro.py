@@ -21,10 +21,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from . import machine, markdown, ratios, runner
 from .kernels import KERNELS, call
+from .layers import Conv, ConvT, Dense, Layer, Reshape, Shape
 from .peers import PEERS
 from .process import Failed, Worker
 from .worker import serve
-from .workloads import WORKLOADS, Conv, ConvT, Dense, Layer, Network, Reshape, Shape, macs, traffic, workload
+from .workloads import WORKLOADS, Network, macs, traffic, workload
 
 Runs: TypeAlias = "dict[str, Callable[[], Any]]"  # "forward" and "both"
 HANDS = ("tinygen", "tinygen-fast", "torch")

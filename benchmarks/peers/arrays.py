@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..workloads import BatchNorm, Conv, ConvT, Dense, Network, Workload
+from ..layers import BatchNorm, Conv, ConvT, Dense
+from ..workloads import Network, Workload
 
 
 def initial(net: Network, seed: int = 0) -> list[list[np.ndarray]]:

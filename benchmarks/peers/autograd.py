@@ -9,7 +9,8 @@ import autograd.numpy as anp
 import numpy as np
 from autograd import value_and_grad
 
-from ..workloads import BatchNorm, Dense, LeakyReLU, Network, Tanh, Workload
+from ..layers import BatchNorm, Dense, LeakyReLU, Tanh
+from ..workloads import Network, Workload
 from . import Peer, Setting
 from .arrays import Adam, initial
 

@@ -13,7 +13,8 @@ import dezero.core  # noqa: E402
 import dezero.functions as F  # noqa: E402
 from dezero import Parameter  # noqa: E402
 
-from ..workloads import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Network, Reshape, Tanh  # noqa: E402
+from ..layers import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Reshape, Tanh  # noqa: E402
+from ..workloads import Network  # noqa: E402
 from . import Peer, Setting  # noqa: E402
 from .arrays import initial  # noqa: E402
 

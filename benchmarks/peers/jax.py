@@ -10,7 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax, random
 
-from ..workloads import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Network, Reshape, Tanh, Workload
+from ..layers import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Reshape, Tanh
+from ..workloads import Network, Workload
 from . import Peer, Setting
 from .arrays import initial
 

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ..workloads import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Network, Reshape, Tanh
+from ..layers import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Reshape, Tanh
+from ..workloads import Network
 from . import Peer, Setting
 
 

@@ -12,7 +12,8 @@ import numpy as np
 from mygrad.nnet.activations import relu
 from mygrad.nnet.layers import batchnorm
 
-from ..workloads import BatchNorm, Dense, LeakyReLU, Network, Tanh
+from ..layers import BatchNorm, Dense, LeakyReLU, Tanh
+from ..workloads import Network
 from . import Peer, Setting
 from .arrays import Adam, initial
 

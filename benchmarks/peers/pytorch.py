@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..workloads import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Network, Reshape, Shape, Tanh
+from ..layers import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Reshape, Shape, Tanh
+from ..workloads import Network
 from . import Peer, Setting
 
 

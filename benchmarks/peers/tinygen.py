@@ -7,7 +7,8 @@ from typing import Any
 import tinygen as tg
 from tinygen import layers
 
-from ..workloads import WORKLOADS, BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Network, Reshape, Tanh
+from ..layers import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Reshape, Tanh
+from ..workloads import WORKLOADS, Network
 from . import Peer, Setting
 
 

@@ -6,21 +6,10 @@ import pytest
 
 import tinygen as tg
 from benchmarks.bars import BARS
+from benchmarks.layers import Conv, ConvT, Dense, LeakyReLU
 from benchmarks.peers import PEERS
 from benchmarks.peers.tinygen import custom
-from benchmarks.workloads import (
-    WORKLOADS,
-    Conv,
-    ConvT,
-    Dense,
-    LeakyReLU,
-    Network,
-    Pass,
-    Workload,
-    macs,
-    traffic,
-    workload,
-)
+from benchmarks.workloads import WORKLOADS, Network, Pass, Workload, macs, traffic, workload
 
 
 @pytest.mark.parametrize("w", WORKLOADS.values(), ids=WORKLOADS)

@@ -6,9 +6,8 @@ import contextlib
 import math
 import threading
 import weakref
-from collections import Counter, UserDict, UserList, deque
+from collections import Counter
 from collections.abc import Callable, ItemsView, Iterator, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from ..checks import what
 from ..scopes import no_grad
 from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor
+from .plain import CONTAINERS, first_in
 from .state import LeftOut, check_keys, mismatch
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class Module:
                 vars(module)["_path"] = below
             for below, t in value.named_tensors():
                 t.name = f"{path}.{below}"
-        elif isinstance(value, _CONTAINERS):
+        elif isinstance(value, CONTAINERS):
             vars(self)["_containers"] = tuple(dict.fromkeys((*self._containers, name)))
             self._check_containers()
 
@@ -305,9 +305,6 @@ def watching(watcher: Callable[[Module, Any], None]) -> Iterator[None]:
         thread_state.watcher = before
 
 
-_CONTAINERS = (list, tuple, dict, set, frozenset, deque, UserList, UserDict, MappingProxyType)
-
-
 def _is_part(x: Any) -> bool:
     return isinstance(x, (Module, Parameter, Buffer))
 
@@ -319,19 +316,7 @@ def _is_untrained(x: Any) -> bool:
 
 def _first_part(container: Any) -> Any:
     """The first module, parameter or buffer in a plain container, or in the containers in it; None if there is none."""
-    pending, seen = [container], set[int]()
-    while pending:
-        container = pending.pop()
-        if isinstance(container, _CONTAINERS) and id(container) not in seen:
-            seen.add(id(container))
-            items = [*container, *getattr(container, "values", list)()]
-            kinds = {kind for kind in map(type, items) if issubclass(kind, (Module, Tensor, *_CONTAINERS))}
-            if kinds:  # a list of a million numbers is no work
-                for item in items:
-                    if _is_part(item) or _is_untrained(item):
-                        return item
-                pending += [item for item in items if type(item) in kinds]
-    return None
+    return first_in(container, lambda item: _is_part(item) or _is_untrained(item), (Module, Tensor))
 
 
 def _check_place(module: Module, name: str, value: Any) -> None:
