@@ -1,4 +1,4 @@
-"""What the picture of a tape says of each op, layer and leaf."""
+"""What the picture of a tape shows of each op, layer and leaf."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from . import ruletext
 from .fold import Call, Unit
 
 SHORT = 22  # characters: a formula up to this length is drawn in the box, a longer one is in the tooltip
-OPTIONS = re.compile(r", \w+=[^,()]+(?=[,)])")  # of a layer: too long for its box
+OPTIONS = re.compile(r", \w+=[^,()]+(?=[,)])")  # the keywords of a layer: too long for its box
 
 
 @dataclass(eq=False)
 class Box:
-    """One thing on the picture.
+    """One box of the picture.
 
     kind: "op", "layer", "rule" (what rules made under create_graph), "parameter", "input" (another leaf that requires
-    grad) or "constant".  lines: what stands below the title.  path: of the module, such as "G.2"; network: its first
-    part.  helpers: what the private functions are that its rules call.  frozen: a layer whose parameters get no
-    gradient.  where: the lines of code that made it, the innermost first.  nodes: their numbers on the tape, the last
-    of which is the id.  x, y: its middle, in pixels.
+    grad) or "constant".  lines: the text below the title.  path: the module's name, such as "G.2"; network: its first
+    part.  helpers: the private functions that its rules call, each with what it computes.  frozen: whether it is a
+    layer whose parameters get no gradient.  where: the lines of code that made it, the innermost first.  nodes: the
+    numbers of its nodes on the tape; the last one is the id.  x, y: its middle, in pixels.
     """
 
     id: str
@@ -54,8 +54,8 @@ class Box:
 class Edge(NamedTuple):
     """From box to box, by id.
 
-    argument: the argument of the op whose value it carries; "" if the target holds the rules of the source.  label: the
-    text beside it.
+    argument: the op's argument that takes the value; "" if the target holds the rules of the source.  label: the text
+    beside it.
     """
 
     source: str
@@ -66,9 +66,9 @@ class Edge(NamedTuple):
 
 def unit_box(unit: Unit) -> Box:
     """The box of an op, or of all ops of a layer."""
-    node, layer = unit.nodes[-1], unit.of if isinstance(unit.of, Call) else unit.call
+    node, layer = unit.nodes[-1], unit.rules_of if isinstance(unit.rules_of, Call) else unit.call
     op = node.plan.op
-    box = Box(str(node.order), "rule" if unit.of is not None else "op", op.title, node.shape, str(node.dtype))
+    box = Box(str(node.order), "rule" if unit.rules_of is not None else "op", op.title, node.shape, str(node.dtype))
     box.op, box.formula = op.title, ruletext.formula(op)
     box.rules, box.helpers = ruletext.rules(op), ruletext.helpers(op)
     box.nodes, box.where = [n.order for n in unit.nodes], _places(node)
@@ -85,7 +85,7 @@ def unit_box(unit: Unit) -> Box:
 
 def _describe_layer(box: Box, unit: Unit, module: Module) -> None:
     title = OPTIONS.sub("", title_of(module))
-    if unit.of is not None:
+    if unit.rules_of is not None:
         box.title = f"∂ {title}"
     else:
         own = {p.node for p in module.parameters()}
@@ -95,12 +95,12 @@ def _describe_layer(box: Box, unit: Unit, module: Module) -> None:
     if len(unit.nodes) > 1:
         box.op = ", ".join(dict.fromkeys(n.plan.op.title for n in unit.nodes))
         what = (module.__doc__ or "").strip().partition("\n")[0]
-        box.formula = what if unit.of is None else f"What the rules of {title} made, as they were recorded."
+        box.formula = what if unit.rules_of is None else f"The ops of {title}'s rules, as recorded."
         box.rules, box.helpers = {}, {}
 
 
 def leaf_box(node: Node) -> Box:
-    """The box of a leaf, under its name if it has one; of one element with its value and gradient."""
+    """The box of a leaf, under its name if it has one; if it has one element, with its value and gradient."""
     t = node.leaf and node.leaf()
     name = getattr(t, "name", None) or ""
     kind = "parameter" if isinstance(t, Parameter) else "input"
@@ -115,24 +115,24 @@ def leaf_box(node: Node) -> Box:
 
 
 def constant_boxes(unit: Unit) -> Iterator[tuple[Box, str]]:
-    """What an op took that gets no gradient, and of which argument it is: arrays of floats that its node still keeps,
-    but none that belong to its own layer."""
+    """The boxes of arguments that get no gradient, each with the argument's name: arrays of floats that the node still
+    keeps and that do not belong to its own layer."""
     module, node = unit.call and unit.call.maker, unit.nodes[0]
     own = {id(t.array) for _, t in module.named_tensors()} if isinstance(module, Module) else set()
-    for i, x in _given(node):
+    for i, x in _constants(node):
         if is_array(x) and x.dtype.kind == "f" and id(x) not in own:
             text = f"= {to_host(x).item():.4g}" if x.size == 1 else _shape(x.shape)
             yield Box(f"c{id(x)}", "constant", "constant", x.shape, str(x.dtype), [text]), argument(node, i)
 
 
 def _options(node: Node) -> list[str]:
-    """The numbers among an op's arguments, such as the slope of a leaky ReLU, as far as its node keeps them."""
-    named = _given(node) if node.plan.op.arity >= 0 else []
+    """The numbers among an op's arguments, such as the slope of a leaky ReLU, if its node keeps them."""
+    named = _constants(node) if node.plan.op.arity >= 0 else []
     return [f"{argument(node, i)} = {x:.4g}" for i, x in named if type(x) in (int, float)]
 
 
-def _given(node: Node) -> list[tuple[int, Any]]:
-    """The arguments without a gradient, as the node keeps them."""
+def _constants(node: Node) -> list[tuple[int, Any]]:
+    """The arguments without a gradient that the node keeps, with their positions."""
     return [(i, x) for i, x in enumerate((node.saved or ())[1:]) if i not in node.plan.positions]
 
 
@@ -147,7 +147,7 @@ def _shape(shape: tuple[int, ...]) -> str:
 
 
 def _places(node: Node) -> list[Place]:
-    """The lines that called it, if they were noted: the innermost first, and no further than the user's outermost."""
+    """The lines that called it, if they were recorded: the innermost first, up to the user's outermost."""
     places = [place for place in node.where or () if isinstance(place, Place)]
     outermost = [i for i, place in enumerate(places) if place.function == "<module>"]
     return places[: outermost[0] + 1] if outermost else places

@@ -1,7 +1,7 @@
 """Which nodes of a tape belong together: those that one call of a layer made, and those of its rules on a second tape.
 
-Who made a node is on the tape (tape.note_maker): for each call its first node's number and its last node. All numbers
-between are its own, as the calls nest.
+The tape records who made a node (tape.note_maker): for each call, the number of its first node, and its last node.
+Because calls nest, all numbers between belong to the call.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ class Call:
     last: int
     outer: Call | None = None
     path: str = ""
-    inner: int = 0  # how many calls it made
+    inner: int = 0  # how many modules it called
 
     @property
     def is_layer(self) -> bool:
-        """Whether it is a module that called no other."""
+        """Whether it is a call of a module that called no other."""
         return isinstance(self.maker, Module) and not self.inner
 
     @property
     def network(self) -> str:
-        """The first part of the path that is a name and no number."""
+        """The first part of the path if it is a name, "" if it is a number."""
         return next((part for part in self.path.split(".")[:1] if not part.isdigit()), "")
 
 
 @dataclass(eq=False)
 class Unit:
-    """Nodes drawn as one box, in their order. call: of the module that made them.  of: the node, or the layer's call,
-    whose rules made them.  folded: the box stands for a layer, or for the rules of one."""
+    """Nodes drawn as one box, in their order. call: of the module that made them.  rules_of: the node, or the layer's
+    call, whose rules made them.  folded: whether the box stands for a layer, or for the rules of one."""
 
     nodes: list[Node]
     call: Call | None = None
-    of: Call | Node | None = None
+    rules_of: Call | Node | None = None
     folded: bool = False
 
     @property
@@ -53,8 +53,8 @@ class Unit:
 
 
 def reach(root: Node) -> list[Node]:
-    """All nodes that lead to root, and root, in the order in which they were made; with those of the first tape whose
-    rules made the second, whether a derivative runs through them or not."""
+    """Root and all nodes that lead to it, in the order in which they were made. Included are the nodes of a first tape
+    whose rules made the second, whether or not a derivative runs through them."""
     found, stack = {root.order: root}, [root]
     while stack:
         node = stack.pop()
@@ -66,30 +66,32 @@ def reach(root: Node) -> list[Node]:
 
 
 def units(nodes: Iterable[Node], fold: bool) -> list[Unit]:
-    """The nodes that an op made, in boxes: a box for each op, or, folded, one for each call of a layer."""
+    """The nodes of ops, grouped into boxes: one for each op, or, folded, one for each call of a layer."""
     ops = [node for node in nodes if node.plan is not None]
     calls = _innermost(ops)
     found: list[Unit] = []
     for node in ops:
         call = calls[node.order]
-        of: Call | Node | None = None
+        rules_of: Call | Node | None = None
         if call is not None and isinstance(call.maker, Node):
             maker = calls.get(call.maker.order)
-            of, call = (maker if maker is not None and maker.is_layer else call.maker), None
-        layer = next((c for c in (call, of) if isinstance(c, Call) and c.is_layer), None) if fold else None
-        if layer is not None and found and found[-1].folded and (found[-1].call, found[-1].of) == (call, of):
-            found[-1].nodes.append(node)
+            rules_of, call = (maker if maker is not None and maker.is_layer else call.maker), None
+        layer = next((c for c in (call, rules_of) if isinstance(c, Call) and c.is_layer), None) if fold else None
+        last = found[-1] if layer is not None and found else None
+        if last is not None and last.folded and (last.call, last.rules_of) == (call, rules_of):
+            last.nodes.append(node)
         else:
-            found.append(Unit([node], call, of, folded=layer is not None))
+            found.append(Unit([node], call, rules_of, folded=layer is not None))
     return _absorb_sums(found)
 
 
 def _absorb_sums(found: list[Unit]) -> list[Unit]:
-    """Sums of gradients that backward made between two rules of one layer join that layer's box."""
+    """Put sums of gradients that backward made between two rules of one layer into that layer's box."""
     joined: list[Unit] = []
     for unit in found:
         before, between = joined[-2:] if len(joined) > 1 else (None, unit)
-        if before and unit.folded and before.of is unit.of is not None and between.call is between.of is None:
+        sums = between.call is between.rules_of is None
+        if before and unit.folded and before.rules_of is unit.rules_of is not None and sums:
             joined.pop()
             before.nodes += between.nodes + unit.nodes
         else:
@@ -123,7 +125,7 @@ def _innermost(ops: list[Node]) -> dict[int, Call | None]:
 
 
 def _place(call: Call) -> None:
-    """Give a module's call its path: below that of the module that called it, or as its parameters are named."""
+    """Give a module's call its path: from that of the module that called it, or else from its parameters' names."""
     outer = call.outer
     if outer is not None and isinstance(outer.maker, Module) and isinstance(call.maker, Module):
         outer.inner += 1

@@ -23,7 +23,7 @@ from . import ruletext
 from .graph import Graph, graph
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
-DEFAULTS = (2.0, 3.0, 0.5, 1.5, 0.25)  # of variables that were given no value, in order; log and sqrt take them all
+DEFAULTS = (2.0, 3.0, 0.5, 1.5, 0.25)  # the values of variables without one, in order; log and sqrt take them all
 OPERATORS: dict[type, str] = {
     ast.Add: "add",
     ast.Sub: "subtract",
@@ -47,10 +47,10 @@ MOST_NESTED = 100  # parentheses within parentheses
 
 
 @dataclass(frozen=True)
-class Local:
-    """The derivative of a step with respect to one of its inputs: to which step it leads, the rule, and the number.
+class LocalDerivative:
+    """The derivative of a step with respect to one of its inputs: that input's name, the rule, and the number.
 
-    The rule is that of the code, with the names of this formula: gv1 is the gradient that arrives at v1.
+    The rule is the code's, in the names of this formula: gv1 is the gradient that arrives at v1.
     """
 
     to: str
@@ -59,16 +59,16 @@ class Local:
 
 
 @dataclass(frozen=True)
-class Step:
-    """One line of the tape. text: what is computed, of the names of earlier steps.  gradient: d(result)/d(this); None
-    for a comparison, to which no gradient goes.  helpers: what the functions are that its rules call."""
+class FormulaStep:
+    """One line of the tape. text: the expression, in the names of earlier steps.  gradient: d(result)/d(this); None
+    for a comparison, which gets no gradient.  helpers: the functions that its rules call, and what they compute."""
 
     name: str
     text: str
     op: str
     value: float
     gradient: float | None
-    locals: tuple[Local, ...]
+    locals: tuple[LocalDerivative, ...]
     helpers: dict[str, str] = field(default_factory=dict)
 
 
@@ -76,16 +76,16 @@ class Step:
 class Explanation:
     """A formula's steps in the order of the forward pass, the variables first; and the same as a picture."""
 
-    steps: list[Step]
+    steps: list[FormulaStep]
     given: dict[str, float]
     picture: Graph
 
 
 def explain(expression: str, variables: Mapping[str, float] | None = None) -> Explanation:
-    """The tape of a formula of numbers, variables, pi, e, + - * / **, comparisons and elementwise ops, in float64.
+    """The tape of a formula made of numbers, variables, pi, e, + - * / **, comparisons and elementwise ops, in float64.
 
-    variables: their values; those without one get a default. Raises ConfigError for anything else in the formula, and
-    for a variable that is not in it.
+    variables: their values; one without a value gets a default. Raises ConfigError for anything else in the formula,
+    and for a value of a variable that is not in it.
     """
     tree = _parse(expression)
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
@@ -108,9 +108,9 @@ def _parse(expression: str) -> ast.expr:
     except SyntaxError as error:
         rest = expression.strip()[(error.offset or 1) - 1 :]
         place = f" at {_brief(rest)}" if rest else " at its end"
-        raise ConfigError(f"{_brief(expression)} is no formula: {error.msg}{place}") from None
+        raise ConfigError(f"{_brief(expression)} is not a formula: {error.msg}{place}") from None
     except (ValueError, RecursionError, MemoryError):
-        raise ConfigError(f"{_brief(expression)} is no formula that can be read") from None
+        raise ConfigError(f"{_brief(expression)} is not a formula that can be read") from None
 
 
 class _Reader:
@@ -127,22 +127,24 @@ class _Reader:
     def explanation(self, tree: ast.expr) -> Explanation:
         result = self.read(tree, 0)
         if not isinstance(result, Tensor) or not result.requires_grad:
-            raise ConfigError(f"{_brief(self.expression)} has no derivative: it moves in steps")
+            raise ConfigError(f"{_brief(self.expression)} has no derivative: it is constant between jumps")
         tensors = [*self.leaves.values(), *(t for t, *_ in self.made if t.requires_grad)]
         found = grad(result, tensors, retain_graph=True, unused="zeros")
         gradients = {id(t): g.item() for t, g in zip(tensors, found, strict=True)}
-        steps = [Step(n, n, "", t.item(), gradients[id(t)], ()) for n, t in self.leaves.items()]
+        steps = [FormulaStep(n, n, "", t.item(), gradients[id(t)], ()) for n, t in self.leaves.items()]
         for t, text, op, arguments in self.made:
             derivatives = self.locals(t, arguments) if t.requires_grad else ()
             called = ruletext.helpers(PRIMITIVES[op].op).items()  # type: ignore[attr-defined]
-            helpers = {name: of for name, of in called if any(name.partition("(")[0] in x.rule for x in derivatives)}
-            steps.append(Step(self.names[id(t)], text, op, t.item(), gradients.get(id(t)), derivatives, helpers))
+            helpers = {
+                name: text for name, text in called if any(name.partition("(")[0] in x.rule for x in derivatives)
+            }
+            steps.append(FormulaStep(self.names[id(t)], text, op, t.item(), gradients.get(id(t)), derivatives, helpers))
         return Explanation(steps, self.given, self.picture(result, steps))
 
     def read(self, node: ast.expr, depth: int) -> Any:
-        """The value of a part: a Tensor of what depends on a variable, a 0-d array of what doesn't."""
+        """The value of a part: a Tensor if it depends on a variable, else a 0-d array."""
         if depth > MOST_NESTED:
-            raise ConfigError(f"{_brief(self.expression)}: too many parts within parts")
+            raise ConfigError(f"{_brief(self.expression)}: too many nested parts; at most {MOST_NESTED}")
         match node:
             case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
                 return np.asarray(_as_float(value, self.expression))
@@ -159,7 +161,7 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
                 return self.apply(name, *(self.read(a, depth + 1) for a in args))
             case ast.Call(func=ast.Name(id=name), keywords=[]):
-                raise ConfigError(f"{name}() is no op of a formula{nearest(name, FUNCTIONS)}; there are "
+                raise ConfigError(f"{name}() can't be used in a formula{nearest(name, FUNCTIONS)}; the ops are "
                                   f"{', '.join(FUNCTIONS)}")  # fmt: skip
         raise self.refusal(node)
 
@@ -171,7 +173,7 @@ class _Reader:
         )
 
     def apply(self, op: str, *arguments: Any) -> Any:
-        """One step. Raises ConfigError if the op can't be called so."""
+        """One step. Raises ConfigError if the op refuses the arguments."""
         function: Callable[..., Any] = getattr(ops, op)
         most = len(inspect.signature(function).parameters)
         if len(arguments) > most:
@@ -186,16 +188,16 @@ class _Reader:
         return t
 
     def option(self, op: str, x: Any) -> Any:
-        """An argument that has no rule, such as a slope, as a number of Python's own; a condition as it is."""
+        """An argument that has no rule, such as a slope, as a Python number; a condition as it is."""
         if isinstance(x, Tensor) and x.requires_grad:
-            raise ConfigError(f"{op}: {self.name(x)} is no number, and {op} has no derivative with respect to it")
+            raise ConfigError(f"{op}: {self.name(x)} must be a number: {op} has no derivative with respect to it")
         return x if isinstance(x, Tensor) or x.dtype == bool else x.item()
 
     def name(self, x: Any) -> str:
         return self.names[id(x)] if id(x) in self.names else f"{x.item():g}"
 
-    def locals(self, t: Tensor, arguments: list[Any]) -> tuple[Local, ...]:
-        """The rules of a step, run with gy = 1."""
+    def locals(self, t: Tensor, arguments: list[Any]) -> tuple[LocalDerivative, ...]:
+        """The local derivatives of a step: its rules, run with gy = 1."""
         node = t.node
         assert node is not None and node.saved is not None
         op, one = node.plan.op, np.ones(())
@@ -203,12 +205,12 @@ class _Reader:
         result, names = self.name(t), [self.name(a) for a in arguments]
         known = {"gy": f"g{result}", "y": result, **dict(zip(own, names, strict=False))}
         return tuple(
-            Local(names[i], f"g{names[i]} = {_renamed(texts[f'g{own[i]}'], known)}",
-                  float(node.plan.rules[i](one, *node.saved)))
+            LocalDerivative(names[i], f"g{names[i]} = {_renamed(texts[f'g{own[i]}'], known)}",
+                            float(node.plan.rules[i](one, *node.saved)))
             for i in node.plan.positions
         )  # fmt: skip
 
-    def picture(self, result: Tensor, steps: list[Step]) -> Graph:
+    def picture(self, result: Tensor, steps: list[FormulaStep]) -> Graph:
         """The tape with the numbers of the table: values and gradients in the boxes, local derivatives on the edges."""
         drawn = graph(result, fold=False)
         known = dict(zip([*self.leaves.values(), *(t for t, *_ in self.made)], steps, strict=True))
@@ -233,7 +235,7 @@ def _has_rule(op: str, i: int) -> bool:
 
 
 def _renamed(rule: str, names: Mapping[str, str]) -> str:
-    """A rule with other names for what it reads; not for attributes, nor for the functions that it calls."""
+    """A rule with other names for the variables it reads; attributes and the functions that it calls keep theirs."""
 
     def name(found: re.Match[str]) -> str:
         new = names.get(found[0], found[0])
@@ -254,7 +256,7 @@ def _as_float(value: float, expression: str) -> float:
 
 
 def _text(op: str, names: list[str]) -> str:
-    """An op as one writes it: a + b, or tanh(a)."""
+    """An op as it is written: a + b, or tanh(a)."""
     signs = {"add": "+", "subtract": "-", "multiply": "*", "divide": "/", "power": "**"}
     signs |= {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}
     if op in signs:

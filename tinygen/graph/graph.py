@@ -1,4 +1,4 @@
-"""The tape as a picture: what leads to a loss, from left to right. Folded by fold.py, placed by layout.py."""
+"""The tape as a picture: all that leads to a loss, from left to right. Folded by fold.py, laid out by layout.py."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class Graph:
         return svg.draw(self.boxes, self.edges, self.routes, (self.width, self.height))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the picture as an SVG file, whole or not at all. Raises ValueError for another suffix, OSError."""
+        """Write the picture as an SVG file, whole or not at all. Raises ValueError for another suffix, or OSError."""
         if not str(path).endswith(".svg"):
             raise ValueError(f"save: the picture is an SVG file, so its name must end in .svg, not {str(path)!r}")
         with replace_file(path) as temporary:
             temporary.write_text(self._repr_svg_() + "\n", encoding="utf-8")
 
     def dot(self) -> str:
-        """The graph in Graphviz's language, for `dot -Tpdf`."""
+        """The graph in Graphviz's DOT language, for `dot -Tpdf`."""
         shapes = {"parameter": "ellipse", "input": "ellipse", "constant": "plain"}
         labels = {box.id: "\n".join([box.title, *box.lines]) for box in self.boxes}
         boxes = [f"{b.id} [label={_quoted(labels[b.id])}, shape={shapes.get(b.kind, 'box')}];" for b in self.boxes]
@@ -51,9 +51,9 @@ class Graph:
         return "\n  ".join(["digraph tape {", "rankdir=LR;", *boxes, *edges]) + "\n}\n"
 
     def to_json(self) -> dict[str, Any]:
-        """All of it in dicts and lists, for json.dumps: nodes as `Box` has them, edges with their points.
+        """The graph in dicts and lists, for json.dumps: nodes with the fields of `Box`, edges with their points.
 
-        A node's id is the number of its newest node on the tape, and `nodes` lists all that were folded into it.
+        The id is the number of the box's newest node on the tape, and `nodes` lists all that were folded into it.
         """
         edges = [{**e._asdict(), "points": self.routes[e.source, e.target]} for e in self.edges]
         boxes = [
@@ -64,15 +64,17 @@ class Graph:
 
 
 def graph(loss: Tensor, fold: bool = True) -> Graph:
-    """The tape that leads to a Tensor. Of a gradient taken with create_graph, the second tape over the first.
+    """The tape that leads to a Tensor. For a gradient taken with create_graph: the second tape over the first.
 
-    fold: a layer is one box, without its parameters; False: every op and every parameter. Constants are drawn unless a
-    backward has freed them; lines of code are known if the tape was written within `lines()`.  Raises GradientError if
-    there is no tape.
+    fold: whether a layer is one box, without its parameters; if not, every op and every parameter has one. Constants
+    are drawn unless a backward has freed them; lines of code are shown if the tape was written within `lines()`.
+    Raises GradientError if there is no tape.
     """
     if not isinstance(loss, Tensor) or loss.node is None:
         what = describe(loss) if isinstance(loss, Tensor) else type(loss).__name__
-        raise GradientError(f"graph: {what} has no tape; was it made under no_grad, or of what requires no grad?")
+        raise GradientError(
+            f"graph: {what} has no tape; was it made under no_grad, or from Tensors that don't require grad?"
+        )
     nodes = reach(loss.node)
     drawn = units(nodes, fold)
     home = {node.order: unit for unit in drawn for node in unit.nodes}
@@ -85,7 +87,7 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
             leaf = leaves.get(edge.source)
             if not (unit.folded and leaf is not None and leaf.kind == "parameter"):
                 edges.setdefault(edge[:2], edge)
-        if unit.of is None and not (unit.folded and any(target == box.id for _, target in edges)):
+        if unit.rules_of is None and not (unit.folded and any(target == box.id for _, target in edges)):
             for constant, name in constant_boxes(unit):
                 boxes.setdefault(constant.id, constant)
                 edges[constant.id, box.id] = Edge(constant.id, box.id, name)
@@ -99,13 +101,13 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
 
 @contextlib.contextmanager
 def lines() -> Iterator[None]:
-    """Note on the tape, for the length of a block, which lines of code called each op; a `graph` then names them."""
+    """Record on the tape, for the length of a block, the lines of code that called each op; `graph` then shows them."""
     with trace(lambda op, phase, inputs, y, where: lines_above(sys._getframe(1)) if where is None else where):
         yield
 
 
 def _edges_to(unit: Unit, target: str, home: dict[int, Unit]) -> Iterator[Edge]:
-    """An edge for each value that a unit takes from others, and one from that whose rules made it."""
+    """An edge for each value that a unit takes from others, and one from the unit whose rules made it."""
     for node in unit.nodes:
         for i, parent in zip(node.plan.positions, node.parents, strict=True):
             source = home.get(parent.order)

@@ -13,7 +13,7 @@ from ..layers.module import Module
 from ..tensor import Tensor
 from . import ruletext
 
-MOST_CELLS = 64  # up to so many values are written out, more are drawn
+MOST_CELLS = 64  # up to this many values are written out, more are drawn
 MOST_ACROSS = 32  # rows and columns of a drawing
 PIXEL = 8
 CELL = "text-align: right; padding: 1px 6px"
@@ -39,7 +39,7 @@ def tensor_html(t: Tensor) -> str:
 
 
 def module_html(module: Module) -> str:
-    """The summary as a table: layers, parameters, and the shapes of the outputs if the module knows its inputs."""
+    """The summary as a table: layers and their parameters, and the sums."""
     head, *rows = module.summary_rows()
     return f"<table>{_row(head, 'th')}{''.join(_row(row, 'td') for row in rows)}</table>"
 
@@ -59,7 +59,7 @@ def _row(cells: Iterable[str], tag: str) -> str:
 
 
 def _values(t: Tensor) -> str:
-    """A plane of the values: all of them, or of an image its first channel, and no more than fit."""
+    """A plane of the values: all of them, or the first channel of an image; at most as many as fit."""
     x = t.data
     while x.ndim > 2:
         x = x[..., 0] if x.ndim == 4 else x[0]
@@ -100,7 +100,7 @@ def _drawing(values: np.ndarray, largest: float, part: str) -> str:
 
 
 def _shade(value: float, largest: float) -> tuple[str, float]:
-    """A colour and how much of it; what is not finite is magenta."""
+    """A colour and how much of it; inf and NaN are magenta."""
     if not np.isfinite(value):
         return "#FF00FF", 1.0
     return COLOURS[1] if value > 0 else COLOURS[0], min(abs(value) / (largest or 1.0), 1.0)

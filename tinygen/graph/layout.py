@@ -1,9 +1,9 @@
 """Where the boxes of a graph go: in layers from left to right, after Sugiyama et al. 1981.
 
-1. Each box goes as many layers to the right as the longest way to it; what only leaves lead to goes next to its reader.
+1. Each box goes as many layers to the right as the longest way to it is long; a leaf goes next to its first reader.
 2. An edge over several layers is cut by a bend in each.
 3. Boxes and bends of a layer are sorted by the mean place of their neighbours, layer by layer, there and back.
-4. Each moves as near to the mean height of its neighbours as order and distance allow.
+4. Each box moves as near to the mean height of its neighbours as order and distance allow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Layout(NamedTuple):
 
 
 def layout(sizes: Mapping[Item, tuple[float, float]], edges: Sequence[tuple[Item, Item]], gap: float = GAP_X) -> Layout:
-    """Places for boxes of (width, height), in an order in which no edge leads back; gap: least space between layers."""
+    """Places for boxes of (width, height). sizes: in an order in which no edge leads back.  gap: least space between
+    layers."""
     rank = _ranks(list(sizes), edges)
     chains = {(u, v): [u, *((u, v, r) for r in range(rank[u] + 1, rank[v])), v] for u, v in edges}
     layers: list[list[Item]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
@@ -68,7 +69,7 @@ def _ranks(items: Sequence[Item], edges: Sequence[tuple[Item, Item]]) -> dict[It
     rank: dict[Item, int] = {}
     for v in items:
         rank[v] = max((rank[u] + 1 for u in before[v]), default=0)
-    for v in reversed(items):  # to the right, where that does not make more edges long than it makes short
+    for v in reversed(items):  # to the right, if that shortens more edges than it lengthens
         if sum(bool(before[u]) for u in before[v]) < len(after[v]):
             rank[v] = min(rank[w] for w in after[v]) - 1
     lowest = min(rank.values(), default=0)
@@ -76,7 +77,7 @@ def _ranks(items: Sequence[Item], edges: Sequence[tuple[Item, Item]]) -> dict[It
 
 
 def _order(layers: list[list[Item]], before: Mapping[Item, list[Item]], after: Mapping[Item, list[Item]]) -> Any:
-    """The layers in the order, of all that were tried, in which the fewest edges cross."""
+    """The layers in the order with the fewest crossing edges among those tried."""
     best, fewest = layers, _crossings(layers, after)
     for sweep in range(SWEEPS):
         if fewest == 0:
@@ -115,7 +116,7 @@ def _heights(
     after: Mapping[Item, list[Item]],
     heights: Mapping[Item, float],
 ) -> dict[Item, float]:
-    """The middle of each item, from repeated moves towards its neighbours: left ones, right ones, both."""
+    """The middle of each item, from repeated moves towards its neighbours: the left ones, the right ones, both."""
     y: dict[Item, float] = {}
     for layer in layers:
         y.update(_spaced(layer, dict.fromkeys(layer, 0.0), heights))
@@ -127,12 +128,12 @@ def _heights(
 
 
 def _spaced(layer: Sequence[Item], wanted: Mapping[Item, float], heights: Mapping[Item, float]) -> dict[Item, float]:
-    """The heights nearest to those wanted, in least squares, that keep order and distance (pool adjacent violators)."""
+    """The least-squares nearest heights to those wanted that keep order and distance (pool adjacent violators)."""
     offset, offsets = 0.0, []
     for u, v in zip([None, *layer], layer, strict=False):
         offset += 0.0 if u is None else (heights[u] + heights[v]) / 2 + GAP_Y
         offsets.append(offset)
-    pools: list[list[float]] = []  # each with the sum of its wishes and how many
+    pools: list[list[float]] = []  # each with the sum of its wanted heights and their number
     for v, offset in zip(layer, offsets, strict=True):
         pools.append([wanted[v] - offset, 1.0])
         while len(pools) > 1 and pools[-2][0] / pools[-2][1] > pools[-1][0] / pools[-1][1]:

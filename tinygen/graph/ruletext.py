@@ -1,4 +1,4 @@
-"""What a primitive says of itself, for pictures: its formula and its rules, as they stand in the source."""
+"""A primitive's formula and its rules as text, for pictures: as they stand in the source."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..rules import Op
 
 @functools.cache
 def formula(op: Op) -> str:
-    """The first line of its docstring; of _matmul that of matmul, which comes down to it."""
+    """The first line of its docstring; for _matmul that of matmul, which calls it."""
     text = inspect.getdoc(op.fn) or inspect.getdoc(getattr(ops, op.title, None)) or ""
     return text.partition("\n")[0]
 
@@ -24,7 +24,7 @@ def formula(op: Op) -> str:
 def rules(op: Op) -> dict[str, str]:
     """The rule of each argument that has one, by the name of its gradient: {"gx": "gy * (1 - y * y)"}.
 
-    One that serves all arguments comes whole, under "all". "" where the source can't be read.
+    A joint rule, which serves all arguments, comes whole, under "all". "" if the source can't be read.
     """
     if op.joint is not None:
         return {"all": textwrap.dedent(_source(op, op.joint, "joint", 0))}
@@ -34,7 +34,7 @@ def rules(op: Op) -> dict[str, str]:
 
 @functools.cache
 def helpers(op: Op) -> dict[str, str]:
-    """What the private functions are that its rules call: {"_off_zero(x, p)": "x, but ..."}, from their docstrings."""
+    """The private functions that its rules call, with their docstrings' first lines: {"_off_zero(x, p)": "x, ..."}."""
     found: dict[str, str] = {}
     for rule in (*op.rules, op.joint):
         for name in getattr(getattr(rule, "__code__", None), "co_names", ()):
@@ -48,11 +48,11 @@ def helpers(op: Op) -> dict[str, str]:
 
 
 def _source(op: Op, rule: Any, kind: str, i: int) -> str:
-    """The expression of a lambda, the whole of a function."""
+    """The expression of a lambda, or the whole of a function."""
     code = getattr(rule, "__code__", None)
     if code is None:
         return ""
-    text = _given(code.co_filename).get((op.name, kind, i), "")
+    text = _lambdas(code.co_filename).get((op.name, kind, i), "")
     if text and rule.__name__ == "<lambda>":
         return text
     try:
@@ -62,8 +62,8 @@ def _source(op: Op, rule: Any, kind: str, i: int) -> str:
 
 
 @functools.cache
-def _given(file: str) -> dict[tuple[str, str, int], str]:
-    """The lambdas that a file gives in NAME.rules(...) and the like, by name, kind and place: their expressions."""
+def _lambdas(file: str) -> dict[tuple[str, str, int], str]:
+    """The expressions of a file's lambdas in calls such as NAME.rules(...), by name, method and position."""
     source = "".join(linecache.getlines(file))
     try:
         calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]

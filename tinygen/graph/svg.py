@@ -1,4 +1,4 @@
-"""A Graph as SVG: sizes from the text, colours by network, readable on light and on dark pages."""
+"""A Graph as SVG: boxes sized by their text, colours by network, readable on light and on dark pages."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ CHARACTER, TITLE_CHARACTER, LINE = 6.65, 7.25, 15.0  # pixels, in the monospaced
 PADDING, MARGIN, ROUND = 10.0, 16.0, 16.0
 LABEL_ROOM = 20.0  # for a network's name, above its boxes
 
-# Text and lines take the colour of the page around them; fills let its background through. In a file of its own, the
-# picture follows the reader's choice of light or dark.
+# Text and lines take the colour of the page around them; fills let its background show through. In a file of its own,
+# the picture follows the reader's choice of light or dark.
 STYLE = """
 .tinygen-graph { font: 11px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 .tinygen-graph:root { color-scheme: light dark; color: CanvasText; background: Canvas; }
@@ -38,7 +38,7 @@ STYLE = """
 
 
 def place(boxes: Sequence[Box], edges: Sequence[Edge]) -> tuple[Routes, float, float]:
-    """Give each box its size and place; returns the points of each edge, and the size of it all."""
+    """Give each box its size and place; returns the points of each edge, and the size of the picture."""
     for box in boxes:
         texts = [len(line) * CHARACTER for line in box.lines] + [len(box.title) * TITLE_CHARACTER]
         box.width = round(max(texts) + 2 * PADDING, 1)
@@ -58,7 +58,7 @@ def place(boxes: Sequence[Box], edges: Sequence[Edge]) -> tuple[Routes, float, f
 
 
 def draw(boxes: Sequence[Box], edges: Sequence[Edge], routes: Routes, size: tuple[float, float]) -> str:
-    """The SVG of boxes that have places, and of the edges between them."""
+    """The SVG of boxes whose places are known, and of the edges between them."""
     width, height = size
     networks = sorted({box.network for box in boxes if box.network})
     hues = {name: COLOURS[i % (len(COLOURS) - 1)] for i, name in enumerate(networks)}
@@ -94,7 +94,7 @@ def _tooltip(box: Box) -> str:
     lines = [f"{box.title}  {box.path}".strip(), box.formula]
     lines += [f"{name} = {rule}" if name != "all" else rule for name, rule in box.rules.items()]
     lines += [f"{name}: {text}" for name, text in box.helpers.items()]
-    lines += [f"{box.dtype} {box.shape}", "frozen: passes the gradient on, keeps none" if box.frozen else ""]
+    lines += [f"{box.dtype} {box.shape}", "frozen: passes the gradient on but keeps none" if box.frozen else ""]
     lines += [str(place) for place in sorted(box.where, key=lambda place: place.is_ours)[:1]]
     return "\n".join(line for line in lines if line)
 
@@ -114,14 +114,14 @@ def _edge(edge: Edge, points: list[tuple[float, float]]) -> str:
 
 
 def _label(text: str, x0: float, y0: float, x1: float, y1: float) -> str:
-    """Above the middle of a curve; beside it if it is steep there."""
+    """The text of a label: above the middle of a curve, or beside it if it is steep there."""
     x, y, slope = (x0 + x1) / 2, (y0 + y1) / 2, (y1 - y0) / (x1 - x0)
     anchor, aside = ("middle", 0) if abs(slope) < 0.2 else ("end", -5) if slope < 0 else ("start", 5)
     return f'<text x="{x + aside:g}" y="{y - 4:g}" style="text-anchor: {anchor}">{escape(text)}</text>'
 
 
 def _network(name: str, hue: str, boxes: Sequence[Box]) -> str:
-    """A frame with its name around the boxes of a network, a second tape apart, where no other is in its way."""
+    """A named frame around the boxes of a network, another around its rules', if no other box is in the way."""
     mine = [box for box in boxes if box.network == name]
     frames = []
     for run in ([box for box in mine if box.kind != "rule"], [box for box in mine if box.kind == "rule"]):
