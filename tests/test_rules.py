@@ -177,7 +177,7 @@ def test_what_a_joint_rule_returns_is_checked(backend, returned, what):
     op = primitive(two)
     op.joint(lambda gy, y, a, b: returned)
     x = tensor([1.0], True)
-    with pytest.raises(GradientError, match=f"two: its joint rule must return a tuple, one gradient an .* not {what}"):
+    with pytest.raises(GradientError, match=f"two: its joint rule must return a tuple, one gradient per .* not {what}"):
         op(1.0, x).backward()
 
 

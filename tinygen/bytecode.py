@@ -1,8 +1,8 @@
-"""What of its arguments a rule reads, seen in its bytecode.
+"""What a rule reads of its arguments, found in its bytecode.
 
-An argument counts as read whole wherever an instruction names it, with one exception: a load that the next instruction
-follows with a fact, as in `x.shape`. An instruction that is not known here counts as reading every argument, so that a
-later Python, or a trick, costs memory and never a gradient.
+An argument counts as read whole wherever an instruction names it, with one exception: a load followed by a fact, as in
+`x.shape`. An unknown instruction counts as reading every argument, so that a later Python, or a trick, costs memory and
+never a gradient.
 """
 
 from __future__ import annotations
@@ -33,34 +33,34 @@ _SINGLES = {
     "LOAD_SMALL_INT", "MAKE_CELL", "MAKE_FUNCTION", "STORE_DEREF", "STORE_SLICE", "STORE_SUBSCR",
 }  # fmt: skip
 
-_FRAMES = {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe"}  # these see all variables, unnamed
+_FRAMES = {"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe"}  # these read variables unnamed
 
 
 def reads(rule: Callable[..., Any], n: int, facts: Collection[str]) -> tuple[set[int], set[int]]:
-    """What a rule (gy, y, *arguments) of n arguments reads whole, and of what only facts: y is 0, argument i is i + 1.
+    """What a rule (gy, y, *arguments) of n arguments reads whole, and what it reads only facts of.
 
-    facts: the attributes that do not count as reading.
+    y is 0, argument i is i + 1.  facts: the attributes that do not count as reading.
     """
-    if not inspect.isfunction(rule):  # a partial, a method: who knows
+    if not inspect.isfunction(rule):  # a partial, a method: it may read anything
         return set(range(n + 1)), set()
     code = rule.__code__
     places = {name: {i} for i, name in enumerate(code.co_varnames[1 : code.co_argcount])}  # without gy
     if code.co_flags & inspect.CO_VARARGS:
         places[code.co_varnames[code.co_argcount + code.co_kwonlyargcount]] = set(range(len(places), n + 1))
-    whole, parts = names_read(dis.get_instructions(code), places, facts)
+    whole, partly = names_read(dis.get_instructions(code), places, facts)
     whole |= places.keys() & code.co_cellvars  # what an inner function shares
 
     def found(names: Iterable[str]) -> set[int]:
         return {i for name in names for i in places[name] if i <= n}
 
-    return found(whole), found(parts)
+    return found(whole), found(partly)
 
 
 def names_read(
     instructions: Iterable[dis.Instruction], arguments: Collection[str], facts: Collection[str]
 ) -> tuple[set[str], set[str]]:
-    """The arguments that instructions read whole, and those of which they read facts."""
-    whole, parts = set[str](), set[str]()
+    """The arguments that instructions read whole, and those that they read facts of."""
+    whole, partly = set[str](), set[str]()
     steps = [step for step in instructions if step.opname != "EXTENDED_ARG"]
     for step, after in zip_longest(steps, steps[1:]):
         names = _named(step)
@@ -68,13 +68,13 @@ def names_read(
             return set(arguments), set()
         if step.opname in _LOADS and after and after.opname in ("LOAD_ATTR", "LOAD_METHOD") and after.argval in facts:
             *names, last = names
-            parts.add(last)
+            partly.add(last)
         whole.update(names)
-    return whole.intersection(arguments), parts.intersection(arguments)
+    return whole.intersection(arguments), partly.intersection(arguments)
 
 
 def _named(step: dis.Instruction) -> Collection[str] | None:
-    """The local variables that an instruction names; None if it may be any."""
+    """The local variables that an instruction names; None if it may read any."""
     if step.opname in _NAMING:
         names = step.argval if isinstance(step.argval, tuple) else (step.argval,)
         return names if names and all(isinstance(name, str) for name in names) else None

@@ -11,9 +11,9 @@ from .tape import Node, describe
 
 
 class Cut(NamedTuple):
-    """What made a constant of something that required grad: by what, and the Tensor's name, shape and dtype.
+    """What made a constant of a Tensor that required grad, and that Tensor's name, shape and dtype.
 
-    Constants hand it on to what is computed from them. It holds no array and no node.
+    Constants pass it on to what is computed from them. It holds no array and no node.
     """
 
     by: str
@@ -26,11 +26,11 @@ class Cut(NamedTuple):
 
 
 BACKWARD, NO_GRAPH, FROZEN = Cut("backward()"), Cut("grad() without create_graph=True"), Cut("frozen()")
-CONSTANT = Cut("a derivative that is constant")  # that is no cut: its derivative is 0
+CONSTANT = Cut("a derivative that is constant")  # not really a cut: its derivative is 0
 
 
-def said(cut: Any) -> str:
-    """The words for a cut. Of what was frozen a weak reference is noted, which takes no time."""
+def describe_cut(cut: Any) -> str:
+    """A cut in words. For a frozen Tensor it is a weak reference, which takes no time to store."""
     if isinstance(cut, weakref.ref):
         t = cut()
         return "frozen()" if t is None else f"frozen(), which held {describe(t, t.name)}"
@@ -38,9 +38,9 @@ def said(cut: Any) -> str:
 
 
 def check_used(y: Any, xs: Sequence[Any], missing: Sequence[int]) -> None:
-    """Raise GradientError for an x on which y does not depend, unless dy/dx is 0 by the rules of calculus.
+    """Raise GradientError for an x that y does not depend on, unless dy/dx is 0 by the rules of calculus.
 
-    It is if y is made of a derivative, and x of what was differentiated.
+    It is if y is computed from a derivative, and x was part of what was differentiated.
     """
     nodes, cuts, of_constant = _behind(y.node)
     for i in missing:
@@ -49,13 +49,13 @@ def check_used(y: Any, xs: Sequence[Any], missing: Sequence[int]) -> None:
             why = f"the tape was cut by {' and by '.join(cuts)}" if cuts else "was it passed on as an array?"
             raise GradientError(
                 f"grad: {describe(y, y.name)} does not depend on xs[{i}], {describe(x, x.name)}: {why}; "
-                'if its gradient is to be zeros, pass unused="zeros"'
+                'to get zeros, pass unused="zeros"'
             )
 
 
 def _behind(root: Node) -> tuple[set[Node], list[str], bool]:
-    """All nodes of which one was made, and those whose derivatives it is made of; the first cuts on the way, in words;
-    and whether there is a constant derivative among them."""
+    """All nodes that root was computed from, and those whose derivatives it uses; the first cuts on the way, in words;
+    and whether a constant derivative is among them."""
     seen, stack, cuts, of_constant = set[Node](), [root], dict[str, None](), False
     while stack:
         node = stack.pop()
@@ -66,5 +66,5 @@ def _behind(root: Node) -> tuple[set[Node], list[str], bool]:
             if cut is CONSTANT:
                 of_constant = True
             elif cut is not None:
-                cuts[said(cut)] = None
+                cuts[describe_cut(cut)] = None
     return seen, list(cuts)[:3], of_constant

@@ -1,4 +1,4 @@
-"""`grad`: dy/dx for each x that is asked for."""
+"""`grad`: dy/dx for each x asked for."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def grad(
     retain_graph: bool | None = None,
     unused: Literal["error", "zeros"] = "error",
 ) -> Any:
-    """dy/dx for each x of xs (a Tensor, or a sequence, which gives a list), times grad_outputs if y is no scalar.
+    """dy/dx for each x of xs (a Tensor, or a sequence, which gives a list), times grad_outputs if y is not a scalar.
 
     Touches no `.grad`. create_graph: the gradients are on the tape themselves. retain_graph: keep the graph for another
-    backward; None means as create_graph. unused: what is done about an x on which y does not depend: "error" says where
-    the tape was cut, "zeros" gives zeros. (Where a derivative has lost its x, as 2 of 2x, the next one is 0, no error.)
-    Raises GradientError as backward.
+    backward; None means the same as create_graph. unused: what to do about an x that y does not depend on: "error"
+    says where the tape was cut, "zeros" gives zeros. (A derivative that has lost its x, as 2 of 2x, has derivative 0.)
+    Raises GradientError as backward does.
     """
     if unused not in ("error", "zeros"):
         raise ValueError(f'grad: unused is {unused!r}, but it must be "error" or "zeros"')
@@ -67,7 +67,7 @@ def grad(
 
 
 def _targets(xs: Any) -> list[Any]:
-    """What gradients are asked for. Raises GradientError for what can't have one."""
+    """The Tensors whose gradients are wanted. Raises GradientError for anything that can't have one."""
     if isinstance(xs, Tensor):
         many = [xs]
     elif isinstance(xs, Iterable) and not isinstance(xs, (str, dict)) and not is_array(xs):

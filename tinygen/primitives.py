@@ -52,11 +52,11 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
 
     fn takes its differentiable arguments by position. `.rules(...)` gives the gradient of each argument from gy, y and
     all arguments; `flat` in place of one says that the result moves in steps, as sign(x) does, and None that there is
-    no rule: there a Tensor that requires grad is an error. `.joint(rule)` gives all in one tuple; `without` names
+    no rule, so a Tensor that requires grad is an error there. `.joint(rule)` gives all in one tuple; `without` names
     arguments that it leaves out. Rules use operators and tg.ops only.
     elementwise: arguments broadcast, so the engine sums each gradient back to its argument's shape.
-    aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradient, for `.fused(rule)`
-    alone, which stands in front of the joint rule at first order and reads gy, y, the arguments, then more.
+    aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradients, read only by
+    `.fused(rule)`, which replaces the joint rule at first order and takes gy, y, the arguments, then more.
     """
     if fn is None:
         return functools.partial(primitive, elementwise=elementwise, aux=aux)
@@ -108,12 +108,12 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         version = None if y.base is None and y is not inputs[0] and y is not inputs[-1] else _shared_version(y, args)
         if key:
             key |= bit
-            plan = None  # of what is cast to integers, it moves in steps
+            plan = None  # integers move in steps
             if y.dtype.kind == "f":
                 plan = plans[key] if key in plans else op.plan(key)
             elif y.dtype.kind not in "iub":
                 raise TypeError(
-                    f"{op.title}: the result would be {y.dtype}, but gradients flow through real numbers alone"
+                    f"{op.title}: the result would be {y.dtype}, but gradients flow through real numbers only"
                 )
             if plan is None:
                 cut = in_steps
@@ -131,7 +131,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
             where = mode.tracer(op.name, "forward", tuple(inputs), y, None)
             if node is not None:
                 node.where = where
-        result = _new_tensor(Tensor)  # as in _wrap(), a call less
+        result = _new_tensor(Tensor)  # as wrap() does, without the call
         result.array = y
         result.node = node
         if version is not None:
@@ -141,7 +141,7 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         return (result, *more) if aux else result
 
     call.rules, call.joint, call.fused, call.op = op.set_rules, op.set_joint, op.set_fused, op  # type: ignore[attr-defined]
-    PRIMITIVES.setdefault(op.name, call)  # a user's tanh does not take the place of ours
+    PRIMITIVES.setdefault(op.name, call)  # a user's tanh does not replace ours
     return call
 
 
@@ -161,7 +161,7 @@ def _not_frozen(args: Sequence[Any], frozen: Any, cut: Any) -> tuple[int, list[N
 
 
 def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
-    """The version of the argument of which y is a view, if it is one."""
+    """The version of the argument that y is a view of, if it is one."""
     base = y if y.base is None else y.base
     for a in args:
         if isinstance(a, Tensor) and (base is a.array or base is a.array.base):

@@ -27,7 +27,7 @@ def arrays_of(signature: inspect.Signature) -> frozenset[str]:
 
 
 def refusal(title: str, named: Sequence[tuple[str, Any]], arrays: frozenset[str], error: Exception) -> Exception:
-    """The error to raise for one that a call of `title` met: a better one if it is Python's or NumPy's own."""
+    """The error to raise for one that a call of `title` raised: a clearer one if it is Python's or NumPy's own."""
     origin = type(error).__module__.partition(".")[0]
     if not isinstance(error, _PLAIN) or origin not in _THEIRS or (origin == "builtins" and _SENTENCE.match(str(error))):
         return error
@@ -47,18 +47,18 @@ def _is_numbers(x: Any) -> bool:
 
 def _what(x: Any) -> str:
     if isinstance(x, (list, tuple)):
-        advice = "tg.ops.stack joins Tensors" if any(map(is_tensor, x)) else "tg.tensor makes one of it"
-        return f"a {type(x).__name__}; {advice}, if its rows have one length"
+        advice = "tg.ops.stack joins Tensors" if any(map(is_tensor, x)) else "tg.tensor makes it one"
+        return f"a {type(x).__name__}; {advice}, if its rows are of equal length"
     return brief(x)
 
 
 def read_list(x: Any, others: Sequence[Any]) -> Any:
-    """A list of numbers as an array where the first array among the others lives, and in its dtype if both are floats,
-    or if the list holds whole numbers: as a Python number would be taken. Raises ValueError or TypeError for others."""
+    """A list of numbers as an array on the device of the first array among the others; in its dtype if that is a float
+    type and the list holds floats or whole numbers, as a Python number is. Raises ValueError or TypeError otherwise."""
     like: Any = next((a for a in others if hasattr(a, "dtype") and hasattr(a, "shape")), None)
     array = np.asarray(x)
     if array.dtype.kind not in "fiub":
-        raise TypeError("no numbers")
+        raise TypeError("expected numbers")
     if array.dtype.kind == "f" or (array.dtype.kind == "i" and like is not None):
         kept = like is not None and like.dtype.kind == "f"
         array = array.astype(like.dtype if kept else np.float32 if array.dtype.kind == "f" else array.dtype)
@@ -66,7 +66,7 @@ def read_list(x: Any, others: Sequence[Any]) -> Any:
 
 
 def explained(fn: F) -> F:
-    """Let a function that is made of ops fail in sentences, as the ops do."""
+    """Give a function made of ops the same kind of errors as the ops."""
     signature = inspect.signature(fn)
     arrays = arrays_of(signature)
     plain = signature.replace(

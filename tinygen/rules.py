@@ -1,4 +1,4 @@
-"""A primitive's derivative rules, and what of a call the tape has to keep for them.
+"""A primitive's derivative rules, and what the tape has to keep of a call for them.
 
 Nobody declares what a rule needs: it is read off the rule. `lambda gy, y, x: gy * (1 - y * y)` keeps y and not x, and
 `lambda gy, y, x: gy.reshape(x.shape)` keeps the shape of x and not its values.
@@ -16,11 +16,11 @@ from .errors import GradientError
 from .refusals import arrays_of, read_list, refusal
 from .tape import Version, brief
 
-_FIXED = {int, float, bool, str, tuple, type(None)}  # types of arguments that nobody can change
+_FIXED = {int, float, bool, str, tuple, type(None)}  # types of arguments that can't change
 
 
 class Fact(NamedTuple):
-    """What the tape keeps of an argument of which a rule reads only the shape or the dtype."""
+    """What the tape keeps of an argument if the rules read only its shape or dtype."""
 
     shape: tuple[int, ...]
     dtype: Any
@@ -38,20 +38,20 @@ class Plan:
     op: Op
     rules: tuple[Callable[..., Any] | None, ...] | None  # one an argument; None if one serves all
     positions: tuple[int, ...]  # of the arguments whose gradients are wanted
-    skips: bool  # whether others require grad too, on which y depends in steps
+    skips: bool  # whether y also depends, in steps, on others that require grad
     whole: tuple[int, ...]  # what the rules read, in `saved`
-    facts: tuple[int, ...]  # that of which they read only the shape or the dtype
+    facts: tuple[int, ...]  # that of which they read only the shape or dtype
     unread: tuple[int, ...]
-    blank: tuple[None, ...] | None  # what is saved, if nothing is
+    blank: tuple[None, ...] | None  # `saved`, if they read nothing
 
     __slots__ = ("blank", "facts", "op", "positions", "rules", "skips", "unread", "whole")
 
-    def __init__(self, **parts: Any):  # a dataclass takes a millisecond of `import tinygen`
-        for name, part in parts.items():
-            setattr(self, name, part)
+    def __init__(self, **values: Any):  # a dataclass takes a millisecond of `import tinygen`
+        for name, value in values.items():
+            setattr(self, name, value)
 
     def keep(self, y: Array, inputs: Sequence[Any]) -> Sequence[Any]:
-        """What the rules will get: the value, a Fact of it, or None where no rule looks."""
+        """What the rules will get: each value, a Fact of it, or None if no rule reads it."""
         saved = [y, *inputs]
         for i in self.facts:
             x = saved[i]
@@ -61,10 +61,10 @@ class Plan:
         return saved
 
     def watch(self, saved: Any, args: Sequence[Any], y: Version | None) -> dict[int, tuple[Version, int]] | None:
-        """The versions of what is kept whole, with their counts as they stand now; None if nothing of it can change.
+        """The versions of the values kept whole, with their present counts; None if none of the values can change.
 
-        What has none is a constant, or an array from outside, which can change unseen: so of an index, a mask or labels
-        a copy is kept. (Of floats none is: they may be a whole batch of images.)
+        A value without a version is a constant, or an array from outside, which can change unnoticed: so an index, a
+        mask or labels are copied. (Floats are not: they may be a whole batch of images.)
         """
         found = {}
         for i in self.whole:
@@ -77,12 +77,12 @@ class Plan:
         return found or None
 
     def joint_gradients(self, gy: Any, saved: Sequence[Any], aux: Sequence[Any], on_tape: bool) -> Sequence[Any]:
-        """The gradients of all arguments: by the joint rule, or at first order by the fused one before it, if any."""
+        """The gradients of all arguments: by the joint rule, or at first order by the fused one, if there is one."""
         op = self.op
         made = op.joint(gy, *saved) if on_tape or op.fused is None else op.fused(gy, *saved, *aux)  # type: ignore[misc]
         if not isinstance(made, (tuple, list)) or len(made) <= self.positions[-1]:
             got = f"a tuple of {len(made)}" if isinstance(made, tuple) else brief(made)
-            raise GradientError(f"{op.title}: its joint rule must return a tuple, one gradient an argument, not {got}")
+            raise GradientError(f"{op.title}: its joint rule must return a tuple, one gradient per argument, not {got}")
         return made
 
 
@@ -93,7 +93,7 @@ class Op:
         self.fn, self.name, self.elementwise = fn, fn.__name__, elementwise
         self.title = self.name.lstrip("_")  # for errors: _matmul is what matmul and @ come down to
         annotated = inspect.signature(fn)
-        self.arrays = arrays_of(annotated)  # the parameters that take them, with those that have a rule
+        self.arrays = arrays_of(annotated)  # the parameters that take arrays, including those that have a rule
         parameters = [p.replace(annotation=p.empty) for p in annotated.parameters.values()]
         self.signature = inspect.Signature(parameters)
         self.defaults = tuple(p.default for p in parameters if p.default is not p.empty)
@@ -115,13 +115,13 @@ class Op:
         self.plans.clear()
 
     def set_joint(self, rule: Callable[..., Any], without: Sequence[str] = ()) -> None:
-        """One rule that returns the gradients of all arguments in a tuple, but for those named in `without`."""
+        """One rule that returns the gradients of all arguments in a tuple, except those named in `without`."""
         self._check(rule, "joint")
         self.joint, self.without = rule, without
         self.plans.clear()
 
     def set_fused(self, rule: Callable[..., Any]) -> None:
-        """The rule that stands in front of the joint one at first order."""
+        """The rule that replaces the joint one at first order."""
         self.fused = rule
         self.plans.clear()
 
@@ -144,16 +144,16 @@ class Op:
         try:
             bound = self.signature.bind(*args, **kwargs)
         except TypeError as error:
-            if "out" in kwargs:  # so np.sum calls the method of what is no array
-                advice = f"np.{self.title} can't take a Tensor, NumPy would drop its tape: call tg.ops.{self.title}"
+            if "out" in kwargs:  # np.sum(x) calls x.sum(out=None) if x is not an array
+                advice = f"np.{self.title} can't take a Tensor: NumPy would drop its tape; call tg.ops.{self.title}"
                 raise TypeError(f"{advice}, or pass x.numpy()") from None
             raise TypeError(f"{self.title}{self.signature}: {error}") from None
         bound.apply_defaults()
         return bound.args
 
     def read_lists(self, inputs: Sequence[Any]) -> list[Any]:
-        """The inputs with arrays in place of lists, where arrays are meant, and copies of lists elsewhere: the rules
-        read them later. (Of *xs the op's function reads them.)"""
+        """The inputs with lists made arrays where arrays are meant, and copied elsewhere, as the rules read them later.
+        (An op of *xs makes them arrays itself.)"""
         if self.arity < 0:
             return list(inputs)
         others = [a for a in inputs if not isinstance(a, (list, tuple))]
@@ -166,14 +166,14 @@ class Op:
             raise self.refusal(inputs, error) from None
 
     def refusal(self, inputs: Sequence[Any], error: Exception) -> Exception:
-        """The error to raise for one that the function met."""
+        """The error to raise for one that the function raised."""
         return refusal(self.title, list(zip(self.signature.parameters, inputs, strict=False)), self.arrays, error)
 
     def plan(self, key: int) -> Plan | None:
         """The plan for one set of arguments that require grad; None if the derivatives of all are zero.
 
-        key: bit i is set if argument i requires grad, and so is bit n, for n arguments. Raises GradientError if there
-        is no rule for one of them.
+        key: bit i is set if argument i requires grad; bit n, for n arguments, always is. Raises GradientError if one of
+        them has no rule.
         """
         n = key.bit_length() - 1
         rules = self.rules if self.joint is None else (self.joint,) * n
@@ -210,5 +210,5 @@ class Op:
 
 
 def _own(option: Any) -> Any:
-    """An option, with copies of the lists in it, which somebody may change."""
+    """An option, with its lists copied, as the caller may change them."""
     return [_own(part) for part in option] if isinstance(option, list) else option

@@ -1,6 +1,6 @@
 """Blocks in which the tape is written differently, and functions that run in such a block: no_grad, frozen, trace.
 
-Each is of one thread: another one, in the same module at the same time, sees nothing of it.
+Each affects its own thread only, even if another thread uses the same module at the same time.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Scope:
-    """A `with` block that may be entered again and again, and a decorator.
+    """A `with` block that can be entered any number of times, and a decorator.
 
-    A generator or a coroutine is inside at each of its steps, and what it is handed to is outside between them.
+    A decorated generator or coroutine runs each of its steps inside the block; between them its caller is outside.
     """
 
     def __init__(self, block: Callable[[], contextlib.AbstractContextManager[None]]):
@@ -65,7 +65,7 @@ class Scope:
 
 
 def _steps(block: Callable[[], Any], steps: Any) -> Generator[Any, Any, Any]:
-    """A generator's values, each of its steps made in a block; what is sent or thrown in goes on to it."""
+    """A generator's values, each computed inside a block; what is sent or thrown in is passed on to it."""
     step, argument = steps.send, None
     while True:
         try:
@@ -79,12 +79,12 @@ def _steps(block: Callable[[], Any], steps: Any) -> Generator[Any, Any, Any]:
             with block():
                 steps.close()
             raise
-        except BaseException as error:  # handed on, whatever it is
+        except BaseException as error:  # passed on, whatever it is
             step, argument = steps.throw, error
 
 
 class _Steps:
-    """What a coroutine awaits, each of its steps made in a block."""
+    """A coroutine's awaitable, each step run inside a block."""
 
     def __init__(self, block: Callable[[], Any], coroutine: Any):
         self._block, self._coroutine = block, coroutine
@@ -94,7 +94,7 @@ class _Steps:
 
 
 async def _async_steps(block: Callable[[], Any], values: Any) -> AsyncGenerator[Any, Any]:
-    """As _steps, of an asynchronous generator."""
+    """As _steps, for an asynchronous generator."""
     step, argument = values.asend, None
     try:
         while True:
@@ -106,7 +106,7 @@ async def _async_steps(block: Callable[[], Any], values: Any) -> AsyncGenerator[
                 step, argument = values.asend, (yield value)
             except GeneratorExit:
                 raise
-            except BaseException as error:  # handed on, whatever it is
+            except BaseException as error:  # passed on, whatever it is
                 step, argument = values.athrow, error
     finally:
         await _Steps(block, values.aclose())
@@ -132,7 +132,7 @@ def _not_recording() -> Iterator[None]:
 
 
 def frozen(module: Any) -> Scope:
-    """Let gradients pass through a module (or a Tensor, or some) and none stay: its parameters are constants inside.
+    """Let gradients pass through a module (or Tensors) whose parameters are constants inside the block.
 
     Nests. Buffers, such as running statistics, still update. Raises TypeError for anything else.
     """
@@ -143,7 +143,7 @@ def frozen(module: Any) -> Scope:
 def _freezing(module: Any) -> Iterator[None]:
     before = mode.recording, mode.frozen
     mode.frozen = mode.frozen | {p.node for p in _tensors(module) if p.node is not None}
-    if mode.recording:  # True is quicker to ask than a set that is empty
+    if mode.recording:  # True is faster to test than an empty set
         mode.recording = mode.frozen or True
     try:
         yield
@@ -152,7 +152,7 @@ def _freezing(module: Any) -> Iterator[None]:
 
 
 def _tensors(x: Any) -> Iterable[Any]:
-    """The Tensors of a module, of some modules, a Tensor, or some Tensors."""
+    """The Tensors of one or more modules, or one or more Tensors themselves."""
     if is_tensor(x):
         return [x]
     if callable(getattr(x, "parameters", None)):
@@ -164,7 +164,7 @@ def _tensors(x: Any) -> Iterable[Any]:
 
 @contextlib.contextmanager
 def substituted(tensors: Sequence[Any], doubles: Sequence[Any]) -> Iterator[None]:
-    """Give Tensors that somebody else holds the values, and the places on the tape, of others for the block.
+    """Within the block, give Tensors that other code holds the values, and the places on the tape, of `doubles`.
 
     The Tensors themselves change, so every thread sees it.
     """

@@ -1,8 +1,9 @@
 """The tape: what a forward pass leaves behind, and the walk back over it.
 
-A Node is one call of a primitive: the rules to run, the nodes of its arguments, and of the values only what the rules
-read. Backward visits the nodes from the newest to the oldest, so each is visited once, when its gradient is complete;
-nothing recurses. Gradients are plain arrays, or Tensors when they are to be differentiated again: a rule can't tell.
+A Node is one call of a primitive: the rules to run, the nodes of its arguments, and only those values that the
+rules read. Backward visits the nodes from the newest to the oldest, so each is visited once, when its gradient is
+complete; nothing recurses. Gradients are plain arrays, or Tensors if they are to be differentiated again: a rule can't
+tell.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ orders = itertools.count(1)
 
 
 class Version:
-    """How often one memory was changed. A Tensor shares it with its views and with what detach() gives."""
+    """How often a piece of memory was changed. A Tensor shares it with its views and with detach()."""
 
     __slots__ = ("count", "owner")
 
@@ -56,8 +57,8 @@ class Node:
         self.shape = y.shape
         self.dtype = y.dtype
         self.order = next(orders)
-        self.aux: Any = ()  # what a primitive returned beside y
-        self.versions: dict[int, tuple[Version, int]] | None = None  # of what was saved; counts then
+        self.aux: Any = ()  # what a primitive returned besides y
+        self.versions: dict[int, tuple[Version, int]] | None = None  # of what was saved, with the counts then
         self.hooks: dict[int, Callable[[Any], Any]] | None = None
         self.leaf: Any = None  # a weak reference to the Tensor
         self.where: Any = None  # what a tracer returned
@@ -67,10 +68,10 @@ class Node:
 def walk_back(
     root: Node, gy: Any, targets: set[Node] | None, retain_graph: bool, wrap: Callable[..., Any] | None
 ) -> dict[Node, tuple[Any, bool]]:
-    """The gradients of the targets (None: of every leaf), each with whether its memory is shared with nobody.
+    """The gradients of the targets (None: of every leaf), each with True if nothing else shares its memory.
 
-    gy: the gradient of root, in an array, or in a Tensor if the gradients are to be on the tape; then `wrap` makes
-    Tensors of what the nodes saved. Visits only the paths to the targets. Raises GradientError.
+    gy: the gradient of root: an array, or a Tensor to put the gradients on the tape; then `wrap` makes Tensors of what
+    the nodes saved. Visits only the paths to the targets. Raises GradientError.
     """
     routes = None if targets is None else _routes(root, targets)
     results: dict[Node, tuple[Any, bool]] = {}
@@ -129,7 +130,7 @@ def note_maker(y: Any, maker: Any, first: int) -> None:
             node.makers = (*node.makers, (maker, first))
 
 
-_SHARED, _FROM_RULE, _OURS = "shared", "from a rule", "summed here"  # whose memory a gradient is: only ours is added to
+_SHARED, _FROM_RULE, _OURS = "shared", "from a rule", "summed here"  # a gradient's memory: only ours is added to
 
 
 def _run_hooks(node: Node, gy: Any) -> Any:
@@ -142,16 +143,16 @@ def _run_hooks(node: Node, gy: Any) -> Any:
 
 
 def _is_new(g: Array, known: tuple[Any, ...]) -> bool:
-    """Whether a rule made this array for one argument alone: it is no view, and only once among all that is known."""
+    """Whether a rule allocated this array for this argument alone: it is not a view, and is in `known` only once."""
     return g.base is None and [x is g for x in known].count(True) == 1
 
 
 def _routes(root: Node, targets: set[Node]) -> dict[Node, list[tuple[int, Node]]]:
-    """For each node on a path from root to a target: the arguments, and their nodes, through which the path goes on."""
+    """For each node on a path from root to a target: the arguments through which it continues, and their nodes."""
     oldest, reached, stack = min(t.order for t in targets), {}, [root]
     while stack:
         node = stack.pop()
-        if node.order >= oldest and node.order not in reached:  # what is older than all targets can't be on a path
+        if node.order >= oldest and node.order not in reached:  # a node older than every target can't be on a path
             reached[node.order] = node
             stack.extend(node.parents)
     routes: dict[Node, list[tuple[int, Node]]] = {}
@@ -164,11 +165,11 @@ def _routes(root: Node, targets: set[Node]) -> dict[Node, list[tuple[int, Node]]
 
 
 def _unpack(node: Node, wrap: Callable[..., Any] | None) -> Sequence[Any]:
-    """What the node saved, on the tape if there is a `wrap`. Raises GradientError if it was freed, or changed since."""
+    """What the node saved, on the tape if `wrap` is given. Raises GradientError if it was freed, or changed since."""
     plan, versions = node.plan, node.versions or {}
     if node.saved is None:
         raise GradientError(
-            f"{plan.op.title}: its graph was freed by an earlier backward; pass retain_graph=True to that"
+            f"{plan.op.title}: its graph was freed by an earlier backward; pass retain_graph=True to that call"
         )
     for i, (version, count) in versions.items():
         if version.count != count:
@@ -183,13 +184,13 @@ def _unpack(node: Node, wrap: Callable[..., Any] | None) -> Sequence[Any]:
     saved, sources = list(node.saved), dict(zip(plan.positions, node.parents, strict=True))
     for i in plan.whole:
         source = sources.get(i - 1) if i else node
-        if source is not None or i in versions:  # constants too, so that the second backward sees them changed
+        if source is not None or i in versions:  # constants too, so that the second backward notices a change
             saved[i] = wrap(saved[i], source, versions[i][0] if i in versions else None)
     return saved
 
 
 def _fit(g: Any, gy: Any, parent: Node, op: Any, i: int) -> Any:
-    """What a rule returned, with its argument's shape and dtype. Raises GradientError if it can't be."""
+    """A rule's result with its argument's shape and dtype. Raises GradientError if the shape does not fit."""
     g = no_scalar(g)
     if op.elementwise and getattr(g, "shape", None) == gy.shape:
         g = sum_to(g, parent.shape)
@@ -231,5 +232,5 @@ def brief(x: Any) -> str:
 
 
 def describe(x: Any, name: str | None) -> str:
-    """Which Tensor it is, for an error: its name if it has one, dtype and shape."""
+    """A Tensor in words, for an error: its name if it has one, dtype and shape."""
     return f"the Tensor {name!r} ({brief(x)})" if name else f"a Tensor ({brief(x)})"

@@ -13,7 +13,7 @@ import numpy as np
 
 from . import tape
 from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
-from .cuts import BACKWARD, Cut, said
+from .cuts import BACKWARD, Cut, describe_cut
 from .errors import GradientError
 from .tape import Node, Version, brief, check_gradient, mode, no_scalar, orders, walk_back
 
@@ -36,14 +36,14 @@ class Tensor(Methods):
     name: str | None = None
     version: Version | None = None  # one per memory: views and detach() share it. None: nobody may write
     cut: Any = None  # of a constant: where on the way to it the tape was cut
-    _idle: Node | None = None  # the node of a leaf that takes no part for a while
+    _idle: Node | None = None  # the node of a leaf while it does not require grad
     __array_ufunc__ = None  # NumPy's operators leave `array + tensor` to the Tensor
     __hash__ = object.__hash__
 
     def __init__(self, data: Array, requires_grad: bool = False, name: str | None = None):
-        """Take over an array, or a Tensor's, uncopied, as a leaf of the graph; `tensor()` is the way in that copies.
+        """Wrap an array, or a Tensor's, without a copy, as a leaf of the graph; `tensor()` copies.
 
-        Of numbers and lists an array is made, as tensor() does. Raises TypeError or ValueError for what is no numbers.
+        Numbers and lists become an array, as in tensor(). Raises TypeError or ValueError for anything but numbers.
         """
         of_tensor = isinstance(data, Tensor)
         self.array = data.array if of_tensor else data if is_array(data) else _read(data, None, "Tensor")
@@ -91,8 +91,8 @@ class Tensor(Methods):
     def data(self) -> Array:
         """The array itself. Assigning to it (`p.data -= lr * g`) writes into this memory, and backward notices.
 
-        Whoever writes into the array by other ways, such as `p.data[0] = 1`, calls `changed()`. What an op made, the
-        tape may hold: on the CPU that comes as a read-only view.
+        If you write into the array in any other way, such as `p.data[0] = 1`, call `changed()`. The tape may hold the
+        result of an op, so on the CPU that is a read-only view.
         """
         if self.node is None or self.version is not None or device_of(self.array) != "cpu":
             return self.array
@@ -113,7 +113,7 @@ class Tensor(Methods):
         """Write value into this Tensor's memory, in place. Raises ValueError unless it is numbers that broadcast."""
         self.changed()
         try:
-            if value is None:  # of which NumPy makes NaN
+            if value is None:  # NumPy would make it NaN
                 raise TypeError
             self.array[...] = value.array if isinstance(value, Tensor) else value
         except (TypeError, ValueError):
@@ -122,9 +122,9 @@ class Tensor(Methods):
             ) from None
 
     def changed(self) -> None:
-        """Say that the memory was or will be written to, so that a backward over the old values is refused."""
+        """Declare that the memory was or will be written to, so that a backward over the old values is refused."""
         if self.version is None:
-            raise ValueError(f"{describe(self)} is the result of an op and can't be changed; make a tensor() of it")
+            raise ValueError(f"{describe(self)} is the result of an op and can't be changed; copy it with tensor()")
         self.version.count += 1
 
     def requires_grad_(self, flag: bool = True) -> Tensor:
@@ -160,7 +160,7 @@ class Tensor(Methods):
         return t
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
-        """Add d(self)/d(leaf), times gradient if this is no scalar, to `.grad` of every leaf that requires it.
+        """Add d(self)/d(leaf), times gradient if this is not a scalar, to `.grad` of every leaf that requires it.
 
         Raises GradientError for a graph already freed, a value changed since, or a gradient that does not fit.
         """
@@ -173,7 +173,7 @@ class Tensor(Methods):
                 leaf.grad.cut = BACKWARD
 
     def register_hook(self, hook: Callable[[Tensor], Any]) -> Callable[[], None]:
-        """Call hook(gradient) once a backward, on the summed gradient; what it returns, if anything, replaces it.
+        """Call hook(gradient) once per backward, on the summed gradient; what it returns, if anything, replaces it.
 
         The hook gets a copy; under create_graph the gradient itself, on the tape. Returns a function that removes the
         hook. Raises ValueError if this Tensor does not require grad.
@@ -224,22 +224,22 @@ def _read(data: Any, dtype: Any, caller: str) -> Array:
             dtype = np.float32
     if data.dtype.kind not in "fiub":
         raise TypeError(
-            f"{caller}: data must be numbers of one shape, but NumPy reads {data.dtype}; to join Tensors, ops.stack"
+            f"{caller}: data must be numbers of one shape, but NumPy reads {data.dtype}; to join Tensors, use ops.stack"
         )
     if isinstance(data, np.ndarray):
-        data = data.view(np.ndarray)  # no matrix, whose * is another
+        data = data.view(np.ndarray)  # not a np.matrix, whose * is the matrix product
     array = to_device(data, current_device())
     return array.astype(array.dtype if dtype is None else _real(dtype, caller), copy=True)
 
 
 def _real(dtype: Any, caller: str) -> Any:
-    """The dtype, if it is one of real numbers. Raises TypeError."""
+    """The dtype, if it holds real numbers. Raises TypeError for others."""
     try:
         if (real := np.dtype(dtype)).kind in "fiub":
             return real
     except TypeError:
         pass
-    raise TypeError(f"{caller}: dtype is {dtype!r}, but it must be one of real numbers, such as numpy.float32")
+    raise TypeError(f"{caller}: dtype is {dtype!r}, but it must hold real numbers, such as numpy.float32")
 
 
 def wrap(data: Array, node: Node | None, version: Version | None = None) -> Tensor:
@@ -253,7 +253,7 @@ def wrap(data: Array, node: Node | None, version: Version | None = None) -> Tens
 
 
 def describe(t: Tensor) -> str:
-    """Which Tensor, for an error: its name if it has one, dtype and shape."""
+    """A Tensor in words, for an error: its name if it has one, dtype and shape."""
     return tape.describe(t, t.name)
 
 
@@ -262,18 +262,22 @@ def start(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:
     if not isinstance(y, Tensor):
         raise GradientError(f"{caller}: y must be a Tensor, but it is {brief(y)}; compute it with Tensors and tg.ops")
     if y.node is None:
-        why = f"it was cut by {said(y.cut)}" if y.cut else "it was made of constants: nothing in it requires grad"
+        why = (
+            f"it was cut by {describe_cut(y.cut)}" if y.cut else "it was made of constants: nothing in it requires grad"
+        )
         raise GradientError(f"{caller}: {describe(y)} has no tape; {why}")
     if gradient is None:
         if y.size != 1:
-            raise GradientError(f"{caller}: {describe(y)} is no scalar; pass its gradient, or take .sum() or .mean()")
+            raise GradientError(
+                f"{caller}: {describe(y)} is not a scalar; pass its gradient, or take .sum() or .mean()"
+            )
         return y.node, array_module(y).ones(y.shape, y.dtype)
     if not isinstance(gradient, Tensor) and not is_array(gradient):
         try:
             gradient = array_module(y).asarray(gradient, dtype=y.dtype)
         except (TypeError, ValueError):
             raise GradientError(
-                f"{caller}: the gradient given for {describe(y)} must be an array like it, but it is {brief(gradient)}"
+                f"{caller}: the gradient given for {describe(y)} must be an array like it, not {brief(gradient)}"
             ) from None
     check_gradient(gradient, y, f"{caller}: the gradient given for {describe(y)}")
     return y.node, gradient.array if isinstance(gradient, Tensor) and caller == "backward" else gradient

@@ -91,5 +91,5 @@ def test_errors(call, error, message):
 
 
 def test_items_can_not_be_assigned():
-    with pytest.raises(TypeError, match="not changed item by item"):
+    with pytest.raises(TypeError, match="can't be assigned item by item"):
         t(3)[0] = 1.0

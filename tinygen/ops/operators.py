@@ -43,7 +43,7 @@ def _bool(x: Tensor) -> bool:
 
 
 def _no_setitem(x: Tensor, index: Any, value: Any) -> None:
-    raise TypeError("Tensors are not changed item by item, the tape could not follow; use ops.where, or assign()")
+    raise TypeError("a Tensor can't be assigned item by item: the tape can't record it; use ops.where, or assign()")
 
 
 def _index(x: Tensor) -> int:
@@ -85,7 +85,7 @@ def _ufunc(x: Tensor, ufunc: np.ufunc, method: str, *args: Any, **options: Any) 
     if method == "__call__" and not options and name in OPERATORS:
         return OPERATORS[name](*args)
     instead = f"call tg.ops.{name}" if name in PRIMITIVES else "use tg.ops"
-    raise TypeError(f"np.{name} can't take a Tensor, NumPy would drop its tape: {instead}, or pass x.numpy()")
+    raise TypeError(f"np.{name} can't take a Tensor: NumPy would drop its tape; {instead}, or pass x.numpy()")
 
 
 def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
