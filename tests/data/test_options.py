@@ -83,7 +83,7 @@ def test_a_run_of_a_folder_without_a_fingerprint_resumes_with_a_warning(run, tmp
     for command, warned in (("evaluate a -n 20", True), ("train gan --resume --out a --steps 3", True),
                             ("evaluate a -n 20", False)):  # fmt: skip
         done = run(command)
-        assert done.code == 0 and ("begun by an earlier tinygen, which split folders in another" in done.err) is warned
+        assert done.code == 0 and ("begun by an earlier tinygen, which split folders differently" in done.err) is warned
 
 
 def test_mirror_mirrors_half_of_the_images(run, tmp_path, monkeypatch, animals):

@@ -14,7 +14,7 @@ from tinygen.models import CGAN
 from tinygen.models.cgan import CGANConfig
 from tinygen.random import Generator
 from tinygen.train import fit
-from tinygen.train.callbacks import pictured
+from tinygen.train.callbacks import picture_layout
 
 
 def test_each_network_has_an_embedding_of_its_own():
@@ -112,5 +112,5 @@ def test_it_learns_where_each_class_is():
 
 def test_a_picture_of_many_classes_shows_the_first_of_them():
     model = CGAN(CGANConfig(data_shape=(2, 2, 1), classes=500, g_hidden=(4,), d_hidden=(4,), label_width=3))
-    assert pictured(model) == (256, 16)
+    assert picture_layout(model) == (256, 16)
     assert model.preview(None, 256).shape == (256, 2, 2, 1)

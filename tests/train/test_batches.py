@@ -92,7 +92,7 @@ def test_an_iterable_is_gone_through_again_and_again():
 def test_a_generator_serves_once_and_then_says_so():
     batches = batches_of((np.full(1, float(i)) for i in range(3)), Any())
     assert batches.first == 0 and numbers(batches, 3) == [[0], [1], [2]]
-    with pytest.raises(DataError, match="can't be gone through again; give a list"):
+    with pytest.raises(DataError, match="can't be restarted; give a list"):
         batches.state = 1
     with pytest.raises(DataError, match=r"the data ended after 3 batches, .*; give a list"):
         batches.next()
@@ -170,9 +170,9 @@ def test_arrays_of_other_libraries_and_float64_become_float32(made):
     ("data", "message"),
     [
         (unit(6, 4, 4), r"an example is \(4, 4\), but tiny takes \(4, 4, 1\); add an axis .* x\[..., np.newaxis\]"),
-        (unit(6, 1, 4, 4), r"an example is \(1, 4, 4\), .*; images are NHWC, x\.transpose\(0, 2, 3, 1\)"),
+        (unit(6, 1, 4, 4), r"an example is \(1, 4, 4\), .*; images are NHWC; x\.transpose\(0, 2, 3, 1\)"),
         (unit(6, 16), r"an example is \(16,\), .*; x\.reshape\(-1, 4, 4, 1\) if the numbers are in that order"),
-        (unit(6, 8, 8, 3), r"an example is \(8, 8, 3\), .*; build it for these, with Config\(data_shape=\(8, 8, 3\)\)"),
+        (unit(6, 8, 8, 3), r"an example is \(8, 8, 3\), .*; build the model with Config\(data_shape=\(8, 8, 3\)\)"),
         ([unit(6, 4, 4)], r"the batches are float32 of shape \(6, 4, 4\), so an example is \(4, 4\)"),
         (list(unit(6, 4, 4, 1)), r"each of them seems to be an example, but .*; give np\.stack\(data\)"),
         (unit(6, 4, 4, 1), r"values from 0 to 1, but tiny takes them from -1 to 1; scale them, x \* 2 - 1"),
@@ -216,7 +216,7 @@ def test_batches_of_a_size_that_the_model_does_not_take():
     gan = GAN(GANConfig(data_shape=(2,), g_hidden=(4,), d_hidden=(4,), d_steps=2))
     for n, message in (
         (2, "batch norm needs a batch of at least 2, not 1"),
-        (5, "takes 2 batches a step, not one of 5"),
+        (5, "takes 2 batches a step, but 5 examples"),
     ):
         with pytest.raises(ConfigError, match=message):
             batches_of([np.zeros((n, 2))], gan)

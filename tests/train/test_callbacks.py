@@ -292,9 +292,9 @@ def test_the_state_of_a_callback_may_hold_numpys_numbers(tmp_path, viz):
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"a": {1, 2}}, r"the state of the callback Keeps\['a'\] holds \{1, 2\}, which a checkpoint can't"),
-        ({"a": {"b": [np.zeros(2)]}}, r"Keeps\['a'\]\['b'\] holds array\(\[0., 0.\]\), which a checkpoint can't"),
-        ({"a": {1: 2}}, r"Keeps\['a'\] has the key 1, but JSON takes text alone"),
+        ({"a": {1, 2}}, r"the state of the callback Keeps\['a'\] holds \{1, 2\}, which can't be saved"),
+        ({"a": {"b": [np.zeros(2)]}}, r"Keeps\['a'\]\['b'\] holds array\(\[0., 0.\]\), which can't be saved"),
+        ({"a": {1: 2}}, r"Keeps\['a'\] has the key 1, but JSON takes only text as keys"),
         ({"a": 1j}, "holds 1j"),
     ],
 )

@@ -95,7 +95,7 @@ def test_every_damaged_byte_is_noticed(path):
         with pytest.raises(RunError, match=f"{path}: "):
             checkpoint.load(path)
     path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(RunError, match=r"damaged, its checksum does not fit its contents; give another checkpoint"):
+    with pytest.raises(RunError, match=r"damaged, its checksum does not match its contents; give another checkpoint"):
         checkpoint.load(path)
 
 

@@ -148,7 +148,7 @@ def test_a_row_of_another_shape_is_named_and_nothing_is_cut(run, name, line, wor
         ({"step": "4"}, "step"),
         ({"step": -4}, "step"),
         ({"step": None}, "step"),
-        ({"step": 3}, "it is of step 3"),
+        ({"step": 3}, "it holds step 3"),
         ({"model": 3}, "model"),
         ({"config": [1]}, "config"),
         ({"config": {"size": {}}}, r"config\.size"),
@@ -199,7 +199,9 @@ def test_a_callback_s_state_of_another_kind(run, field, value):
 
 def test_a_state_may_grow():
     own = Counter().state
-    assert contents.unlike({**own, "seen": [1], "at": [1, {}], "count": -5, "rate": 3, "new": 1}, own, "state") == ""
+    assert (
+        contents.state_fault({**own, "seen": [1], "at": [1, {}], "count": -5, "rate": 3, "new": 1}, own, "state") == ""
+    )
 
 
 def test_weights_that_are_not_finite_are_damaged(run):

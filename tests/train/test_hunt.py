@@ -144,7 +144,7 @@ class Broken(Tiny):
 
 
 def test_weights_that_are_wrong_from_the_start(tmp_path, viz):
-    with pytest.raises(NonFiniteError, match="w is not finite, before any training: look at the initial weights"):
+    with pytest.raises(NonFiniteError, match="w is not finite, before any training: check the initial weights"):
         train(Broken(), out=tmp_path, data=Stream())
     assert list(RunDirectory(tmp_path).checkpoints()) == []
 
@@ -173,7 +173,7 @@ class Unrepeatable(Noisy):
 
 
 def test_what_does_not_come_again():
-    with pytest.raises(NonFiniteError, match=r"they stay finite: are there random numbers of none of"):
+    with pytest.raises(NonFiniteError, match=r"they stay finite: does the model draw random numbers"):
         train(Unrepeatable(None, fails_at=0))
 
 
@@ -208,7 +208,7 @@ def test_a_callback_that_spoils_the_weights():
         if step == 7:
             model.w.assign(np.nan)
 
-    with pytest.raises(NonFiniteError, match=r"they stay finite: .* or a callback that changes the model"):
+    with pytest.raises(NonFiniteError, match=r"they stay finite: .* does a callback change it"):
         train(model, callbacks=[spoil])
 
 

@@ -123,7 +123,7 @@ def test_a_run_goes_on_from_the_checkpoint_before_a_damaged_one(tmp_path, viz, c
     np.testing.assert_array_equal(resumed.w, straight.w)
     assert run.metrics_file.read_text() == RunDirectory(tmp_path / "straight").metrics_file.read_text()
     out = capsys.readouterr().out
-    assert f"passing over {run.checkpoint_file(10)}: truncated" in out and "after step 5" in out
+    assert f"skipping {run.checkpoint_file(10)}: truncated" in out and "after step 5" in out
 
 
 def test_a_run_that_is_there_stays_as_it_is(tmp_path, viz):
@@ -131,9 +131,9 @@ def test_a_run_that_is_there_stays_as_it_is(tmp_path, viz):
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
     for arguments, message in [
         ({}, "already holds a run"),
-        ({"model": Tiny(Config(lr=0.5)), "resume": True}, r"has lr=0\.1, but lr=0\.5 came"),
-        ({"model": Tiny(Config(size=9)), "resume": True}, "has size=16, but size=9 came"),
-        ({"settings": {"seed": 1}, "resume": True}, "has seed=None, but seed=1 came"),
+        ({"model": Tiny(Config(lr=0.5)), "resume": True}, r"has lr=0\.1, but lr=0\.5 was given"),
+        ({"model": Tiny(Config(size=9)), "resume": True}, "has size=16, but size=9 was given"),
+        ({"settings": {"seed": 1}, "resume": True}, "has seed=None, but seed=1 was given"),
     ]:
         options = {"model": Tiny(), "data": Stream(), "steps": 20, "out": tmp_path, **EVERY, **arguments}
         with pytest.raises(RunError, match=message):
@@ -251,7 +251,7 @@ def test_what_may_change_changes_and_is_recorded(tmp_path, viz):
         by_hand.config = Config(lr=0.1 if step < 10 else 0.5 if step < 17 else 0.25)
         by_hand.train_step(stream.next_batch())
     np.testing.assert_array_equal(model.w, by_hand.w)
-    with pytest.raises(RunError, match="has seed=1, but seed=2 came"):
+    with pytest.raises(RunError, match="has seed=1, but seed=2 was given"):
         fit(Tiny(Config(lr=0.25)), Stream(), 25, settings={"log_every": 2, "seed": 2}, **options)
 
 
@@ -308,7 +308,7 @@ def test_options_are_checked_before_anything_happens(tmp_path, option, value):
 
 
 def test_resuming_needs_a_directory():
-    with pytest.raises(ConfigError, match="say which with out="):
+    with pytest.raises(ConfigError, match="name it with out="):
         fit(Tiny(), Stream(), 1, resume=True)
 
 

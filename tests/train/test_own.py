@@ -180,8 +180,8 @@ class NoBatch(Net):
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (NoRng, r"NoRng.sample\(\) must be one that can be called as def sample\(self, n, rng\)"),
-        (NoBatch, r"NoBatch.train_step\(\) must be one that can be called as def train_step\(self, batch\)"),
+        (NoRng, r"NoRng.sample\(\) can't be called as def sample\(self, n, rng\)"),
+        (NoBatch, r"NoBatch.train_step\(\) can't be called as def train_step\(self, batch\)"),
     ],
 )
 def test_methods_that_take_something_else(kind, message):
@@ -192,7 +192,7 @@ def test_methods_that_take_something_else(kind, message):
 @pytest.mark.parametrize(
     ("samples", "message"),
     [
-        (lambda n: None, "what net makes for a picture is None, but it must be an array of numbers"),
+        (lambda n: None, "the preview of net is None, but it must be an array of numbers"),
         (lambda n: np.zeros((0, 3)), r"grid: images has shape \(0, 3\)"),
         (lambda n: np.zeros((n, 1, 9, 9)), "did you pass NCHW"),
     ],

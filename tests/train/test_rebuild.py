@@ -66,13 +66,13 @@ def test_an_earlier_checkpoint_can_be_named(run):
 def test_a_damaged_newest_checkpoint(run, capsys):
     run.checkpoint_file(6).write_bytes(b"")
     assert load(run.path).count == 3
-    assert "passing over" in capsys.readouterr().out
+    assert "skipping" in capsys.readouterr().out
     assert list(run.checkpoints()) == [0, 3, 6]
 
 
 def test_what_is_no_run(run, tmp_path):
     with pytest.raises(
-        RunError, match=r"step_000005.safetensors: there is no such checkpoint; those of steps 0, 3, 6 are"
+        RunError, match=r"step_000005.safetensors: there is no such checkpoint; there are those of steps 0, 3, 6"
     ):
         load(run.checkpoint_file(5))
     with pytest.raises(RunError, match=r"a.safetensors: there is no such checkpoint; is the path right\?"):
@@ -177,7 +177,7 @@ def test_a_run_never_chooses_the_code_that_is_run(tmp_path, viz):
         load(tmp_path, Scripted)
     with pytest.raises(RunError, match="does not fit this run"):
         load(tmp_path, Bare)
-    with pytest.raises(RunError, match="model is 'own', but it must be the class of a model, or a model"):
+    with pytest.raises(RunError, match="model is 'own', but it must be a model or the class of one"):
         load(tmp_path, "own")
     assert load(tmp_path, Scripted(5)).config.width == 5
 
@@ -202,7 +202,7 @@ def test_what_can_not_be_changed_or_loaded_is_named(tmp_path, viz):
     assert load(tmp_path, lr=0.5).config.lr == 0.5
     with pytest.raises(ConfigError, match=r"load: GAN has no setting 'lrr' \(did you mean 'lr'\?\)"):
         load(tmp_path, lrr=0.5)
-    with pytest.raises(ConfigError, match="load: lr can't change a model that is built"):
+    with pytest.raises(ConfigError, match="load: lr can't change in a model that is already built"):
         load(tmp_path, GAN(SMALL[GAN]), lr=0.5)
     with pytest.raises(RunError, match=r"the config of the run has .*g_hidden.*, which VAE does not take"):
         load(tmp_path, VAE)

@@ -145,9 +145,9 @@ def test_the_config_that_is_there_is_accepted_however_it_is_written(run):
     ("change", "message"),
     [
         ({"model": "vae"}, "holds a run of 'gan', not of 'vae'"),
-        ({"config": {"lr": 0.2, "hidden": [2, 3]}}, r"has lr=0\.1, but lr=0\.2 came; resume with 0\.1, or .* --out"),
-        ({"config": {"lr": 0.1}}, r"has hidden=\[2, 3\], but hidden=None came"),
-        ({"settings": {"batch": 8, "data": "mnist"}}, "has data=None, but data='mnist' came"),
+        ({"config": {"lr": 0.2, "hidden": [2, 3]}}, r"has lr=0\.1, but lr=0\.2 was given; resume with 0\.1, .* --out"),
+        ({"config": {"lr": 0.1}}, r"has hidden=\[2, 3\], but hidden=None was given"),
+        ({"settings": {"batch": 8, "data": "mnist"}}, "has data=None, but data='mnist' was given"),
     ],
 )
 def test_another_config_is_refused_with_the_difference(run, change, message):
@@ -210,7 +210,7 @@ def test_a_damaged_newest_checkpoint_is_passed_over_with_a_line(run, capsys, dam
     newest = run.newest()
     assert newest.step == 10 and newest.tensors["w"].tolist() == [10, 10, 10]
     assert newest.source == str(run.checkpoint_file(10))
-    assert f"passing over {path}: truncated" in capsys.readouterr().out
+    assert f"skipping {path}: truncated" in capsys.readouterr().out
 
 
 def newer(path):
@@ -228,7 +228,7 @@ def test_a_newer_checkpoint_is_neither_passed_over_nor_set_aside(run):
     newer(run.checkpoint_file(20))
     before = everything(run.path)
     for command in (run.newest, lambda: load(run.path), lambda: load(run.checkpoint_file(20))):
-        with pytest.raises(RunError, match=r"000020.safetensors: written by a newer tinygen; install that one to use"):
+        with pytest.raises(RunError, match=r"000020.safetensors: written by a newer tinygen; install that version"):
             command()
     assert everything(run.path) == before
 

@@ -121,7 +121,7 @@ def test_the_better_end_of_each_score():
     assert all(more_is_better(f"score.{name}") for name in higher)
     assert not any(more_is_better(f"score.{name}") for name in (*lower, "own"))
     assert more_is_better("acc") and more_is_better("val_accuracy") and not more_is_better("loss")
-    with pytest.raises(ConfigError, match=r"score.density has no better end .*say mode='min' or mode='max'"):
+    with pytest.raises(ConfigError, match=r"score.density has no better direction .*give mode='min' or mode='max'"):
         EarlyStopping("score.density")
 
 

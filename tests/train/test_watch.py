@@ -26,7 +26,7 @@ def watched(step, known=frozenset()):
 def test_nothing_is_seen_where_all_is_finite():
     x = tg.tensor([1.0, 2.0], requires_grad=True)
     watch = watched(lambda: tg.ops.log(x).sum().backward())
-    assert watch.first is None and watch.seen == set()
+    assert watch.first is None and watch.events == set()
 
 
 def test_a_forward_op_with_its_line_and_arguments():
@@ -90,7 +90,7 @@ def test_known_infinities_are_passed_over():
     known, firsts = set(), []
     for bad in (False, False, True):
         watch = watched(partial(step, bad), known)
-        known |= watch.seen
+        known |= watch.events
         firsts.append(watch.first and watch.first.result)
     assert firsts == ["float32 of shape (1,), 1 of 1 not finite", None, "float32 of shape (1,), 1 of 1 not finite"]
 

@@ -33,14 +33,14 @@ def add_arguments(command: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from .. import backend, random, viz
     from ..train import load
-    from ..train.callbacks import pictured
+    from ..train.callbacks import picture_layout
 
     out = Path(args.out or Path(args.run, "sample.png"))
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the picture is a PNG file, so its name must end in .png")
     backend.use(args.device)
     model, wanted = load(args.run), {}
-    n, columns = pictured(model)
+    n, columns = picture_layout(model)
     if args.label is not None:
         if not model.takes_labels:
             raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")

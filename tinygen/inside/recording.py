@@ -45,8 +45,8 @@ class Recording:
         if "step" not in arrays or "layers" not in facts:
             raise RunError(f"{path}: a file of tinygen's, but not a recording")
         fault = contents.fault(facts, contents.RECORDING)
-        fault = fault or contents.fault(facts, contents.RECORDING_LATER, partly=True)
-        if fault := fault or contents.uneven(arrays, CONSTANTS):
+        fault = fault or contents.fault(facts, contents.RECORDING_OPTIONAL, partly=True)
+        if fault := fault or contents.recording_fault(arrays, CONSTANTS):
             raise RunError(f"{path}: damaged, or not a recording: {fault}")
         return cls(arrays, facts)
 

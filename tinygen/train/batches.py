@@ -1,4 +1,4 @@
-"""Whatever data `fit` is given, as an endless stream of batches that can say where it stands and go back there."""
+"""The data given to `fit` as an endless stream of batches, whose position can be saved and restored."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Batches(Protocol):
     """An endless stream of batches on the current device.
 
     first: the first batch of the run, which the sample pictures show.
-    state: where the stream stands, as values that JSON can hold; assign it to go back there.
+    state: the position in the stream, as values that JSON can hold; assign it to return there.
     """
 
     first: Any
@@ -34,10 +34,10 @@ class Batches(Protocol):
 
 
 def batches_of(data: Any, model: Model) -> Batches:
-    """The batches of a Loader, of an array or a Dataset (as many examples as the model likes), or of any iterable.
+    """The batches of a Loader, of an array or a Dataset (of the model's default size), or of any iterable.
 
-    Raises ConfigError for anything else, for labels or a size of batches that the model does not take; DataError if
-    there are none, or their kind, shape or range is not the model's.
+    Raises ConfigError for anything else, for labels or a batch size that the model does not take; DataError if there
+    are none, or their dtype, shape or range does not suit the model.
     """
     labels = None
     if hasattr(data, "train") and not callable(data.train):
@@ -86,10 +86,12 @@ def _check_first(batch: Any, model: Model, data: Any) -> None:
     x = batch[0] if isinstance(batch, tuple) else batch
     if is_array(x):
         check_examples(x, model, scaled=False, what="the batches")
-        parts = model.batches_per_step
-        if len(x) % parts:
-            raise ConfigError(f"fit: {model.name} takes {parts} batches a step, not one of {len(x)} examples")
-        model.check_batch(len(x) // parts)
+        n = model.batches_per_step
+        if len(x) % n:
+            raise ConfigError(
+                f"fit: {model.name} takes {n} batches a step, but {len(x)} examples can't be split into {n}"
+            )
+        model.check_batch(len(x) // n)
     if model.takes_labels:
         model.check_labels(getattr(data, "labels", batch[1]))
 
@@ -97,10 +99,10 @@ def _check_first(batch: Any, model: Model, data: Any) -> None:
 def loader_for(
     model: Model, examples: Any, batch: int, rng: Generator | None = None, labels: Any = None, augment: Any = None
 ) -> Loader:
-    """A Loader of an array of examples as the model wants them: with labels or without, as many batches at a time as a
-    step takes; its defaults may ask for a few examples, in their order.  augment: what changes each batch, f(x) -> x.
+    """A Loader of examples for a model: with or without labels, all batches of a step at a time, and only a few
+    examples, unshuffled, if its defaults say so.  augment: f(x) -> x, applied to each batch.
 
-    Raises ConfigError for a batch that does not suit the model or the data, or for labels that are missing.
+    Raises ConfigError for a batch size that does not suit the model or the data, or for missing labels.
     """
     from ..data import Loader
 
@@ -109,7 +111,7 @@ def loader_for(
     if model.takes_labels and labels is None:
         raise ConfigError(
             f"{model.name} learns from labels, and these data have none; `tinygen data` lists others, and "
-            "of folder:PATH they are the names of its subfolders, if all images lie in some"
+            "in folder:PATH each subfolder is a label, if every image lies in one"
         )
     if batch > (most := largest_batch(model, examples)):
         enough = f"enough for {most:,} at most; write --batch {most}" if most else f"too few for {model.name}"
@@ -130,13 +132,13 @@ def loader_for(
 
 
 def largest_batch(model: Model, examples: Any) -> int:
-    """How many of these examples a batch can have, if a step is to get all of its batches."""
+    """The largest batch size for which these examples fill all batches of a step."""
     most = len(examples) // model.batches_per_step
     return most - most % model.batch_unit
 
 
 class LoaderBatches:
-    """The batches of a Loader, or of anything with a next_batch() and a state. It goes back to the bit."""
+    """The batches of a Loader, or of anything with a next_batch() and a state. Going back is exact."""
 
     def __init__(self, loader: Any):
         if not hasattr(loader, "state"):
@@ -168,9 +170,8 @@ class LoaderBatches:
 
 
 class IterableBatches:
-    """The batches of an iterable, over and over, as float32. Going back means to iterate again and pass over as many
-    batches, which is right for a list, and wrong for what iterates in another order each time: give such data as a
-    Loader."""
+    """The batches of an iterable, over and over, as float32. To go back, it iterates again and skips as many batches:
+    right for a list, wrong for an iterable whose order changes each time; give such data as a Loader."""
 
     def __init__(self, data: Iterable[Any]):
         self._data = data
@@ -183,14 +184,14 @@ class IterableBatches:
             batch = _on_device(batch)
             if _example_shapes(batch) != _example_shapes(self.first):
                 raise DataError(
-                    f"fit: batch {self._passed} of the data is {_described(batch)}, but the first was "
-                    f"{_described(self.first)}; only the number of examples may differ"
+                    f"fit: batch {self._passed} of the data is {_in_words(batch)}, but the first was "
+                    f"{_in_words(self.first)}; only the number of examples may differ"
                 )
             return batch
         if iter(self._data) is self._data:
             raise DataError(
-                f"fit: the data ended after {self._passed} batches, and an iterator can't be gone through again; give "
-                "a list of batches, an array or a Loader"
+                f"fit: the data ended after {self._passed} batches, and an iterator can't be restarted; give a list of "
+                "batches, an array or a Loader"
             )
         self._restart()
         return self.next()
@@ -199,7 +200,7 @@ class IterableBatches:
         iterator = iter(self._data)
         first = next(iterator, None)
         if first is None:
-            raise DataError("fit: the data holds no batch (any more); give a list of batches, an array or a Loader")
+            raise DataError("fit: the data hold no batches (any more); give a list of batches, an array or a Loader")
         self._first = _on_device(first)
         self._iterator, self._passed = chain([first], iterator), 0
 
@@ -211,17 +212,15 @@ class IterableBatches:
     def state(self, passed: int) -> None:
         if self._passed > 0:
             if iter(self._data) is self._data:
-                raise DataError(
-                    "fit: an iterator can't be gone through again; give a list of batches, an array or a Loader"
-                )
+                raise DataError("fit: an iterator can't be restarted; give a list of batches, an array or a Loader")
             self._restart()
         if sum(1 for _ in islice(self._iterator, passed)) < passed:
-            raise DataError(f"fit: the data has fewer batches than the {passed} that the run had used of it")
+            raise DataError(f"fit: the data have fewer batches than the {passed} that the run had used")
         self._passed = passed
 
 
 def _array(x: Any) -> Any:
-    """x as an array, if it is one of whatever library; else None. Raises DataError if it can't be brought here."""
+    """x as an array if it is one, of any library; else None. Raises DataError if it can't be converted."""
     readable = is_array(x) or isinstance(x, Tensor) or hasattr(x, "__array__")
     return as_array("fit", "the data", x) if readable else None
 
@@ -235,8 +234,8 @@ def _on_device(batch: Any) -> Any:
     if isinstance(batch, (tuple, list)) and batch and all(isinstance(p, tuple) or _array(p) is not None for p in batch):
         return _on_device(batch[0]) if len(batch) == 1 else tuple(map(_on_device, batch))
     raise DataError(
-        f"fit: a batch is {_described(batch)}, but it must be an array or a pair (x, labels) of arrays; for lists of "
-        "numbers, np.asarray(batch, np.float32)"
+        f"fit: a batch is {_in_words(batch)}, but it must be an array or a pair (x, labels) of arrays; for lists of "
+        "numbers use np.asarray(batch, np.float32)"
     )
 
 
@@ -244,7 +243,7 @@ def _example_shapes(batch: Any) -> Any:
     return tuple(map(_example_shapes, batch)) if isinstance(batch, tuple) else batch.shape[1:]
 
 
-def _described(batch: Any) -> str:
+def _in_words(batch: Any) -> str:
     if isinstance(batch, tuple):
-        return f"({', '.join(map(_described, batch))})"
+        return f"({', '.join(map(_in_words, batch))})"
     return f"{batch.dtype} of shape {tuple(batch.shape)}" if is_array(batch) else f"a {type(batch).__name__}"

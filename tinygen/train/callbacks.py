@@ -1,4 +1,4 @@
-"""What may look on while a model trains, and the pictures that every run leaves."""
+"""Callbacks, which observe a training, and those that draw the pictures of every run."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .run import RunDirectory
 
-PICTURED = 25  # images in a sample picture
-NUMBERS = 25 * 512 * 512 * 3  # in all of them at most: of large images there are fewer
-SCATTERED = 1000  # points in one
-LOOKED_AT = 1000  # examples whose latents are drawn
+SAMPLE_IMAGES = 25  # in a sample picture
+SAMPLE_VALUES = 25 * 512 * 512 * 3  # in a sample picture at most: fewer of large images
+SAMPLE_POINTS = 1000  # in a scatter plot of samples
+LATENT_EXAMPLES = 1000  # whose latents are drawn
 
 
 @dataclass
@@ -34,8 +34,8 @@ class History:
     rows: Rows
     steps: int = 0
     path: Path | None = None
-    stopped: str | None = None  # why a callback ended it, if one did
-    complete: bool = False  # whether its last step is made, or a callback ended it
+    stopped: str | None = None  # why a callback ended the training, if one did
+    complete: bool = False  # whether the last step was made, or a callback ended the training
 
     def __post_init__(self) -> None:
         self.rows = Rows.of(self.rows)
@@ -50,50 +50,50 @@ class History:
 
 
 class StopTraining(Exception):
-    """Raised by a callback to end the training: the step is finished, a checkpoint made, and `fit` returns as always.
+    """Raised by a callback to end the training: the step is finished, a checkpoint made, and `fit` returns as usual.
 
-    Its text says why, and is History.stopped.
+    Its message, the reason, becomes History.stopped.
     """
 
 
 class Callback:
-    """Base of what looks on while `fit` trains. Override what you need; all of it does nothing here.
+    """Base class of what observes a training by `fit`. Override what you need; the methods here do nothing.
 
-    A callback looks and does not change the run: what a model draws, learns or schedules belongs to the model. After a
-    kill the steps since the last checkpoint come again, and so do the calls. One that raises StopTraining ends the
-    training; one that raises anything else does so too, once the step is finished and saved, and fit raises that then.
+    A callback does not change the run: what a model draws, learns or schedules belongs in the model. After a kill the
+    steps since the last checkpoint are made again, and so are the calls. StopTraining ends the training; so does any
+    other exception, which fit raises once the step is finished and saved.
     """
 
     def __repr__(self) -> str:
         return call_of(self)
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
-        """Before the first step, with the step after which the run resumes: 0 for a new one."""
+        """Before the first step, with the step after which the run resumes: 0 for a new run."""
 
     def on_step(self, step: int, metrics: dict[str, Any]) -> dict[str, float] | None:
         """After each step, with what train_step returned, still on the device: fetching a value waits for the GPU.
 
-        Numbers that it returns, by name, become a row of the history and of metrics.jsonl.
+        Numbers returned by name become a row of the history and of metrics.jsonl.
         """
 
     def on_log(self, step: int, values: dict[str, float]) -> None:
         """After each logged step, with the metrics as numbers."""
 
     def on_measured(self, step: int, values: dict[str, float]) -> None:
-        """After a step at which callbacks measured something, with all of it as numbers."""
+        """After a step at which callbacks measured something, with all of their values."""
 
     def on_checkpoint(self, step: int, history: History) -> None:
         """Before the checkpoint of a step is written."""
 
     def on_end(self, history: History) -> str | None:
-        """After the last step and its checkpoint. A line that it returns is printed."""
+        """After the last step and its checkpoint. A line returned here is printed."""
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint must hold for this callback: arrays, and values that JSON can hold, by name."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go back to where state_dict() was called; comes after on_start."""
+        """Restore what state_dict() returned; called after on_start."""
 
 
 class Function(Callback):
@@ -108,7 +108,7 @@ class Function(Callback):
 
 
 def as_callbacks(callbacks: Any) -> list[Callback]:
-    """Those that `fit` was given, functions among them. Raises ConfigError for anything else."""
+    """The callbacks given to `fit`, functions made into Callbacks. Raises ConfigError for anything else."""
     if not isinstance(callbacks, (list, tuple)):
         raise ConfigError(f"fit: callbacks is {callbacks!r}, but it must be a list of them: [{_called(callbacks)}]")
     for callback in callbacks:
@@ -127,7 +127,7 @@ def _called(callback: Any) -> str:
 
 
 def checked_dataset(owner: str, dataset: Any) -> Dataset:
-    """The dataset that a callback looks at. Raises ConfigError for anything else."""
+    """The dataset given to a callback. Raises ConfigError for anything else."""
     from ..data import Dataset
 
     if not isinstance(dataset, Dataset):
@@ -139,9 +139,9 @@ def checked_dataset(owner: str, dataset: Any) -> Dataset:
 
 
 class SamplePictures(Callback):
-    """samples/step_000200.png every so many steps: always the same noise, so that one sees it learn.
+    """samples/step_000200.png every so many steps, always of the same noise, so that they show the model learn.
 
-    A model that makes no samples has none; that is said at the end.
+    For a model without samples there are none; on_end() says so.
     """
 
     def __init__(self, batches: Batches, every: int):
@@ -153,7 +153,7 @@ class SamplePictures(Callback):
         first = self._batches.first
         x = first[0] if isinstance(first, tuple) else first
         self._range = range_around_zero(x) if model.value_range is None else None
-        self._silent = ""  # why there are none
+        self._why_none = ""  # the reason for no pictures, if there are none
         if step == 0:
             self._draw(0)
 
@@ -164,43 +164,43 @@ class SamplePictures(Callback):
     def on_end(self, history: History) -> str:
         if history.steps not in self._run.samples():
             self._draw(history.steps)
-        return self._silent
+        return self._why_none
 
     def _draw(self, step: int) -> None:
         from .. import viz
 
         model, path = self._model, self._run.sample_file(step)
-        n, columns = pictured(model)
-        try:  # the noise is keyed afresh: the same each time
+        n, columns = picture_layout(model)
+        try:  # a new generator each time, so the same noise
             images = model.preview(self._batches.first, n, Generator(0, "preview"))
         except NotImplementedError:
-            self._silent = f"no pictures of samples: {model.name} has no sample()"
+            self._why_none = f"no pictures of samples: {model.name} has no sample()"
             return
-        images = as_numbers("fit", f"what {model.name} makes for a picture", images)
+        images = as_numbers("fit", f"the preview of {model.name}", images)
         with writing(path):
             viz.save_grid(images, path, model.value_range, self._range, columns)
 
 
 class Curves(Callback):
-    """curves.png, as often as there is a checkpoint."""
+    """curves.png, drawn at each checkpoint."""
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         assert run is not None
         self._path = run.curves_file
-        self._drawn: int | None = None  # how many rows the picture shows
+        self._rows_drawn: int | None = None
 
     def on_checkpoint(self, step: int, history: History) -> None:
         if history.rows:
             self.on_end(history)
 
     def on_end(self, history: History) -> None:
-        if len(history.rows) == self._drawn:  # by the last checkpoint
+        if len(history.rows) == self._rows_drawn:  # by the last checkpoint
             return
         from .. import viz
 
         with writing(self._path):
             viz.save_curves(history.rows, self._path)
-        self._drawn = len(history.rows)
+        self._rows_drawn = len(history.rows)
 
 
 class Film(Callback):
@@ -219,9 +219,9 @@ class Film(Callback):
 
 
 class Drawings(Callback):
-    """latent_plane.png, traversals.png or what else a model can have drawn, as often as there is a checkpoint.
+    """latent_plane.png, traversals.png and whatever else the model's drawings() name, drawn at each checkpoint.
 
-    They are of a Dataset's test examples, with their labels, or of the run's first batch if there is no Dataset.
+    They show a Dataset's test examples, with their labels, or the run's first batch if there is no Dataset.
     """
 
     def __init__(self, batches: Batches, dataset: Dataset | None):
@@ -252,13 +252,13 @@ class Drawings(Callback):
             return first if isinstance(first, tuple) else (first, None)
         test = len(data.test) > 0
         x, labels = (data.test, data.test_labels) if test else (data.train, data.labels)
-        x, labels = x[:LOOKED_AT], None if labels is None else labels[:LOOKED_AT]
+        x, labels = x[:LATENT_EXAMPLES], None if labels is None else labels[:LATENT_EXAMPLES]
         return batch_of(x, self._model.value_range), labels
 
 
-def pictured(model: Model) -> tuple[int, int | None]:
-    """How many samples a picture of a model shows, and in how many columns (None: as near to square as it gets)."""
+def picture_layout(model: Model) -> tuple[int, int | None]:
+    """How many samples a picture of a model shows, and in how many columns (None: as near to square as possible)."""
     columns, shape = model.columns, model.data_shape or (1, 1, 1)
     if model.value_range is None and shape in ((1,), (2,)):
-        return SCATTERED, columns
-    return columns**2 if columns else min(PICTURED, max(NUMBERS // math.prod(shape), 1)), columns
+        return SAMPLE_POINTS, columns
+    return columns**2 if columns else min(SAMPLE_IMAGES, max(SAMPLE_VALUES // math.prod(shape), 1)), columns

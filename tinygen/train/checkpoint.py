@@ -20,9 +20,9 @@ from ..errors import RunError
 from ..files import open_regular
 from . import contents, disk
 
-FORMAT = 1  # of checkpoints, recordings and config.json; a larger one is a newer tinygen's, and is left alone
-FACTS = {"model": "", "config": {}, "generators": {}, "callbacks": {}}  # of a checkpoint that does not say
-OF_CALLBACKS = "callbacks/"  # what the names of their arrays begin with
+FORMAT = 1  # of checkpoints, recordings and config.json; files of a larger one, from a newer tinygen, are left alone
+FACTS = {"model": "", "config": {}, "generators": {}, "callbacks": {}}  # defaults for what a checkpoint lacks
+CALLBACK_PREFIX = "callbacks/"  # of the names of callbacks' arrays
 
 _DTYPES = {"bool": "BOOL"} | {
     f"{word}{bits}": f"{letter}{bits}"
@@ -42,26 +42,26 @@ class Snapshot:
 
     @property
     def weights(self) -> dict[str, np.ndarray]:
-        """The arrays of the model: what is not a callback's."""
-        return {name: x for name, x in self.tensors.items() if not name.startswith(OF_CALLBACKS)}
+        """The arrays of the model, without those of callbacks."""
+        return {name: x for name, x in self.tensors.items() if not name.startswith(CALLBACK_PREFIX)}
 
 
 class DamagedError(RunError):
-    """A file that does not hold what was written, or is no checkpoint at all."""
+    """A file that does not hold what was written, or is not a checkpoint at all."""
 
 
 class NewerError(RunError):
-    """A file that a newer tinygen wrote: no command reads it, changes it or sets it aside."""
+    """A file that a newer tinygen wrote: no command reads, changes or renames it."""
 
     def __init__(self, path: Path):
-        super().__init__(f"{path}: written by a newer tinygen; install that one to use it")
+        super().__init__(f"{path}: written by a newer tinygen; install that version to use it")
 
 
 def save(path: Path, tensors: dict[str, Array], metadata: dict[str, Any]) -> None:
     """Write arrays, and metadata that JSON can hold, as one file, whole or not at all. Raises RunError, and TypeError
-    for what such a file can't hold.
+    for contents that such a file can't hold.
 
-    Equal contents make equal files, which safetensors' own writer, whose metadata lie in any order, does not promise.
+    Equal contents make equal files; safetensors' own writer, which orders the metadata at random, doesn't promise that.
     """
     arrays = {name: _plain(name, to_host(x)) for name, x in tensors.items()}
     texts = {key: json.dumps(value) for key, value in {**metadata, "tinygen": FORMAT}.items()}
@@ -98,10 +98,10 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with open_regular(path):  # what the system refuses is no fault of the file's
+        with open_regular(path):  # an error of the system doesn't mean that the file is damaged
             pass
         with safe_open(path, framework="np") as file:
-            texts = dict(sorted((file.metadata() or {}).items()))  # which come in any order
+            texts = dict(sorted((file.metadata() or {}).items()))  # safetensors gives them in any order
             tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
     except FileNotFoundError:
         raise RunError(f"{path}: there is no such checkpoint") from None
@@ -115,25 +115,25 @@ def load(path: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     if version.isdecimal() and int(version) > FORMAT:
         raise NewerError(path)
     if checksum != _checksum(tensors, texts):
-        raise DamagedError(f"{path}: damaged, its checksum does not fit its contents; {_ADVICE}")
+        raise DamagedError(f"{path}: damaged, its checksum does not match its contents; {_ADVICE}")
     try:
         return tensors, {key: contents.parse(text) for key, text in texts.items() if key != "tinygen"}
     except ValueError:
-        raise DamagedError(f"{path}: damaged, its metadata are no JSON; {_ADVICE}") from None
+        raise DamagedError(f"{path}: damaged, its metadata are not JSON; {_ADVICE}") from None
 
 
 def read_checkpoint(path: Path) -> Snapshot:
     """The snapshot in a checkpoint file. Raises RunError, as `load` does."""
     tensors, facts = load(path)
     fault = contents.fault({**FACTS, **facts}, contents.CHECKPOINT)
-    if not fault and (name := contents.not_finite(tensors)):
+    if not fault and (name := contents.first_not_finite(tensors)):
         fault = f"{name} is not finite"
     if (
         not fault
         and (number := re.fullmatch(r"step_(\d{6,})\.safetensors", path.name))
         and int(number[1]) != facts["step"]
     ):
-        fault = f"it is of step {facts['step']}"
+        fault = f"it holds step {facts['step']}"
     if fault:
         raise DamagedError(f"{path}: damaged, or not the checkpoint of a run: {fault}; give another checkpoint or run")
     return Snapshot(facts["step"], tensors, {**FACTS, **facts}, str(path))
@@ -143,9 +143,9 @@ _ADVICE = "give another checkpoint or run"
 
 
 def _checksum(tensors: dict[str, np.ndarray], texts: dict[str, str]) -> str:
-    """CRC-32 of all that a checkpoint holds, in the order of the names."""
+    """CRC-32 of the contents of a checkpoint, in the order of the names."""
     crc = zlib.crc32(repr(sorted(texts.items())).encode())
     for name, x in sorted(tensors.items()):
         crc = zlib.crc32(f"{name} {x.dtype} {x.shape}".encode(), crc)
-        crc = zlib.crc32(x.data if x.size else b"", crc)  # an empty array has no buffer to look at
+        crc = zlib.crc32(x.data if x.size else b"", crc)  # an empty array has no buffer
     return str(crc)

@@ -1,5 +1,5 @@
-"""What the files of a run must hold. What they do hold is checked where it is read, so that no command meets text where
-it takes a number: the error names the file and the field."""
+"""What the files of a run must hold. It is checked when they are read, so that no command meets text where it expects
+a number: the error names the file and the field."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ CONFIG = {
     "settings": OBJECT,
     "steps": COUNT,
 }
-CONFIG_LATER = {"class": TEXT, "fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}  # where it is there
+CONFIG_OPTIONAL = {"class": TEXT, "fingerprint": TEXT, "init_from": OBJECT, "changes": [OBJECT]}
 ROW = {"step": COUNT, ...: ROW_VALUE}  # a line of metrics.jsonl or events.jsonl
 CHECKPOINT = {"step": COUNT, "model": TEXT, "config": {...: PLAIN}, "generators": {...: OBJECT},
               "callbacks": {...: OBJECT}}  # fmt: skip
-WARNINGS = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [TEXT]}  # what they remember
+WARNINGS = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [TEXT]}  # their state
 RECORDING = {
     "model": TEXT,
     "config": {...: PLAIN},
@@ -33,7 +33,7 @@ RECORDING = {
     "value_range": RANGE,
     "layers": [{"network": TEXT, "name": TEXT, "title": TEXT, "shape": SHAPE}],
 }
-RECORDING_LATER = {  # where it is there
+RECORDING_OPTIONAL = {
     "game": {"name": TEXT, "title": TEXT, "formula": TEXT, "probability": SWITCH, "threshold": MAY_NUMBER,
              "low": NUMBER, "high": NUMBER, "slope": CURVE},
     "missing": [PAIR],
@@ -41,7 +41,7 @@ RECORDING_LATER = {  # where it is there
 
 
 def parse(text: str | bytes) -> Any:
-    """What a JSON text says. Raises ValueError for what is no JSON, or nested too deep to be anything of ours."""
+    """The value of a JSON text. Raises ValueError if it is not JSON, or nested deeper than any file of tinygen."""
     try:
         value = json.loads(text)
     except RecursionError:
@@ -73,18 +73,18 @@ def fault(given: Any, kind: Any, name: str = "", partly: bool = False) -> str:
     return next(filter(None, (fault(*each) for each in known if each[1] is not None)), "")
 
 
-def unlike(given: Any, own: Any, name: str) -> str:
-    """Why a value is no later state of what is `own` now, in words: numbers stay numbers, and so on; "" if it may be.
+def state_fault(given: Any, own: Any, name: str) -> str:
+    """Why a saved value can't replace the state `own`, in words: a number must stay a number, and so on; "" if it can.
 
-    A list or an object may have grown; what is null now may become anything.
+    A list or an object may have grown; null may become anything.
     """
-    if own is None or not isinstance(own, (bool, int, float, str, list, tuple, dict)):  # arrays stand elsewhere
+    if own is None or not isinstance(own, (bool, int, float, str, list, tuple, dict)):  # arrays are checked elsewhere
         return ""
     if isinstance(own, dict):
         if not isinstance(given, dict):
             return f"{name} is {brief(given)}, but it must be an object"
         return next(
-            filter(None, (unlike(given[key], x, f"{name}.{key}") for key, x in own.items() if key in given)), ""
+            filter(None, (state_fault(given[key], x, f"{name}.{key}") for key, x in own.items() if key in given)), ""
         )
     words, right = "text", isinstance(given, str)
     if isinstance(own, (list, tuple)):
@@ -96,16 +96,16 @@ def unlike(given: Any, own: Any, name: str) -> str:
     return "" if right else f"{name} is {brief(given)}, but it must be {words}"
 
 
-def not_finite(arrays: dict[str, np.ndarray]) -> str:
+def first_not_finite(arrays: dict[str, np.ndarray]) -> str:
     """The name of the first array that holds a NaN or an infinity, if one does."""
     return next((name for name, x in arrays.items() if x.dtype.kind == "f" and not np.isfinite(x).all()), "")
 
 
-def uneven(arrays: dict[str, np.ndarray], constant: Collection[str]) -> str:
-    """Why arrays are not those of a recording, whose first axis is that of "step" but for the constant ones."""
+def recording_fault(arrays: dict[str, np.ndarray], constant: Collection[str]) -> str:
+    """Why arrays can't be a recording, with a row for each "step" in all but the constant ones; "" if they can."""
     steps = arrays["step"]
     if steps.ndim != 1 or steps.dtype.kind != "i" or len(steps) == 0 or steps[0] < 0 or (np.diff(steps) <= 0).any():
-        return "step is not a row of whole numbers that rise"
+        return "step is not a row of rising whole numbers"
     for name, x in arrays.items():
         if name not in constant and (x.ndim == 0 or len(x) != len(steps)):
             return f"{name} has shape {x.shape}, but there are {len(steps)} steps"

@@ -1,4 +1,4 @@
-"""How a run reads and writes its files; what goes wrong is said so that a user can mend it."""
+"""How a run writes its files, with errors that say what to do."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def write(path: Path, data: bytes) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the unfinished files that a kill left in a folder and those below it."""
+    """Remove the unfinished files that a kill left in a folder and its subfolders."""
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
 
@@ -34,7 +34,7 @@ def append(path: Path, line: str) -> None:
 
 
 def flush(path: Path) -> None:
-    """Bring what was appended down to the disk: a power cut after this call does not undo it. Raises RunError."""
+    """Force what was appended to the disk: a power cut after this call does not undo it. Raises RunError."""
     if path.exists():
         with writing(path), open(path, "rb+") as file:
             os.fsync(file.fileno())

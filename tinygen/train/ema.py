@@ -1,4 +1,4 @@
-"""The mean of a model's weights over its training, as a callback: for any model, and with no part in what is learnt."""
+"""The mean of a model's weights over its training, as a callback: for any model, without an effect on its training."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class EMA(Callback):
 
     decay: d, from 0 to 1; smaller at first, see models.average.  network: "G", say, by default all of the model.
     `with ema.applied():` gives the model the means, which are in the checkpoints too. The GANs' own `ema` is the
-    same for G, and their samples are drawn with it. Raises ConfigError for a decay or a network that is none.
+    same for G, and they sample with it. Raises ConfigError for an invalid decay or an unknown network.
     """
 
     def __init__(self, decay: float, network: str | None = None):
@@ -45,7 +45,7 @@ class EMA(Callback):
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """The means in the place of the weights for the length of a block; then, to the bit, the weights again."""
+        """Use the means instead of the weights for the length of a block; then the weights are restored exactly."""
         weights = [(t, t.data.copy()) for _, t in self._watched.named_tensors()]
         means = [t for _, t in self.mean.network.named_tensors()]
         with no_grad():

@@ -1,6 +1,6 @@
-"""The hunt for what made a loss or a weight NaN: the steps since the last checkpoint run again, with every op watched.
+"""Finding the op that made a loss or a weight NaN: the steps since the last checkpoint run again, every op watched.
 
-An op may make an infinity in good times too (a -inf that a maximum drops), so what good steps made is never blamed.
+A good step may make an infinity too (a -inf that a maximum drops), so what happened in one is never blamed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..primitives import PRIMITIVES
 from ..scopes import trace
 from .batches import Batches
 from .checkpoint import Snapshot
-from .measured import numbers
+from .measured import fetch_numbers
 from .snapshot import restore
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class Event(NamedTuple):
 
 
 class Watch:
-    """Notes which ops make something that is not finite, and describes the first that is not among `known`."""
+    """Records the ops whose results are not finite, and describes the first that is not among `known`."""
 
     def __init__(self, known: set[tuple[str, str, tuple[Place, ...]]]):
         self._known = known
-        self.seen: set[tuple[str, str, tuple[Place, ...]]] = set()
+        self.events: set[tuple[str, str, tuple[Place, ...]]] = set()
         self.first: Event | None = None
 
     def __call__(self, op: str, phase: str, inputs: Any, output: Any, where: Any) -> tuple[Place, ...]:
@@ -65,7 +65,7 @@ class Watch:
         output = array_of(output)
         if not _is_finite(output):
             event = (op, phase, places)
-            self.seen.add(event)
+            self.events.add(event)
             if self.first is None and event not in self._known:
                 self.first = _event(op, phase, places, inputs, output)
         return places
@@ -74,7 +74,7 @@ class Watch:
 class NonFiniteError(RunError):
     """A loss or a weight became NaN or infinite.
 
-    step: the first step that went wrong.  event: the op in it that was the first to.  Each is None if none was found.
+    step: the first step that went wrong.  event: the first op in it that did.  Each is None if none was found.
     """
 
     step: int | None = None
@@ -82,12 +82,12 @@ class NonFiniteError(RunError):
 
 
 class Finding(NamedTuple):
-    """The first step of a replay that went wrong, the op that was the first to, and what was not finite after it."""
+    """The first step of a replay that went wrong, the first op in it that did, and what was not finite afterwards."""
 
     step: int
     event: Event | None
     broken: list[str]
-    bad_data: list[str]  # what of the batch is not finite
+    bad_data: list[str]  # the arrays of the batch that are not finite
 
     def __str__(self) -> str:
         where, event = f"In step {self.step}, which left {_join(self.broken)} not finite,", self.event
@@ -110,49 +110,50 @@ class Finding(NamedTuple):
 
 
 def diagnose(step: int, broken: Sequence[str], good: Snapshot | None, model: Model, batches: Batches) -> NonFiniteError:
-    """Why values, seen after a step, are not finite. Takes the model back to `good`, the last snapshot, if any."""
+    """The error for values that are not finite after a step. Restores the model from `good`, the last snapshot."""
     symptom = f"after step {step} {_join(broken)} {'is' if len(broken) == 1 else 'are'} not finite"
     if good is None:
-        return NonFiniteError(f"{symptom}, before any training: look at the initial weights")
-    stays = f"The model is as at its last good checkpoint, {good.source}, after step {good.step}"
+        return NonFiniteError(f"{symptom}, before any training: check the initial weights")
+    restored = f"The model is back at its last good checkpoint, {good.source}, after step {good.step}"
     try:
         restore(good, model, batches)
         finding = replay(model, batches, range(good.step + 1, step + 1))
         restore(good, model, batches)
     except Exception as error:  # the steps are the user's, and so are their errors
-        return NonFiniteError(f"{symptom}. What made it can't be found by running the steps again: {error}")
+        return NonFiniteError(f"{symptom}. The cause can't be found by running the steps again: {error}")
     if finding is None:
         return NonFiniteError(
-            f"{symptom}, but when the steps since {good.step} run again they stay finite: are there random numbers of "
-            f"none of the model's generators(), or a callback that changes the model?\n{stays}"
+            f"{symptom}, but when the steps since {good.step} run again they stay finite: does the model draw random "
+            f"numbers from outside its generators(), or does a callback change it?\n{restored}"
         )
-    found = NonFiniteError(f"{symptom}. {finding}\n{finding.advice}\n{stays}")
+    found = NonFiniteError(f"{symptom}. {finding}\n{finding.advice}\n{restored}")
     found.step, found.event = finding.step, finding.event
     return found
 
 
 def replay(model: Model, batches: Batches, steps: Iterable[int]) -> Finding | None:
-    """Run steps again; the first after which a metric or a weight is not finite, if any."""
+    """Run steps again; what went wrong in the first after which a metric or a weight is not finite, if any."""
     known: set[tuple[str, str, tuple[Place, ...]]] = set()
     for step in steps:
         watch, batch = Watch(known), batches.next()
         with trace(watch):
             metrics = model.train_step(batch)
-        broken = [*not_finite(numbers(metrics, f"{model.name}.train_step")), *broken_arrays(model.state_dict())]
+        values = fetch_numbers(metrics, f"{model.name}.train_step")
+        broken = [*broken_values(values), *broken_arrays(model.state_dict())]
         if broken:
-            return Finding(step, watch.first, broken, broken_arrays(_parts(batch)))
-        known |= watch.seen
+            return Finding(step, watch.first, broken, broken_arrays(_arrays_of(batch)))
+        known |= watch.events
     return None
 
 
-def _parts(batch: Any) -> dict[str, Any]:
-    """The arrays of a batch, by what they are called in an error."""
+def _arrays_of(batch: Any) -> dict[str, Any]:
+    """The arrays of a batch, by their names in an error."""
     if isinstance(batch, tuple):
         return {f"its batch's {name}": x for name, x in zip(("x", "labels"), batch, strict=False) if is_array(x)}
     return {"its batch": batch} if is_array(batch) else {}
 
 
-def not_finite(values: dict[str, float]) -> list[str]:
+def broken_values(values: dict[str, float]) -> list[str]:
     """The names of the numbers that are NaN or infinite."""
     return [name for name, value in values.items() if not math.isfinite(value)]
 
@@ -172,11 +173,11 @@ def _event(op: str, phase: str, places: tuple[Place, ...], inputs: Any, output: 
     names = list(inspect.signature(PRIMITIVES[op]).parameters)
     if phase == "backward":
         names = ["gy", "y", *names]
-    if len(names) != len(inputs):  # a primitive of any number of arguments
+    if len(names) != len(inputs):  # a primitive that takes any number of arguments
         names = [f"argument {i}" for i in range(len(inputs))]
     arrays = {name: array_of(x) for name, x in zip(names, inputs, strict=True) if is_array(array_of(x))}
     inherited = not all(map(_is_finite, arrays.values()))
-    op = op.lstrip("_")  # _matmul is what matmul and @ come down to
+    op = op.lstrip("_")  # matmul and @ call the primitive _matmul
     return Event(op, phase, places, [f"{n}: {_in_words(x)}" for n, x in arrays.items()], _in_words(output), inherited)
 
 

@@ -1,4 +1,4 @@
-"""The training loop: it loops, logs and saves. What is learnt, and how, stands in the model's train_step."""
+"""The training loop: it loops, logs and saves. What is learnt, and how, is in the model's train_step."""
 
 from __future__ import annotations
 
@@ -43,33 +43,31 @@ def fit(
     init_from: str | os.PathLike[str] | None = None,
     progress: bool = True,
 ) -> History:
-    """Train a model up to a step, and leave a run directory to look at and to resume from.
+    """Train a model up to a step, and write a run directory to inspect and to resume from.
 
     data: a Loader, an array or a Dataset (batches as large as the model's default), or any iterable of batches.
-    steps: the last step; a resumed run makes those that are missing, and ends with the bits of one that never stopped.
+    steps: the last step; a resumed run makes the missing ones, and ends bit for bit like one that never stopped.
     out: the run directory (see RunDirectory); without it nothing is written, and the sample pictures are not drawn.
     log_every, sample_every, checkpoint_every: in steps. Losses are fetched from the device at these steps alone.
-    settings: what else config.json records, and what resuming insists on if it is given: data, batch, seed, device.
-    dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset. Resuming insists
-        on equal examples, wherever they are.
-    changing: what may differ when a run is resumed, by its name in settings or in the model's config, such as "lr"; the
-        changes are recorded in config.json.
-    init_from: another run, or a checkpoint, whose weights the model starts with; its optimisers start from nothing.
+    settings: what else config.json records (data, batch, seed, device); a run can't be resumed with other ones.
+    dataset: whose test examples the pictures of latents show; by default `data`, if that is a Dataset. Resuming needs
+        equal examples, wherever they are stored.
+    changing: names in settings or in the model's config, such as "lr", whose values may differ when a run is resumed;
+        the changes are recorded in config.json.
+    init_from: another run, or a checkpoint, whose weights the model starts with; its optimisers start afresh.
     callbacks: Callbacks, or functions f(step, metrics) that are called after each step.  progress=False: print nothing.
 
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
     SystemExit, and a pipe that was closed, with BrokenPipeError; a handler of your own for a signal stays in charge.
 
     Raises ConfigError for an option or labels that the model does not take, DataError for data without batches,
-    RunError for a run directory that can't be used, and NonFiniteError, which says what made it, for a loss or a weight
-    that is NaN or infinite: the model is then as at the last checkpoint.
+    RunError for a run directory that can't be used, and NonFiniteError, which names the cause, for a loss or a weight
+    that is NaN or infinite: the model is then back at the last checkpoint.
     """
     _check_model(model)
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out, settings)
     if resume and init_from is not None:
-        raise ConfigError(
-            "fit: init_from is for a new run, and resume=True for one that is there; leave one of them out"
-        )
+        raise ConfigError("fit: init_from is for a new run, and resume=True for an existing one; leave one of them out")
     watching = as_callbacks(callbacks)
     origin = None if init_from is None else start_from(init_from, model)
     if out is not None:
@@ -81,7 +79,7 @@ def fit(
         watching += [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
     session = Session(model, batches, watching, run, dataset)
 
-    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # what overflows is found and explained
+    quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # NonFiniteError explains an overflow
     with quiet, quietly(not progress), session.opened(steps, settings, resume, changing, origin):
         with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as shown:
             for step in range(session.history.steps + 1, steps + 1):
@@ -98,17 +96,17 @@ def fit(
                     shown.measured(step, measured, time.perf_counter() - began)
                 if logs:
                     session.log(step, values or {}, scheduled=True)
-                ends = step == steps or session.asked
+                ends = step == steps or session.raised
                 if ends and not logs:
                     values = values or session.values(step, metrics)
                     session.log(step, values, scheduled=False)
                 if logs or ends:
                     shown.log(step, values or {})
                 if saves or ends:
-                    session.history.complete = step == steps or isinstance(session.asked, StopTraining)
+                    session.history.complete = step == steps or isinstance(session.raised, StopTraining)
                     session.save(step)
                 shown.advance()
-                if stops or session.asked:
+                if stops or session.raised:
                     break
             session.finish(interrupt.asked)
         return session.end()
@@ -128,7 +126,7 @@ def _check_model(model: Any) -> None:
     for name, given in (("steps", ("batch",)), ("train_step", ("batch",)), ("sample", ("n", "rng"))):
         if not _takes(getattr(model, name), len(given)):
             written = f"def {name}(self, {', '.join(given)})"
-            raise ConfigError(f"fit: {kind}.{name}() must be one that can be called as {written}")
+            raise ConfigError(f"fit: {kind}.{name}() can't be called as {written}; give it these arguments")
     if not hasattr(model, "config"):
         raise ConfigError(f"fit: model is a {kind}, which has no config; does its __init__ call super().__init__()?")
 
@@ -137,7 +135,7 @@ def _takes(method: Any, arguments: int) -> bool:
     try:
         inspect.signature(method).bind(*range(arguments))
     except (TypeError, ValueError) as error:
-        return isinstance(error, ValueError)  # nothing is known of what C has
+        return isinstance(error, ValueError)  # a function in C that has no signature
     return True
 
 
@@ -147,6 +145,6 @@ def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: b
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ConfigError(f"fit: {name} is {value!r}, but it must be a whole number of at least 1")
     if not isinstance(settings, (Mapping, type(None))):
-        raise ConfigError(f"fit: settings is {settings!r:.80}, but it must be a dict of what config.json is to record")
+        raise ConfigError(f"fit: settings is {settings!r:.80}, but it must be a dict of values for config.json")
     if resume and out is None:
-        raise ConfigError("fit: resume=True resumes the run in a directory; say which with out=")
+        raise ConfigError("fit: resume=True resumes the run in a directory; name it with out=")

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 def off_the_tape(metrics: Any, source: str) -> dict[str, Any]:
     """What train_step returned, without the graphs behind it, which must not be kept alive.
 
-    Raises ConfigError if it is no dict by name.  source: who returned it.
+    Raises ConfigError if it is not a dict.  source: the function that returned it, for the error.
     """
     if not isinstance(metrics, Mapping):
         forgot = "; is a return missing?" if metrics is None else ""
@@ -23,8 +23,8 @@ def off_the_tape(metrics: Any, source: str) -> dict[str, Any]:
     return {name: x.detach() if isinstance(x, Tensor) and x.requires_grad else x for name, x in metrics.items()}
 
 
-def numbers(metrics: Mapping[str, Any], source: str) -> dict[str, float]:
-    """Metrics as Python numbers. This waits for the GPU. Raises ConfigError for what is no number, or no name."""
+def fetch_numbers(metrics: Mapping[str, Any], source: str) -> dict[str, float]:
+    """Metrics as Python numbers. This waits for the GPU. Raises ConfigError for a value or a name of another kind."""
     return {_name(name, source): _number(name, x, source) for name, x in metrics.items()}
 
 

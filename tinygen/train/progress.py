@@ -1,4 +1,4 @@
-"""What one sees of a training: a bar on a terminal, a line for each logged step elsewhere."""
+"""What a training prints: a bar on a terminal, a line for each logged step elsewhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _quiet = ContextVar("quiet", default=False)
 
 @contextmanager
 def quietly(quiet: bool) -> Iterator[None]:
-    """Whether this thread's trainings say nothing, for the length of a block."""
+    """If `quiet`, this thread's trainings print nothing for the length of a block."""
     token = _quiet.set(quiet)
     try:
         yield
@@ -35,13 +35,13 @@ def say(line: str) -> None:
 class Progress:
     """The progress of a run from a step to the last one, as a context manager.
 
-    lost: what is told of an output that takes no more lines, of a pipe that was closed for example.
+    lost: called with the error when a line can't be written, because a pipe was closed for example.
     """
 
     def __init__(self, step: int, steps: int, lost: Callable[[OSError], None]):
         self._steps, self._lost, self._bar = steps, lost, None
         self._logged, self._trained = step, 0.0  # the step of the last line, and the seconds of training since then
-        self._began: float | None = time.perf_counter()  # None while the clock stands
+        self._began: float | None = time.perf_counter()  # None while the clock is stopped
         if is_terminal(sys.stderr) and not _quiet.get() and installed("tqdm"):
             from tqdm import tqdm
 
@@ -55,7 +55,7 @@ class Progress:
             self._bar.close()
 
     def pause(self) -> None:
-        """Stop the clock of steps/s: until the next advance() there is no training, but looking and saving."""
+        """Stop the clock of steps/s until the next advance(): the time in between is logging and saving."""
         if self._began is not None:
             self._trained, self._began = self._trained + time.perf_counter() - self._began, None
 
@@ -74,7 +74,7 @@ class Progress:
             self._say(f"{self._at(step)}  {_join(values)}   {self._rate(step)} steps/s")
 
     def measured(self, step: int, values: dict[str, float], seconds: float) -> None:
-        """Show what a callback measured at a step; that took so many seconds, which were no training."""
+        """Show what a callback measured at a step, in `seconds` that don't count as training."""
         if self._began is not None:
             self._began += seconds
         line = f"{self._at(step)}  {_join(values)}"

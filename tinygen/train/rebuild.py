@@ -1,4 +1,4 @@
-"""A model out of what a run left behind."""
+"""Rebuilding a model from a run."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ def load(run: str | os.PathLike[str], model: Any = None, **changes: Any) -> Mode
     It has the weights, the buffers and the optimisers of the run; its random numbers start again, on the device in use.
     model: for a run of a model of your own, its class, which is built with the config of the run, or a model like the
     one that was trained, which is given the state and returned. No code is ever imported because a run names it.
-    changes: hyperparameters to build it with in place of the run's, such as lr.
+    changes: hyperparameters that replace the run's, such as lr.
 
-    Raises RunError if there is no such run or checkpoint, it can't be read, or its model is another.
+    Raises RunError if there is no such run or checkpoint, it can't be read, or it holds another model.
     """
     snapshot, path = _newest(run), Path(run)
     if hasattr(model, "load_state_dict") and not isinstance(model, type):
         if changes:
             raise ConfigError(
-                f"load: {', '.join(changes)} can't change a model that is built; build it so, or give its class"
+                f"load: {', '.join(changes)} can't change in a model that is already built; give its class instead"
             )
         built = model
     else:
@@ -48,7 +48,7 @@ def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
     name, own = snapshot.facts.get("model"), snapshot.facts.get("class")
     if given is not None:
         if not isinstance(given, type):
-            raise RunError(f"load: model is {given!r:.80}, but it must be the class of a model, or a model")
+            raise RunError(f"load: model is {given!r:.80}, but it must be a model or the class of one")
         return given
     if name in MODELS and own in (None, class_name(MODELS[name])):
         return MODELS[name]
@@ -61,7 +61,7 @@ def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
 
 
 def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any]) -> Model:
-    """An object of a class, with the config of a run, and changes of it, if it takes one."""
+    """An object of a class, built with the config of a run and its changes, if the class takes a config."""
     parameters = list(inspect.signature(kind).parameters.values())
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     Config: Any = getattr(kind, "Config", None)
@@ -77,7 +77,7 @@ def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any
             raise ConfigError(f"load: {kind.__name__} has no setting {name!r}{nearest(name, known)}")
     if not takes_config:
         return kind()
-    if Config is NoConfig and config:  # one of no dataclass
+    if Config is NoConfig and config:  # a dict
         return kind(config=config)
     if unknown := sorted(config.keys() - set(known)):
         raise RunError(
@@ -119,19 +119,19 @@ def _newest(run: str | os.PathLike[str]) -> Snapshot:
         return read_checkpoint(path)
     if path.suffix == ".safetensors" and not path.exists():
         steps = RunDirectory(path.parent.parent).checkpoints()
-        those = f"; those of steps {', '.join(map(str, steps))} are there" if steps else "; is the path right?"
-        raise RunError(f"{path}: there is no such checkpoint{those}")
+        others = f"; there are those of steps {', '.join(map(str, steps))}" if steps else "; is the path right?"
+        raise RunError(f"{path}: there is no such checkpoint{others}")
     directory = RunDirectory(path)
     directory.read_config()
     return directory.newest()
 
 
 def _weights(state: dict[str, Any]) -> dict[str, Any]:
-    """What is in a model's state but for its optimisers, which keep their count of steps as "t", and callbacks."""
+    """A model's state without its optimisers, which keep their step count as "t", and without callbacks."""
     optimizers = {name.removesuffix(".t") for name in state if name.endswith(".t")}
     return {name: x for name, x in state.items() if name.partition(".")[0] not in optimizers and "/" not in name}
 
 
 def _tuples(value: Any) -> Any:
-    """JSON has lists only; a config has tuples only."""
+    """A value with tuples for lists: JSON has lists only, a config tuples only."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

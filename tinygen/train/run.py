@@ -1,4 +1,4 @@
-"""The run directory: where everything lies that a training leaves behind, and who may write there."""
+"""The run directory: the files that a training writes, and a lock so that only one process writes them."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-KEPT_CHECKPOINTS = 3  # should the newest be damaged, there is one before it
+KEPT_CHECKPOINTS = 3  # if the newest is damaged, an earlier one remains
 
 
 class RunDirectory:
     """The files of one run.
 
-    config.json                          the model and its hyperparameters; with it a directory becomes a run
+    config.json                          the model and its hyperparameters; this file makes a directory a run
     metrics.jsonl                        a line for each logged step, and for each evaluation
     events.jsonl                         a line for each warning that the training gave
-    samples/step_000200.png              what the model could do after 200 steps
-    recording.safetensors                what happened inside of the model, for the report
+    samples/step_000200.png              samples after 200 steps
+    recording.safetensors                what happened inside the model, for the report
     curves.png, training.gif             the metrics, and the samples as a film
-    latent_plane.png, traversals.png     what the latents stand for, of models that can show it
-    checkpoints/step_000200.safetensors  all it takes to resume after 200 steps, the newest three
+    latent_plane.png, traversals.png     what the latents stand for, for models that can show it
+    checkpoints/step_000200.safetensors  all that is needed to resume after 200 steps; the newest three
     """
 
     def __init__(self, path: str | os.PathLike[str]):
-        """Raises ConfigError for what is no path."""
+        """Raises ConfigError for anything but a path."""
         if not isinstance(path, (str, os.PathLike)) or not str(path):
             raise ConfigError(f"a run directory is {path!r}, but it must be a path, such as 'runs/mine'")
         self.path = Path(path)
@@ -59,15 +59,15 @@ class RunDirectory:
         return f"RunDirectory({str(self.path)!r})"
 
     def sample_file(self, step: int) -> Path:
-        """Where the sample picture of a step lies."""
+        """The path of the sample picture of a step."""
         return self.path / "samples" / f"step_{step:06d}.png"
 
     def drawing_file(self, name: str) -> Path:
-        """Where one of the model's drawings() lies."""
+        """The path of one of the model's drawings()."""
         return self.path / f"{name}.png"
 
     def checkpoint_file(self, step: int) -> Path:
-        """Where the checkpoint of a step lies."""
+        """The path of the checkpoint of a step."""
         return self.path / "checkpoints" / f"step_{step:06d}.safetensors"
 
     def samples(self) -> dict[int, Path]:
@@ -82,10 +82,10 @@ class RunDirectory:
 
     @contextmanager
     def locked(self, resume: bool) -> Iterator[None]:
-        """Hold the directory, made if need be, for the length of a block. The system lets go of it if we are killed.
+        """Lock the directory, created if necessary, for the length of a block. A kill releases the lock.
 
-        Raises RunError if another process holds it, if it can't be written, if there is a run and `resume` is not set,
-        or if there is none and it is.
+        Raises RunError if another process holds the lock, if the directory can't be written, if there is a run and
+        `resume` is not set, or if there is none and it is.
         """
         if resume:
             self.read_config()
@@ -98,12 +98,12 @@ class RunDirectory:
                 self.check_unused()
                 self._prepare()
                 with disk.writing(self.path):
-                    for path in (self.metrics_file, self.events_file):  # of a beginning
+                    for path in (self.metrics_file, self.events_file):  # of a run that made no step
                         path.unlink(missing_ok=True)
             yield
 
     def check_unused(self) -> None:
-        """Raise RunError if a run is there that has made a step; one that ended before may begin again."""
+        """Raise RunError if the directory holds a run that has made a step; one that ended earlier may begin again."""
         if self.config_file.exists():
             self.read_config()
         if any(self.checkpoints()) or any(True for _ in _rows(self.metrics_file)):
@@ -146,25 +146,25 @@ class RunDirectory:
                            "`tinygen train MODEL --out DIR` begins one") from None  # fmt: skip
         except (OSError, ValueError) as error:
             raise RunError(f"{self.config_file} can't be read: {error}") from None
-        form = config.pop("format", FORMAT) if isinstance(config, dict) else FORMAT  # the first ones had none
+        form = config.pop("format", FORMAT) if isinstance(config, dict) else FORMAT  # the first versions wrote none
         if isinstance(form, int) and form > FORMAT:
             raise NewerError(self.config_file)
-        fault = contents.fault(config, contents.CONFIG) or contents.fault(config, contents.CONFIG_LATER, partly=True)
+        fault = contents.fault(config, contents.CONFIG) or contents.fault(config, contents.CONFIG_OPTIONAL, partly=True)
         if fault or form != FORMAT:
             raise RunError(f"{self.config_file} is not a tinygen file, or damaged: {fault or 'its format is unknown'}")
         return config
 
     def read_settings(self) -> dict[str, Any]:
-        """What config.json says of a run's data and options, if `tinygen train` began it. Raises RunError."""
+        """A run's data and options from config.json, if `tinygen train` began it. Raises RunError."""
         settings = self.read_config()["settings"]
         if fault := contents.fault(settings, SETTINGS, "settings", partly=True):
             raise RunError(f"{self.config_file} is not a tinygen file, or damaged: {fault}")
         return settings
 
     def check(self, config: dict[str, Any], changing: Collection[str] = ()) -> dict[str, Any]:
-        """Raise RunError, with the difference, if the run there is not the one that config describes.
+        """Raise RunError, with the difference, unless the run is the one that config describes.
 
-        changing: the names that may differ; returns those that do, with what was and what is now.
+        changing: names whose values may differ; returns those that do, with the old and the new value.
         """
         changes = dict[str, Any]()
         there, config = self.read_config(), json.loads(json.dumps(config))  # JSON has no tuples
@@ -177,24 +177,24 @@ class RunDirectory:
                 if before != now and key in changing:
                     changes[key] = {"from": before, "to": now}
                 elif before != now:
-                    raise RunError(f"{self.path}: the run there has {key}={before!r}, but {key}={now!r} came; "
+                    raise RunError(f"{self.path}: the run has {key}={before!r}, but {key}={now!r} was given; "
                                    f"resume with {before!r}, or choose another directory with --out")  # fmt: skip
         return changes
 
     def check_data(self, dataset: Dataset) -> str:
-        """The fingerprint of the data. Raises DataError if the run began with other data and says so, as all but the
-        first ones do."""
+        """The fingerprint of the data. Raises DataError if the run began with other data; the first versions of tinygen
+        recorded no fingerprint."""
         began, now = self.read_config().get("fingerprint"), dataset.fingerprint()
         if began is None and dataset.name.startswith("folder:"):
             warnings.warn(
-                f"{self.path} was begun by an earlier tinygen, which split folders in another way: images that it "
-                "trained on may be among the test images now; a new run starts with its weights by --init-from",
+                f"{self.path} was begun by an earlier tinygen, which split folders differently: images that it "
+                "trained on may be among the test images now; to start a new run with its weights, use --init-from",
                 stacklevel=2,
             )
         if began not in (None, now):
             raise DataError(
                 f"{dataset.name}: these are not the data with which the run in {self.path} began: their fingerprint is "
-                f"{now[:12]}, and was {str(began)[:12]}; bring the old ones back, or say with --data where they are"
+                f"{now[:12]}, and was {str(began)[:12]}; restore the old ones, or give their place with --data"
             )
         return now
 
@@ -205,22 +205,22 @@ class RunDirectory:
         disk.append(self.metrics_file, json.dumps(row))
 
     def read_metrics(self) -> Rows:
-        """The rows of metrics.jsonl, without those that a kill tore."""
+        """The rows of metrics.jsonl, without those that a kill cut short."""
         return Rows(row for _, row in _rows(self.metrics_file))
 
     def append_event(self, event: dict[str, Any]) -> None:
-        """Add what happened at its "step" to events.jsonl. Raises RunError."""
+        """Add an event, with its "step", to events.jsonl. Raises RunError."""
         disk.append(self.events_file, json.dumps(event))
 
     def read_events(self) -> list[dict[str, Any]]:
-        """The rows of events.jsonl, without those that a kill tore."""
+        """The rows of events.jsonl, without those that a kill cut short."""
         return [row for _, row in _rows(self.events_file)]
 
     # Where it can be resumed
 
     def save(self, snapshot: Snapshot) -> None:
-        """Write a checkpoint, and remove the oldest ones. Raises RunError; what was there then stays."""
-        disk.flush(self.metrics_file)  # a checkpoint never knows of rows that the disk does not
+        """Write a checkpoint, and remove the oldest ones. Raises RunError; the earlier ones then stay."""
+        disk.flush(self.metrics_file)  # so that the rows up to a checkpoint are on the disk before it
         checkpoint.save(self.checkpoint_file(snapshot.step), snapshot.tensors, snapshot.facts)
         self._remove_oldest()
 
@@ -229,9 +229,9 @@ class RunDirectory:
             path.unlink(missing_ok=True)
 
     def newest(self) -> Snapshot:
-        """The newest checkpoint that isn't damaged; a line is printed for each that is.
+        """The newest checkpoint that isn't damaged; prints a line for each one that is.
 
-        Raises RunError if there is none; NewerError for one of a newer tinygen, whose run this is then.
+        Raises RunError if there is none; NewerError for one that a newer tinygen wrote.
         """
         problems = []
         for path in reversed(self.checkpoints().values()):
@@ -241,20 +241,20 @@ class RunDirectory:
                 problems.append(str(error))
             else:
                 for problem in problems:
-                    say(f"passing over {problem}")
+                    say(f"skipping {problem}")
                 return snapshot
         what = f"none of its {len(problems)} checkpoints can be read" if problems else "its checkpoints are gone"
         newest = f"; the newest: {problems[0]}" if problems else ""
         raise RunError(f"{self.path}: {what}; begin again, in another directory (--out){newest}")
 
     def rewind(self, step: int) -> Rows:
-        """Make the directory what it was at a checkpoint, and return the metrics up to there.
+        """Restore the directory to its state at a checkpoint, and return the metrics up to there.
 
-        The later metrics, events and pictures are removed, for they will come again; a later checkpoint, which is
-        damaged, is set aside under another name.
+        Later metrics, events and pictures are removed, as they will be made again; a later checkpoint must be damaged,
+        and is renamed.
         """
         self._prepare()
-        self.read_events()  # both files can be read: they may change
+        self.read_events()  # raises before either file is changed
         rows = _cut(self.metrics_file, step)
         if self.events_file.exists():
             _cut(self.events_file, step)
@@ -277,7 +277,7 @@ def _after(step: int, paths: dict[int, Path]) -> list[Path]:
 
 
 def _cut(path: Path, step: int) -> Rows:
-    """Leave the rows up to a step in a file of rows; returns them."""
+    """Keep only the rows up to a step in a file of rows; returns them."""
     rows = Rows()
     with disk.writing(path), replace_file(path) as temporary, open(temporary, "wb") as file:
         for line, row in _rows(path):
@@ -288,9 +288,9 @@ def _cut(path: Path, step: int) -> Rows:
 
 
 def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """The lines of a file of rows that are whole, one at a time, for there may be a million; and what they say.
+    """The complete lines of a file of rows, each with its value; one at a time, as there may be a million.
 
-    Raises RunError for a row that none of ours can be: a kill does not leave that.
+    Raises RunError for a row that tinygen can't have written, not even when killed.
     """
     if not path.exists():
         return
@@ -311,7 +311,7 @@ def _rows(path: Path) -> Iterator[tuple[bytes, dict[str, Any]]]:
 
 
 def _is_plain(row: dict[str, Any]) -> bool:
-    """Whether a row is as nearly all are, told quickly."""
+    """Whether a row holds floats and counts only: a quick test that nearly all rows pass."""
     return type(row["step"]) is int and all(
         type(x) is float or (type(x) is int and 0 <= x < 2**53) for x in row.values()
     )

@@ -13,15 +13,15 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .run import RunDirectory
 
-QUICK = ("modes", "images", "reconstruction")  # what takes seconds; classifiers and likelihoods take minutes
+QUICK = ("modes", "images", "reconstruction")  # these take seconds; classifiers and likelihoods take minutes
 
 
 class Evaluate(Callback):
     """The scores of `metrics.evaluate` at the first step and every so many, as "score.fid" and so on in the history.
 
-    n: samples a time. FID and KID are biased for few samples: compare them with those of the same n only.
-    parts: of metrics.evaluate; by default those that take seconds. Equal noise each time: a change is the model's.
-    Raises ConfigError unless every >= 1. It measures once before the first step: what can't be measured is said then.
+    n: samples each time. FID and KID are biased for few samples: compare only values of the same n.
+    parts: of metrics.evaluate; by default those that take seconds. The noise is the same each time.
+    Raises ConfigError unless every >= 1. It measures once before the first step, so that it can't fail much later.
     """
 
     def __init__(

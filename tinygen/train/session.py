@@ -1,4 +1,4 @@
-"""A training between its first and its last step: what `fit` keeps around its loop."""
+"""The state of a training, and what `fit` does around its loop: begin or resume, call the callbacks, save, end."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from . import snapshot
 from .batches import Batches
 from .callbacks import Callback, History, StopTraining
 from .checkpoint import Snapshot
-from .hunt import NonFiniteError, broken_arrays, diagnose, not_finite
-from .measured import numbers, off_the_tape
+from .hunt import NonFiniteError, broken_arrays, broken_values, diagnose
+from .measured import fetch_numbers, off_the_tape
 from .progress import say
 from .run import RunDirectory
 
@@ -36,7 +36,7 @@ class Session:
     ):
         self.model, self.batches, self.callbacks, self.run, self.dataset = model, batches, callbacks, run, dataset
         self.history = History(Rows(), path=None if run is None else run.path)
-        self.asked: Exception | None = None  # what a callback raised: the training ends after the step
+        self.raised: Exception | None = None  # by a callback: the training ends after the step
         self._saved: Snapshot | None = None  # the last snapshot, for a run that has no directory
         self._safe = 0  # the step of the last checkpoint
 
@@ -51,7 +51,7 @@ class Session:
     ) -> Iterator[None]:
         """Begin or resume, alone in the run directory for the length of the block. Raises RunError.
 
-        changing: see `fit`.  origin: what config.json says of the run that the weights come from, if any.
+        changing: see `fit`.  origin: the entry of config.json for the run that the weights come from, if any.
         """
         if self.run is None:
             self._begin()
@@ -68,7 +68,7 @@ class Session:
                 self._begin()
                 config |= {} if self.dataset is None else {"fingerprint": self.dataset.fingerprint()}
                 config |= {} if origin is None else {"init_from": origin}
-            # The last file of a beginning: a run that is there can be resumed.
+            # Written last: a directory that has this file can be resumed.
             self.run.write_config(config | {"steps": max(steps, self.history.steps)})
             with self._interruptible(steps):
                 yield
@@ -78,7 +78,7 @@ class Session:
         try:
             yield
         except BaseException as error:
-            if isinstance(error, (KeyboardInterrupt, SystemExit)) or error is self.asked:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)) or error is self.raised:
                 with suppress(OSError):  # the terminal may be gone
                     say(f"\nstopped after step {self.history.steps} of {steps}{self._how_to_resume()}")
             raise
@@ -94,7 +94,7 @@ class Session:
         self.finish()
 
     def _resume(self, run: RunDirectory, config: dict[str, Any], changing: Collection[str]) -> dict[str, Any]:
-        """Go back to the newest checkpoint; returns what config.json is to say now."""
+        """Go back to the newest checkpoint; returns the new contents of config.json."""
         changes = run.check(config, changing)
         if self.dataset is not None:
             config = config | {"fingerprint": run.check_data(self.dataset)}
@@ -102,7 +102,7 @@ class Session:
         snapshot.restore(newest, self.model, self.batches)
         self._start(newest.step)
         new = snapshot.restore_callbacks(newest, self.callbacks)
-        self.history.rows, self.history.steps = run.rewind(newest.step), newest.step  # all fits: files may change
+        self.history.rows, self.history.steps = run.rewind(newest.step), newest.step  # all matched: files may change
         self._safe = newest.step
         for name in new:
             say(f"{name} was not part of this run before: it begins now")
@@ -112,7 +112,7 @@ class Session:
         return config | {"changes": [*run.read_config().get("changes", []), {"step": newest.step, **changes}]}
 
     def _start(self, step: int) -> None:
-        self._tell("on_start", self.model, self.run, step)
+        self._call("on_start", self.model, self.run, step)
         self.finish()
 
     def train(self) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Session:
         try:
             batch = self.batches.next()
         except Exception as error:
-            self.asked = error
+            self.raised = error
             if self.history.steps > self._safe:
                 self.save(self.history.steps)
             raise
@@ -128,8 +128,8 @@ class Session:
 
     def values(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
         """The metrics of a step as numbers. Raises NonFiniteError if one is not finite."""
-        values = numbers(metrics, self._source)
-        if broken := not_finite(values):
+        values = fetch_numbers(metrics, self._source)
+        if broken := broken_values(values):
             raise self._blame(step, broken)
         return values
 
@@ -138,37 +138,37 @@ class Session:
         return f"{self.model.name}.train_step"
 
     def step(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
-        """Tell the callbacks of a step; returns what they measured, which is in the history then."""
+        """Call the callbacks after a step; returns what they measured, and adds it to the history."""
         self.history.steps, measured = step, dict[str, float]()
-        for name, found in self._tell("on_step", step, metrics):
-            measured |= numbers(off_the_tape(found or {}, f"{name}.on_step"), f"{name}.on_step")
+        for name, found in self._call("on_step", step, metrics):
+            measured |= fetch_numbers(off_the_tape(found or {}, f"{name}.on_step"), f"{name}.on_step")
         if measured:
             self._record({"step": step, **measured})
-            self._tell("on_measured", step, measured)
+            self._call("on_measured", step, measured)
         return measured
 
     def log(self, step: int, values: dict[str, float], scheduled: bool) -> None:
-        """Add a row to the history. The row of a last step off the schedule is not written to the run's files: so a run
-        that ended there and was resumed equals one that never ended."""
+        """Add a row to the history. The row of a last step off the schedule is not written to the run's files, so that
+        a run that ended there and was resumed equals one that never ended."""
         row = {"step": step, **values}
         if not scheduled:
             self.history.rows.append(row)
         else:
             self._record(row)
-            self._tell("on_log", step, values)
+            self._call("on_log", step, values)
 
-    def _tell(self, hook: str, *given: Any) -> list[tuple[str, Any]]:
-        """What each callback answers, by its name. All are told, even if one raises: that ends the training later."""
-        answers = []
+    def _call(self, hook: str, *given: Any) -> list[tuple[str, Any]]:
+        """What a hook of each callback returns, by its name. All are called; if one raises, the training ends later."""
+        results = []
         for name, callback in snapshot.named(self.callbacks):
             try:
-                answers.append((name, getattr(callback, hook)(*given)))
+                results.append((name, getattr(callback, hook)(*given)))
             except Exception as error:
                 if hasattr(error, "add_note"):  # from Python 3.11 on
                     error.add_note(f"raised by the callback {name} in {hook}(), step {self.history.steps}")
-                if self.asked is None or isinstance(self.asked, StopTraining):
-                    self.asked = error
-        return answers
+                if self.raised is None or isinstance(self.raised, StopTraining):
+                    self.raised = error
+        return results
 
     def _record(self, row: dict[str, float]) -> None:
         self.history.rows.append(row)
@@ -177,7 +177,7 @@ class Session:
 
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
-        self._tell("on_checkpoint", step, self.history)
+        self._call("on_checkpoint", step, self.history)
         taken = snapshot.take(step, self.model, self.batches, self.callbacks)
         if broken := broken_arrays(taken.weights):
             raise self._blame(step, broken)
@@ -193,21 +193,21 @@ class Session:
         return diagnose(step, broken, good, self.model, self.batches)
 
     def finish(self, interrupt: BaseException | None = None) -> None:
-        """Raise what ended the training before its last step, unless a callback ended it in good order."""
-        stopped = isinstance(self.asked, StopTraining)
-        if reason := interrupt if stopped else self.asked or interrupt:
+        """Raise what ended the training before its last step, unless it was a callback's StopTraining."""
+        stopped = isinstance(self.raised, StopTraining)
+        if reason := interrupt if stopped else self.raised or interrupt:
             raise reason
-        self.history.stopped = str(self.asked) if stopped else None
+        self.history.stopped = str(self.raised) if stopped else None
 
     def end(self) -> History:
-        """Tell the callbacks of the end, and the user what to open."""
-        said = [line for _, line in self._tell("on_end", self.history)]
+        """Call the callbacks' on_end, and print what to open."""
+        lines = [line for _, line in self._call("on_end", self.history)]
         if self.run is not None:
             files = (self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file)
-            said.append(f"open {_join([str(path) for path in files if path.exists()])}")
+            lines.append(f"open {_join([str(path) for path in files if path.exists()])}")
         if self.history.stopped is not None:
-            said.append(f"stopped after step {self.history.steps}: {self.history.stopped}")
-        for line in filter(None, said):  # when all is written: nobody may be reading any more
+            lines.append(f"stopped after step {self.history.steps}: {self.history.stopped}")
+        for line in filter(None, lines):  # after all files are written, as the output may be closed
             say(line)
         self.finish()
         return self.history

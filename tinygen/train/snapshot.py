@@ -1,4 +1,4 @@
-"""Everything that decides how a run continues, taken at the end of a step and put back: that is what resuming is."""
+"""Everything that decides how a run continues: taken at the end of a step, and put back to resume there."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from ..errors import ConfigError, RunError
 from ..tensor import Tensor
 from .batches import Batches
 from .callbacks import Callback
-from .checkpoint import OF_CALLBACKS, Snapshot
-from .contents import unlike
+from .checkpoint import CALLBACK_PREFIX, Snapshot
+from .contents import state_fault
 
 if TYPE_CHECKING:
     from ..models.base import Model
 
 
-# what state of another kind leads to
+# raised by state of another kind
 _MISFITS = (ValueError, KeyError, TypeError, AttributeError, IndexError, OverflowError)
 
 
 def identity(model: Model) -> dict[str, Any]:
-    """What it takes to build a model like this one: its name and its hyperparameters, and the class of one's own."""
+    """What it takes to build a model like this one: its name, its hyperparameters and, if it is a user's, its class."""
     kind, config = type(model), model.config
     if not isinstance(config, Mapping) and not is_dataclass(config):
         raise ConfigError(f"fit: the config of {model.name} is {config!r:.80}, but it must be a dataclass or a dict")
@@ -65,17 +65,17 @@ def restore(snapshot: Snapshot, model: Model, batches: Batches) -> None:
         for name, generator in model.generators().items():
             if name not in snapshot.facts["generators"]:
                 raise KeyError(f"there is no state of the generator {name!r}")
-            state = _alike(snapshot.facts["generators"][name], generator.state, f"generators.{name}")
+            state = _checked(snapshot.facts["generators"][name], generator.state, f"generators.{name}")
             if _unnumbered(state["name"]) != _unnumbered(generator.name):
                 raise ValueError(f"generators.{name} is the stream {state['name']!r}, not {generator.name!r}")
             generator.state = state
-        batches.state = _alike(snapshot.facts["batches"], batches.state, "batches")
+        batches.state = _checked(snapshot.facts["batches"], batches.state, "batches")
     except _MISFITS as error:
         raise _misfit(snapshot, error) from error
 
 
 def _unnumbered(name: str) -> str:
-    """The name of a stream without the number that new_stream() gave it: that depends on what else was made before."""
+    """The name of a stream without the number from new_stream(), which depends on what else was made before."""
     stem, slash, number = name.rpartition("/")
     return stem if slash and number.isdecimal() else name
 
@@ -95,7 +95,7 @@ def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list
         if name in snapshot.facts["callbacks"]:
             arrays = {key: x for key, x in snapshot.tensors.items() if key.startswith(_prefix(name))}
             try:
-                values = _alike(snapshot.facts["callbacks"][name], callback.state_dict(), f"callbacks.{name}")
+                values = _checked(snapshot.facts["callbacks"][name], callback.state_dict(), f"callbacks.{name}")
                 callback.load_state_dict({key.removeprefix(_prefix(name)): x for key, x in arrays.items()} | values)
             except _MISFITS as error:
                 raise _misfit(snapshot, error) from error
@@ -104,26 +104,27 @@ def restore_callbacks(snapshot: Snapshot, callbacks: Sequence[Callback]) -> list
     return new
 
 
-def _alike(given: Any, own: Any, name: str) -> Any:
-    """What a snapshot gives in the place of `own`. Raises ValueError if that is of another kind."""
-    if fault := unlike(given, own, name):
+def _checked(given: Any, own: Any, name: str) -> Any:
+    """The value of a snapshot that is to replace `own`. Raises ValueError if it is of another kind."""
+    if fault := state_fault(given, own, name):
         raise ValueError(fault)
     return given
 
 
 def plain(x: Any, source: str) -> Any:
-    """A value as JSON holds it, NumPy's numbers as Python's. Raises ConfigError, with the path to it, for any other."""
+    """A value as JSON holds it, with NumPy's numbers as Python's. Raises ConfigError, with the path, for any other."""
     x = x.item() if isinstance(x, np.generic) else x
     if x is None or isinstance(x, (bool, int, float, str)):
         return x
     if isinstance(x, Mapping):
         if bad := [key for key in x if not isinstance(key, str)]:
-            raise ConfigError(f"{source} has the key {bad[0]!r}, but JSON takes text alone; use str() of it")
+            raise ConfigError(f"{source} has the key {bad[0]!r}, but JSON takes only text as keys; use str() of it")
         return {key: plain(value, f"{source}[{key!r}]") for key, value in x.items()}
     if isinstance(x, (list, tuple)):
         return [plain(value, source) for value in x]
     raise ConfigError(
-        f"{source} holds {x!r:.80}, which a checkpoint can't; it takes arrays by name, numbers, text, lists and dicts"
+        f"{source} holds {x!r:.80}, which can't be saved; a checkpoint takes arrays by name, numbers, text, lists and "
+        "dicts"
     )
 
 
@@ -133,13 +134,13 @@ def _misfit(snapshot: Snapshot, error: Exception) -> RunError:
 
 
 def _prefix(name: str) -> str:
-    return f"{OF_CALLBACKS}{name}/"
+    return f"{CALLBACK_PREFIX}{name}/"
 
 
 def named(callbacks: Sequence[Callback]) -> Iterator[tuple[str, Callback]]:
-    """Each callback with its class's name, numbered from the second of a class: apart from that, order is free."""
-    seen: dict[str, int] = {}
+    """Each callback with the name of its class, numbered from the second of a class on; otherwise order is free."""
+    counts: dict[str, int] = {}
     for callback in callbacks:
         name = getattr(callback, "__name__", type(callback).__name__)
-        seen[name] = seen.get(name, 0) + 1
-        yield (name if seen[name] == 1 else f"{name}-{seen[name]}"), callback
+        counts[name] = counts.get(name, 0) + 1
+        yield (name if counts[name] == 1 else f"{name}-{counts[name]}"), callback

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 class EarlyStopping(Callback):
-    """Ends the training when a metric has not improved in `patience` rows on end of those that have it.
+    """Ends the training when a metric has not improved in `patience` consecutive rows that have it.
 
-    metric: a name of what train_step returns, which is seen at logged steps, or of what a callback measures, such as
+    metric: the name of a value that train_step returns, read at logged steps, or that a callback measures, such as
     "score.fid" of Evaluate.  min_delta: an improvement is a change by more than this.
-    mode: "min" or "max"; "auto" means "max" for accuracies, shares and scores of which more is better, else "min".
-    restore_best: at the end, before the last checkpoint, give the model the state of the best row back.
+    mode: "min" or "max"; "auto" means "max" for accuracies, shares and scores where higher is better, else "min".
+    restore_best: at the end, before the last checkpoint, give the model its state at the best row back.
     best, best_step: the best value and its step.
 
-    A metric that is NaN has not improved.  Raises ConfigError for an option that makes no sense.
+    A metric that is NaN has not improved.  Raises ConfigError for an invalid option.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class EarlyStopping(Callback):
         if step == 1 and self.best is None:
             warnings.warn(
                 f"EarlyStopping: the first step has no {self.metric!r}{nearest(self.metric, values)}, but "
-                f"{', '.join(values)}; unless a callback measures it, nothing is stopped",
+                f"{', '.join(values)}; unless a callback measures it, the training won't stop early",
                 stacklevel=2,
             )
 
@@ -96,12 +96,12 @@ class EarlyStopping(Callback):
 
 
 def more_is_better(metric: str) -> bool:
-    """Whether a metric of that name grows as a model gets better. Raises ConfigError for a score that has no end."""
+    """Whether a metric of that name grows as a model gets better. Raises ConfigError for a score that may do either."""
     if not metric.startswith("score."):
         return is_share(metric)
     from ..metrics.evaluate import ABOUT
 
     about = ABOUT.get(metric.removeprefix("score."), "lower is better")
     if "is better" not in about:
-        raise ConfigError(f"EarlyStopping: {metric} has no better end ({about}); say mode='min' or mode='max'")
+        raise ConfigError(f"EarlyStopping: {metric} has no better direction ({about}); give mode='min' or mode='max'")
     return "lower is better" not in about

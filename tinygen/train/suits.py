@@ -1,4 +1,4 @@
-"""Whether examples suit a model: their kind, their shape and their range; and if they don't, what to do about it."""
+"""Whether examples suit a model in dtype, shape and range, and if they don't, what to do about it."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ def _check_shape(x: Array, model: Model, kind: str) -> None:
     if (*shape, 1) == wanted:
         advice = "add an axis for the channel, x[..., np.newaxis]"
     elif len(shape) == len(wanted) == 3 and (shape[1], shape[2], shape[0]) == wanted:
-        advice = "images are NHWC, x.transpose(0, 2, 3, 1) makes them of NCHW"
+        advice = "images are NHWC; x.transpose(0, 2, 3, 1) converts NCHW"
     elif tuple(x.shape) == wanted:
-        advice = "each of them seems to be an example, but a list is taken as one of batches; give np.stack(data)"
+        advice = "each of them seems to be an example, but a list is read as a list of batches; give np.stack(data)"
     elif math.prod(shape) == math.prod(wanted):
         advice = f"x.reshape(-1, {', '.join(map(str, wanted))}) if the numbers are in that order"
     else:
-        advice = f"build it for these, with {type(model.config).__name__}(data_shape={shape}), or give others"
+        advice = f"build the model with {type(model.config).__name__}(data_shape={shape}), or give other data"
     raise DataError(f"{kind}, so an example is {shape}, but {model.name} takes {wanted}; {advice}")
 
 
