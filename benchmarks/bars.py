@@ -8,7 +8,7 @@ from .ratios import fastest, measured, ratio
 
 
 class Bar(NamedTuple):
-    """In this workload, this variant takes at most so much of the time or peak memory of the best of these peers."""
+    """A limit: in this workload, a variant's time or peak memory over that of the best of these peers."""
 
     workload: str
     variant: str
@@ -39,7 +39,7 @@ BARS = [
 
 
 def judge(bar: Bar, results: dict[str, Any]) -> tuple[float, str] | None:
-    """What was measured for a bar and against whom; None if it can't be said."""
+    """The ratio measured for a bar and the peer it compares with; None if either was not measured."""
     entry = results["workloads"].get(bar.workload, {"peers": {}})
     rival, peers = fastest(entry, bar.peers), measured(entry)
     if rival is None or bar.variant not in peers:

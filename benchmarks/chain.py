@@ -19,7 +19,7 @@ LENGTHS = (1_000, 3_000, 10_000, 30_000, 100_000)
 
 
 def chain(n: int) -> None:
-    """Forward and backward of n adds of one element; what is made on the way is gone at the end."""
+    """Forward and backward of n adds of one element; the graph is freed at the end."""
     x, one = tg.tensor([1.0], requires_grad=True), tg.tensor([1.0])
     y = x
     for _ in range(n):
@@ -35,7 +35,7 @@ def seconds(n: int, clock: str) -> float:
 
 
 def peak_bytes(n: int) -> int:
-    """The most memory in use at a time, arrays included."""
+    """Peak memory, arrays included."""
     tracemalloc.start()
     try:
         chain(n)

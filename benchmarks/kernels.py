@@ -1,4 +1,4 @@
-"""The kernels of tinygen by themselves, for `python -m benchmarks micro`, on arguments as large as the workloads'."""
+"""tinygen's kernels by themselves, for `python -m benchmarks micro`, on arguments as large as the workloads'."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 SAME = ((1, 2), (1, 2))  # 5x5 kernels, stride 2: 14x14 to 7x7
-FIRST = np.uint64(1)  # where a draw begins in its stream
+FIRST = np.uint64(1)  # the position in its stream at which a draw begins
 
 
 class Kernel(NamedTuple):
-    """A kernel and how its arguments are drawn. flops: of its products, if it makes any."""
+    """A kernel and how its arguments are drawn. flops: those of its matrix products."""
 
     name: str
     size: str
@@ -22,8 +22,8 @@ class Kernel(NamedTuple):
     flops: int = 0
 
     def floor(self, rates: dict[str, float]) -> float:
-        """Seconds for its FLOPs, or to read its arguments and write its results once (taken to be as large as the
-        largest argument, or what Adam writes)."""
+        """Seconds for its FLOPs, or to read its arguments and write its results once, whichever is longer. Results are
+        taken to be as large as the largest argument; for Adam they are p, m and v."""
         arrays = [a for a in self.arguments() if isinstance(a, np.ndarray)]
         written = 3 * arrays[0].nbytes if self.name == "adam" else max(a.nbytes for a in arrays)
         moved = sum(a.nbytes for a in arrays) + (0 if self.name in ("column_sum", "total") else written)
@@ -35,7 +35,7 @@ def draw(*shape: int) -> Any:
 
 
 def maps(n: int, h: int, c: int) -> Any:
-    """Feature maps (N, H, W, C) in the order in which tinygen's convolutions leave them in memory: H, N, W, C."""
+    """Feature maps (N, H, W, C) with the memory layout of tinygen's convolutions: H, N, W, C."""
     return draw(h, n, h, c).swapaxes(0, 1)
 
 

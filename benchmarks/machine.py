@@ -1,4 +1,4 @@
-"""The machine under the benchmarks: the environment of a fair process, its memory, and the two rates that bound all.
+"""The machine under the benchmarks: the environment of a fair process, its memory, and the rates that bound all peers.
 
 `python -m benchmarks.machine` prints them as JSON.
 """
@@ -21,7 +21,7 @@ HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE")  # a u
 
 
 def environment(threads: int, **more: str) -> dict[str, str]:
-    """The environment of a measured process: every library's knob for its threads, BLAS free to choose its kernels."""
+    """The environment of a measured process: each library's number of threads, BLAS free to choose its kernels."""
     knobs = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")
     kept = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
@@ -29,13 +29,13 @@ def environment(threads: int, **more: str) -> dict[str, str]:
 
 
 def pin(threads: int) -> None:
-    """Hold this process to so many processors, for libraries that have no knob (XLA sizes its pool by this)."""
+    """Limit this process to that many processors, for libraries without an option (XLA sizes its pool by this)."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
 def version(package: str) -> str:
-    """Which version of a package is installed."""
+    """The version of an installed package."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:  # tinygen from its checkout
@@ -43,7 +43,7 @@ def version(package: str) -> str:
 
 
 def memory() -> tuple[float, float]:
-    """Peak and present memory of this process in MB (10⁶ bytes); the present one only where /proc tells, else 0."""
+    """Peak and present memory of this process in MB (10⁶ bytes); the present one is 0 where /proc is unavailable."""
     try:
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
         return tuple(int(status[key].split()[0]) * 1024 / 1e6 for key in ("VmHWM", "VmRSS"))  # type: ignore[return-value]
@@ -55,7 +55,7 @@ def memory() -> tuple[float, float]:
 
 
 def busy_seconds() -> float:
-    """Processor time that all processes have used, the hypervisor's other guests included; 0 where /proc can't tell."""
+    """Processor time that all processes have used, the hypervisor's other guests included; 0 without /proc."""
     try:
         user, nice, system, _, _, irq, softirq, steal = map(int, Path("/proc/stat").read_text().split()[1:9])
         return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
@@ -94,8 +94,8 @@ def blas() -> list[str]:
     ]
 
 
-def best(run: Callable[[], Any], seconds: float) -> float:
-    """The median time of a call, over so many seconds, after one that is not counted."""
+def median_time(run: Callable[[], Any], seconds: float) -> float:
+    """The median time of a call, over that many seconds, after one that is not counted."""
     run()
     times: list[float] = []
     while sum(times) < seconds or len(times) < 3:
@@ -106,8 +106,8 @@ def best(run: Callable[[], Any], seconds: float) -> float:
 
 
 def rates(device: str = "cpu", seconds: float = 0.5) -> dict[str, Any]:
-    """GFLOP/s of a float32 product of 2048x2048 matrices (8192 on a GPU), GB/s, read and written, of a copy of 128 MB
-    (1 GB); by NumPy or CuPy."""
+    """GFLOP/s of a float32 product of 2048x2048 matrices (8192 on a GPU), and GB/s, read and written, of a copy of
+    128 MB (1 GB), by NumPy or CuPy."""
     xp = importlib.import_module("numpy" if device == "cpu" else "cupy")
     n, size = (2048, 2**25) if device == "cpu" else (8192, 2**28)
     a, b, c = (xp.ones((n, n), xp.float32) for _ in range(3))
@@ -118,8 +118,8 @@ def rates(device: str = "cpu", seconds: float = 0.5) -> dict[str, Any]:
             xp.cuda.get_current_stream().synchronize()
 
     return {
-        "sgemm": 2 * n**3 / best(lambda: done(xp.matmul(a, b, out=c)), seconds) / 1e9,
-        "copy": 2 * x.nbytes / best(lambda: done(xp.copyto(y, x)), seconds) / 1e9,
+        "sgemm": 2 * n**3 / median_time(lambda: done(xp.matmul(a, b, out=c)), seconds) / 1e9,
+        "copy": 2 * x.nbytes / median_time(lambda: done(xp.copyto(y, x)), seconds) / 1e9,
         "blas": blas(),
     }
 

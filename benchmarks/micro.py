@@ -1,10 +1,10 @@
-"""`python -m benchmarks micro`: what a step is made of, piece by piece, against the floor.
+"""`python -m benchmarks micro`: the pieces of a step, one by one, against the floor.
 
-First every kernel of tinygen: its definition, what runs on NumPy alone, and its compiled twin. Then every layer of the
-workloads, their losses and their Adam, forward (without a tape) and forward with backward, to weights and input:
-tinygen on NumPy alone, with compiled kernels, and PyTorch (channels_last, fused Adam) if it is installed. Each has a
-process of its own, and they take turns. The floor is what the machine can't beat: max(FLOPs / sgemm rate, bytes / copy
-rate), both rates measured here; what stays in a cache may be faster than its bytes allow.
+First every kernel of tinygen: its definition, the version for NumPy alone, and its compiled twin. Then every layer of
+the workloads, their losses and their Adam, forward (without a tape) and forward with backward, to weights and input:
+tinygen on NumPy alone, with compiled kernels, and PyTorch (channels_last, fused Adam) if it is installed. Each runs in
+a process of its own, and they take turns. The floor is the least time that the machine allows: max(FLOPs / sgemm rate,
+bytes / copy rate), both rates measured here; data that stay in a cache may be faster than that.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ DEFAULT = ("mlp_gan_128", "vae_128", "dcgan28_256", "dcgan64_128")
 
 
 class Case(NamedTuple):
-    """A layer on an input of this shape; without a layer, the loss of such scores, or Adam on so many numbers."""
+    """A layer on an input of this shape; without a layer, the loss of such scores, or Adam on that many numbers."""
 
     name: str
     layer: Layer | None
@@ -42,7 +42,7 @@ class Case(NamedTuple):
     batch: int
 
     def floor(self, kind: str, rates: dict[str, float]) -> float:
-        """Seconds, of "forward" or of "both"."""
+        """The least seconds that "forward" or "both" can take."""
         if self.layer is None:
             n = self.batch * self.shape[0]
             flops, numbers = 0, 7 * n if self.name.startswith("Adam") else {"forward": 2, "both": 5}[kind] * n
@@ -53,7 +53,7 @@ class Case(NamedTuple):
 
 
 def cases(names: Sequence[str]) -> list[Case]:
-    """What the steps of these workloads are made of, each once."""
+    """The layers, losses and Adam updates of these workloads, each once."""
     found: dict[tuple[Any, ...], Case] = {}
     for name in names:
         w = workload(name)
@@ -173,7 +173,7 @@ class Host:
 
 
 def turn(worker: Worker, i: int, kind: str, seconds: float, known: dict[str, int]) -> float | None:
-    """Seconds a call of a case; the first turn of a worker at it warms it up and sees how many calls make a turn."""
+    """Seconds per call of a case; a worker's first turn warms it up and finds out how many calls make a turn."""
     if kind not in known:
         if worker.ask("run", i, kind, 1)["seconds"] is None:
             return None
@@ -199,7 +199,7 @@ def measure(here: dict[str, Worker], i: int, kind: str, options: argparse.Namesp
 
 
 def row(label: str, hands: Sequence[str], floor: float, times: dict[str, list[float]]) -> str:
-    """A line of a table: the floor, the milliseconds of each, the ratios of the fast one to the others and floor."""
+    """A line of a table: the floor, the milliseconds of each, the ratios of tinygen-fast to the others and to it."""
     fast = times.get("tinygen-fast")
     columns = [f"{statistics.median(times[n]) * 1e3:.3f}" if n in times else "" for n in hands]
     others = [n for n in hands if n != "tinygen-fast"]
@@ -259,7 +259,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=runner.positive(int), default=2)
     parser.add_argument("--rounds", type=runner.positive(int), default=5)
     parser.add_argument("--seconds", type=runner.positive(float), default=0.1, help="length of a turn (default 0.1)")
-    parser.add_argument("--peers-venv", type=Path, help="the environment that has PyTorch")
+    parser.add_argument("--peers-venv", type=Path, help="the environment with PyTorch")
 
 
 if __name__ == "__main__":

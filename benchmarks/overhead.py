@@ -1,6 +1,6 @@
-"""What a tape costs: forward and backward of a chain of adds of one float32, for each library that is installed.
+"""What a tape costs: forward and backward of a chain of adds of one float32, for each installed library.
 
-The array is so small that nearly all the time goes to book-keeping. `python -m benchmarks.overhead --help`
+The array is so small that nearly all the time is bookkeeping. `python -m benchmarks.overhead --help`
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def autograd(learns: bool) -> Run:
 
 
 def dezero(learns: bool) -> Run:
-    vars(np).setdefault("int", int)  # DeZero 0.0.13 is of a time when NumPy had it
+    vars(np).setdefault("int", int)  # DeZero 0.0.13 needs it; NumPy dropped it in 1.24
     Variable = importlib.import_module("dezero").Variable
     x, b = Variable(np.ones(1, np.float32)), Variable(np.ones(1, np.float32))  # it has no constants: b always learns
 
@@ -135,7 +135,7 @@ def micrograd(learns: bool) -> Run:
 
 
 def numpy(learns: bool) -> Run:
-    """No tape and no backward: what the adds alone take."""
+    """No tape and no backward: the adds alone."""
     x, b = np.ones(1, np.float32), np.ones(1, np.float32)
 
     def run(n: int) -> Any:
@@ -152,19 +152,19 @@ VARIANTS = {"y + constant": False, "y + b, b learns": True}
 
 
 def installed() -> tuple[dict[str, Callable[[bool], Run]], list[str]]:
-    """The libraries that can be run here, and of those that can't: why not."""
-    here, missing = {}, []
+    """The libraries that run in this environment, and why the others don't."""
+    found, missing = {}, []
     for library in LIBRARIES:
         try:
             library(True)
-            here[library.__name__] = library
-        except Exception as error:  # a library that is too old for this NumPy raises anything
+            found[library.__name__] = library
+        except Exception as error:  # a library that is too old for this NumPy may raise anything
             missing.append(f"{library.__name__} ({error})")
-    return here, missing
+    return found, missing
 
 
 def measure(libraries: dict[str, Callable[[bool], Run]], n: int, rounds: int, clock: Callable[[], float]) -> Any:
-    """Microseconds an op of each (library, variant), round after round, so that drift of the machine hits all alike."""
+    """Microseconds per op of each (library, variant); they take turns, so that drift of the machine affects all."""
     runs = {(name, v): make(learns) for name, make in libraries.items() for v, learns in VARIANTS.items()}
     for (name, v), run in runs.items():
         gx, gb = run(n)  # warm-up, and does it compute the gradients?
@@ -173,7 +173,7 @@ def measure(libraries: dict[str, Callable[[bool], Run]], n: int, rounds: int, cl
     times: dict[tuple[str, str], list[float]] = {key: [] for key in runs}
     for _ in range(rounds):
         for key, run in runs.items():
-            gc.collect()  # nobody pays for another's garbage
+            gc.collect()  # no library pays for another's garbage
             start = clock()
             run(n)
             times[key].append((clock() - start) / n * 1e6)

@@ -16,11 +16,11 @@ from .workloads import workload
 OURS, THEIRS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91"}, "#b0b7c3"
 FAMILIES = {"tinygen": "#1f6feb", "pytorch": "#e4572e", "keras": "#f2a541", "jax": "#7b5ea7"}
 MARKERS = "osD^vPX*hpd<>"
-LONGEST = 6  # a bar ends at so many times the shortest, or who is far off would flatten all others
+LONGEST = 6  # a bar ends at this many times the shortest, or the slowest peers would flatten all others
 
 
 def times(results: dict[str, Any], path: Path) -> None:
-    """Milliseconds a step, a panel a workload, the fastest on top; the whisker is the least and the most."""
+    """Milliseconds per step, one panel per workload, the fastest on top; the line goes from the least to the most."""
     entries = {n: measured(e) for n, e in results["workloads"].items() if measured(e)}
     heights = [len(peers) + 1.5 for peers in entries.values()]
     figure = Figure(figsize=(8, 0.27 * sum(heights) + 0.4), layout="constrained")
@@ -49,7 +49,7 @@ def times(results: dict[str, Any], path: Path) -> None:
 
 
 def roofline(results: dict[str, Any], path: Path) -> None:
-    """GFLOP/s over FLOPs a byte (both as workloads.py counts them), under what sgemm and a copy reach here."""
+    """GFLOP/s over FLOPs per byte (both as workloads.py counts them), under the rates of sgemm and of a copy."""
     entries = {n: e for n, e in results["workloads"].items() if measured(e)}
     names = list(dict.fromkeys(n for e in entries.values() for n in measured(e)))
     spots = {n: workload(n).flops / workload(n).bytes for n in entries}
@@ -88,6 +88,6 @@ def plain(axes: Any) -> None:
 
 
 def style(n: str, names: list[str]) -> dict[str, Any]:
-    """How a peer's points look: its family's colour, a marker of its own."""
+    """The style of a peer's points: its family's colour, and a marker of its own."""
     color = OURS.get(n) or FAMILIES.get(PEERS[n].file, "0.55")
     return {"marker": MARKERS[names.index(n)], "color": color, "ls": "", "ms": 7, "mec": "white", "mew": 0.5}

@@ -1,4 +1,4 @@
-"""A worker seen from the runner: a process that answers requests; the protocol is in worker.py."""
+"""The runner's side of a worker: a process that answers requests. The protocol is in worker.py."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PATIENCE = 900.0  # seconds for an answer: a first step may compile for minutes
 
 
 class Failed(Exception):
-    """A peer that can't go on: why, in a line."""
+    """A peer can't continue: why, in one line."""
 
 
 class Worker:
-    """A process that answers requests, one at a time; the protocol is in worker.py. It is ended with the block."""
+    """A process that answers requests, one at a time. It is killed at the end of the block."""
 
     def __init__(self, command: Sequence[str], env: dict[str, str], log: Path, patience: float = PATIENCE):
         self.log, self.patience = log, patience
@@ -44,8 +44,8 @@ class Worker:
         self.listener = threading.Thread(target=self._listen, daemon=True)
         self.listener.start()
         self.rested = (time.perf_counter(), self.cpu_seconds())
-        self.idle_share = 0.0  # the most of a core that it was seen to use while others worked
-        self.others_share = 0.0  # of the processors, what all other processes took during the last request
+        self.idle_share = 0.0  # the largest share of a core that it used while others worked
+        self.others_share = 0.0  # the share of the processors that other processes took during the last request
 
     def _listen(self) -> None:
         assert self.process.stdout
@@ -55,7 +55,7 @@ class Worker:
         self.answers.put("")
 
     def ask(self, *request: Any) -> dict[str, Any]:
-        """The answer to a request; returns when the worker's threads have gone to sleep. Raises Failed."""
+        """The answer to a request, once the worker's threads have gone to sleep. Raises Failed."""
         since, used = self.rested
         begun, own, busy = time.perf_counter(), self.cpu_seconds(), machine.busy_seconds()
         if begun - since > 0.5:
@@ -80,7 +80,7 @@ class Worker:
         return answer
 
     def settle(self, limit: float = 2.0) -> None:
-        """Wait until it uses no processor: BLAS and OpenMP threads spin for a while after their work."""
+        """Wait until it uses no processor time: BLAS and OpenMP threads spin for a while after their work."""
         end = time.perf_counter() + limit
         used = self.cpu_seconds()
         while time.perf_counter() < end:
@@ -91,7 +91,7 @@ class Worker:
         self.rested = (time.perf_counter(), self.cpu_seconds())
 
     def cpu_seconds(self) -> float:
-        """Processor time of all its threads; 0 where /proc does not tell."""
+        """Processor time of all its threads; 0 where /proc is unavailable."""
         try:
             fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
             return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -106,9 +106,9 @@ class Worker:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # it is gone
+        with contextlib.suppress(OSError):  # it has ended
             if hasattr(os, "killpg"):
-                os.killpg(self.process.pid, signal.SIGKILL)  # with what it started
+                os.killpg(self.process.pid, signal.SIGKILL)  # and the processes that it started
             self.process.kill()
         self.process.wait()
         self.listener.join()

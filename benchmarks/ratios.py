@@ -1,4 +1,4 @@
-"""What a run found, in numbers: medians, ratios, who counts. `results` is the dict that results.json holds."""
+"""Numbers from a run's results: medians, ratios, which peers count. `results` is the dict that results.json holds."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 
 
 def check_losses(result: dict[str, Any]) -> None:
-    """Note what is wrong with a peer's losses, if anything: they must be finite, and have moved."""
+    """Record what is wrong with a peer's losses, if anything: they must be finite, and must have changed."""
     first, last = result["first_losses"], result["last_losses"]
     if not all(math.isfinite(v) for v in (*first.values(), *last.values())):
         result["wrong"] = f"losses are not finite: {last}"
     elif all(first[name] == last[name] for name in first):
-        result["wrong"] = f"losses do not move: {last}"
+        result["wrong"] = f"losses do not change: {last}"
 
 
 def spread(values: Sequence[float]) -> tuple[float, float, float]:
@@ -23,7 +23,7 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> tuple[float, float, float]:
-    """Median, least and most of the ratios pair by pair: two turns of one round, close in time, share the drift."""
+    """Median, least and most of the ratios within each round: its turns are close in time, so they share the drift."""
     return spread([a / b for a, b in zip(ours, theirs, strict=False)])  # a run that was stopped has a last half round
 
 
@@ -34,10 +34,10 @@ def measured(entry: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 def fastest(entry: dict[str, Any], names: Sequence[str]) -> str | None:
     """Of these peers, the one with the least median time."""
-    here = {n: statistics.median(r["ms"]) for n, r in measured(entry).items() if n in names}
-    return min(here, key=lambda n: here[n]) if here else None
+    medians = {n: statistics.median(r["ms"]) for n, r in measured(entry).items() if n in names}
+    return min(medians, key=medians.__getitem__) if medians else None
 
 
 def roof(entry: dict[str, Any]) -> tuple[float, float]:
-    """GFLOP/s of sgemm and GB/s of copying, before and after the workload: the better one."""
+    """GFLOP/s of sgemm and GB/s of copying: the better of the rates before and after the workload."""
     return max(r["sgemm"] for r in entry["rates"]), max(r["copy"] for r in entry["rates"])

@@ -1,4 +1,4 @@
-"""What a run found, in Markdown: its tables, the bars, notes. `results` is the dict that results.json holds."""
+"""A run's report in Markdown: its tables, the bars, notes. `results` is the dict that results.json holds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LOADED = " **The machine was not idle: no number here is a result.**"
 
 
 def bars(results: dict[str, Any]) -> str:
-    """The table of the bars of the workloads that were run: asked, measured, met or not."""
+    """The table of the bars for the workloads that were run: the limit, what was measured, and whether it is met."""
     lines = [markdown.head("workload", "variant", "quantity", "at most:", "measured:", "of", "met")]
     for bar in BARS:
         if bar.workload in results["workloads"]:
@@ -30,7 +30,7 @@ def bars(results: dict[str, Any]) -> str:
 
 
 def table(name: str, entry: dict[str, Any]) -> str:
-    """A workload's peers, the fastest first; then those that could not be measured, and why."""
+    """A workload's peers, the fastest first; then the peers that could not be measured, and why."""
     w, peers = workload(name), measured(entry)
     order = sorted(peers, key=lambda n: statistics.median(peers[n]["ms"]))
     sgemm, copy = roof(entry)
@@ -64,21 +64,21 @@ def table(name: str, entry: dict[str, Any]) -> str:
 
 
 def notes(results: dict[str, Any]) -> str:
-    """Versions, kernels and threads, and whether idle workers slept and memory stayed."""
-    seen: dict[str, dict[str, Any]] = {}
+    """Versions, kernels and threads of each peer, whether idle workers slept, and how much memory grew."""
+    peers: dict[str, dict[str, Any]] = {}
     for entry in results["workloads"].values():
         for n, r in measured(entry).items():
-            known = seen.setdefault(n, {"idle": 0.0, "growth": {}, **r})
+            known = peers.setdefault(n, {"idle": 0.0, "growth": {}, **r})
             known["idle"] = max(known["idle"], r["idle_share"])
             known["taken"] = [*known.get("taken", []), *r["others"]]
             known["growth"][r["steps"]] = r["now_mb"] - r["warm_mb"]
     lines = []
-    for n, r in seen.items():
+    for n, r in peers.items():
         steps, growth = max(r["growth"].items(), default=(0, 0.0))
         versions = ", ".join(f"{package} {version}" for package, version in r["versions"].items())
         about = "; ".join(filter(None, [PEERS[n].about, versions, r["notes"], ", ".join(r["blas"])]))
         lines.append(f"- {n}: {about}; memory {growth:+.0f} MB over {steps:,} steps; idle {r['idle']:.1%} of a core")
-    taken = [share for r in seen.values() for share in r["taken"]]
+    taken = [share for r in peers.values() for share in r["taken"]]
     if taken:
         lines.append(
             f"\nOther processes took {statistics.median(taken):.1%} of the processors during a turn (median; at most "
@@ -108,7 +108,7 @@ def write(results: dict[str, Any], out: Path, pictures: bool = True) -> None:
     (out / "results.json").write_text(json.dumps(results, indent=1))
     (out / "results.md").write_text(text(results))
     if pictures and any(measured(entry) for entry in results["workloads"].values()):
-        from . import pictures as drawn
+        from .pictures import roofline, times
 
-        drawn.times(results, out / "times.png")
-        drawn.roofline(results, out / "roofline.png")
+        times(results, out / "times.png")
+        roofline(results, out / "roofline.png")

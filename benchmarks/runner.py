@@ -39,7 +39,7 @@ def installed(python: str) -> set[str]:
 
 
 def build_venv(venv: Path, device: str) -> None:
-    """An environment with all other peers, made once. PyTorch's index has builds for the CPU, a tenth in size."""
+    """An environment with all other peers, made once. PyTorch's index has builds for the CPU, a tenth of the size."""
     if not (venv / "pyvenv.cfg").exists():
         index = [] if device == "cuda" else ["--extra-index-url", "https://download.pytorch.org/whl/cpu"]
         print(f"building {venv}: some minutes and some GB", flush=True)
@@ -52,7 +52,7 @@ def build_venv(venv: Path, device: str) -> None:
 
 
 def write_data(w: Workload, path: Path) -> None:
-    """Digits, enlarged and cut to the workload's shape, as float32 (batches, batch, *data_shape) in [low, 1]."""
+    """Digits, enlarged to the workload's shape, as float32 (batches, batch, *data_shape) in [low, 1]."""
     import numpy as np
 
     import tinygen as tg
@@ -73,7 +73,7 @@ def write_data(w: Workload, path: Path) -> None:
 
 @contextmanager
 def ends_by_signal() -> Iterator[None]:
-    """A polite kill ends the run as Ctrl-C does: through every `finally`."""
+    """SIGTERM ends the run as Ctrl-C does: through every `finally`."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -87,7 +87,7 @@ def ends_by_signal() -> Iterator[None]:
 
 
 def rates(threads: int, device: str = "cpu") -> dict[str, Any]:
-    """machine.rates() in a fresh process, as free to choose its kernels as the peers are."""
+    """machine.rates() in a fresh process, whose BLAS chooses its kernels as freely as the peers'."""
     env = machine.environment(threads)
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.machine", device],
@@ -101,13 +101,13 @@ def rates(threads: int, device: str = "cpu") -> dict[str, Any]:
 
 
 class Contest:
-    """One workload: starts its peers one after the other, then lets them take turns; `results` grows as it goes."""
+    """One workload: starts its peers one after the other, then lets them take turns, and fills `results`."""
 
     def __init__(self, w: Workload, names: Sequence[str], options: argparse.Namespace, out: Path, quiet: bool = False):
         self.w, self.names, self.options, self.out, self.quiet = w, names, options, out, quiet
         self.results: dict[str, Any] = {name: {} for name in names}
         self.workers: dict[str, Worker] = {}
-        self.turn: dict[str, int] = {}  # how many steps a turn has
+        self.turn: dict[str, int] = {}  # steps per turn
 
     def command(self, name: str, data: Path) -> Worker:
         entry, o = PEERS[name], self.options
@@ -118,12 +118,12 @@ class Contest:
         return Worker([python, "-m", "benchmarks.worker", *args], env, self.out / f"{self.w.name}.{name}.log")
 
     def start(self, name: str, data: Path) -> None:
-        """Build a peer, take its first step, warm it up, and see how many steps make a turn."""
+        """Build a peer, take its first step, warm it up, and find out how many steps make a turn."""
         result = self.results[name]
         worker = self.workers[name] = self.command(name, data)
         built = worker.ask("build")
         if built["parameters"] != self.w.parameters:
-            raise Failed(f"another network: {built['parameters']} parameters, but expected {self.w.parameters}")
+            raise Failed(f"wrong networks: {built['parameters']} parameters, but expected {self.w.parameters}")
         first = worker.ask("run", 1)
         result.update(versions=built["versions"], blas=built["blas"], notes=built["notes"], build_s=built["seconds"])
         result.update(first_step_s=first["seconds"], first_losses=first["losses"], built_mb=built["now_mb"])
@@ -146,7 +146,7 @@ class Contest:
         ratios.check_losses(result)
 
     def attempt(self, action: Any, name: str, *args: Any) -> None:
-        """A peer that fails drops out, with the reason in its line."""
+        """Call action for a peer; if it fails, the peer drops out, with the reason in its line."""
         try:
             action(name, *args)
         except Failed as error:
@@ -164,8 +164,9 @@ class Contest:
                         print(f"  {name} ...", flush=True)
                     self.attempt(self.start, name, data)
                 for r in range(self.options.rounds):
-                    here = list(self.workers)
-                    for name in here[r % max(len(here), 1) :] + here[: r % max(len(here), 1)]:
+                    names = list(self.workers)
+                    first = r % max(len(names), 1)
+                    for name in names[first:] + names[:first]:
                         self.attempt(self.take_turn, name)
             finally:
                 for worker in self.workers.values():
@@ -173,7 +174,7 @@ class Contest:
 
 
 def line_up(w: Workload, wanted: Sequence[str], options: argparse.Namespace) -> tuple[list[str], dict[str, str]]:
-    """The peers that run this workload, and of the others: why not."""
+    """The peers that run this workload, and why the others don't."""
     pythons = interpreters(options.peers_venv)
     packages = {ours: installed(python) for ours, python in pythons.items()}
     absent = {}
@@ -210,7 +211,7 @@ def run(options: argparse.Namespace) -> int:
             for name in options.workload:
                 measure(workload(name), options, out, results)
         except KeyboardInterrupt:
-            print("\nstopped: what was measured is kept")
+            print("\nstopped: the results so far are kept")
             code = 130
     print(report.text(results))
     report.write(results, out)
@@ -237,24 +238,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_shared(parser: argparse.ArgumentParser, peers: list[str], rounds: int, seconds: float) -> None:
-    """What run and sweep have in common, with the defaults of each."""
-    known = f"of {', '.join(PEERS)}; default: {'all' if len(peers) == len(PEERS) else ','.join(peers)}"
-    parser.add_argument("--peers", type=pick, default=peers, metavar="A,B", help=known)
+    """The options that run and sweep share, with the defaults of each."""
+    choices = f"from {', '.join(PEERS)}; default: {'all' if len(peers) == len(PEERS) else ','.join(peers)}"
+    parser.add_argument("--peers", type=pick, default=peers, metavar="A,B", help=choices)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
-    parser.add_argument("--tf32", action="store_true", help="let every peer use TF32 on a GPU (default: none may)")
-    parser.add_argument("--threads", type=positive(int), default=2, help="for every peer (default 2)")
-    parser.add_argument("--rounds", type=positive(int), default=rounds, help=f"turns of each (default {rounds})")
-    parser.add_argument("--seconds", type=positive(float), default=seconds, help=f"of a turn (default {seconds:g})")
+    parser.add_argument("--tf32", action="store_true", help="let every peer use TF32 on a GPU (default: off)")
+    parser.add_argument("--threads", type=positive(int), default=2, help="threads of each peer (default 2)")
+    parser.add_argument("--rounds", type=positive(int), default=rounds, help=f"turns of each peer (default {rounds})")
+    parser.add_argument(
+        "--seconds", type=positive(float), default=seconds, help=f"length of a turn (default {seconds:g})"
+    )
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="default: benchmark-results")
-    parser.add_argument("--peers-venv", type=Path, help="run the others with this environment; built if it isn't there")
+    parser.add_argument("--peers-venv", type=Path, help="the other libraries' environment; built if it doesn't exist")
 
 
 def pick(text: str) -> list[str]:
-    """The peers in a list with commas. Raises argparse's error for one that is not known."""
+    """The peers in a comma-separated list. Raises argparse's error for an unknown one."""
     chosen = [name.strip() for name in text.split(",") if name.strip()]
     for name in chosen:
         if name not in PEERS:
-            raise argparse.ArgumentTypeError(f"no peer {name!r}; there are {', '.join(PEERS)}")
+            raise argparse.ArgumentTypeError(f"no peer {name!r}; the peers are {', '.join(PEERS)}")
     return chosen
 
 

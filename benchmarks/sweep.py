@@ -1,9 +1,9 @@
 """`python -m benchmarks sweep`: how time and memory of a training step grow with batch, image area and depth.
 
-A small GAN: of convolutions for batch and image, of dense layers for depth (workloads.sweep). Time is the least of the
-turns, what other programs add being no part of the law; memory is the peak of the process above that of the smallest
-point, so without the libraries themselves (under 1 MB is noise and left out). A slope of 1 on log-log axes is linear.
-Small steps are mostly overhead, which does not grow: the slope of the upper half is the one to look at.
+A small GAN, with convolutions for batch and image, with dense layers for depth (workloads.sweep). Time is the least of
+the turns, to leave out what other programs add; memory is the peak of the process above that of the smallest point, to
+leave out the libraries themselves (under 1 MB is noise and ignored). A slope of 1 on log-log axes is linear. Small
+steps are mostly overhead, which does not grow, so judge by the slope of the upper half.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 from . import machine, runner
 from .workloads import workload
 
-AXES = {  # axis: the points, and what the slope is taken of
+AXES = {  # axis: the points, and the quantity whose growth the slope measures
     "batch": ((1, 2, 4, 8, 16, 32, 64, 128, 256, 512), "batch"),
     "image": ((16, 24, 32, 48, 64, 96, 128), "image area, pixels"),
     "depth": ((2, 4, 8, 16, 32, 64), "hidden layers"),
@@ -43,7 +43,7 @@ def upper(values: Sequence[Any]) -> Sequence[Any]:
 
 
 def series(results: dict[str, Any], axis: str, peer: str) -> tuple[list[int], list[float], list[float]]:
-    """Sizes, milliseconds, and MB above the smallest, of the points of an axis that a peer could do."""
+    """Sizes, milliseconds, and MB above the smallest, of the points of an axis that a peer completed."""
     found = [(int(n), r) for n, peers in results[axis].items() if (r := peers.get(peer, {})).get("ms")]
     base = found[0][1]["peak_mb"] if found else 0.0
     return (
@@ -54,7 +54,7 @@ def series(results: dict[str, Any], axis: str, peer: str) -> tuple[list[int], li
 
 
 def lines(results: dict[str, Any], axis: str, peers: Sequence[str]) -> list[str]:
-    """The axis as text: a row a point, then the slopes."""
+    """The axis as text: a row for each point, then the slopes."""
     found = []
     for peer in peers:
         xs, ms, mb = series(results, axis, peer)
@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
                     print(f"{axis} {n}" + "".join(f", {peer} {why}" for peer, why in absent.items()), flush=True)
                 print("\n".join(lines(results, axis, [p for p in options.peers if p in present])), flush=True)
         except KeyboardInterrupt:
-            print("\nstopped: what was measured is kept")
+            print("\nstopped: the results so far are kept")
             code = 130
     peers = [p for p in options.peers if p in present]
     (options.out / "sweep.json").write_text(json.dumps({"machine": machine.describe(), "axes": results}, indent=1))

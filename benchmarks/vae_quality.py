@@ -1,7 +1,7 @@
 """How well the VAE learns the digits: its test loss after 50 epochs, `python -m benchmarks.vae_quality`.
 
-784-400-20, Bernoulli on grey values, Adam(1e-3), batch 128, 9,000 digits to train, 1,000 to test; nats an image.
-With --torch, PyTorch trains the same network from the same initial weights on the same batches and noise beside it.
+784-400-20, Bernoulli on grey values, Adam(1e-3), batch 128, 9,000 digits to train, 1,000 to test; nats per image.
+With --torch, PyTorch trains the same network beside it: the same initial weights, batches and noise.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def train(seed: int, epochs: int, peer: Any = None) -> None:
 
 
 def torch_peer(model: Any) -> Any:
-    """The same VAE in PyTorch, begun at the same weights."""
+    """The same VAE in PyTorch, with the same initial weights."""
     import torch
 
     class Peer:

@@ -1,11 +1,11 @@
 """A peer at work in a process of its own: `python -m benchmarks.worker PEER WORKLOAD DATA THREADS DEVICE TF32`.
 
-The protocol: one request a line on stdin, a JSON list of a name and its arguments; one JSON object a line on stdout in
-answer, which has the key "error" if it failed. What libraries print goes to stderr.
+The protocol: one request per line on stdin, a JSON list of a name and its arguments; one answer per line on stdout, a
+JSON object, with the key "error" if the request failed. What libraries print goes to stderr.
 
     ["build"]   import the library, build the networks          -> parameters, versions, blas, notes, seconds
     ["run", k]  k training steps                                -> seconds, losses, peak_mb, now_mb
-    ["quit"]    or the end of stdin: the end
+    ["quit"]    end, as at the end of stdin
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .workloads import workload
 
 
 def serve(handlers: dict[str, Callable[..., dict[str, Any]]]) -> None:
-    """Answer requests until told to quit."""
+    """Answer requests until one is "quit"."""
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # libraries that print would break the protocol
     for line in sys.stdin:

@@ -1,12 +1,12 @@
-"""Each workload once: its networks as data, what a step computes, how many FLOPs that is, and the bars it is held to.
+"""The workloads: their networks as data, what a step computes, and how many FLOPs and bytes that is.
 
 FLOPs are counted densely, everywhere: 2 for every weight that a product meets, whether or not the tap falls on padding.
     dense          2 · N · in · out
     convolution    2 · N · OH · OW · K² · C_in · C_out      (OH, OW: of its output)
     transposed     2 · N · H · W · K² · C_in · C_out        (H, W: of its input; it is the same convolution, backwards)
-The gradient of the weights and that of the input cost as much as the forward pass; all else (batch norm, activations,
-the loss, Adam, random numbers) counts as nothing. The bytes of a step are those that move if every layer reads what it
-needs from memory and writes what it makes, once.
+The gradients of the weights and of the input each cost as much as the forward pass; everything else (batch norm,
+activations, the loss, Adam, random numbers) is not counted. The bytes of a step are those that move if every layer
+reads what it needs from memory and writes its results, once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .layers import PRODUCTS, BatchNorm, Conv, ConvT, Dense, Dropout, Layer, Lea
 
 
 class Network(NamedTuple):
-    """Layers one after another, and the shape of what the first one takes."""
+    """Layers one after another, and the shape of the first one's input."""
 
     input: Shape
     layers: tuple[Layer, ...]
@@ -42,7 +42,7 @@ class Network(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """One network on so many batches: forward, and backward to its weights, to its input, or to neither.
+    """One network on a number of batches: forward, and backward to its weights, to its input, or to neither.
 
     backward: "no"; "weights", the gradient of all weights, for which the first layer needs no gradient of its input;
     "input", the gradient of the input through a frozen network, which needs none of the weights.
@@ -89,7 +89,7 @@ class Workload:
 
     @property
     def is_dense(self) -> bool:
-        """Whether it is made without convolutions."""
+        """Whether it has no convolutions."""
         return not any(isinstance(layer, (Conv, ConvT)) for net in self.networks.values() for layer in net.layers)
 
     @property
@@ -100,7 +100,7 @@ class Workload:
 
     @property
     def data_shape(self) -> Shape:
-        """Of one real example as the first network takes it."""
+        """The shape of one real example, as the first network takes it."""
         return self.networks["D" if self.is_gan else "encoder"].input
 
     @property
@@ -109,7 +109,7 @@ class Workload:
 
     @property
     def flops(self) -> int:
-        """FLOPs of a step, by the formulas at the head of this file."""
+        """FLOPs of a step, by the formulas at the top of this file."""
         return sum(2 * p.batches * self.batch * macs(self.networks[p.network], p.backward) for p in self.passes)
 
     @property
@@ -124,7 +124,7 @@ class Workload:
 
 
 def macs(net: Network, backward: str) -> int:
-    """Multiplications of weights, an example, of a forward pass and of what is asked of the backward pass."""
+    """Multiplications by weights per example, in the forward pass and in the chosen backward pass."""
     products = [layer.macs(shape) for layer, shape, _ in net.walk() if isinstance(layer, PRODUCTS)]
     weights = sum(products) if "weights" in backward else 0
     inputs = sum(products) if "input" in backward else sum(products[1:]) if weights else 0
@@ -148,11 +148,11 @@ def traffic(net: Network, examples: int, backward: str) -> int:
     return moved
 
 
-# The networks, as the models of tinygen and the tutorials have them
+# The networks, as in tinygen's models and the tutorials
 
 
 def _mlp(widths: tuple[int, ...], after: tuple[str, ...], slope: float, last: tuple[Layer, ...] = ()) -> Network:
-    """Dense layers; after each but the last what `after` names."""
+    """Dense layers; each but the last is followed by the layers that `after` names."""
     layers: list[Layer] = []
     for n_in, n_out in itertools.pairwise(widths[:-1]):
         kinds = {"activation": LeakyReLU(slope), "norm": BatchNorm(n_out, 0.8, 1e-3)}
@@ -231,7 +231,7 @@ WORKLOADS = {
 
 
 def sweep(axis: str, n: int) -> Workload:
-    """A small GAN with batch, image size or number of hidden layers n: convolutions for the first two."""
+    """A small GAN whose batch, image size or number of hidden layers is n: convolutions for the first two."""
     if axis == "depth":
         nets = {"G": _mlp((100, *[256] * n, 784), ("activation", "norm"), 0.2, (Tanh(),))}
         nets["D"] = _mlp((784, *[256] * n, 1), ("activation",), 0.2)

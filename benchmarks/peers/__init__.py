@@ -1,4 +1,4 @@
-"""Who takes part: a file a library, and here every way in which it is run. Its worker alone imports it."""
+"""The peers: one file per library, and here every way in which it is run. Only its worker imports the library."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..workloads import Workload
 
 
 class Setting(NamedTuple):
-    """What a peer is asked to do, and how."""
+    """What a peer computes, and on what."""
 
     workload: Workload
     data: str  # path of real batches: float32 (batches, batch, *data_shape)
@@ -23,9 +23,9 @@ class Setting(NamedTuple):
 
 
 class Peer:
-    """A library at a workload. A subclass builds it in __init__, with a step() as an expert of it writes one.
+    """A workload in a library. A subclass builds it in __init__ and writes step() as an expert in the library would.
 
-    parameters: how many each network has.  notes: what a reader should know of how it is run.
+    parameters: the number of each network's.  notes: what a reader should know about how it is run.
     """
 
     parameters: dict[str, int]
@@ -35,7 +35,7 @@ class Peer:
         raise NotImplementedError
 
     def batch(self, x: Any) -> Any:
-        """A NumPy batch as step() takes it; called before anything is timed."""
+        """A NumPy batch in the form that step() takes; called before anything is timed."""
         return x
 
     def step(self, x: Any) -> None:
@@ -43,14 +43,14 @@ class Peer:
         raise NotImplementedError
 
     def losses(self) -> dict[str, float]:
-        """Of the last step."""
+        """The losses of the last step."""
         raise NotImplementedError
 
     def wait(self) -> None:
-        """Return when all that step() began is done."""
+        """Return when everything that step() started is done."""
 
     def timed(self, work: Callable[[], None]) -> float:
-        """Seconds that work takes, to the end of what it began."""
+        """The seconds that work takes, until everything that it started is done."""
         self.wait()
         start = time.perf_counter()
         work()
@@ -58,19 +58,19 @@ class Peer:
         return time.perf_counter() - start
 
     def device_memory(self) -> dict[str, float]:
-        """{"device_mb": the most memory of a GPU in use}, if there is one."""
+        """{"device_mb": the peak memory of the GPU}, if there is one."""
         return {}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A way to run a library: its file here, what must be installed, on what it runs, and its environment variables."""
+    """A way to run a library: its file here, the packages it needs, its devices, and its environment variables."""
 
     file: str
     packages: tuple[str, ...]
     about: str
     options: tuple[str, ...] = ()
-    convolutions: bool = True  # whether the library has all that the DCGANs need
+    convolutions: bool = True  # whether the library has the convolutions that the DCGANs need
     only_convolutions: bool = False
     devices: tuple[str, ...] = ("cpu",)
     env: dict[str, str] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Entry:
         return importlib.import_module(f".{self.file}", __name__).PEER
 
     def refuses(self, workload: Workload, device: str) -> str | None:
-        """Why it can't do this workload, if it can't."""
+        """Why it can't run this workload; None if it can."""
         if device not in self.devices:
             return f"not offered on {device}"
         if not workload.is_dense and not self.convolutions:
@@ -92,7 +92,7 @@ class Entry:
 
 BOTH = ("cpu", "cuda")
 _KERAS = {"KERAS_BACKEND": "tensorflow"}
-_SHARES_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # or it takes three quarters of the memory from all others
+_SHARES_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # or it takes three quarters of the memory for itself
 PEERS = {
     "tinygen": Entry("tinygen", ("numpy",), "NumPy alone", (), devices=BOTH, env={"TINYGEN_NUMBA": "0"}, ours=True),
     "tinygen-fast": Entry("tinygen", ("numpy", "numba"), "with Numba's kernels", ("fast",), ours=True),
@@ -117,7 +117,7 @@ PEERS = {
 
 
 def requirements(device: str) -> list[str]:
-    """What pip must install for the peers that are offered on a device, tinygen's own needs apart."""
-    asked = {"torch": "torch==2.13.0", **({"jax": "jax[cuda13]"} if device == "cuda" else {})}
+    """What pip must install for the peers that run on a device, apart from tinygen's own dependencies."""
+    pinned = {"torch": "torch==2.13.0", **({"jax": "jax[cuda13]"} if device == "cuda" else {})}
     offered = [entry for entry in PEERS.values() if not entry.ours and device in entry.devices]
-    return list(dict.fromkeys(asked.get(package, package) for entry in offered for package in entry.packages))
+    return list(dict.fromkeys(pinned.get(package, package) for entry in offered for package in entry.packages))

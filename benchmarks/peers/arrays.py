@@ -1,4 +1,4 @@
-"""For libraries that bring neither layers nor optimisers: initial weights, and Adam in place on NumPy arrays."""
+"""For libraries without layers or optimisers: initial weights, and Adam in place on NumPy arrays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def initial(net: Network, seed: int = 0) -> list[list[np.ndarray]]:
 
 
 class Adam:
-    """Kingma and Ba 2015, algorithm 1, without temporary arrays but one."""
+    """Kingma and Ba 2015, algorithm 1, with a single temporary array."""
 
     def __init__(self, params: list[np.ndarray], w: Workload):
         self.params, self.w, self.t = params, w, 0

@@ -1,4 +1,4 @@
-"""HIPS/autograd: functions of lists of arrays; batch norm of its NumPy, Adam of arrays.py."""
+"""HIPS/autograd: functions of lists of arrays; batch norm made of its NumPy ops, Adam from arrays.py."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-vars(np).setdefault("int", int)  # DeZero 0.0.13 is of a time when NumPy had it
+vars(np).setdefault("int", int)  # DeZero 0.0.13 needs it; NumPy dropped it in 1.24
 
 import dezero  # noqa: E402
 import dezero.core  # noqa: E402
@@ -20,7 +20,7 @@ from .arrays import initial  # noqa: E402
 
 
 def as_array(x: Any, xp: Any = np) -> Any:
-    """As DeZero's, but a number is float32: under NumPy 2 its float64 would make float64 of all that follows."""
+    """DeZero's, but numbers become float32: under NumPy 2 its float64 would turn everything after it into float64."""
     return np.array(x, np.float32) if np.isscalar(x) else x
 
 
@@ -125,7 +125,7 @@ class DeZero(Peer):
 
 
 def mean_bce(x: Any, t: Any) -> Any:
-    """Of logits, without overflow; its own sigmoid_cross_entropy takes the logarithm of 0 in float32."""
+    """Cross entropy of logits, without overflow; DeZero's own sigmoid_cross_entropy takes log 0 in float32."""
     positive = F.relu(x)
     return F.sum(positive - x * t + F.log(1 + F.exp(x - 2 * positive))) * (1 / t.size)  # x - 2 max(x, 0) = -|x|
 

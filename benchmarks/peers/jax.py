@@ -1,4 +1,4 @@
-"""JAX: the whole step is one jit whose state is donated, Adam written by hand; no library beside it."""
+"""JAX: the whole step is one jit with its state donated, Adam written by hand; no other library."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ conv_transpose.defvjp(lambda x, w, stride: (conv_transpose(x, w, stride), (x, w)
 
 
 def forward(net: Network, params: Any, stats: Any, x: Any, key: Any) -> tuple[Any, Any]:
-    """A network in training, on N, H, W, C; returns its running statistics, moved on."""
+    """A network in training, on N, H, W, C; returns its updated running statistics too."""
     p, s, new = iter(params), iter(stats), []
     for i, layer in enumerate(net.layers):
         match layer:

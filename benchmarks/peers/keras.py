@@ -17,7 +17,7 @@ def mean_bce(scores: Any, target: float) -> Any:
 
 
 class Dropped(keras.layers.Layer):
-    """Dropout by TensorFlow's stateful numbers: with those of Keras's own, XLA's step takes four times as long."""
+    """Dropout by TensorFlow's stateful random numbers: with Keras's own, XLA's step takes four times as long."""
 
     def __init__(self, rate: float):
         super().__init__()

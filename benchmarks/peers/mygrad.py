@@ -1,4 +1,4 @@
-"""MyGrad, without its memory guard: its batch norm and activations, Adam of arrays.py.
+"""MyGrad, without its memory guard: its batch norm and activations, Adam from arrays.py.
 
 A Python float would make float64 of all that follows, so constants are float32.
 """

@@ -62,7 +62,7 @@ class TinyGen(Peer):
 
 def custom(w: Any) -> Any:
     """tinygen's GAN with the networks of a workload."""
-    small = {"g_hidden": (1,), "d_hidden": (1,)}  # networks that are replaced
+    small = {"g_hidden": (1,), "d_hidden": (1,)}  # these networks are replaced below
     config = tg.models.GAN.Config(data_shape=w.image, latent_dim=w.latent, lr=w.lr, beta1=w.beta1, **small)
     model = tg.models.GAN(config)
     model.G = layers.Sequential(*network(w.networks["G"]), layers.Reshape(w.image))

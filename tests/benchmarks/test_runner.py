@@ -94,7 +94,7 @@ def test_a_peer_with_another_network_drops_out(
     monkeypatch.setattr(type(contest.w), "parameters", {"G": 4})
     contest.run()
     assert "expected {'G': 4}" in contest.results["jax"]["failed"]
-    assert capsys.readouterr().out.count("another network") == 3
+    assert capsys.readouterr().out.count("wrong networks") == 3
 
 
 def test_ctrl_c_ends_all_workers(contest: runner.Contest, monkeypatch: pytest.MonkeyPatch) -> None:
