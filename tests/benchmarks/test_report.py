@@ -76,7 +76,7 @@ def test_the_text_says_who_met_the_bars_and_who_is_missing(results: dict[str, An
 def test_losses_must_be_finite_and_move() -> None:
     for first, last, wrong in (
         ({"loss": 1.0}, {"loss": 0.5}, None),
-        ({"loss": 1.0}, {"loss": 1.0}, "do not move"),
+        ({"loss": 1.0}, {"loss": 1.0}, "do not change"),
         ({"loss": 1.0}, {"loss": float("nan")}, "not finite"),
     ):
         result: dict[str, Any] = {"first_losses": first, "last_losses": last}
