@@ -15,38 +15,44 @@ from ..models.probe import Signals, length, watched
 from ..scopes import frozen, no_grad
 from ..tensor import Tensor
 from ..viz.points import range_around_zero
+from .examples import first_examples
 
 if TYPE_CHECKING:
+    from ..data import Dataset
     from ..models.base import Model
-    from .observer import Observer
 
 GRID = 41  # the side of the grid on which D's field in the plane is kept
 
 
 class Adversary:
-    """D's scores of G's samples and of real ones, and G's loss differentiated through D, back to G's first layer."""
+    """D's scores of G's samples and of real ones, and G's loss differentiated through D, back to G's first layer.
 
-    def __init__(self, model: Model, about: Observer):
+    batch: on which the steps are followed.  facts, constants: as an Observer has them.
+    """
+
+    def __init__(self, model: Model, dataset: Dataset, batch: tuple[Array, ...], shown: int):
         assert model.game is not None
-        self.model, self.game, self.shown, self.pack = model, model.game, about.shown, model.batch_unit
-        self.batch = about.learnt
-        x, labels = about.examples(len(self.batch[0]))
+        self.model, self.game, self.shown, self.pack = model, model.game, shown, model.batch_unit
+        self.batch = batch
+        x, labels = first_examples(model, dataset, len(batch[0]))
         self.x = x[: len(x) // self.pack * self.pack]
         self.y_real = [] if labels is None or not model.takes_labels else [to_device(labels[: len(self.x)])]
         self.plain: bool | None = None  # whether the scores alone say what G's loss tells; measured by the first look
-        about.facts |= {
+        self.separable = not model.steps_on(*batch)["G"].mixes_examples
+        self.facts: dict[str, Any] = {
             "loss": self.game.name,
             "game": self.game.describe(),
             "probability": self.game.probability,
             "threshold": self.game.threshold,
-            "scores": len(self.batch[0]) // self.pack,
-            "separable": not model.steps_on(*self.batch)["G"].mixes_examples,
+            "scores": len(batch[0]) // self.pack,
+            "separable": self.separable,
         }
-        self.separable = about.facts["separable"]
-        if model.takes_labels:
-            about.constants["labels"] = to_host(self.batch[1])[: self.shown]
-        plane = about.plane and model.has("score") and "D" not in model.labelled
-        self.field = Field(self, about) if plane else None
+        self.constants = {"labels": to_host(batch[1])[:shown]} if model.takes_labels else {}
+        self.field: Field | None = None
+        if dataset.shape == (2,) and model.has("score") and "D" not in model.labelled:
+            self.field = Field(model, dataset)
+            self.facts |= self.field.facts
+            self.constants |= {"data": to_host(self.x)} | self.field.constants
 
     def observe(self, signals: Signals) -> dict[str, Any]:
         """What is recorded at a step; the gradient at each layer goes to the signals."""
@@ -92,17 +98,17 @@ class Adversary:
 class Field:
     """D's scores over the plane, and which modes of a mixture G's points hit."""
 
-    def __init__(self, adversary: Adversary, about: Observer):
-        self.model, self.modes = adversary.model, about.dataset.modes
-        _, reach = range_around_zero(about.dataset.train[:10_000])
+    def __init__(self, model: Model, dataset: Dataset):
+        self.model, self.modes = model, dataset.modes
+        _, reach = range_around_zero(dataset.train[:10_000])
         axis = np.linspace(-reach, reach, GRID, dtype=np.float32)
         points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)  # row by row, from the lowest y up
-        self.points = to_device(np.repeat(points, adversary.pack, axis=0))  # a pack is one point, several times
-        about.facts["reach"] = reach
-        about.constants["data"] = to_host(adversary.x)
+        self.points = to_device(np.repeat(points, model.batch_unit, axis=0))  # a pack is one point, several times
+        self.facts: dict[str, Any] = {"reach": reach}
+        self.constants: dict[str, np.ndarray] = {}
         if self.modes is not None:
-            about.constants["centres"] = self.modes.centres.astype(np.float32)
-            about.facts["within"] = 3 * self.modes.std  # of a centre: what mixture_scores counts
+            self.constants["centres"] = self.modes.centres.astype(np.float32)
+            self.facts["within"] = 3 * self.modes.std  # of a centre: what mixture_scores counts
 
     @no_grad()
     def scores(self) -> Array:

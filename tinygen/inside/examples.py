@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..backend import Array
 from ..data import batch_of
 from ..errors import ConfigError
@@ -24,6 +26,14 @@ def batch_for(model: Model, dataset: Dataset, n: int) -> tuple[Array, ...]:
     x = batch_of(dataset.train[: few or n], model.value_range)
     x = x if few else repeated(x, n)
     return (x, model.labels_for(n)) if model.takes_labels else (x,)
+
+
+def first_examples(model: Model, dataset: Dataset, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
+    """The first n training (or test) examples as the model takes them, on the device, and their labels, on the host."""
+    x, labels = dataset.train, dataset.labels
+    if test and len(dataset.test):
+        x, labels = dataset.test, dataset.test_labels
+    return batch_of(x[:n], model.value_range), None if labels is None else labels[:n]
 
 
 def repeated(x: Array, n: int) -> Array:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, array_of, to_host
-from ..data import batch_of
 from ..gradients import grad
 from ..layers import Module
 from ..losses import gaussian_kls
@@ -22,7 +21,7 @@ from ..random import Generator
 from ..scopes import frozen
 from ..tensor import Tensor
 from .adversary import Adversary
-from .examples import batch_for
+from .examples import batch_for, first_examples
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -53,7 +52,11 @@ class Observer:
         else:
             self.learnt = (self.encoded[: self.batch],)
         self.learns = self._networks_that_learn()
-        self.adversary = Adversary(model, self) if model.game is not None and "G" in self.learns else None
+        self.adversary: Adversary | None = None
+        if model.game is not None and "G" in self.learns:
+            self.adversary = Adversary(model, dataset, self.learnt, self.shown)
+            self.facts |= self.adversary.facts
+            self.constants |= self.adversary.constants
         if missing := self._missing():
             self.facts["missing"] = missing
 
@@ -73,18 +76,12 @@ class Observer:
             found["samples"] = model.sample(self.shown, Generator(0, "recorder"))
         return {name: to_host(array_of(x)) for name, x in found.items()} | signals.arrays()
 
-    def examples(self, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
-        """The first n examples as the model takes them, on the device, and their labels, on the host."""
-        data = self.dataset
-        x, labels = (data.test, data.test_labels) if test and len(data.test) else (data.train, data.labels)
-        x, labels = x[:n], None if labels is None else labels[:n]
-        return batch_of(x, self.model.value_range), labels
-
     def _examples_to_encode(self) -> Array:
         """The data that are encoded: of the test set, unless the model learns a few examples by heart."""
-        few, (one, _) = self.model.defaults.get("examples"), self.examples(1)
+        few, (one, _) = self.model.defaults.get("examples"), first_examples(self.model, self.dataset, 1)
         latents = self.model.codes(one).shape[1] if self.model.has("codes") else 1
-        x, labels = self.examples(few or max(self.shown, min(ENCODED, LATENTS // latents)), test=not few)
+        n = few or max(self.shown, min(ENCODED, LATENTS // latents))
+        x, labels = first_examples(self.model, self.dataset, n, test=not few)
         self.constants["data"] = to_host(x[: self.shown])
         if labels is not None and self.model.has("codes"):
             self.constants["data_labels"] = labels
