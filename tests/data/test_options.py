@@ -110,7 +110,7 @@ def test_a_folder_of_folders_teaches_classes(run, tmp_path, animals):
     assert "--label dog: there is no such class (did you mean 'dogs'?); its classes are cats, dogs" in asked.err
     assert run("evaluate a -n 20").code == 0
     few = run("evaluate a -n 3")
-    assert few.code == 2 and "which has 6 test images; comparing takes at least 6, and as many samples" in few.err
+    assert few.code == 2 and "which has 6 test images; a comparison needs at least 6, and as many samples" in few.err
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def test_the_shipped_file_is_small_and_the_one_that_is_meant(tmp_path, monkeypat
     broken = tmp_path / "lenet.safetensors"
     broken.write_bytes(content[:-1] + b"\0")
     monkeypatch.setattr(classifier, "WEIGHTS", broken)
-    with pytest.raises(DataError, match="not the weights that belong to this version"):
+    with pytest.raises(DataError, match="not the weights of this version"):
         load_classifier()
 
 

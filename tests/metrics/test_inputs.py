@@ -136,5 +136,5 @@ def test_images_and_sizes_that_are_none(bad):
         m.augmentation(bad, LABELS, GREY, LABELS, GREY, LABELS)
     with pytest.raises(ConfigError, match=r"^augmentation: sizes is .*, but it must be a list of at least one number"):
         m.augmentation(GREY, LABELS, GREY, LABELS, GREY, LABELS, sizes=bad)
-    with pytest.raises(ConfigError, match=r"^likelihood_bounds: an? \w+.* is no VAE"):
+    with pytest.raises(ConfigError, match=r"^likelihood_bounds: an? \w+.* is not a VAE"):
         m.likelihood_bounds(bad, GREY)

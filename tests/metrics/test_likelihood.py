@@ -148,5 +148,5 @@ def test_a_wrong_k_is_named(k):
 
 @pytest.mark.parametrize("model", [small("vae", reconstruction="mse"), small("ae")], ids=["mse", "ae"])
 def test_a_model_without_a_likelihood_is_refused(model):
-    with pytest.raises(ConfigError, match="is no VAE of Bernoulli pixels"):
+    with pytest.raises(ConfigError, match="is not a VAE of Bernoulli pixels"):
         likelihood_bounds(model, images(1))

@@ -1,4 +1,4 @@
-"""How good the samples of a model are."""
+"""Metrics: how good the samples of a model are."""
 
 from .classifier import LeNet, accuracy, load_classifier, predict, probabilities, train_classifier, unit_images
 from .disentangle import mig, mutual_information

@@ -1,7 +1,7 @@
 """A small classifier of 28x28 grey images, and the one trained on the digits whose weights come with the package.
 
-Its classes, and its features before the last layer, are what digits are judged by here, as photographs are by
-Inception. examples/classifier.py is how the weights were made.
+Digits are judged by its classes and by its features before the last layer, as photographs are by Inception.
+examples/classifier.py made the weights.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from ..scopes import no_grad
 
 WEIGHTS = Path(__file__).with_name("lenet.safetensors")
 SHA256 = "e34f22e0f61b54ce603deac238f929b82703312157ee861bf9635c5ba9f3cfc6"
-SHAPE = (28, 28, 1)  # of an image that it takes
-BLOCK = 500  # images that are looked at together: bounds the memory
+SHAPE = (28, 28, 1)  # of its input images
+BLOCK = 500  # images at a time: bounds the memory
 
 
 class LeNet(Module):
-    """LeCun et al. 1998, figure 2, as one would write it today: x (N, 28, 28, 1) in [0, 1] to logits (N, classes).
+    """LeCun et al. 1998, figure 2, in its modern form: x (N, 28, 28, 1) in [0, 1] to logits (N, classes).
 
-    Maps of 14x14, 10x10 and 5x5 as there, but 16 and 32 of them for 6 and 16; ReLU for tanh; the first subsampling is
-    the stride of the first convolution, which is half the work, the second takes the largest; one dense layer of 64
-    before the last. 65,162 parameters for 10 classes.
+    Maps of 14x14, 10x10 and 5x5 as there, but 16 and 32 of them instead of 6 and 16; ReLU instead of tanh; a stride in
+    the first convolution instead of the first subsampling, which halves the work; max pooling instead of the second;
+    one dense layer of 64 before the last. 65,162 parameters for 10 classes.
     """
 
     def __init__(self, classes: int = 10, rng: Generator | None = None):
@@ -50,10 +50,10 @@ class LeNet(Module):
         return self.head(ops.relu(self._dense(x)))
 
     def features(self, x: Any) -> Any:
-        """What the last layer is made from, (N, 64): before the ReLU, each image's 64 numbers scaled to mean square 1.
+        """The input of the last layer, (N, 64), before its ReLU: each image's 64 numbers scaled to mean square 1.
 
-        Their length says how sure the classifier is. Left as it is, what looks like nothing lies in the midst of all
-        digits: uniform noise then had a precision of 0.999 against the test digits; of directions alone it has 0.03.
+        Their length says how sure the classifier is. Unscaled, images that look like no digit lie in the midst of all
+        digits: uniform noise had a precision of 0.999 against the test digits; with directions alone it has 0.03.
         """
         h = self._dense(x)
         return h / ops.sqrt(ops.mean(h * h, 1, keepdims=True) + 1e-12)
@@ -68,8 +68,8 @@ class LeNet(Module):
 def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1.0)) -> Array:
     """Images as float32 in [0, 1]: uint8 divided by 255, floats in value_range (low, high) as (x - low)/(high - low).
 
-    So data, loaders' batches and a model's samples (with its `value_range`) come to the same scale. Raises DataError
-    for what is not (N, H, W, C), and for values outside of value_range, which would make every score wrong.
+    This brings data, loaders' batches and a model's samples (with its `value_range`) to one scale. Raises DataError
+    unless images are (N, H, W, C), and for values outside of value_range, which would make every score wrong.
     """
     images = as_numbers("metrics", "images", images)
     if images.ndim != 4 or len(images) == 0:
@@ -86,7 +86,7 @@ def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1
 
 
 def in_blocks(f: Callable[[Array], Any], x: Array) -> np.ndarray:
-    """f(x) as a NumPy array, from blocks of images that f gets in [0, 1] on the current device, without gradients."""
+    """f(x) as a NumPy array, without gradients; f gets blocks of images in [0, 1] on the current device."""
     x = as_numbers("metrics", "images", x)
     if len(x.shape) != 4 or len(x) == 0:
         raise DataError(f"metrics: expected images (N, H, W, C), but got an array of shape {tuple(x.shape)}")
@@ -96,7 +96,7 @@ def in_blocks(f: Callable[[Array], Any], x: Array) -> np.ndarray:
 
 
 def probabilities(model: Module, x: Array) -> np.ndarray:
-    """p(class | image), (N, classes), of images that are uint8 or floats in [0, 1]."""
+    """p(class | image), (N, classes). x: uint8, or floats in [0, 1]."""
     with evaluating(model):
         return in_blocks(lambda x: ops.softmax(model(x)), x)
 
@@ -122,7 +122,7 @@ def train_classifier(
     classes: int = 10,
     augment: Callable[[Array], Array] | None = None,
 ) -> LeNet:
-    """A LeNet after so many steps of Adam, down the cross entropy, at a rate that falls from 2e-3 to 0 as a cosine.
+    """A LeNet trained for `steps` steps of Adam on the cross entropy; the rate falls from 2e-3 to 0 as a cosine.
 
     x: (N, 28, 28, 1), uint8 or floats in [0, 1].  labels: ints (N,), 0 to classes - 1.  augment: as for a Loader.
     Raises DataError for images or labels that don't fit, ConfigError for options.
@@ -141,9 +141,9 @@ def train_classifier(
 
 
 def load_classifier() -> LeNet:
-    """The LeNet that was trained on the 9,000 training digits, on the current device and in eval mode.
+    """The LeNet trained on the 9,000 training digits, on the current device and in eval mode.
 
-    Raises DataError if the file of its weights is not the one that belongs to this version: scores would not compare.
+    Raises DataError if its weights are not those of this version: scores would not be comparable.
     """
     check_installed("load_classifier", "safetensors")
     import hashlib
@@ -153,7 +153,7 @@ def load_classifier() -> LeNet:
     with open_regular(WEIGHTS) as file:
         content = file.read()
     if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"{WEIGHTS}: not the weights that belong to this version of tinygen; install it anew")
+        raise DataError(f"{WEIGHTS}: not the weights of this version of tinygen; install it again")
     model = LeNet(rng=Generator(0))
     model.load_state_dict(load(content))
     return model.eval().requires_grad_(False)

@@ -14,18 +14,18 @@ CODE_BINS, FACTOR_BINS = 20, 10
 
 
 def mig(codes: Array, factors: Array, code_bins: int = CODE_BINS, factor_bins: int = FACTOR_BINS) -> float:
-    """The mean over the factors v_k of (I(z_j; v_k) - max_{i≠j} I(z_i; v_k)) / H(v_k), z_j the code that tells most.
+    """The mean over the factors v_k of (I(z_j; v_k) - max_{i≠j} I(z_i; v_k)) / H(v_k), z_j the code with the largest I.
 
-    Chen et al. 2018, eq. 6. From 0, where two codes tell the same, to 1, where one tells all and the others nothing.
+    Chen et al. 2018, eq. 6. From 0, two codes tell equally much, to 1, one tells all and the others nothing.
     codes: (N, latents), the means of q(z|x).  factors: (N, K). Both are cut into bins of equal width, codes into 20 as
-    Locatello et al. 2019, the continuous factors into 10: a code that is a bent function of its factor, such as its
-    normal quantile, stays below 1. A factor that never changes does not count.
+    in Locatello et al. 2019, the continuous factors into 10: a code that is a nonlinear function of its factor, such as
+    its normal quantile, stays below 1. A factor that never changes does not count.
     """
     information, entropies = mutual_information(codes, factors, code_bins, factor_bins)
     varied = entropies > 0
     if not varied.any():
-        raise DataError("mig: none of the factors changes, so nothing can be told about them")
-    ranked = np.sort(np.vstack([np.zeros_like(information[:1]), information]), axis=0)  # of one code the next tells 0
+        raise DataError("mig: none of the factors changes, so there is nothing to measure")
+    ranked = np.sort(np.vstack([np.zeros_like(information[:1]), information]), axis=0)  # a single code has no second
     return float(((ranked[-1] - ranked[-2])[varied] / entropies[varied]).mean())
 
 
@@ -34,8 +34,7 @@ def mutual_information(
 ) -> tuple[np.ndarray, np.ndarray]:
     """I(z_j; v_k) = Σ p(z, v) log p(z, v) / p(z) p(v) of each code and factor, (latents, K), and H(v_k), (K,); in nats.
 
-    Raises DataError if codes and factors are not of the same examples, or not all finite; ConfigError for less than 2
-    bins.
+    Raises DataError unless codes and factors are finite and equally many, ConfigError for fewer than 2 bins.
     """
     codes, factors = (to_host(as_numbers("mig", n, x)) for n, x in (("codes", codes), ("factors", factors)))
     for option, bins in (("code_bins", code_bins), ("factor_bins", factor_bins)):

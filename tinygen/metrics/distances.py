@@ -1,6 +1,6 @@
-"""How far the distribution of generated images is from that of real ones, seen through features or classes.
+"""Distances between the distributions of generated and real images, measured on features or classes.
 
-Features are (N, F) arrays, one row an image: see `images.image_scores` for where they come from.
+Features are (N, F) arrays, one row per image: `images.image_scores` says where they come from.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def frechet_distance(mu1: Array, cov1: Array, mu2: Array, cov2: Array) -> float:
 
 
 def _root(cov: np.ndarray) -> np.ndarray:
-    """The symmetric root of a covariance; eigenvalues that are rounding errors of 0 are taken for 0."""
+    """The symmetric root of a covariance; eigenvalues within rounding error of 0 are taken as 0."""
     values, vectors = np.linalg.eigh(cov)
     values = np.where(values > len(values) * np.finfo(values.dtype).eps * values[-1], values, 0)
     return (vectors * np.sqrt(values)) @ vectors.T
@@ -44,7 +44,7 @@ def _root(cov: np.ndarray) -> np.ndarray:
 def fid(real: Array, fake: Array) -> float:
     """The Fréchet distance of the Gaussians fitted to features (N, F) and (M, F): Heusel et al. 2017, eq. 6.
 
-    It is biased upwards, the more the fewer the images: compare only what was measured with equally many.
+    It is biased upwards, and more so with fewer images: compare only values for equally many.
     """
     real, fake = as_features("fid", real, fake)
     return frechet_distance(real.mean(0), _covariance(real), fake.mean(0), _covariance(fake))
@@ -58,7 +58,7 @@ def kid(real: Array, fake: Array, subsets: int = 50, size: int | None = None, se
     """MMD² with the kernel k(x, y) = (x·y / F + 1)³, unbiased: mean and standard deviation over random subsets.
 
     Binkowski et al. 2018, eq. 4 and section 4. size: rows of either set in a subset; by default 500, or half of the
-    smaller set if that is fewer, so that subsets differ and the spread says something.
+    smaller set if that is fewer, so that subsets differ and the spread is meaningful.
     """
     real, fake = as_features("kid", real, fake)
     fewer = min(len(real), len(fake))
@@ -71,7 +71,7 @@ def kid(real: Array, fake: Array, subsets: int = 50, size: int | None = None, se
 
 
 def _mmd2(x: np.ndarray, y: np.ndarray) -> float:
-    """Gretton et al. 2012, eq. 3: the pairs of an example with itself are left out, which makes it unbiased."""
+    """Gretton et al. 2012, eq. 3: unbiased, as the pairs of an example with itself are left out."""
     n, m = len(x), len(y)
     xx, yy, xy = (_cubic(a, b) for a, b in ((x, x), (y, y), (x, y)))
     return float((xx.sum() - xx.trace()) / (n * (n - 1)) + (yy.sum() - yy.trace()) / (m * (m - 1)) - 2 * xy.mean())
@@ -85,8 +85,8 @@ def _cubic(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def inception_score(probabilities: Array) -> float:
     """exp(mean of KL(p(class | image) ‖ p(class))) of probabilities (N, classes): Salimans et al. 2016, section 4.
 
-    From 1 (all images look alike, or none looks like anything) to the number of classes. All images count at once, as
-    Barratt and Sharma 2018, section 4, advise; the original is a mean over ten parts.
+    From 1 (all images look alike, or like no class) to the number of classes. Taken over all images at once, as Barratt
+    and Sharma 2018, section 4, advise; the original is a mean over ten parts.
     """
     p = to_host(as_numbers("inception_score", "probabilities", probabilities)).astype(np.float64)
     if p.ndim != 2 or not p.size or not np.allclose(p.sum(axis=1), 1, atol=1e-4) or p.min() < 0:
@@ -97,7 +97,7 @@ def inception_score(probabilities: Array) -> float:
 
 
 def as_features(metric: str, real: Array, fake: Array) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 on the host. Raises DataError unless they are (N, F) and (M, F), finite, of at least two rows."""
+    """Both as float64 on the host. Raises DataError unless they are finite (N, F) and (M, F), N and M at least 2."""
     given = (("the features of the real images", real), ("the features of the fake images", fake))
     sets = [to_host(as_numbers(metric, name, x)).astype(np.float64) for name, x in given]
     if any(x.ndim != 2 or len(x) < 2 for x in sets) or sets[0].shape[1] != sets[1].shape[1]:

@@ -1,4 +1,4 @@
-"""What `tinygen evaluate` measures: of each model and data set the scores that suit them, beside those of real data."""
+"""`tinygen evaluate`: the scores that suit a model and its data set, beside those of real data."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from . import disentangle, images, likelihood, modes, reconstruction, transfer
 from .images import FEWEST, IMAGES
 from .subject import Score, Subject
 
-PARTS: dict[str, ModuleType] = {  # each has ABOUT, a line for each of its scores, and measure(subject)
+PARTS: dict[str, ModuleType] = {  # each has ABOUT, a line on each score, and measure(subject)
     "modes": modes,
     "images": images,
     "transfer": transfer,
@@ -36,22 +36,22 @@ def evaluate(
     k: int = 100,
     parts: Collection[str] | None = None,
 ) -> dict[str, Score]:
-    """The scores of a model, by name, that suit it and its data set; `reference` is that of real data.
+    """The scores of a model, by name, that suit it and its data set; `reference` is the score of real data.
 
-    parts: of PARTS, those to measure (all). Each leaves out what it does not suit:
-      modes             of a mixture, or of stacked digits: modes, high_quality, reverse_kl (n: 2,500 and 26,000)
-      images            of images but stacked digits: fid, kid, precision and others, as image_scores (n: 5,000)
-      transfer          of a model that takes labels, 28x28 grey images: gan_train, gan_test (n: as the training images)
-      likelihood        of a VAE of grey images: elbo and iwae, bounds of k draws, in nats of a binarised test image
-      reconstruction    of what encodes and decodes: mse of the test set, images in [0, 1]
-      disentanglement   of what encodes data with known factors: mig
-    n: how many samples (the papers' number).  features: of images, (N, H, W, C) in [0, 1] to (N, D), for their scores.
+    parts: which of PARTS to measure (default all). A part that does not suit is left out:
+      modes             for a mixture, or stacked digits: modes, high_quality, reverse_kl (n: 2,500 and 26,000)
+      images            for images except stacked digits: fid, kid, precision and others, see image_scores (n: 5,000)
+      transfer          for a model that takes labels, 28x28 grey images: gan_train, gan_test (n: all training images)
+      likelihood        for a VAE of grey images: elbo and iwae, bounds of k draws, nats per binarised test image
+      reconstruction    for a model that encodes and decodes: mse on the test set, images in [0, 1]
+      disentanglement   for a model that encodes data with known factors: mig
+    n: the number of samples (default in brackets).  features: maps images (N, H, W, C) in [0, 1] to (N, D).
 
-    All random numbers are streams of `seed` for looking: the model and its training are as they were, and equal calls
+    All random numbers come from separate streams of `seed`: the model and its training don't change, and equal calls
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
     """
     if isinstance(model, type) or not (has(model, "sample") or has(model, "codes")):
-        raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model that samples, or encodes")
+        raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model that samples or encodes")
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"evaluate: dataset is {what(dataset)}, but it must be a Dataset, such as load('digits')")
     if isinstance(parts, str):
@@ -78,4 +78,4 @@ def evaluate(
 def _too_few(dataset: Dataset, n: int | None) -> str:
     if len(dataset.shape) != 3 or min(n or IMAGES, len(dataset.test)) >= FEWEST:
         return ""
-    return f", which has {len(dataset.test):,} test images; comparing takes at least {FEWEST}, and as many samples"
+    return f", which has {len(dataset.test):,} test images; a comparison needs at least {FEWEST}, and as many samples"

@@ -1,4 +1,4 @@
-"""All scores of generated images that need no labels, each beside what real images get in their place."""
+"""All scores of generated images that need no labels, each beside that of real images."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .neighbours import density_coverage, precision_recall
 from .subject import MOST, Score, Subject
 
 Extractor = Callable[[Array], Any]  # images (N, H, W, C) in [0, 1], of the current device, to (N, F)
-GRID = 8  # averages a side of the stand-in for features
+GRID = 8  # averages per side in pooled_pixels
 
 
 def image_scores(
@@ -32,21 +32,21 @@ def image_scores(
 ) -> dict[str, Any]:
     """fid, kid, kid_spread, precision, recall, density and coverage of fake images against test images, by name.
 
-    Also "inception_score", where there are classes; "features", the name of what they were measured on; and
-    "reference", a dict of the same scores for training images (as many as there are fake ones, drawn by `seed`) against
-    the test images: what real images that a model never made get, and the best that can be hoped for.
+    Also "inception_score", where there are classes; "features", their name; and "reference", a dict of the same
+    scores for training images (as many as there are fakes, drawn by `seed`) against the test images: the scores of
+    real images, the best to hope for.
 
     fake: images in value_range (a model's `sample` and its `value_range`), or uint8.  test, train: uint8 or in [0, 1].
-    features: f(x) -> (N, F) for blocks x (N, H, W, C) of images in [0, 1]. Inception's pool3 makes the usual FID of it:
+    features: f(x) -> (N, F) for blocks x (N, H, W, C) of images in [0, 1]. With Inception's pool3 fid is the usual FID:
 
         def inception(x):  # tinygen's arrays in, an array out; x is (N, H, W, C), PyTorch's are (N, C, H, W)
             x = torch.nn.functional.interpolate(torch.from_numpy(x).permute(0, 3, 1, 2), (299, 299), mode="bilinear")
             return net(2 * x - 1).numpy()
 
-    By default the LeNet that comes with tinygen for 28x28 grey images (it knows digits: of other things its scores say
-    little), and `pooled_pixels` for others: a plain stand-in that sees colours and coarse shapes, but no detail.
-    classify: f(x) -> (N, classes), probabilities, for the Inception score; by default that LeNet's, or none.
-    Raises DataError for images of different shapes, or outside of their range.
+    By default the LeNet that comes with tinygen for 28x28 grey images (it knows digits; its scores mean little for
+    others), and `pooled_pixels` for others: a plain substitute, for colours and coarse shapes but no detail.
+    classify: f(x) -> (N, classes), probabilities, for the Inception score; by default the LeNet's, or none.
+    Raises DataError for images of different shapes or outside their range.
     """
     fake = unit_images(fake, value_range)
     test, train = as_numbers("image_scores", "test images", test), as_numbers("image_scores", "train images", train)
@@ -58,14 +58,14 @@ def image_scores(
     else:
         name = getattr(features, "__name__", type(features).__name__)
     drawn = Generator(seed, "image_scores", device="cpu").permutation(len(train))[: len(fake)]
-    judged = in_blocks(features, test)
+    real_features = in_blocks(features, test)
 
     def scores(x: Array) -> dict[str, float]:
-        seen = in_blocks(features, x)
+        x_features = in_blocks(features, x)
         names = ("fid", "kid", "kid_spread", "precision", "recall", "density", "coverage")
         values = (
-            *(fid(judged, seen), *kid(judged, seen, seed=seed)),
-            *(*precision_recall(judged, seen), *density_coverage(judged, seen)),
+            *(fid(real_features, x_features), *kid(real_features, x_features, seed=seed)),
+            *(*precision_recall(real_features, x_features), *density_coverage(real_features, x_features)),
         )
         found = dict(zip(names, values, strict=True))
         return found if classify is None else found | {"inception_score": inception_score(in_blocks(classify, x))}
@@ -74,7 +74,7 @@ def image_scores(
 
 
 def pooled_pixels(x: Array) -> Array:
-    """Images (N, H, W, C) averaged down to 8x8, as rows (N, 8·8·C): a stand-in where no network knows the images.
+    """Images (N, H, W, C) averaged down to 8x8, as rows (N, 8·8·C): features for images that no network here knows.
 
     Pixel i of n belongs to average 8i // n; an image of fewer than 8 pixels a side keeps them.
     """
@@ -96,15 +96,15 @@ def _averages(n: int) -> np.ndarray:
 
 
 def _default(shape: tuple[int, ...], classify: Extractor | None) -> tuple[Extractor, Extractor | None, str]:
-    """Features, classes, and what the features are, for images of that shape."""
+    """Features, classes, and the name of the features, for images of a shape."""
     if shape != SHAPE:
         return pooled_pixels, classify, "pixels averaged to 8x8 (a stand-in: no network)"
     lenet = load_classifier()
     return lenet.features, classify or (lambda x: ops.softmax(lenet(x))), "LeNet trained on digits"
 
 
-IMAGES = 5_000  # samples that are compared with the test images
-FEWEST = 6  # samples, and test images, that are compared: density and coverage ask for the fifth nearest
+IMAGES = 5_000  # samples to compare with the test images
+FEWEST = 6  # samples, and test images: density and coverage need the fifth nearest
 
 ABOUT = {
     "fid": "Fréchet distance to the test images; lower is better",
@@ -112,7 +112,7 @@ ABOUT = {
     "kid_spread": "its standard deviation over subsets",
     "precision": "share of samples that lie among test images; higher is better",
     "recall": "share of test images that lie among samples; higher is better",
-    "density": "how many test images each sample is near to, about 1 for real ones",
+    "density": "how densely test images lie around samples, about 1 for real ones",
     "coverage": "share of test images with a sample near; higher is better",
     "inception_score": "clear and diverse classes, 1 to their number; higher is better",
 }

@@ -1,4 +1,4 @@
-"""How likely a VAE holds unseen images to be: its evidence lower bound, and the tighter one by importance sampling.
+"""The likelihood of unseen images under a VAE: its evidence lower bound, and a tighter one by importance sampling.
 
     ELBO = E log w ≤ L_k = E log (1/k Σ w_i) ≤ log p(x),   w = p(x|z) p(z) / q(z|x),  z ~ q(z|x)
 
@@ -23,11 +23,11 @@ from ..scopes import no_grad
 from .classifier import unit_images
 from .subject import Score, Subject
 
-EXAMPLES, DRAWS = 64, 64  # of each example, so many at a time: bounds the memory, whatever k is
+EXAMPLES, DRAWS = 64, 64  # per example, at a time: bounds the memory, whatever k is
 
 
 def binarise(images: Array, seed: int = 0) -> np.ndarray:
-    """Images as zeros and ones (float32, on the host), 1 with the grey value's probability, always the same for a seed.
+    """Images as zeros and ones (float32, on the host), 1 with the grey value's probability; the same for the same seed.
 
     Salakhutdinov and Murray 2008, section 4.  images: (N, H, W, C), uint8 or floats in [0, 1].
     """
@@ -38,15 +38,15 @@ def binarise(images: Array, seed: int = 0) -> np.ndarray:
 def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None = None) -> dict[str, np.ndarray]:
     """{"elbo", "iwae"}: for each example of x, zeros and ones (N, H, W, C), the ELBO and L_k in nats, float64 (N,).
 
-    Both are of the same k draws of z. model: a VAE whose decoder gives logits of pixels; else ConfigError is raised.
+    Both use the same k draws of z. model: a VAE whose decoder gives logits of pixels, or ConfigError is raised.
     """
     whole("likelihood_bounds", "k", k, 1)
     if not isinstance(model, Model) or model.likelihood != "bernoulli":
         name = model.name if isinstance(model, Model) else what(model)
-        raise ConfigError(f"likelihood_bounds: {name} is no VAE of Bernoulli pixels, so p(x|z) is not known")
+        raise ConfigError(f"likelihood_bounds: {name} is not a VAE of Bernoulli pixels, so p(x|z) is unknown")
     x = unit_images(x)
     if x.shape[1:] != model.config.data_shape:
-        raise DataError(f"likelihood_bounds: x is {tuple(x.shape)}, but an example is {model.config.data_shape} here")
+        raise DataError(f"likelihood_bounds: x is {tuple(x.shape)}, but an example has shape {model.config.data_shape}")
     rng = rng or Generator(0, "likelihood")
     with no_grad(), evaluating(model):
         blocks = [_bounds(model, to_device(x[i : i + EXAMPLES]), k, rng) for i in range(0, len(x), EXAMPLES)]
@@ -73,10 +73,10 @@ def _log_weights(model: Any, x: Array, mu: Array, logvar: Array, draws: int, rng
     return log_p + 0.5 * (eps * eps + logvar - z * z).sum(axis=-1)
 
 
-JUDGED = 1_000  # test images whose likelihood is bounded
+JUDGED = 1_000  # test images to bound the likelihood of
 
 ABOUT = {
-    "elbo": "evidence lower bound, nats of a binarised test image; higher is better",
+    "elbo": "evidence lower bound, nats per binarised test image; higher is better",
     "iwae": "the bound of k draws, nearer to log p(x); higher is better",
 }
 

@@ -17,15 +17,15 @@ from ..errors import DataError
 from .classifier import load_classifier, predict
 from .subject import Score, Subject, beside_real
 
-POINTS, STACKED = 2_500, 26_000  # how many samples the papers take
+POINTS, STACKED = 2_500, 26_000  # samples in the papers
 
 
 def mixture_scores(points: Array, modes: Modes, within: float = 3.0) -> dict[str, float]:
-    """Of samples (N, 2) of a mixture, each counted for the centre nearest to it if that is nearer than `within` · std:
+    """Scores of samples (N, 2) of a mixture. A sample counts for its nearest centre if that is within `within` · std.
 
-    modes: the centres with a sample.  high_quality: the share of samples that are counted.
-    reverse_kl: of the counted samples' shares against equal ones, in nats. As PacGAN's published program, which leaves
-    out of all three what is not counted.  Raises DataError for another shape.
+    modes: centres with a sample.  high_quality: the share of samples that count.
+    reverse_kl: of the counted samples' shares against equal ones, in nats. As in PacGAN's published program, which
+    ignores the others in all three.  Raises DataError for another shape.
     """
     points = as_numbers("mixture_scores", "points", points)
     if not isinstance(modes, Modes):
@@ -36,15 +36,15 @@ def mixture_scores(points: Array, modes: Modes, within: float = 3.0) -> dict[str
         raise DataError(f"mixture_scores: points are {tuple(points.shape)}, but samples of this mixture are (N, 2)")
     offsets = to_host(points)[:, np.newaxis].astype(np.float64) - modes.centres
     distances = np.sqrt((offsets**2).sum(axis=-1))
-    near = distances.min(axis=1) < within * modes.std  # NaN is near to nothing
+    near = distances.min(axis=1) < within * modes.std  # NaN is near nothing
     counts = np.bincount(distances.argmin(axis=1)[near], minlength=len(modes.centres))
     return {"modes": int((counts > 0).sum()), "high_quality": float(near.mean()), "reverse_kl": reverse_kl(counts)}
 
 
 def stacked_scores(images: Array, classify: Callable[[Array], np.ndarray]) -> dict[str, float]:
-    """Of samples (N, 28, 28, 3) of stacked digits: which of the 1,000 modes each is, says a classifier of the channels.
+    """Scores of samples (N, 28, 28, 3) of stacked digits; a classifier of the channels says which of 1,000 modes it is.
 
-    modes: those with a sample.  reverse_kl: of the modes' shares against equal ones, in nats.
+    modes: modes with a sample.  reverse_kl: of the modes' shares against equal ones, in nats.
     classify: (N, 28, 28, 1) to the digits (N,).  Raises DataError for another shape.
     """
     images = as_numbers("stacked_scores", "images", images)
@@ -58,8 +58,8 @@ def stacked_scores(images: Array, classify: Callable[[Array], np.ndarray]) -> di
 def reverse_kl(counts: np.ndarray) -> float:
     """KL(p ‖ uniform) = log K + Σ p log p, p = counts / Σ counts over K modes; in nats.
 
-    From 0, all alike, to log K, all at one mode; log K too if nothing was counted. Reverse: the model's distribution
-    comes first, so a missing mode costs no infinity.
+    From 0, all equal, to log K, all at one mode; also log K if nothing was counted. Reverse: the model's distribution
+    comes first, so a missing mode costs nothing infinite.
     """
     counts = to_host(as_numbers("reverse_kl", "counts", counts))
     if counts.ndim != 1 or not counts.size or not (counts >= 0).all():

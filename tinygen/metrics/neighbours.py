@@ -1,5 +1,5 @@
-"""How much of the generated images is real, and how much of reality is generated: shares of images that lie within
-each other's neighbourhoods. Features are (N, F) arrays, one row an image.
+"""How many generated images look real, and how much of the real data is generated: shares of images that lie within
+each other's neighbourhoods. Features are (N, F) arrays, one row per image.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from ..backend import Array
 from ..checks import whole
 from .distances import as_features
 
-BLOCK = 1_000_000  # distances that are held at a time, 8 MB
+BLOCK = 1_000_000  # distances at a time, 8 MB
 
 
 def precision_recall(real: Array, fake: Array, k: int = 3) -> tuple[float, float]:
-    """Precision: the share of fakes that lie in some ball around a real image that reaches to the k-th nearest other
-    real one. Recall: the same with real and fake exchanged. Kynkäänniemi et al. 2019, eq. 1 and 2.
+    """Precision: the share of fakes that lie in a ball around some real image, up to its k-th nearest other real one.
+    Recall: the same with real and fake exchanged. Kynkäänniemi et al. 2019, eq. 1 and 2.
 
-    Raises DataError for features that don't fit, ConfigError for a k that is not below the number of either.
+    Raises DataError for features that don't fit, ConfigError unless k is below the number of either.
     """
     real, fake = as_features("precision_recall", real, fake)
     whole("precision_recall", "k", k, 1, min(len(real), len(fake)) - 1, ", fewer than there are images")
@@ -27,12 +27,12 @@ def precision_recall(real: Array, fake: Array, k: int = 3) -> tuple[float, float
 
 
 def density_coverage(real: Array, fake: Array, k: int = 5) -> tuple[float, float]:
-    """With the ball around each real image that reaches to its k-th nearest other real one (Naeem et al. 2020):
+    """With a ball around each real image, up to its k-th nearest other real one (Naeem et al. 2020):
 
     density = (1/k) · the mean number of balls in which a fake lies; coverage = the share of balls in which one lies.
     For fakes from the same distribution the mean of density is 1, and that of coverage (lemma 2)
     1 - (N-1)···(N-k) / ((N+M-1)···(N+M-k)) for N real and M fake: 0.969 where N = M is large and k = 5.
-    Raises as precision_recall.
+    Raises errors as precision_recall does.
     """
     real, fake = as_features("density_coverage", real, fake)
     whole("density_coverage", "k", k, 1, len(real) - 1, ", fewer than there are real images")
@@ -59,7 +59,7 @@ def _within(points: np.ndarray, centres: np.ndarray, k: int) -> Iterator[np.ndar
 
 
 def _radii(x: np.ndarray, k: int) -> np.ndarray:
-    """From each row the squared distance to the k-th nearest other row; the nearest of all is the row itself."""
+    """The squared distance from each row to its k-th nearest other row; the nearest of all is the row itself."""
     radii = []
     for rows, d, error in _distances(x, x):
         i, j = (d <= np.partition(d, k, axis=1)[:, k : k + 1] + 2 * error).nonzero()  # k + 1 of a row, or more
@@ -70,8 +70,8 @@ def _radii(x: np.ndarray, k: int) -> np.ndarray:
 
 
 def _distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """A block of rows x_i at a time; d = ‖x_i‖² + ‖y_j‖² - 2 x_i·y_j, which the next block overwrites; and by how much
-    a row of d may be off: its last bits depend on the processor, so `_between` decides where they matter.
+    """A block of rows x_i at a time; d = ‖x_i‖² + ‖y_j‖² - 2 x_i·y_j, overwritten by the next block; and the error
+    bound of each row of d: its last bits depend on the processor, so `_between` decides where they matter.
 
     Taken around the mean of y, as the error grows with the norms: Higham 2002, eq. 3.5.
     """
@@ -89,7 +89,7 @@ def _distances(x: np.ndarray, y: np.ndarray) -> Iterator[tuple[np.ndarray, np.nd
 
 
 def _between(x: np.ndarray, i: np.ndarray, y: np.ndarray, j: np.ndarray) -> np.ndarray:
-    """‖x_i - y_j‖² of each pair (i, j): 0 for equal rows, and the same both ways."""
+    """‖x_i - y_j‖² of each pair (i, j): 0 for equal rows, and symmetric."""
     step = max(1, BLOCK // x.shape[1])
     pairs = ((i[start : start + step], j[start : start + step]) for start in range(0, len(i), step))
     return np.concatenate([np.empty(0), *(((x[i] - y[j]) ** 2).sum(axis=1) for i, j in pairs)])

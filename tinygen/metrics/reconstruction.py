@@ -1,4 +1,4 @@
-"""How near reconstructions come to test examples."""
+"""How close reconstructions are to test examples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is measured, a model on its data, and what a measurement gives."""
+"""The subject of a measurement, a model and its data, and the resulting score."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from ..data import Dataset, batch_of
 from ..random import Generator
 from .classifier import unit_images
 
-BLOCK = 500  # examples that a model draws or sees at a time: bounds the memory
-MOST = 10_000  # examples that are encoded, or images that a classifier learns from
+BLOCK = 500  # examples per call of the model: bounds the memory
+MOST = 10_000  # examples to encode, or images to train a classifier on
 
 
 class Score(NamedTuple):
-    """A number; what real data have in the place of the samples, where that says something; and the features, if any,
-    on which images were compared.
-    """
+    """A value; the same score of real data, where that is meaningful; and the name of the features compared, if any."""
 
     value: float
     reference: float | None = None
@@ -42,7 +40,7 @@ class Subject:
         return Generator(self.seed, f"evaluate/{name}")
 
     def samples(self, n: int, labels: np.ndarray | None = None) -> np.ndarray:
-        """n samples on the host, points or images in [0, 1]; of labels as the data have them if none are given."""
+        """n samples on the host, points or images in [0, 1]; labels: by default drawn from those of the data."""
         if self.model.takes_labels and labels is None:
             assert self.data.labels is not None
             labels = self.data.labels[to_host(self.stream("labels").integers(0, len(self.data.labels), n))]
@@ -55,11 +53,11 @@ class Subject:
         return np.concatenate(blocks)
 
     def real(self, n: int) -> np.ndarray:
-        """n real examples to measure in the place of samples: of the test set, if it has as many."""
+        """n real examples to measure instead of samples: of the test set if that has so many, else training ones."""
         return (self.data.test if len(self.data.test) >= n else self.data.train)[:n]
 
     def batches(self, x: np.ndarray) -> Iterator[Array]:
-        """Examples as the model takes them, in their order."""
+        """Batches of examples as the model takes them, in order."""
         return (batch_of(x[i : i + BLOCK], self.model.value_range) for i in range(0, len(x), BLOCK))
 
     def codes(self, x: np.ndarray) -> np.ndarray:
@@ -67,6 +65,6 @@ class Subject:
 
 
 def beside_real(measure: Callable[[Array], dict[str, float]], samples: Array, real: Array) -> dict[str, Score]:
-    """The scores of samples, each with that of as many real examples."""
+    """The scores of samples, each with that of real examples as reference."""
     of_samples, of_real = measure(samples), measure(real)
     return {name: Score(value, of_real[name]) for name, value in of_samples.items()}

@@ -1,4 +1,4 @@
-"""What a classifier learns from generated images: how good they are for something."""
+"""What a classifier learns from generated images: how useful they are."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from .subject import MOST, Score, Subject
 def gan_train(
     images: Array, labels: Array, test_images: Array, test_labels: Array, seed: int = 0, steps: int = 1000
 ) -> float:
-    """The accuracy on real test images of a classifier that saw generated ones alone: Shmelkov et al. 2018, section 3.
+    """The accuracy on real test images of a classifier trained on generated ones: Shmelkov et al. 2018, section 3.
 
-    Low where images look wrong, and where they are right but too alike. Trained on the 9,000 real digits it reaches
-    about 98%. Images are (N, 28, 28, 1), uint8 or in [0, 1]; labels are ints (N,): those that images were made for.
+    Low if images look wrong, or right but too much alike. Trained on the 9,000 real digits it is about 98%. Images are
+    (N, 28, 28, 1), uint8 or in [0, 1]; labels are ints (N,), those from which the images were made.
     Raises DataError for images or labels that don't fit.
     """
     labels, test_labels = checked_labels(images, labels), checked_labels(test_images, test_labels)
@@ -31,15 +31,15 @@ def gan_train(
 
 
 def gan_test(images: Array, labels: Array, classifier: LeNet | None = None) -> float:
-    """The accuracy on generated images of a classifier of real ones, the shipped one by default: Shmelkov et al. 2018.
+    """The accuracy on generated images of a classifier of real ones (default load_classifier()): Shmelkov et al. 2018.
 
-    Low where images don't look like what they were made for; whether they differ it does not see. Else as gan_train.
+    Low if images don't look like their labels; it does not measure their diversity. Arguments as for gan_train.
     """
     return accuracy(load_classifier() if classifier is None else classifier, images, labels)
 
 
 class Augmented(NamedTuple):
-    """Test accuracies of a classifier of few real images, without and with generated ones: mean and spread of seeds."""
+    """Test accuracies of a classifier of few real images, without and with generated ones: mean, spread over seeds."""
 
     size: int
     real: float
@@ -59,12 +59,12 @@ def augmentation(
     seeds: Sequence[int] = (0, 1, 2),
     steps: int = 500,
 ) -> list[Augmented]:
-    """What generated images add where real ones are few: a classifier of `size` real images, without and with them.
+    """What generated images add to few real ones: a classifier of `size` real images, without and with them.
 
-    For each seed the real images are another draw. With generated ones, the real are repeated until they are as many,
-    so that both are half of what is seen; the steps are the same. A generator that was trained on all of the real
-    images brings more than these few to the classifier: train it on the few, where that is the question.
-    Images and labels as for gan_train. Raises ConfigError for a size of more than there are.
+    Each seed draws other real images. Beside generated ones, the real ones are repeated until they are as many, so that
+    both are half of the training set; the steps are the same. A generator trained on all of the real images brings more
+    to the classifier than these few: if that matters, train it on the few.
+    Images and labels as for gan_train. Raises ConfigError for a size above the number of real images.
     """
     for name, values in (("sizes", sizes), ("seeds", seeds)):
         if np.ndim(values) != 1 or len(values) == 0:
@@ -91,7 +91,7 @@ def augmentation(
     return rows
 
 
-STEPS = 1_000  # of a classifier that is taught by images
+STEPS = 1_000  # of a classifier's training
 
 ABOUT = {
     "gan_train": "accuracy on real images of a classifier taught by samples; higher is better",
@@ -106,7 +106,7 @@ def measure(subject: Subject) -> dict[str, Score]:
         return {}
     wanted = np.resize(labels, n)  # as frequent as in the data
     images = subject.samples(n, wanted)
-    steps = min(STEPS, n)  # the time goes with n; of 1,000 images or more, a classifier has learnt what it can
+    steps = min(STEPS, n)  # in proportion to n; from 1,000 images on, STEPS suffice
     of_real = train_classifier(data.train[:n], labels[:n], steps, seed=subject.seed, classes=1 + int(labels.max()))
     judge = load_classifier() if data.name in ("digits", "mnist") else of_real
     return {
