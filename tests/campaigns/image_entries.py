@@ -63,7 +63,7 @@ def windows(d: Draw, name: str, x: Ref, *args: Any, **options: Any) -> Ref:
     try:
         return d.call(name, x, *args, **options)
     except ValueError as error:
-        if "does not fit" in str(error) or "takes all of it away" in str(error):
+        if "does not fit" in str(error) or "leaves nothing of it" in str(error):
             raise Unfit from None
         raise
 

@@ -170,7 +170,7 @@ def test_a_tensor_in_pickles_and_slices(backend):
     i, j = tensor(1), tensor(3)
     assert x[i:j].numpy().tolist() == [2, 3] and list(range(10))[i:j] == [1, 2]
     for bad in (tensor([1]), tensor(1.0), tensor(True)):
-        with pytest.raises(TypeError, match=r"can't be a whole number, as a bound of a slice"):
+        with pytest.raises(TypeError, match=r"can't be used as a whole number, such as a bound of a slice"):
             range(bad)
 
 

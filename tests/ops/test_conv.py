@@ -282,7 +282,7 @@ ERRORS = [
     (lambda: ops.conv_transpose2d(t(1, 2, 2, 1), t(3, 3, 1, 1), 2, 1, -1), "output_padding is -1"),
     (lambda: ops.conv_transpose2d(t(1, 2, 2, 1), t(3, 3, 1, 1), 2, "same", 1), "must be from 1 - stride to 0"),
     (lambda: ops.conv_transpose2d(t(1, 2, 2, 1), t(3, 3, 1, 1), (1, 2), "same", -1), "must be from 1 - stride to 0"),
-    (lambda: ops.conv_transpose2d(t(1, 1, 1, 1), t(3, 3, 1, 1), 1, 2), "the result would be -1x-1, as padding 2"),
+    (lambda: ops.conv_transpose2d(t(1, 1, 1, 1), t(3, 3, 1, 1), 1, 2), "the result would be -1x-1: padding 2"),
     (
         lambda: ops.conv2d_weight_grad(t(1, 5, 5, 1), t(1, 4, 3, 2), 3),
         r"gy is \(1, 4, 3, 2\), but .* \(1, 3, 3, 'CO'\)",
@@ -295,7 +295,10 @@ ERRORS = [
     (lambda: ops.avg_pool2d(t(4, 4, 1), 2), "avg_pool2d: x is"),
     (lambda: ops.upsample_nearest(t(1, 4, 4, 1), 0), "upsample_nearest: scale is 0"),
     (lambda: ops.upsample_bilinear(t(4, 4), 2), "upsample_bilinear: x is"),
-    (lambda: ops.pixel_shuffle(t(1, 2, 2, 6), 2), "pixel_shuffle: x has 6 channels, which 2² = 4 does not divide"),
+    (
+        lambda: ops.pixel_shuffle(t(1, 2, 2, 6), 2),
+        "pixel_shuffle: x has 6 channels, but it must be a multiple of 2² = 4",
+    ),
 ]
 
 

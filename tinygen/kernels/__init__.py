@@ -6,8 +6,8 @@
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
     cuda.py             for CuPy
 
-Which of them serves an array is decided here, by its kind; a twin leaves to the definition what it is not made for,
-such as other dtypes. What is compiled is loaded when it is first used.
+Which of them serves an array is decided here, by its kind; a twin leaves what it is not made for, such as
+other dtypes, to the definition. What is compiled is loaded when it is first used.
 """
 
 from __future__ import annotations

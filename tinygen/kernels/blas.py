@@ -1,8 +1,8 @@
 """Products of matrices on the CPU: a @ b, and out += a @ b in one call, which NumPy's matmul does not offer.
 
-Large products in float32 go to gemm.py where Numba is installed. Otherwise NumPy's own BLAS makes them: its wheels
+Large products in float32 go to gemm.py where Numba is installed. Otherwise NumPy's own BLAS computes them: its wheels
 carry an OpenBLAS whose functions can be called. (A second BLAS, such as SciPy's, would bring threads of its own, and
-the two would wait for each other.) Where NumPy has another BLAS, out += a @ b makes the product beside and adds it.
+the two would wait for each other.) Where NumPy has another BLAS, out += a @ b makes the product first and adds it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
 
 
 def _compiled_for(a: Array, b: Array) -> Any:
-    """gemm.py, if it is there and made for this product."""
+    """gemm.py, if it is available and made for this product."""
     large = a.shape[0] * b.size >= _LARGE and a.dtype == b.dtype == np.float32
     return compiled("gemm") if large else None
 
@@ -74,7 +74,7 @@ def _laid_out(x: Array) -> tuple[Array, int, int]:
 
 @functools.cache
 def _gemm(dtype: Any) -> Any:
-    """OpenBLAS's function for the dtype, out of the library that NumPy has loaded; None if it is not there."""
+    """OpenBLAS's function for the dtype, out of the library that NumPy has loaded; None if there is none."""
     kind = "s" if dtype == np.float32 else "d" if dtype == np.float64 else None
     folder = Path(np.__file__).parent.with_name("numpy.libs")
     if kind is None or not (found := sorted(folder.glob("libscipy_openblas64_*"))):

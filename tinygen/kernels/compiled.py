@@ -1,4 +1,4 @@
-"""Whether Numba's twins are there, and the modules that hold them: loaded, and compiled, when they are first used."""
+"""Whether Numba's twins are available, and their modules: loaded, and compiled, when they are first used."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ if hasattr(os, "register_at_fork"):
 @functools.cache
 def compiled(name: str) -> Any:
     """The module of this folder; None without Numba, with TINYGEN_NUMBA=0, in a forked process (start those with
-    "spawn"), or on a machine that it can't serve.
+    "spawn"), or on a machine that the module does not support.
 
-    The first use on a machine compiles for some seconds, which is said on stderr; Numba keeps the result on disk.
+    The first use on a machine compiles for some seconds, as stderr announces; Numba keeps the result on disk.
     """
     if _forked or os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("numba") is None:
         return None

@@ -87,7 +87,7 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
             y[:, :, t.out_column] = 0
         empty.discard(t.out_column)
         add_product(_matrix(y[t.out_rows, :, t.out_column]), _patch(phases, t), _matrix(w[t.kh, t.kernel]), not begins)
-    y[:, :, list(empty)] = 0  # what sees nothing but padding
+    y[:, :, list(empty)] = 0  # columns that meet nothing but padding
     return y.swapaxes(0, 1)
 
 
@@ -134,7 +134,7 @@ def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, pad
 
 
 def _runs_on(x: Array, w: Array, images: int, n: int) -> Any:
-    """gemm.py, if it is there and a kernel this small stays in the cache with what it meets."""
+    """gemm.py, if it is available and a kernel this small stays in the cache with what it meets."""
     fits = x.dtype == w.dtype == np.float32 and images >= 8
     return compiled("gemm") if fits and n % 16 == 0 and w.nbytes <= _SMALL else None
 
@@ -152,7 +152,7 @@ def _phases(x: Array, stride: int) -> list[Array]:
 def _patch(phases: list[Array], t: Tap) -> Array:
     """The part of x that a tap sees, (OH·N, KW·C)."""
     part: Any = phases[t.phase][t.rows, :, t.columns]
-    return part.reshape(-1, part.shape[2] * part.shape[3])  # the other way round would not do for an empty batch
+    return part.reshape(-1, part.shape[2] * part.shape[3])  # the other way round fails for an empty batch
 
 
 def _matrix(x: Array) -> Array:

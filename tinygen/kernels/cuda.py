@@ -2,8 +2,8 @@
 
 As in everything that CuPy compiles, a float32 below 1.2e-38 is 0 (-ftz=true).
 
-Nothing here waits for the GPU. What the kernels do not take (other dtypes than float32 and float64, mixed ones, empty
-arrays) the definitions do.
+Nothing here waits for the GPU. What the kernels do not take (dtypes other than float32 and float64, mixed ones, empty
+arrays) is left to the definitions.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from ..backend import Array
 from . import noise, reference, sums
 
 THREADS = 256  # in a block
-BLOCKS = 1024  # as many fill any GPU of today; a number that does not depend on the GPU keeps sums the same to the bit
-SHARE = 8  # rows that a thread adds up at least, lest the second stage cost more than the first
+BLOCKS = (
+    1024  # enough to fill any GPU of today; a number that does not depend on the GPU keeps sums the same to the bit
+)
+SHARE = 8  # rows that a thread adds up at least, or the second stage would cost more than the first
 
 # Sums down the columns of (rows, columns). CuPy's own x.sum(axis=0) gives a few columns to a few blocks; here blocks
 # part the rows as well, `chunk` rows to each, and a second launch adds up what the blocks found.

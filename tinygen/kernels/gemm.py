@@ -1,8 +1,8 @@
 """out = a @ b, out += a @ b and out = a @ b + bias in float32, compiled by Numba for CPUs with AVX-512: see tiles.py.
 
 A BLAS is made for large square matrices: it copies both operands into an order of its own, which pays if each number is
-then used a thousand times. In a batch of 32, or a convolution to 64 channels, it is not. Here only `b` is copied, and
-`a` stays where it is unless it is transposed. (The way of BLAS: Goto and van de Geijn 2008.) What it buys:
+then used a thousand times. In a batch of 32, or a convolution to 64 channels, none is. Here only `b` is copied, and
+`a` stays where it is unless it is transposed. (How a BLAS does it: Goto and van de Geijn 2008.) The gain:
 `python -m benchmarks micro`.
 """
 
@@ -18,7 +18,7 @@ __all__ = ["SUPPORTED", "product", "sums_of_runs"]
 
 _STRIP, _DEPTH = 1 << 18, 512  # floats of b, and rows of it, in use at a time: half of the second cache (2 MB a core)
 _RUNS = 1 << 17  # floats of `a` that a place's runs may read again and again
-_DEEP = 8  # so many times as many k as rows or columns: then the k are shared out among the threads
+_DEEP = 8  # with this many times more k than rows or columns, the k are shared out among the threads
 _THREADS = numba.get_num_threads()
 
 
@@ -72,7 +72,7 @@ def sums_of_runs(
 
 
 def _product_of_odd_size(out: Array, a: Array, b: Array, adds: bool) -> None:
-    """The same for too few rows, or for columns that fill no vector, on copies filled up with zeros."""
+    """The same for too few rows, or for columns that fill no vector, on copies padded with zeros."""
     (m, k), n = a.shape, b.shape[1]
     whole = n - n % LANES if m >= LANES else 0
     if whole:

@@ -1,6 +1,6 @@
 """Random numbers from a counter: number i of a draw is output i of the SplitMix64 stream that begins at `first`.
 
-Each is computed from i alone, so a generator on a GPU, whose state can't be read, has a place that can be stored.
+Each is computed from i alone, so the position of a generator on a GPU, whose state can't be read, can be stored.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The twins of `reference.py` for the CPU, compiled by Numba: one pass over the memory where NumPy makes several.
 
-What a twin buys is measured by `python -m benchmarks micro`.
+`python -m benchmarks micro` measures the gain of each.
 """
 
 from __future__ import annotations
@@ -176,12 +176,12 @@ def _blocks(x: Array) -> tuple[int, int]:
     return step, -(-len(x) // step)
 
 
-column_sum = reference.column_sum  # a loop here is no faster: of 3 columns it took 4 ms, where NumPy takes 0.5
+column_sum = reference.column_sum  # a loop here is no faster: for 3 columns it took 4 ms, NumPy 0.5
 
 
 @loop
 def _moments(step: Any, means: Any, centres: Any, squares: Any, x: Any) -> None:
-    """Of each block: the means of the columns in float64, the same rounded, and the sums of the squared distances."""
+    """For each block: the means of the columns in float64, the same rounded, and the sums of the squared distances."""
     for b in prange(len(means)):
         start, end = b * step, min(b * step + step, len(x))
         first, centre, square = x[start], centres[b], squares[b]

@@ -1,4 +1,4 @@
-"""What each pixel of a convolution's result is the sum of, for gemm.sums_of_runs: a table of a few numbers a pixel.
+"""Which products each pixel of a convolution's result sums, for gemm.sums_of_runs: a few numbers per pixel.
 
 In memory as H, N, W, C, the pixels that one row of the kernel meets are neighbours, a run of KW·C numbers, and so are
 the kernel's. A result is the sum of KH such runs times the kernel's rows, for all images and channels at once; with the

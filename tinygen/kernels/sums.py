@@ -1,8 +1,8 @@
-"""Sums along axes, and the means and variances that are made of them, as exact as their dtype lets them be.
+"""Sums along axes, and the means and variances that are made of them, as exact as their dtype allows.
 
-NumPy adds pairwise along the innermost axis of the memory alone; along others it adds number by number, and of the sum
-of a million float32s the last four digits are noise. Here such an axis is added in pieces, and then the sums of the
-pieces in float64: in less time, as each addition takes a long line of numbers.
+NumPy adds pairwise along the innermost axis of the memory alone; along others it adds number by number, and
+the last four digits of a sum of a million float32s are noise. Here such an axis is added in pieces, and then the sums
+of the pieces in float64: in less time, as each addition takes a long line of numbers.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ def wide(x: Array) -> Array:
 
 
 def narrow(y: Array, x: Array) -> Array:
-    """y, computed of wide(x), in float16 again if x is."""
+    """y, computed from wide(x), in float16 again if x is."""
     return y.astype(np.float16) if x.dtype.char == "e" else y
 
 
 def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Σ x along the axes; of float16 in float32, which the result is, too."""
+    """Σ x along the axes; float16 is summed in float32, and the result stays so."""
     dtype = np.float32 if x.dtype.char == "e" else None
     if type(x) is not np.ndarray:
         return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
@@ -51,18 +51,18 @@ def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 
 
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The mean of x along the axes; of float16 in float32."""
+    """The mean of x along the axes; in float32 for float16."""
     return total(x, axis, keepdims) / count(x.shape, axis)
 
 
 def variance(x: Array, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
-    """Σ (x - mean)² / (n - ddof) along the axes; of float16 in float32."""
+    """Σ (x - mean)² / (n - ddof) along the axes; in float32 for float16."""
     *_, squares = deviations(x, axis, keepdims)
     return squares / max(count(x.shape, axis) - ddof, 0)
 
 
 def deviations(x: Array, axis: Axis = None, keepdims: bool = False) -> tuple[Array, Array, Array, Array]:
-    """d = x - μ, μ, the mean of d, which is what μ is off by its rounding, and Σ (x - mean)² free of that.
+    """d = x - μ; μ; the mean of d, which is the rounding error of μ; and Σ (x - mean)² without that error.
 
     Chan, Golub and LeVeque 1983, eq. 1.7. μ has its axes with length 1.
     """
@@ -73,7 +73,7 @@ def deviations(x: Array, axis: Axis = None, keepdims: bool = False) -> tuple[Arr
 
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many elements of an array of the shape each result along the axes is made of."""
+    """How many elements of an array of the shape go into each result along the axes."""
     return math.prod(shape if axis is None else [shape[a] for a in axis] if isinstance(axis, tuple) else (shape[axis],))
 
 

@@ -38,7 +38,7 @@ _zeros, _nothing = ir.Constant(_vector, [0.0] * LANES), ir.Constant(_vector, ir.
 
 
 def _written(count: int, write: Callable[..., None]) -> Any:
-    """What Numba asks about a function of so many integers: write(builder, *integers) writes its instructions."""
+    """What Numba needs of an intrinsic of `count` integers: write(builder, *integers) writes its instructions."""
 
     def generate(context, builder, signature, args):
         write(builder, *args)
@@ -245,7 +245,7 @@ def _row_of_tiles(a, a_row, a_k, copy, pitch, out, out_row, runs, count, adds, f
 
 @numba.njit
 def _block(i, m, a, a_row, a_k, copy, pitch, out, out_row, runs, adds, first, last, spare, bias):
-    """Rows 8 · i to 8 · i + 7 of the result. If m ends before: the last eight, in `spare`, and of them the new ones."""
+    """Rows 8 · i to 8 · i + 7 of the result. If m ends earlier: the last eight, in `spare`; only the new are stored."""
     if bias:
         for r in range(i * ROWS, min((i + 1) * ROWS, m)):
             for v in range(first, last):

@@ -1,4 +1,4 @@
-"""What stands between layers, element by element: activations, dropout, the cross entropy of a sigmoid.
+"""What comes between layers, element by element: activations, dropout, the cross entropy of a sigmoid.
 
 At a kink (relu at 0) the rules give the slope from the left, as PyTorch does; the second derivative there is 0.
 """
@@ -75,7 +75,7 @@ elu.rules(lambda gy, y, x, alpha: where(less_equal(x, 0), gy * alpha * exp(where
 
 @elementwise
 def dropout(x: Any, kept: Any, scale: float) -> Array:
-    """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept are no booleans."""
+    """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept is not boolean."""
     if kept.dtype.kind != "b":
         raise TypeError(f"dropout: kept must be booleans, but they are {kept.dtype}; give kept > 0, or multiply")
     return kernels.dropout(floats(x), kept, scale)

@@ -1,6 +1,6 @@
 """The textbook convolution: lay the windows of the image side by side (im2col), then take one matrix product.
 
-`ops.conv2d` computes the same, faster; here is what it means. The derivatives need no thought: im2col copies elements,
+`ops.conv2d` computes the same, faster; this is what it means. The derivatives need no thought: im2col copies elements,
 so its adjoint adds them back where they came from (col2im), and the adjoint of that is im2col again.
 """
 
@@ -18,10 +18,10 @@ from .windows import PaddingOption, check_fits, check_images, pair, resolve_padd
 
 
 def im2col(x: Any, kernel_size: int | Pair, stride: int | Pair = 1, padding: PaddingOption = 0) -> Any:
-    """The windows of x (N, H, W, C) side by side, (N, OH, OW, KH, KW, C); what lies outside of x is 0.
+    """The windows of x (N, H, W, C) side by side, (N, OH, OW, KH, KW, C); 0 outside of x.
 
     cols[n, i, j, k, l, c] = x[n, i·sh + k - top, j·sw + l - left, c].  padding: as for conv2d.
-    Raises ValueError for an option, or if no window fits.
+    Raises ValueError for a bad option, or if no window fits.
     """
     check_images("im2col", x)
     kernel_size, stride = pair("im2col", "kernel_size", kernel_size), pair("im2col", "stride", stride)
@@ -33,7 +33,7 @@ def im2col(x: Any, kernel_size: int | Pair, stride: int | Pair = 1, padding: Pad
 def col2im(cols: Any, size: Pair, stride: int | Pair = 1, padding: PaddingOption = 0) -> Any:
     """The adjoint of im2col: an image (N, H, W, C) of the size (H, W), with each window added where it came from.
 
-    Raises ValueError for an option, or if an image of that size does not have these windows.
+    Raises ValueError for a bad option, or if an image of that size does not have these windows.
     """
     size, stride, kernel_size = pair("col2im", "size", size), pair("col2im", "stride", stride), cols.shape[3:5]
     resolved = resolve_padding("col2im", padding, size, kernel_size, stride)

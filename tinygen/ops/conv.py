@@ -5,7 +5,7 @@ three partial gradients, for x, for w and for gy:
 
     <gy, conv2d(x, w)> = <conv_transpose2d(gy, w), x> = <conv2d_weight_grad(x, gy), w>
 
-So each one's rules are the other two, and no order of derivative needs anything else. columns.py has the meaning.
+So the rules of each are the other two, and no order of derivative needs anything else. columns.py shows the meaning.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def conv_transpose2d(
 
     x: (N, H, W, C).  w: (KH, KW, CO / groups, C), the kernel of the convolution that is transposed, as in Keras.
     Result: (N, OH, OW, CO) with OH = (H - 1)·sh + dh·(KH - 1) + 1 - top - bottom + output_padding, or for "same",
-    as in Keras, OH = H·sh + output_padding. Of the sizes that the convolution brings to H, that is the smallest, for
-    "same" the largest; output_padding reaches the others: 0 to sh - 1, for "same" -(sh - 1) to 0.
+    as in Keras, OH = H·sh + output_padding. Several sizes convolve to H: this is the smallest, for "same" the
+    largest; output_padding gives the others: 0 to sh - 1, for "same" -(sh - 1) to 0.
     Dumoulin and Visin 2016, section 4. Raises ValueError for shapes or options that do not fit.
     """
     check_images("conv_transpose2d", x)
@@ -106,8 +106,8 @@ def conv2d_weight_grad(
 ) -> Any:
     """The gradient of conv2d(x, w) for w: gw[k, l, c, o] = Σ x[n, i·sh + k - top, j·sw + l - left, c] · gy[n, i, j, o].
 
-    x: (N, H, W, C).  gy: (N, OH, OW, CO).  gw: (KH, KW, C, CO). Raises ValueError if gy is not of the shape that conv2d
-    makes of x.
+    x: (N, H, W, C).  gy: (N, OH, OW, CO).  gw: (KH, KW, C, CO). Raises ValueError if gy does not have the
+    shape of conv2d's result.
     """
     check_images("conv2d_weight_grad", x)
     kernel_size = pair("conv2d_weight_grad", "kernel_size", kernel_size)
@@ -121,7 +121,7 @@ def conv2d_weight_grad(
 
 
 def _check_channels(op: str, x: Any, w: Any, groups: int, w_axis: int) -> None:
-    """Raise ValueError unless the kernel takes the channels of x, which in a group are its axis w_axis."""
+    """Raise ValueError unless the kernel's axis w_axis fits the channels of x (of one group)."""
     if w.ndim != 4:
         raise ValueError(f"{op}: w is {w.shape}, but a kernel is (KH, KW, C, CO)")
     if groups < 1 or w.shape[3] % groups:
@@ -136,7 +136,7 @@ def _check_channels(op: str, x: Any, w: Any, groups: int, w_axis: int) -> None:
 
 
 def _size_before(size: Pair, kernel_size: Pair, stride: Pair, padding: PaddingOption, output_padding: Any) -> Pair:
-    """The size of the image of which the convolution made `size`: that of the transposed convolution's result."""
+    """The size of the image that the convolution turns into `size`: that of the transposed convolution's result."""
     op, same = "conv_transpose2d", isinstance(padding, str) and padding == "same"
     extra = pair(op, "output_padding", output_padding, least=1 - max(stride) if same else 0)
     if any(not (-s < e <= 0 if same else 0 <= e < s) for e, s in zip(extra, stride, strict=True)):
@@ -149,7 +149,7 @@ def _size_before(size: Pair, kernel_size: Pair, stride: Pair, padding: PaddingOp
         sides = zip(size, kernel_size, stride, padded, extra, strict=True)
         height, width = ((n - 1) * s + k - sum(p) + e for n, k, s, p, e in sides)
     if min(height, width) < 1:
-        raise ValueError(f"{op}: the result would be {height}x{width}, as padding {padding!r} takes all of it away")
+        raise ValueError(f"{op}: the result would be {height}x{width}: padding {padding!r} leaves nothing of it")
     return height, width
 
 

@@ -44,7 +44,7 @@ def multiply(a: Any, b: Any) -> Array:
 
 @elementwise
 def divide(a: Any, b: Any) -> Array:
-    """a / b; of integers in float32 or float64."""
+    """a / b; integers give float32 or float64."""
     y = a / b
     if getattr(y, "dtype", None) is _HALF and _HALF not in (getattr(a, "dtype", None), getattr(b, "dtype", None)):
         return floats(a) / floats(b)
@@ -88,7 +88,7 @@ def _log_or_0(x: Any, y: Any) -> Any:
     return log(where(equal(x, 0) * less_equal(y, 1), 1.0, x))
 
 
-# Functions. Of integers they are floats: float32 of those of 8 and 16 bits, else float64. NumPy takes float16 for 8.
+# Functions. Integers give floats: float32 for 8 and 16 bits, else float64. (NumPy gives float16 for 8.)
 
 _HALF = np.dtype(np.float16)
 
@@ -211,7 +211,7 @@ where.rules(
 
 
 def _unless_lost(gy: Any, loses: Any, tie: Any) -> Any:
-    """0 where it loses, half of gy at a tie, else gy; NaN wins, on both sides."""
+    """0 where it loses, half of gy at a tie, else gy; NaN wins on either side."""
     return where(loses, 0.0, where(tie, gy * 0.5, gy))
 
 

@@ -27,13 +27,13 @@ def matmul(a: Any, b: Any) -> Any:
     if a.ndim == 1:
         y = matmul(a.reshape(1, -1), b)
         return y.reshape(*y.shape[:-2], y.shape[-1])
-    if a.ndim > 2 and b.ndim == 2:  # one large product, and one for the gradient of b, in place of many
+    if a.ndim > 2 and b.ndim == 2:  # one large product, and one for the gradient of b, instead of many
         return _matmul(a.reshape(math.prod(a.shape[:-1]), a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return _matmul(a, b)
 
 
 def _shape(x: Any) -> Any:
-    """The shape of an array, for an error; of a list or the like, what it is; of a number, itself."""
+    """For an error: an array's shape, a number itself, or the type of anything else."""
     return getattr(x, "shape", x if isinstance(x, (int, float)) else f"a {type(x).__name__}")
 
 
@@ -79,15 +79,15 @@ _dense.rules(
 
 @primitive
 def einsum(subscripts: str, a: Any, b: Any) -> Array:
-    """Einstein's sum of two operands, such as einsum("bik,kj->bij", a, b); "->" and an ellipsis must be spelt out.
+    """Einstein's sum of two operands, such as einsum("bik,kj->bij", a, b); "->" is required, "..." is not taken.
 
-    Raises ValueError for subscripts of another form, with a letter twice in one operand, or of two lengths.
+    Raises ValueError for other subscripts, a letter twice in one operand, or a letter with two lengths.
     """
     left, right, out = _subscripts(subscripts)
     lengths = dict(zip(left, a.shape, strict=False))
     if any(lengths.get(letter, n) != n for letter, n in zip(right, b.shape, strict=False)):
         raise ValueError(f"einsum: {subscripts!r} gives a letter two lengths, for operands {a.shape} and {b.shape}")
-    if a.dtype.char == b.dtype.char == "e":  # NumPy would add some of it up in float16
+    if a.dtype.char == b.dtype.char == "e":  # NumPy would sum some of it in float16
         return kernels.narrow(einsum(subscripts, kernels.wide(a), kernels.wide(b)), a)
     return array_module(a, b).einsum(f"{left},{right}->{out}", a, b)
 

@@ -39,7 +39,7 @@ def _batch_norm_rule(gy: Any, y: Any, x: Any, gamma: Any, beta: Any, eps: float)
     """The three gradients, from the arguments alone, so that they can be differentiated again."""
     axes = tuple(range(x.ndim - 1))
     n = math.prod(x.shape[:-1]) or 1
-    if x.dtype == "float16":  # whose squares end at 65504
+    if x.dtype == "float16":  # whose squares overflow beyond 65504
         x, gy = astype(x, "float32"), astype(gy, "float32")
     centred = x - mean(x, axes)
     inverse_std = 1 / sqrt(mean(centred * centred, axes) + eps)

@@ -1,4 +1,4 @@
-"""The operators, and the methods that NumPy's arrays have, given to Tensor."""
+"""Tensor's operators and methods, as NumPy's arrays have them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _no_setitem(x: Tensor, index: Any, value: Any) -> None:
 
 def _index(x: Tensor) -> int:
     if x.ndim or x.dtype.kind not in "iu":
-        raise TypeError(f"{describe(x)} can't be a whole number, as a bound of a slice or of range() must be")
+        raise TypeError(f"{describe(x)} can't be used as a whole number, such as a bound of a slice or of range()")
     return x.item()
 
 
@@ -72,8 +72,8 @@ def _array(x: Tensor, dtype: Any = None, copy: bool | None = None) -> np.ndarray
 
 
 class _Ufuncs:
-    """NumPy, which asks the type, gets a function, so that np.exp(x) says what to call; CuPy, which asks the Tensor,
-    gets None, and leaves its operators to the Tensor."""
+    """NumPy asks the type and gets a function, so that np.exp(x) says what to call; CuPy asks the Tensor, gets None,
+    and leaves its operators to the Tensor."""
 
     def __get__(self, x: Tensor | None, kind: type) -> Any:
         return _ufunc if x is None else None
@@ -97,7 +97,7 @@ def _deepcopy(x: Tensor, memo: dict[int, Any]) -> Tensor:
 
 
 def _reduce(x: Tensor, protocol: int) -> tuple[Any, ...]:
-    """A pickle takes the value, the flag and the name: no tape, no gradient, and of what is shared nothing."""
+    """A pickle holds the value, the flag and the name: no tape, no gradient, nothing shared."""
     return _restored, (type(x), x.array.copy(), x.node is not None, x.name)
 
 

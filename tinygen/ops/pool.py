@@ -16,10 +16,10 @@ from .windows import PaddingOption, check_fits, check_images, pair, resolve_padd
 
 
 def max_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, padding: PaddingOption = 0) -> Any:
-    """The largest element of each window; the padding never is it.
+    """The largest element of each window; padding never wins.
 
-    stride: None is the window's size.  padding: as for conv2d, but less than the window. Equal largest elements share
-    the gradient (in PyTorch the first one gets it). Raises ValueError for an option, or if no window fits.
+    stride: the window's size if None.  padding: as for conv2d, but less than the window. Equal largest elements share
+    the gradient (in PyTorch the first one gets it). Raises ValueError for a bad option, or if no window fits.
     """
     window, stride, resolved = _geometry("max_pool2d", x, window, stride, padding)
     if resolved != _NO_PADDING:
@@ -29,7 +29,7 @@ def max_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, pad
 
 
 def avg_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, padding: PaddingOption = 0) -> Any:
-    """The mean of each window, of its elements inside x: the padding does not count (in Keras; in PyTorch with
+    """The mean of each window's elements inside x: padding does not count (as in Keras, and in PyTorch with
     count_include_pad=False).
 
     Options and errors as for max_pool2d.

@@ -24,7 +24,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
 
 
 def _checked(axis: Axis, ndim: int) -> Axis:
-    """The axis, if an array of so many axes has it; None for axis 0 of a 0-d array, all of which that is, as in NumPy.
+    """The axis, if an array of ndim axes has it; None for axis 0 of a 0-d array, which means all of it, as in NumPy.
 
     Raises AxisError (a ValueError and an IndexError, as in NumPy), ValueError or TypeError for others.
     """
@@ -41,7 +41,7 @@ def _checked(axis: Axis, ndim: int) -> Axis:
 
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
-    """How many elements of an array of the shape each result is made of."""
+    """How many elements of an array of the shape go into each result."""
     return math.prod(shape[a] for a in _axes(axis, len(shape)))
 
 
@@ -77,13 +77,13 @@ def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Arr
 
 @primitive
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element along the axes; the gradient is shared equally by all that are the largest."""
+    """The largest element along the axes; equal largest elements share the gradient equally."""
     return x.max(axis=_checked(axis, x.ndim), keepdims=keepdims)
 
 
 @primitive
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element along the axes; the gradient is shared equally by all that are the smallest."""
+    """The smallest element along the axes; equal smallest elements share the gradient equally."""
     return x.min(axis=_checked(axis, x.ndim), keepdims=keepdims)
 
 
@@ -94,7 +94,7 @@ def argmax(x: Any, axis: int | None = None) -> Array:
 
 
 def _top(x: Array, axis: Axis) -> Array:
-    """The largest element along the axes, which stay; -inf of none."""
+    """The largest element along the axes, which are kept; -inf if there is none."""
     if _count(x.shape, axis):
         return x.max(axis=axis, keepdims=True)
     return kernels.total(x, axis, True) - math.inf

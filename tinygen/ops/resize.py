@@ -21,7 +21,7 @@ def upsample_nearest(x: Any, scale: int | Pair) -> Any:
 
 
 def upsample_bilinear(x: Any, scale: int | Pair) -> Any:
-    """Between the centres of the pixels linear in each direction, beyond the outermost constant: (N, H·sh, W·sw, C).
+    """Linear in each direction between the centres of the pixels, constant beyond the outermost: (N, H·sh, W·sw, C).
 
     Pixel i of the result lies at (i + ½) / scale - ½ of x, as in Keras and in PyTorch with align_corners=False.
     """
@@ -50,6 +50,6 @@ def pixel_shuffle(x: Any, factor: int) -> Any:
     check_images("pixel_shuffle", x)
     (r, _), (N, H, W, channels) = pair("pixel_shuffle", "factor", factor), x.shape
     if channels % (r * r):
-        raise ValueError(f"pixel_shuffle: x has {channels} channels, which {r}² = {r * r} does not divide")
+        raise ValueError(f"pixel_shuffle: x has {channels} channels, but it must be a multiple of {r}² = {r * r}")
     C = channels // (r * r)
     return x.reshape(N, H, W, C, r, r).transpose(0, 1, 4, 2, 5, 3).reshape(N, H * r, W * r, C)

@@ -85,11 +85,11 @@ def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays xs joined along an axis that they have. Raises ValueError if one has not."""
+    """The arrays xs joined along an axis that they have. Raises ValueError if one lacks it."""
     xs = _joinable("concatenate", xs)
     if any(not -x.ndim <= axis < x.ndim for x in xs):
         raise ValueError(
-            f"concatenate: shapes {[x.shape for x in xs]} do not all have an axis {axis}; to add one, stack"
+            f"concatenate: shapes {[x.shape for x in xs]} do not all have an axis {axis}; use stack to add one"
         )
     *ends, _ = itertools.accumulate(x.shape[axis] for x in xs)
     return _concatenate(axis, ends, *xs)
@@ -103,7 +103,7 @@ def stack(xs: Sequence[Any], axis: int = 0) -> Any:
 def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """x cut along an axis: into n equal parts, or before each of the given indices.
 
-    Raises ValueError if n parts of one length do not make up the axis.
+    Raises ValueError if n does not divide the length of the axis.
     """
     axis = _axis("split", axis, x)
     length = x.shape[axis]
@@ -114,7 +114,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     else:
         n = operator.index(at)
         if n < 1 or length % n:
-            raise ValueError(f"split: axis {axis} has length {length}, which {n} does not divide")
+            raise ValueError(f"split: axis {axis} has length {length}, which can't be cut into {n} equal parts")
         cuts = range(0, length, length // n) if length else [0] * n
     before = (slice(None),) * axis
     return [getitem(x, (*before, slice(a, b))) for a, b in zip(cuts, [*cuts[1:], length], strict=True)]
@@ -153,12 +153,12 @@ _stack.joint(
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
-    """x with a border: pad_width is n, (before, after), or one such pair an axis. Only mode "constant" is known.
+    """x with a border: pad_width is n, (before, after), or one such pair an axis. The only mode is "constant".
 
     Raises ValueError for another mode.
     """
     if mode != "constant":
-        raise ValueError(f'pad: mode is {mode!r}, but only "constant" is known')
+        raise ValueError(f'pad: mode is {mode!r}, but it must be "constant"')
     widths = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
     if getattr(constant_values, "requires_grad", False):
         inside = array_module(x).ones(x.shape, bool)
@@ -179,7 +179,7 @@ _pad.rules(
 
 
 # Picking. An index is taken apart: its form, a tuple with _ARRAY in place of each array, and the arrays, which the
-# engine then sees as arguments, so that it notices when one of them changes
+# engine then sees as arguments, so that it notices if one of them changes
 
 
 _ARRAY = "array"
@@ -213,7 +213,7 @@ def getitem(x: Any, index: Any) -> Any:
 
 
 def _is_plain(part: Any) -> bool:
-    """Whether it is a slice with ints for bounds, or without."""
+    """Whether it is a slice whose bounds are ints or missing."""
     return (
         type(part) is slice
         and type(part.start) in _BOUNDS
@@ -230,7 +230,7 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     indices = _index_array(indices, x)
     if indices.ndim != x.ndim:
         raise ValueError(
-            f"take_along_axis: x is {x.shape} and indices are {indices.shape}, but they must have as many axes"
+            f"take_along_axis: x is {x.shape} and indices are {indices.shape}, but they must have equally many axes"
         )
     return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, _axis("take_along_axis", axis, x)))
 
@@ -242,7 +242,7 @@ def _getitem(x: Any, form: tuple[Any, ...], *arrays: Any) -> Array:
 
 @primitive
 def put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -> Array:
-    """Zeros of the shape with gy added at an index: the adjoint of x[index]. What was picked twice is added twice."""
+    """Zeros of the shape with gy added at an index: the adjoint of x[index]. What is picked twice is added twice."""
     xp = array_module(gy)
     gx = xp.zeros(shape, gy.dtype)
     index = _joined(form, arrays) if arrays else form
@@ -264,14 +264,14 @@ def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def _axis(op: str, axis: int, x: Any) -> int:
-    """The axis, counted from the front. Raises ValueError if x has not so many."""
+    """The axis, counted from the front. Raises AxisError if x has no such axis."""
     if not -x.ndim <= axis < x.ndim:
         raise AxisError(f"{op}: axis {axis} is out of bounds for x of shape {x.shape}")
     return axis % x.ndim
 
 
 def _whole(n: Any) -> int:
-    """An index that is one number. Raises IndexError for what is none."""
+    """An index that is one number. Raises IndexError for anything else."""
     try:
         return operator.index(n)
     except TypeError:

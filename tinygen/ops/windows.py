@@ -28,8 +28,8 @@ def pair(op: str, option: str, value: Any, least: int = 1) -> Pair:
 def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pair, stride: Pair) -> Padding:
     """((top, bottom), (left, right)) for an image of the size.
 
-    "same": as TensorFlow, so many that ⌈size / stride⌉ windows fit, the odd one below and to the right.  "valid": none.
-    Raises ValueError for anything else than these, a whole number, or two pairs.
+    "same": as in TensorFlow, enough for ⌈size / stride⌉ windows, the odd one below and to the right.  "valid": none.
+    Raises ValueError for anything but these, a whole number, or two pairs.
     """
     named = padding if isinstance(padding, str) else ""
     if named == "same":

@@ -36,7 +36,7 @@ def _is_layer(m: Any) -> bool:
 
 
 def run(names: Sequence[str] = (), order: int = 2) -> bool:
-    """gradcheck every case, or those of the ops and layers named, and print the worst errors; whether all are right.
+    """gradcheck every case, or those of the ops and layers named, and print the worst errors; True if all are right.
 
     Raises ConfigError for a name that has no case.
     """
@@ -57,13 +57,13 @@ def run(names: Sequence[str] = (), order: int = 2) -> bool:
 
 
 def _check_all(name: str, cases: list[Case], order: int) -> bool:
-    """Check the cases of one op or layer and print its line, and what is wrong below it; whether nothing is."""
+    """Check the cases of one op or layer and print its line, with any faults below it; True if there are none."""
     found: list[Comparison] = []
     faults: list[str] = []
     for case in cases:
         try:
             found += case.check(order).worst.values()
-        except Exception as error:  # whatever it is, the table goes on
+        except Exception as error:  # whatever it is, the table continues
             found += [error.worst] if isinstance(error, GradcheckError) and error.worst else []
             faults.append(f"{case}: {type(error).__name__}: {error}")
     errors = [max((c.error for c in found if c.order == n), default=None) for n in range(1, order + 1)]

@@ -1,4 +1,4 @@
-"""One call of an op or a layer: what it says of its arrays, which are made when they are needed, and its check."""
+"""One call of an op or a layer: its arrays, described here and made when needed, and its check."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ class Spec:
 
 
 def normal(*shape: int) -> Spec:
-    """Of N(0, 1)."""
+    """Draws from N(0, 1)."""
     return Spec(lambda rng: rng.normal(shape, dtype=np.float64), shape)
 
 
 def uniform(low: float, high: float, *shape: int) -> Spec:
-    """From low to high."""
+    """Draws from low to high."""
     return Spec(lambda rng: rng.uniform(shape, low, high, np.float64), shape)
 
 
 def positive(*shape: int) -> Spec:
-    """From 0.5 to 2."""
+    """Draws from 0.5 to 2."""
     return uniform(0.5, 2.0, *shape)
 
 
 def off_zero(*shape: int) -> Spec:
-    """Of size 0.5 to 1.5 and either sign."""
+    """Draws of size 0.5 to 1.5 and either sign."""
     return Spec(lambda rng: rng.uniform(shape, 0.5, 1.5, np.float64) * (2.0 * rng.integers(0, 2, shape) - 1), shape)
 
 
 def distinct(*shape: int, start: float = 0.15) -> Spec:
-    """Of either sign and no two closer than 0.2: start plus multiples of 0.3, and a little noise."""
+    """Numbers of either sign, no two closer than 0.2: start plus multiples of 0.3, and a little noise."""
 
     def make(rng: Generator) -> np.ndarray:
         n = int(np.prod(shape))
@@ -58,7 +58,7 @@ def distinct(*shape: int, start: float = 0.15) -> Spec:
 
 
 def between(*shape: int) -> Spec:
-    """No two closer than 0.2, none closer than 0.05 to those of `distinct`."""
+    """Numbers, no two closer than 0.2, and none closer than 0.05 to those of `distinct`."""
     return distinct(*shape, start=0.0)
 
 
@@ -79,23 +79,23 @@ class Case:
     name: str
     args: tuple[Any, ...]
     options: dict[str, Any]
-    build: Callable[[], Callable[..., Any]] | None = None  # of a layer
+    build: Callable[[], Callable[..., Any]] | None = None  # makes the layer, if it is one
 
     def __repr__(self) -> str:
         options = (f"{k}={v}".replace(" ", "") for k, v in self.options.items())
         return " ".join([self.name, *(str(a).replace(" ", "") for a in self.args), *options])
 
     def arrays(self, seed: int = 0) -> list[np.ndarray]:
-        """Fresh arrays, in the order in which the arguments have them."""
+        """Fresh arrays, in the order of the arguments."""
         rng = Generator(seed, repr(self), "cpu")
         return [spec.make(rng) for spec in _specs(self.args)]
 
     def arguments(self, arrays: Sequence[Any]) -> tuple[Any, ...]:
-        """The arguments, with arrays (or Tensors) in the places of those described."""
+        """The arguments, with arrays (or Tensors) instead of their Specs."""
         return _filled(self.args, iter(arrays))
 
     def function(self) -> Callable[..., Any]:
-        """The call as a function of the arrays alone; of a layer, the layer itself."""
+        """The call as a function of the arrays alone; for a layer, the layer itself."""
         if self.build is not None:
             return self.build()
         op = getattr(ops, self.name, None) or PRIMITIVES[self.name]
@@ -116,14 +116,14 @@ def _specs(args: Any) -> Iterator[Spec]:
 
 
 def _filled(args: Any, arrays: Iterator[Any]) -> Any:
-    """The arguments, with the next array in the place of each Spec."""
+    """The arguments, with the next array instead of each Spec."""
     return type(args)(
         next(arrays) if isinstance(a, Spec) else _filled(a, arrays) if isinstance(a, (list, tuple)) else a for a in args
     )
 
 
 def tensors_in(y: Any) -> Any:
-    """What of a result can have a gradient: batch_norm_with_statistics gives plain arrays, too."""
+    """The Tensors in a result: batch_norm_with_statistics also gives plain arrays, which have no gradient."""
     return tuple(t for t in y if isinstance(t, Tensor)) if isinstance(y, (tuple, list)) else y
 
 
@@ -133,7 +133,7 @@ def op(name: str, *args: Any, **options: Any) -> Case:
 
 
 def layer(name: str, build: Callable[[], Callable[..., Any]], *inputs: Spec, **note: Any) -> Case:
-    """A call of the layer that build() gives. note: what is special about it, for its line in a report."""
+    """A call of the layer that build() makes. note: what is special about it, for its line in a report."""
     return Case(name, inputs, note, build)
 
 

@@ -1,7 +1,7 @@
 """The calls on which `tinygen gradcheck` and the tests try every primitive, public op and layer.
 
-One line of CASES is one call. Its arrays are only described, and made when they are needed, off the op's kinks and
-inside its domain; whatever else is in the line is handed on as it stands.
+One line of CASES is one call. Its arrays are only described, and made when needed, off the op's kinks and inside its
+domain; the rest of the line is passed on unchanged.
 """
 
 from __future__ import annotations
