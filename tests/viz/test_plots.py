@@ -151,7 +151,7 @@ def test_rows_read_back_from_json_lines_are_drawn(tmp_path):
 
 def test_a_run_without_rows_says_so():
     (axes,) = viz.curves([]).axes
-    assert axes.get_title() == "nothing was measured yet"
+    assert axes.get_title() == "nothing measured yet"
 
 
 def test_a_notebook_shows_a_figure_without_pyplot():

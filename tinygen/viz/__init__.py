@@ -1,7 +1,7 @@
-"""Pictures of a run: grids of samples, curves of its losses, a film of its training, what its latents stand for.
+"""Pictures of a run: grids of samples, curves of its losses, a film of its training, the meaning of its latents.
 
-All of them are made without pyplot, so nothing here touches a figure of the caller's, and matplotlib and Pillow are
-imported when the first picture is drawn. The functions that return a matplotlib Figure leave it to be restyled.
+None of them uses pyplot, so the caller's figures are untouched. matplotlib and Pillow are imported for the first
+picture. A matplotlib Figure that a function returns is yours to restyle.
 """
 
 from ..graph import Graph, graph, lines

@@ -1,4 +1,4 @@
-"""A film of the training: the sample pictures of a run as one short GIF."""
+"""A film of a training: the sample pictures of a run as one short GIF."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_FRAMES = 60
-RUNNING_TIME = 6000  # milliseconds, without the last frame's
+RUNNING_TIME = 6000  # milliseconds, not counting the last frame
 FRAME_TIME = (100, 400)  # milliseconds: no frame is shorter or longer
 LAST_FRAME_TIME = 2000
-LARGEST_FRAME = 1000  # pixels: larger ones are shrunk as they are read, for all are in memory together
+LARGEST_FRAME = 1000  # pixels: larger frames are shrunk as they are read, as all are held in memory
 LARGEST_FILE = 2_000_000  # bytes
-COLOURS = (64, 32)  # tried at every size, the larger first
+COLOURS = (64, 32)  # tried in this order at every size
 
 
 def save_gif(frame_paths: Sequence[str | os.PathLike[str]], path: str | os.PathLike[str]) -> None:
     """Write pictures, in order, as an endless GIF that stays on its last frame for two seconds.
 
-    Of more than 60 pictures, 60 are shown, the early ones, where most happens, more densely. Colours are reduced and
-    the picture shrunk as far as 2 MB demand; one that can't be read is left out.  Raises ValueError without frames,
-    OSError if none can be read or the file can't be written; a film that was there is then as it was.
+    If there are more than 60 pictures, 60 are shown, more densely at the start, where most happens. Colours are reduced
+    and pictures shrunk until the file is at most 2 MB; pictures that can't be read are left out.  Raises ValueError
+    without frames, OSError if none can be read or the file can't be written; an existing file is then unchanged.
     """
     if not frame_paths:
-        raise ValueError("save_gif: there is no frame to show")
+        raise ValueError("save_gif: there are no frames to show")
     check_installed("save_gif", "PIL")
     frames = _read([frame_paths[i] for i in choose_frames(len(frame_paths))])
     qualities = ((shrink, colours) for shrink in itertools.count(1) for colours in COLOURS)
@@ -44,7 +44,7 @@ def save_gif(frame_paths: Sequence[str | os.PathLike[str]], path: str | os.PathL
 
 
 def choose_frames(n: int) -> list[int]:
-    """At most 60 of the indices 0, ..., n - 1, with the first and the last: all, or those at equal steps of sqrt(i)."""
+    """At most 60 of the indices 0, ..., n - 1, the first and the last included: all, or in equal steps of sqrt(i)."""
     if n <= MOST_FRAMES:
         return list(range(n))
     return sorted({round(u * u * (n - 1)) for u in np.linspace(0, 1, MOST_FRAMES)})
@@ -68,11 +68,11 @@ def _read(paths: Sequence[str | os.PathLike[str]]) -> list[Image]:
 
 
 def _reduce(frames: list[Image], shrink: int, colours: int) -> list[Image]:
-    """The frames shrunk, and drawn in so many colours, the same ones for all of them."""
+    """The frames shrunk, and reduced to a palette of `colours` colours that all share."""
     from PIL import Image
 
     frames = [frame.reduce(shrink) for frame in frames]
-    if frames[0].mode == "L":  # evenly spaced greys, black and white among them
+    if frames[0].mode == "L":  # evenly spaced greys, including black and white
         levels = np.rint(np.rint(np.arange(256) * ((colours - 1) / 255)) * (255 / (colours - 1)))
         return [frame.point(levels.astype(int).tolist()) for frame in frames]
     typical = np.concatenate([np.asarray(frame) for frame in (frames[0], frames[len(frames) // 2], frames[-1])])

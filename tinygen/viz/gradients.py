@@ -14,7 +14,7 @@ from ..models.base import Model
 from ..models.probe import undisturbed
 from ..scopes import frozen
 from ..tensor import Tensor
-from .images import grid, range_of, sheet_figure
+from .images import finite_range, grid, sheet_figure
 from .points import scatter
 from .tiles import GUTTER_GREY
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 COLUMNS = 8
-FADED = 0.35  # how much of an image is left below its gradient
-FULL = 99.5  # the percentile of |gradient| from which on a colour is full
+FADED = 0.35  # how much of an image shows below its gradient
+FULL = 99.5  # percentile of |gradient| at which a colour is full
 BLUE, RED = (np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)]) for colour in COLOURS[:2])
 
 
 def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
     """G's images of latents z, and below each the direction in which L_G falls, -dL_G/dpixel, on the faded image.
 
-    Red: the pixel should grow brighter; blue: darker; all to one scale. Of points in the plane, arrows. labels: of a
-    model that learns classes. G is as in `sample`, D as in training, without dropout; the run is not changed.
+    Red: the pixel should be brighter; blue: darker; all on one scale. For points in the plane, arrows. labels: for a
+    model that learns classes. G is as in `sample`, D as in training but without dropout; the run is not affected.
     Raises ConfigError for a model without a discriminator.
     """
     fake, push = _push(model, z, labels)
@@ -42,9 +42,9 @@ def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
     if fake.ndim == 4 and fake.shape[-1] in (1, 3):
         images = grid_bytes(fake, model.value_range)
         over = _coloured(images, push.mean(axis=-1))
-    else:  # no picture that could be coloured: the push by itself, with 0 in the middle
+    else:  # can't be coloured: the gradient by itself, with 0 in the middle
         full = float(np.abs(np.nan_to_num(push)).max()) or 1.0
-        images, over = grid_bytes(fake, model.value_range or range_of(fake)), grid_bytes(push, (-full, full))
+        images, over = grid_bytes(fake, model.value_range or finite_range(fake)), grid_bytes(push, (-full, full))
     columns = min(COLUMNS, len(images))
     blank = np.full((-len(images) % columns, *over.shape[1:]), GUTTER_GREY, np.uint8)
     rows = [np.concatenate([x, blank]).reshape(-1, columns, *over.shape[1:]) for x in (images, over)]
@@ -64,7 +64,7 @@ def _push(model: Any, z: Array, labels: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def grid_bytes(images: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    """The tiles of images as colours, (N, H, W, 3) uint8."""
+    """The tiles of images in colour, (N, H, W, 3) uint8."""
     sheet = grid(images, value_range, columns=1, gutter=0)
     tiles = sheet.reshape(len(images), len(sheet) // len(images), sheet.shape[1], -1)
     return np.broadcast_to(tiles, (*tiles.shape[:3], 3))

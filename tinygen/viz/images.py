@@ -1,4 +1,4 @@
-"""Grids of images, drawn pixel by pixel: a small digit is scaled up by a whole factor and stays sharp."""
+"""Grids of images, drawn pixel by pixel: small images are scaled up by a whole factor and stay sharp."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GUTTER = 2  # pixels between images and around them
-COMFORTABLE = 512  # pixels: a picture is scaled up while its longer side stays within this
-LARGEST = 3000  # pixels: tiles are shrunk until its longer side stays within this
+COMFORTABLE = 512  # pixels: small pictures are scaled up while the longer side stays within this
+LARGEST = 3000  # pixels: tiles are shrunk until a picture's longer side is within this
 LARGEST_SCALE = 8
-WORTH_IT = 2_000_000  # bytes: of more, the best compression takes seconds
+OPTIMIZED = 2_000_000  # bytes: for larger pictures the best compression takes seconds
 NAME_WIDTH = 40  # pixels, for the names of rows
 
 
@@ -33,10 +33,10 @@ def grid(
 ) -> np.ndarray:
     """Images (N, H, W, C) or (N, H, W) row by row in one uint8 array: (H', W') for grey ones, (H', W', 3) for colour.
 
-    value_range (low, high) goes to black and white, what lies outside is clipped; None stands for (0, 255). Pixels that
-    are NaN or infinite come out magenta, and the grid is then in colour. By default it is as near to square as it gets.
-    Other numbers of channels, volumes and vectors are shown as `tiles` has it.  scale: every pixel becomes a square of
-    scale x scale.  Raises ValueError for no images, and for what looks like NCHW.
+    value_range (low, high) becomes black to white, values outside are clipped; None stands for (0, 255). Pixels that
+    are NaN or infinite are magenta, and the grid is then in colour. columns: by default for a nearly square grid. Other
+    numbers of channels, volumes and vectors are shown as in `tiles`.  scale: every pixel becomes a square of scale x
+    scale.  Raises ValueError for no images, and for images that look like NCHW.
     """
     return _sheet(_as_tiles(images, value_range), columns, scale, gutter)
 
@@ -51,8 +51,8 @@ def save_grid(
     """Write images as a PNG grid, scaled up to a comfortable size; points (N, 2) as a scatter plot, (N, 1) as a
     histogram.
 
-    value_range, columns: as in `grid`.  points_range: the range of what has no value_range; give it, so that the frames
-    of a film agree.  Raises OSError if the file can't be written; one that was there is then as it was.
+    value_range, columns: as in `grid`.  points_range: used if there is no value_range, so that the frames of a film
+    agree.  Raises OSError if the file can't be written; an existing file is then unchanged.
     """
     check_installed("save_grid", "PIL")
     from PIL import Image
@@ -64,16 +64,16 @@ def save_grid(
     tiles = _as_tiles(images, value_range or points_range, _longest(len(images), columns))
     sheet = _sheet(tiles, columns, _comfortable_scale(tiles, columns), GUTTER)
     with replace_file(path) as temporary:
-        Image.fromarray(sheet).save(temporary, format="PNG", optimize=sheet.size < WORTH_IT)
+        Image.fromarray(sheet).save(temporary, format="PNG", optimize=sheet.size < OPTIMIZED)
 
 
 def samples(model: Any, n: int = 25) -> Figure:
-    """A Figure of n samples of a model: a grid of images, or a plot of points. Its run is not changed."""
+    """A Figure of n samples of a model: a grid of images, or a plot of points. Training is not affected."""
     return made_figure(model.sample(n), model.value_range)
 
 
 def made_figure(images: Array, value_range: Range | None, columns: int | None = None, gutter: int = GUTTER) -> Figure:
-    """A Figure of what a model made: a plot of points, or a grid of whatever else it is."""
+    """A Figure of examples from a model: a plot of points, or a grid of anything else."""
     images = to_host(as_array("grid", "images", images))
     return points_figure(images) if are_points(images) else sheet_figure(images, value_range, columns, gutter=gutter)
 
@@ -103,7 +103,7 @@ def sheet_figure(
 
 
 def are_points(images: np.ndarray) -> bool:
-    """Whether a plot shows them better than a grid: points on a line or in the plane."""
+    """Whether these are points on a line or in the plane, which a plot shows better than a grid."""
     return images.ndim == 1 or (images.ndim == 2 and images.shape[1] in (1, 2))
 
 
@@ -124,14 +124,14 @@ def _as_tiles(images: Any, value_range: Range | None, longest: int = sys.maxsize
             f"or (N, D){hint}"
         )
     if images.ndim == 2 and value_range is None:
-        value_range = range_of(images)
+        value_range = finite_range(images)
     found = list(tiles(images, value_range or (0, 255), longest))
     coloured = max(tile.shape[-1] for tile in found)
     return np.stack([np.broadcast_to(tile, (*tile.shape[:2], coloured)) for tile in found])
 
 
-def range_of(x: np.ndarray) -> Range:
-    """The least and the greatest finite number, a little apart in any case."""
+def finite_range(x: np.ndarray) -> Range:
+    """The least and the greatest finite number; one less and one more if they are equal."""
     finite = x[np.isfinite(x)]
     low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     return (low, high) if low < high else (low - 1, low + 1)
@@ -154,7 +154,7 @@ def _columns(n: int, columns: int | None) -> int:
 
 
 def _longest(n: int, columns: int | None) -> int:
-    """How long the side of a tile may be."""
+    """The largest side that a tile may have."""
     columns = _columns(n, columns)
     return LARGEST // max(columns, math.ceil(n / columns)) - GUTTER
 

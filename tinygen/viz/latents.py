@@ -1,4 +1,4 @@
-"""Pictures of what a model's latents stand for: where its codes lie, and what the decoder makes of others."""
+"""Pictures of a model's latents: where its codes lie, and what the decoder draws elsewhere."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from .plots import figure, tidy, write_png
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_LABELS = 20  # more than these are too many for a legend and for colours that differ
+MOST_LABELS = 20  # more are too many for a legend and for distinct colours
 
 
 def latent_plane(model: Any, x: Array, labels: Array | None = None) -> Figure:
-    """The codes of examples x in the plane of a model's two latents, coloured by label if there are any."""
+    """The codes of examples x in the plane of a model's two latents, coloured by label, if given."""
     codes = to_host(model.codes(x))
     kinds = np.unique(to_host(labels)) if labels is not None else np.empty(0)
     fig = figure(640, 560)
@@ -41,17 +41,17 @@ def latent_plane(model: Any, x: Array, labels: Array | None = None) -> Figure:
 
 
 def manifold(model: Any, x: Array, labels: Array | None = None, side: int = 20) -> Figure:
-    """What the decoder makes of a grid of side x side points of a model's two latents: the first grows to the right,
-    the second upwards. `model.plane(x, side)` says which points; labels are not looked at."""
+    """The decoder's output on a grid of side x side points of a model's two latents: the first grows to the right, the
+    second upwards. `model.plane(x, side)` gives the points; labels are ignored."""
     images = to_host(model.decode(model.plane(x, side)))
     return made_figure(images, model.value_range, side, gutter=0)
 
 
 def traversals(model: Any, x: Array, labels: Array | None = None, columns: int = 11, reach: float = 2.0) -> Figure:
-    """A row a latent: it goes from -reach to reach while the others stay at mu of the first example.
+    """A row for each latent, which goes from -reach to reach while the others stay at mu of the first example.
 
-    Rows are sorted by the KL of their latent, in nats, mean over x. One of 0 says nothing about an example, and nothing
-    moves in its row. Labels are not looked at.
+    Rows are sorted by the KL of their latent, in nats, mean over x. A latent with KL 0 carries no information, and its
+    row does not change. Labels are ignored.
     """
     mu, logvar = (to_host(a) for a in model.posterior(x))
     kl: Array = gaussian_kls(mu, logvar)  # of arrays, an array
@@ -72,12 +72,12 @@ def latent_walk(
     labels: Any = None,
     rng: Generator | None = None,
 ) -> Figure:
-    """A row a walk: what the model makes on the way from one latent to another.
+    """A row for each walk: the model's examples on the way from one latent to another.
 
-    Without x, between draws of N(0, 1), along the arc: all on it are about as likely (White 2016, "Sampling
+    Without x, between draws of N(0, 1), along an arc of about equally likely points (White 2016, "Sampling
     Generative Networks", section 2.1). With x, on straight lines between the codes of examples 0 and 1, 2 and 3, ...
-    labels: a class for each row, if the model learns classes.  The run is not changed. Raises ConfigError for a model
-    of which latents can't be drawn, if there is no x.
+    labels: a class for each row, if the model learns classes.  Training is not affected. Raises ConfigError
+    without x for a model whose latents can't be drawn.
     """
     t = np.linspace(0, 1, columns)[:, None]
     if x is not None:
@@ -95,7 +95,7 @@ def latent_walk(
 
 
 def _arc(a: np.ndarray, b: np.ndarray, t: np.ndarray) -> np.ndarray:
-    """sin((1 - t) Ω)/sin Ω · a + sin(t Ω)/sin Ω · b, where Ω is the angle between a and b; a line where they meet."""
+    """sin((1 - t) Ω)/sin Ω · a + sin(t Ω)/sin Ω · b, where Ω is the angle between a and b; straight if Ω is 0 or π."""
     cosine = (a * b).sum(-1, keepdims=True) / np.linalg.norm(a, axis=-1, keepdims=True)
     angle = np.arccos((cosine / np.linalg.norm(b, axis=-1, keepdims=True)).clip(-1, 1))
     straight = np.sin(angle) < 1e-4

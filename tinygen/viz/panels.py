@@ -1,4 +1,4 @@
-"""Which of a run's numbers stand together on a chart."""
+"""Which of a run's metrics share a panel of a chart."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 
 from ..rows import Rows
 
-BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row says beside its measurements
-CRITIC = {"slope", "(n-1)n", "gap/2λ"}  # what is measured of a critic's slope, and no network lowers
+BESIDE = {"step", "epoch", "seconds", "time", "steps_per_s"}  # what a row holds beside its metrics
+CRITIC = {"slope", "(n-1)n", "gap/2λ"}  # measures of a critic's slope, not losses
 
 
 def panels(rows: Sequence[Mapping[str, Any]], probability: bool | None = None) -> dict[str, list[str]]:
-    """The names that the rows of metrics.jsonl have numbers under, by panel, without the empty panels.
+    """The names of metrics in the rows of metrics.jsonl, by panel; empty panels are left out.
 
-    losses: what is in no other.  shares: accuracies, and D's verdicts D(x) and D(G(z)) if they are probabilities; by
-    default they are if none of them ever left [0, 1].  scores: D's verdicts else, and their gap.  critic: see CRITIC.
-    Each "score.x" has a panel of its own name.
+    losses: all that is in no other panel.  shares: accuracies, and D's verdicts D(x) and D(G(z)) if they are
+    probabilities (probability; by default, if all lie in [0, 1]).  scores: D's verdicts otherwise, and their gap.
+    critic: see CRITIC.  Each "score.x" has a panel of its own, named like it.
     """
     rows = Rows.of(rows)
     names = [name for name in rows.names() if name not in BESIDE]

@@ -8,7 +8,7 @@ import sys
 from contextlib import suppress
 
 if (backend := os.environ.get("MPLBACKEND")) and "matplotlib" not in sys.modules:
-    # A backend that isn't installed would be an error of the import; it is for windows, and a Picture needs none.
+    # Importing matplotlib fails if this backend isn't installed; backends are for windows, and a Picture needs none.
     os.environ["MPLBACKEND"] = "agg"
     import matplotlib
 
@@ -20,7 +20,7 @@ from matplotlib.figure import Figure
 
 
 class Picture(Figure):
-    """A Figure that belongs to no window and no pyplot state, and that a notebook shows all the same."""
+    """A Figure that belongs to no window and no pyplot state, but that a notebook shows."""
 
     def _repr_png_(self) -> bytes:
         buffer = io.BytesIO()

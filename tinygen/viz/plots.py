@@ -1,4 +1,4 @@
-"""Plots: the curves of a run, and what all plots share. Each returns a matplotlib Figure that nobody else holds."""
+"""Plots: the curves of a run, and helpers for all plots. Each returns a new matplotlib Figure."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 100
-SMOOTHED_FROM = 100  # rows: below this a curve is drawn as it is
-MOST_POINTS = 3000  # of a curve: several for each pixel of its width
-MOST_PANELS = 30  # more make a picture that is slow, and at last too tall, to draw
+SMOOTHED_FROM = 100  # rows: shorter curves are not smoothed
+MOST_POINTS = 3000  # of a curve: several per pixel of its width
+MOST_PANELS = 30  # more are slow to draw, and in the end too tall
 HEIGHT, SCORE_HEIGHT = 300, 120  # pixels of a panel
 
 
@@ -41,11 +41,11 @@ def write_png(fig: Figure, path: str | os.PathLike[str]) -> None:
 
 
 def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """The measurements of a run by step, in `panels`: losses, shares, D's scores, and each "score.x" in a low one.
+    """The measurements of a run by step, in `panels`: losses, shares, D's scores, and each "score.x" in a low panel.
 
-    rows: dicts with "step" and numbers under any other names, as metrics.jsonl holds them; a name may be absent from
-    some rows. A long run is drawn as a running mean with the raw values behind it; gaps mark what is not finite.
-    Of more than 30 panels the first 30 are drawn, of a very long run the lowest and the highest values of each stretch.
+    rows: dicts with "step" and numbers under any other names, as in metrics.jsonl; a name may be absent from some rows.
+    A long run is drawn as a running mean over the raw values; gaps mark values that are not finite. At most 30 panels
+    are drawn, and for a very long run only the lowest and highest values of each stretch.
     """
     rows = Rows.of(rows)
     groups = dict(itertools.islice(panels(rows).items(), MOST_PANELS)) or {"losses": []}
@@ -59,7 +59,7 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
             _draw_curve(axes, step[there], value[there], name, colour)
         tidy(axes)
         if not rows:
-            axes.set_title("nothing was measured yet", fontsize=10)
+            axes.set_title("nothing measured yet", fontsize=10)
         if panel == "shares":
             axes.set_ylim(-0.02, 1.02)
         else:
@@ -83,7 +83,7 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, name: str, colo
         axes.plot(step[shown], value[shown], color=colour, label=name, linewidth=1.5, marker=marker)
         return
     axes.plot(step[shown], value[shown], color=colour, linewidth=0.8, alpha=0.25)
-    size = -(-len(value) // MOST_POINTS)  # rows that are a point of the running mean
+    size = -(-len(value) // MOST_POINTS)  # rows per point of the running mean
     step, value = _middle(_stretches(step, size)), _middle(_stretches(value, size))
     known = np.isfinite(value)
     value[known] = _running_mean(value[known], max(len(value) // 60, 2))
@@ -91,18 +91,18 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, name: str, colo
 
 
 def _running_mean(value: np.ndarray, reach: int) -> np.ndarray:
-    """The mean of the middle half of the values within `reach` of each: one spike in a GAN's loss leaves no plateau."""
+    """The mean of the middle half of the values within `reach` of each, so that a single spike leaves no plateau."""
     padded = np.pad(value, reach, "symmetric")
     return _middle(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1))
 
 
 def _stretches(value: np.ndarray, size: int) -> np.ndarray:
-    """The values (N,) in stretches of a length, (N / size, size); the last one is filled up with the last value."""
+    """The values (N,) in stretches of `size`, (N / size, size); the last is padded with the last value."""
     return np.pad(value, (0, -len(value) % size), "edge").reshape(-1, size)
 
 
 def _middle(value: np.ndarray) -> np.ndarray:
-    """The mean of the middle half of each row of values (N, K) without its NaNs; NaN where there is nothing else."""
+    """The mean of the middle half of each row of values (N, K) without NaNs; NaN if there is nothing else."""
     count = np.isfinite(value).sum(axis=1, keepdims=True)
     rank, cut = np.arange(value.shape[1]), count // 4
     kept = (rank >= cut) & (rank < count - cut)
@@ -111,7 +111,7 @@ def _middle(value: np.ndarray) -> np.ndarray:
 
 
 def _frame_the_bulk(axes: Axes, values: np.ndarray) -> None:
-    """Let 1% of the values at either end leave the panel if they would squeeze the rest: a spike hides a whole run."""
+    """Cut off up to 1% of the values at either end if they would squeeze the rest: a spike can hide a whole run."""
     values = values[np.isfinite(values)]
     if len(values) < SMOOTHED_FROM:
         return

@@ -1,4 +1,4 @@
-"""Plots of points on a line and in the plane, and how far these go."""
+"""Plots of points on a line and in the plane, and their ranges."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BINS = 50
 
 
 def range_of(points: Array) -> Range:
-    """From the least coordinate of finite points to the largest, with a little room; (-1, 1) if there are none."""
+    """The least and the largest coordinate of finite points, with a margin; (-1, 1) if there are no points."""
     if not len(points):
         return -1.0, 1.0
     margin = 0.05 * float(points.max() - points.min()) or 1.0
@@ -27,16 +27,16 @@ def range_of(points: Array) -> Range:
 
 
 def range_around_zero(points: Array) -> Range:
-    """(-r, r) with r a quarter more than the largest finite coordinate: the same for all pictures of a run's data."""
+    """(-r, r), with r a quarter more than the largest finite |coordinate|: one range for all pictures of a run."""
     points = to_host(points)
     r = 1.25 * float(np.abs(points[np.isfinite(points)]).max(initial=0)) or 1.0
     return -r, r
 
 
 def scatter(points: Array, points_range: Range | None = None) -> Figure:
-    """Points (N, 2) in a square from low to high on both axes, points_range = (low, high), to one scale.
+    """Points (N, 2) in a square from low to high on both axes, points_range = (low, high), on equal scales.
 
-    A point outside is drawn in orange on the border where it left; the title counts the points that are NaN or
+    A point outside is drawn in orange at the nearest point of the border; the title counts the points that are NaN or
     infinite. By default the square holds all points.  Raises ValueError for another shape.
     """
     points = to_host(points)
@@ -59,7 +59,7 @@ def scatter(points: Array, points_range: Range | None = None) -> Figure:
 
 
 def histogram(points: np.ndarray, points_range: Range | None = None) -> Figure:
-    """How many points (N,) lie where; those outside of points_range = (low, high) are counted in its first or last bin.
+    """A histogram of points (N,); those outside points_range = (low, high) are counted in the first or last bin.
 
     The title counts those that are NaN or infinite.
     """

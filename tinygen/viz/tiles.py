@@ -1,7 +1,7 @@
-"""Whatever a model makes, as tiles that a screen can show: uint8 images of one channel or three.
+"""Any example of a model as a tile for the screen: a uint8 image of one channel or three.
 
-What has one or three channels is an image already. Four are red, green, blue and alpha, laid on grey. Any other number
-of channels, and the slices of a volume, are grey panels side by side. A vector is a bar chart.
+One or three channels are an image already. Four are red, green, blue and alpha, laid on grey. Any other number of
+channels, and the slices of a volume, become grey panels side by side. A vector becomes a bar chart.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-GUTTER_GREY = 72  # dark enough to vanish beside a digit, light enough to part two black images
-NOT_FINITE = (255, 0, 255)  # magenta: no greyscale image holds it and few photographs do
-PANELS = 16  # side by side at most: of more channels or slices, evenly chosen ones
-BARS, BAR_HEIGHT = 128, 32  # of a vector's chart: so many columns of pixels at most, and so high
+GUTTER_GREY = 72  # dark enough beside a digit, light enough to separate black images
+NOT_FINITE = (255, 0, 255)  # magenta: in no greyscale image and few photographs
+PANELS = 16  # side by side at most; more channels or slices are sampled evenly
+BARS, BAR_HEIGHT = 128, 32  # of a vector's chart: columns of pixels at most, and its height
 
 
 def tiles(x: np.ndarray, value_range: tuple[float, float], longest: int) -> Iterator[np.ndarray]:
-    """A tile, (H, W, 1) or (H, W, 3), of each example of x (N, ...), no side longer than `longest`.
+    """A tile, (H, W, 1) or (H, W, 3), for each example of x (N, ...), no side longer than `longest`.
 
-    value_range (low, high) goes to black and white, what lies outside is clipped; what is not finite is magenta.
+    value_range (low, high) becomes black to white; values outside are clipped, those that are not finite are magenta.
     """
     for example in x:
         image = _chart(example.reshape(-1), value_range) if example.ndim < 2 else _panels(example)
@@ -40,9 +40,9 @@ def _side_by_side(panels: np.ndarray) -> np.ndarray:
 
 
 def _chart(v: np.ndarray, value_range: tuple[float, float]) -> np.ndarray:
-    """A vector (D,) as a bar chart, (BAR_HEIGHT, W, 1) of 0 and 1: from 0, or the end of the range next to it.
+    """A vector (D,) as a bar chart, (BAR_HEIGHT, W, 1) of 0 and 1; bars start at 0, or the end of the range next to it.
 
-    A column of a long vector spans all of its values; one with a value that is not finite is not finite.
+    A column of a long vector spans several values; it is NaN if one of them is not finite.
     """
     low, high = value_range
     columns = np.array_split(v.astype(np.float64), min(len(v), BARS))
@@ -67,7 +67,7 @@ def _as_bytes(image: np.ndarray, value_range: tuple[float, float]) -> np.ndarray
 
 
 def _shrunk(tile: np.ndarray, longest: int) -> np.ndarray:
-    """A tile whose pixels are the means of as many as it takes."""
+    """A tile shrunk by averaging pixels until no side is longer than `longest`."""
     factor = -(-max(tile.shape[:2]) // max(longest, 1))
     if factor < 2:
         return tile
