@@ -211,7 +211,7 @@ def test_without_a_driver_there_is_none(monkeypatch, tmp_path):
 
 def test_the_data_sets_in_the_cache_are_named(monkeypatch, tmp_path):
     monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
-    assert finding("data sets").value == f"digits (always there); in {tmp_path / 'cache'}: nothing yet"
+    assert finding("data sets").value == f"digits (built in); in {tmp_path / 'cache'}: nothing yet"
     (tmp_path / "cache" / "mnist").mkdir(parents=True)
     assert finding("data sets").value.endswith(": mnist")
 

@@ -68,18 +68,18 @@ NEEDS = {
 def test_what_needs_more_says_what_and_how_to_install_it(tmp_path):
     code = f"""
 folder, x = sys.argv[1], np.zeros((4, 28, 28, 1), np.float32)
-model, told = tg.models.Memory(), {{}}
+model, messages = tg.models.Memory(), {{}}
 for line in {list(NEEDS)!r}:
     try:
         eval(line)
     except tg.PackageError as error:
-        told[line] = str(error)
-print(json.dumps(told))
+        messages[line] = str(error)
+print(json.dumps(messages))
 """
     expected = {}
     for line, needs in NEEDS.items():
         owner, packages = needs.split(" needs ")
-        expected[line] = f"{owner} needs what is not installed: pip install {packages}"
+        expected[line] = f"{owner} needs {packages.replace(' ', ' and ')}: pip install {packages}"
     assert numpy_alone(code, tmp_path) == expected
     assert not list(tmp_path.iterdir())  # and nothing is left behind
 
@@ -88,11 +88,11 @@ def test_the_command_line_says_it_in_a_line(tmp_path):
     code = """
 import contextlib, io
 from tinygen.cli import main
-told = io.StringIO()
-with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+stderr = io.StringIO()
+with contextlib.redirect_stderr(stderr), contextlib.redirect_stdout(io.StringIO()):
     status = main(["train", "memory", "--out", sys.argv[1] + "/run"])
-print(json.dumps([status, told.getvalue()]))
+print(json.dumps([status, stderr.getvalue()]))
 """
-    status, told = numpy_alone(code, tmp_path)
-    assert status == 2 and "pip install matplotlib pillow safetensors" in told and "Traceback" not in told
+    status, stderr = numpy_alone(code, tmp_path)
+    assert status == 2 and "pip install matplotlib pillow safetensors" in stderr and "Traceback" not in stderr
     assert not list(tmp_path.iterdir())

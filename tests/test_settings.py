@@ -66,15 +66,15 @@ def test_a_value_has_the_type_of_its_field(text, value):
         ("latent=1.5", "--set latent: must be a whole number, not '1.5'"),
         ("batch_norm=maybe", "--set batch_norm: must be true or false, not 'maybe'"),
         ("loss=hinge", "--set loss: must be minimax, non-saturating or least-squares, not 'hinge'"),
-        ("widths=1,x", "--set widths: must be whole numbers with commas between, not '1,x'"),
-        ("widths=1,,2", "--set widths: must be whole numbers with commas between, not '1,,2'"),
-        ("betas=0.5", "--set betas: must be 2 numbers with commas between, not '0.5'"),
+        ("widths=1,x", "--set widths: must be whole numbers separated by commas, not '1,x'"),
+        ("widths=1,,2", "--set widths: must be whole numbers separated by commas, not '1,,2'"),
+        ("betas=0.5", "--set betas: must be 2 numbers separated by commas, not '0.5'"),
         ("clip=some", "--set clip: must be a number or none, not 'some'"),
         ("lrr=1", "--set lrr: no such setting (did you mean 'lr'?)"),
         ("latent_dim=1", "--set latent_dim: no such setting (did you mean 'latent'?)"),
         (
             "zzz=1",
-            "--set zzz: no such setting; there are lr, latent, batch_norm, loss, widths, betas, clip, limit, note",
+            "--set zzz: no such setting; choose from lr, latent, batch_norm, loss, widths, betas, clip, limit, note",
         ),
         ("lr", "--set lr: write key=value, for example --set lr=0.0002"),
         ("=3", "--set =3: write key=value, for example --set lr=0.0002"),
@@ -106,7 +106,7 @@ def test_what_is_shown_as_the_default_parses_to_the_default():
 
 def test_settings_are_described_in_words():
     described = {setting.name: setting[1:] for setting in describe_settings(Config)}
-    assert described["widths"] == ("256,512,1024", "whole numbers with commas between")
+    assert described["widths"] == ("256,512,1024", "whole numbers separated by commas")
     assert described["loss"] == ("non-saturating", "minimax, non-saturating or least-squares")
     assert described["clip"] == ("none", "a number or none")
     assert "data_shape" not in described and "derived" not in described

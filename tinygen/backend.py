@@ -24,7 +24,7 @@ _current = "cpu"
 
 
 class use:
-    """Make "cpu" or "cuda" the device on which new arrays are made, at once or for the length of a `with` block.
+    """Make "cpu" or "cuda" the device on which new arrays are made, at once or within a `with` block.
 
     It holds for the whole process: all threads share one device.
     Raises ValueError for another name, DeviceError if CuPy or a GPU is missing.
@@ -70,7 +70,7 @@ def device_module(device: str) -> ModuleType:
             raise DeviceError(
                 'use("cuda"): CuPy is not installed; pip install "tinygen[cuda13]" (or [cuda12]), or use("cpu")'
             ) from None
-        except Exception as error:  # CuPy raises its own types, which can't be named before it is there
+        except Exception as error:  # CuPy raises its own types, which can't be named before it is imported
             raise DeviceError(
                 f'use("cuda"): no usable GPU ({error}); `tinygen doctor` says more, or use("cpu")'
             ) from None
@@ -83,7 +83,7 @@ def _module_owning(x: object) -> ModuleType | None:
     module = _module_of.get(type(x))
     if module is None and isinstance(x, np.ndarray):  # a subclass, such as a memory map
         return np
-    if module is None and type(x).__module__ == "cupy" and hasattr(x, "shape"):  # made before CuPy was asked for here
+    if module is None and type(x).__module__ == "cupy" and hasattr(x, "shape"):  # made before CuPy was loaded here
         return device_module("cuda")
     return module
 
@@ -103,7 +103,7 @@ def is_array(x: object) -> bool:
 
 
 def is_tensor(x: object) -> bool:
-    """True for a Tensor, whose class lies above this file: an array is in it."""
+    """True for a Tensor, known by the array in it: its class lies above this file."""
     return _module_owning(getattr(x, "array", None)) is not None
 
 

@@ -1,4 +1,4 @@
-"""Checks of options and inputs: what does not pass raises an error that says what was expected and what came."""
+"""Checks of options and inputs, with errors that say what was expected and what came."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def number(
     above: float = -math.inf,
     below: float = math.inf,
 ) -> float:
-    """value as a finite float from low to high, or between above and below without them; raises ConfigError in the
-    words of `whole` otherwise."""
+    """value as a finite float from low to high, or strictly between above and below; raises ConfigError, worded
+    as in `whole`, otherwise."""
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     huge = isinstance(value, int) and abs(value) > sys.float_info.max
     if not real or huge or not math.isfinite(value) or not low <= value <= high or not above < value < below:
@@ -57,7 +57,7 @@ def check_installed(owner: str, *packages: str) -> None:
     """Raise PackageError, which names the command that installs them, unless all packages are installed."""
     missing = [_ON_PYPI.get(package, package) for package in packages if not installed(package)]
     if missing:
-        raise PackageError(f"{owner} needs what is not installed: pip install {' '.join(missing)}")
+        raise PackageError(f"{owner} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
 
 
 _ON_PYPI = {"PIL": "pillow"}
@@ -71,7 +71,7 @@ def what(x: Any) -> str:
 
 
 def call_of(x: object, *first: str) -> str:
-    """What x is, for its repr: its class, what `first` says, and those of its options that are short."""
+    """x for its repr: its class, the texts in `first`, and its options with short values."""
     values = {name: getattr(x, name, None) for name in inspect.signature(type(x)).parameters}
     options = [f"{name}={value!r}" for name, value in values.items() if isinstance(value, _SHORT)]
     return f"{type(x).__name__}({', '.join([*first, *options])})"
@@ -87,7 +87,7 @@ def as_array(owner: str, name: str, x: Any) -> Array:
         return x
     try:
         return np.asarray(x)
-    except Exception as error:  # each library has its own for what is on a device or requires grad
+    except Exception as error:  # each library raises its own for an array on a device or with a gradient
         raise DataError(f"{owner}: {name}, {what(x)}, can't be read as an array: {error}") from error
 
 
@@ -97,7 +97,7 @@ def as_numbers(owner: str, name: str, x: Any) -> Array:
     if array.dtype == object and all(isinstance(x, (int, float, np.number, np.bool_)) for x in array.flat):
         array = array.astype(np.float64)
     if array.dtype.kind not in "fiub":
-        raise DataError(f"{owner}: {name} is {x!r:.60}, but it must be an array of numbers, all rows of one length")
+        raise DataError(f"{owner}: {name} is {x!r:.60}, but it must be an array of numbers, all rows of equal length")
     return array
 
 
@@ -112,8 +112,8 @@ def check_array(owner: Any, x: Any, name: str = "x") -> None:
 
 
 def check_input(owner: Any, x: Any, least: int = 0, features: int | None = None, hint: str = "") -> None:
-    """Raise TypeError unless x is a Tensor or an array, ValueError unless it has so many axes at least, the last one as
-    long as there are features."""
+    """Raise TypeError unless x is a Tensor or an array, ValueError unless it has at least so many axes, the last one
+    of length `features` if that is given."""
     check_array(owner, x)
     if len(x.shape) < least:
         raise ValueError(f"{_name(owner)}: x is {x.shape}, but it must have at least {least} axes, the channel last")
@@ -122,9 +122,10 @@ def check_input(owner: Any, x: Any, least: int = 0, features: int | None = None,
 
 
 def check_indices(owner: str, i: Any, n: int, name: str = "the input") -> tuple[Any, Array | None]:
-    """The integers i, and None; on a GPU, which isn't waited for, those from 0 to n - 1, others as 0, and their mask.
+    """The integers i, and None; on a GPU, without waiting for it, i with 0 for those out of range, and their mask.
 
-    Raises TypeError for what is no array of integers, on the CPU IndexError for one out of range.
+    The range is 0 to n - 1. Raises TypeError for anything but an array of integers; on the CPU IndexError for one out
+    of range.
     """
     check_array(owner, i, name)
     if i.dtype.kind not in "iu":

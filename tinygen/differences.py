@@ -1,4 +1,4 @@
-"""Slopes by differences: what a function of arrays does around a point, with no word from backward."""
+"""Slopes by differences: how a function of arrays changes around a point, without backward."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 Values: TypeAlias = "Callable[[Sequence[np.ndarray]], Sequence[np.ndarray]]"
 
 STEPS = (1.0, 2.0**-5, 2.0**-10)  # of eps; a smaller one serves where a larger one gives no settled value
-NUDGE = 2.0**-30  # relative: over so short a way a function is straight, so what bends there is rounding
+NUDGE = 2.0**-30  # relative: over so short a distance a function is straight, so any bend is rounding
 
 
 def typical_size(x: np.ndarray) -> np.ndarray:
-    """The size of each element; of those near 0 a tenth of the median size, or 1 if all are 0."""
+    """The size of each element, but at least a tenth of the median size, or 1 if all are 0."""
     size = np.abs(x)
     return np.maximum(size, np.median(size[size > 0]) / 10 if size.any() else 1.0)
 
 
 class Neighbourhood:
-    """A function from arrays to arrays, near a point, from which each array moves along a direction of its own.
+    """A function from arrays to arrays, near a point: each array moves from there along its own direction.
 
-    What the function returns is handled as one flat vector. Where a method says `where`, it takes nothing (all inputs
-    move), or the number of an input and which of its elements move, in C order.
+    What the function returns is handled as one flat vector. A method's `where` is nothing (all inputs move), or
+    the number of an input and which of its elements move, in C order.
     """
 
     def __init__(self, f: Values, points: list[np.ndarray], directions: list[np.ndarray], eps: float, rtol: float):
@@ -49,10 +49,10 @@ class Neighbourhood:
 
     @np.errstate(all="ignore")
     def slope(self, *where: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """d value / dt at t = 0; what rounding may do to it; and by how much else it is in doubt.
+        """d value / dt at t = 0; the error that rounding may cause; and the doubt beyond that.
 
-        Central differences at h, h/2 and h/4, extrapolated to order h⁶ (Richardson 1911). What the last extrapolation
-        changed is the doubt. Each element of the value takes the step h that leaves it the least of both.
+        Central differences at h, h/2 and h/4, extrapolated to order h⁶ (Richardson 1911). The doubt is the
+        change by the last extrapolation. Each element of the value takes the step h with the least sum of both.
         """
         slope, rounding, doubt = (np.full(self.value.shape, x) for x in (np.nan, 0.0, np.inf))
         moves: Any = None  # which elements of the value depend on what moves

@@ -78,14 +78,14 @@ def run() -> bool:
 def _guarded(item: str, required: bool, probe: Callable[[], Finding]) -> Finding:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a package's own warnings would tear the table
+            warnings.simplefilter("ignore")  # a package's own warnings would break up the table
             return probe()
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         missing = isinstance(error, ModuleNotFoundError)
         mend = f"pip install {item.lower()}" if missing else "install tinygen again in a fresh environment"
         advice = f"tinygen needs {item}: {mend}" if required else ""
-        return Finding(item, f"could not be found out ({reason})", False if required else None, advice)
+        return Finding(item, f"unknown ({reason})", False if required else None, advice)
 
 
 def _tinygen() -> Finding:
@@ -109,7 +109,7 @@ def _package(item: str, module: str) -> Finding:
 
 
 def _cpuinfo() -> str:
-    """What Linux tells of the processor; "" elsewhere."""
+    """What Linux says about the processor; "" elsewhere."""
     path = Path("/proc/cpuinfo")
     return path.read_text() if path.exists() else ""
 
@@ -135,7 +135,7 @@ def _blas() -> Finding:
         names = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
         return Finding("BLAS", f"{names.get('name')} {names.get('version')}; kernel set and threads can't be read")
     api, version, threads = (libraries[0][key] for key in ("internal_api", "version", "num_threads"))
-    kernels = libraries[0].get("architecture") or "not told"
+    kernels = libraries[0].get("architecture") or "an unknown processor"
     value = f"{api} {version}, kernels for {kernels}, {threads} thread{'s' * (threads != 1)}"
     advice = "; ".join([*_kernel_advice(api, kernels), *_thread_advice(threads, len(libraries))])
     return Finding("BLAS", value, None if advice else True, advice)
@@ -170,7 +170,7 @@ def _matrix_product() -> Finding:
         best = min(best, time.perf_counter() - start)
     right = np.allclose(product[0], a[0].astype(np.float64) @ b, rtol=1e-4)
     speed = f"{2 * size**3 / best / 1e9:,.0f} GFLOP/s (float32, {size} x {size}, best)"
-    return Finding("matrix product", speed, right, "" if right else "and its result is wrong: install NumPy anew")
+    return Finding("matrix product", speed, right, "" if right else "its result is wrong: reinstall NumPy")
 
 
 # What makes it faster
@@ -209,12 +209,14 @@ def _gpu() -> Finding:
     try:
         runtime = importlib.import_module("cupy").cuda.runtime
     except ImportError:
-        return Finding("GPU", f"NVIDIA driver {driver}; CuPy is needed to use it" if driver else "none: the CPU trains")
+        return Finding(
+            "GPU", f"NVIDIA driver {driver}; CuPy is needed to use it" if driver else "none: training runs on the CPU"
+        )
     try:
         names = [_gpu_name(runtime, i) for i in range(runtime.getDeviceCount())]
     except Exception as error:  # CuPy's own type
         if not driver:
-            return Finding("GPU", "none, nor a driver of NVIDIA's: the CPU trains")
+            return Finding("GPU", "none, and no NVIDIA driver: training runs on the CPU")
         return Finding("GPU", f"none that CuPy can use ({error}); NVIDIA driver {driver}", None,
                        "the driver is older than CuPy's CUDA, or this process was given no GPU")  # fmt: skip
     newest = _cuda_version(runtime.driverGetVersion())
@@ -238,7 +240,7 @@ def _data_sets() -> Finding:
 
     folder = cache_dir()
     cached = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    value = f"digits (always there); in {folder}: {', '.join(cached) or 'nothing yet'}"
+    value = f"digits (built in); in {folder}: {', '.join(cached) or 'nothing yet'}"
     parent = next(path for path in [folder, *folder.parents] if path.is_dir())
     if not os.access(parent, os.W_OK):
         return Finding("data sets", value, None, f"{parent} can't be written: set TINYGEN_CACHE to a folder that can")

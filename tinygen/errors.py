@@ -6,11 +6,11 @@ class UserError(Exception):
 
 
 class DeviceError(UserError, RuntimeError):
-    """A device that was asked for is not there."""
+    """A device that was asked for is unavailable."""
 
 
 class PackageError(UserError, ImportError):
-    """A package that something needs and that is not installed."""
+    """A package that is needed but not installed."""
 
 
 class DataError(UserError, ValueError):
@@ -26,4 +26,4 @@ class RunError(UserError, RuntimeError):
 
 
 class GradientError(RuntimeError):
-    """Backward can't go on: what is missing, was changed or does not fit, where, and what to do."""
+    """Backward can't continue: what is missing, was changed or does not fit, where, and what to do."""

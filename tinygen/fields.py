@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 
 
 class Limits(NamedTuple):
-    """From low to high; or, where the end itself makes no sense, above or below it. Of several numbers, for each."""
+    """From low to high, or strictly above and below. Of several numbers, each is limited."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -29,7 +29,7 @@ class Rate(NamedTuple):
 
 
 class Choices(NamedTuple):
-    """The names that a field may be: those of a table, whatever is in it by then."""
+    """The names that a field may be: those in a table, including any added later."""
 
     names: Iterable[str]
 
@@ -40,13 +40,11 @@ LearningRate: TypeAlias = Annotated[float, Limits(0), Rate()]
 NonNegative: TypeAlias = Annotated[float, Limits(0)]
 Positive: TypeAlias = Annotated[float, Limits(above=0)]
 Share: TypeAlias = Annotated[float, Limits(0, 1)]
-Decay: TypeAlias = Annotated[
-    float, Limits(0, below=1)
-]  # the share that is kept, or dropped; all of it would be the end
+Decay: TypeAlias = Annotated[float, Limits(0, below=1)]  # the share kept or dropped, never all of it
 
 
 def types(config_class: type) -> dict[str, Any]:
-    """The type of each field; of one with choices, the Literal of them."""
+    """The type of each field; for one with choices, their Literal."""
     found = dict(_plain(config_class))
     for name, choices in _notes(config_class, Choices).items():
         if found[name] is str:
@@ -55,7 +53,7 @@ def types(config_class: type) -> dict[str, Any]:
 
 
 def limits(config_class: type) -> dict[str, Limits]:
-    """The limits of those fields that have some."""
+    """The limits of the fields that have any."""
     return _notes(config_class, Limits)
 
 
@@ -71,16 +69,16 @@ def rates(config_class: type) -> list[str]:
 
 @functools.cache
 def _notes(config_class: type, kind: type) -> dict[str, Any]:
-    """What the annotations say of this kind, by field: each class's own go before those of its bases."""
+    """The metadata of this kind in the annotations, by field: a class's own comes before its bases'."""
     notes = dict[str, Any]()
     for base in reversed(config_class.__mro__):
         for name, hint in typing.get_type_hints(base, include_extras=True).items():
-            notes.update((name, note) for note in _noted(hint) if isinstance(note, kind))
+            notes.update((name, note) for note in _metadata_in(hint) if isinstance(note, kind))
     return notes
 
 
-def _noted(hint: Any) -> Iterable[Any]:
+def _metadata_in(hint: Any) -> Iterable[Any]:
     """All that Annotated adds to a hint, or to a part of it: `Annotated[float, Limits(0)] | None` has limits."""
     yield from getattr(hint, "__metadata__", ())
     for part in typing.get_args(hint):
-        yield from _noted(part)
+        yield from _metadata_in(part)

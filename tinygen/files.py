@@ -1,4 +1,4 @@
-"""Files: written so that a kill at any moment leaves the old one or the new one, with words for what prevents it."""
+"""Files, written so that a kill at any moment leaves the old one or the new one, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .signals import unfinished
 
 _CAUSES = {  # what to do about it
     **dict.fromkeys([errno.ENOSPC, errno.EDQUOT, errno.EFBIG], "free some space, then {again}"),
-    **dict.fromkeys([errno.EACCES, errno.EPERM, errno.EROFS], "choose a {place} in which you may write with {option}"),
+    **dict.fromkeys([errno.EACCES, errno.EPERM, errno.EROFS], "choose a writable {place} with {option}"),
     **dict.fromkeys([errno.ENOTDIR, errno.EEXIST], "a file is in the way; choose another {place} with {option}"),
     errno.EISDIR: "a folder is in the way; choose another {place} with {option}",
 }
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Open a file for reading its bytes. Raises OSError, and for a pipe or a device too: they may never end."""
+    """Open a file for reading its bytes. Raises OSError, also for a pipe or a device: they may never end."""
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
@@ -36,7 +36,7 @@ def writing(
 ) -> Iterator[None]:
     """Turn an OSError of the block, which writes `path`, into a RunError that names it and says what to do.
 
-    place, option: what else the caller might choose, and how.  again: what becomes possible when there is space.
+    place, option: what else the caller might choose, and how.  again: what to do once there is space.
     """
     try:
         yield
@@ -48,12 +48,12 @@ def writing(
 
 @contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; when the block ends well it takes the place of `path` in one step.
+    """A temporary path beside `path` to write to; when the block ends well it replaces `path` in one step.
 
     The bytes are on the disk (fsync) before the rename, so a power cut can't leave an empty file under the final name.
-    If the block fails, the temporary file goes and `path` is as it was. The temporary name is hidden and ends in
-    ".part", so that neither a listing of *.png nor one of *.safetensors finds it; name the format to what writes it.
-    Raises OSError where the folder is missing or can't be written, or the disk is full.
+    If the block fails, the temporary file is removed and `path` stays as it was. Its name is hidden and ends in
+    ".part", so that neither a listing of *.png nor one of *.safetensors finds it; tell the writer the format.
+    Raises OSError if the folder is missing or can't be written, or the disk is full.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.part")

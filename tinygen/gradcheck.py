@@ -1,7 +1,7 @@
-"""Is a derivative right? What backward says against what differences say, at first order and above.
+"""Is a derivative right? Backward against differences, at first order and above.
 
 For y = f(x), J = dy/dx, a random u and a direction v, backward gives ⟨Jᵀu, v⟩ and differences give ⟨u, Jv⟩. The two
-must agree, for each input by itself. Order 2 checks the function (x, u) -> Jᵀu in the same way, and so on: order n
+must agree, for each input separately. Order 2 checks the function (x, u) -> Jᵀu in the same way, and so on: order n
 checks the gradients that order n - 1 found. All in float64.
 """
 
@@ -24,8 +24,8 @@ from .tensor import Tensor, tensor
 
 Function: TypeAlias = "Callable[[Sequence[Tensor], bool], list[Tensor]]"  # of the inputs, and whether to keep the graph
 
-DIRECTIONS = 32  # at most, an input: one with more elements is moved group by group
-SAFETY = 10.0  # times the measured rounding is allowed
+DIRECTIONS = 32  # at most, per input: one with more elements is moved group by group
+SAFETY = 10.0  # so many times the measured rounding is allowed
 
 
 class _Options(NamedTuple):
@@ -91,19 +91,19 @@ def gradcheck(
 
         tg.gradcheck(tg.ops.matmul, [a, b])                         a function of its arguments
         tg.gradcheck(model, x)                                      a Module: its parameters as well
-        tg.gradcheck(lambda: loss(model(x)), model.parameters())    Tensors that f uses without taking them
+        tg.gradcheck(lambda: loss(model(x)), model.parameters())    Tensors that f uses but does not take
 
-    f returns a Tensor or a tuple of them. Inputs are Tensors or arrays; float64 copies are checked, integers are handed
-    on. f is called some hundred times an input, and what it changes (running statistics) stays changed.
+    f returns a Tensor or a tuple of them. Inputs are Tensors or arrays; float64 copies are checked, integers are passed
+    on. f is called some hundred times per input, and what it changes (running statistics) stays changed.
 
     elementwise: compare every dy[j]/dx[i]. By default u has no element near 0, and v moves one element of an input, or
     one group of elements with gradients of like size if there are more than 32.
-    rtol: the error allowed, in units of Σ |(Jᵀu)ᵢ vᵢ|; right rules stay below 2e-9. On top of it are allowed atol, and
-    what rounding does to the differences, which is measured.
+    rtol: the error allowed, in units of Σ |(Jᵀu)ᵢ vᵢ|; right rules stay below 2e-9. On top of it, atol and
+    the measured rounding of the differences are allowed.
     eps: the step of the differences (of sixth order), in units of the element moved; near kinks it shrinks to eps/1024.
     rng: draws u and v; the same in each call by default.
 
-    Raises GradcheckError with both values, where, and what to look at; TypeError or ValueError for unusable arguments.
+    Raises GradcheckError with both values, where, and what to check; TypeError or ValueError for unusable arguments.
     """
     order, rtol = whole("gradcheck", "order", order, 1), number("gradcheck", "rtol", rtol, above=0)
     atol, eps = number("gradcheck", "atol", atol, 0), number("gradcheck", "eps", eps, above=0)
@@ -190,7 +190,7 @@ def _gradients(fn: Function, n: int, args: Sequence[Any], graph: bool) -> list[T
     return total
 
 
-# What backward says, against what differences say
+# Backward against differences
 
 
 def _off_zero(rng: Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -238,7 +238,7 @@ class _Order:
         return [to_host(g.data) for g in _gradients(self.fn, len(xs), [*xs, *us], False)]
 
     def run(self) -> Comparison | None:
-        """Make all comparisons, for the worst; None if there is none to make. Raises GradcheckError if it is bad."""
+        """Make all comparisons and return the worst; None if there are none. Raises GradcheckError if it is too bad."""
         tried = []
         for i in range(len(self.terms) if len(self.seeds) else 0):
             for group in self._groups(i):
@@ -272,7 +272,7 @@ class _Order:
             error = np.divide(difference, size, out=np.zeros_like(size), where=difference != 0)
         return numeric, analytic, np.nan_to_num(error, nan=np.inf)
 
-    # What to tell
+    # The report
 
     def _describe(self, i: int, group: np.ndarray, row: int) -> Comparison:
         numeric, analytic, error = (a[row] for a in self._compare(i, group))
@@ -309,7 +309,7 @@ class _Order:
         raise failure
 
     def _advice(self, i: int, group: np.ndarray, row: int, found: Comparison) -> str:
-        """What a discrepancy of this kind usually comes from."""
+        """The usual cause of such a discrepancy."""
         seed, h = np.abs(self.seeds[row]), self.options.eps * STEPS[-1]
         difference = abs(np.subtract(*[a[row] for a in self._compare(i, group)[:2]]))
         ratio = found.analytic / found.numeric if found.numeric else 0.0
@@ -323,7 +323,7 @@ class _Order:
                 "for the differences;\nmove the input, or try a smaller eps."
             )
         if self.order == 1 and found.analytic == 0:
-            return "No gradient arrives: is there a rule that is None, or a detach(), .data or .numpy() on the way?"
+            return "No gradient arrives: is there a rule that gives None, or a detach(), .data or .numpy() on the way?"
         if abs(ratio + 1) < 0.01:
             return "The sign is wrong."
         if self.order > 1:

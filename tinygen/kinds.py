@@ -30,7 +30,7 @@ def _is_plain(x: Any) -> bool:
 TEXT = Kind("text", lambda x: isinstance(x, str))
 COUNT = Kind("a whole number of at least 0", _is_count)
 OBJECT = Kind("an object", lambda x: isinstance(x, dict))
-PLAIN = Kind("text, a number, true, false, null, or a list of such", _is_plain)
+PLAIN = Kind("text, a number, true, false, null, or a list of these", _is_plain)
 NUMBER = Kind("a number", is_number)
 MAY_NUMBER = Kind("a number or null", lambda x: x is None or is_number(x))
 CURVE = Kind("a list of numbers", lambda x: isinstance(x, list) and len(x) > 1 and all(map(MAY_NUMBER.test, x)))

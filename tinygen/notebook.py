@@ -1,4 +1,4 @@
-"""How a notebook shows a Tensor and a Module: as HTML, whose code is loaded when the first is shown.
+"""How a notebook shows a Tensor and a Module: as HTML, by code that is loaded when the first is shown.
 
 The engine and the layers know nothing of it: importing this file gives them the method that notebooks ask for.
 """

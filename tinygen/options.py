@@ -1,4 +1,4 @@
-"""The options of a run, one entry each: what `tinygen train` takes beside the settings of the model.
+"""The options of a run, one entry each: what `tinygen train` takes besides the settings of the model.
 
 The command line's parser, what config.json may say, what may change when a run is resumed, and the defaults of `fit`
 and of the recorder come from here.
@@ -19,15 +19,15 @@ class Option(NamedTuple):
 
     name: str
     kind: Kind
-    help: str  # in which {default} is the default
-    default: Any = None  # None: what the model says or, if that says nothing, none
-    metavar: str | None = None  # None: that of the kind
+    help: str  # {default} stands for the default
+    default: Any = None  # None: the model's or, if it has none, none
+    metavar: str | None = None  # None: the kind's
     may_change: bool = False  # when a run is resumed
 
 
 DATA = (
     Option("data", TEXT, "`tinygen data` lists them; folder:PATH for your own images (the model's own)", None, "NAME"),
-    Option("size", MAY_COUNT, "the side of the square to which folder: brings its images"),
+    Option("size", MAY_COUNT, "the side of the squares that folder: images become"),
     Option("channels", MAY_COUNT, "of folder: images: grey, colour, or with opacity (3)", None, "1|3|4"),
     Option("fit", MAY_TEXT, "how folder: images become squares (crop)", None, "crop|pad|stretch"),
     Option("mirror", SWITCH, "show each image mirrored half of the time"),
@@ -42,8 +42,8 @@ INTERVALS = (
     Option("sample_every", EVERY, "steps between pictures of samples ({default})", 200, may_change=True),
     Option("checkpoint_every", EVERY, "steps between checkpoints ({default})", 500, may_change=True),
     Option("evaluate_every", MAY_NONE, "steps between evaluations, of 1,000 samples each (none)", may_change=True),
-    Option("record", MAY_NONE, "steps between looks inside, for the report ({default})", 16),
+    Option("record", MAY_NONE, "steps between recorded steps, for the report ({default})", 16),
 )
 OPTIONS = (*DATA, *COURSE, *INTERVALS)
 DEFAULTS = {option.name: option.default for option in OPTIONS}
-SETTINGS = {option.name: option.kind for option in OPTIONS} | {"classes": TEXTS}  # in config.json, as far as it says
+SETTINGS = {option.name: option.kind for option in OPTIONS} | {"classes": TEXTS}  # what config.json may hold

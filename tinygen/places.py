@@ -16,7 +16,7 @@ _PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py")}
 
 
 def _engine() -> tuple[str, ...]:
-    """Where the engine is: the files and folders of the ops, of grad, and of all that they are made of."""
+    """The engine's files and folders: those of the ops, of grad, and of all that these use."""
     name, found, stack = __package__, set[str](), [ops.__name__, gradients.__name__]
     seen = set(stack)
     while stack:
@@ -43,12 +43,12 @@ class Place(NamedTuple):
 
     @property
     def code(self) -> str:
-        """What stands there."""
+        """The text of the line."""
         return linecache.getline(self.file, self.line).strip()
 
     @property
     def is_ours(self) -> bool:
-        """Whether it is a line of this package, and not of its user's code."""
+        """Whether it belongs to this package, not to the user's code."""
         return Path(self.file).is_relative_to(_PACKAGE)
 
     def __str__(self) -> str:
@@ -67,6 +67,6 @@ def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
 
 
 def _short(file: str) -> str:
-    """A path as one would type it here."""
+    """A path, relative to the current folder if it lies inside."""
     path = Path(file)
     return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else file

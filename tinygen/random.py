@@ -1,7 +1,7 @@
 """Random numbers on both backends, from streams that can be restored.
 
 A stream is keyed by (seed, name), so that streams are independent of each other and of the order in which they are
-made. Each can say where it stands and go back there: so a run resumes to the bit.
+made. Each can store its position and return to it, so a run resumes to the bit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MASK = 2**64 - 1
 class Generator:
     """A restorable stream of random numbers on one device.
 
-    On the CPU it is NumPy's PCG64DXSM, whose state can be read. On a GPU, where a generator's state can't be, it is
+    On the CPU it is NumPy's PCG64DXSM, whose state can be read. On a GPU, where a generator's state can't, it is
     counter-based: number i of the stream is output i of SplitMix64 seeded with the stream's key, computed on the device
     from i alone, and the state is the counter.
 
@@ -61,7 +61,7 @@ class Generator:
         return _scale_and_shift(x, high - low, low)
 
     def bernoulli(self, p: float, like: Any) -> Array:
-        """True with probability p, to a multiple of 2⁻¹⁶, for each element of an array or Tensor, laid out as it."""
+        """True with probability p, rounded to 2⁻¹⁶, for each element of an array or Tensor, with its memory layout."""
         like = array_of(like)
         draws = device_module(self.device).empty_like(like, bool)
         flat = draws.ravel(order="K") if self._numpy is not None else draws  # a view: in the order of the memory
@@ -75,7 +75,7 @@ class Generator:
         return self._numpy.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
 
     def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
-        """Independent draws from low, ..., high - 1, as int64. Raises ValueError if there are none."""
+        """Independent draws from low, ..., high - 1, as int64. Raises ValueError unless low < high."""
         if low >= high:
             raise ValueError(f"integers: low is {low}, but it must be less than high, which is {high}")
         if self._numpy is not None:
@@ -89,7 +89,7 @@ class Generator:
         return device_module(self.device).argsort(self._bits((n,)))
 
     def _first(self, n: int) -> np.uint64:
-        """The place of the next number in SplitMix64's sequence, after which n of them are taken."""
+        """The place of the next number in SplitMix64's sequence, from which n numbers are taken."""
         first = (self._key + (self._counter + 1) * GOLDEN) & _MASK
         self._counter += n
         return np.uint64(first)
@@ -105,7 +105,7 @@ class Generator:
 
     @property
     def state(self) -> dict[str, Any]:
-        """Where the stream stands, as a dict that JSON can hold; assign it to go back there."""
+        """The stream's position, as a dict that JSON can hold; assign it to return there."""
         where = {"counter": self._counter} if self._numpy is None else self._numpy.bit_generator.state
         return {"seed": self.seed, "name": self.name, "device": self.device, "where": where}
 
@@ -121,7 +121,7 @@ class Generator:
 
 
 def _drawn(dtype: Any) -> Any:
-    """The type in which NumPy draws what becomes dtype: it knows two."""
+    """The type to draw in for dtype: NumPy draws in two."""
     return np.float32 if np.dtype(dtype).itemsize <= 4 else np.float64
 
 
@@ -144,7 +144,7 @@ _defaults: dict[str, Generator] = {}
 def seed(n: int) -> None:
     """Start every default stream again from n: what is built after two equal calls draws equal numbers.
 
-    All threads share these streams; what threads build at the same time draws in no certain order. Give them an `rng`.
+    All threads share these streams; threads that build at the same time draw in no fixed order. Give each an `rng`.
     """
     global _seed
     Generator(n)  # refuses a bad seed before anything changes
@@ -154,7 +154,7 @@ def seed(n: int) -> None:
 
 
 def default_rng() -> Generator:
-    """The stream of `seed` that is shared by all who do not bring a generator: initial weights, mostly."""
+    """The stream of `seed` for everything that is given no generator: initial weights, mostly."""
     device = current_device()
     if device not in _defaults:
         _defaults[device] = Generator(_seed, "default")
@@ -162,7 +162,7 @@ def default_rng() -> Generator:
 
 
 def new_stream(name: str) -> Generator:
-    """A stream of `seed` of its own: the k-th call with one name gives stream name/k."""
+    """A separate stream of `seed`: the k-th call with one name gives stream name/k."""
     k = _streams.get(name, 0)
     _streams[name] = k + 1
     return Generator(_seed, f"{name}/{k}")

@@ -13,7 +13,7 @@ class Rows(Sequence[dict[str, Any]]):
     """Dicts with a "step" and numbers under any other names, as metrics.jsonl holds them.
 
     Rows with the same names share a table of float64, so that a long run takes 8 bytes a number and the values of a
-    name are at hand as an array. A row with anything but floats and ints below 2**53 is kept as it is.
+    name are available as an array. A row with anything but floats and ints below 2**53 is kept as it is.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] = ()):
@@ -42,7 +42,7 @@ class Rows(Sequence[dict[str, Any]]):
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Rows:
-        """Rows as they are, or made of other ones."""
+        """Rows as they are, or made from an iterable of dicts."""
         return rows if isinstance(rows, Rows) else cls(rows)
 
     def __len__(self) -> int:
@@ -62,28 +62,28 @@ class Rows(Sequence[dict[str, Any]]):
         return repr(list(self))
 
     def names(self) -> list[str]:
-        """The names that stand for a number in some row."""
+        """The names that have a number in some row."""
         tables = (name for columns, _ in self._tables for name, _ in columns)
         odd = (name for row in self._odd for name, x in row.items() if isinstance(x, (int, float)))
         return list(dict.fromkeys([*tables, *odd]))
 
     def column(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """The number that a name stands for in each row, NaN where it stands for none, and where it stands for one.
+        """The number under a name in each row, NaN where there is none, and which rows have one.
 
-        float64 and bool, of the length of the rows.
+        float64 and bool, one element per row.
         """
         table = np.array(self._table, np.int32)
-        values, there = np.full(len(self), np.nan), np.zeros(len(self), bool)
+        values, present = np.full(len(self), np.nan), np.zeros(len(self), bool)
         for number, (columns, numbers) in enumerate(self._tables):
             names = [column for column, _ in columns]
             if name in names:
                 rows = table == number
-                values[rows], there[rows] = np.array(numbers).reshape(-1, len(names))[:, names.index(name)], True
+                values[rows], present[rows] = np.array(numbers).reshape(-1, len(names))[:, names.index(name)], True
         for row in np.flatnonzero(table == -1).tolist():
             x = self._row(row).get(name)
             if isinstance(x, (int, float)):
-                values[row], there[row] = x, True
-        return values, there
+                values[row], present[row] = x, True
+        return values, present
 
     def _row(self, i: int) -> dict[str, Any]:
         number, place = self._table[i], self._place[i]
@@ -94,10 +94,10 @@ class Rows(Sequence[dict[str, Any]]):
 
 
 def outline(values: np.ndarray, most: int) -> np.ndarray:
-    """The indices of at most so many values that keep the shape of their curve, in order; of no more than that, all.
+    """The indices, in order, of at most so many values that keep the shape of their curve; all if there are no more.
 
-    They are the first, the last, and the lowest and the highest of each of equal stretches, whose every spike is thus
-    seen, and one that is not finite of each stretch that has one.
+    They are the first, the last, and of each of equal stretches the lowest, the highest and, if it has one, a value
+    that is not finite: so every spike is kept.
     """
     if len(values) <= most:
         return np.arange(len(values))

@@ -33,9 +33,9 @@ class Setting(NamedTuple):
 
 
 def parse_settings(config_class: type, assignments: Iterable[str], options: Sequence[str] = ()) -> dict[str, Any]:
-    """{"lr": 0.001} from ["lr=1e-3"], each value of the type that the field of config_class has.
+    """{"lr": 0.001} from ["lr=1e-3"], each value of its field's type in config_class.
 
-    options: names that are options beside --set, to say so. Raises ConfigError, which names the key and the nearest
+    options: names of options other than --set, for the error. Raises ConfigError, which names the key and the nearest
     one, the type, the choices and what came.
     """
     hints, assignments = _hints(config_class), list(assignments)
@@ -84,7 +84,7 @@ def describe_settings(config_class: type) -> list[Setting]:
 
 
 def example(config_class: type, key: str = "") -> str:
-    """An assignment that `parse_settings` accepts, to show how one is written: of a key, if that is a setting."""
+    """An assignment that `parse_settings` accepts, as an example: to `key`, if that is a setting."""
     settings = {setting.name: setting for setting in describe_settings(config_class)}
     shown = settings.get(key) or next(iter(settings.values()), None)
     return f"{shown.name}={shown.default}" if shown else "key=value"
@@ -108,7 +108,7 @@ def describe_type(hint: Any) -> str:
         return _or(["none" if option is type(None) else describe_type(option) for option in arguments])
     if origin is tuple:
         count = "" if Ellipsis in arguments else f"{len(arguments)} "
-        return f"{count}{PLURALS[arguments[0]]} with commas between"
+        return f"{count}{PLURALS[arguments[0]]} separated by commas"
     known = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
     return known.get(hint) or f"a {getattr(hint, '__name__', hint)}"
 
@@ -151,18 +151,18 @@ def _why_unknown(config_class: type, key: str, text: str, keys: Sequence[str], o
         return "it follows from the data set; choose that with --data and --size"
     if key.lstrip("-").replace("-", "_") in options:
         return f"it is an option of its own: write --{key.lstrip('-').replace('_', '-')} {text}".rstrip()
-    return f"no such setting{nearest(key, keys) or '; there are ' + ', '.join(keys)}"
+    return f"no such setting{nearest(key, keys) or '; choose from ' + ', '.join(keys)}"
 
 
 def _what_fits(hint: Any, text: str) -> str:
-    """What may be meant by a text that is no value of type `hint`, in words."""
+    """What may be meant by a text that is not a value of type `hint`, in words."""
     if typing.get_origin(hint) is Literal:
         return nearest(text, map(format_value, typing.get_args(hint)))
     return written_out(text, 0) if hint is int else ""
 
 
 def _parse(hint: Any, text: str) -> Any:
-    """The value of type `hint` that the text says; ValueError if it says none."""
+    """The value of type `hint` that the text stands for; ValueError if there is none."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return {format_value(choice): choice for choice in arguments}[_known(text, map(format_value, arguments))]

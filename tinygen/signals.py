@@ -31,9 +31,9 @@ def guard_command() -> None:
 
 
 def take_over(handler: Any, instead_of: tuple[Any, ...] = DEFAULTS) -> dict[int, Any]:
-    """Have a handler called for signals that so far do one of some things, and return what each did.
+    """Set a handler for the stopping signals handled by one of `instead_of`, and return their handlers from before.
 
-    What is ignored (nohup) and what the user handles is left alone. Threads but the main one can't take over any.
+    Signals that are ignored (nohup) or that the user handles are left alone. Only the main thread can take over any.
     """
     before: dict[int, Any] = {}
     for number in STOPPING:
@@ -72,7 +72,7 @@ def stop(number: int, frame: object = None) -> NoReturn:
 
 
 def finish() -> None:
-    """Let signals change nothing more: the command is done and has its exit code, though Python has still to end."""
+    """Ignore signals from now on: the command has its exit code, and only Python's own end is left."""
     take_over(signal.SIG_IGN, (leave,))
 
 
@@ -91,7 +91,7 @@ class Interrupt:
     asked: BaseException | None = None
 
     def __enter__(self) -> Interrupt:
-        self._before = take_over(self._hear, (*DEFAULTS, leave, stop))
+        self._before = take_over(self._on_signal, (*DEFAULTS, leave, stop))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
@@ -101,15 +101,15 @@ class Interrupt:
         """Have the loop raise `reason` after the step, unless it has another reason already."""
         self.asked = self.asked or reason
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
         if self.asked and number == signal.SIGINT:
             self._before[number](number, frame)
         self.ask(ending(number))
 
 
 def _is_command() -> bool:
-    """Whether Python runs `tinygen ...` or `python -m tinygen ...`, told before anything of the package is imported."""
+    """Whether Python runs `tinygen ...` or `python -m tinygen ...`, found out before the package is imported."""
     program = sys.argv[0] if getattr(sys, "argv", None) else ""
-    if program == "-m":  # so it is called until the module that will run has been found
+    if program == "-m":  # its name until the module to run has been found
         return "tinygen" in sys.orig_argv or "-mtinygen" in sys.orig_argv
     return os.path.splitext(os.path.basename(program))[0] == "tinygen"

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 
 def table(rows: Iterable[Sequence[str]], indent: int = 0, right: Collection[int] = ()) -> str:
-    """Rows, the head among them, in columns as wide as they need; `right` are those that are set to the right."""
+    """Rows, including the head, in columns as wide as needed; those in `right` are aligned to the right."""
     lines = list(rows)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(" " * indent + _line(line, widths, right) for line in lines)
@@ -19,5 +19,5 @@ def _line(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -
 
 
 def cell(value: float | None) -> str:
-    """A number as a table shows it, with five digits if it is no whole one; "-" for None."""
+    """A number as a table shows it, with five digits unless it is an int; "-" for None."""
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:.5g}"

@@ -1,4 +1,4 @@
-"""Where a command's words go: terminals, pipes and files, in any encoding, narrow, closed or not there at all."""
+"""Where a command's output goes: terminals, pipes and files, in any encoding, narrow, closed or missing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LETTERS = dict(zip("·×≤≥≈−–—→←‘’“”½", [*"*x", "<=", "
 
 @contextmanager
 def prepared() -> Iterator[None]:
-    """Standard streams to which a command can write for the length of the block, whatever came.
+    """Within the block, standard streams that a command can write to, whatever state they were in.
 
     One that is closed becomes the null device, and what an encoding lacks is written in plain letters.
     """
@@ -41,12 +41,12 @@ def is_closed(stream: Any) -> bool:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a line on it can be drawn again and again, as a progress bar is."""
+    """Whether a line on it can be redrawn, as a progress bar is."""
     return not is_closed(stream) and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def columns() -> int:
-    """How wide help may be."""
+    """The width of help, in characters."""
     narrowest, widest = WIDTHS
     return min(max(shutil.get_terminal_size().columns, narrowest), widest)
 
@@ -57,7 +57,7 @@ def printable(text: object) -> str:
 
 
 def flushed(stream: Any) -> OSError | None:
-    """Write out what a stream holds; the error, if it takes no more. What it holds then goes nowhere."""
+    """Write out what a stream holds; return the error if that fails, and discard the rest."""
     try:
         stream.flush()
     except OSError as error:
@@ -68,7 +68,7 @@ def flushed(stream: Any) -> OSError | None:
 
 
 def plain_letters(error: UnicodeError) -> tuple[str, int]:
-    """What stands for characters that an encoding lacks, as a handler of `codecs`: é is e, → is ->, 猫 is ?."""
+    """The replacement for characters that an encoding lacks, as a handler of `codecs`: é is e, → is ->, 猫 is ?."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     return "".join(map(_plain, error.object[error.start : error.end])), error.end
@@ -84,8 +84,8 @@ def _plain(c: str) -> str:
 
 
 def _open_closed_descriptors() -> None:
-    """Have 0, 1 and 2 lead nowhere where they were closed: else the next file that is opened is standard output, and
-    gets what a library prints there."""
+    """Open those of 0, 1 and 2 that are closed on the null device: otherwise the next file opened would be standard
+    output, and get what a library prints."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

@@ -33,8 +33,8 @@ def test_a_full_disk_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, poi
 @pytest.mark.parametrize(
     ("number", "advice"),
     [
-        (errno.EACCES, "Permission denied; choose a directory in which you may write with --out"),
-        (errno.EROFS, "Read-only file system; choose a directory in which you may write with --out"),
+        (errno.EACCES, "Permission denied; choose a writable directory with --out"),
+        (errno.EROFS, "Read-only file system; choose a writable directory with --out"),
         (errno.EDQUOT, "Disk quota exceeded; free some space, then try again, with --resume if"),
         (errno.EISDIR, "Is a directory; a folder is in the way; choose another directory with --out"),
         (errno.ENAMETOOLONG, "File name too long; choose another directory with --out"),

@@ -230,7 +230,7 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     indices = _index_array(indices, x)
     if indices.ndim != x.ndim:
         raise ValueError(
-            f"take_along_axis: x is {x.shape} and indices are {indices.shape}, but they must have equally many axes"
+            f"take_along_axis: x is {x.shape} and indices {indices.shape}, but they must have the same number of axes"
         )
     return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, _axis("take_along_axis", axis, x)))
 
