@@ -1,4 +1,4 @@
-"""A web server on loopback, and a cache of each test's own."""
+"""A web server on loopback, and a separate cache for each test."""
 
 from __future__ import annotations
 

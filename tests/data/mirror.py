@@ -1,4 +1,4 @@
-"""A web server that behaves as mirrors do, on good days and on bad ones."""
+"""A web server that behaves like a mirror, good or bad."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 
 
 class Reply(BaseHTTPRequestHandler):
-    """What the server says to one request; the methods below send a file whole, in part, or badly."""
+    """The answer to one request; the methods below send a file whole, in part, or badly."""
 
     def do_GET(self) -> None:
         mirror, _, name = self.path.lstrip("/").partition("/")
@@ -26,7 +26,7 @@ class Reply(BaseHTTPRequestHandler):
 
     @property
     def start(self) -> int | None:
-        """The first byte that is asked for, if a range is."""
+        """The first byte of the requested range, if any."""
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers["Range"] or "")
         return int(asked[1]) if asked else None
 
@@ -40,12 +40,12 @@ class Reply(BaseHTTPRequestHandler):
 
 
 def good(reply: Reply, body: bytes) -> None:
-    """As most servers are: whole files, and ranges when asked for them."""
+    """Like most servers: whole files, and ranges on request."""
     limited(len(body))(reply, body)
 
 
 def limited(most: int) -> Callable[[Reply, bytes], None]:
-    """Breaks off after so many bytes a connection; resumes."""
+    """Breaks off after some bytes per connection; resumes."""
 
     def behave(reply: Reply, body: bytes) -> None:
         start = reply.start
@@ -67,7 +67,7 @@ def whole_only(reply: Reply, body: bytes) -> None:
 
 @dataclass
 class Web:
-    """The server: set `files` and what each mirror does with a request; `requests` is what came."""
+    """The server: set `files` and what each mirror does with a request; `requests` has the requests received."""
 
     address: str
     files: dict[str, bytes] = field(default_factory=dict)
@@ -78,5 +78,5 @@ class Web:
         return [f"{self.address}/{mirror}/" for mirror in self.mirrors]
 
     def ranges(self, mirror: str) -> list[str | None]:
-        """The ranges that a mirror was asked for, in turn."""
+        """The ranges that a mirror was asked for, in order."""
         return [asked for where, _, asked in self.requests if where == mirror]

@@ -1,4 +1,4 @@
-"""Folders say the class and the split of their pictures; a split without them is seeded, and of every class."""
+"""Folders give the class and the split of their pictures; otherwise the split is seeded, and covers every class."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ def folder(root, *paths):
 
 
 def of(data, part="train"):
-    """The values of the pictures of a part, with the names of their classes."""
+    """The values of the pictures of train or test, with the names of their classes."""
     images, labels = {"train": (data.train, data.labels), "test": (data.test, data.test_labels)}[part]
     values = images.ravel().tolist()
     return values if labels is None else list(zip(values, (data.classes[k] for k in labels), strict=True))

@@ -52,7 +52,7 @@ def test_the_fingerprint_is_of_the_values_alone():
     ],
 )
 def test_fingerprints_are_the_same_on_every_machine(name, options, begins):
-    """Worked out once, and equal on processors with and without AVX2."""
+    """Computed once; the same on processors with and without AVX2."""
     assert load(name, **options).fingerprint().startswith(begins)
 
 

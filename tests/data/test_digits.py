@@ -1,4 +1,4 @@
-"""The embedded digits are the ones that the notice describes."""
+"""The embedded digits are as NOTICE.md describes them."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def test_the_images_are_those_of_the_notice(digits):
 
 
 def test_labels_belong_to_their_images(digits):
-    """The nearest class mean of the training digits names most test digits rightly; chance is one in ten."""
+    """The nearest class mean of the training digits is right for most test digits; chance is one in ten."""
     x, test = digits.train.reshape(9000, 784) / 255, digits.test.reshape(1000, 784) / 255
     means = np.stack([x[digits.labels == k].mean(axis=0) for k in range(10)])
     nearest = ((test[:, np.newaxis] - means) ** 2).sum(axis=2).argmin(axis=1)

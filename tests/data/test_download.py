@@ -1,4 +1,4 @@
-"""Files come whole and right, from whatever mirrors there are, or an error says why not and what to do."""
+"""Files arrive whole and correct from whichever mirror works, or an error says why not and what to do."""
 
 import contextlib
 import hashlib
@@ -27,7 +27,7 @@ def remote(body: bytes = BODY, name: str = NAME) -> RemoteFile:
 
 @pytest.fixture
 def get(web, cache):
-    """Fetch a.gz from mirrors that behave as told: get(first=good, second=limited(100))."""
+    """Fetch a.gz from mirrors with given behaviours: get(first=good, second=limited(100))."""
     web.files[NAME] = BODY
 
     def run(timeout=5.0, **mirrors):
@@ -39,7 +39,7 @@ def get(web, cache):
 
 @pytest.fixture
 def part(cache):
-    """The path of the unfinished download, in a folder that is there."""
+    """The path of the unfinished download, in an existing folder."""
     (cache / "demo").mkdir(parents=True)
     return cache / "demo" / f"{NAME}.part"
 
@@ -251,7 +251,7 @@ def test_two_at_the_same_time_do_not_disturb_each_other(get, web, cache):
     for thread in threads:
         thread.join()
     assert results == [BODY, BODY]
-    assert len(web.requests) == 8  # those of one download: the other has waited for it
+    assert len(web.requests) == 8  # those of one download: the other waited for it
 
 
 def test_nothing_is_printed_where_there_is_no_terminal(get, capfd):
@@ -288,7 +288,7 @@ def test_a_cache_without_a_home_is_an_error_that_says_what_to_do(monkeypatch, ca
 
 def test_what_is_no_file_in_the_cache_is_not_opened(cache):
     (cache / "demo").mkdir(parents=True)
-    os.mkfifo(cache / "demo" / NAME)  # to open it would wait for ever
+    os.mkfifo(cache / "demo" / NAME)  # opening it would wait for ever
     with pytest.raises(DataError, match=r"a.gz could not be downloaded"):
         fetch("demo", [remote()], [])
 

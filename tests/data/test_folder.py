@@ -1,4 +1,4 @@
-"""Folders of pictures: labelled, split, made squares; what can't be read is left out, counted and named."""
+"""Folders of pictures: labelled, split, fitted to squares; what can't be read is left out, counted and named."""
 
 import warnings
 

@@ -128,7 +128,7 @@ def test_damaged_gzip_is_refused_and_named(tmp_path_factory, place, flipped):
         read = read_idx(path)
     except DataError as error:
         assert f"{path}: " in str(error) and "delete it and load again" in str(error)
-    else:  # bits that mean nothing: they fill up the first byte of a stored stream, the last of a compressed one
+    else:  # bits without meaning: they pad the first byte of a stored stream, the last of a compressed one
         np.testing.assert_array_equal(read, PIXELS)
         assert flipped and place in (10, len(raw) - 9)
 

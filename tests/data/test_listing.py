@@ -1,4 +1,4 @@
-"""Every picture file below a folder is found once; what is no file, or can't be opened, is counted by its reason."""
+"""Every picture file below a folder is found once; others, and those that can't be opened, are counted by reason."""
 
 import os
 import socket
@@ -37,7 +37,7 @@ def test_links_to_folders_are_followed_but_no_folder_is_read_twice(tmp_path):
 
 
 def test_only_regular_files_are_opened(tmp_path):
-    os.mkfifo(tmp_path / "pipe.png")  # to open it would wait for ever
+    os.mkfifo(tmp_path / "pipe.png")  # opening it would wait for ever
     (tmp_path / "device.png").symlink_to("/dev/zero")
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")

@@ -1,4 +1,4 @@
-"""Data sets are found by name, and what is mistyped is answered with what was probably meant."""
+"""Data sets are found by name; the error for a mistyped name suggests the nearest."""
 
 import subprocess
 import sys

@@ -14,7 +14,7 @@ from tinygen.errors import DataError
 
 @pytest.fixture(params=["mnist", "fashion"])
 def published(request, web, cache, monkeypatch):
-    """A small data set of the same format in place of the real one, on a server of ours; its name and its arrays."""
+    """A small data set of the same format instead of the real one, on a local server; its name and its arrays."""
     rng = np.random.default_rng(3)
     arrays = [rng.integers(0, 256, (n, 28, 28), np.uint8) for n in (30, 10)]
     arrays[1:1] = [rng.integers(0, 10, 30, np.uint8)]

@@ -1,4 +1,4 @@
-"""The data options of the command line: recorded with a run, so that resuming and evaluating see the same data."""
+"""The data options of the command line: recorded with a run, so that resuming and evaluating use the same data."""
 
 import json
 from types import SimpleNamespace

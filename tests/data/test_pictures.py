@@ -1,4 +1,4 @@
-"""A picture becomes the pixels that it shows, whatever its mode, depth, size and place; and never takes much memory."""
+"""A picture becomes the pixels that it shows, whatever its mode, depth and size, and never takes much memory."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ def only(folder, **options):
 
 
 def png(x, interlaced=False):
-    """A PNG of 16 bits by the specification, for Pillow writes none in colour: x (H, W, C), C 1 to 4."""
+    """A PNG of 16 bits by the specification, as Pillow writes none in colour: x (H, W, C), C 1 to 4."""
 
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
@@ -258,7 +258,7 @@ def test_a_turned_tiff_and_a_turned_pad(tmp_path):
 
 @pytest.fixture
 def decoded(monkeypatch):
-    """Large begins at 1,000 pixels; the sizes of what Pillow decodes."""
+    """Pictures are large from 1,000 pixels on; returns the sizes that Pillow decodes."""
     monkeypatch.setattr(pictures, "LARGE", 1000)
     monkeypatch.setattr(pictures, "BAND", 1000)
     sizes, decode = [], ImageFile.ImageFile.load
@@ -325,7 +325,7 @@ def test_a_large_png_that_is_cut_short_is_left_out(tmp_path, decoded, cut):
 
 
 def test_a_damaged_large_png_is_read_or_left_out(tmp_path, decoded):
-    """Whatever its chunks say, with checksums that are right: no other error, and no more memory."""
+    """Whatever its chunks contain, with correct checksums: no other error, and no more memory."""
     words, read = PngImagePlugin.PngInfo(), 0
     words.add_text("Comment", "a chunk that does not matter")
     smooth(60, 60).save(tmp_path / "a.png", pnginfo=words)
@@ -340,7 +340,7 @@ def test_a_damaged_large_png_is_read_or_left_out(tmp_path, decoded):
 
 
 def with_checksums(raw):
-    """A PNG whose chunks are all right to the eye."""
+    """A PNG with well-formed chunks."""
     out, at = raw[:8], 8
     while at + 12 <= len(raw):
         length = int.from_bytes(raw[at : at + 4], "big")

@@ -27,7 +27,7 @@ def sweep(factor, **fixed):
 
 
 def changed(faces):
-    """Pixels (64, 64) that change along the sweep, of anybody."""
+    """Pixels (64, 64) that change along the sweep, for any person."""
     return (faces != faces[:, :1]).any(axis=(0, 1, 4))
 
 
@@ -40,7 +40,7 @@ def assert_changes_only(faces, *windows):
 
 
 def assert_grows(measure, by):
-    """At every step, and by that much in all."""
+    """It grows at every step, and by at least `by` in all."""
     assert (np.diff(measure, axis=1) > 0).all()
     assert (measure[:, -1] - measure[:, 0] > by).all()
 

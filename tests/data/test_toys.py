@@ -14,7 +14,7 @@ def test_points_in_the_plane(name):
     data = load(name)
     assert data.train.shape == (50_000, 2) and data.test.shape == (5_000, 2) and data.shape == (2,)
     assert data.train.dtype == data.test.dtype == np.float32
-    assert len(np.unique(np.concatenate([data.train, data.test]), axis=0)) > 54_900  # the test is no copy
+    assert len(np.unique(np.concatenate([data.train, data.test]), axis=0)) > 54_900  # the test set is not a copy
 
 
 @pytest.mark.parametrize("name", TOYS)

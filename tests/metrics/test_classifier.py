@@ -1,4 +1,4 @@
-"""The classifier: the one that is shipped, the training of another, and the scale of images."""
+"""The classifier: the shipped one, training another, and the scale of images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The mutual information gap of codes that were made from the factors in a known way."""
+"""The mutual information gap of codes made from the factors in a known way."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def test_a_turned_code_has_little():
     v = factors(2)
     turn = np.array([[1, 1], [-1, 1]]) / np.sqrt(2)
     assert mig((v - 0.5) @ turn, v) < 0.02
-    assert mig((v - 0.5) @ np.array([[1, 0.2], [-0.2, 1]]), v) > 0.3  # a small turn leaves some
+    assert mig((v - 0.5) @ np.array([[1, 0.2], [-0.2, 1]]), v) > 0.3  # a small rotation leaves some
 
 
 def test_a_factor_in_no_code_counts_as_zero_and_one_that_never_changes_not_at_all():
@@ -61,7 +61,7 @@ def test_the_information_of_a_known_table():
 
 
 def test_the_information_of_a_gaussian_pair():
-    rho = 0.9  # I = -½ log(1 - rho²), Cover and Thomas 2006, example 8.5.1; bins can only lose of it
+    rho = 0.9  # I = -½ log(1 - rho²), Cover and Thomas 2006, example 8.5.1; bins can only lose some
     a, b = np.random.default_rng(0).normal(size=(2, 200_000))
     z, v = a, rho * a + np.sqrt(1 - rho**2) * b
     information, _ = mutual_information(z[:, np.newaxis], v[:, np.newaxis], code_bins=60, factor_bins=60)

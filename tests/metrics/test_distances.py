@@ -13,7 +13,7 @@ from tinygen.metrics import fid, frechet_distance, inception_score, kid
 
 
 def by_sqrtm(mu1, cov1, mu2, cov2):
-    """The formula as everybody writes it."""
+    """The usual formula."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of singular matrices
         overlap = scipy.linalg.sqrtm(cov1 @ cov2)
@@ -22,8 +22,8 @@ def by_sqrtm(mu1, cov1, mu2, cov2):
 
 @pytest.mark.parametrize("ranks", [(64, 64), (64, 20), (20, 64), (20, 20), (40, 60), (1, 1)])
 def test_the_frechet_distance_is_that_of_sqrtm(ranks):
-    """Of singular covariances A Aᵀ and B Bᵀ sqrtm itself is off by √eps for each eigenvalue that should be 0: so the
-    same formula, too, on Bᵀ A Aᵀ B, which has the other eigenvalues alone."""
+    """For singular covariances A Aᵀ and B Bᵀ, sqrtm itself is off by √eps for each eigenvalue that should be 0. So the
+    same formula is also taken on Bᵀ A Aᵀ B, which has only the other eigenvalues."""
     rng = np.random.default_rng(0)
     mu1, mu2 = rng.normal(size=(2, 64))
     factors = [rng.normal(size=(64, rank)) / 8 for rank in ranks]
@@ -79,7 +79,7 @@ def test_kid_of_one_subset_by_its_definition():
 
 
 def test_kid_is_unbiased():
-    """Between two draws of one distribution its mean is 0, also where FID's is far from it."""
+    """Between two draws of one distribution its mean is 0, even where FID's is far from 0."""
     rng = np.random.default_rng(0)
     scores = [kid(rng.normal(size=(50, 16)), rng.normal(size=(50, 16)), 1, 50)[0] for _ in range(400)]
     assert abs(np.mean(scores)) < 3 * np.std(scores) / 20

@@ -1,4 +1,4 @@
-"""Each model and data set gets the scores that suit it, and looking changes nothing."""
+"""Each model and data set gets the scores that suit it, and evaluating changes nothing."""
 
 import sys
 from dataclasses import replace
@@ -108,7 +108,7 @@ def test_a_betavae_of_faces_has_a_gap_and_no_likelihood():
     data = load("sixfactors", train=30, test=5)
     model = tg.models.VAE(tg.models.VAE.Config(data_shape=(64, 64, 3), hidden=(4,), latent_dim=3))
     scores = evaluate(model, data, parts=["likelihood", "reconstruction", "disentanglement"])
-    assert list(scores) == ["mse", "mig"]  # Bernoulli pixels are no model of colours
+    assert list(scores) == ["mse", "mig"]  # Bernoulli pixels don't model colours
 
 
 def digits(n):
@@ -216,7 +216,7 @@ def test_what_cannot_be_measured_is_said():
 
 
 def test_the_time_of_a_classifier_goes_with_the_number_of_samples(monkeypatch):
-    """Of the default number it makes as many steps as ever: the README's table."""
+    """With the default number it takes as many steps as for the README's table."""
     asked = []
 
     def train_classifier(x, labels, steps=1000, **options):

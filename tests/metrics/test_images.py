@@ -1,4 +1,4 @@
-"""The scores of images together: their order, the reference, other features, and other images than digits."""
+"""The scores of images together: their order, the reference, other features, and images other than digits."""
 
 from __future__ import annotations
 

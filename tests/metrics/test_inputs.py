@@ -1,4 +1,4 @@
-"""What the metrics take for arrays, and what they say of anything else: never a traceback, never a number."""
+"""The arrays that metrics take, and their errors for anything else: never a raw exception, never a number."""
 
 import warnings
 

@@ -1,4 +1,4 @@
-"""The bounds of a tiny VAE against its exact likelihood, which quadrature over its one or two latents gives."""
+"""The bounds of a tiny VAE against its exact likelihood, by quadrature over its one or two latents."""
 
 import itertools
 

@@ -61,7 +61,7 @@ def rough_products(monkeypatch):
 @pytest.mark.usefixtures("rough_products")
 @pytest.mark.parametrize("offset", [0, 1e3, 1e8])
 def test_the_last_bits_of_products_do_not_matter(offset):
-    """The distances from point to point, and to itself, are the same both ways: also far from 0, where they cancel."""
+    """Distances between points, and from a point to itself, are symmetric, even far from 0, where terms cancel."""
     rng = np.random.default_rng(1)
     real, fake = offset + rng.normal(size=(30, 4)), offset + rng.normal(0.5, 1, (25, 4))
     measured = (*precision_recall(real, fake, 3), *density_coverage(real, fake, 3))

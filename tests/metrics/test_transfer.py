@@ -24,7 +24,7 @@ def test_gan_train_tells_right_labels_from_wrong_ones(digits):
 
 
 def test_gan_train_sees_images_that_are_right_but_alike(digits):
-    """One image of each class, many times: GAN-test has nothing against it, GAN-train has."""
+    """One image of each class, many times: GAN-test stays high, GAN-train does not."""
     first = [np.flatnonzero(digits.labels == k)[0] for k in range(10)]
     images, labels = np.tile(digits.train[first], (30, 1, 1, 1)), np.tile(np.arange(10), 30)
     assert gan_test(images, labels) == 1
@@ -45,7 +45,7 @@ def test_gan_train_repeats_by_its_seed(digits):
 
 
 def test_other_digits_help_where_there_are_few(digits):
-    """With real digits in the place of generated ones, the classifier of 20 gains; the table is what it says."""
+    """With real digits instead of generated ones, the classifier of 20 gains; the fields hold what they name."""
     rows = augmentation(
         *(digits.train[:1000], digits.labels[:1000], digits.train[1000:3000] / 255, digits.labels[1000:3000]),
         *(digits.test[:500], digits.test_labels[:500]),
@@ -60,7 +60,7 @@ def test_other_digits_help_where_there_are_few(digits):
 
 
 def test_augmentation_is_gan_train_of_what_it_says(digits):
-    """One seed, by hand: the real images of its draw, and those again and again beside the generated ones."""
+    """One seed, by hand: the real images of its draw, and those repeated beside the generated ones."""
     x, labels, test = digits.train[:50], digits.labels[:50], (digits.test[:200], digits.test_labels[:200])
     generated = digits.train[100:190], digits.labels[100:190]
     (row,) = augmentation(x, labels, *generated, *test, sizes=(30,), seeds=(1,), steps=10)

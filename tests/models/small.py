@@ -1,4 +1,4 @@
-"""Every model in a form small enough for a test, its data, and the same in float64."""
+"""Every model in a form small enough for a test, its data, and both in float64."""
 
 from __future__ import annotations
 
@@ -39,26 +39,26 @@ CENTRES = np.array([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.5]], np.float32)  # of thr
 
 
 def small(name: str, seed: int = 0, **settings: Any) -> Model:
-    """A model of few neurons for images of 3 by 2 pixels."""
+    """A model with few neurons for images of 3 by 2 pixels."""
     kind = MODELS[name]
     return kind(kind.Config(**{"data_shape": IMAGE, **SMALL[name], **settings}), seed)
 
 
 def batches(n: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, size: int = BATCH) -> np.ndarray:
-    """n batches of values in [0.05, 0.95], which suits every value_range; (n, size, *shape) in float32."""
+    """n batches of values in [0.05, 0.95], which fits every value_range; (n, size, *shape) in float32."""
     return np.random.default_rng(seed).uniform(0.05, 0.95, (n, size, *shape)).astype(np.float32)
 
 
 def fed(model: Model, x: Any) -> Any:
-    """A batch x as the model takes it: with labels 0, 1, 2, 0, ... beside it if it learns from labels."""
+    """A batch x as the model takes it: with labels 0, 1, 2, 0, ... if it takes labels."""
     if not model.takes_labels:
         return x
     return x, array_module(x).arange(len(x)) % model.config.classes
 
 
 def learnt_classes(name: str) -> tuple[Model, list[np.ndarray]]:
-    """A conditional GAN that has seen three Gaussians N(centre, 0.1²), with 300 samples of each class: they must have
-    come near their own centre, and to no other."""
+    """A conditional GAN trained on three Gaussians N(centre, 0.1²), with 300 samples of each class: these must lie near
+    their own centre and no other."""
     rng, kind = np.random.default_rng(0), MODELS[name]
     sizes = {"classes": 3, "label_width": 8, "latent_dim": 2, "g_hidden": (32,), "d_hidden": (32, 32)}
     gan: Any = kind(kind.Config(data_shape=POINT, **sizes, batch_norm=False, lr=2e-3))
@@ -73,7 +73,7 @@ def learnt_classes(name: str) -> tuple[Model, list[np.ndarray]]:
 
 
 def in_float64(model: Model) -> Model:
-    """A model that has not trained yet with its weights, buffers and optimisers in float64, to compare or to check."""
+    """An untrained model with its weights, buffers and optimisers in float64, to compare or to check."""
     new: dict[int, Parameter] = {}
     for _, module in model.named_modules():
         for name, t in list(vars(module).items()):
@@ -81,7 +81,7 @@ def in_float64(model: Model) -> Model:
                 setattr(module, name, type(t)(t.data.astype(np.float64)))
                 new[id(t)] = getattr(module, name)
     for name, child in model.named_children():
-        setattr(model, name, child)  # gives the parameters their paths for names again
+        setattr(model, name, child)  # names the parameters by their paths again
     for name, optimizer in model.optimizers().items():
         config = dataclasses.replace(model.config, lr=optimizer.lr)
         setattr(model, name, make_optimizer(config, [new[id(p)] for p in optimizer.params]))

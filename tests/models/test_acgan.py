@@ -1,4 +1,4 @@
-"""The auxiliary-classifier GAN: its losses, that D reads classes and G draws them."""
+"""The auxiliary-classifier GAN: its losses; D recognises classes and G draws them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_the_gradients_of_both_losses_by_every_parameter(loss, r1):
 
 
 def test_the_penalty_is_of_the_score_alone():
-    """The slope of the class logits is no concern of R1."""
+    """R1 does not penalise the slope of the class logits."""
     gan, (x, y) = small("acgan", r1=2.0), fed(small("acgan"), batches(1)[0])
     before = gan.loss_of_scores(gan.score(x), gan.score(x), x, y).item()
     last = gan.D[len(gan.D) - 1].w

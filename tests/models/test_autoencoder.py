@@ -40,7 +40,7 @@ def test_it_learns_its_data():
     "size, n, columns", [(64, 64, 8), (64, 16, 4), (64, 20, 4), (64, 25, 5), (20, 64, 6), (3, 64, 2)]
 )
 def test_a_preview_shows_each_reconstruction_below_its_original(backend, size, n, columns):
-    """Laid out as viz does, in the squarest grid, the rows come in pairs."""
+    """In viz's nearly square grid the rows come in pairs."""
     model, x = small("ae"), batches(1, size=size)[0]
     pictures = tg.to_host(model.preview(backend.asarray(x), n))
     assert len(pictures) <= n and int(np.ceil(np.sqrt(len(pictures)))) == columns
@@ -78,7 +78,7 @@ def test_memory_of_other_numbers_of_images(backend, images):
 
 
 def test_memory_samples_are_mixtures():
-    """Of one image there is one mixture: itself."""
+    """One image has one mixture: itself."""
     model = small("memory", images=1)
     np.testing.assert_allclose(model.sample(3), np.repeat(model.decode(np.ones((1, 1), np.float32)), 3, 0), rtol=1e-6)
 

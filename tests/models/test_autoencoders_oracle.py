@@ -1,4 +1,4 @@
-"""The VAE and the autoencoders against PyTorch: losses, every gradient, and some steps, in float64."""
+"""The VAE and the autoencoders against PyTorch: losses, every gradient, and a few steps, in float64."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHAPE, BATCH = (4, 3, 1), 6
 
 
 def network(ours, *widths, output=None):
-    """Dense layers with ReLU between, with the weights of ours."""
+    """Dense layers with ReLU between, with our weights."""
     body = [nn.Linear(widths[0], widths[1])]
     for n_in, n_out in itertools.pairwise(widths[1:]):
         body += [nn.ReLU(), nn.Linear(n_in, n_out)]
@@ -38,7 +38,7 @@ def assert_near(ours, theirs, what):
 
 
 def compare(model, networks, loss_of, xs):
-    """The gradients of the first batch, then a step a batch side by side, and what has become of the weights."""
+    """The gradients on the first batch, then a step per batch side by side, and the weights afterwards."""
     parameters = [q for network in networks for q in network.parameters()]
     oracle = torch.optim.Adam(parameters, model.config.lr)
     for step, x in enumerate(xs):
@@ -56,7 +56,7 @@ def compare(model, networks, loss_of, xs):
 
 
 def check_gradients(model, x, parameters):
-    """Of the model's own loss, seen as it hands them to its optimiser."""
+    """The gradients of the model's own loss, as its optimiser gets them."""
     seen = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(model.opt, "step", seen.extend)

@@ -1,4 +1,4 @@
-"""The beta-VAE: its schedule, its capacity, and that its loss is that of the paper."""
+"""The beta-VAE: its schedule, its capacity, and the paper's loss."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_resumed_model_anneals_on():
 
 
 def test_the_latents_come_to_hold_the_capacity():
-    """Eight images of eight pixels, told apart by log 8 = 2.08 nats: told to hold 1 nat, the latents hold 1 nat."""
+    """Telling eight images apart takes log 8 = 2.08 nats; with a capacity of 1 nat, the latents hold 1 nat."""
     x = np.eye(8, dtype=np.float32).reshape(8, 4, 2, 1)
     vae = small("betavae", data_shape=(4, 2, 1), beta=50.0, capacity=1.0, anneal_steps=200, lr=3e-3, hidden=(32,))
     kl = [vae.train_step(np.tile(x, (8, 1, 1, 1)))["kl"].item() for _ in range(600)]
@@ -62,7 +62,7 @@ def test_the_latents_come_to_hold_the_capacity():
 
 
 def test_a_large_beta_empties_the_latents_and_a_small_one_fills_them():
-    """Two images, each a half white: worth log 2 nats for beta = 0.1, and nothing to a beta that outweighs all."""
+    """Two images, each half white: their log 2 nats are worth it for beta = 0.1, and not for a large beta."""
     half = np.zeros((2, 4, 2, 1), np.float32)
     half[0, :2] = half[1, 2:] = 1
     kl = {}

@@ -1,4 +1,4 @@
-"""The conditional GAN: what labels do, which it refuses, and that it learns which class is where."""
+"""The conditional GAN: the effect of labels, those that it refuses, and that it learns where each class is."""
 
 from __future__ import annotations
 

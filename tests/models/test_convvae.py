@@ -1,4 +1,4 @@
-"""The VAE of convolutions: its layers, image sizes, and that it learns what is known of its optimum."""
+"""The VAE of convolutions: its layers, image sizes, and that it learns the known optimum."""
 
 from __future__ import annotations
 

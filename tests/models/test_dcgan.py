@@ -1,4 +1,4 @@
-"""The DCGANs: their layers, the numbers of their weights, image sizes, and how D sees real and fake."""
+"""The DCGANs: their layers, their numbers of weights, image sizes, and the batches that D judges."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_dcgan_of_tensorflows_tutorial():
         *("Conv(64, 128, 5, stride=2)", "LeakyReLU(0.3)", "Dropout(0.3)"),
         *("Flatten()", "Dense(6272, 1)"),
     ]
-    assert (total(gan.G), total(gan.D)) == (2_330_944, 212_865)  # as the tutorial's model.summary() has them
+    assert (total(gan.G), total(gan.D)) == (2_330_944, 212_865)  # from the tutorial's model.summary()
     for optimizer in (gan.opt_D, gan.opt_G):
         assert type(optimizer) is Adam
         assert (optimizer.lr, optimizer.betas, optimizer.eps) == (2e-4, (0.5, 0.999), 1e-7)
@@ -79,7 +79,7 @@ def test_images_of_any_size(kind, shape):
 
 @pytest.mark.parametrize("g, d, first", [((4, 3, 2, 2, 2), (2,), 8), ((4,), (2, 2), 8), ((4, 4), (), 16)])
 def test_as_many_layers_as_there_are_channels(g, d, first):
-    """G doubles as often as D halves, as far as it has layers."""
+    """G doubles as often as D halves, if it has enough layers."""
     gan = DCGAN(DCGANConfig(data_shape=(16, 16, 1), g_channels=g, d_channels=d))
     assert f"Reshape(({first}, {first}, 4))" in layers_of(gan.G)
     assert gan.sample(1).shape == (1, 16, 16, 1)

@@ -25,14 +25,14 @@ class Maps(nn.Module):
 
 
 class Flat(nn.Module):
-    """Back again."""
+    """The inverse."""
 
     def forward(self, x):
         return x.permute(0, 2, 3, 1).flatten(1)
 
 
 class SameDropout(nn.Module):
-    """Dropout of what ours dropped, which has its turn before this one."""
+    """Dropout of the elements that ours dropped; ours runs first."""
 
     def __init__(self, ours):
         super().__init__()
@@ -50,7 +50,7 @@ class SameDropout(nn.Module):
 
 
 class TorchDCGAN(TorchGAN):
-    """That of TensorFlow's tutorial, for images of 12 by 12. "Same" with stride 2 pads 1 before and 2 behind."""
+    """The one in TensorFlow's tutorial, for images of 12 by 12. "Same" with stride 2 pads 1 before and 2 after."""
 
     def networks(self, model):
         c, bn = model.config, {"eps": 1e-3, "momentum": 0.01}
@@ -78,7 +78,7 @@ class TorchDCGAN(TorchGAN):
 
 
 class TorchDCGAN64(TorchDCGAN):
-    """That of Radford et al. 2015, for images of 32 by 32."""
+    """The one of Radford et al. 2015, for images of 32 by 32."""
 
     def networks(self, model):
         c, bn = model.config, {"eps": 1e-5, "momentum": 0.1}

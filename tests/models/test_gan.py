@@ -1,4 +1,4 @@
-"""The GAN of dense layers: its forms, who learns when, what it reports, and that it learns."""
+"""The GAN of dense layers: its forms, which network learns when, its metrics, and that it learns."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_each_step_changes_its_own_network_alone(still, moving):
 
 
 def test_the_networks_take_turns():
-    """D sees the fakes of G before its step, and G the verdict of D after its own."""
+    """D learns from the fakes of G before its step, G from the verdict of D after that."""
     model, calls = small("gan"), []
     for name in ("D", "G"):
         optimizer = getattr(model, f"opt_{name}")
@@ -118,7 +118,7 @@ def test_each_side_lowers_its_loss_while_the_other_stands_still(network, loss):
 
 
 def test_each_step_records_what_it_learns_and_nothing_else():
-    """In D's step G's fakes are constants; in G's step D's weights are; and each step draws noise of its own."""
+    """G's fakes are constants in D's step, D's weights in G's step; and each step draws its own noise."""
     model, judged, noise = small("gan"), [], []
     D, G = model.D.forward, model.G.forward
 
@@ -167,7 +167,7 @@ def test_batch_norm_sees_the_batches_of_both_steps():
 
 
 def test_a_sample_does_not_depend_on_those_beside_it():
-    """Batch norm takes its running statistics, and G is then in training again."""
+    """Batch norm uses its running statistics, and G is in training again afterwards."""
     model = small("gan")
     for x in batches(5):
         model.train_step(x)
@@ -185,7 +185,7 @@ def test_a_layer_that_was_in_eval_mode_stays_so_after_a_sample():
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_it_learns_a_gaussian(batch_norm):
-    """Points N((1, -1), 0.5²): the mean and the spread of the samples come near."""
+    """Points N((1, -1), 0.5²): the mean and the spread of the samples come close."""
     rng = np.random.default_rng(0)
     sizes = {"latent_dim": 4, "g_hidden": (32,), "d_hidden": (32,)}
     model = GAN(GANConfig(data_shape=(2,), **sizes, batch_norm=batch_norm, lr=1e-3, beta1=0.0))
@@ -222,7 +222,7 @@ def test_a_loss_without_labels_has_none_to_smooth(loss):
 
 
 def spread(model, t):
-    """The standard deviation of what is added to images at step t of D."""
+    """The standard deviation of the noise on images at step t of D."""
     model.opt_D.t = t
     return float(np.std(model.augmented(np.zeros((100, 10, 10, 1), np.float32))))
 
@@ -299,7 +299,7 @@ def test_r1_is_added_to_the_loss_of_D():
 
 
 def test_the_mean_of_the_weights_of_G():
-    """mean ← d · mean + (1 - d) · weight with d = min(ema, (1 + t) / (10 + t)); running statistics as they are."""
+    """mean ← d · mean + (1 - d) · weight with d = min(ema, (1 + t) / (10 + t)); running statistics are copied."""
     model = small("gan", ema=0.3)
     mean = {n: t.numpy().astype(np.float64) for n, t in model.G.named_tensors()}
     for t, x in enumerate(batches(6), 1):
@@ -327,7 +327,7 @@ OPTIONS["ema"] = 0.9
 
 
 def test_all_options_together_go_on_to_the_bit(backend):
-    """Noise falls with D's count of steps and the mean is saved, so that a resumed run makes the same steps."""
+    """Noise falls with D's count of steps and the mean is saved, so a resumed run takes the same steps."""
     xs, model = backend.asarray(batches(6)), small("gan", **OPTIONS)
     for x in xs[:3]:
         model.train_step(x)

@@ -45,7 +45,7 @@ LOSSES = {  # of D and of G, on scores, as PyTorch users write them
 
 
 class TorchGAN:
-    """The GAN of a config, written for PyTorch, with the weights of ours."""
+    """The GAN of a config in PyTorch, with our weights."""
 
     def __init__(self, model):
         c = model.config
@@ -74,7 +74,7 @@ class TorchGAN:
         return G, nn.Sequential(*body, nn.Linear(widths[-1], 1))
 
     def take(self, x):
-        """A batch as the networks want it."""
+        """A batch as the networks take it."""
         return torch.tensor(x.reshape(len(x), -1))
 
     def judge(self, x, fake):
@@ -98,12 +98,12 @@ class TorchGAN:
 
 
 def as_in_torch(a):
-    """Weights in the order of PyTorch's axes: matrices the other way, kernels (CO, C, KH, KW)."""
+    """Weights in the order of PyTorch's axes: matrices transposed, kernels (CO, C, KH, KW)."""
     return a.transpose(3, 2, 0, 1) if a.ndim == 4 else a.T
 
 
 def as_here(shape):
-    """The shape of weights here, of their shape in PyTorch."""
+    """The shape of weights here, given their shape in PyTorch."""
     return (*shape[2:], shape[1], shape[0]) if len(shape) == 4 else shape[::-1]
 
 
@@ -112,7 +112,7 @@ def norms(network):
 
 
 def count(norm, inputs, output):
-    """A hook: how often batch norm was used, and over how many values a channel."""
+    """A hook: how often batch norm ran, and over how many values per channel."""
     norm.passes, norm.values = norm.passes + 1, output.numel() // output.shape[1]
 
 
@@ -123,7 +123,7 @@ def assert_near(ours, theirs, what):
 
 
 def compare(settings, steps, batch, kind=GAN, oracle_kind=None):
-    """Train both side by side; compare the metrics of every step, and at the end all that they hold."""
+    """Train both side by side; compare the metrics of every step, and their whole state at the end."""
     model = in_float64(kind(kind.Config(**settings), seed=3))
     oracle, noise = (oracle_kind or TorchGAN)(model), Generator(0)
     start = {n: p.numpy().copy() for n, p in model.named_parameters()}
@@ -147,7 +147,7 @@ def compare(settings, steps, batch, kind=GAN, oracle_kind=None):
 
 
 def verdicts(loss, real, fake):
-    """The metrics beside the losses: D's accuracy or its gap, and its verdicts as probabilities where they are."""
+    """The metrics beside the losses: D's accuracy or its gap, and its verdicts, as probabilities if they are any."""
     limit = 0.5 if loss == "lsgan" else 0.0
     judge = (lambda s: 1 / (1 + np.exp(-s))) if loss in ("minimax", "nonsaturating") else (lambda s: s)
     right = {"acc": ((real > limit).mean() + (fake <= limit).mean()) / 2}

@@ -1,4 +1,4 @@
-"""What each GAN does beside the GAN: its defaults, its loss by every parameter, and that it learns what it is shown."""
+"""How each GAN differs from the GAN: its defaults, its loss by every parameter, and that it learns its data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LEARNS = {
 
 @pytest.mark.parametrize("name", LEARNS)
 def test_it_learns_a_gaussian(name):
-    """Points N((1, -1), 0.5²): the mean and the spread of the samples come near."""
+    """Points N((1, -1), 0.5²): the mean and the spread of the samples come close."""
     kind, rng = MODELS[name], np.random.default_rng(0)
     model = kind(kind.Config(**SIZES, **LEARNS[name]))
     mean, std, n = np.array([1.0, -1.0]), 0.5, 64 * model.batches_per_step
@@ -47,7 +47,7 @@ def test_it_learns_a_gaussian(name):
 
 
 def test_the_sngan_learns_two_patterns():
-    """Images of which one half is bright, left or right: what it draws is one or the other, each about as often."""
+    """Images with one bright half, left or right: samples are one or the other, about equally often."""
     left = np.full((4, 4, 1), -0.8, np.float32)
     left[:, :2] = 0.8
     patterns, rng = np.stack([left, -left]), np.random.default_rng(0)
@@ -77,7 +77,7 @@ SETTINGS = {
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_the_gradients_of_both_losses_by_every_parameter(name):
-    """With u and v of the spectral norm held: no gradient goes through them."""
+    """With u and v of the spectral norm fixed: no gradient goes through them."""
     model, x = in_float64(small(name, **SETTINGS[name])), batches(1)[0].astype(np.float64)
     z, start = model.noise(len(x)), model.rng.state
     model.D.eval()
@@ -179,7 +179,7 @@ def test_the_defaults_of_the_wgangp():
 
 @pytest.mark.parametrize("penalty", ["two-sided", "one-sided"])
 def test_the_gradient_penalty_of_a_linear_critic(penalty):
-    """Its slope is ‖w‖ everywhere, so that the loss and what is reported can be written down."""
+    """Its slope is ‖w‖ everywhere, so the loss and the metrics have closed forms."""
     for size in (0.5, 3.0):
         model, (x, fake) = small("wgangp", d_hidden=(), penalty=penalty), batches(2)
         w = model.D[1].w
@@ -244,7 +244,7 @@ def test_D_scores_packs_of_real_or_of_fake_samples():
 
 
 def test_packs_of_one_are_the_gan():
-    """Whose layers of D, after the Pack, have numbers one lower."""
+    """The GAN's layers of D have numbers one lower, as there is no Pack."""
     same = {"latent_dim": 2, "batch_norm": False, "g_activation": "relu", "d_activation": "relu"}
     gan, pacgan = small("gan", **same, lr=5e-4, d_lr=2e-3), small("pacgan", **same, pack=1, ema=0.0)
     weights = dict(zip(pacgan.state_dict(), gan.state_dict().values(), strict=True))

@@ -1,4 +1,4 @@
-"""Every field of every model's Config: what it may be, and what it says of everything else."""
+"""Every field of every model's Config: the values that it takes, and the errors for all others."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def said_of(name, field):
 
 
 def nonsense(name, field):
-    """Values that no field of this type and with these limits may have."""
+    """Values that a field of this type and these limits must refuse."""
     hint, limits = said_of(name, field)
     if typing.get_origin(hint) is typing.Literal:
         return ["nonsense", "", None, 3, ["adam"]]
@@ -67,7 +67,7 @@ def test_every_field_refuses_nonsense_by_name(name, field):
 
 @pytest.mark.parametrize(("name", "field"), FIELDS)
 def test_every_field_takes_its_limits(name, field):
-    """What the ends allow builds a model, except where the model itself has a reason that it says."""
+    """The limits themselves build a model, unless the model gives a reason of its own."""
     hint, limits = said_of(name, field)
     if limits is None or field in ("data_shape", "classes"):
         return

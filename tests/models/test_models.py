@@ -1,4 +1,4 @@
-"""What every model in MODELS does: it trains without waiting, looks without changing, resumes to the bit."""
+"""What every model in MODELS does: it trains without waiting, samples without changing, resumes to the bit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALL = pytest.mark.parametrize("name", MODELS)
 
 
 def state(model):
-    """Weights, buffers and optimisers as arrays of the host."""
+    """Weights, buffers and optimisers as arrays on the host."""
     return {key: to_host(a).copy() for key, a in model.state_dict().items()}
 
 
@@ -47,7 +47,7 @@ def step(model, x):
 
 
 def train(model, xs):
-    """One step a batch; returns the losses."""
+    """One step per batch; returns the losses."""
     return [{key: float(v) for key, v in step(model, x).items()} for x in xs]
 
 
@@ -78,7 +78,7 @@ def test_no_optimiser_waits_either(gpu, name, optimizer):
 
 
 class HostNoise:
-    """In place of a model's generator: float64 noise drawn on the host, the same numbers on every backend."""
+    """A replacement for a model's generator: float64 noise drawn on the host, the same numbers on every backend."""
 
     def __init__(self, xp):
         self._rng, self._xp = np.random.default_rng(0), xp
@@ -121,7 +121,7 @@ def test_a_model_with_one_loss_lowers_it(name):
 
 @ALL
 def test_metrics_are_constants(name):
-    """They hold no graph: a list of them over a run would else hold every step's."""
+    """They hold no graph: otherwise a list of them over a run would hold every step's."""
     for value in step(small(name), batches(1)[0]).values():
         assert not value.requires_grad
 
@@ -158,7 +158,7 @@ def shifts(model):
 
 @ALL
 def test_a_seed_decides_everything(name):
-    """Whatever was drawn before, and the default streams too."""
+    """Whatever was drawn before, even from the default streams."""
 
     def run(seed):
         tg.random.default_rng().normal((seed + 1, 3))
@@ -174,7 +174,7 @@ def test_a_seed_decides_everything(name):
     assert weights and all(not np.isclose(first[key], other[0][key]).any() for key in weights)
 
 
-# Looking
+# Sampling
 
 
 @ALL
@@ -279,7 +279,7 @@ def test_a_copied_model_goes_on_by_itself_to_the_bit(name):
 
 
 class Dropping(Model):
-    """A model of a reader's own, in which a layer draws too."""
+    """A user's own model, with a layer that draws too."""
 
     name, Config = "dropping", ModelConfig
 
@@ -380,7 +380,7 @@ MEANT_BY_AUTO |= {(name, "output"): "tanh" for name in ADVERSARIAL}
 MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", "betavae")}
 MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
-MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # the mean of few steps is that of neither
+MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # larger ones matter only after many steps
 MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2}
 
 
@@ -392,7 +392,7 @@ SIZES = {"images": 1, "d_steps": 2, "pack": 2}  # of a batch, in units of the se
 
 @functools.cache
 def usual_state(name, size, **others):
-    """The state of a model of usual settings after a few steps."""
+    """The state of a model with its usual settings after a few steps."""
     usual = small(name, **others)
     train(usual, batches(4, size=size)[:, :4])
     return state(usual)

@@ -31,7 +31,7 @@ def test_the_slope_of_a_linear_D_is_the_length_of_its_weight(backend):
 
 
 def test_a_flat_D_has_a_gradient_that_is_a_number():
-    """√ has none at 0; and a D whose weights are 0 would else be lost at once."""
+    """√ has none at 0; otherwise a D whose weights are 0 would get NaN at once."""
     D = network()
     D[-1].w.assign(np.zeros((5, 1)))
     n = slopes(D, draw(4, 6))

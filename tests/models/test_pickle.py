@@ -1,4 +1,4 @@
-"""What worker processes are sent: models, layers, losses, streams, data. A pickle goes on exactly as the original."""
+"""What worker processes are sent: models, layers, losses, streams, data. A copy continues exactly like the original."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_images_are_bernoulli_and_points_gaussian_unless_told():
 
 
 def test_it_learns_a_ring_of_points():
-    """The samples of N(0, 1) in the latent plane lie on the unit circle, or near, and all around."""
+    """The samples of N(0, 1) in the latent plane lie near the unit circle, all around it."""
     angles = np.random.default_rng(0).uniform(0, 2 * np.pi, (600, 64))
     model = VAE(VAEConfig(data_shape=POINT, latent_dim=2, hidden=(32,), beta=0.01, lr=3e-3))
     for a in angles:

@@ -1,4 +1,4 @@
-"""The VAE-GAN: its three losses, who learns from which, and that it learns."""
+"""The VAE-GAN: its three losses, which network learns from which, and that it learns."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_features_are_those_of_the_layer_that_is_named(layer, cut):
 
 @pytest.mark.parametrize("learner", NETWORKS)
 def test_each_network_learns_by_its_own_loss_of_weights_before_any_step(learner):
-    """What the optimisers are handed is the gradient at the old weights of all three networks."""
+    """The optimisers get the gradients at the old weights of all three networks."""
     gan, x = same_draws(small("vaegan", optimizer="sgd", lr=0.1, beta1=0.0)), batches(1)[0]
     network = getattr(gan, NETWORKS[learner])
     gradients = tg.grad(gan.losses(x)[learner].value, network.parameters())
@@ -104,7 +104,7 @@ def test_the_gradients_of_the_losses_by_every_parameter(similarity):
 
 @pytest.mark.parametrize("similarity", ["learned", "pixels"])
 def test_it_learns_a_gaussian(similarity):
-    """Images of 2x1 pixels with values N((1, -1), 0.5²): the samples' mean and spread come near."""
+    """Images of 2x1 pixels with values N((1, -1), 0.5²): the samples' mean and spread come close."""
     rng = np.random.default_rng(0)
     mean, std = np.array([1.0, -1.0]).reshape(2, 1, 1), 0.5
     sizes = {"latent_dim": 2, "e_channels": (16,), "g_channels": (32, 16), "d_channels": (32, 16), "kernel_size": 2}

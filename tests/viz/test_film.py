@@ -1,4 +1,4 @@
-"""The film: the right frames, the right times, small enough, and whole or not at all."""
+"""The film: the right frames, the right times, small enough, and never written in part."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""D's gradient over G's images: red where the loss falls if the pixel rises, and the run is as it was."""
+"""D's gradient over G's images: red where the loss falls if the pixel rises, and the run is unaffected."""
 
 import numpy as np
 import pytest

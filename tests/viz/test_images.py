@@ -1,4 +1,4 @@
-"""Grids: every pixel where it belongs, in the grey that its value says."""
+"""Grids: every pixel in its place, in the grey of its value."""
 
 import subprocess
 import sys

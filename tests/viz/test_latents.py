@@ -1,4 +1,4 @@
-"""Pictures of latents: each point, each image of a grid and each row of a traversal is where it belongs."""
+"""Pictures of latents: each point, each image of a grid and each row of a traversal is in its place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tinygen.viz.latents import _arc
 
 
 class Plane:
-    """Its codes are the first two numbers of an example, and its images say which code they are of."""
+    """Its codes are the first two numbers of an example, and its images show the code that they are made from."""
 
     value_range = (0.0, 1.0)
 

@@ -1,4 +1,4 @@
-"""Points on a line and in the plane: where they are drawn, and how far a picture of them goes."""
+"""Points on a line and in the plane: where they are drawn, and the range of the picture."""
 
 import numpy as np
 import pytest

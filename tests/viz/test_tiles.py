@@ -1,4 +1,4 @@
-"""Tiles: whatever a model makes, as images of one channel or three, each value where it belongs."""
+"""Tiles: any example of a model as an image of one channel or three, each value in its place."""
 
 import numpy as np
 import pytest
