@@ -14,4 +14,4 @@ for step in range(1, steps + 1):
 
 x = digits.test[:50].astype("float32") / 255
 tg.viz.save_grid(model.preview(x, 100), "autoencoder.png", model.value_range)
-print("autoencoder.png: rows of digits that it never saw, each above the row of its reconstructions")
+print("autoencoder.png: rows of digits that it never saw, each above its reconstructions")

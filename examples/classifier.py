@@ -1,4 +1,4 @@
-"""Trains the classifier by which tinygen judges digits, and writes its weights; they are shipped in tinygen/metrics."""
+"""Train the classifier that tinygen's metrics of digits use, and write its weights, which ship in tinygen/metrics."""
 
 import hashlib
 from pathlib import Path
@@ -12,7 +12,7 @@ from tinygen.metrics import accuracy, train_classifier
 steps = 5000
 path = Path("lenet.safetensors")
 digits = tg.data.load("digits")
-augment = Compose(  # 9,000 digits are few: each is seen a little moved and turned
+augment = Compose(  # 9,000 digits are few, so each is shifted and rotated a little
     Shift(2, fill=0.0, rng=tg.Generator(0, "shift")), Rotate(10, fill=0.0, rng=tg.Generator(0, "rotate"))
 )
 

@@ -1,4 +1,4 @@
-"""A GAN of convolutions on handwritten digits: the networks of TensorFlow's DCGAN tutorial, all of it in sight."""
+"""A convolutional GAN on handwritten digits: the networks of TensorFlow's DCGAN tutorial, all of it in sight."""
 
 import tinygen as tg
 from tinygen.layers import BatchNorm, Conv, ConvTranspose, Dense, Dropout, Flatten, LeakyReLU, Reshape, Sequential, Tanh

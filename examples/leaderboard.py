@@ -1,8 +1,8 @@
 """The leaderboard: every model of digits at the same budget, three seeds each, in one table and one picture.
 
-Each is trained for a fixed number of steps on the 9,000 embedded digits, about 200 seconds of one core (two minutes on
-two), and judged by the 1,000 test digits. The table has the mean of the seeds ± their standard deviation; nothing is
-selected. What is finished stays on disk: stop it whenever you like, call it again, and it goes on with the rest.
+Each is trained for a fixed number of steps on the 9,000 embedded digits, about 200 seconds on one core (two minutes on
+two), and compared with the 1,000 test digits. The table has the mean of the seeds ± their standard deviation; nothing
+is selected. Finished trainings stay on disk: stop the script whenever you like; the next call does the rest.
 
     python examples/leaderboard.py                                 all of it: 39 trainings, two at a time
     python examples/leaderboard.py --models gan cgan --scale 0.1   a taste
@@ -47,12 +47,12 @@ STEPS = {  # 200 seconds of one core
     "sngan": 2800,
     "vaegan": 1600,
 }
-NARROW = {"g_channels": (64, 32, 16), "d_channels": (32, 64)}  # so that convolutions make enough steps in this time
+NARROW = {"g_channels": (64, 32, 16), "d_channels": (32, 64)}  # so that convolutions get enough steps in this time
 OF_IMAGES = {"g_activation": "leaky_relu", "d_activation": "leaky_relu", "batch_norm": True, "lr": 2e-4, "d_lr": 2e-4}
-SETTINGS: dict[str, dict[str, Any]] = {  # beside a model's defaults
+SETTINGS: dict[str, dict[str, Any]] = {  # what differs from a model's defaults
     "dcgan": NARROW,
     "sngan": NARROW,
-    "pacgan": {  # as the GAN
+    "pacgan": {  # as in the GAN
         "latent_dim": 100,
         "g_hidden": (256, 512, 1024),
         "d_hidden": (512, 256),
@@ -62,7 +62,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # beside a model's defaults
     },
 }
 BATCH = 64
-SCORES = {  # and how each is written
+SCORES = {  # with their formats
     "fid": ".2f",
     "kid": ".3f",
     "precision": ".3f",
@@ -73,7 +73,7 @@ SCORES = {  # and how each is written
     "gan_train": ".1%",
     "gan_test": ".1%",
 }
-SHOWN, AUGMENTED = 20, 5000  # samples in a row of the picture; generated images beside few real ones
+SHOWN, AUGMENTED = 20, 5000  # samples in a row of the picture; generated images added to few real ones
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
@@ -81,15 +81,15 @@ ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NU
 
 
 def train(name: str, seed: int, steps: int, n: int | None, file: Path) -> str:
-    """Train and judge one model, and say how it went; its file, which comes last, is what was found."""
+    """Train and evaluate one model, write its result to the file, and return a line about it."""
     began = time.perf_counter()
     with file.with_suffix(".log").open("w") as log, contextlib.redirect_stdout(log):
-        write(file, json.dumps(measured(name, seed, steps, n)).encode())
+        write(file, json.dumps(result_of(name, seed, steps, n)).encode())
     return f"{name} seed {seed}: {steps:,} steps, {time.perf_counter() - began:.0f} s with its evaluation"
 
 
-def measured(name: str, seed: int, steps: int, n: int | None) -> dict[str, Any]:
-    """One training: its scores, of n samples or as many as they usually take, seconds, warnings and a few samples."""
+def result_of(name: str, seed: int, steps: int, n: int | None) -> dict[str, Any]:
+    """One training's scores, from n samples or each score's default, its seconds, warnings and a few samples."""
     tg.seed(seed)
     digits, model = tg.data.load("digits"), build(name, seed)
     loader = loader_for(model, digits.train, BATCH, tg.Generator(seed, "loader"), digits.labels)
@@ -114,13 +114,13 @@ def build(name: str, seed: int) -> Any:
 
 
 def task(name: str, seed: int, steps: int, n: int | None) -> dict[str, Any]:
-    """What decides a result. What was kept of other settings or batches is not taken for it."""
+    """All that a result depends on: a file from other settings is not taken for it."""
     config = {key: format_value(value) for key, value in vars(build(name, seed).config).items()}
     return {"model": name, "seed": seed, "steps": steps, "n": n, "batch": BATCH, "config": config}
 
 
 def augmented(model: Any, digits: Any, seed: int) -> list[dict[str, float]]:
-    """Accuracies of a classifier of 100, 300 and 1,000 real digits, without and with generated ones."""
+    """Accuracies of a classifier trained on 100, 300 and 1,000 real digits, without and with generated ones."""
     labels = np.arange(AUGMENTED) % 10
     images = unit_images(model.sample(AUGMENTED, tg.Generator(seed, "augmentation"), labels), model.value_range)
     rows = augmentation(
@@ -136,32 +136,32 @@ def main() -> None:
     args = arguments()
     missing = [name for name in args.models if name not in MODELS]
     for name in missing:
-        print(f"{name}: there is no such model yet, it is left out")
+        print(f"{name}: no such model; left out")
     out = Path(args.out)
     (out / "results").mkdir(parents=True, exist_ok=True)
     tasks = [
         (name, seed, max(1, round(args.scale * STEPS[name])), args.n)
-        for seed in args.seeds  # seed by seed: when it is stopped there is something of every model
+        for seed in args.seeds  # seed by seed, so that a stopped run has results of every model
         for name in args.models
         if name not in missing
     ]
-    files = {of: out / "results" / "{}-{}-{}.json".format(*of[:3]) for of in tasks}
-    todo = [of for of, file in files.items() if finished(*of, file) is None]
-    print(f"{len(tasks)} trainings, of which {len(tasks) - len(todo)} are finished", flush=True)
+    files = {key: out / "results" / "{}-{}-{}.json".format(*key[:3]) for key in tasks}
+    todo = [key for key, file in files.items() if finished(*key, file) is None]
+    print(f"{len(tasks)} trainings, {len(tasks) - len(todo)} of them finished", flush=True)
     if not args.table:
         work(todo, files, args.jobs)
-    if results := [result for of, file in files.items() if (result := finished(*of, file))]:
+    if results := [result for key, file in files.items() if (result := finished(*key, file))]:
         report(results, out)
 
 
 def work(todo: list[tuple[Any, ...]], files: dict[Any, Path], jobs: int) -> None:
-    """Train what is to do, so many at a time."""
-    os.environ.update(ONE_THREAD)  # of the processes that begin now
+    """Do the trainings that are left, `jobs` at a time."""
+    os.environ.update(ONE_THREAD)  # for the processes that start now
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
     try:
-        for future in as_completed([pool.submit(train, *of, files[of]) for of in todo]):
+        for future in as_completed([pool.submit(train, *key, files[key]) for key in todo]):
             print(future.result(), flush=True)
-    finally:  # Ctrl-C ends the running ones too; no more are begun
+    finally:  # Ctrl-C ends the running ones too; no more are started
         pool.shutdown(cancel_futures=True)
 
 
@@ -169,27 +169,27 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", metavar="NAME", default=list(STEPS), choices=list(STEPS))
     parser.add_argument("--seeds", nargs="+", metavar="N", type=int, default=[0, 1, 2])
-    parser.add_argument("--scale", type=float, default=1.0, help="times the steps of each model (1)")
-    parser.add_argument("-n", type=int, help="samples that are scored (5,000; 9,000 for a classifier to learn from)")
+    parser.add_argument("--scale", type=float, default=1.0, help="multiplies each model's steps (1)")
+    parser.add_argument("-n", type=int, help="samples to score (5,000; 9,000 to train a classifier on)")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one thread (2)")
-    parser.add_argument("--table", action="store_true", help="train nothing: the table of what is finished")
-    parser.add_argument("--out", metavar="DIR", default="leaderboard", help="where all of it goes (leaderboard)")
+    parser.add_argument("--table", action="store_true", help="train nothing: only the table of finished trainings")
+    parser.add_argument("--out", metavar="DIR", default="leaderboard", help="the folder for all files (leaderboard)")
     return parser.parse_args()
 
 
 def finished(name: str, seed: int, steps: int, n: int | None, file: Path) -> dict[str, Any] | None:
-    """The result in the file, if there is one of this very task."""
+    """The result in the file, if it is of this very task."""
     if not file.exists():
         return None
     result = json.loads(file.read_bytes())
     return result if result.items() >= task(name, seed, steps, n).items() else None
 
 
-# What is shown
+# The report
 
 
 def report(results: list[Any], out: Path) -> None:
-    """leaderboard.json, leaderboard.md and leaderboard.png: the best FID first."""
+    """Write leaderboard.json, leaderboard.md and leaderboard.png, the best FID first."""
     models = {r["model"]: [q for q in results if q["model"] == r["model"]] for r in results}
     ranked = sorted(models, key=lambda name: np.mean(values(models[name], "fid")))
     table = [row(name, models[name]) for name in ranked]
@@ -225,22 +225,26 @@ def row(name: str, results: list[Any]) -> list[str]:
 
 
 def spread(numbers: list[float], form: str) -> str:
-    """mean ± standard deviation; of one seed, the number."""
+    """mean ± standard deviation; for one seed, the number."""
     if not numbers:
         return ""
     return f"{np.mean(numbers):{form}}" + (f" ± {np.std(numbers):{form}}" if len(numbers) > 1 else "")
 
 
 def notes(models: dict[str, list[Any]]) -> list[str]:
-    """Which models gave warnings, and what the conditional GAN's images add to few real ones."""
+    """The models that gave warnings, and what the conditional GAN's images add to few real ones."""
     lines = []
     for name, results in models.items():
         names = sorted({message.split(": ")[1] for r in results for message in r["warnings"]})
-        lines += [f"- {name}: {', '.join(names)} (of {len(results)} seeds in one or more)"] if names else []
+        lines += [f"- {name}: {', '.join(names)} (in one or more of {len(results)} seeds)"] if names else []
     lines = ["", "Warnings while training:", *lines] if lines else []
     for name, results in models.items():
         if "augmentation" in results[0]:
-            lines += ["", f"A classifier of few real digits, alone and with {AUGMENTED:,} digits of {name}:", ""]
+            lines += [
+                "",
+                f"A classifier trained on few real digits, alone and with {AUGMENTED:,} digits from {name}:",
+                "",
+            ]
             lines += ["| real digits | alone | with generated ones |", "| --- | --- | --- |"]
             for rows in zip(*(r["augmentation"] for r in results), strict=True):
                 alone, both = ([r[key] for r in rows] for key in ("real", "both"))
@@ -249,7 +253,7 @@ def notes(models: dict[str, list[Any]]) -> list[str]:
 
 
 def picture(first: dict[str, Any], path: Path) -> None:
-    """A row of samples a model, with its name: those of the first seed, whatever they are."""
+    """A row of samples for each model, with its name: those of the first seed, unselected."""
     side, label, gap = 28, 80, 4
     fig = figure(label + SHOWN * side, len(first) * (side + gap), layout=None)
     for i, (name, result) in enumerate(first.items()):

@@ -1,4 +1,4 @@
-"""A decoder learns four digits by heart from one-hot codes; between the codes it shows what it never saw."""
+"""A decoder learns four digits by heart from one-hot codes; between the codes it draws images that it never saw."""
 
 import tinygen as tg
 

@@ -1,4 +1,4 @@
-"""A GAN of your own, in the plane: it says what its steps are, and gets the pictures, the warnings and the report."""
+"""A GAN of your own, in the plane: it declares its steps, and gets the pictures, the warnings and the report."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ class Config:
 
 
 class OwnGAN(Model):
-    """G moves Gaussian noise in the plane to where the data are."""
+    """G moves points of Gaussian noise in the plane to where the data are."""
 
     Config = Config
 
@@ -65,6 +65,6 @@ class OwnGAN(Model):
 
 if __name__ == "__main__":
     ring = tg.data.load("ring8")
-    watching = [tg.inside.Recorder(ring), tg.inside.Warnings(ring)]
-    tg.fit(OwnGAN(), ring, steps, out="runs/own", callbacks=watching, progress=False)
+    callbacks = [tg.inside.Recorder(ring), tg.inside.Warnings(ring)]
+    tg.fit(OwnGAN(), ring, steps, out="runs/own", callbacks=callbacks, progress=False)
     print("open", tg.report.report("runs/own", model=OwnGAN))

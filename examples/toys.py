@@ -1,7 +1,7 @@
 """Which GAN finds all the modes? Mixtures of 8 and of 25 Gaussians, three seeds each: a table, a picture of samples.
 
-The counts are those of PacGAN (Lin et al. 2018): of 2,500 samples, a mode counts that has one within 3
-standard deviations. A step is one of D, so that all see as many samples; wgangp makes five for each of G.
+Modes are counted as in PacGAN (Lin et al. 2018): a mode counts if at least one of 2,500 samples is within 3 standard
+deviations of it. A step is a step of D, so that all see equally many samples; wgangp makes five for each step of G.
 """
 
 from matplotlib.figure import Figure
@@ -21,7 +21,7 @@ rows = {
     "gan": (GAN, adam),
     "pacgan 2": (PacGAN, {**adam, "pack": 2}),
     "pacgan 4": (PacGAN, {**adam, "pack": 4}),
-    "wgangp": (WGANGP, {"lr": 1e-3, "gp": 0.1}),  # λ as in the paper's program for points
+    "wgangp": (WGANGP, {"lr": 1e-3, "gp": 0.1}),  # λ as in the paper's code for points
 }
 
 fig = Figure(figsize=(14, 7), layout="constrained")
@@ -47,4 +47,4 @@ for i, data in enumerate(("ring8", "grid25")):
                 axes.scatter(*mixture.modes.centres.T, s=60, facecolors="none", edgecolors="0.6")
                 axes.scatter(*points.T, s=2)
 fig.savefig("toys.png")
-print("toys.png: 2,500 samples of each, and the centres of the modes as circles")
+print("toys.png: 2,500 samples from each, and the centres of the modes as circles")

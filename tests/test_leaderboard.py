@@ -31,12 +31,12 @@ def call(tmp_path_factory):
 def test_two_models_and_two_seeds(call):
     run, out = call
     models = ["--models", "vae", "gan", "--scale", "0.0005", "-n", "300"]
-    code, said = run(*models, "--seeds", "0", "--jobs", "1")
-    assert code == 0, said
-    assert "2 trainings, of which 0 are finished" in said
+    code, printed = run(*models, "--seeds", "0", "--jobs", "1")
+    assert code == 0, printed
+    assert "2 trainings, 0 of them finished" in printed
     one = (out / "leaderboard.md").read_text()
-    code, said = run(*models, "--seeds", "0", "1")
-    assert code == 0 and "4 trainings, of which 2 are finished" in said
+    code, printed = run(*models, "--seeds", "0", "1")
+    assert code == 0 and "4 trainings, 2 of them finished" in printed
 
     table = (out / "leaderboard.md").read_text().split("\n\n")[0].splitlines()
     results = json.loads((out / "leaderboard.json").read_text())
@@ -60,10 +60,10 @@ def test_a_result_of_other_settings_is_not_taken_for_it(call):
     result = json.loads(file.read_text())
     result["config"]["lr"] = "1"
     file.write_text(json.dumps(result))
-    code, said = run("--models", "gan", "--scale", "0.0005", "-n", "300", "--seeds", "0")
-    assert code == 0 and "1 trainings, of which 0 are finished" in said
+    code, printed = run("--models", "gan", "--scale", "0.0005", "-n", "300", "--seeds", "0")
+    assert code == 0 and "1 trainings, 0 of them finished" in printed
 
 
 def test_a_model_that_is_not_there_is_refused(call):
-    code, said = call[0]("--models", "gun")
-    assert code == 2 and "invalid choice: 'gun'" in said
+    code, printed = call[0]("--models", "gun")
+    assert code == 2 and "invalid choice: 'gun'" in printed

@@ -2,9 +2,9 @@
 # # 1. A derivative, by hand and by tape
 #
 # A derivative answers one question: *if I push this number a little, how much does that number move?*
-# Training a network is nothing but asking it for every weight, and then pushing each the right way.
+# Training a network means asking this for every weight, and then pushing each weight the right way.
 #
-# We ask it three times of the same formula: by trying, by hand, and by tape. All three must agree.
+# We ask it of one formula in three ways: by trying, by hand, and by tape. All three must agree.
 
 # %%
 from math import exp
@@ -34,7 +34,7 @@ print(f"y = σ(w·x + b) = σ({w}·{x} + {b}) = {y:.6f}")
 # ## By trying
 #
 # Push w up by a tiny h, then down by h, and see how far y went: `(f(w + h) - f(w - h)) / 2h`.
-# This *finite difference* needs no mathematics, only patience: two runs of the formula for each number.
+# This *finite difference* needs no mathematics, only patience: the formula runs twice for each number.
 
 # %%
 h = 1e-5
@@ -64,9 +64,9 @@ print(f"∂y/∂w = y(1 - y) · 1 · x = {dy_ds:.6f} · 1 · {x} = {by_hand['w']
 # %% [markdown]
 # ## A tape in three lines
 #
-# Write down each step as it is made: what came out, what went in, and the derivative of the one with respect to the
-# other. That list is a *tape*. Read it backwards, and hand each result's gradient on to what it was made of.
-# This is backpropagation, all of it.
+# Write down each step as you make it: what came out, what went in, and the derivative of the first with respect to the
+# second. That list is a *tape*. Read it backwards, and pass each result's gradient on to what it was made from.
+# That is all there is to backpropagation.
 
 # %%
 tape = [("p", "w", x), ("p", "x", w), ("s", "p", 1.0), ("s", "b", 1.0), ("y", "s", y * (1 - y))]
@@ -80,8 +80,8 @@ for result, source, local in reversed(tape):
 #
 # ## By tinygen's tape
 #
-# tinygen writes the tape for you. `requires_grad=True` says "I shall ask about this one"; `tg.grad` reads backwards.
-# (float64, that is 16 digits, so that there is something to compare; networks make do with the 7 of float32.)
+# tinygen writes the tape for you. `requires_grad=True` says "I will ask about this one"; `tg.grad` reads backwards.
+# (We use float64, about 16 digits, to have something to compare; networks make do with the 7 digits of float32.)
 
 # %%
 W = tg.tensor(w, requires_grad=True, dtype="float64", name="w")
@@ -107,12 +107,12 @@ for name in "wxb":
 picture
 
 # %% [markdown]
-# Why bother with a tape, if trying works? A GAN on small digits has two million weights. Trying costs two runs of the
-# formula for *each*; reading the tape backwards costs about two runs for *all of them together*.
+# Why bother with a tape if trying works? A GAN on small digits has two million weights. Trying costs two runs of the
+# formula for *each* weight; reading the tape backwards costs about two runs for *all of them together*.
 #
 # ## Used twice
 #
-# In `g(x) = x · sin(x)` the number x has two ways to move the result: as the factor, and inside the sine.
+# In `g(x) = x · sin(x)` the number x moves the result in two ways: as a factor, and inside the sine.
 # Each path gives a product, and the paths are added: `g'(x) = sin(x) + x cos(x)`.
 
 # %%
@@ -124,8 +124,8 @@ print(f"their sum {np.sin(2) + 2 * np.cos(2):.6f}, by tape {twice:.6f}")
 # %% [markdown]
 # ## A derivative of a derivative
 #
-# A gradient is computed by ordinary operations, so they can be taped as well: `create_graph=True`. Then the gradient
-# has a gradient. Lesson 8 needs that for a GAN.
+# A gradient is computed by ordinary operations, so these can be taped as well: `create_graph=True`. Then the gradient
+# itself has a gradient. Lesson 8 needs that for a GAN.
 #
 # To ask at 200 points at once we differentiate the sum of all results: point i moves only result i, so no
 # derivative mixes with another.

@@ -2,7 +2,7 @@
 # # 2. Broadcasting, and why gradients are summed
 #
 # A layer adds one bias to every example of a batch. NumPy stretches the bias to fit; nobody writes the copies.
-# What is the gradient of a number that was copied? This lesson answers it, and with it half of all shape errors.
+# What is the gradient of a number that was copied? This lesson answers that, and explains half of all shape errors.
 
 # %%
 from pathlib import Path
@@ -22,7 +22,7 @@ np.set_printoptions(precision=4, suppress=True)
 # Then `∂L/∂yᵢ = cᵢ`: this is the gradient that *arrives* at y. tinygen calls it gy.
 #
 # Push b by h: *every* yᵢ moves by h, and L moves by `c₁h + c₂h + c₃h`. So `∂L/∂b = c₁ + c₂ + c₃`: the sum of gy.
-# It is lesson 1's rule again: b was used three times, and the paths are added.
+# This is lesson 1's rule again: b was used three times, and the paths are added.
 
 # %%
 x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -31,14 +31,14 @@ c = np.array([10.0, -2.0, 4.0], "float32")
 
 loss = (c * (x + b)).sum()
 gx, gb = tg.grad(loss, [x, b])
-print("gradient of x:", gx.numpy(), " each xᵢ moves its own yᵢ alone")
+print("gradient of x:", gx.numpy(), " each xᵢ moves only its own yᵢ")
 print("gradient of b:", gb.numpy(), " by hand: 10 - 2 + 4 =", c.sum())
 
 # %% [markdown]
 # ## A column and a row
 #
-# A column (3, 1) and a row (1, 4) stretch each other to a table (3, 4). Entry a₀ of the column is used by all of row 0,
-# so its gradient is the sum of row 0 of gy; entry r₀ of the row gets the sum of column 0.
+# A column (3, 1) and a row (1, 4) stretch each other to a table (3, 4). All of row 0 uses entry a₀ of the column, so
+# its gradient is the sum of row 0 of gy; entry r₀ of the row gets the sum of column 0.
 #
 # The rule: **what was copied along an axis is summed along that axis on the way back.**
 
@@ -86,7 +86,7 @@ fig.savefig("images/02_copy_and_sum.png", dpi=90)
 # ## When they multiply
 #
 # With `a · r` each copy first gets its own factor (the other number), and then the copies are summed as before:
-# `gaᵢ = Σⱼ gyᵢⱼ rⱼ`. Summing comes last, always.
+# `gaᵢ = Σⱼ gyᵢⱼ rⱼ`. Summing always comes last.
 
 # %%
 ga, gr = tg.grad(a * r, [a, r], gy)
@@ -94,13 +94,14 @@ print("ga by tape:", ga.numpy().ravel(), " by hand, Σⱼ gyᵢⱼ rⱼ:", (gy *
 print("gr by tape:", gr.numpy().ravel(), " by hand, Σᵢ gyᵢⱼ aᵢ:", (gy * a.numpy()).sum(axis=0))
 
 # %% [markdown]
-# ## Copying and summing are each other's mirror
+# ## Copying and summing are mirror images
 #
-# Forward copy, backward sum. What about a forward sum? Push xᵢ by h: the sum moves by h, whichever i it is.
+# Forward copy, backward sum. What about a forward sum? Push xᵢ by h: the sum moves by h, whatever i is.
 # So every xᵢ gets the same gradient: backward *copies*. And a mean copies gy / n.
 #
-# Both say one thing: `⟨g, copy(b)⟩ = ⟨sum(g), b⟩` for any g and b. (⟨ , ⟩ multiplies entry by entry and adds all up.)
-# Two operations that belong together like this are *adjoint*, or *transposed*. Lesson 7 meets it as convolution.
+# Both follow from `⟨g, copy(b)⟩ = ⟨sum(g), b⟩` for any g and b. (⟨ , ⟩ multiplies entry by entry and adds everything
+# up.) Two operations that belong together like this are *adjoint*, or *transposed*. Lesson 7 has another pair:
+# convolutions.
 
 # %%
 g, v = np.array([3.0, -1.0, 2.0, 7.0]), 0.25
@@ -142,7 +143,7 @@ except ValueError as error:
     print("tg.losses.mse:", error)
 
 # %% [markdown]
-# What does the nonsense learn? Compare: by the right gradient each score moves to its own target; by the wrong one
+# What does the network learn from it? With the right gradient each score moves to its own target; with the wrong one
 # all of them move to the *mean* of the targets.
 
 # %%
@@ -160,7 +161,7 @@ print(f"targets {targets}, their mean {targets.mean():.4f}")
 # %% [markdown]
 # ## Three things to try
 #
-# 1. What is the gradient of a, (3, 1), in `(a + r + 1).mean()`? Work it out on paper first, then ask the tape.
+# 1. What is the gradient of a, (3, 1), for `(a + r + 1).mean()`? Work it out on paper first, then ask the tape.
 # 2. Drop the sum: subtract `gy`, of shape (3, 4), from `a`, of shape (3, 1), in NumPy with `a -= 0.1 * gy`.
 #    What does NumPy say? What does it do with `a = a - 0.1 * gy`?
 # 3. Write `copy_to_batch(b, n)` with `tg.ops.broadcast_to`, and check it with

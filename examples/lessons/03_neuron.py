@@ -2,7 +2,7 @@
 # # 3. A neuron, a layer, and how to check a gradient
 #
 # A neuron weighs its inputs, adds a bias, and squashes the sum. We teach one neuron to tell two kinds of points apart,
-# see it fail, and give it colleagues. All gradients are written out by hand first: there are only three formulas.
+# see it fail, and give it colleagues. We write out all gradients by hand first: there are only three formulas.
 
 # %%
 from pathlib import Path
@@ -21,7 +21,7 @@ tg.seed(0)
 # %% [markdown]
 # ## The points
 #
-# Those of kind 1 lie in a disc, those of kind 0 in a ring around it.
+# Points of kind 1 lie in a disc, points of kind 0 in a ring around it.
 
 # %%
 rng = np.random.default_rng(0)
@@ -39,12 +39,12 @@ t = t[:, np.newaxis].astype("float64")  # (300, 1): the shape of the scores
 #     p = σ(s)           how probable kind 1 is
 #     L = mean of -log p where t = 1, and of -log(1 - p) where t = 0
 #
-# That loss, the *cross entropy*, has a beautifully simple gradient at the score: `∂L/∂s = (p - t) / N`. What the neuron
+# That loss, the *cross entropy*, has a beautifully simple gradient at the score, `∂L/∂s = (p - t) / N`: what the neuron
 # said, minus what it should have said. From there matrix rules do the rest, and they are the same for every layer:
 #
-#     gw = xᵀ · gs        each weight: its input, times what arrives, added up over the batch
+#     gw = xᵀ · gs        each weight: its input, times what arrives, summed over the batch
 #     gb = Σ gs           lesson 2: the bias was copied to all examples
-#     gx = gs · wᵀ        what goes on to the layer before
+#     gx = gs · wᵀ        what is passed on to the layer before
 #
 # No need to remember which is transposed: only one order of the factors has shapes that fit.
 
@@ -66,7 +66,7 @@ for name, hand in by_hand.items():
 # %% [markdown]
 # ## It learns, and fails
 #
-# A step of gradient descent: push each weight against its gradient. All there is to training is this loop.
+# A step of gradient descent pushes each weight against its gradient. Training is nothing but this loop.
 
 # %%
 steps = 300
@@ -84,14 +84,14 @@ def accuracy(score):
 print(f"one neuron: loss {loss:.3f} (guessing has log 2 = {np.log(2):.3f}), {accuracy(lambda x: x @ w + b):.0%} right")
 
 # %% [markdown]
-# No wonder: the neuron's score is 0 along a straight line. On one side it says 1, on the other 0, and no line parts a
-# disc from a ring.
+# No wonder: the neuron's score is 0 along a straight line. On one side it says 1, on the other 0, and no line separates
+# a disc from a ring.
 #
 # ## A layer
 #
-# Put k neurons side by side: their weights are the k columns of a matrix w (2, k), and `x @ w + b` is all their scores
-# at once. That is `Dense(2, k)`. Squash the scores with tanh, and let one more neuron look at the k results.
-# Each of the k draws a line of its own; the last one combines them.
+# Put k neurons side by side: their weights are the k columns of a matrix w (2, k), and `x @ w + b` computes all their
+# scores at once. That is `Dense(2, k)`. Squash the scores with tanh, and feed the k results to one more neuron.
+# Each of the k neurons draws a line of its own; the last one combines them.
 
 # %%
 networks = {}
@@ -124,9 +124,9 @@ fig.savefig("images/03_neurons.png", dpi=80)
 # %% [markdown]
 # ## gradcheck: is the gradient right?
 #
-# Lesson 1 compared the tape with trying. `tg.gradcheck` does it for any function: every input is pushed, and the
-# numbers must agree to eight digits. It goes on to the second order: the gradient of the gradient.
-# Here it checks the loss of our network, with respect to all its weights.
+# Lesson 1 compared the tape with trying. `tg.gradcheck` does that for any function: it pushes every input, and the
+# numbers must agree to eight digits. It then checks the second order: the gradient of the gradient.
+# Here it checks the loss of our network with respect to all its weights.
 
 # %%
 network = networks[3]
@@ -153,8 +153,8 @@ points = tg.tensor(rng.normal(size=5))
 print(tg.gradcheck(swish, [points]))
 
 # %% [markdown]
-# Everybody forgets a term now and then. Networks often learn with a slightly wrong gradient, only worse, and you would
-# not notice. gradcheck does.
+# Everybody forgets a term now and then. A network often still learns with a slightly wrong gradient, only worse, and
+# you would not notice. gradcheck does.
 
 
 # %%
@@ -175,7 +175,7 @@ except tg.GradcheckError as error:
 # ## Three things to try
 #
 # 1. Two neurons and one: can they do it? Look at the picture for k = 2, and say why not.
-# 2. Leave out the `Tanh()`. With 16 neurons, how many percent are right now? Two layers without a bend between them are
+# 2. Leave out the `Tanh()`. With 16 neurons, what percentage is right now? Two layers without a bend between them are
 #    one layer: work out its w.
 # 3. Write a primitive for the softplus, `log(1 + eˣ)`, with its rule; its derivative is an old friend.
 #    (`tg.array_module(x)` is NumPy for arrays on the CPU: use its `log` and `exp`.)

@@ -2,8 +2,8 @@
 # # 4. Four images, learnt by heart
 #
 # A generator turns a code into an image. Before any GAN or VAE, take the simplest case: four images, four codes, and a
-# network that has to draw image i when it is given code i. Then we ask the question from which autoencoders, VAEs and
-# GANs all come: *what does it draw for a code that it has never seen?*
+# network that has to draw image i when it is given code i. Then we ask the question behind autoencoders, VAEs and GANs:
+# *what does it draw for a code that it has never seen?*
 
 # %%
 from pathlib import Path
@@ -27,12 +27,12 @@ print("the images:", x.shape)
 # %% [markdown]
 # ## A code is a name
 #
-# The four codes are *one-hot*: as long as there are images, all 0 but for a single 1.
+# The four codes are *one-hot*: one entry for each image, all of them 0 but for a single 1.
 #
 #     e₀ = (1, 0, 0, 0)    e₁ = (0, 1, 0, 0)    e₂ = (0, 0, 1, 0)    e₃ = (0, 0, 0, 1)
 #
-# Multiply such a code with a matrix, and the 1 picks out a row: `eᵢ @ w = w[i]`. So a single layer without a bias can
-# hold four images: one in each row of its weights.
+# Multiply such a code by a matrix, and the 1 picks out a row: `eᵢ @ w = w[i]`. So a single layer without a bias can
+# hold four images, one in each row of its weights.
 
 # %%
 codes = np.eye(4, dtype="float32")
@@ -44,7 +44,7 @@ print("e₂ @ w is row 2 of w:", np.array_equal(layer(codes[2:3]).numpy()[0], la
 #
 # With the loss `L = ½ Σ (y - x)²`, what arrives at y is `gy = y - x`: how much each pixel is too bright.
 # By lesson 3, `gw = eᵀ @ gy`. All four codes together are the identity matrix, so `gw = gy`: row i of the gradient is
-# the error of image i, and no image disturbs another. A step with learning rate 1 puts each row where it should be.
+# the error of image i, and no image disturbs another. One step with learning rate 1 puts each row where it should be.
 
 # %%
 target = x.reshape(4, 784)
@@ -61,8 +61,8 @@ print(f"loss before {loss:.1f}, after one step {after:.1e}")
 # %% [markdown]
 # ## A network
 #
-# Now with a hidden layer. Its first weights still have one row for each image, but the second layer is *shared*: all
-# four images are made from the same 128 strokes. Now they do disturb each other, and it takes some hundred steps.
+# Now add a hidden layer. Its weights still have one row for each image, but the layer after it is *shared*: all four
+# images are made from the same 128 strokes. Now they do disturb each other, and learning takes a few hundred steps.
 
 # %%
 steps = 300
@@ -78,8 +78,8 @@ for step in range(1, steps + 1):
         print(f"step {step:3}  loss {loss:.5f}")
 
 # %% [markdown]
-# A row an image, a column a step of those printed above. In the middle each row is still a mixture of all four, for
-# they share their strokes; then they part.
+# Each row is an image, each column one of the steps printed above. In the middle each row is still a mixture of all
+# four, because they share their strokes; then they separate.
 
 # %%
 rows = np.stack(film, axis=1).reshape(-1, 28, 28, 1)
@@ -89,7 +89,7 @@ tg.viz.save_grid(rows, "images/04_learning.png", value_range=(0, 1), columns=len
 # ## Between two codes
 #
 # What is halfway from e₀ to e₁, at (½, ½, 0, 0)? The single layer must answer `½ w[0] + ½ w[1]`: a double exposure.
-# The network may answer anything. Nobody has told it.
+# The network may answer anything: nobody has told it what to draw there.
 
 # %%
 mix = np.linspace(0, 1, 9, dtype="float32")[:, np.newaxis]
@@ -105,13 +105,13 @@ print(f"halfway, distance from a double exposure: layer {np.abs(by_layer[4] - ex
 print(f"network {np.abs(by_network[4] - exposure).max():.2f}")
 
 # %% [markdown]
-# Above the layer, below the network: a 0 that becomes a 1. The network's way is no better. In between lies no digit,
+# The layer is above, the network below: a 0 becomes a 1. The network's way is no better. There is no digit in between,
 # only what is left over from learning the two ends.
 #
 # ## Codes that are learnt
 #
-# Who says that the codes must be one-hot? Give each image two numbers and let *them* be learnt, too. The gradient does
-# not stop at the weights: it arrives at the codes by `gx = gs · wᵀ` of lesson 3, and says how each should move.
+# Who says that the codes must be one-hot? Give each image two numbers, and learn *them*, too. The gradient does not
+# stop at the weights: it reaches the codes by lesson 3's `gx = gs · wᵀ`, and says how each should move.
 
 # %%
 places = tg.tensor(tg.Generator(0, "places").normal((4, 2), std=0.1), requires_grad=True)
@@ -127,7 +127,7 @@ print(f"loss {loss:.5f}; the codes of 0, 1, 3, 4:", *(f"({u:.2f}, {v:.2f})" for 
 
 # %% [markdown]
 # They began close together and fled from each other: the further apart two codes are, the easier it is to draw two
-# different images. What lies between them, the network has made up.
+# different images. The network made up what lies between them.
 
 # %%
 way = np.stack(way)
@@ -147,14 +147,14 @@ fig.savefig("images/04_plane.png", dpi=75)
 
 # %% [markdown]
 # Two things are missing. For a new image we would have to search for its code: an **autoencoder** has a second network,
-# the *encoder*, that computes it. And nobody knows which codes give digits: a **VAE**, lesson 5, makes sure that all
-# do. A **GAN**, lesson 6, has no codes for given images at all, and judges what it draws instead.
+# the *encoder*, that computes it. And nobody knows which codes give digits: a **VAE** (lesson 5) makes sure that all
+# do. A **GAN** (lesson 6) has no codes for given images at all; it judges what it draws instead.
 
 # %% [markdown]
 # ## Three things to try
 #
-# 1. Learn ten images, one of each digit, from ten one-hot codes. From how many images on does the network with 128
-#    hidden neurons begin to struggle?
+# 1. Learn ten images, one of each digit, from ten one-hot codes. With how many images does the network with 128 hidden
+#    neurons begin to struggle?
 # 2. Give the two-number codes only *one* number. Which images end up as neighbours?
 # 3. Freeze the painter after training, and find the code of a fifth image (another 3, say): gradient descent on the
 #    code alone, 200 steps of `tg.grad(mse(painter(code), image), code)`. Can it be drawn?

@@ -2,8 +2,8 @@
 # # 5. The VAE, and a gradient through chance
 #
 # A variational autoencoder has two networks: the encoder gives each image a *cloud* of codes, not a point; the decoder
-# draws the image again from any code in the cloud. To train it, a gradient has to pass a roll of the dice.
-# How that is done (*reparameterisation*) is the idea of this lesson, and we study it with a single number first.
+# draws the image again from any code in the cloud. To train it, a gradient has to get through a roll of the dice.
+# How that is done (*reparameterisation*) is the subject of this lesson, and we study it with a single number first.
 
 # %%
 from pathlib import Path
@@ -22,7 +22,7 @@ rng = tg.Generator(0, "lesson 5")
 # ## Where does the gradient go?
 #
 # Draw z from a normal distribution with mean mu and standard deviation sigma, and pay `(z - 3)²`. Which way should mu
-# and sigma move, so that we pay less on average? Here the average can be worked out:
+# and sigma move so that we pay less on average? Here the average can be worked out:
 #
 #     E (z - 3)² = (mu - 3)² + sigma²      so     ∂/∂mu = 2 (mu - 3)     ∂/∂sigma = 2 sigma
 #
@@ -46,8 +46,7 @@ except tg.GradientError as error:
 #
 #     z = mu + sigma · eps        ∂z/∂mu = 1        ∂z/∂sigma = eps
 #
-# z is distributed as before, but now it is a formula, with eps a mere constant in it. The dice were moved out of the
-# way.
+# z is distributed as before, but now it is a formula, in which eps is a mere constant. The dice are out of the way.
 
 # %%
 eps = rng.normal(n, dtype="float64")
@@ -63,7 +62,7 @@ for name in exact:
 #
 # There is: `∂/∂mu E f(z) = E [f(z) · ∂/∂mu log p(z)]`, with `∂/∂mu log p(z) = (z - mu) / sigma²` for the normal
 # distribution. It is called the *score function* estimator, or REINFORCE, and it needs no derivative of f at all.
-# On average both are right. But a training step sees few draws, so look at how far single draws scatter.
+# On average both are right. But a training step has few draws, so what matters is how far single draws scatter.
 
 # %%
 f, z_ = cost.numpy(), z.numpy()
@@ -111,7 +110,7 @@ print("∂KL/∂logvar by tape", g_logvar.numpy()[0].round(4), " by hand", kl_by
 # %% [markdown]
 # ## Digits in a plane
 #
-# Codes of two numbers can be looked at. Training takes about half a minute; the whole of the model is in
+# Codes of two numbers can be plotted. Training takes about half a minute; the whole model is in
 # `tinygen/models/vae.py`, one page.
 
 # %%
@@ -127,8 +126,9 @@ for step in range(1, steps + 1):
 # %% [markdown]
 # ## The two parts, pulling
 #
-# Take the trained model apart at z. The gradient of the reconstruction that arrives at z goes on to mu as it is, and to
-# logvar times `½ sigma · eps`, since `z = mu + e^(logvar/2) · eps`. The KL adds its own pull. For one test image:
+# Take the trained model apart at z. The gradient of the reconstruction that arrives at z is passed on to mu unchanged,
+# and to logvar times `½ sigma · eps`, since `z = mu + e^(logvar/2) · eps`. The KL adds its own pull. For one test
+# image:
 
 # %%
 x = digits.test[:1].astype("float32") / 255
@@ -145,7 +145,7 @@ print("at logvar, by tape           ", g_logvar.numpy()[0])
 print("at logvar, gz · ½ sigma · eps", through_sigma[0])
 
 # %% [markdown]
-# One draw says little. But over all images and draws the two pulls must nearly cancel, or training would go on moving
+# One draw says little. But over all images and draws the two pulls must nearly cancel, or training would keep moving
 # the codes. Look at logvar: the reconstruction would shrink the clouds to points; the KL blows them up again.
 
 # %%
@@ -165,9 +165,9 @@ print("                           of the KL:              ", pull_kl.round(3))
 # %% [markdown]
 # ## What it has learnt
 #
-# Left, where the test digits lie: the encoder was never told which is which, but equal digits lie together.
-# Right, what the decoder draws all over the plane. Compare lesson 4: there is hardly a place without a digit, since
-# clouds overlap, and every place between had to be drawn as *something* sensible.
+# Left: where the test digits lie. The encoder was never told which digit is which, but equal digits lie together.
+# Right: what the decoder draws all over the plane. Unlike in lesson 4, there is hardly a place without a digit: clouds
+# overlap, and every place in between had to be drawn as *something* sensible.
 
 # %%
 x = digits.test.astype("float32") / 255
@@ -186,7 +186,7 @@ right.set_axis_off()
 fig.savefig("images/05_plane.png", dpi=70)
 
 # %% [markdown]
-# A new digit: draw z from N(0, 1), decode. That is all there is to sampling.
+# For a new digit, draw z from N(0, 1) and decode it. That is all there is to sampling.
 
 # %%
 tg.viz.save_grid(model.sample(24, tg.Generator(1, "new digits")), "images/05_samples.png", (0, 1), columns=12)
@@ -195,7 +195,7 @@ tg.viz.save_grid(model.sample(24, tg.Generator(1, "new digits")), "images/05_sam
 # ## Three things to try
 #
 # 1. `VAEConfig(latent_dim=2, beta=0.01)` hardly asks for overlapping clouds; `beta=10` asks for little else. What does
-#    the plane look like, and what do the samples?
+#    the plane look like, and what do the samples look like?
 # 2. In the first part, pay `(z - 3)² + 100` instead. Neither exact gradient changes. Which of the two estimators
-#    does, and why?
+#    changes, and why?
 # 3. `latent_dim=20`: draw `tg.viz.traversals(model, x)`. How many of the 20 latents does the model use (KL above 0)?

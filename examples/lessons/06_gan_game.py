@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 6. The GAN game: two losses, one gradient path, and what freezing means
 #
-# Two networks play. The generator G draws images from noise. The discriminator D says of an image how likely it is
-# real. D learns to tell G's images from real ones; G learns to be taken for real. Nobody ever tells G what a digit
-# looks like: all that it learns arrives through D. In this lesson we watch it arrive.
+# Two networks play a game. The generator G draws images from noise. The discriminator D says how likely an image is to
+# be real. D learns to tell G's images from real ones; G learns to have its images taken for real. Nobody ever tells G
+# what a digit looks like: all that it learns arrives through D. In this lesson we watch it arrive.
 
 # %%
 from functools import partial
@@ -28,7 +28,7 @@ G = Sequential(
     *(Dense(64, 128), BatchNorm(128), ReLU(), Dense(128, 256), BatchNorm(256), ReLU()),
     *(Dense(256, 784), Tanh(), Reshape((28, 28, 1))),
 )
-small = partial(tg.init.normal, std=0.02)  # so that D cares for what it has learnt, not for its random beginning
+small = partial(tg.init.normal, std=0.02)  # so that D relies on what it has learnt, not on its random beginning
 D = Sequential(  # a score s; D's probability is σ(s)
     *(Flatten(), Dense(784, 256, weight_init=small), LeakyReLU(0.2)),
     *(Dense(256, 128), LeakyReLU(0.2), Dense(128, 1)),
@@ -47,7 +47,7 @@ opt_D = tg.optim.Adam(D.parameters(), lr=4e-4, betas=(0.5, 0.999))
 
 # %%
 steps = 2000
-watched = noise.normal((8, 64))  # the same eight noise vectors all the time
+watched = noise.normal((8, 64))  # the same eight noise vectors throughout
 film, verdicts = [], []
 for step in range(1, steps + 1):
     x = loader.next_batch()
@@ -66,14 +66,14 @@ for step in range(1, steps + 1):
         verdicts.append((step, *(float(tg.ops.sigmoid(score).mean()) for score in (real_score, fake_score))))
     if step in (1, 100, 300, 600, 1000, 2000):
         with tg.no_grad():
-            film.append(G.eval()(watched).numpy())  # eval: batch norm by its running averages
+            film.append(G.eval()(watched).numpy())  # eval: batch norm uses its running averages
         G.train()
         print(f"step {step:4}  loss_D {loss_D:.3f}  loss_G {loss_G:.3f}")
 
 tg.viz.save_grid(np.concatenate(film), "images/06_film.png", (-1, 1), columns=8)
 
 # %% [markdown]
-# The same eight noise vectors at the steps printed above. And the game as D sees it: neither wins.
+# The film shows the same eight noise vectors at the steps printed above. Now the game as D sees it: neither wins.
 
 # %%
 at, real, made = np.array(verdicts).T
@@ -95,7 +95,7 @@ fig.savefig("images/06_game.png", dpi=80)
 #
 #     L_G → D → ∂L_G/∂pixels → G → ∂L_G/∂weights
 #
-# Compute the stretches one by one, and compare with the gradient in one go.
+# Compute the stretches one by one, and compare the result with the gradient computed in one go.
 
 # %%
 G.eval()
@@ -109,9 +109,9 @@ difference = max(np.abs(a.numpy() - b.numpy()).max() for a, b in zip(in_two, in_
 print(f"at the pixels: {at_pixels.shape}; largest difference of {len(in_one)} weight gradients: {difference:.0e}")
 
 # %% [markdown]
-# So G never sees D, nor the real digits. It is handed a picture, and follows it. Let us look at that picture:
-# `-∂L_G/∂pixels`, red where D wants the pixel brighter, blue where darker. Then go a small step along it, *without G*:
-# paint on the image directly, and ask D again.
+# So G sees neither D nor the real digits. It is handed a picture, and follows it. Let us look at that picture:
+# `-∂L_G/∂pixels`, red where D wants the pixel brighter, blue where it wants it darker. Then take a small step along it
+# *without G*: paint on the image directly, and ask D again.
 
 
 # %%
@@ -150,20 +150,20 @@ fig.savefig("images/06_pixel_push.png", dpi=70)
 print("D's verdict before:", p_real(before).round(2), "\nand after a step:  ", p_real(after).round(2))
 
 # %% [markdown]
-# Here and there the red completes a stroke and the blue wipes away a blot; much is speckle that means nothing to us.
-# D is easily pleased: after a step that we hardly see, it changes its mind. That is why D must go on learning, and why
-# the game is played in small steps.
+# Here and there the red completes a stroke and the blue wipes away a blot; much of it is speckle that means nothing to
+# us. D is easily pleased: after a step that we hardly see, it changes its mind. That is why D must keep learning, and
+# why the game is played in small steps.
 #
 # ## What freezing means
 #
-# `backward()` puts a gradient into *every* weight on its path. On L_G's path lie D's weights, too, and their gradient
-# says: "D, be fooled more easily". Nobody may ever follow that. On L_D's path, unless it is cut, lie G's weights:
+# `backward()` puts a gradient into *every* weight on its path. D's weights lie on L_G's path, too, and their gradient
+# says: "D, be fooled more easily". That must never be followed. G's weights lie on L_D's path, unless it is cut:
 # "G, be caught more easily". Let us see who receives what.
 
 
 # %%
 def receives(network):
-    """The length of the gradient that backward() has left in a network's weights, and clean up."""
+    """The length of the gradient that backward() left in a network's weights; clears it."""
     left = [p.grad for p in network.parameters()]
     for p in network.parameters():
         p.grad = None
@@ -200,7 +200,7 @@ for name, lengths in received.items():
 # - *L_D, fake = G(z)*: G receives the wish to be caught. Harmless if it is cleared before G's step; forget that, and G
 #   unlearns.
 # - *detach()* cuts the path: the same numbers, but no tape behind them. G receives nothing, and its backward costs
-#   nothing. The loop above has `no_grad()`, which does not even write the tape.
+#   nothing. The loop above uses `no_grad()`, which does not even write the tape.
 # - *L_G*: D receives the wish to be fooled.
 # - *frozen(D)* is not a cut: D's weights receive nothing, but the gradient passes *through*. G receives the same.
 # - *detach()* in G's step is the classic bug: the path is cut where G begins, and G never learns.
@@ -210,7 +210,7 @@ for name, lengths in received.items():
 #
 # ## The same through `backward()`, with the bug
 #
-# What does the bug look like? D's weights keep the gradient that L_G left, and D's next step follows the sum of both.
+# What does the bug do? D's weights keep the gradient that L_G left, and D's next step follows the sum of both.
 
 # %%
 loss_D_of(G(z).detach()).backward()
@@ -230,4 +230,4 @@ print(f"angle between the gradient that D should follow and the one it follows: 
 # 1. Change G's loss to `bce_logits(D(G(z).detach()), 1.0)`. What does `tg.grad` say? And `backward()`, then
 #    `opt_G.step()`?
 # 2. Repaint ten times in a row with small steps of 0.5, without G. How far does the verdict rise? Is it a digit?
-# 3. Train D three times for each step of G, then G three times for each of D. Which of the two ruins the game?
+# 3. Train D three times for each step of G, then G three times for each step of D. Which of the two ruins the game?

@@ -2,7 +2,7 @@
 # # 7. Convolution as a matrix product, and its transpose
 #
 # A convolution slides a small window over an image. A *transposed* convolution paints with it, and makes images larger:
-# the generators of most GANs are made of them. Both are one matrix, used from its two sides.
+# the generators of most GANs are made of them. Both are the same matrix, used from its two sides.
 
 # %%
 from pathlib import Path
@@ -20,8 +20,8 @@ rng = np.random.default_rng(0)
 # %% [markdown]
 # ## By loops
 #
-# Lay the kernel on the image, multiply what lies on top of each other, add up: that is one pixel of the result.
-# Move on by one. (A 3x3 kernel fits into a 4x4 image in 2x2 places.)
+# Lay the kernel on the image, multiply the numbers that lie on top of each other, and add them up: that is one pixel of
+# the result. Then move on by one pixel. (A 3x3 kernel fits into a 4x4 image in 2x2 places.)
 #
 # Images have four axes here: N examples, H rows, W columns, C channels. Kernels: KH, KW, channels in, channels out.
 
@@ -54,7 +54,7 @@ windows = ops.im2col(x, (3, 3)).reshape(4, 9)
 print("windows @ kernel:", (windows @ w.reshape(9, 1)).ravel())
 
 # %% [markdown]
-# And the gradient of the kernel is at hand: by lesson 3, for a product `windows @ w` it is `windowsᵀ @ gy`.
+# The gradient of the kernel comes for free: by lesson 3, for a product `windows @ w` it is `windowsᵀ @ gy`.
 
 # %%
 gy = rng.normal(size=(1, 2, 2, 1))  # what arrives from the loss
@@ -67,8 +67,8 @@ print("by hand:   ", gw_by_hand.ravel())
 # %% [markdown]
 # ## Second way to a matrix: the image as one long vector
 #
-# A convolution is linear in the image: so with the 16 pixels in one row, it *is* a matrix C (16, 4), `y = x @ C`.
-# Which? Row j of C is what becomes of an image that is 1 at pixel j and 0 elsewhere. Ask the convolution itself.
+# A convolution is linear in the image, so with the 16 pixels in one row it *is* a matrix C (16, 4): `y = x @ C`.
+# Which matrix? Row j of C is the result for an image that is 1 at pixel j and 0 elsewhere. Ask the convolution itself.
 
 # %%
 unit_images = np.eye(16).reshape(16, 4, 4, 1)
@@ -87,7 +87,7 @@ axes.set_title("Cᵀ: the kernel's three rows, shifted: the same nine numbers in
 fig.savefig("images/07_matrix.png", dpi=80)
 
 # %% [markdown]
-# Most of C is 0 (each result sees 9 of 16 pixels), and the rest repeats nine numbers. A dense layer from 28x28 to 28x28
+# Much of C is 0 (each result sees 9 of 16 pixels), and the rest repeats nine numbers. A dense layer from 28x28 to 28x28
 # has 614,656 weights; a 3x3 convolution between the same images has 9.
 #
 # ## The transpose
@@ -104,7 +104,7 @@ print("conv_transpose2d:", by_transpose.ravel()[:6], "...")
 
 # %% [markdown]
 # What it does is easy to see: each pixel of gy *stamps* the kernel, times its own value, onto a larger image, and
-# stamps that overlap are added. (Lesson 2: a pixel of x was used in several windows, so its gradients are summed.)
+# overlapping stamps are added. (Lesson 2: a pixel of x was used in several windows, so its gradients are summed.)
 #
 # Transposed does not mean inverse: `x @ C @ Cᵀ` is not x. What holds is the mirror rule of lesson 2,
 # `⟨gy, x @ C⟩ = ⟨gy @ Cᵀ, x⟩`.
@@ -132,9 +132,9 @@ print("  transposed, stride 2:", ops.conv_transpose2d(smaller, edges, stride=2, 
 
 # %% [markdown]
 # Where stamps overlap unevenly, a pattern appears. Paint with a stamp of ones on an even grey: with a kernel of 3 and a
-# stride of 2 some pixels are stamped once, some twice, some four times. With a kernel of 4 every pixel gets as many
-# (but for the border). That is the chequerboard in many GANs' images (Odena et al. 2016), and why kernel sizes that the
-# stride divides are a good choice.
+# stride of 2 some pixels are stamped once, some twice, some four times. With a kernel of 4 every pixel is stamped
+# equally often (except at the border). That is the chequerboard in many GANs' images (Odena et al. 2016), and the
+# reason to choose kernel sizes that the stride divides.
 
 # %%
 grey = np.ones((1, 6, 6, 1), "float32")
@@ -164,7 +164,7 @@ print("kernel 3, inside:", np.unique(counts[3][2:-2, 2:-2]), " kernel 4, inside:
 # %% [markdown]
 # ## Closed under differentiation
 #
-# The gradient for x is a transposed convolution. The gradient for w is a third operation, `conv2d_weight_grad`. And the
+# The gradient of x is a transposed convolution. The gradient of w is a third operation, `conv2d_weight_grad`. And the
 # gradients of these? The same three again. So convolutions can be differentiated as often as you like.
 
 # %%
@@ -174,8 +174,8 @@ print(report)
 # %% [markdown]
 # ## Three things to try
 #
-# 1. Set a kernel of 3x3 that moves the image by one pixel to the right. Which one moves it back?
-# 2. Compute C for stride 2 (`ops.conv2d(unit_images, w, stride=2, padding="same")`). How many rows and columns has it
-#    now, and what became of the picture?
+# 1. Find a 3x3 kernel that moves the image one pixel to the right. Which one moves it back?
+# 2. Compute C for stride 2 (`ops.conv2d(unit_images, w, stride=2, padding="same")`). How many rows and columns does it
+#    have now, and what does its picture look like?
 # 3. Learn a kernel: draw w at random, and minimise `mse(conv2d(digit, w, padding="same"), seen[..., :1])` by gradient
 #    descent on w alone. Do you get the edge detector back?

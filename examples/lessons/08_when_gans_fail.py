@@ -2,7 +2,7 @@
 # # 8. When GANs fail
 #
 # A GAN can fail in two ways. The *signal vanishes*: D is so sure that it tells G nothing. Or G *collapses*: it makes
-# one thing, and D chases it around. We bring about both, and then a cure, for which we need the gradient of a gradient.
+# one thing, and D chases it around. We provoke both, and then try a cure, which needs the gradient of a gradient.
 
 # %%
 from pathlib import Path
@@ -21,13 +21,14 @@ tg.seed(0)
 # %% [markdown]
 # ## What reaches G
 #
-# D gives a fake image the score s, its probability is `p = σ(s)`. Two losses for G, by their gradient at the score:
+# D gives a fake image the score s; the probability that it is real is `p = σ(s)`. Here are two losses for G, with their
+# gradients at the score:
 #
 #     minimax          L = log(1 - p)     ∂L/∂s = -p
 #     nonsaturating    L = -log p         ∂L/∂s = -(1 - p)
 #
-# Both go down as p goes up: they want the same. But look at a fake that D has seen through, p near 0. There the first
-# loss has the gradient 0: just where G has most to learn, it hears nothing.
+# Both go down as p goes up: they want the same. But look at a fake that D has seen through, with p near 0. There the
+# first loss has the gradient 0: just where G has most to learn, it is told nothing.
 
 # %%
 scores = tg.tensor([-8.0, -4.0, 0.0, 4.0], requires_grad=True, dtype="float64")
@@ -43,8 +44,8 @@ for name in by_hand:
 # %% [markdown]
 # ## Watch it vanish
 #
-# Hold a G still, and train D against it, better and better. Now and then measure how long the gradient of G's weights
-# would be under either loss. D is the same for both, and so is the path behind the score.
+# Hold G still, and train D against it, better and better. Now and then, measure how long the gradient of G's weights
+# would be under each loss. D is the same for both, and so is the path behind the score.
 
 # %%
 digits = tg.data.load("digits")
@@ -96,15 +97,15 @@ right.legend(frameon=False, fontsize=8, loc="center right")
 fig.savefig("images/08_vanishing.png", dpi=80)
 
 # %% [markdown]
-# The better D, the less it says: by the minimax loss G's gradient fades with p. The nonsaturating loss keeps it alive,
-# and that is why everybody uses it. (Why can D get *so* sure? Digits fill only a thin sheet of the space of all images,
-# and G's images another. The sheets hardly meet, so a perfect D exists: Arjovsky and Bottou 2017.)
+# The better D, the less it says: under the minimax loss G's gradient fades with p. The nonsaturating loss keeps it
+# alive, and that is why everybody uses it. (Why can D become *so* sure? Digits fill only a thin sheet in the space of
+# all images, and G's images fill another. The sheets hardly meet, so a perfect D exists: Arjovsky and Bottou 2017.)
 #
 # ## The gradient of a gradient
 #
 # The cure looks at D's *slope*: how fast the score changes from point to point, `n = ‖∂D/∂x‖`. A D that is steep in one
-# place and flat elsewhere tells G nothing in the flats. So WGAN-GP (Gulrajani et al. 2017) makes D pay for every slope
-# that is not 1: `(n - 1)²`. But n is a gradient, and D's weights must go down *its* gradient.
+# place and flat elsewhere tells G nothing where it is flat. So WGAN-GP (Gulrajani et al. 2017) makes D pay for every
+# slope that is not 1: `(n - 1)²`. But n is a gradient, and D's weights must follow *its* gradient.
 #
 # With one weight it can be done by hand. Take `D(x) = tanh(w·x)` with w and x above 0:
 #
@@ -127,8 +128,8 @@ second_by_hand = 2 * (n0 - 1) * (1 - y0**2) * (1 - 2 * w0 * x0 * y0)
 second_by_trying = (penalty(w0 + h) - penalty(w0 - h)) / (2 * h)
 
 # %% [markdown]
-# By tape it is two calls. The first with `create_graph=True`, so that the gradient n is itself on the tape; the second
-# walks back over both.
+# By tape it takes two calls: the first with `create_graph=True`, so that the gradient n is itself on the tape; the
+# second walks back over both tapes.
 
 # %%
 w = tg.tensor(w0, requires_grad=True, dtype="float64", name="w")
@@ -142,8 +143,9 @@ print(f"n = {n:.6f}, by hand {n0:.6f}")
 print(f"∂(n - 1)²/∂w: by trying {second_by_trying:.8f}, by hand {second_by_hand:.8f}, by tape {second_by_tape:.8f}")
 
 # %% [markdown]
-# Both tapes in one picture. Dashed is the second, written while we walked back over the first: `y · y`, `1 - y²`, times
-# 1, times w. So w comes in twice, once through y and once as the last factor: hence the product rule above.
+# Here are both tapes in one picture. The dashed boxes are the second, written while we walked back over the first:
+# `y · y`, `1 - y²`, times 1, times w. So w enters twice, once through y and once as the last factor: hence the product
+# rule above.
 
 # %%
 tapes
@@ -152,8 +154,8 @@ tapes
 # ## Collapse, and the cure
 #
 # Points in the plane show more than digits can. Two GANs learn a ring of eight narrow heaps. The first is an ordinary
-# one, but its G learns ten times as fast as its D: it runs to wherever D believes most at the moment, with all its
-# points at once. The second is a WGAN-GP of the same networks.
+# one, but its G learns ten times as fast as its D: it runs with all its points to wherever D is most easily fooled at
+# the moment. The second is a WGAN-GP with the same networks.
 
 # %%
 ring = tg.data.load("ring8")
@@ -163,27 +165,27 @@ calm = tg.models.WGANGP(tg.models.WGANGPConfig(**shape, lr=1e-3, gp=1.0), seed=0
 
 
 def slopes(model, n=500):
-    """‖∂D/∂x‖ at points between real and made ones, where WGAN-GP wants it to be 1."""
+    """‖∂D/∂x‖ at points between real and generated ones, where WGAN-GP wants it to be 1."""
     t = noise.uniform((n, 1))
     between = tg.tensor(t * ring.test[:n] + (1 - t) * model.sample(n), requires_grad=True)
     return np.sqrt((tg.grad(model.D(between).sum(), between).numpy() ** 2).sum(axis=1))
 
 
 def train(model, steps, shown):
-    """The model's points, slopes and scores at the steps that are shown."""
+    """Train the model; its points, slopes and scores at the steps in `shown`."""
     loader = tg.data.Loader(
         ring.train, batch=64 * model.batches_per_step, value_range=None, rng=tg.Generator(0, "batches")
     )
-    seen = {}
+    film = {}
     for step in range(1, steps + 1):
         losses = model.train_step(loader.next_batch())
         if step in shown or step == steps:
             points = model.sample(2500)
             found = tg.metrics.mixture_scores(points, ring.modes, within=20)  # near: within 0.2 of a heap's centre
-            seen[step] = points[:400], slopes(model), f"{found['modes']} of 8, {found['high_quality']:.0%} near"
-            print(f"{model.name:6} step {step:4}: {seen[step][2]}; mean slope {seen[step][1].mean():.2f}, ", end="")
+            film[step] = points[:400], slopes(model), f"{found['modes']} of 8, {found['high_quality']:.0%} near"
+            print(f"{model.name:6} step {step:4}: {film[step][2]}; mean slope {film[step][1].mean():.2f}, ", end="")
             print(f"loss_D {losses['loss_D']:.2f}, loss_G {losses['loss_G']:.2f}")
-    return seen
+    return film
 
 
 # %%
@@ -204,13 +206,13 @@ for axes in panels.ravel():
 fig.savefig("images/08_collapse.png", dpi=80)
 
 # %% [markdown]
-# Grey are the heaps, orange is what G makes. Above: how many heaps have a point near, and the share of points near one.
-# Read both: at step 50 WGAN-GP's points lie everywhere, so some lie near each heap, and yet hardly any are good.
-# The hasty G is one crowd that runs about: D learns that *this* place is suspect, and all of it moves on. Look at its
-# losses: near 1.4 and 0.7, that is 2 log 2 and log 2, which a perfect game would have. Count modes, not losses.
+# The heaps are grey, what G makes is orange. Above each panel: how many heaps have a point near them, and the share of
+# points near one. Read both: at step 50 WGAN-GP's points lie everywhere, so some lie near each heap, and yet hardly any
+# are good. The hasty G is one crowd that runs about: D learns that *this* place is suspect, and the crowd moves on.
+# Look at its losses: near 1.4 and 0.7, that is 2 log 2 and log 2, as in a perfect game. Count modes, not losses.
 #
-# WGAN-GP's critic has a slope of about 1 between the real points and the made ones: wherever a point of G's is, it is
-# told which way to go. G reaches all eight heaps, and by and by gathers on them. Here are those slopes, marching to 1.
+# WGAN-GP's critic has a slope of about 1 between the real points and the generated ones: wherever G puts a point, it is
+# told which way to go. G reaches all eight heaps, and gradually gathers on them. Here are those slopes, marching to 1.
 
 # %%
 fig, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
@@ -225,6 +227,6 @@ fig.savefig("images/08_slopes.png", dpi=80)
 # %% [markdown]
 # ## Three things to try
 #
-# 1. Give the hasty GAN `d_lr=2e-3`, as much as its G has. Does it still collapse? And with `loss="minimax"`?
+# 1. Give the hasty GAN `d_lr=2e-3`, the same rate as its G has. Does it still collapse? And with `loss="minimax"`?
 # 2. Set `gp=0.0` in the WGAN-GP: the critic pays for no slope. What becomes of the slopes, and of G?
 # 3. Watch the collapse by the loss alone: print `loss_G` of both runs as they train. Could you have told?
