@@ -8,7 +8,7 @@ from .ratios import fastest, measured, ratio
 
 
 class Bar(NamedTuple):
-    """A limit: in this workload, a variant's time or peak memory over that of the best of these peers."""
+    """A limit to a variant's time or peak memory in a workload, as a ratio to the best of these peers."""
 
     workload: str
     variant: str

@@ -68,7 +68,7 @@ class ConvT(NamedTuple):
 
 
 class _Elementwise:
-    """A layer that keeps the shape and multiplies no matrices."""
+    """A layer that keeps the shape and has no matrix product."""
 
     parameters = 0
 
@@ -109,7 +109,7 @@ class Dropout(_Elementwise):
 
 @dataclass(frozen=True)
 class Reshape(_Elementwise):
-    """To this shape, (H, W, C) or (features,)."""
+    """A reshape to this shape, (H, W, C) or (features,)."""
 
     shape: Shape
 

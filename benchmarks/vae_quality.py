@@ -72,7 +72,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--torch", action="store_true", help="train PyTorch beside it")
+    parser.add_argument("--torch", action="store_true", help="train PyTorch's twin beside it")
     args = parser.parse_args()
     for seed in args.seeds:
         train(seed, args.epochs, torch_peer if args.torch else None)

@@ -1,4 +1,4 @@
-"""Optimisers, learning-rate schedules and gradient clipping.
+"""Optimisers and gradient clipping. Learning-rate schedules are in schedules.py.
 
 An optimiser moves its parameters into one flat buffer, makes each a view of it, and keeps its state the same way.
 A step reads each parameter's gradient where it lies: gathering them first would copy everything once more.
@@ -55,7 +55,7 @@ Rate: TypeAlias = "float | Callable[[int], float]"  # a number, or a schedule: t
 
 
 class _Signature:
-    """Of each optimiser, with the options that all have: for help() and repr(), which alone ask for it."""
+    """The signature of an optimiser, with the options that all share: made when help() or repr() asks for it."""
 
     def __get__(self, optimizer: Optimizer | None, kind: type[Optimizer]) -> inspect.Signature:
         own, shared = inspect.signature(kind.__init__), inspect.signature(Optimizer.__init__)

@@ -51,7 +51,7 @@ def cosine_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> 
 
 
 def exponential_decay(lr: float, factor: float, every: int = 1) -> Callable[[int], float]:
-    """lr · factor^(i / every): smooth; multiplied by factor over `every` steps."""
+    """lr · factor^(i / every): smooth; factor is the change over `every` steps."""
     return partial(_exponential, *_rates("exponential_decay", lr, factor, every))
 
 

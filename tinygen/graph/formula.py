@@ -212,21 +212,21 @@ class _Reader:
 
     def picture(self, result: Tensor, steps: list[FormulaStep]) -> Graph:
         """The tape with the numbers of the table: values and gradients in the boxes, local derivatives on the edges."""
-        drawn = graph(result, fold=False)
+        picture = graph(result, fold=False)
         known = dict(zip([*self.leaves.values(), *(t for t, *_ in self.made)], steps, strict=True))
         by_id = {str(t.node.order): step for t, step in known.items() if t.node is not None}
-        for box in drawn.boxes:
+        for box in picture.boxes:
             step = by_id.get(box.id)
             if step is not None:
                 formula = [] if step.name == step.text else [f"{step.name} = {step.text}"]
                 gradient = [] if step.gradient is None else [f"gradient {step.gradient:.4g}"]
                 box.lines = [*formula, f"value {step.value:.4g}", *gradient]
         edges = []
-        for edge in drawn.edges:
+        for edge in picture.edges:
             source, target = by_id.get(edge.source), by_id[edge.target]
             local = [x.derivative for x in target.locals if source is not None and x.to == source.name]
             edges.append(edge._replace(label=f"× {math.fsum(local):.4g}" if local else ""))
-        return Graph(drawn.boxes, edges)
+        return Graph(picture.boxes, edges)
 
 
 def _has_rule(op: str, i: int) -> bool:

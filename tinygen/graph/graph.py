@@ -76,12 +76,12 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
             f"graph: {what} has no tape; was it made under no_grad, or from Tensors that don't require grad?"
         )
     nodes = reach(loss.node)
-    drawn = units(nodes, fold)
-    home = {node.order: unit for unit in drawn for node in unit.nodes}
+    all_units = units(nodes, fold)
+    home = {node.order: unit for unit in all_units for node in unit.nodes}
     leaves = {str(node.order): leaf_box(node) for node in nodes if node.plan is None}
     boxes: dict[str, Box] = {}
     edges: dict[tuple[str, str], Edge] = {}
-    for unit in drawn:
+    for unit in all_units:
         box = unit_box(unit)
         for edge in _edges_to(unit, box.id, home):
             leaf = leaves.get(edge.source)
@@ -93,8 +93,8 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
                 edges[constant.id, box.id] = Edge(constant.id, box.id, name)
         boxes[box.id] = box
     sources = {source for source, _ in edges}
-    boxes = {name: leaf for name, leaf in leaves.items() if name in sources or not drawn} | boxes
-    if loss.size == 1 and drawn:
+    boxes = {name: leaf for name, leaf in leaves.items() if name in sources or not all_units} | boxes
+    if loss.size == 1 and all_units:
         boxes[str(loss.node.order)].lines.append(f"= {loss.item():.4g}")
     return Graph(list(boxes.values()), list(edges.values()))
 

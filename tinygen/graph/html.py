@@ -59,7 +59,7 @@ def _row(cells: Iterable[str], tag: str) -> str:
 
 
 def _values(t: Tensor) -> str:
-    """A plane of the values: all of them, or the first channel of an image; at most as many as fit."""
+    """A plane of the values: all of them, or the first channel of an image; no more than fit."""
     x = t.data
     while x.ndim > 2:
         x = x[..., 0] if x.ndim == 4 else x[0]
@@ -67,16 +67,16 @@ def _values(t: Tensor) -> str:
         return ""
     values = to_host(x.reshape(-1, x.shape[-1] if x.ndim else 1)[:MOST_ACROSS, :MOST_ACROSS])
     whole = values.size == t.size
-    numbers = values.astype(float)
-    finite = np.abs(numbers[np.isfinite(numbers)])
+    floats = values.astype(float)
+    finite = np.abs(floats[np.isfinite(floats)])
     largest = float(finite.max()) if finite.size else 0.0
     if whole and values.size <= MOST_CELLS and values.shape[1] <= 12:
-        return f"<table>{''.join(_numbers(row, largest) for row in values)}</table>"
+        return f"<table>{''.join(_value_row(row, largest) for row in values)}</table>"
     part = "" if whole else f"{values.shape[0]} × {values.shape[1]} of {t.size:,} values; "
-    return _drawing(numbers, largest, part)
+    return _drawing(floats, largest, part)
 
 
-def _numbers(row: Sequence[float], largest: float) -> str:
+def _value_row(row: Sequence[float], largest: float) -> str:
     cells = (
         f"<td style='{CELL}; background: {colour}{round(140 * share):02x}'>{value:.4g}</td>"
         for value, (colour, share) in ((value, _shade(float(value), largest)) for value in row)

@@ -18,7 +18,7 @@ class LeftOut(NamedTuple):
 
 
 def check_keys(owner: Any, own: Iterable[str], state: Any) -> LeftOut:
-    """The names that a state lacks, and those that it has too many. Raises TypeError unless it is a dict by name."""
+    """The names that a state lacks, and its surplus names. Raises TypeError unless it is a dict by name."""
     if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
         raise TypeError(
             f"load_state_dict: expected the dict of a {type(owner).__name__}'s state_dict(), not {what(state)}"
