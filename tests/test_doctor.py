@@ -20,7 +20,7 @@ def finding(item):
     """One line of the report, without waiting for the measurement."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(doctor, "_matrix_product", lambda: Finding("matrix product", "not measured"))
-        return next(finding for finding in doctor.report() if finding.item == item)
+        return next(finding for finding in doctor.examine() if finding.item == item)
 
 
 @pytest.fixture
@@ -55,14 +55,14 @@ def blas(monkeypatch):
 
 
 def test_this_machine_can_run_tinygen():
-    findings = doctor.report()
+    findings = doctor.examine()
     assert {finding.item for finding in findings} >= REQUIRED
     assert all(finding.ok is not False for finding in findings)
     assert finding("NumPy").value == np.__version__
 
 
 def test_the_table_has_a_line_for_each_finding_and_its_advice_below():
-    text = doctor.table([Finding("a", "1"), Finding("long name", "2", None, "do this"), Finding("b", "3", False)])
+    text = doctor.as_table([Finding("a", "1"), Finding("long name", "2", None, "do this"), Finding("b", "3", False)])
     assert text.splitlines() == [
         "ok  a          1",
         "--  long name  2",
@@ -72,10 +72,10 @@ def test_the_table_has_a_line_for_each_finding_and_its_advice_below():
 
 
 def test_run_prints_the_table_and_judges(monkeypatch, capsys):
-    monkeypatch.setattr(doctor, "report", lambda: [Finding("a", "1"), Finding("b", "2", None, "try")])
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("a", "1"), Finding("b", "2", None, "try")])
     assert doctor.run() is True
     assert capsys.readouterr().out == "ok  a  1\n--  b  2\n       -> try\n"
-    monkeypatch.setattr(doctor, "report", lambda: [Finding("a", "1", False)])
+    monkeypatch.setattr(doctor, "examine", lambda: [Finding("a", "1", False)])
     assert doctor.run() is False
 
 
@@ -87,7 +87,7 @@ def test_nothing_that_is_broken_stops_it(monkeypatch):
     monkeypatch.setattr(doctor, "cores", broken)
     monkeypatch.setattr(np, "allclose", broken)
     monkeypatch.setattr(tempfile, "TemporaryFile", broken)
-    findings = doctor.report()
+    findings = doctor.examine()
     unknown = {finding.item for finding in findings if "RuntimeError: broken in two lines" in finding.value}
     assert unknown >= (REQUIRED - {"Python"}) | {"processor", "BLAS", "CuPy", "GPU", "this folder"}
     assert {finding.item for finding in findings if finding.ok is False} >= REQUIRED - {"Python"}

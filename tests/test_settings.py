@@ -8,7 +8,7 @@ from typing import Literal, Optional
 import pytest
 
 from tinygen.errors import ConfigError
-from tinygen.settings import describe_settings, format_value, nearest, parse_settings
+from tinygen.settings import describe_settings, did_you_mean, format_value, parse_settings
 
 
 @dataclass(frozen=True)
@@ -120,5 +120,5 @@ def test_values_are_written_short_but_whole(value, text):
 
 
 def test_the_nearest_name_is_offered_only_if_it_is_near():
-    assert nearest("gna", ["vae", "gan"]) == " (did you mean 'gan'?)"
-    assert nearest("xyzzy", ["vae", "gan"]) == ""
+    assert did_you_mean("gna", ["vae", "gan"]) == " (did you mean 'gan'?)"
+    assert did_you_mean("xyzzy", ["vae", "gan"]) == ""

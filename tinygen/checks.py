@@ -63,7 +63,7 @@ def check_installed(owner: str, *packages: str) -> None:
 _ON_PYPI = {"PIL": "pillow"}
 
 
-def what(x: Any) -> str:
+def type_of(x: Any) -> str:
     """What x is, for an error: its type, and dtype and shape if it has them."""
     name = type(x).__name__
     facts = f" ({x.dtype} of shape {x.shape})" if hasattr(x, "shape") else ""
@@ -88,7 +88,7 @@ def as_array(owner: str, name: str, x: Any) -> Array:
     try:
         return np.asarray(x)
     except Exception as error:  # each library raises its own for an array on a device or with a gradient
-        raise DataError(f"{owner}: {name}, {what(x)}, can't be read as an array: {error}") from error
+        raise DataError(f"{owner}: {name}, {type_of(x)}, can't be read as an array: {error}") from error
 
 
 def as_numbers(owner: str, name: str, x: Any) -> Array:
@@ -105,10 +105,10 @@ def check_array(owner: Any, x: Any, name: str = "x") -> None:
     """Raise TypeError unless x is a Tensor or an array of numbers. owner: the name of a function, or a layer."""
     if not is_tensor(x) and not is_array(x):
         raise TypeError(
-            f"{_name(owner)}: {name} is {what(x)}, but it must be a Tensor or an array; make one with tinygen.tensor()"
+            f"{_name(owner)}: {name} is {type_of(x)}, but it must be a Tensor or an array; make one with tg.tensor()"
         )
     if x.dtype.kind not in "fiub":
-        raise TypeError(f"{_name(owner)}: {name} is {what(x)}, but it must hold real numbers")
+        raise TypeError(f"{_name(owner)}: {name} is {type_of(x)}, but it must hold real numbers")
 
 
 def check_input(owner: Any, x: Any, least: int = 0, features: int | None = None, hint: str = "") -> None:

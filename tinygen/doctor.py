@@ -34,7 +34,7 @@ class Finding(NamedTuple):
     advice: str = ""
 
 
-def report() -> list[Finding]:
+def examine() -> list[Finding]:
     """Every finding, in order. It never raises: what can't be found out is a finding too."""
     probes: list[tuple[str, bool, Callable[[], Finding]]] = [
         ("tinygen", True, _tinygen),
@@ -57,7 +57,7 @@ def report() -> list[Finding]:
     return [_guarded(item, required, probe) for item, required, probe in probes]
 
 
-def table(findings: list[Finding]) -> str:
+def as_table(findings: list[Finding]) -> str:
     """The findings as text, a line each, with the advice below the line that it belongs to."""
     marks = {True: "ok", None: "--", False: "!!"}
     rows = list[tuple[str, str, str]]()
@@ -70,8 +70,8 @@ def table(findings: list[Finding]) -> str:
 
 def run() -> bool:
     """Print the report; True if nothing that tinygen needs is broken."""
-    findings = report()
-    print(table(findings))
+    findings = examine()
+    print(as_table(findings))
     return all(finding.ok is not False for finding in findings)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, NoReturn, TypeAlias
 import numpy as np
 
 from .backend import to_host
-from .checks import number, what, whole
+from .checks import number, type_of, whole
 from .differences import STEPS, Neighbourhood, typical_size
 from .gradients import grad
 from .random import Generator
@@ -108,7 +108,7 @@ def gradcheck(
     order, rtol = whole("gradcheck", "order", order, 1), number("gradcheck", "rtol", rtol, above=0)
     atol, eps = number("gradcheck", "atol", atol, 0), number("gradcheck", "eps", eps, above=0)
     if not callable(f) or not (hasattr(inputs, "shape") or isinstance(inputs, (int, float, Iterable))):
-        raise TypeError(f"gradcheck: expected a function and its inputs, not {what(f)} and {what(inputs)}")
+        raise TypeError(f"gradcheck: expected a function and its inputs, not {type_of(f)} and {type_of(inputs)}")
     if rng is not None and not isinstance(rng, Generator):
         raise TypeError(f"gradcheck: rng is {rng!r}, but it must be a Generator, such as Generator(0)")
     fn, points, names = _function_of_floats(f, inputs)

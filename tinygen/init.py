@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import Array, current_module, is_array
-from .checks import number, what
+from .checks import number, type_of
 from .random import Generator, default_rng
 
 __all__ = [
@@ -42,7 +42,7 @@ def weights(owner: str, init: Init, shape: tuple[int, ...], rng: Generator | Non
         raise TypeError(f"{owner}: weight_init is {init!r}, but it must be a function, such as init.he_normal")
     w = init(shape, rng, dtype)
     if not is_array(w) or w.shape != shape:
-        raise ValueError(f"{owner}: weight_init gave {what(w)}, but the weights must be an array {shape}")
+        raise ValueError(f"{owner}: weight_init gave {type_of(w)}, but the weights must be an array {shape}")
     return w
 
 

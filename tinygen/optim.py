@@ -14,7 +14,7 @@ import numpy as np
 
 from . import kernels
 from .backend import Array, array_module, array_of, is_array, to_device
-from .checks import call_of, number, what
+from .checks import call_of, number, type_of
 from .errors import GradientError
 from .schedules import cosine_decay, exponential_decay, linear_decay, step_decay
 from .tape import check_shape
@@ -167,7 +167,7 @@ class Optimizer:
             if g is not None:
                 check_shape(g, p, f"{name}.step: the gradient of {p.name or 'a parameter'}")
                 if g.dtype.kind != "f":
-                    raise GradientError(f"{name}.step: a gradient must be of floats, but one is {what(g)}")
+                    raise GradientError(f"{name}.step: a gradient must be of floats, but one is {type_of(g)}")
 
     def _clipped(self, grads: list[Array]) -> list[Array]:
         if self.clip_value is not None:
@@ -199,8 +199,8 @@ class Optimizer:
         """Raise the error that load_state_dict would raise, if any."""
         name = type(self).__name__
         if not isinstance(state, Mapping):
-            raise TypeError(f"load_state_dict: expected the dict of this {name}'s state_dict(), not {what(state)}")
-        own, given = ({n: getattr(x, "shape", what(x)) for n, x in d.items()} for d in (self.state_dict(), state))
+            raise TypeError(f"load_state_dict: expected the dict of this {name}'s state_dict(), not {type_of(state)}")
+        own, given = ({n: getattr(x, "shape", type_of(x)) for n, x in d.items()} for d in (self.state_dict(), state))
         if own != given:
             raise ValueError(f"load_state_dict: this {name} keeps {own}, but the state has {given}")
         kinds = {n: state[n].dtype for n in own if state[n].dtype.kind not in ("iu" if n == "t" else "f")}
@@ -217,7 +217,7 @@ def _parameters(name: str, params: Any) -> list[Parameter]:
     listed = [] if single or not isinstance(params, Iterable) else list(params)
     wrong = [p for p in listed if not isinstance(p, Tensor)]
     if wrong or not listed:
-        found = f"a list with {what(wrong[0])}" if wrong else what(params)
+        found = f"a list with {type_of(wrong[0])}" if wrong else type_of(params)
         raise ValueError(
             f"{name}: params must be a list of at least one Parameter, such as module.parameters(), not {found}"
         )
@@ -233,7 +233,7 @@ def _parameters(name: str, params: Any) -> list[Parameter]:
 def _gradients(name: str, grads: Any) -> list[Any]:
     """grads as a list. Raises GradientError for a dict, or for a single array, which would fall apart into rows."""
     if isinstance(grads, (Tensor, Mapping, str)) or is_array(grads) or not isinstance(grads, Iterable):
-        raise GradientError(f"{name}.step: grads must be a list, in the order of the parameters, not {what(grads)}")
+        raise GradientError(f"{name}.step: grads must be a list, in the order of the parameters, not {type_of(grads)}")
     return list(grads)
 
 

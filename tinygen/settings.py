@@ -120,7 +120,7 @@ def closest(name: str, names: Iterable[str]) -> str | None:
     return plain[matches[0]] if matches else None
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def did_you_mean(name: str, names: Iterable[str]) -> str:
     """The words " (did you mean 'x'?)" for the closest of these names, or "" if none is close."""
     match = closest(name, names)
     return f" (did you mean {match!r}?)" if match else ""
@@ -151,13 +151,13 @@ def _why_unknown(config_class: type, key: str, text: str, keys: Sequence[str], o
         return "it follows from the data set; choose that with --data and --size"
     if key.lstrip("-").replace("-", "_") in options:
         return f"it is an option of its own: write --{key.lstrip('-').replace('_', '-')} {text}".rstrip()
-    return f"no such setting{nearest(key, keys) or '; choose from ' + ', '.join(keys)}"
+    return f"no such setting{did_you_mean(key, keys) or '; choose from ' + ', '.join(keys)}"
 
 
 def _what_fits(hint: Any, text: str) -> str:
     """What may be meant by a text that is not a value of type `hint`, in words."""
     if typing.get_origin(hint) is Literal:
-        return nearest(text, map(format_value, typing.get_args(hint)))
+        return did_you_mean(text, map(format_value, typing.get_args(hint)))
     return written_out(text, 0) if hint is int else ""
 
 

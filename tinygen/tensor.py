@@ -254,7 +254,7 @@ def wrap(data: Array, node: Node | None, version: Version | None = None) -> Tens
 
 def describe(t: Tensor) -> str:
     """A Tensor in words, for an error: its name if it has one, dtype and shape."""
-    return tape.describe(t, t.name)
+    return tape.describe_named(t, t.name)
 
 
 def start(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:

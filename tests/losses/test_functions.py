@@ -214,7 +214,7 @@ def test_lists_and_integers_are_refused(loss):
     target = np.zeros(2, int) if loss is losses.cross_entropy else np.zeros((2, 2))
     title = name(loss).removesuffix("s") if "kl" in name(loss) else name(loss)
     for x in ([[0.5, 0.5]], "x", None, 0.5):
-        with pytest.raises(TypeError, match=f"{title}: the input is a .*make one with tinygen.tensor"):
+        with pytest.raises(TypeError, match=f"{title}: the input is a .*make one with tg.tensor"):
             loss(x, target)
     for x in (np.zeros((2, 2), int), np.zeros((2, 2), np.uint8), tg.tensor([[True, False]] * 2)):
         with pytest.raises(TypeError, match=f"{title}: the input must be floats, but they are"):

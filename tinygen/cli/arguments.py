@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from .. import terminal
 from ..errors import ConfigError
-from ..settings import LARGEST, closest, nearest, written_out
+from ..settings import LARGEST, closest, did_you_mean, written_out
 
 LARGEST_SEED = 2**63 - 1
 
@@ -88,7 +88,7 @@ class Parser(argparse.ArgumentParser):
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
             names = list(map(str, action.choices))
-            meant = nearest(str(value), names) if self._subparsers else ""  # a cpu is not what --device gpu means
+            meant = did_you_mean(str(value), names) if self._subparsers else ""  # a cpu is not what --device gpu means
             raise argparse.ArgumentError(action, f"{value!r} is none of {', '.join(names)}{meant}")
 
     def _print_message(self, message: str, file: Any = None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError
-from ..settings import nearest
+from ..settings import did_you_mean
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -20,7 +20,7 @@ def model_class(name: str) -> type[Model]:
     from ..models import MODELS
 
     if name not in MODELS:
-        raise ConfigError(f"there is no model {name!r}{nearest(name, MODELS)}; `tinygen models` lists them")
+        raise ConfigError(f"there is no model {name!r}{did_you_mean(name, MODELS)}; `tinygen models` lists them")
     return MODELS[name]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from ..backend import DEVICES
 from ..errors import ConfigError
 from ..files import writing
-from ..settings import nearest
+from ..settings import did_you_mean
 from .arguments import SEED, Parser, count_from, path
 from .codes import OK
 
@@ -62,5 +62,5 @@ def _label(text: str, run: Path) -> int:
         return classes.index(text)
     if text.isascii() and text.isdecimal():
         return int(text)
-    known = f"{nearest(text, classes)}; its classes are {', '.join(classes)}" if classes else ""
+    known = f"{did_you_mean(text, classes)}; its classes are {', '.join(classes)}" if classes else ""
     raise ConfigError(f"--label {text}: there is no such class{known or '; it must be a whole number of at least 0'}")

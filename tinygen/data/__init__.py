@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError, DataError
-from ..settings import nearest
+from ..settings import did_you_mean
 from .augment import Augment, Compose, Flip, Noise, Rotate, Shift
 from .dataset import Dataset, Modes
 from .digits import load_digits
@@ -109,4 +109,4 @@ def _takers(option: str) -> str:
 def _meant(name: str) -> str:
     if os.path.isdir(name):
         return f": to read the images in that folder, write folder:{name}"
-    return nearest(name, DATASETS)
+    return did_you_mean(name, DATASETS)

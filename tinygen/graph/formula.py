@@ -17,7 +17,7 @@ from .. import ops
 from ..errors import ConfigError
 from ..gradients import grad
 from ..primitives import PRIMITIVES
-from ..settings import nearest
+from ..settings import did_you_mean
 from ..tensor import Tensor, tensor
 from . import ruletext
 from .graph import Graph, graph
@@ -96,7 +96,7 @@ def explain(expression: str, variables: Mapping[str, float] | None = None) -> Ex
         raise ConfigError(f"{_brief(expression)} has no variable to take a derivative of; write one, such as x")
     for name in variables or {}:
         if name not in names:
-            raise ConfigError(f"{name}=: {_brief(expression)} has no variable {name!r}{nearest(name, names)}")
+            raise ConfigError(f"{name}=: {_brief(expression)} has no variable {name!r}{did_you_mean(name, names)}")
     values = {name: (variables or {}).get(name, DEFAULTS[i % len(DEFAULTS)]) for i, name in enumerate(names)}
     with np.errstate(all="ignore"):  # what is not finite is shown
         return _Reader(expression, values).explanation(tree)
@@ -161,7 +161,7 @@ class _Reader:
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in FUNCTIONS:
                 return self.apply(name, *(self.read(a, depth + 1) for a in args))
             case ast.Call(func=ast.Name(id=name), keywords=[]):
-                raise ConfigError(f"{name}() can't be used in a formula{nearest(name, FUNCTIONS)}; the ops are "
+                raise ConfigError(f"{name}() can't be used in a formula{did_you_mean(name, FUNCTIONS)}; the ops are "
                                   f"{', '.join(FUNCTIONS)}")  # fmt: skip
         raise self.refusal(node)
 

@@ -12,7 +12,7 @@ from ..backend import to_host
 from ..errors import ConfigError, RunError
 from ..losses import GAN_LOSSES, least_squares
 from ..losses.gan import slope_from
-from ..settings import nearest
+from ..settings import did_you_mean
 from ..train import checkpoint, contents
 from ..train.run import RunDirectory
 
@@ -98,7 +98,7 @@ class Recording:
         if game is not None and loss == self.facts["loss"]:
             return slope_from(game, scores)
         if loss not in GAN_LOSSES:
-            raise ConfigError(f"pixel_gradient: there is no GAN loss {loss!r}{nearest(loss, GAN_LOSSES)}")
+            raise ConfigError(f"pixel_gradient: there is no GAN loss {loss!r}{did_you_mean(loss, GAN_LOSSES)}")
         return to_host(GAN_LOSSES[loss].slope(scores))
 
 

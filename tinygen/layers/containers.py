@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from typing import Any
 
-from ..checks import what
+from ..checks import type_of
 from ..tensor import Tensor
 from .module import Module
 
@@ -30,7 +30,7 @@ class ModuleList(Module):
     def extend(self, modules: Iterable[Module]) -> ModuleList:
         """Add modules at the end."""
         if not isinstance(modules, ModuleList) and (isinstance(modules, Module) or not isinstance(modules, Iterable)):
-            raise TypeError(f"{type(self).__name__}: expected a list of modules, not {what(modules)}")
+            raise TypeError(f"{type(self).__name__}: expected a list of modules, not {type_of(modules)}")
         return self._refill([*self, *modules])
 
     def insert(self, i: int, module: Module) -> ModuleList:
@@ -125,7 +125,7 @@ class ModuleDict(Module):
             pairs = dict(modules.items() if isinstance(modules, ModuleDict) else modules)
         except (TypeError, ValueError):
             raise TypeError(
-                f"ModuleDict: expected a dict of modules, or pairs of name and module, not {what(modules)}"
+                f"ModuleDict: expected a dict of modules, or pairs of name and module, not {type_of(modules)}"
             ) from None
         for name, module in pairs.items():
             self[name] = module

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, current_module, to_device
-from ..checks import what
+from ..checks import type_of
 from ..scopes import no_grad
 from ..tape import note_maker, orders
 from ..tensor import Parameter, Tensor
@@ -88,9 +88,9 @@ class Module:
             part = _first_part(container)
             if part is not None:
                 raise TypeError(
-                    f"{type(self).__name__}.{name} is a {type(container).__name__} that holds {what(part)}, where no "
-                    "module finds it, so it would stay untrained; make it a ModuleList, a ModuleDict or a Sequential, "
-                    "and a Parameter an attribute of a Module in it"
+                    f"{type(self).__name__}.{name} is a {type(container).__name__} that holds {type_of(part)}, where "
+                    "no module finds it, so it would stay untrained; make it a ModuleList, a ModuleDict or a "
+                    "Sequential, and a Parameter an attribute of a Module in it"
                 )
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
@@ -286,7 +286,7 @@ def title_of(module: Module) -> str:
 def evaluating(module: Module) -> Iterator[None]:
     """A module in eval mode for the length of a block, in this thread alone: another may train it meanwhile."""
     if not isinstance(module, Module):
-        raise TypeError(f"evaluating: expected a Module, not {what(module)}")
+        raise TypeError(f"evaluating: expected a Module, not {type_of(module)}")
     before = thread_state.evaluated
     thread_state.evaluated = before | {id(m) for _, m in module.named_modules()}
     try:
@@ -328,12 +328,12 @@ def _check_place(module: Module, name: str, value: Any) -> None:
                 f"{where}: a module can't hold itself or a module that holds it; keep a weakref.ref to it instead"
             )
     elif isinstance(old, Module) and value is not None:
-        raise TypeError(f"{where} is {what(old)}, and {what(value)} can't take its place; give a Module or None")
+        raise TypeError(f"{where} is {type_of(old)}, and {type_of(value)} can't take its place; give a Module or None")
     elif isinstance(old, (Parameter, Buffer)) and not isinstance(value, (Parameter, Buffer, type(None))):
         kind = "Parameter" if isinstance(old, Parameter) else "Buffer"
         raise TypeError(
-            f"{where} is a {kind}, and {what(value)} can't take its place; write the values into it with "
+            f"{where} is a {kind}, and {type_of(value)} can't take its place; write the values into it with "
             f"{name}.assign(...), or give a {kind}(...) or None"
         )
     elif not _is_part(value) and _is_untrained(value):
-        raise TypeError(f"{where}: {what(value)} requires grad but would stay untrained; make it a Parameter(...)")
+        raise TypeError(f"{where}: {type_of(value)} requires grad but would stay untrained; make it a Parameter(...)")

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import array_module, array_of
-from ..checks import check_array, check_indices, what
+from ..checks import check_array, check_indices, type_of
 from ..tensor import Tensor
 
 
@@ -25,7 +25,7 @@ def _check(loss: str, x: Any, target: Any, reduction: str, allowed: tuple[float,
     shape = getattr(target, "shape", None)
     kind = getattr(getattr(target, "dtype", None), "kind", "f")
     if (shape is None and not isinstance(target, (int, float))) or kind not in "fiub":
-        raise TypeError(f"{loss}: the target is {what(target)}, but it must be a Tensor, an array or a number")
+        raise TypeError(f"{loss}: the target is {type_of(target)}, but it must be a Tensor, an array or a number")
     if shape and shape != x.shape:
         try:
             stretched = np.broadcast_shapes(shape, x.shape)

@@ -7,11 +7,11 @@ from types import ModuleType
 from typing import Any
 
 from ..backend import Array
-from ..checks import what, whole
+from ..checks import type_of, whole
 from ..data import Dataset
 from ..errors import ConfigError, DataError
 from ..models.base import has
-from ..settings import nearest
+from ..settings import did_you_mean
 from . import disentangle, images, likelihood, modes, reconstruction, transfer
 from .images import FEWEST, IMAGES
 from .subject import Score, Subject
@@ -53,7 +53,7 @@ def evaluate(
     if isinstance(model, type) or not (has(model, "sample") or has(model, "codes")):
         raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model that samples or encodes")
     if not isinstance(dataset, Dataset):
-        raise ConfigError(f"evaluate: dataset is {what(dataset)}, but it must be a Dataset, such as load('digits')")
+        raise ConfigError(f"evaluate: dataset is {type_of(dataset)}, but it must be a Dataset, such as load('digits')")
     if isinstance(parts, str):
         raise ConfigError(f"evaluate: parts is {parts!r}, but it must be a list: [{parts!r}]")
     for option, value, least in (("n", n, 1), ("seed", seed, 0), ("k", k, 1)):
@@ -63,7 +63,9 @@ def evaluate(
         raise DataError(f"evaluate: {dataset.name} has no test examples to judge by")
     unknown = [part for part in parts or () if part not in PARTS]
     if unknown:
-        raise ConfigError(f"evaluate: there is no part {unknown[0]!r}{nearest(unknown[0], PARTS)}; {', '.join(PARTS)}")
+        raise ConfigError(
+            f"evaluate: there is no part {unknown[0]!r}{did_you_mean(unknown[0], PARTS)}; {', '.join(PARTS)}"
+        )
     subject, scores = Subject(model, dataset, n, seed, features, k), dict[str, Score]()
     for part in PARTS if parts is None else parts:
         scores |= PARTS[part].measure(subject)

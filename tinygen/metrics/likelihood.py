@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import Array, array_module, to_device, to_host
-from ..checks import what, whole
+from ..checks import type_of, whole
 from ..errors import ConfigError, DataError
 from ..layers import evaluating
 from ..models.base import Model, has
@@ -42,7 +42,7 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
     """
     whole("likelihood_bounds", "k", k, 1)
     if not isinstance(model, Model) or model.likelihood != "bernoulli":
-        name = model.name if isinstance(model, Model) else what(model)
+        name = model.name if isinstance(model, Model) else type_of(model)
         raise ConfigError(f"likelihood_bounds: {name} is not a VAE of Bernoulli pixels, so p(x|z) is unknown")
     x = unit_images(x)
     if x.shape[1:] != model.config.data_shape:

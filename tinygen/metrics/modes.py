@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..backend import Array, to_host
-from ..checks import as_numbers, what
+from ..checks import as_numbers, type_of
 from ..data import Modes
 from ..data.stacked import PLACES
 from ..errors import DataError
@@ -30,7 +30,7 @@ def mixture_scores(points: Array, modes: Modes, within: float = 3.0) -> dict[str
     points = as_numbers("mixture_scores", "points", points)
     if not isinstance(modes, Modes):
         raise DataError(
-            f"mixture_scores: modes is {what(modes)}, but it must be those of a mixture, such as load('ring8').modes"
+            f"mixture_scores: modes is {type_of(modes)}, but it must be those of a mixture, such as load('ring8').modes"
         )
     if points.ndim != 2 or points.shape[1:] != modes.centres.shape[1:] or len(points) == 0:
         raise DataError(f"mixture_scores: points are {tuple(points.shape)}, but samples of this mixture are (N, 2)")

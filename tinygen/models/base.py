@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import numpy as np
 
 from ..backend import Array, current_module
-from ..checks import check_array, what, whole
+from ..checks import check_array, type_of, whole
 from ..errors import ConfigError, DataError
 from ..fields import Choices, Counts, Decay, LearningRate, NonNegative
 from ..init import checked_rng
@@ -141,14 +141,14 @@ class Model(Module):
         x, *labels = arrays
         if x.shape[1:] != self.config.data_shape or not len(x) or x.dtype.kind != "f":
             raise DataError(
-                f"{self.name}: the batch is {what(x)}, but it must be floats (N, {str(self.config.data_shape)[1:]}, "
+                f"{self.name}: the batch is {type_of(x)}, but it must be floats (N, {str(self.config.data_shape)[1:]}, "
                 "at least one example; set data_shape to that of the data"
             )
         if len(labels) != self.takes_labels:
             pair, wanted = ("(x, labels)", "x alone") if labels else ("x alone", "(x, labels)")
             raise DataError(f"{self.name}: the batch is {pair}, but this model takes {wanted}")
         if labels and (labels[0].shape != x.shape[:1] or labels[0].dtype.kind not in "iu"):
-            raise DataError(f"{self.name}: the labels are {what(labels[0])}, but they must be {len(x)} integers")
+            raise DataError(f"{self.name}: the labels are {type_of(labels[0])}, but they must be {len(x)} integers")
         return arrays
 
     def signs(self, recent: Recent) -> Iterator[Sign]:

@@ -10,7 +10,7 @@ from typing import Any, Literal, Union
 from .. import fields
 from ..checks import number, whole
 from ..errors import ConfigError
-from ..settings import LARGEST, describe_type, format_value, nearest
+from ..settings import LARGEST, describe_type, did_you_mean, format_value
 
 
 def check_config(config: Any) -> None:
@@ -43,5 +43,5 @@ def _checked(name: str, hint: Any, value: Any, limits: fields.Limits) -> Any:
     choices = arguments if origin is Literal else ()
     if (choices and value not in choices) or origin is tuple or (hint in (bool, str) and not isinstance(value, hint)):
         shown = format_value(value) if isinstance(value, (int, float)) else repr(value)
-        raise ConfigError(f"{name} is {shown}, but it must be {describe_type(hint)}{nearest(str(value), choices)}")
+        raise ConfigError(f"{name} is {shown}, but it must be {describe_type(hint)}{did_you_mean(str(value), choices)}")
     return value

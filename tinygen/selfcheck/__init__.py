@@ -10,7 +10,7 @@ from .. import layers, ops
 from ..errors import ConfigError
 from ..gradcheck import Comparison, GradcheckError
 from ..primitives import PRIMITIVES
-from ..settings import nearest
+from ..settings import did_you_mean
 from .case import Case
 from .table import CASES
 
@@ -45,7 +45,9 @@ def run(names: Sequence[str] = (), order: int = 2) -> bool:
         cases.setdefault(case.name, []).append(case)
     for name in names:
         if name not in cases:
-            raise ConfigError(f"gradcheck: there is no {name!r}{nearest(name, cases)}; without names it checks all")
+            raise ConfigError(
+                f"gradcheck: there is no {name!r}{did_you_mean(name, cases)}; without names it checks all"
+            )
     print(f"{'':<28}{'cases':>5}", *(f"{f'order {n}':>9}" for n in range(1, order + 1)))
     right = [_check_all(name, cases[name], order) for name in names or cases]
     without = [] if names else missing()

@@ -11,7 +11,7 @@ from ..checks import number
 from ..errors import ConfigError
 from ..models.average import Average
 from ..scopes import no_grad
-from ..settings import nearest
+from ..settings import did_you_mean
 from .callbacks import Callback
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class EMA(Callback):
         networks = dict(model.named_children())
         if self.network is not None and self.network not in networks:
             raise ConfigError(
-                f"EMA: {model.name} has no network {self.network!r}{nearest(self.network, networks)}; "
+                f"EMA: {model.name} has no network {self.network!r}{did_you_mean(self.network, networks)}; "
                 f"it has {', '.join(networks)}"
             )
         self._watched = model if self.network is None else networks[self.network]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, RunError
 from ..models.base import NoConfig
-from ..settings import nearest
+from ..settings import did_you_mean
 from .checkpoint import Snapshot, read_checkpoint
 from .run import RunDirectory
 from .snapshot import class_name, restore_weights
@@ -74,7 +74,7 @@ def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any
     known = [field.name for field in fields(Config)] if takes_config else []
     for name in changes:
         if name not in known:
-            raise ConfigError(f"load: {kind.__name__} has no setting {name!r}{nearest(name, known)}")
+            raise ConfigError(f"load: {kind.__name__} has no setting {name!r}{did_you_mean(name, known)}")
     if not takes_config:
         return kind()
     if Config is NoConfig and config:  # a dict

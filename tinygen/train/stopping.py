@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import to_host
 from ..checks import number, whole
 from ..errors import ConfigError
-from ..settings import nearest
+from ..settings import did_you_mean
 from ..viz.panels import is_share
 from .callbacks import Callback, History, StopTraining
 
@@ -57,7 +57,7 @@ class EarlyStopping(Callback):
         self.on_measured(step, values)
         if step == 1 and self.best is None:
             warnings.warn(
-                f"EarlyStopping: the first step has no {self.metric!r}{nearest(self.metric, values)}, but "
+                f"EarlyStopping: the first step has no {self.metric!r}{did_you_mean(self.metric, values)}, but "
                 f"{', '.join(values)}; unless a callback measures it, the training won't stop early",
                 stacklevel=2,
             )
