@@ -57,7 +57,7 @@ def test_results_of_ops_integers_and_doubles_are_refused():
     for p in (w * 2, tg.tensor([1, 2])):
         with pytest.raises(ValueError, match="Adam: params must be Parameters, but one is the result of an op"):
             Adam([w, p])
-    with pytest.raises(ValueError, match="names a Parameter twice"):
+    with pytest.raises(ValueError, match="has a Parameter twice"):
         Adam([w, w])
     with pytest.raises(ValueError, match="of one dtype and device"):
         Adam([w, parameter(dtype=np.float16)])
