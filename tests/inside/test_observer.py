@@ -55,7 +55,7 @@ class Inputs:
     """The noise, the labels and the examples of an observer, drawn again."""
 
     def __init__(self, model, observer):
-        self.pack, (self.x, *self.y) = model.batch_unit, observer.learnt
+        self.pack, (self.x, *self.y) = model.batch_unit, observer.training_batch
         stream = Generator(0, "recorder/z")
         if model.name == "vaegan":
             stream.normal((len(self.x), model.config.latent_dim))  # eps, which comes first
@@ -175,7 +175,7 @@ RELU = {"g_activation": "relu", "d_activation": "relu"}
 
 def own_losses(model, observer):
     """The losses whose gradients are recorded, written out again."""
-    (x, *y), name = observer.learnt, model.name
+    (x, *y), name = observer.training_batch, model.name
     if name == "vaegan":
         yield lambda: vaegan_loss(model, x, "G")
         yield lambda: vaegan_loss(model, leaf(x), "E")

@@ -179,7 +179,7 @@ def test_time_is_bounded(clock, cost, step_time):
     if cost < step_time:
         assert len(recorder.recording().steps) >= 32 and shares[-1] < 0.05
     else:
-        kept = budget.AT_THE_END * cost / (800 * step_time)  # is left for the end
+        kept = budget.RESERVE * cost / (800 * step_time)  # is left for the end
         assert 0.04 < shares[-1] + kept <= 0.05 + 1e-9 or recorder._budget.spent <= 0.5
         assert max(share for i, share in enumerate(shares) if i * step_time > 60) <= 0.05
     assert 0 in recorder.recording().steps
@@ -292,7 +292,7 @@ def test_a_run_that_was_not_recorded_before(tmp_path, viz, capsys):
 
 def test_a_file_that_is_no_recording(tmp_path, viz):
     run("gan", 2, out=tmp_path)
-    with pytest.raises(RunError, match="a file of tinygen's, but not a recording"):
+    with pytest.raises(RunError, match="a tinygen file, but not a recording"):
         Recording.load(tmp_path / "checkpoints" / "step_000002.safetensors")
 
 

@@ -1,4 +1,4 @@
-"""What is seen while a model learns: the recorder and what it kept, and warnings that a GAN collapses."""
+"""Observing a model while it learns: the recorder, its recording, and warnings that a GAN collapses."""
 
 from .recorder import Recorder
 from .recording import Recording

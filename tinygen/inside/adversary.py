@@ -1,4 +1,4 @@
-"""What is recorded of two networks that play a game: D's scores, and what its gradient tells G, pixel by pixel."""
+"""What is recorded of two networks that play a game: D's scores, and its gradient at G's samples, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
 
-GRID = 41  # the side of the grid on which D's field in the plane is kept
+GRID = 41  # points on a side of the grid on which D's field in the plane is recorded
 
 
 class Adversary:
     """D's scores of G's samples and of real ones, and G's loss differentiated through D, back to G's first layer.
 
-    batch: on which the steps are followed.  facts, constants: as an Observer has them.
+    batch: the one on which the steps are made.  facts, constants: as in an Observer.
     """
 
     def __init__(self, model: Model, dataset: Dataset, batch: tuple[Array, ...], shown: int):
@@ -37,7 +37,7 @@ class Adversary:
         x, labels = first_examples(model, dataset, len(batch[0]))
         self.x = x[: len(x) // self.pack * self.pack]
         self.y_real = [] if labels is None or not model.takes_labels else [to_device(labels[: len(self.x)])]
-        self.plain: bool | None = None  # whether the scores alone say what G's loss tells; measured by the first look
+        self.plain: bool | None = None  # whether the scores determine G's gradient; found when first observed
         self.separable = not model.steps_on(*batch)["G"].mixes_examples
         self.facts: dict[str, Any] = {
             "loss": self.game.name,
@@ -55,10 +55,10 @@ class Adversary:
             self.constants |= {"data": to_host(self.x)} | self.field.constants
 
     def observe(self, signals: Signals) -> dict[str, Any]:
-        """What is recorded at a step; the gradient at each layer goes to the signals."""
+        """The arrays of a step; the gradient at each layer goes to the signals."""
         model, found = self.model, dict[str, Any]()
         if self.field is not None:
-            found["field"] = self.field.scores()  # before what follows changes running statistics
+            found["field"] = self.field.scores()  # first, as the rest changes running statistics
         step = model.steps_on(*self.batch)["G"]
         with watched() as outputs, frozen(step.frozen.values()):
             loss = step.loss()
@@ -82,11 +82,11 @@ class Adversary:
         return found if self.field is None else found | self.field.hits(fake.data)
 
     def _each(self, scores: Tensor) -> Array:
-        """The score of each image: where D judges packs, that of its pack."""
+        """The score of each image; if D judges packs, the score of its pack."""
         return scores.data.reshape(-1).repeat(self.pack)
 
     def _is_plain(self, scores: Tensor, score_gradient: Array, pixel_gradient: Array) -> bool:
-        """Whether L_G is a function of each score alone, so that dL_G/dx = L'(s)/N · ds/dx needs no bytes."""
+        """Whether L_G depends on each score alone, so that dL_G/dx = L'(s)/N · ds/dx need not be stored."""
         if self.plain is None and self.separable:
             slope = self.game.slope(scores.data.reshape(-1)) / scores.size
             slope = slope.repeat(self.pack).reshape(-1, *[1] * (pixel_gradient.ndim - 1))
@@ -108,7 +108,7 @@ class Field:
         self.constants: dict[str, np.ndarray] = {}
         if self.modes is not None:
             self.constants["centres"] = self.modes.centres.astype(np.float32)
-            self.facts["within"] = 3 * self.modes.std  # of a centre: what mixture_scores counts
+            self.facts["within"] = 3 * self.modes.std  # from a centre, as mixture_scores counts
 
     @no_grad()
     def scores(self) -> Array:

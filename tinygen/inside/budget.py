@@ -1,4 +1,4 @@
-"""How much time may go into looking: a share of the training's."""
+"""How much time recording may take: a share of the training time."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from contextlib import contextmanager
 
 from ..backend import current_device, current_module
 
-ADVANCE = 0.5  # seconds that may be spent before there was much training to take a share of
-AT_THE_END = 2  # times what a look takes: for the last look, which is always taken, and for the file
+ADVANCE = 0.5  # seconds that may be spent before a share of the training time amounts to them
+RESERVE = 2  # spendings left for the end: the last step, which is always recorded, and the file
 
 
 class Budget:
-    """A share of the time that a run trains, which is all of its time but for what is spent of the budget.
+    """A share of the time that a run trains: all of its time except what is spent of the budget.
 
-    Before start() nothing counts. The first half second is an advance on what the run will earn. A run that is resumed
-    begins a new one.
+    Before start() nothing counts. The first half second is an advance. A resumed run begins a new budget.
     """
 
     def __init__(self, share: float):
-        self.share, self.spent, self.least = share, 0.0, 0.0  # spent, least: seconds, in all and at a time
+        self.share, self.spent, self.least = share, 0.0, 0.0  # spent: seconds in all; least: the shortest spending
         self._since: float | None = None
 
     def start(self) -> None:
-        """From here on the run trains."""
+        """Count the time from now on as training."""
         self._since = time.perf_counter()
 
     @property
@@ -34,13 +33,13 @@ class Budget:
         return since_start - self.spent
 
     def allows_more(self) -> bool:
-        """Whether as much as it takes, when nothing gets in the way, may be spent again, and is left for the end."""
+        """Whether as much as the shortest spending may be spent again, with the reserve left for the end."""
         after = self.spent + self.least
-        return after <= ADVANCE or after + AT_THE_END * self.least <= self.share * self.trained
+        return after <= ADVANCE or after + RESERVE * self.least <= self.share * self.trained
 
     @contextmanager
     def spending(self) -> Iterator[None]:
-        """The time of the block is spent, but for what the GPU still has to do of the training."""
+        """Count the time of the block as spent, except for training that the GPU still has to finish."""
         if current_device() == "cuda":
             current_module().cuda.get_current_stream().synchronize()
         began = time.perf_counter()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def batch_for(model: Model, dataset: Dataset, n: int) -> tuple[Array, ...]:
-    """The first training examples as the model takes them, (x,) or (x, labels); about n, over and over if they are
+    """About n training examples as the model takes them, (x,) or (x, labels): the first ones, repeated if there are
     fewer. The labels are 0, 1, 2, ..., so that samples show each class. Raises ConfigError if the data have none."""
     n = max(n // model.batch_unit, 1) * model.batch_unit
     if model.takes_labels and dataset.labels is None:
@@ -37,5 +37,5 @@ def first_examples(model: Model, dataset: Dataset, n: int, test: bool = False) -
 
 
 def repeated(x: Array, n: int) -> Array:
-    """The first n of the examples x, over and over if they are fewer."""
+    """The first n of the examples x, repeated if there are fewer."""
     return concatenate([x] * -(-n // len(x)))[:n] if len(x) < n else x[:n]

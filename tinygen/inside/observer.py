@@ -1,6 +1,6 @@
-"""All that is recorded of a model at one moment, as functions of the same noise and the same data each time.
+"""Everything that is recorded of a model at one step, always from the same noise and the same data.
 
-What a model has decides what is recorded, by the contract of `models.Model`: its game, its encoder, its steps.
+What is recorded depends on what the model has, by the contract of `models.Model`: a game, an encoder, steps.
 """
 
 from __future__ import annotations
@@ -27,34 +27,34 @@ if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
 
-BATCH, POINTS = 64, 256  # how many images, or points in the plane, are observed
-SHOWN, MOST = 16, 4 * 64 * 64 * 3  # how many of the images are kept: fewer of large ones, to keep so many numbers
-ENCODED, LATENTS = 256, 256 * 32  # how many examples are encoded: fewer for more latents, to keep so many numbers
+IMAGES, POINTS = 64, 256  # images, or points in the plane, that are observed
+SHOWN, SHOWN_VALUES = 16, 4 * 64 * 64 * 3  # images that are kept, and their values at most: fewer of large images
+ENCODED, LATENTS = 256, 256 * 32  # examples that are encoded, and their latents at most
 
 
 class Observer:
-    """What a Recorder keeps of a model: calling it gives host arrays by name.
+    """What a Recorder keeps of a model: a call returns host arrays by name.
 
-    facts, constants: what is the same at each step, values and arrays.
+    facts, constants: values and arrays that are the same at each step.
     shown: how many images (or points) are kept.  batch: how many are observed, so that batch norm has its statistics.
     """
 
     def __init__(self, model: Model, dataset: Dataset):
         self.model, self.dataset = model, dataset
         self.plane = dataset.shape == (2,)
-        self.batch = POINTS if self.plane else BATCH
-        self.shown = POINTS if self.plane else max(2, min(SHOWN, MOST // math.prod(dataset.shape)))
+        self.batch = POINTS if self.plane else IMAGES
+        self.shown = POINTS if self.plane else max(2, min(SHOWN, SHOWN_VALUES // math.prod(dataset.shape)))
         self.facts: dict[str, Any] = {"shown": self.shown}
         self.constants: dict[str, np.ndarray] = {}
         self.encoded = self._examples_to_encode() if model.has("codes") or model.has("reconstruct") else None
         if self.encoded is None or model.game is not None or model.takes_labels:
-            self.learnt = batch_for(model, dataset, self.batch)
+            self.training_batch = batch_for(model, dataset, self.batch)
         else:
-            self.learnt = (self.encoded[: self.batch],)
-        self.learns = self._networks_that_learn()
+            self.training_batch = (self.encoded[: self.batch],)
+        self.learners = self._networks_that_learn()
         self.adversary: Adversary | None = None
-        if model.game is not None and "G" in self.learns:
-            self.adversary = Adversary(model, dataset, self.learnt, self.shown)
+        if model.game is not None and "G" in self.learners:
+            self.adversary = Adversary(model, dataset, self.training_batch, self.shown)
             self.facts |= self.adversary.facts
             self.constants |= self.adversary.constants
         if missing := self._missing():
@@ -68,7 +68,7 @@ class Observer:
         if self.encoded is not None:
             with undisturbed(model):
                 found |= self._reconstructions(self.encoded)
-        for name, networks in self.learns.items():
+        for name, networks in self.learners.items():
             if not signals.cover(networks):
                 with undisturbed(model):
                     found |= self._follow(name, signals)
@@ -77,7 +77,7 @@ class Observer:
         return {name: to_host(array_of(x)) for name, x in found.items()} | signals.arrays()
 
     def _examples_to_encode(self) -> Array:
-        """The data that are encoded: of the test set, unless the model learns a few examples by heart."""
+        """The examples that are encoded: test examples, unless the model learns a few training examples by heart."""
         few, (one, _) = self.model.defaults.get("examples"), first_examples(self.model, self.dataset, 1)
         latents = self.model.codes(one).shape[1] if self.model.has("codes") else 1
         n = few or max(self.shown, min(ENCODED, LATENTS // latents))
@@ -88,12 +88,12 @@ class Observer:
         return x
 
     def _networks_that_learn(self) -> dict[str, list[Module]]:
-        """Those of each of the model's steps, by the name of the step."""
-        steps = self.model.steps_on(*self.learnt) if self.model.has("steps") else {}
+        """The networks that learn in each of the model's steps, by the name of the step."""
+        steps = self.model.steps_on(*self.training_batch) if self.model.has("steps") else {}
         return {name: [*step.learns.values()] for name, step in steps.items()}
 
     def _reconstructions(self, x: Array) -> dict[str, Any]:
-        """Where the encoder puts fixed data, and what comes back."""
+        """The codes of fixed data, and their reconstructions."""
         model, found = self.model, dict[str, Any]()
         if model.has("posterior"):
             mu, logvar = model.posterior(x)
@@ -104,8 +104,8 @@ class Observer:
         return found
 
     def _follow(self, name: str, signals: Signals) -> dict[str, Any]:
-        """The gradient of a loss on its way through layers that are new, and the pull of its terms on an encoder."""
-        x, *labels = self.learnt
+        """The gradient of a step's loss at layers that no earlier step covered, and its terms' pulls on an encoder."""
+        x, *labels = self.training_batch
         leaf: Any = Tensor(x).requires_grad_()  # so that the first layer has a gradient, even without weights
         step = self.model.steps_on(leaf, *labels)[name]
         with watched() as outputs, frozen(step.frozen.values()):
@@ -115,14 +115,14 @@ class Observer:
         return found
 
     def _missing(self) -> list[list[str]]:
-        """What the page can't show of this model: the title of a view, and why."""
+        """The views that the page can't show for this model: their titles, and why."""
         model, name = self.model, self.model.name
-        if not self.learns:
+        if not self.learners:
             return [[view, f"{name} has no steps(); write it"] for view in ("Follow one gradient", "Vanishing signal")]
         if model.game is None:
             return []
         if self.adversary is None:
-            return [["Pixel push", f'no step of {name} is named "G"; name the one in which G learns so']]
+            return [["Pixel push", f'no step of {name} is named "G"; give this name to the step in which G learns']]
         if not model.has("score"):
             return [[view, f"{name} has no score(); write it"] for view in ("The game in the plane", "Pixel push")]
         return []

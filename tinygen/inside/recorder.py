@@ -1,4 +1,4 @@
-"""Recording what happens inside of a model while it trains, for `tinygen report`: bounded in memory and in time."""
+"""Recording what happens inside a model while it trains, for `tinygen report`: bounded in memory and in time."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from ..train.run import RunDirectory
 
-MOST, BYTES, FEWEST = 64, 8_000_000, 8  # steps that are kept: so many, and in so many bytes, but some in any case
+MOST_STEPS, MOST_BYTES, FEWEST_STEPS = 64, 8_000_000, 8  # of a recording; the fewest even if they take more bytes
 
 
 class Recorder(Callback):
-    """recording.safetensors in the run directory: steps 0, 1, 2, 4, 8, ... and then one of every so many.
+    """recording.safetensors in the run directory: steps 0, 1, 2, 4, 8, ... and then one in `every`.
 
-    every: in steps. Whenever more than 64 are kept (of large images fewer), every second goes and `every` doubles, so a
-    long run is recorded as thinly as it is long.  share: of the training's time that looking may take. A step that
-    would exceed it is passed over, but for the first and the last; half a second is free.  dataset: whose examples D
-    judges, or are encoded.
-    Looking changes nothing in the run. Raises ConfigError for an `every` below 1.
+    every: in steps. Whenever more than 64 are kept (fewer of large images), every second one is dropped and `every`
+    doubles, so a recording does not grow with its run.  share: of the training time that recording may take. A step
+    that would exceed it is skipped, except the first and the last; half a second is free.  dataset: its examples are
+    judged by D, or encoded.
+    Recording does not change the run. Raises ConfigError for an `every` below 1.
     """
 
     def __init__(self, dataset: Dataset, every: int = DEFAULTS["record"], share: float = 0.05):
@@ -44,11 +44,11 @@ class Recorder(Callback):
         self._clear()
 
     def _clear(self) -> None:
-        """Know nothing of an earlier training."""
+        """Forget an earlier training."""
         self._every, self._budget = self._first, Budget(self._share)
         self._rows: dict[int, dict[str, np.ndarray]] = {}
-        self._next: int | None = None  # the next step, if that is to be recorded
-        self._written: int | None = None  # the last step that is in the file
+        self._next: int | None = None  # the next step, if it will be recorded
+        self._written: int | None = None  # the last step in the file
 
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._clear()
@@ -58,7 +58,7 @@ class Recorder(Callback):
         self._facts, self._constants = self._describe()
         if step == 0:
             self._record(0)
-        self._budget.start()  # what comes before training, such as the loading of kernels, takes no share of it
+        self._budget.start()  # what comes before training, such as loading kernels, doesn't count
         self._plan(step + 1)
 
     def on_step(self, step: int, metrics: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class Recorder(Callback):
         return {"step": self._step, "every": self._every}  # no times: equal runs make equal checkpoints
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on with the file in the run directory, as far as the checkpoint had come."""
+        """Continue the file in the run directory from the step of the checkpoint."""
         if state["every"] < 1:
             raise ValueError(f"Recorder: every is {state['every']}, but it must be at least 1")
         self._every = state["every"]
@@ -91,7 +91,7 @@ class Recorder(Callback):
         self._plan(state["step"] + 1)
 
     def recording(self) -> Recording:
-        """What was recorded up to now."""
+        """The recording so far."""
         steps = sorted(self._rows)
         arrays = {name: np.stack([self._rows[step][name] for step in steps]) for name in self._rows[steps[0]]}
         return Recording({"step": np.array(steps, np.int64), **arrays, **self._constants}, self._facts)
@@ -100,7 +100,7 @@ class Recorder(Callback):
         return step % self._every == 0 or (step < self._every and step & (step - 1) == 0)
 
     def _plan(self, step: int) -> None:
-        """Decide whether the next step is recorded; if so, keep the weights, to see how far it goes."""
+        """Decide whether the next step is recorded; if so, keep the weights, to measure how far it moves them."""
         self._next = step if self._is_due(step) and self._budget.allows_more() else None
         if self._next is not None:
             self._weights.keep()
@@ -110,11 +110,11 @@ class Recorder(Callback):
             observed = quantised(self._observer(), self._model.value_range)
             row = observed | self._weights.arrays(moved=step == self._next)
         if any(_outline(earlier) != _outline(row) for earlier in [*self._rows.values()][:1]):
-            say(f"the recording begins again: what {self._path} holds is of another model")
+            say(f"the recording begins again: {self._path} holds that of another model")
             self._rows = {}
         self._rows[step] = row
         size = sum(x.nbytes for x in self._rows[step].values())
-        while len(self._rows) > max(FEWEST, min(MOST, BYTES // size)):
+        while len(self._rows) > max(FEWEST_STEPS, min(MOST_STEPS, MOST_BYTES // size)):
             self._every *= 2
             self._rows = {step: row for step, row in self._rows.items() if self._is_due(step)}
 
@@ -125,7 +125,7 @@ class Recorder(Callback):
             self._written = max(self._rows)
 
     def _rows_until(self, last: int) -> dict[int, dict[str, np.ndarray]]:
-        """What the file holds up to a step, but for the last step of a run that was to end off the schedule."""
+        """The rows of the file up to a step, without the last one of a run that ended off the schedule."""
         if self._path is None:
             return {}
         try:
@@ -140,7 +140,7 @@ class Recorder(Callback):
         return {step: {name: earlier[name][row] for name in names} for row, step in kept}
 
     def _describe(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-        """What is the same at each step: facts, and arrays."""
+        """The facts and arrays that are the same at each step."""
         model, observer, known = self._model, self._observer, layers_of(self._model)
         shapes = model.output_shapes(None) if known else {}
         layers = [

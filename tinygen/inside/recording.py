@@ -1,4 +1,4 @@
-"""The recording of a training: what a Recorder kept, in few bytes, on the disk, and read back."""
+"""The recording of a training: what a Recorder kept, in few bytes, written to disk and read back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Recording:
 
     @classmethod
     def load(cls, run: str | os.PathLike[str]) -> Recording:
-        """That of a run directory, or a file of one. Raises RunError if there is none, or none that can be read."""
+        """The recording in a run directory, or in a file. Raises RunError if there is none, or it can't be read."""
         path = Path(run)
         path = RunDirectory(path).recording_file if path.is_dir() else path
         if not path.exists():
@@ -43,7 +43,7 @@ class Recording:
                            "Recorder among fit's callbacks")  # fmt: skip
         arrays, facts = checkpoint.load(path)
         if "step" not in arrays or "layers" not in facts:
-            raise RunError(f"{path}: a file of tinygen's, but not a recording")
+            raise RunError(f"{path}: a tinygen file, but not a recording")
         fault = contents.fault(facts, contents.RECORDING)
         fault = fault or contents.fault(facts, contents.RECORDING_OPTIONAL, partly=True)
         if fault := fault or contents.recording_fault(arrays, CONSTANTS):
@@ -55,7 +55,7 @@ class Recording:
         return f"Recording({len(self.steps)} steps from {first} to {last}, {len(self.arrays)} arrays)"
 
     def save(self, path: Path) -> None:
-        """Write it, whole or not at all. Raises RunError."""
+        """Write the recording, whole or not at all. Raises RunError."""
         checkpoint.save(path, self.arrays, self.facts)
 
     def __getitem__(self, name: str) -> np.ndarray:
@@ -82,9 +82,9 @@ class Recording:
 
     @property
     def game(self) -> dict[str, Any] | None:
-        """What `GANLoss.describe` said of the loss that two networks played by; None if there was no game.
+        """The GAN loss of the run, as `GANLoss.describe` gives it; None if there was no game.
 
-        Of a recording that holds no description it is that of the loss of that name; None too if there is none.
+        A recording without a description has that of the loss of the same name; None if there is no such loss.
         """
         name, labels = self.facts.get("loss"), self.facts["config"]
         if "game" in self.facts or name not in GAN_LOSSES:
@@ -103,7 +103,7 @@ class Recording:
 
 
 def quantised(found: dict[str, np.ndarray], value_range: tuple[float, float] | None) -> dict[str, np.ndarray]:
-    """What was seen at a step, as it is kept."""
+    """The arrays of a step as a recording keeps them."""
     kept = dict[str, np.ndarray]()
     for name, x in found.items():
         if name in IMAGES:

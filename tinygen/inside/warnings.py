@@ -1,4 +1,4 @@
-"""Early warning that a training fails: what its losses, samples and gradients say before the pictures do."""
+"""Early warning that a training fails: its losses, samples and gradients show it before the pictures do."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from ..train.run import RunDirectory
 
-SAMPLES = 100  # of one noise, that are compared with each other
-REMEMBERED = 1000  # logs, of whose gradients the usual one is taken
+SAMPLES = 100  # from the same noise each time, whose spread is measured
+REMEMBERED = 1000  # logs whose gradients give the usual length
 
 
 class CollapseWarning(UserWarning):
@@ -32,11 +32,11 @@ class CollapseWarning(UserWarning):
 
 
 class Warnings(Callback):
-    """A CollapseWarning the first time that a model's signs() finds one in as many logs on end as `patience` says.
+    """A CollapseWarning the first time that a model's signs() finds a sign in `patience` consecutive logs.
 
-    Of a GAN they are those of models.collapse. Samples are of a fixed noise; with labels, each class is compared with
-    itself. Nothing is said of a model that declares no steps, or plays no game. Each warning is a row of the run's
-    events.jsonl.  dataset: whose training examples the samples are compared with.
+    The signs of a GAN are those of models.collapse. Samples are of fixed noise; with labels, each class is compared
+    with itself. A model that declares no steps, or plays no game, gets no warnings. Each warning is a row of the run's
+    events.jsonl.  dataset: the samples are compared with its training examples.
     """
 
     def __init__(self, dataset: Dataset, patience: int = 10):
@@ -45,8 +45,8 @@ class Warnings(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._model, self._run = model, run
         self._rows: list[dict[str, float]] = []  # of the last logs
-        self._norms: list[float] = []  # of the gradient of G, or of what learns last
-        self._warned: list[str] = []  # of which signs
+        self._norms: list[float] = []  # of the gradient of G, or of the network that learns last
+        self._warned: list[str] = []  # the names of the signs
         self._optimizer: Optimizer | None = None
         if model.has("steps") and (model.has("signs") or model.game is not None):
             steps = model.steps_on(*batch_for(model, self._dataset, SAMPLES))
@@ -77,12 +77,12 @@ class Warnings(Callback):
         model = self._model
         if not model.has("sample"):
             return math.nan
-        samples = model.sample(SAMPLES, Generator(0, "warnings"))  # keyed afresh: the same noise each time
+        samples = model.sample(SAMPLES, Generator(0, "warnings"))  # a new generator each time, so the same noise
         labels = to_host(model.labels_for(len(samples))) if model.takes_labels else None
         return spread(to_host(array_of(samples)), labels)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self._rows, "norms": self._norms, "told": self._warned}  # its name in the first checkpoints
+        return {"rows": self._rows, "norms": self._norms, "told": self._warned}  # "told" is its name in checkpoints
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         if fault := contents.fault(state, contents.WARNINGS):
@@ -91,7 +91,7 @@ class Warnings(Callback):
 
 
 def spread(x: np.ndarray, labels: np.ndarray | None = None) -> float:
-    """The root mean square distance between two examples x (N, ...), of those of one label if there are labels."""
+    """The root mean square distance between two examples x (N, ...), of the same label if there are labels."""
     x = x.reshape(len(x), -1).astype(np.float64)
     same = np.ones(len(x)) if labels is None else labels
     groups = [x[same == label] for label in np.unique(same)]
@@ -102,7 +102,7 @@ def spread(x: np.ndarray, labels: np.ndarray | None = None) -> float:
 
 def gradient_norm(optimizer: Optimizer) -> float:
     """The length of the last gradients as an optimiser remembers them: of their mean (Adam, SGD with momentum), or the
-    root of their mean square (RMSprop); 0 for one that remembers nothing. This waits for the GPU.
+    root of their mean square (RMSprop); 0 for an optimiser without memory. This waits for the GPU.
     """
     state = {slot: to_host(buffer) for slot, buffer in optimizer.state.items()}
     if isinstance(optimizer, RMSprop):
