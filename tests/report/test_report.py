@@ -137,7 +137,7 @@ def test_a_model_of_ones_own_is_followed_once_its_class_is_given(tmp_path):
     assert shown["follow"] is None and "does not take" in shown["missing"][0]["why"]
 
 
-@pytest.mark.parametrize("model, words", [("GAN", "model is 'GAN', but it must be the class"), ([GAN], "a list of 1")])
+@pytest.mark.parametrize("model, words", [("GAN", "model is 'GAN', but it must be a model or"), ([GAN], "a list of 1")])
 def test_what_is_no_model_of_the_runs(recorded, model, words):
     with pytest.raises(ConfigError, match=words):
         report(recorded("gan"), recorded("ring8"), model=model)
@@ -280,7 +280,7 @@ def test_a_damaged_recording_gets_one_line(recorded, tmp_path, capsys):
 
 
 def test_what_a_caller_gets_wrong():
-    with pytest.raises(ConfigError, match="takes one run or two, but 3 came"):
+    with pytest.raises(ConfigError, match="takes one run or two, but 3 were given"):
         report("a", "b", "c")
     with pytest.raises(RunError, match="there is no run"):
         report("no/such/run")

@@ -1,4 +1,4 @@
-"""The tape of a step as a picture: its graph, and of each box the value, the gradient and the lines of code."""
+"""The tape of a step as a picture: its graph, and for each box its value, its gradient and the lines of code."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from .embed import embed_array
 from .rewound import Rewound
 
 BINS = 24
-LARGEST_PICTURE = 32  # pixels a side; of larger images every second pixel is shown, or every third, ...
+LARGEST_PICTURE = 32  # pixels a side; larger images are shown with every second pixel, or every third, ...
 ABOVE, BETWEEN = inspect.getsourcefile(Rewound), inspect.getsourcefile(Module)  # lines that are not the model's own
 
 
 class Origin(tuple[Place, ...]):
-    """What a node of the tape keeps of its op: the lines of code that called it, and its value."""
+    """What a node of the tape keeps about its op: the lines of code that called it, and its value."""
 
     value: Array
 
 
-def drawn(model: Rewound, step: Step) -> dict[str, Any]:
+def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
     """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges}.
 
     A node has, beside what the picture needs, `value` and `gradient` (see `summary`), `sources` (the networks whose
-    parameters lead to it), `part` and, of a layer or of its rules on a second tape, `inner`: the graph of its ops.
+    parameters lead to it), `part` and, if it is a layer or its rules on a second tape, `inner`: the graph of its ops.
     """
-    arrays: dict[int, Array] = {}  # by id, kept alive: what is drawn as a constant
+    arrays: dict[int, Array] = {}  # by id, kept alive: they are drawn as constants
 
     def note(op: str, phase: str, inputs: Any, y: Any, where: Any) -> Any:
         if phase == "backward":
@@ -71,7 +71,7 @@ def drawn(model: Rewound, step: Step) -> dict[str, Any]:
 
 
 def _renamed(value: Any, names: dict[str, str]) -> Any:
-    """A graph with other ids: those of the tape and of the memory differ each time, and the page must not."""
+    """A graph with other ids: those of the tape and of memory differ each time, but equal runs have equal pages."""
     if isinstance(value, list):
         return [_renamed(item, names) for item in value]
     if not isinstance(value, dict):
@@ -81,13 +81,13 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
 
 
 def _named_constants(named: Mapping[str, Any], arrays: dict[int, Array]) -> dict[int, str]:
-    """The names of the batch and the noise, by id, also where they come in another shape."""
+    """The names of the batch and the noise, by id, even if they were reshaped."""
     hosts = [(to_host(array_of(x)), name) for name, x in named.items()]
     return {key: name for key, x in arrays.items() for y, name in hosts if np.may_share_memory(to_host(x), y)}
 
 
 class _Drawing:
-    """The graph of a step with what is known of each of its boxes."""
+    """The graph of a step with the values, gradients and names of its boxes."""
 
     def __init__(self, model: Rewound, step: Step, nodes: list[Node], arrays: dict[int, Array],
                  gradients: dict[int, Array], names: dict[str, str]):  # fmt: skip
@@ -105,7 +105,7 @@ class _Drawing:
             self.parts[node.order] = self._part(node, named)
 
     def _part(self, node: Node, named: dict[str, int]) -> str:
-        """On the way of mu alone, or of logvar alone, to z; or of the rules that were recorded."""
+        """Whether a node leads to z through "mu" or "logvar" alone, or is a rule on the "second tape"; else ""."""
         if any(isinstance(maker, Node) for maker, _ in node.makers):
             return "second tape"
         if "logvar" not in named or node.order > named["z"]:
@@ -131,7 +131,7 @@ class _Drawing:
         }
 
     def _shorten(self, box: Box) -> None:
-        """The title and the shape of one example: the rest is in the panel."""
+        """Leave only the title and the shape of one example in a box: the panel shows the rest."""
         box.title = self.names.get(box.id, box.title.partition("(")[0])
         shape = "×".join(map(str, box.shape if box.kind == "parameter" else box.shape[1:])) or "1"
         box.lines = [line for line in (box.path if box.kind in ("layer", "rule") else "", f"({shape})") if line]
@@ -186,7 +186,8 @@ def _line(place: Place) -> str:
 
 
 def summary(x: Array) -> dict[str, Any]:
-    """An array in a few numbers: {norm, low, high, zeros, bins} or, of one element, {item}; of images, the first too.
+    """An array in a few numbers: {norm, low, high, zeros, bins}, or {item} for one element; with {picture}, the first
+    of images.
 
     zeros: the share that is exactly 0.  bins: how many values lie in each of 24 equal parts from low to high.
     """

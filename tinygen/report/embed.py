@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-KEPT = {"uint8", "int8", "float32"}  # the dtypes that JavaScript has too and that are small
+KEPT = {"uint8", "int8", "float32"}  # small dtypes that JavaScript has too
 
 
 def embed_array(x: np.ndarray) -> dict[str, Any]:

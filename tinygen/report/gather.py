@@ -1,4 +1,4 @@
-"""What the page shows of a run: its recording, curves, events and settings, within a number of bytes."""
+"""What the page shows of a run: its recording, curves, events and settings, in a limited number of bytes."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from ..viz.panels import panels
 from .embed import embed_array, to_script
 from .steps import follow
 
-TEXT_BYTES = 300_000  # of a page's share, for curves, settings, losses and the page itself
-LONGEST_CURVE, MOST_COLUMNS, MOST_NUMBERS = 4000, 60, 40_000  # points of a curve, curves, and numbers of all of them
+TEXT_BYTES = 300_000  # reserved for curves, settings, losses and the page itself
+LONGEST_CURVE, MOST_CURVES, MOST_POINTS = 4000, 60, 40_000  # points of a curve, curves, and points of all of them
 MOST_PICTURES, MOST_EVENTS = 40, 100
 
 
 def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
-    """One run as JSON: what it is, its curves and events, and its recording and, where that has no images or points in
-    the plane, its sample pictures.
+    """One run as JSON: what it is, its curves and events, its recording and, unless that has images or points in the
+    plane, its sample pictures.
 
-    budget: the most bytes that it may take.  model: the class of a run's model that isn't tinygen's.  Raises RunError
-    if there is no run, or its recording can't be read.
+    budget: the most bytes that it may take.  model: the class of the run's model, if it isn't tinygen's.  Raises
+    RunError if there is no run, or its recording can't be read.
     """
     run = RunDirectory(path)
     saved = run.read_config()
     recording = Recording.load(path) if run.recording_file.exists() else None
     followed, missing = _followed(path, saved, model)
     room = max(0, budget - TEXT_BYTES - len(to_script(followed)))
-    drawn = recording is not None and _is_drawn(recording)
+    drawn = recording is not None and _has_drawable_samples(recording)
     rows, events = run.read_metrics(), run.read_events()
     columns = _columns(rows)
     groups = panels(rows, _probability(saved["config"], recording))
@@ -62,14 +62,14 @@ def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
     }
 
 
-def _is_drawn(recording: Recording) -> bool:
-    """Whether the page draws the samples itself: images, and points in the plane."""
+def _has_drawable_samples(recording: Recording) -> bool:
+    """Whether the page can draw the recorded samples: images, or points in the plane."""
     shape = recording.arrays["samples"].shape[2:] if "samples" in recording else ()
     return shape == (2,) or (len(shape) == 3 and recording.facts.get("value_range") is not None)
 
 
 def thin(arrays: dict[str, np.ndarray], budget: int) -> dict[str, np.ndarray]:
-    """The arrays with every second recorded step left out, but for the last, until their base64 fits the budget."""
+    """The arrays with every second recorded step left out, except the last, until their base64 fits the budget."""
     while 4 / 3 * sum(x.nbytes for x in arrays.values()) > budget:
         steps = len(arrays["step"])
         if steps <= 2:
@@ -86,7 +86,7 @@ def _embedded(recording: Recording, budget: int) -> dict[str, Any]:
 
 
 def _games(config: dict[str, Any], recording: Recording | None) -> dict[str, Any]:
-    """All GAN losses as `GANLoss.describe` gives them, by name, the run's own among them; none if there is no game."""
+    """All GAN losses and the run's own, by name, as `GANLoss.describe` gives them; none if there is no game."""
     known = {name: loss.describe() for name, loss in GAN_LOSSES.items()}
     own = known.get(config.get("loss", "")) if recording is None else recording.game
     if own is None:
@@ -104,7 +104,7 @@ def _probability(config: dict[str, Any], recording: Recording | None) -> bool | 
 
 
 def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
-    """The steps of the run's model, and of a model that can't be followed why not."""
+    """The steps of the run's model, or the reason why they can't be followed."""
     own = saved.get("class")
     if own and model is None:
         kind = own.rpartition(":")[2].rpartition(".")[2]
@@ -119,7 +119,7 @@ def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, 
 
 
 def _missing(recording: Recording | None) -> list[dict[str, str]]:
-    """The views for which the recording has nothing, by id or title, each with why, and what to do about it."""
+    """The views that the recording can't fill, by id or title, each with the reason and what to do about it."""
     if recording is None:
         why = (
             "this run was not recorded: `tinygen train` records unless it is given `--record none`, and `tinygen.fit` "
@@ -134,9 +134,9 @@ def _missing(recording: Recording | None) -> list[dict[str, str]]:
 
 
 def _columns(table: Rows) -> dict[str, np.ndarray]:
-    """The metrics by name, NaN where a row has none; of a long run, the rows that keep the outline of each curve."""
-    columns = {name: table.column(name) for name in table.names()[:MOST_COLUMNS]}
-    most = min(LONGEST_CURVE, MOST_NUMBERS // max(len(columns), 1))
+    """The metrics by name, NaN where a row has none; a long run is thinned to rows that keep each curve's outline."""
+    columns = {name: table.column(name) for name in table.names()[:MOST_CURVES]}
+    most = min(LONGEST_CURVE, MOST_POINTS // max(len(columns), 1))
     kept = np.arange(len(table))
     if len(table) > most:
         each = [np.flatnonzero(there) for _, there in columns.values()]
@@ -152,7 +152,7 @@ def _pictures(samples: dict[int, Path], budget: int) -> dict[int, str]:
     steps = list(samples)
     chosen = [steps[i] for i in _evenly(len(steps), MOST_PICTURES)]
     while sum(4 / 3 * samples[step].stat().st_size for step in chosen) > budget:
-        chosen = chosen[1 + len(chosen) % 2 :: 2]  # every second, and the last, as long as there is room for one
+        chosen = chosen[1 + len(chosen) % 2 :: 2]  # every second one, with the last
     data = {step: base64.b64encode(_content(samples[step])).decode() for step in chosen}
     return {step: f"data:image/png;base64,{text}" for step, text in data.items()}
 
@@ -168,7 +168,7 @@ def _evenly(n: int, most: int) -> list[int]:
 
 
 def _class(saved: dict[str, Any], own: Any) -> Any:
-    """The class of a run's model: one of tinygen's, or the class or model of one's own that was given; else None."""
+    """The class of a run's model: tinygen's, or that of the user's class or model that was given; else None."""
     from ..models import MODELS
 
     if "class" in saved:
@@ -177,7 +177,7 @@ def _class(saved: dict[str, Any], own: Any) -> Any:
 
 
 def _about(saved: dict[str, Any], own: Any) -> str:
-    """The first line of what the model's class says of itself; nothing if the class isn't known."""
+    """The first line of the docstring of the model's class; "" if the class isn't known."""
     return (getattr(_class(saved, own), "__doc__", "") or "").strip().partition("\n")[0]
 
 

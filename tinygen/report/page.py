@@ -27,13 +27,13 @@ def report(
 
     It holds the run's recording if there is one, else its curves and sample pictures, and says what it can't show.
     model: for a run of a model of your own, its class, or a model like the one that was trained, as `tinygen.load`
-    takes it; of two runs a list with one for each, None for a model of tinygen's.
+    takes it; for two runs a list of two, with None for a tinygen model.
 
     Raises RunError if there is no such run, it can't be read, or the page can't be written; ConfigError for more than
-    two runs, for another suffix, and for what is no model.
+    two runs, another suffix or an invalid model.
     """
     if len(more) > 1:
-        raise ConfigError(f"report: takes one run or two, but {1 + len(more)} came")
+        raise ConfigError(f"report: takes one run or two, but {1 + len(more)} were given")
     target = Path(out) if out is not None else Path(run, "report.html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out {target}: the report is a web page, so its name must end in .html")
@@ -48,13 +48,13 @@ def report(
 
 
 def _each(model: Any, runs: int) -> list[Any]:
-    """The model that is given for each run: one for all of them, or a list."""
+    """The model given for each run, from one for all of them, or from a list."""
     models = list(model) if isinstance(model, (list, tuple)) else [model] * runs
     if len(models) != runs:
         raise ConfigError(f"report: model is a list of {len(models)}, but there are {runs} runs; give one for each")
     for own in models:
         if own is not None and not isinstance(own, type) and not hasattr(own, "load_state_dict"):
-            raise ConfigError(f"report: model is {own!r:.80}, but it must be the class of a model, or a model")
+            raise ConfigError(f"report: model is {own!r:.80}, but it must be a model or the class of one")
     return models
 
 
@@ -62,13 +62,13 @@ def fill(title: str, data: str) -> str:
     """page.html with its title, style, data and script in their places."""
     page = (HERE / "page.html").read_text(encoding="utf-8")
     contents = {"TITLE": html.escape(title), "STYLE": _read("style.css"), "SCRIPT": script(), "DATA": data}
-    for name, text in contents.items():  # the data come last: nothing is looked for inside of them
+    for name, text in contents.items():  # data last, so that nothing in them is replaced
         page = page.replace(f"{{{{{name}}}}}", text)
     return page
 
 
 def script() -> str:
-    """The JavaScript of the page as one module: first what the views share, then each view, then what starts it."""
+    """The JavaScript of the page as one module: what the views share, then each view, then what starts the page."""
     parts = [*sorted((HERE / "parts").glob("*.js")), *sorted((HERE / "views").glob("*.js")), HERE / "main.js"]
     return "\n".join(path.read_text(encoding="utf-8") for path in parts)
 

@@ -34,13 +34,13 @@ class Rewound:
         return {name: network for step in self.steps() for name, network in step.learns.items()}
 
     def steps(self) -> list[Step]:
-        """The model's steps on the batch, of each name the last."""
+        """The model's steps on the batch; the last of each name."""
         return list(self.model.steps_on(*self.batch).values())
 
     def loss(self, name: str, careful: bool) -> Loss:
         """The loss of a step from the state in which the run left the model; gradients stay.
 
-        careful: the networks that are to learn nothing are kept out of it.
+        careful: the networks that must not learn from it are frozen.
         """
         self.model.load_state_dict(self._state)
         for stream_name, stream in self.model.generators().items():
@@ -55,8 +55,8 @@ class Rewound:
             p.grad = None
 
 
-def batch_for(model: Model, path: Path) -> tuple[Array, ...]:
-    """The first examples of the run's data as the model takes them, (x,) or (x, labels); of data that are unavailable,
+def batch_of_run(model: Model, path: Path) -> tuple[Array, ...]:
+    """The first examples of the run's data as the model takes them, (x,) or (x, labels); if the data are unavailable,
     those of the recording. Raises RunError, DataError or ConfigError if there is neither."""
     run = RunDirectory(path)
     settings = run.read_settings()

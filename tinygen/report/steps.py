@@ -1,6 +1,6 @@
-"""One whole training step on its tape, for the page to walk through: what each op gave, and which gradient came.
+"""One whole training step on its tape, for the page to walk through: each op's value, and the gradient that reached it.
 
-The model is the newest checkpoint, in memory of its own, on a batch that is always the same: the run isn't touched.
+The model is a copy of the newest checkpoint, the batch is always the same, and the run isn't changed.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from ..errors import ConfigError
 from ..layers import Module
 from ..models.steps import Step
 from ..train import load as load_model
-from .drawing import drawn
-from .rewound import Rewound, batch_for
+from .drawing import step_graph
+from .rewound import Rewound, batch_of_run
 
 
 def follow(path: Path, model: Any = None) -> dict[str, Any]:
     """The steps of a run's model as JSON: {examples, steps: [{name, shielded, graph, cases}]}.
 
-    shielded: see `Step`, graph: `drawn`, cases: `cases`.  model: as `load` takes it.  Raises RunError, DataError or
-    ConfigError, which say why there is nothing to follow: the model can't be loaded or has no steps, or there is no
-    batch for it.
+    shielded: see `Step.frozen`, graph: `step_graph`, cases: `cases`.  model: as `load` takes it.  Raises RunError,
+    DataError or ConfigError, with the reason why there is nothing to follow: the model can't be loaded or has no steps,
+    or there is no batch for it.
     """
     loaded = load_model(path, model)
     if not loaded.has("steps"):
         raise ConfigError(f"the model {loaded.name!r} doesn't say what its steps are; give its class steps()")
-    model = Rewound(loaded, batch_for(loaded, path))
+    model = Rewound(loaded, batch_of_run(loaded, path))
     steps = [
-        {"name": step.name, "shielded": [*step.frozen], "graph": drawn(model, step), "cases": cases(model, step)}
+        {"name": step.name, "shielded": [*step.frozen], "graph": step_graph(model, step), "cases": cases(model, step)}
         for step in model.steps()
     ]
     return {"examples": len(model.batch[0]), "steps": steps}
@@ -40,8 +40,8 @@ def cases(model: Rewound, step: Step) -> list[dict[str, Any]]:
     """What loss.backward() leaves in each network, done right and with the mistakes that everybody makes once.
 
     [{careful, clear, received: {network: norm or None}, along: {network: cosine or None}}].  careful: the networks that
-    are to learn nothing were kept out of it; clear: the gradients of an earlier backward were cleared.  norm: of all
-    gradients of a network as one vector; along: the cosine between what came and what that network's own step gives it.
+    must not learn from it were frozen; clear: the gradients of an earlier backward were cleared.  norm: of all
+    gradients of a network as one vector; along: their cosine with the gradients of that network's own step.
     """
     own = dict[str, np.ndarray | None]()
     for other in model.steps() if step.frozen else []:
@@ -58,7 +58,7 @@ def cases(model: Rewound, step: Step) -> list[dict[str, Any]]:
 
 
 def _received(model: Rewound, step: Step, careful: bool, clear: bool) -> dict[str, np.ndarray | None]:
-    """All of a network's .grad as one vector, None where there is none; not cleared, the second backward adds up."""
+    """All of a network's .grad as one vector, None if it has none; if not cleared, a second backward adds to them."""
     model.clear()
     for _ in range(1 if clear else 2):
         model.loss(step.name, careful).value.backward()
