@@ -147,10 +147,10 @@ def test_a_resumed_epoch_ends_where_it_would_have_ended(backend):
 
 
 def test_looking_at_the_state_changes_nothing(backend):
-    looked, alone = Loader(NUMBERED, 5, rng=Generator(1)), Loader(NUMBERED, 5, rng=Generator(1))
+    inspected, alone = Loader(NUMBERED, 5, rng=Generator(1)), Loader(NUMBERED, 5, rng=Generator(1))
     for _ in range(9):
-        assert looked.state == looked.state
-        np.testing.assert_array_equal(backend.to_host(looked.next_batch()), backend.to_host(alone.next_batch()))
+        assert inspected.state == inspected.state
+        np.testing.assert_array_equal(backend.to_host(inspected.next_batch()), backend.to_host(alone.next_batch()))
 
 
 @pytest.mark.parametrize(

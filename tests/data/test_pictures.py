@@ -187,8 +187,8 @@ def test_stretch_takes_all_of_a_picture(tmp_path):
 def test_what_is_cropped_is_said_of_the_worst(tmp_path):
     for name, shape in {"a": (10, 10), "b": (10, 20), "c": (40, 10)}.items():
         smooth(*shape).save(tmp_path / f"{name}.png")
-    said = "2 of 3 images are not square: cropping them to the middle cuts off up to 75% (c.png, 10x40); --fit pad or"
-    assert said in str(load(f"folder:{tmp_path}"))
+    note = "2 of 3 images are not square: cropping them to the middle cuts off up to 75% (c.png, 10x40); --fit pad or"
+    assert note in str(load(f"folder:{tmp_path}"))
     for name in "bc":
         (tmp_path / f"{name}.png").unlink()
     assert load(f"folder:{tmp_path}").notes == ()

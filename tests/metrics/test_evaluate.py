@@ -162,8 +162,8 @@ def test_stacked_digits_are_counted_by_the_network():
     data = load("stacked", train=40, test=400)
     real = sampler(lambda n, rng: data.test[:n] / np.float32(255), (0, 1))
     scores = evaluate(real, data, n=400, parts=["modes"])
-    seen = len(set(data.test_labels))
-    assert scores["modes"].value == scores["modes"].reference == pytest.approx(seen, abs=15)
+    modes = len(set(data.test_labels))
+    assert scores["modes"].value == scores["modes"].reference == pytest.approx(modes, abs=15)
 
 
 def test_looking_changes_nothing_and_a_seed_decides():

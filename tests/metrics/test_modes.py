@@ -49,14 +49,14 @@ def test_the_divergence_is_scipy_s(counts):
 def test_stacked_digits_are_classified_channel_by_channel(backend):
     digits = np.array([[3, 1, 4], [1, 5, 9], [3, 1, 4], [0, 0, 7]])
     images = np.broadcast_to(digits[:, np.newaxis, np.newaxis] / 10, (4, 28, 28, 3))  # grey that says which digit
-    seen = []
+    shapes = []
 
     def classify(channel):
-        seen.append(channel.shape)
+        shapes.append(channel.shape)
         return np.rint(backend.to_host(channel)[:, 14, 14, 0] * 10).astype(np.int64)
 
     scores = stacked_scores(backend.asarray(images), classify)
-    assert seen == [(4, 28, 28, 1)] * 3 and scores["modes"] == 3
+    assert shapes == [(4, 28, 28, 1)] * 3 and scores["modes"] == 3
     assert scores["reverse_kl"] == pytest.approx(entropy([2, 1, 1, *[0] * 997], np.ones(1000)))
 
 

@@ -57,14 +57,14 @@ def compare(model, networks, loss_of, xs):
 
 def check_gradients(model, x, parameters):
     """The gradients of the model's own loss, as its optimiser gets them."""
-    seen = []
+    gradients = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model.opt, "step", seen.extend)
+        patch.setattr(model.opt, "step", gradients.extend)
         before = {name: g.state for name, g in model.generators().items()}
         model.train_step(x)
         for name, g in model.generators().items():
             g.state = before[name]
-    for (name, _), g, q in zip(model.named_parameters(), seen, parameters, strict=True):
+    for (name, _), g, q in zip(model.named_parameters(), gradients, parameters, strict=True):
         assert_near(g.numpy(), q.grad.numpy().T, f"the gradient of {name}")
 
 

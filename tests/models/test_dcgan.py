@@ -88,10 +88,10 @@ def test_as_many_layers_as_there_are_channels(g, d, first):
 
 def scores_of_a_step(gan, x):
     """The batches that D judges in one train step."""
-    seen, forward = [], gan.D.forward
-    gan.D.forward = lambda x: (seen.append(len(x)), forward(x))[1]
+    sizes, forward = [], gan.D.forward
+    gan.D.forward = lambda x: (sizes.append(len(x)), forward(x))[1]
     gan.train_step(x)
-    return seen
+    return sizes
 
 
 def test_real_and_fake_go_through_D_together_unless_batch_norm_would_mix_them():

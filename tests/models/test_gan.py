@@ -238,16 +238,16 @@ def test_instance_noise_falls_to_nothing():
 
 def test_all_that_D_sees_has_noise_of_its_own():
     """The real images, the fake ones, and those of G's step; D's penalty is on the same images."""
-    model, seen, x = small("gan", instance_noise=0.1, r1=1.0), [], batches(1)[0]
+    model, D_inputs, x = small("gan", instance_noise=0.1, r1=1.0), [], batches(1)[0]
     forward, G = model.D.forward, model.G.forward
     fakes = []
-    model.D.forward = lambda images: (seen.append(to_host(images)), forward(images))[1]
+    model.D.forward = lambda images: (D_inputs.append(to_host(images)), forward(images))[1]
     model.G.forward = lambda z: (fakes.append(G(z)), fakes[-1])[1]
     model.train_step(x)
-    noise = [*np.split(seen[0] - np.concatenate([x, to_host(fakes[0])]), 2), seen[2] - to_host(fakes[1])]
+    noise = [*np.split(D_inputs[0] - np.concatenate([x, to_host(fakes[0])]), 2), D_inputs[2] - to_host(fakes[1])]
     assert all(0.05 < part.std() < 0.2 for part in noise)
     assert not any(np.isclose(a, b).any() for a, b in itertools.combinations(noise, 2))
-    np.testing.assert_array_equal(seen[1], seen[0][:4])
+    np.testing.assert_array_equal(D_inputs[1], D_inputs[0][:4])
 
 
 def to_host(x):
@@ -255,16 +255,16 @@ def to_host(x):
 
 
 def test_several_steps_of_D_each_on_a_part_of_its_own():
-    model, x, seen, calls = small("gan", d_steps=3), batches(1, size=12)[0], [], []
+    model, x, batches_of_D, calls = small("gan", d_steps=3), batches(1, size=12)[0], [], []
     loss_D = model.loss_D
-    model.loss_D = lambda x, fake: (seen.append(x), loss_D(x, fake))[1]
+    model.loss_D = lambda x, fake: (batches_of_D.append(x), loss_D(x, fake))[1]
     for name in ("D", "G"):
         optimizer = getattr(model, f"opt_{name}")
         step = optimizer.step
         optimizer.step = lambda g, name=name, step=step: (calls.append(name), step(g))
     model.train_step(x)
     assert calls == ["D", "D", "D", "G"]
-    np.testing.assert_array_equal(np.concatenate(seen), x)
+    np.testing.assert_array_equal(np.concatenate(batches_of_D), x)
     assert (model.opt_D.t, model.opt_G.t) == (3, 1)
 
 

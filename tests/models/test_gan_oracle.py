@@ -147,7 +147,7 @@ def compare(settings, steps, batch, kind=GAN, oracle_kind=None):
 
 
 def verdicts(loss, real, fake):
-    """The metrics beside the losses: D's accuracy or its gap, and its verdicts, as probabilities if they are any."""
+    """The metrics beside the losses: D's accuracy or its gap, and its verdicts (probabilities for the cross entropies)."""
     limit = 0.5 if loss == "lsgan" else 0.0
     judge = (lambda s: 1 / (1 + np.exp(-s))) if loss in ("minimax", "nonsaturating") else (lambda s: s)
     right = {"acc": ((real > limit).mean() + (fake <= limit).mean()) / 2}

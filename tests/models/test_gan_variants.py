@@ -193,12 +193,12 @@ def test_the_gradient_penalty_of_a_linear_critic(penalty):
 
 
 def test_the_penalty_is_between_each_real_example_and_a_fake_one():
-    model, seen = small("wgangp"), []
+    model, D_inputs = small("wgangp"), []
     x, fake = np.zeros((200, 3, 2, 1), np.float32), np.ones((200, 3, 2, 1), np.float32)
     forward = model.D.forward
-    model.D.forward = lambda points: (seen.append(points), forward(points))[1]
+    model.D.forward = lambda points: (D_inputs.append(points), forward(points))[1]
     model.loss_D(x, tg.tensor(fake))
-    points = seen[-1].numpy().reshape(200, -1)
+    points = D_inputs[-1].numpy().reshape(200, -1)
     t = points[:, 0]
     np.testing.assert_array_equal(points, np.broadcast_to(t[:, None], points.shape))  # one t for an example
     assert 0 <= t.min() < 0.05 and 0.95 < t.max() <= 1 and abs(t.mean() - 0.5) < 0.07
