@@ -147,7 +147,7 @@ def compare(settings, steps, batch, kind=GAN, oracle_kind=None):
 
 
 def verdicts(loss, real, fake):
-    """The metrics beside the losses: D's accuracy or its gap, and its verdicts (probabilities for the cross entropies)."""
+    """The metrics beside the losses: D's accuracy or its gap, and its verdicts, as probabilities or scores."""
     limit = 0.5 if loss == "lsgan" else 0.0
     judge = (lambda s: 1 / (1 + np.exp(-s))) if loss in ("minimax", "nonsaturating") else (lambda s: s)
     right = {"acc": ((real > limit).mean() + (fake <= limit).mean()) / 2}
