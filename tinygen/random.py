@@ -47,7 +47,7 @@ class Generator:
     def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from N(mean, std²)."""
         if self._numpy is not None:
-            x = self._numpy.standard_normal(shape, _drawn(dtype)).astype(dtype, copy=False)
+            x = self._numpy.standard_normal(shape, _draw_dtype(dtype)).astype(dtype, copy=False)
         else:
             x = self._normal(_as_shape(shape), dtype)
         return _scale_and_shift(x, std, mean)
@@ -55,7 +55,7 @@ class Generator:
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
         if self._numpy is not None:
-            x = self._numpy.random(shape, _drawn(dtype)).astype(dtype, copy=False)
+            x = self._numpy.random(shape, _draw_dtype(dtype)).astype(dtype, copy=False)
         else:
             x = self._uniform(_as_shape(shape), dtype)
         return _scale_and_shift(x, high - low, low)
@@ -120,7 +120,7 @@ class Generator:
             self._numpy.bit_generator.state = state["where"]
 
 
-def _drawn(dtype: Any) -> Any:
+def _draw_dtype(dtype: Any) -> Any:
     """The type to draw in for dtype: NumPy draws in two."""
     return np.float32 if np.dtype(dtype).itemsize <= 4 else np.float64
 

@@ -17,7 +17,7 @@ class Rows(Sequence[dict[str, Any]]):
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]] = ()):
-        self._numbers: dict[tuple[tuple[str, type], ...], int] = {}  # which table has columns of these names and types
+        self._table_of: dict[tuple[tuple[str, type], ...], int] = {}  # which table has columns of these names and types
         self._tables: list[tuple[tuple[tuple[str, type], ...], array[float]]] = []
         self._odd: list[dict[str, Any]] = []
         self._table, self._place = array("i"), array("q")  # where each row is; its table is -1 if it is odd
@@ -26,19 +26,19 @@ class Rows(Sequence[dict[str, Any]]):
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add a row."""
-        number, kept = -1, self._odd
+        table, kept = -1, self._odd
         if all(type(x) is float or (type(x) is int and abs(x) < 2**53) for x in row.values()):
             columns = tuple((name, type(x)) for name, x in row.items())
-            number = self._numbers.setdefault(columns, len(self._tables))
-            if number == len(self._tables):
+            table = self._table_of.setdefault(columns, len(self._tables))
+            if table == len(self._tables):
                 self._tables.append((columns, array("d")))
-            values = self._tables[number][1]
+            values = self._tables[table][1]
             self._place.append(len(values))
             values.extend(row.values())
         else:
             self._place.append(len(kept))
             kept.append(dict(row))
-        self._table.append(number)
+        self._table.append(table)
 
     @classmethod
     def of(cls, rows: Iterable[Mapping[str, Any]]) -> Rows:
@@ -74,11 +74,11 @@ class Rows(Sequence[dict[str, Any]]):
         """
         table = np.array(self._table, np.int32)
         values, present = np.full(len(self), np.nan), np.zeros(len(self), bool)
-        for number, (columns, numbers) in enumerate(self._tables):
+        for i, (columns, flat) in enumerate(self._tables):
             names = [column for column, _ in columns]
             if name in names:
-                rows = table == number
-                values[rows], present[rows] = np.array(numbers).reshape(-1, len(names))[:, names.index(name)], True
+                rows = table == i
+                values[rows], present[rows] = np.array(flat).reshape(-1, len(names))[:, names.index(name)], True
         for row in np.flatnonzero(table == -1).tolist():
             x = self._row(row).get(name)
             if isinstance(x, (int, float)):
@@ -86,10 +86,10 @@ class Rows(Sequence[dict[str, Any]]):
         return values, present
 
     def _row(self, i: int) -> dict[str, Any]:
-        number, place = self._table[i], self._place[i]
-        if number == -1:
+        table, place = self._table[i], self._place[i]
+        if table == -1:
             return dict(self._odd[place])
-        columns, values = self._tables[number]
+        columns, values = self._tables[table]
         return {name: kind(values[place + i]) for i, (name, kind) in enumerate(columns)}
 
 

@@ -48,7 +48,7 @@ class Scope:
         elif inspect.iscoroutinefunction(function):
 
             async def inside(*args: Any, **kwargs: Any) -> Any:
-                return await _Steps(block, function(*args, **kwargs))
+                return await _CoroutineSteps(block, function(*args, **kwargs))
 
         elif inspect.isgeneratorfunction(function):
 
@@ -83,7 +83,7 @@ def _steps(block: Callable[[], Any], steps: Any) -> Generator[Any, Any, Any]:
             step, argument = steps.throw, error
 
 
-class _Steps:
+class _CoroutineSteps:
     """A coroutine's awaitable, each step run inside a block."""
 
     def __init__(self, block: Callable[[], Any], coroutine: Any):
@@ -99,7 +99,7 @@ async def _async_steps(block: Callable[[], Any], values: Any) -> AsyncGenerator[
     try:
         while True:
             try:
-                value = await _Steps(block, step(argument))
+                value = await _CoroutineSteps(block, step(argument))
             except StopAsyncIteration:
                 return
             try:
@@ -109,7 +109,7 @@ async def _async_steps(block: Callable[[], Any], values: Any) -> AsyncGenerator[
             except BaseException as error:  # passed on, whatever it is
                 step, argument = values.athrow, error
     finally:
-        await _Steps(block, values.aclose())
+        await _CoroutineSteps(block, values.aclose())
 
 
 @overload

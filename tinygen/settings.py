@@ -165,13 +165,13 @@ def _parse(hint: Any, text: str) -> Any:
     """The value of type `hint` that the text stands for; ValueError if there is none."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        return {format_value(choice): choice for choice in arguments}[_known(text, map(format_value, arguments))]
+        return {format_value(choice): choice for choice in arguments}[_one_of(text, map(format_value, arguments))]
     if origin in (Union, types.UnionType):
         return _parse_union(arguments, text)
     if origin is tuple:
         return _parse_tuple(arguments, text)
     if hint is bool:
-        return BOOLS[_known(text.lower(), BOOLS)]
+        return BOOLS[_one_of(text.lower(), BOOLS)]
     if hint is float:
         return _finite(float(text))
     return hint(text)
@@ -180,7 +180,7 @@ def _parse(hint: Any, text: str) -> Any:
 def _parse_union(options: Sequence[Any], text: str) -> Any:
     for option in options:
         try:
-            return None if option is type(None) and _known(text.lower(), ["none"]) else _parse(option, text)
+            return None if option is type(None) and _one_of(text.lower(), ["none"]) else _parse(option, text)
         except ValueError:
             continue
     raise ValueError(text)
@@ -195,7 +195,7 @@ def _parse_tuple(items: Sequence[Any], text: str) -> tuple[Any, ...]:
     return tuple(_parse(item, part) for item, part in zip(items, parts, strict=True))
 
 
-def _known(text: str, choices: Iterable[str]) -> str:
+def _one_of(text: str, choices: Iterable[str]) -> str:
     if text not in choices:
         raise ValueError(text)
     return text
