@@ -61,7 +61,7 @@ class Adversary:
             found["field"] = self.field.scores()  # first, as the rest changes running statistics
         step = model.steps_on(*self.batch)["G"]
         with watched() as outputs, frozen(step.frozen.values()):
-            loss = step.loss()
+            loss = step.compute_loss()
         fake, scores = loss.named.get("G(z)"), loss.named.get("D(G(z))")
         if fake is None:
             signals.take(loss.value, outputs)

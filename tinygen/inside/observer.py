@@ -109,7 +109,7 @@ class Observer:
         leaf: Any = Tensor(x).requires_grad_()  # so that the first layer has a gradient, even without weights
         step = self.model.steps_on(leaf, *labels)[name]
         with watched() as outputs, frozen(step.frozen.values()):
-            loss = step.loss()
+            loss = step.compute_loss()
         found = pulls(loss)
         signals.take(loss.value, outputs)
         return found

@@ -110,11 +110,19 @@ class Model(Module):
         """The steps by name, each on all of x (and its labels); where several have one name, the last."""
         n = self.batches_per_step
         arrays = tuple(concatenate([a] * n) if n > 1 else a for a in (x, *labels))
-        return {step.name: step for step in self.steps(arrays if self.takes_labels else arrays[0])}
+        return {step.name: step for step in self._listed(arrays if self.takes_labels else arrays[0])}
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
         """Take all the steps; return their losses and metrics as 0-d Tensors, still on the device."""
-        return self.measured((step, step.take()) for step in self.steps(batch))
+        return self.measured((step, step.take()) for step in self._listed(batch))
+
+    def _listed(self, batch: Any) -> list[Step]:
+        """What steps() returns. Raises ConfigError if that is no list of at least one Step."""
+        steps: Any = self.steps(batch)
+        listed = list(steps) if isinstance(steps, Iterable) else []
+        if not listed or not all(isinstance(step, Step) for step in listed):
+            raise ConfigError(f"{self.name}: steps() returned {steps!r:.60}, but it must return a list of Steps")
+        return listed
 
     def measured(self, taken: Iterable[tuple[Step, Loss]]) -> dict[str, Tensor]:
         """The metrics of the steps taken, losses first; where several steps have one name, those of the last."""

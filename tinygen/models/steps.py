@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from ..checks import type_of
+from ..errors import ConfigError
 from ..gradients import grad
 from ..layers import Module
 from ..optim import Optimizer
@@ -43,6 +45,7 @@ class Step:
     loss: computes the loss, including its random draws.
     learns, frozen: by name, the networks that learn, and those that the gradient only passes through.
     optimizer: of the networks that learn.  then: called after the step, for example to clip weights.
+    Raises ConfigError for a field of another kind.
     """
 
     name: str
@@ -51,6 +54,22 @@ class Step:
     optimizer: Optimizer
     frozen: Mapping[str, Module] = field(default_factory=dict)
     then: Callable[[], None] = nothing
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigError(f"Step: name is {self.name!r:.60}, but it must be a letter such as 'D', or 'loss'")
+        if not callable(self.loss) or not callable(self.then):
+            raise ConfigError(f"Step {self.name!r}: loss and then must be functions without arguments; see partial()")
+        for option, networks in (("learns", self.learns), ("frozen", self.frozen)):
+            if not isinstance(networks, Mapping) or not all(isinstance(x, Module) for x in networks.values()):
+                raise ConfigError(
+                    f"Step {self.name!r}: {option} is {networks!r:.60}, but it must be a dict of modules: "
+                    f'{{"{self.name}": self.{self.name}}}'
+                )
+        if not isinstance(self.optimizer, Optimizer):
+            raise ConfigError(
+                f"Step {self.name!r}: optimizer is {type_of(self.optimizer)}, but it must be an Optimizer"
+            )
 
     @property
     def metric(self) -> str:
@@ -67,10 +86,19 @@ class Step:
         """Whether a network that the gradient passes through, such as a D with batch norm, mixes examples."""
         return any(network.mixes_examples for network in self.frozen.values())
 
+    def compute_loss(self) -> Loss:
+        """The loss. Raises ConfigError unless it is a Loss, or a Tensor, which is made one."""
+        loss = self.loss()
+        if isinstance(loss, Tensor):
+            return Loss(loss)
+        if not isinstance(loss, Loss):
+            raise ConfigError(f"Step {self.name!r}: its loss is {type_of(loss)}, but it must be a Loss or a Tensor")
+        return loss
+
     def take(self) -> Loss:
         """Move the networks that learn one step down their loss; return the loss."""
         with frozen(self.frozen.values()):
-            loss = self.loss()
+            loss = self.compute_loss()
             gradients = grad(loss.value, self.optimizer.params)
         self.optimizer.step(gradients)
         self.then()
@@ -79,7 +107,7 @@ class Step:
 
 def take_together(steps: Sequence[Step]) -> list[Loss]:
     """Take steps whose losses are all computed before the first network moves, perhaps in one pass."""
-    losses = [step.loss() for step in steps]
+    losses = [step.compute_loss() for step in steps]
     gradients = [grad(x.value, step.optimizer.params, retain_graph=True) for x, step in zip(losses, steps, strict=True)]
     for step, its_gradients in zip(steps, gradients, strict=True):
         step.optimizer.step(its_gradients)

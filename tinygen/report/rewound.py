@@ -47,7 +47,7 @@ class Rewound:
             stream.state = self._streams[stream_name]
         step = self.model.steps_on(*self.batch)[name]
         with frozen(step.frozen.values()) if careful else contextlib.nullcontext():
-            return step.loss()
+            return step.compute_loss()
 
     def clear(self) -> None:
         """Forget all gradients."""

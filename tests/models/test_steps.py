@@ -1,0 +1,89 @@
+"""What a model declares of its steps: that they are taken as declared, and what is refused."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygen as tg
+from tinygen.errors import ConfigError
+from tinygen.models import Loss, Model, Step
+from tinygen.models.steps import take_together
+from tinygen.optim import SGD
+
+
+class Pair(Model):
+    """w follows the mean of a batch, and v follows w: two steps, one after the other or together."""
+
+    def __init__(self, declared=None):
+        super().__init__()
+        self.A, self.B = (tg.layers.Dense(1, 1, bias=False, rng=tg.Generator(i)) for i in (0, 1))
+        self.opt_A, self.opt_B = (SGD(network.parameters(), 0.5) for network in (self.A, self.B))
+        self.declared, self.order = declared, []
+
+    def steps(self, x):
+        if self.declared is not None:
+            return self.declared(self)
+        a, b = self.A.w, self.B.w
+        return [
+            Step("A", lambda: Loss(((a - x.mean()) ** 2).sum() * 0.5, named={"x": x}), {"A": self.A}, self.opt_A,
+                 then=lambda: self.order.append("A")),
+            Step("B", lambda: ((b - a) ** 2).sum() * 0.5, {"B": self.B}, self.opt_B, frozen={"A": self.A},
+                 then=lambda: self.order.append("B")),
+        ]  # fmt: skip
+
+
+X = np.full((4, 1), 3.0, np.float32)
+
+
+def test_steps_are_taken_in_order_and_what_is_frozen_stays():
+    model = Pair()
+    a, b = model.A.w.item(), model.B.w.item()
+    losses = model.train_step(X)
+    now = a - 0.5 * (a - 3)
+    assert model.A.w.item() == pytest.approx(now) and model.B.w.item() == pytest.approx(b - 0.5 * (b - now))
+    assert losses.keys() == {"loss_A", "loss_B"} and model.order == ["A", "B"]
+    assert losses["loss_B"].item() == pytest.approx(0.5 * (b - now) ** 2)
+    assert model.A.w.grad is None and model.B.w.grad is None
+
+
+def test_steps_taken_together_see_the_weights_before_any_of_them():
+    model = Pair()
+    a, b = model.A.w.item(), model.B.w.item()
+    take_together(list(model.steps_on(X).values()))
+    assert model.B.w.item() == pytest.approx(b - 0.5 * (b - a))
+
+
+def test_several_batches_a_step_come_to_steps_on_as_one():
+    model = Pair()
+    model.batches_per_step = 3
+    assert len(model.steps_on(X)["A"].compute_loss().named["x"]) == 12
+
+
+def fit_with(**wrong):
+    """A run of a model one field of whose step is wrong."""
+
+    def declared(model):
+        right = {"name": "A", "loss": lambda: model.A.w.sum(), "learns": {"A": model.A}, "optimizer": model.opt_A}
+        return [Step(**{**right, **{name: value(model) for name, value in wrong.items()}})]
+
+    return declared
+
+
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        (lambda model: [], r"pair: steps\(\) returned \[\], but it must return a list of Steps"),
+        (lambda model: model.A.w, r"pair: steps\(\) returned .*, but it must return a list of Steps"),
+        (lambda model: 3, r"pair: steps\(\) returned 3, but it must return a list of Steps"),
+        (fit_with(name=lambda m: ""), "Step: name is '', but it must be a letter"),
+        (fit_with(loss=lambda m: m.A.w.sum()), r"Step 'A': loss and then must be functions"),
+        (fit_with(loss=lambda m: lambda: 1.0), r"Step 'A': its loss is .*float.*, but it must be a Loss or a Tensor"),
+        (fit_with(learns=lambda m: m.A), r"Step 'A': learns is .*, but it must be a dict of modules: {\"A\": self.A}"),
+        (fit_with(frozen=lambda m: [m.B]), r"Step 'A': frozen is .*, but it must be a dict of modules"),
+        (fit_with(optimizer=lambda m: m.A), r"Step 'A': optimizer is .*Dense.*, but it must be an Optimizer"),
+    ],
+)
+def test_what_is_declared_wrongly_is_said(declared, message):
+    with pytest.raises(ConfigError, match=message):
+        Pair(declared).train_step(X)
