@@ -260,4 +260,4 @@ def test_json_that_is_none_or_too_deep(text):
     ],
 )
 def test_a_value_is_shown_in_few_words(value, shown):
-    assert shown in contents.brief(value) and len(contents.brief(value)) <= 40
+    assert shown in contents.excerpt(value) and len(contents.excerpt(value)) <= 40

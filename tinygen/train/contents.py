@@ -58,13 +58,13 @@ def fault(given: Any, kind: Any, name: str = "", partly: bool = False) -> str:
     partly: fields may be missing.
     """
     if isinstance(kind, Kind):
-        return "" if kind.test(given) else f"{name or 'it'} is {brief(given)}, but it must be {kind.words}"
+        return "" if kind.test(given) else f"{name or 'it'} is {excerpt(given)}, but it must be {kind.words}"
     if isinstance(kind, list):
         if not isinstance(given, list):
-            return f"{name} is {brief(given)}, but it must be a list"
+            return f"{name} is {excerpt(given)}, but it must be a list"
         return next(filter(None, (fault(x, kind[0], f"{name}[{i}]") for i, x in enumerate(given))), "")
     if not isinstance(given, dict):
-        return f"{name or 'it'} is {brief(given)}, but it must be an object"
+        return f"{name or 'it'} is {excerpt(given)}, but it must be an object"
     prefix = f"{name}." if name else ""
     for field in kind:
         if field is not ... and field not in given and not partly:
@@ -82,7 +82,7 @@ def state_fault(given: Any, own: Any, name: str) -> str:
         return ""
     if isinstance(own, dict):
         if not isinstance(given, dict):
-            return f"{name} is {brief(given)}, but it must be an object"
+            return f"{name} is {excerpt(given)}, but it must be an object"
         return next(
             filter(None, (state_fault(given[key], x, f"{name}.{key}") for key, x in own.items() if key in given)), ""
         )
@@ -93,7 +93,7 @@ def state_fault(given: Any, own: Any, name: str) -> str:
         words, right = "a whole number", isinstance(given, int)
     elif isinstance(own, (bool, float)):
         words, right = "a number", isinstance(given, (bool, int, float))
-    return "" if right else f"{name} is {brief(given)}, but it must be {words}"
+    return "" if right else f"{name} is {excerpt(given)}, but it must be {words}"
 
 
 def first_not_finite(arrays: dict[str, np.ndarray]) -> str:
@@ -112,7 +112,7 @@ def recording_fault(arrays: dict[str, np.ndarray], constant: Collection[str]) ->
     return ""
 
 
-def brief(x: Any) -> str:
+def excerpt(x: Any) -> str:
     """A value as JSON writes it, or the start of it."""
     if isinstance(x, (dict, list)) and x:
         return "an object" if isinstance(x, dict) else "a list"
