@@ -71,7 +71,7 @@ def test_every_view_is_drawn_and_moves_with_the_scrubber(opened, recorded, name)
         assert seen(browser) != last, f"{view}: the scrubber changes nothing"
         move_to(browser, len(recording.steps) - 1)
         assert seen(browser) == last, f"{view}: the way back does not lead back"
-        assert browser.text("#view h2") and browser.text("#view > p") and browser.text(".look li")
+        assert browser.text("#view h2") and browser.text("#view > p") and browser.text(".hints li")
     assert browser.errors == []
 
 
@@ -314,7 +314,7 @@ def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded
     assert [row.partition(".")[0] for row in rows] == sorted(row.partition(".")[0] for row in rows)  # the judge's first
     assert "D's accuracy" in browser.text("#view")
     browser.click("[data-view=curves]")
-    assert "play against each other" in browser.text(".look")
+    assert "play against each other" in browser.text(".hints")
     said = browser.run("[...document.querySelectorAll('#missing li')].map(item => item.textContent)")
     assert said[0].startswith("Follow one gradient: ") and said[1] == "Slopes of the critic: no penalty <b>."
     assert browser.run("document.documentElement.scrollWidth") <= 390

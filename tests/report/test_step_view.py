@@ -165,7 +165,7 @@ def test_a_second_tape_is_told_apart(opened):
     browser, _ = opened("wgangp")
     browser.click("[data-key=D]")
     assert browser.run("document.querySelectorAll('.tape .rule').length") > 2
-    assert "second tape" in browser.text(".look")
+    assert "second tape" in browser.text(".hints")
 
 
 def test_it_is_absent_without_a_checkpoint(browser, recorded, tmp_path):

@@ -138,7 +138,7 @@ function stepAt(share, last, across) {
 }
 
 /**
- * The x axis on which each recorded step has the same room, so that early ones, of which there are many, can be seen.
+ * The x axis on which each recorded step has the same room, so that the many early ones are visible.
  * half: the room at either end, as a share of a step's: 0.5 puts a step in the middle of a column.
  */
 function placeOfFrames(run, half = 0) {
@@ -150,7 +150,7 @@ function placeOfFrames(run, half = 0) {
   };
 }
 
-/** Give an SVG drawing as many units as it has pixels across, and so many down; returns the width. */
+/** Give an SVG drawing one unit for each pixel of its width, and a height; returns the width. */
 function fit(drawing, height) {
   const width = Math.max(280, drawing.clientWidth || 600);
   drawing.setAttribute("viewBox", `0 0 ${width} ${height}`);

@@ -1,4 +1,4 @@
-// The data of the page: arrays out of base64, and what can be asked of a run.
+// The data of the page: arrays decoded from base64, and runs.
 
 const ARRAYS = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array, float64: Float64Array };
 
@@ -40,7 +40,7 @@ class Run {
     return Object.keys(this.recording?.arrays ?? {});
   }
 
-  /** The steps of which the page has something to show, in order. */
+  /** The steps for which the page has something to show, in order. */
   get recorded() {
     if (this.has("step")) return [...this.array("step")];
     return Object.keys(this.pictures).map(Number);
@@ -62,7 +62,7 @@ class Run {
     return this.recording?.loss ?? this.config.loss;
   }
 
-  /** What is known of it, if two networks play against each other by it and it was recorded. */
+  /** Its description, if two networks play against each other and it was recorded. */
   get game() {
     return this.losses[this.loss];
   }
@@ -72,7 +72,7 @@ class Run {
     return this.game !== undefined || this.recording?.loss != null;
   }
 
-  /** The networks in the order in which the gradient passes them: as the followed step has it, or by their usual names. */
+  /** The networks in the order in which the gradient passes them: that of the followed step, or of their usual names. */
   get way() {
     const followed = this.follow?.steps.at(-1).graph.nodes.map((node) => node.network) ?? [];
     const recorded = (this.recording?.layers ?? []).map((layer) => layer.network);
@@ -91,7 +91,7 @@ class Run {
     return this.recording?.threshold ?? null;
   }
 
-  /** The recorded layers that have a number for a quantity, as [{ network, name, title, shape, values }]. */
+  /** The recorded layers that have values of a quantity, as [{ network, name, title, shape, values }]. */
   layers(quantity) {
     if (!this.has(quantity)) return [];
     const table = this.array(quantity), layers = this.recording.layers;

@@ -1,4 +1,4 @@
-// Elements, and numbers as text.
+// Making elements, and writing numbers as text.
 
 /** An element: h("button", { class: "play", onclick: go }, "play"). */
 function h(tag, attributes = {}, ...children) {
@@ -20,7 +20,7 @@ function filled(element, attributes, children) {
   return element;
 }
 
-/** A text with what stands between backticks as code. */
+/** A text with the parts between backticks as code. */
 function withCode(text) {
   return text.split("`").map((part, i) => (i % 2 ? h("code", {}, part) : part));
 }
@@ -44,7 +44,7 @@ function percent(share) {
   return value > 0 && value < 0.1 ? "<0.1%" : `${value < 10 ? Number(value.toFixed(1)) : Math.round(value)}%`;
 }
 
-/** Buttons of which one is chosen: choice({ norm: "its length" }, "norm", (key) => ...). */
+/** Buttons, one of them chosen: choice({ norm: "its length" }, "norm", (key) => ...). */
 function choice(options, chosen, onchoose, label) {
   const buttons = Object.entries(options).map(([key, text]) => h("button", {
     "data-key": key, "aria-pressed": String(key === chosen), type: "button",

@@ -22,7 +22,7 @@ function drawPush(canvas, values, push, channels, largest) {
   drawPixels(canvas, (i) => {
     const start = i * channels, grey = 0.45 * mean(values.subarray(start, start + channels)) + 20;
     const value = largest > 0 ? clamp(mean(push.subarray(start, start + channels)) / largest, -1, 1) : 0;
-    const colour = value > 0 ? MORE : LESS, share = Math.abs(value) ** 0.7; // so that small ones can be seen
+    const colour = value > 0 ? MORE : LESS, share = Math.abs(value) ** 0.7; // so that small ones are visible
     return colour.map((one) => grey + share * (one * 1.1 - grey));
   });
 }

@@ -17,7 +17,7 @@ function distinctLosses(run) {
   return [...found.values()];
 }
 
-/** What becomes of the push on G as D gets surer that an example is fake: it "fades", "grows" or "stays". */
+/** How the push on G changes as D gets surer that an example is fake: it "fades", "grows" or "stays". */
 function whenFake(loss) {
   const ratio = Math.abs(slopeAt(loss, -10) / slopeAt(loss, 0));
   return ratio < 0.1 ? "fades" : ratio > 1.5 ? "grows" : "stays";

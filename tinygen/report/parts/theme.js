@@ -1,7 +1,7 @@
-// Colours: those of the style sheet, and the scales for numbers. All of them can be told apart by colour-blind people.
+// Colours: those of the style sheet, and the scales for numbers. Colour-blind people can tell all of them apart.
 
 const SERIES = ["var(--c1)", "var(--c2)", "var(--c3)", "var(--c4)", "var(--c6)", "var(--c5)"]; // after Okabe and Ito 2002
-const DASHES = ["", "7 4", "2 3", "10 3 2 3", "5 2", "1 3"]; // so that a line is known without its colour, too
+const DASHES = ["", "7 4", "2 3", "10 3 2 3", "5 2", "1 3"]; // so that lines differ without their colour, too
 const MORE = [213, 94, 0], LESS = [0, 114, 178]; // vermillion: raise this pixel; blue: lower it
 const RAMP = [[12, 20, 54], [0, 86, 148], [42, 150, 176], [150, 205, 150], [250, 240, 110]]; // ever lighter
 

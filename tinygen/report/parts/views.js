@@ -4,11 +4,11 @@ const VIEWS = [];
 
 /**
  * id, order, title   of its tab
- * caption, look      one sentence in plain words; what to look for, a list; or a function of the runs that gives it
+ * caption, hints     one sentence in plain words; what to look for, a list; or a function of the runs that gives it
  * suits(run)         whether the run has what the view shows
  * make(body, runs)   builds it into an element for one run or two, and returns paint(step), which draws it; paint is
  *                    called again for another step, theme or width
- * timeless           true if the scrubber means nothing to it
+ * timeless           true if it is the same at every training step
  * key(event)         takes a key before the scrubber does; returns true if it was for the view (optional)
  */
 function view(description) {
@@ -42,7 +42,7 @@ function showView(chosen, runs) {
     h("h2", {}, chosen.title),
     h("p", {}, given(chosen.caption)),
     body,
-    h("aside", { class: "look" }, h("strong", {}, "What to look for"), h("ul", {}, given(chosen.look).map((one) => h("li", {}, one)))),
+    h("aside", { class: "hints" }, h("strong", {}, "What to look for"), h("ul", {}, given(chosen.hints).map((one) => h("li", {}, one)))),
   );
   shown = { view: chosen, paint: chosen.make(body, suiting) };
   for (const tab of document.querySelectorAll("#tabs button")) {

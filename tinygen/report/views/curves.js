@@ -15,7 +15,7 @@ view({
   order: 4,
   title: "Curves",
   caption: "The numbers that were logged in training, by step. A dotted line marks a step at which tinygen gave a warning.",
-  look: (runs) => [
+  hints: (runs) => [
     ...(runs.some((run) => run.adversarial) ? [
       "In a GAN neither loss has to fall: D and G play against each other. Look for balance: where one loss runs off to 0 while the other climbs, one network has won.",
       `D(x) and D(G(z)) are D's mean verdicts on real and generated images: where they are far apart, D can tell one kind from the other${runs.some((run) => run.recording?.probability) ? "; where both are one half, it can't" : ""}.`,
@@ -48,8 +48,8 @@ function eventList(run) {
     h("button", { type: "button", onclick: () => clock.seek(event.step) }, `step ${whole(event.step)}`), " ", eventText(event)))));
 }
 
-function eventText({ step, ...said }) {
-  const { sign, name = sign, seen, evidence = seen, remedy, message } = said;
+function eventText({ step, ...event }) {
+  const { sign, name = sign, seen, evidence = seen, remedy, message } = event; // sign and seen: of earlier versions
   if (message ?? name) return [h("strong", {}, message ?? name), evidence ? `: ${evidence}` : "", remedy ? `. Try: ${remedy}.` : "."];
-  return Object.entries(said).map(([key, value]) => `${key}: ${value}`).join("; ");
+  return Object.entries(event).map(([key, value]) => `${key}: ${value}`).join("; ");
 }

@@ -5,7 +5,7 @@ view({
   order: 0.5,
   title: "The game in the plane",
   caption: "Each dot is a point that G makes. The colour behind it is D's verdict on that place, and its arrow shows where D's gradient pushes it.",
-  look: (runs) => [
+  hints: (runs) => [
     ...(runs.some((run) => run.has("centres")) ? [
       "Real points lie within the green rings. In a good run the dots gather in all of them, and D turns white there: one half, because it can't tell. Between the rings it may stay sure, as there are no data.",
       "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots move on to the next ones together, round and round.",

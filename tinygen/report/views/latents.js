@@ -1,4 +1,4 @@
-// Inside an autoencoder: where the encoder puts the data, what comes back, and the two ways in which the gradient gets there.
+// Inside an autoencoder: the codes of the data, their reconstructions, and the two ways by which the gradient arrives.
 
 view({
   id: "latents",
@@ -7,8 +7,8 @@ view({
   caption: (runs) => (clouded(runs)
     ? "The encoder turns each image into a small cloud in latent space, with a centre μ and a width σ; the decoder has to recover the image from a point drawn from that cloud."
     : "The encoder turns each image into one point of latent space; the decoder has to recover the image from it."),
-  look: (runs) => [
-    "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, what comes back looks like both.",
+  hints: (runs) => [
+    "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, the reconstructions look like both.",
     ...(clouded(runs) ? [
       "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all latents are like that, the decoder has stopped listening (posterior collapse).",
       "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines of the chart needn't meet for that: they are lengths over all images, with the noise of one draw (lesson 5).",

@@ -24,7 +24,7 @@ view({
   order: 1,
   title: "Pixel push",
   caption: "G never sees a real image. All that it learns from is this: for each pixel, whether a little more or a little less of it would look more real to D.",
-  look: (runs) => [
+  hints: (runs) => [
     "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
     ...lossesThat(runs, (loss) => whenFake(loss) === "fades", (titles) => `Choose ${titles} while D is sure that an image is fake: the push all but vanishes. The direction is still there (stretch the colours to see it), but G gets almost no signal. That is the vanishing gradient.`),
     "On the same two networks all losses push in the same direction; they differ only in how hard. (D was trained for one of them; the others read its score as if it were theirs.)",

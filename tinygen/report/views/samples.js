@@ -1,11 +1,11 @@
-// Samples through training, of runs for which there is no pixel push.
+// Samples through training, for runs without a pixel push.
 
 view({
   id: "samples",
   order: 1.5,
   title: "Samples",
   caption: "What the model makes of the same random numbers at each step, so that you can watch it learn.",
-  look: (runs) => [
+  hints: (runs) => [
     "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones.",
     ...(runs.some((run) => run.adversarial) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
   ],

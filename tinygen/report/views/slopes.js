@@ -5,7 +5,7 @@ view({
   order: 5,
   title: "Slopes of the critic",
   caption: (runs) => `The critic's slope is measured at a point between each real example and a generated one; the penalty ${oneSided(runs) ? "max(0, slope − 1)² pulls those above 1 down to it, and leaves the others alone" : "(slope − 1)² pulls all of these slopes to 1"}.`,
-  look: (runs) => [
+  hints: (runs) => [
     oneSided(runs)
       ? "The bars right of the dotted line at 1 march back to it. Those left of it may stay where they are."
       : "The bars march to the dotted line at 1 and pile up there. Then the critic is as steep as it may be everywhere, and G gets a push wherever its examples lie.",

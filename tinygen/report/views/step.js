@@ -2,7 +2,7 @@
 
 const COLOURS = { "--c1": "blue", "--c2": "orange", "--c3": "green", "--c5": "pale blue", "--c6": "yellow" };
 const PARTS = { mu: "--c3", logvar: "--c6" }; // the two ways from the encoder to z
-const walks = []; // those on the page, which the keys move
+const walks = []; // the walks on the page, which the keys move
 
 view({
   id: "step",
@@ -10,13 +10,13 @@ view({
   title: "Follow one gradient",
   timeless: true,
   caption: (runs) => `One training step of this run's newest checkpoint, as it stands on the tape: forward from left to right, each op makes its value; backward from right to left, each op's rule turns the gradient that arrives into one for each of its arguments. ${runs.some((run) => run.adversarial) ? "D and G share one tape; which of them learns is decided by where the gradient is stopped. " : ""}${runs.some((run) => hasDraw(run) && !run.adversarial) ? "Encoder and decoder share one tape; between them lies the draw of z, which passes the gradient on in two ways." : ""}`,
-  look: (runs) => [
+  hints: (runs) => [
     "Press next, or →, and read the panel: what comes in, what the op does, which line of code called it. Click a layer to see the ops inside.",
     "The rule that you see is the one that ran: the text is read from tinygen's source. gy is the gradient that arrives.",
-    ...(runs.some((run) => run.adversarial) ? ["In G's step, the gradient runs all the way through D before it comes to G: G sees no image, only what D's layers pass on."] : []),
+    ...(runs.some((run) => run.adversarial) ? ["In G's step, the gradient runs all the way through D before it reaches G: G sees no image, only what D's layers pass on."] : []),
     ...(runs.some((run) => run.adversarial && hasDraw(run)) ? ["The encoder's gradient comes through D as well: images are compared by what D makes of them on the way, and not by their pixels."] : []),
-    ...(runs.some((run) => run.follow.steps.some((step) => step.shielded.length)) ? ["Take the guard off and look at the table: another network gets a gradient, too, and one that is not of its own loss."] : []),
-    ...(runs.some((run) => !run.adversarial && hasDraw(run)) ? ["z = mu + e^(logvar/2) · eps: on the way back the gradient parts at z, one way through mu and one through logvar, and the KL term joins them from below."] : []),
+    ...(runs.some((run) => run.follow.steps.some((step) => step.shielded.length)) ? ["Take the guard off and look at the table: another network gets a gradient, too, and not that of its own loss."] : []),
+    ...(runs.some((run) => !run.adversarial && hasDraw(run)) ? ["z = mu + e^(logvar/2) · eps: on the way back the gradient splits at z, one way through mu and one through logvar, and the KL term joins them from below."] : []),
     ...(runs.some((run) => hasSecondTape(run)) ? ["The dashed boxes are a second tape: the rules of D's own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too. (x̂ is a point between a real image and a generated one.)"] : []),
   ],
   suits: (run) => Boolean(run.follow),
@@ -38,12 +38,12 @@ function hasSecondTape(run) {
   return run.follow.steps.some((step) => step.graph.nodes.some((node) => node.part === "second tape"));
 }
 
-/** Whether z is drawn from what the encoder says of it. */
+/** Whether z is drawn from the encoder's mu and logvar. */
 function hasDraw(run) {
   return run.follow.steps.some((step) => step.graph.nodes.some((node) => node.part === "logvar"));
 }
 
-/** Which colour is what. */
+/** What each colour means. */
 function hueText(run) {
   const drawn = new Set(run.follow.steps.flatMap((step) => step.graph.nodes.map((node) => node.network))), names = {};
   const add = (hue, name) => (names[hue] ??= []).push(name);
@@ -75,7 +75,7 @@ function stepPanel(panel, run) {
     ...(steps.length > 1 ? [choose] : []),
     h("div", { class: "row" }, guard, clear, fold),
     frame,
-    h("p", { class: "quiet small" }, hueText(run), "Filled: its value is there; thick pink outline: a gradient has come. ", steps.some((step) => step.shielded.length) ? "Dotted: left out of the tape, or frozen." : ""),
+    h("p", { class: "quiet small" }, hueText(run), "Filled: its value is computed; thick pink outline: a gradient has arrived. ", steps.some((step) => step.shielded.length) ? "Dotted: left out of the tape, or frozen." : ""),
     h("div", { class: "row moves" }, h("button", { type: "button", class: "previous", onclick: () => walk.move(-1) }, "← previous"), play, h("button", { type: "button", class: "next", onclick: () => walk.move(1) }, "next →"), place),
     h("div", { class: "step" }, about, table),
   );
@@ -130,7 +130,7 @@ function stepPanel(panel, run) {
   return show;
 }
 
-/** Whether the gradient of a step ends before it comes to the other networks: nothing of them lies behind its own. */
+/** Whether the gradient of a step ends before it reaches the other networks: none of them comes after one that learns. */
 function isCutOff({ shielded, cases, graph }) {
   const learns = Object.keys(cases[0].received).filter((name) => !shielded.includes(name));
   return shielded.length > 0 && !graph.nodes.some((node) => shielded.includes(node.network) && learns.some((name) => node.sources.includes(name)));
@@ -141,7 +141,7 @@ function guardOf(step) {
   return step.shielded.length === 1 && isCutOff(step) ? "no_grad / detach" : step.shielded.map((other) => `frozen(${other})`).join(", ");
 }
 
-/** Whether an op leaves nothing on the tape, or a parameter gets nothing, as only shielded networks lead to it. */
+/** Whether an op is off the tape, or a parameter gets no gradient, because only shielded networks lead to it. */
 function offTape(node, { step, careful }) {
   return careful && node.sources.length > 0 && node.sources.every((one) => step.shielded.includes(one));
 }
@@ -229,7 +229,7 @@ function boxOf(node, state, kind, onclick) {
     texts.map((text, i) => svg("text", { x: node.x, y: top + 17 + 15 * i, class: i ? "" : "title" }, text)));
 }
 
-/** What the panel says of the op in turn. */
+/** The text of the panel on the current op. */
 function aboutNode({ node, phase }, state) {
   const forward = phase === "forward", off = offTape(node, state);
   const kinds = { parameter: "a parameter", constant: "a constant: it needs no gradient", input: "an input", rule: "a rule, recorded on the second tape" };
@@ -244,8 +244,8 @@ function aboutNode({ node, phase }, state) {
     forward || !leavesOut(node, state) ? null : h("p", { class: "stop" }, `Of these, only gx is computed: ${node.network} is frozen, so its parameters get nothing.`),
     !forward && node.inner && !Object.keys(node.rules).length ? h("p", { class: "quiet" }, "Several ops: click on it to see the rule of each.") : null,
     h("div", { class: "two" },
-      seenBox("Its value", node.value, "value", node.shape),
-      forward ? null : seenBox("The gradient that arrives, dL/d(value)", node.gradient, "gradient", node.shape)),
+      summaryBox("Its value", node.value, "value", node.shape),
+      forward ? null : summaryBox("The gradient that arrives, dL/d(value)", node.gradient, "gradient", node.shape)),
     ...where,
   ].flat().filter(Boolean);
 }
@@ -255,27 +255,27 @@ function leavesOut(node, { careful, step }) {
   return careful && step.shielded.includes(ownerOf(node, step)) && Object.keys(node.rules).some((key) => !["gx", "all"].includes(key));
 }
 
-/** The name that a step has for the network of a node: that of its parameters' gradients. */
+/** The name of a node's network in the step's cases: that of its parameters. */
 function ownerOf({ network }, step) {
   const inside = step.graph.nodes.filter((node) => node.network === network).flatMap((node) => node.inner?.nodes ?? []);
   return inside.find((node) => node.kind === "parameter")?.sources[0] ?? network;
 }
 
 /** An array in a few numbers: its picture or its histogram. */
-function seenBox(title, seen, kind, shape) {
-  if (!seen) return h("div", {}, h("h4", {}, title), h("p", { class: "quiet" }, "not kept"));
-  if ("item" in seen) return h("div", { class: kind }, h("h4", {}, title), h("p", { class: "number" }, short(seen.item, 4)));
-  const most = Math.max(...seen.bins) || 1, width = 192, bar = width / seen.bins.length;
-  const zero = seen.low < 0 && seen.high > 0 ? width * (-seen.low / (seen.high - seen.low)) : null;
+function summaryBox(title, summary, kind, shape) {
+  if (!summary) return h("div", {}, h("h4", {}, title), h("p", { class: "quiet" }, "not kept"));
+  if ("item" in summary) return h("div", { class: kind }, h("h4", {}, title), h("p", { class: "number" }, short(summary.item, 4)));
+  const most = Math.max(...summary.bins) || 1, width = 192, bar = width / summary.bins.length;
+  const zero = summary.low < 0 && summary.high > 0 ? width * (-summary.low / (summary.high - summary.low)) : null;
   const histogram = svg("svg", { class: `histogram ${kind}`, viewBox: `0 0 ${width} 56`, role: "img", "aria-label": `${title}: histogram` },
-    seen.bins.map((count, i) => svg("rect", { x: i * bar, width: Math.max(1, bar - 1), y: 54 - 52 * Math.sqrt(count / most), height: 52 * Math.sqrt(count / most) + 1 })),
+    summary.bins.map((count, i) => svg("rect", { x: i * bar, width: Math.max(1, bar - 1), y: 54 - 52 * Math.sqrt(count / most), height: 52 * Math.sqrt(count / most) + 1 })),
     zero === null ? null : svg("line", { x1: zero, x2: zero, y1: 0, y2: 56 }));
   return h("div", { class: kind },
     h("h4", {}, title),
-    seen.picture ? smallPicture(seen.picture, kind === "gradient", title) : null,
+    summary.picture ? smallPicture(summary.picture, kind === "gradient", title) : null,
     histogram,
-    h("p", { class: "small quiet ends" }, h("span", {}, short(seen.low)), h("span", {}, short(seen.high))),
-    h("p", { class: "small" }, `(${shape.join(", ")}) · length `, h("b", { class: "number length" }, short(seen.norm, 4)), seen.zeros > 0 ? ` · ${percent(seen.zeros)} zeros` : ""));
+    h("p", { class: "small quiet ends" }, h("span", {}, short(summary.low)), h("span", {}, short(summary.high))),
+    h("p", { class: "small" }, `(${shape.join(", ")}) · length `, h("b", { class: "number length" }, short(summary.norm, 4)), summary.zeros > 0 ? ` · ${percent(summary.zeros)} zeros` : ""));
 }
 
 function smallPicture(picture, signed, title) {
@@ -286,27 +286,27 @@ function smallPicture(picture, signed, title) {
   return canvas;
 }
 
-/** Which parameters get what, in each case, and what the mistake is. */
+/** The gradient that each network gets in each case, and the mistake in it. */
 function received({ run, step, careful, clear }) {
   const networks = Object.keys(step.cases[0].received), now = step.cases.find((one) => one.careful === careful && one.clear === clear);
-  const said = (one) => [one.careful ? null : `without ${guardOf(step)}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
+  const caseName = (one) => [one.careful ? null : `without ${guardOf(step)}`, one.clear ? null : "not cleared"].filter(Boolean).join(", ") || "as it should be";
   return [
     h("h3", {}, "Who gets a gradient"),
     h("p", { class: "quiet small" }, "The length of all of a network's gradients together after ", h("code", {}, "loss.backward()"), ", as measured on this checkpoint."),
     h("table", { class: "received" },
       h("tr", {}, h("th", {}, ""), networks.map((name) => h("th", {}, name))),
-      step.cases.map((one) => h("tr", { class: one === now ? "now" : "" }, h("td", {}, said(one)), networks.map((name) =>
+      step.cases.map((one) => h("tr", { class: one === now ? "now" : "" }, h("td", {}, caseName(one)), networks.map((name) =>
         h("td", { class: "number", "data-network": name }, one.received[name] === null ? "nothing" : short(one.received[name], 4)))))),
     h("p", { class: "verdict" }, verdict(run, step, now)),
   ];
 }
 
-/** What harm a gradient does that the step of one network leaves in another. */
+/** The harm done by a gradient that the step of one network leaves in another. */
 function harm(run, step, other) {
   const [judge, maker] = run.adversarial ? run.way : [];
-  if (step.name === judge && other === maker) return `If ${other}'s optimiser steps on it, ${other} learns to be caught; and the way back through ${other} takes time for nothing.`;
+  if (step.name === judge && other === maker) return `If ${other}'s optimiser steps on it, ${other} learns to be caught; and the way back through ${other} wastes time.`;
   if (step.name === maker && other === judge) return `If it is still there when ${other}'s optimiser steps, ${other} learns to be fooled.`;
-  return `If ${other}'s optimiser steps on it, ${other} learns what is not its own loss.`;
+  return `If ${other}'s optimiser steps on it, ${other} learns from a loss that is not its own.`;
 }
 
 /** The mistake of a case in plain words. */

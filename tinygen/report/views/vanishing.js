@@ -20,7 +20,7 @@ view({
   order: 3,
   title: "Vanishing signal",
   caption: "The loss stands at the top. Its gradient runs down, through one network after the other, and here is how much of it arrives at each layer.",
-  look: (runs) => [
+  hints: (runs) => [
     "Read a column from top to bottom: that is the way of the gradient. Where it turns dark on the way down, the layers below learn slowly.",
     ...(runs.some((run) => run.game && run.threshold !== null) ? [`Where D's accuracy comes near 100%, look at G's layers. ${WHEN_SURE[whenFake(runs.find((run) => run.game).game)]}`] : []),
     "A layer that is much brighter than its neighbours shakes the training; batch norm or a smaller learning rate calms it.",
@@ -65,21 +65,21 @@ function heatmap(panel, run, runs, state) {
   return (step) => {
     const { log } = QUANTITIES[state.quantity], frame = run.frame(step);
     const layers = wayOfGradient(run, run.layers(state.quantity));
-    const said = log ? short : percent, turn = log ? (value) => (value > 0 ? Math.log10(value) : NaN) : (value) => value;
+    const format = log ? short : percent, turn = log ? (value) => (value > 0 ? Math.log10(value) : NaN) : (value) => value;
     const all = runs.flatMap((one) => one.layers(state.quantity)).flatMap((layer) => layer.values.map(turn)).filter(Number.isFinite);
     const low = log ? -greatest(all, (value) => -value) : 0, high = log ? greatest(all) : 1;
     const share = (value) => (Number.isFinite(turn(value)) ? (turn(value) - low) / (high - low || 1) : log && value === 0 ? 0 : NaN);
-    drawHeat(canvas, run, layers, frame, share, said, { left: left(canvas.clientWidth), names, right, row });
+    drawHeat(canvas, run, layers, frame, share, format, { left: left(canvas.clientWidth), names, right, row });
     canvas.setAttribute("aria-label", `${QUANTITIES[state.quantity].name}, layer by step`);
     scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (logarithmic)` : "100%");
     table.replaceChildren(...layers.map(({ network, name, title, values }) =>
-      h("tr", {}, h("td", {}, layerName({ network, name })), h("td", {}, title ?? ""), h("td", { class: "number" }, said(values[frame])))));
+      h("tr", {}, h("td", {}, layerName({ network, name })), h("td", {}, title ?? ""), h("td", { class: "number" }, format(values[frame])))));
     accuracy?.paint(step);
   };
 }
 
 /** A row for each layer, with its name on the left and its number at this step on the right. */
-function drawHeat(canvas, run, layers, frame, share, said, { left, names, right, row }) {
+function drawHeat(canvas, run, layers, frame, share, format, { left, names, right, row }) {
   if (!layers.length) return; // the other run has this quantity, and this one hasn't
   const width = canvas.clientWidth, height = row * layers.length + 4, density = devicePixelRatio || 1;
   canvas.width = width * density;
@@ -94,7 +94,7 @@ function drawHeat(canvas, run, layers, frame, share, said, { left, names, right,
     context.fillText(layerName(layer), 0, y + row - 7);
     context.fillStyle = styled("--ink");
     if (left > names + 100) context.fillText(fitted(context, layer.title, left - names - 16), names, y + row - 7);
-    context.fillText(said(layer.values[frame]), width - right + 8, y + row - 7);
+    context.fillText(format(layer.values[frame]), width - right + 8, y + row - 7);
     layer.values.forEach((value, t) => {
       const shade = share(value);
       context.fillStyle = Number.isNaN(shade) ? styled("--line") : `rgb(${ramp(shade)})`;
