@@ -21,8 +21,8 @@ exit codes:
 A training that is stopped finishes its step and saves a checkpoint, unless Ctrl-C comes twice: resume it with --resume.
 """
 
-# The docstring above is what --help prints. A command is a file here: its docstring is its help, add_arguments() says
-# what it takes, and run() does it. What run() needs is imported inside of it, so that --help is quick.
+# The docstring above is what --help prints. A command is a file here: its docstring is its help, add_arguments()
+# declares its arguments, and run() runs it. run() itself imports what it needs, so that --help is quick.
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ COMMANDS = (train, sample, evaluate, report, models, data, gradcheck, explain, d
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code. What a user can mend is one line on standard error."""
+    """Run one command; returns the exit code. An error that the user can mend is one line on standard error."""
     handlers = take_over(stop)
     try:
         with terminal.prepared():
@@ -75,37 +75,37 @@ def _run(argv: Sequence[str] | None) -> int:
     except SystemExit as end:  # --help and --version; SIGTERM and SIGHUP
         return end.code if isinstance(end.code, int) else OK
     except UserError as error:
-        return _say(error, FAILED if _is_non_finite(error) else BAD_INPUT)
+        return _print_error(error, FAILED if _is_non_finite(error) else BAD_INPUT)
     except KeyboardInterrupt:
         return INTERRUPTED
     except MemoryError as error:
-        return _say(f"not enough memory: {error or 'choose a smaller batch or model'}", BAD_INPUT)
+        return _print_error(f"not enough memory: {error or 'choose a smaller batch or model'}", BAD_INPUT)
     except OSError as error:
         lost = terminal.flushed(sys.stdout)
-        if lost or (error.errno and not error.filename):  # an error of a file names it
+        if lost or (error.errno and not error.filename):  # not an error of a file
             return _output_lost(lost or error)
-        return _say(f"{error.filename}: {error.strerror}" if error.filename else error, BAD_INPUT)
+        return _print_error(f"{error.filename}: {error.strerror}" if error.filename else error, BAD_INPUT)
 
 
 def _output_lost(error: OSError) -> int:
-    """What to end with when standard output takes no more."""
+    """The exit code when standard output can no longer be written."""
     if error.errno in (errno.EPIPE, errno.EIO):  # nobody reads any more
         return BROKEN_PIPE
-    return _say(f"standard output: {error.strerror}", BAD_INPUT)
+    return _print_error(f"standard output: {error.strerror}", BAD_INPUT)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    _complain(f"tinygen: warning: {terminal.printable(message)}")
+    _write_line(f"tinygen: warning: {terminal.printable(message)}")
 
 
-def _say(message: object, code: int) -> int:
+def _print_error(message: object, code: int) -> int:
     lines = str(message).split("\n") if code == FAILED else [str(message)]
-    _complain("tinygen: error: " + "\n".join(map(terminal.printable, lines)))
+    _write_line("tinygen: error: " + "\n".join(map(terminal.printable, lines)))
     return code
 
 
-def _complain(text: str) -> None:
-    with suppress(OSError):  # where nobody reads, the exit code has to do
+def _write_line(text: str) -> None:
+    with suppress(OSError):  # if nobody reads, the exit code must suffice
         print(text, file=sys.stderr, flush=True)
 
 

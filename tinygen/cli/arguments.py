@@ -1,4 +1,4 @@
-"""How a command line is read, and what is said of one that can't be: what to write instead."""
+"""Reading a command line, with errors that say what to write instead."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ LARGEST_SEED = 2**63 - 1
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
-    """Help that keeps the lines of the examples and gives an option's words room beside it."""
+    """Help that keeps the lines of the examples, and explains long options beside them, not below."""
 
     def __init__(self, prog: str):
         super().__init__(prog, max_help_position=32, width=terminal.columns())
 
 
-ELSEWHERE = {"epochs": "steps", "epoch": "steps", "iterations": "steps", "learning_rate": "lr"}  # other programs' names
+SYNONYMS = {"epochs": "steps", "epoch": "steps", "iterations": "steps", "learning_rate": "lr"}  # of other programs
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose errors are one line that says what to write, or where to read on."""
+    """An ArgumentParser whose errors are one line that says what to write, or where to read more."""
 
     settings: Callable[[argparse.Namespace], Collection[str]] = staticmethod(lambda known: ())  # what --set takes
-    commands: Mapping[str, Parser] = {}  # all of them, by name
+    commands: Mapping[str, Parser] = {}  # all commands, by name
 
     def __init__(self, **options: Any):
         super().__init__(formatter_class=_HelpFormatter, allow_abbrev=False, **options)
@@ -45,7 +45,7 @@ class Parser(argparse.ArgumentParser):
         raise ConfigError(f"{message}; see {self.prog} --help")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As ArgumentParser's, but a command refuses what it does not know itself, and says what may be meant."""
+        """As in ArgumentParser, but a command itself refuses unknown arguments, and says what may be meant."""
         self._given = given = list(sys.argv[1:] if args is None else args)
         first = given[0] if given and self._subparsers else ""
         if first.startswith("-") and first not in self._option_string_actions:
@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
         return known, unknown
 
     def _instead(self, argument: str, given: list[str], known: argparse.Namespace) -> str:
-        """What may be meant by an argument that is unknown."""
+        """What may be meant by an unknown argument."""
         place, (name, equals, value) = given.index(argument), argument.partition("=")
         if not argument.startswith("-") and not equals:
             return self._why_too_many(given[place - 1] if place else "", known)
@@ -75,7 +75,7 @@ class Parser(argparse.ArgumentParser):
                 return f"; it is an option of tinygen {command}"
             if plain in parser.settings(known):
                 return f"; it is a setting that tinygen {command} takes, with --set"
-        meant = closest(ELSEWHERE.get(plain, plain), [*own, *settings])
+        meant = closest(SYNONYMS.get(plain, plain), [*own, *settings])
         return f" (did you mean {own.get(meant) or f'--set {meant}'!r}?)" if meant else ""
 
     def _why_too_many(self, before: str, known: argparse.Namespace) -> str:
@@ -92,7 +92,7 @@ class Parser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"{value!r} is none of {', '.join(names)}{meant}")
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        (file or sys.stderr).write(message)  # argparse's own is silent where that fails
+        (file or sys.stderr).write(message)  # argparse's own hides a failure
 
 
 def count_from(lowest: int, largest: int = LARGEST) -> Callable[[str], int]:
@@ -128,18 +128,18 @@ SEED = count_from(0, LARGEST_SEED)  # the type of --seed
 
 
 def path(text: str) -> str:
-    """The type of an argument that is a path: an empty one, of a variable that is not set say, is none."""
+    """The type of an argument that is a path; it must not be empty, as it is from a variable that is not set."""
     if not text:
         raise argparse.ArgumentTypeError("is empty, but it must be a path")
     return text
 
 
 def first_line(thing: object) -> str:
-    """What a docstring says in its first line."""
+    """The first line of a docstring."""
     return (thing.__doc__ or "").strip().partition("\n")[0]
 
 
 def help_of(thing: object) -> dict[str, Any]:
-    """A docstring as argparse takes it: what comes before the arguments, and the examples, which come after them."""
+    """A docstring as argparse takes it: the text before the arguments, and the examples after them."""
     description, _, examples = (inspect.getdoc(thing) or "").partition("\nexamples:\n")
     return {"description": description.strip(), "epilog": f"examples:\n{examples}"}

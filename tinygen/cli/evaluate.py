@@ -1,4 +1,4 @@
-"""Measure how good a trained model is, by what suits it and its data.
+"""Measure how good a trained model is, with the scores that suit it and its data.
 
 It prints a table, in which real data stand beside the samples, and writes it to metrics.json in the run. The run
 itself is not changed, and the same options give the same numbers.

@@ -25,7 +25,10 @@ def model_class(name: str) -> type[Model]:
 
 
 def load_data(settings: dict[str, Any], moved: bool = False) -> Dataset:
-    """The data set that the settings of a run name, loaded as they say; if its folder is gone, it may have moved."""
+    """The data set in the settings of a run, loaded as they say.
+
+    moved: the error for a folder suggests that it has moved.
+    """
     from ..data import load
 
     try:

@@ -39,14 +39,14 @@ def run(args: argparse.Namespace) -> int:
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the picture is a PNG file, so its name must end in .png")
     backend.use(args.device)
-    model, wanted = load(args.run), {}
+    model, labels = load(args.run), {}
     n, columns = picture_layout(model)
     if args.label is not None:
         if not model.takes_labels:
             raise ConfigError(f"--label {args.label}: {model.name} knows no classes; leave the option out")
-        wanted, columns = {"labels": _label(args.label, Path(args.run))}, None
+        labels, columns = {"labels": _label(args.label, Path(args.run))}, None
     n = args.n or n
-    images = model.sample(n, random.Generator(args.seed, "sample"), **wanted)
+    images = model.sample(n, random.Generator(args.seed, "sample"), **labels)
     with writing(out):
         viz.save_grid(images, out, model.value_range, columns=columns)
     print(f"{n:,} samples of {model.name}: {out}")
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _label(text: str, run: Path) -> int:
-    """The label that is meant: a number, or the name of a class of the run's data."""
+    """The label of a text: a number, or the name of a class of the run's data."""
     from ..train import RunDirectory
 
     classes = (RunDirectory(run).read_settings().get("classes") if run.is_dir() else None) or []

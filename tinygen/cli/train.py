@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict[str, Any], ...]:
-    """The options of a new run; of its model, and what is changed: nothing."""
+    """The options of a new run, with no rates and no changes."""
     from ..train import RunDirectory
 
     RunDirectory(out).check_unused()
@@ -123,7 +123,7 @@ def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict
 def _resumed(
     args: argparse.Namespace, kind: type[Model], out: Path, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], ...]:
-    """The options of a run that is there, its model's rates, and what the command line changes of both."""
+    """The options of an existing run, its model's rates, and what the command line changes in both."""
     saved = _saved_run(out, args.model, args.init_from)
     rates = fields.rates(kind.Config)
     may_change = {*rates, *(option.name for option in OPTIONS if option.may_change)}
@@ -142,21 +142,21 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def _callbacks(options: dict[str, Any], dataset: Dataset) -> list[Callback]:
-    """What looks on while the model trains."""
+    """The callbacks that observe the training."""
     from ..inside import Recorder, Warnings
     from ..train import Evaluate
 
-    watching: list[Callback] = [Warnings(dataset)]
+    callbacks: list[Callback] = [Warnings(dataset)]
     if options["evaluate_every"] not in (None, "none"):
-        watching.append(Evaluate(options["evaluate_every"], dataset))
+        callbacks.append(Evaluate(options["evaluate_every"], dataset))
     if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder
-        watching.append(Recorder(dataset, options["record"]))
-    return watching
+        callbacks.append(Recorder(dataset, options["record"]))
+    return callbacks
 
 
 @contextmanager
 def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
-    """Add to what a NaN is answered with the command that resumes the run with a lower rate."""
+    """Add to the error for a NaN the command that resumes the run with a lower rate."""
     from ..train import NonFiniteError, RunDirectory
 
     try:
@@ -170,7 +170,7 @@ def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
 
 
 def _settings_of(known: argparse.Namespace) -> list[str]:
-    """What --set takes, of the model that was given or, if that is none, of any."""
+    """The settings that --set takes: those of the given model, or of all models if none is given."""
     from ..models import MODELS
 
     chosen = [MODELS[known.model]] if getattr(known, "model", None) in MODELS else MODELS.values()
@@ -192,7 +192,7 @@ def _build(kind: type[Model], settings: dict[str, Any], dataset: Dataset, seed: 
 
 
 def _saved_run(out: Path, model: str, init_from: str | None) -> dict[str, Any]:
-    """What config.json in `out` says. Raises RunError, ConfigError if it began with other weights than are named."""
+    """The contents of config.json in `out`. Raises RunError; ConfigError if the run began with other weights."""
     from ..train import RunDirectory
 
     saved = RunDirectory(out).read_config()
@@ -214,9 +214,9 @@ def _saved_run(out: Path, model: str, init_from: str | None) -> dict[str, Any]:
 def _changes(
     out: Path, saved: dict[str, Any], given: dict[str, Any], settings: dict[str, Any], may_change: Collection[str]
 ) -> dict[str, Any]:
-    """What options change of a saved run, by name. Raises ConfigError for what can't change while a run is under way.
+    """What the given options change in a saved run, by name. Raises ConfigError for an option that can't change.
 
-    A folder of images may be in another place; whether it is the same is seen when it has been loaded.
+    A folder of images may have moved; its contents are checked when it is loaded.
     """
     begun = [(f"--{name.replace('_', '-')}", name, x, saved["settings"].get(name)) for name, x in given.items()]
     begun += [(f"--set {name}", name, x, saved["config"].get(name)) for name, x in settings.items()]
