@@ -1,4 +1,4 @@
-"""The command line, mostly in this process: what it does, what it says, and the code with which it ends."""
+"""The command line, mostly in this process: what it does, what it prints, and its exit code."""
 
 import errno
 import functools
@@ -298,8 +298,8 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     train = "train gan --data grid25 --batch 8 --log-every 1 --steps 12 --evaluate-every 6 --out run --set"
     result = run(f"{train} lr=0 g_hidden=4 d_hidden=4 batch_norm=false slope=0 latent_dim=1 loss=wasserstein")
     assert result.code == 0 and "step 6   score.modes" in result.out
-    (said,) = [line for line in result.err.splitlines() if "compiling" not in line]  # Numba's loops, the first time
-    assert said.startswith("tinygen: warning: step 10: samples alike: ")
+    (warning,) = [line for line in result.err.splitlines() if "compiling" not in line]  # Numba's loops, the first time
+    assert warning.startswith("tinygen: warning: step 10: samples alike: ")
     events = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
     assert [json.loads(event)["name"] for event in events] == ["samples alike"]
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
@@ -572,9 +572,9 @@ def test_a_loss_that_is_nan_ends_with_1_and_keeps_the_checkpoint(run, tmp_path):
 def test_what_is_advised_after_a_nan_can_be_done(run, tmp_path, name):
     small = "hidden=4" if name == "vae" else "g_hidden=4 d_hidden=4"
     options = f"--batch 4 --steps 4 --log-every 1 --checkpoint-every 2 --record none --set {small} latent_dim=2"
-    told = run(f"train {name} --out run {options} lr=1e38")
-    assert told.code == 1 and "a lower learning rate" in told.err
-    advised = re.search(r"^tinygen (train .*--set lr=\S+)", told.err, re.MULTILINE)[1]
+    failed = run(f"train {name} --out run {options} lr=1e38")
+    assert failed.code == 1 and "a lower learning rate" in failed.err
+    advised = re.search(r"^tinygen (train .*--set lr=\S+)", failed.err, re.MULTILINE)[1]
     assert advised == f"train {name} --resume --out run --set lr=1e+37"
     assert run(advised).code == 1  # a tenth is still far too much
     assert run(advised.replace("1e+37", "1e-3")).code == 0
@@ -816,9 +816,9 @@ def test_a_process_ends_with_the_code_and_one_line():
     assert process.returncode == 2 and out == "" and err.startswith("tinygen: error: ") and err.count("\n") == 1
 
 
-CTRL_C_IS_HEARD = """if True:
+CTRL_C_ARRIVES = """if True:
     import signal, sys
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits deafness
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits SIG_IGN
     from tinygen.cli import main
     sys.exit(main(sys.argv[1:]))
 """
@@ -826,7 +826,7 @@ CTRL_C_IS_HEARD = """if True:
 
 def test_after_ctrl_c_a_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
     options = "train gan --batch 8 --log-every 1 --set g_hidden=8 d_hidden=8 latent_dim=4"
-    command = [sys.executable, "-c", CTRL_C_IS_HEARD, *options.split(), "--steps", "100000", "--out", "parts"]
+    command = [sys.executable, "-c", CTRL_C_ARRIVES, *options.split(), "--steps", "100000", "--out", "parts"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     for line in process.stdout:
         if line.startswith("step 3 "):

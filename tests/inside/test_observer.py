@@ -372,7 +372,7 @@ def test_of_large_images_fewer_are_kept():
 
 
 class Own(tg.models.Model):
-    """A model of a reader's own, of which nothing is known."""
+    """A user's own model that declares nothing."""
 
     name, Config, value_range = "own", tg.models.base.ModelConfig, (0.0, 1.0)
 

@@ -1,4 +1,4 @@
-"""The Recorder: it changes nothing, is bounded in memory and in time, and goes on with its run."""
+"""The Recorder: it changes nothing, is bounded in memory and in time, and resumes with its run."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def assert_same(a, b):
 
 @ALL
 def test_it_never_changes_the_run(backend, name):
-    """Weights, buffers, optimisers and streams to the bit, with a look at every step."""
+    """Weights, buffers, optimisers and streams to the bit, with every step recorded."""
     (blind, streams), (watched, its) = state(run(name, 5)), state(run(name, 5, Recorder(toy(), 1, ANY)))
     assert_same(blind, watched)
     assert streams == its
@@ -59,7 +59,7 @@ def test_it_never_changes_the_run(backend, name):
 
 @ALL
 def test_a_resumed_run_ends_with_the_same_bits_and_the_same_recording(name, tmp_path, viz):
-    """Stopped off the schedule, at step 5, whose look is not one of those that an uninterrupted run takes."""
+    """Stopped off the schedule, at step 5, which an uninterrupted run does not record."""
     blind = state(run(name, 8))[0]
     run(name, 8, Recorder(toy(), 4, ANY), out=tmp_path / "whole")
     run(name, 5, Recorder(toy(), 4, ANY), out=tmp_path / "parts")
@@ -101,7 +101,7 @@ def test_between_looks_nothing_waits(gpu, name):
 
 
 class Walk(Callback):
-    """Notes the weights of G's first layer after each step."""
+    """Keeps the weights of G's first layer after each step."""
 
     def _now(self, model):
         return np.concatenate([p.numpy().ravel() for p in model.G[0].parameters()])
@@ -145,7 +145,7 @@ def test_memory_is_bounded():
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock that only moves when it is told to."""
+    """A clock that only moves by hand."""
 
     class Clock:
         now = 0.0
@@ -160,7 +160,7 @@ def clock(monkeypatch):
 
 @pytest.mark.parametrize(("cost", "step_time"), [(0.1, 0.1), (2.0, 0.5), (0.01, 0.1)])
 def test_time_is_bounded(clock, cost, step_time):
-    """A look that costs as much as a step, or several, is taken as rarely as 5% asks; a cheap one when it is due."""
+    """If recording costs as much as a step, or several, it is as rare as 5% demands; else it is on schedule."""
     recorder = Recorder(toy(), 4)
     recorder.on_start(small("gan"), None, 0)
     observer = recorder._observer

@@ -1,4 +1,4 @@
-"""Runs that really collapse are called by the name of what happens, once; healthy ones are left alone."""
+"""Runs that really collapse get one warning that names what happens; healthy ones get none."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_samples_alike_within_each_class():
 
 
 def test_a_gradient_that_explodes():
-    """The Wasserstein loss and a critic that nothing holds: its slope grows without end."""
+    """The Wasserstein loss and a critic without a constraint: its slope grows without end."""
     model = GAN(GANConfig(**SIZES, loss="wasserstein", optimizer="sgd", lr=0.1))
     model.opt_G.lr = 0.0
     named, _ = signs(model, points(2.0, 0.5), steps=100, patience=3)

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven over the DevTools protocol by a pipe: https://chromedevtools.github.io/devtools-protocol."""
+"""A headless Chromium, driven over the DevTools protocol by pipe: https://chromedevtools.github.io/devtools-protocol."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PATIENCE = 30  # seconds for an answer
 
 
 class Browser:
-    """One page of a headless browser: what it says, what it looks like, and keys, clicks and scripts in it."""
+    """One page of a headless browser: its text, its picture, and keys, clicks and scripts in it."""
 
     def __init__(self, write: int, read: int):
         self._write, self._read, self._buffer, self._last = write, read, b"", 0
@@ -44,7 +44,7 @@ class Browser:
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=phone)
         theme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=theme)
-        self.call("Page.navigate", url="about:blank")  # a new fragment alone would not load it anew
+        self.call("Page.navigate", url="about:blank")  # a new fragment alone would not load it again
         self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
         self.wait("document.readyState === 'complete' && document.querySelector('#view h2')")
 

@@ -1,4 +1,4 @@
-"""A GAN loss is one entry in one place: registered or of one's own, it trains, is recorded, and reaches the page."""
+"""A GAN loss is one entry in one place: registered or a user's own, it trains, is recorded, and reaches the page."""
 
 import base64
 import json
@@ -137,8 +137,8 @@ def test_the_page_s_slopes_are_tinygen_s(browser):
         np.testing.assert_allclose(slopes[:-2], loss.slope(scores), rtol=1e-3, atol=1e-12, err_msg=name)
         if name in ("lsgan", "hinge"):  # lines to the end
             np.testing.assert_allclose(slopes[-2:], loss.slope(np.array([-1e3, 1e3])), rtol=1e-5)
-    said = run("losses.map((loss) => [whenFake(loss), turningPoint(loss) ?? null])")
-    assert dict(zip(losses, said, strict=True)) == {
+    answers = run("losses.map((loss) => [whenFake(loss), turningPoint(loss) ?? null])")
+    assert dict(zip(losses, answers, strict=True)) == {
         "minimax": ["fades", None], "nonsaturating": ["grows", None], "lsgan": ["grows", 1], "hinge": ["stays", None],
         "wasserstein": ["stays", None], "own": ["grows", 0.25], "exponential": ["grows", None],
     }  # fmt: skip

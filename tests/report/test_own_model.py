@@ -1,4 +1,4 @@
-"""A reader's own GAN in the plane, which is no GAN of tinygen's: what it declares is all that the page goes by."""
+"""A user's own GAN in the plane, not a subclass of GAN: the page relies only on what it declares."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_its_collapse_is_told(own):
 
 def test_without_steps_the_page_says_what_is_missing(own, tmp_path, browser):
     class Silent(tg.models.Model):
-        """The same networks, and an algorithm that says nothing of itself."""
+        """The same networks, and an algorithm that declares no steps."""
 
         def __init__(self):
             super().__init__()

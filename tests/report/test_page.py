@@ -294,7 +294,7 @@ def test_a_run_without_a_recording(browser, recorded, tmp_path):
 
 
 def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded, tmp_path):
-    """Networks, losses and curves may have any names; what can't be shown is said, on a phone too."""
+    """Networks, losses and curves may have any names; the page lists what it can't show, on a phone too."""
     run = copy(recorded("ring8"), tmp_path / "own")
     recording = Recording.load(run)
     names = {"G": "maker", "D": "judge"}
@@ -315,7 +315,7 @@ def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded
     assert "D's accuracy" in browser.text("#view")
     browser.click("[data-view=curves]")
     assert "play against each other" in browser.text(".hints")
-    said = browser.run("[...document.querySelectorAll('#missing li')].map(item => item.textContent)")
-    assert said[0].startswith("Follow one gradient: ") and said[1] == "Slopes of the critic: no penalty <b>."
+    listed = browser.run("[...document.querySelectorAll('#missing li')].map(item => item.textContent)")
+    assert listed[0].startswith("Follow one gradient: ") and listed[1] == "Slopes of the critic: no penalty <b>."
     assert browser.run("document.documentElement.scrollWidth") <= 390
     assert browser.errors == []

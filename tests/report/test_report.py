@@ -42,8 +42,8 @@ def test_an_array_comes_back(dtype):
 
 
 def test_numbers_that_json_has_not_are_null_and_text_stays_inside_of_its_element():
-    said = {"loss": [1.5, float("nan"), float("-inf")], "seen": "</script><b>ø"}
-    text = to_script(said)
+    value = {"loss": [1.5, float("nan"), float("-inf")], "seen": "</script><b>ø"}
+    text = to_script(value)
     assert "<" not in text
     assert json.loads(text) == {"loss": [1.5, None, None], "seen": "</script><b>ø"}
 

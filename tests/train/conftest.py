@@ -11,7 +11,7 @@ import tinygen
 
 @pytest.fixture
 def viz(monkeypatch):
-    """In place of tinygen.viz: notes what it is asked to draw, and writes a file with no picture in it."""
+    """Instead of tinygen.viz: records what it is asked to draw, and writes a file without a picture."""
     fake = ModuleType("tinygen.viz")
     fake.drawn = []
 

@@ -1,4 +1,4 @@
-"""A process that forks trainings for test_kill.py: quick, for what they import is there already, and really killed.
+"""A process that forks trainings for test_kill.py: quick, as their imports are loaded already, and really killed.
 
 It reads a job, a line of JSON such as {"out": DIR, "die": ["file", 17]}, and answers with the process id of a training;
 then it reads an empty line, waits for that process, and answers with how it ended. In between the process can be
@@ -95,7 +95,7 @@ def die(how: str, nth: int, out: str) -> None:
 
 
 def picture(path: Path, *content: object) -> None:
-    """What stands for drawing here: a file that depends on what is drawn."""
+    """Instead of drawing: a file that depends on what is drawn."""
     with disk.replace_file(path) as temporary:
         temporary.write_bytes(repr(content).encode())
 

@@ -1,4 +1,4 @@
-"""Batches: any data as an endless stream that knows its first batch and goes back to where it was."""
+"""Batches: any data as an endless stream that knows its first batch and returns to any position."""
 
 import json
 from dataclasses import make_dataclass
@@ -17,7 +17,7 @@ from tinygen.train.batches import batches_of, loader_for
 
 
 class Any(Tiny):
-    """It says nothing of the shape of its examples."""
+    """A model that doesn't declare the shape of its examples."""
 
     Config = make_dataclass("Config", [("size", int, 16)])
 
@@ -141,7 +141,7 @@ def test_labels_for_a_model_that_takes_none_are_refused(kind):
 
 
 class Foreign:
-    """An array of another library, as PyTorch's tensors and pandas' frames come."""
+    """An array of another library, such as a tensor of PyTorch or a frame of pandas."""
 
     def __init__(self, x):
         self.x = x

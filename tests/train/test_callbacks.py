@@ -150,7 +150,7 @@ class Drawn(Tiny):
 
 
 def drawn_of(viz, monkeypatch):
-    """What fit asks viz to draw of latents, as it comes."""
+    """The drawings of latents that fit asks viz for, in order."""
     seen = []
 
     def save_drawing(name, model, x, labels, path):
@@ -199,7 +199,7 @@ def test_a_callback_that_fails_costs_no_step(tmp_path, viz, hook):
     every = {"log_every": 3, "sample_every": 100, "checkpoint_every": 3}
     with pytest.raises(ZeroDivisionError):
         fit(Tiny(), Stream(), 3, out=tmp_path, callbacks=[Fails(hook), diary], **every)
-    assert diary.calls[-1][1] == 3  # the others are told
+    assert diary.calls[-1][1] == 3  # the others are called
     assert list(RunDirectory(tmp_path).checkpoints()) == [0, 3]
     fit(straight, Stream(), 9)
     fit(model, Stream(), 9, out=tmp_path, resume=True)

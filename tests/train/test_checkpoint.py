@@ -1,4 +1,4 @@
-"""Checkpoints: what comes out is what went in, and what is no checkpoint is refused in words."""
+"""Checkpoints: what comes out is what went in, and the error says why anything else is refused."""
 
 import io
 import pickle

@@ -1,4 +1,4 @@
-"""Files that are whole and of another shape: every reader says which field of which file, and changes nothing."""
+"""Whole files with the wrong contents: every reader names the field and the file, and changes nothing."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Writing: whole files, or the old ones and an error that says what to do; at whatever point the disk is full."""
+"""Writing: whole files, or the old ones and an error that says what to do, wherever the disk runs full."""
 
 import errno
 import os
@@ -63,7 +63,7 @@ def test_a_folder_below_a_file(tmp_path):
 
 def test_lines_are_appended_whole(tmp_path):
     path = tmp_path / "lines"
-    disk.flush(path)  # of what is not there yet, nothing
+    disk.flush(path)  # a missing file is no error
     disk.append(path, "one")
     disk.append(path, "zwei: ä")
     disk.flush(path)

@@ -1,4 +1,4 @@
-"""The mean of a model's weights as a callback: the recursion, the swap, and that it looks only."""
+"""The mean of a model's weights as a callback: the recursion, the swap, and that it changes nothing."""
 
 from __future__ import annotations
 

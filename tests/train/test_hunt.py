@@ -19,7 +19,7 @@ class NoisyConfig:
 
 
 class Noisy(Tiny):
-    """A model on the real engine: what goes wrong at step `fails_at`, `wrong` decides, a function of w and the step."""
+    """A model on the real engine that fails at step `fails_at` as `wrong` decides, a function of w and the step."""
 
     name = "noisy"
     value_range = None
@@ -162,7 +162,7 @@ def test_bad_data_is_seen_as_such():
 
 
 class Unrepeatable(Noisy):
-    """The NaN comes once only, for a reason that no checkpoint holds."""
+    """The NaN comes only once, for a reason that no checkpoint holds."""
 
     def train_step(self, batch):
         metrics = super().train_step(batch)

@@ -21,7 +21,7 @@ def ctrl_c():
 
 
 class PressAt(Callback):
-    """Presses Ctrl-C (or sends another signal) in the middle of a step, and again where it is told to."""
+    """Presses Ctrl-C (or sends another signal) in the middle of a step, and again where asked to."""
 
     def __init__(self, step, again=None, number=signal.SIGINT):
         self.step, self.again, self.number = step, again, number

@@ -205,7 +205,7 @@ def writing_too(append):
 
 
 def dataset(*changed):
-    """40 small images; of these, those that are named are others."""
+    """40 small images, with others at the given indices."""
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), dtype=np.uint8)
     images[list(changed)] += 1
     return Dataset("mine", images[:32], images[32:])
@@ -214,7 +214,7 @@ def dataset(*changed):
 def test_a_run_insists_on_its_data_wherever_they_are(tmp_path, viz):
     fit(Tiny(), dataset(), 10, out=tmp_path, **EVERY)
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    for changed in (0, 35):  # of what is learnt from, and of what is judged by
+    for changed in (0, 35):  # a training example, and a test example
         with pytest.raises(DataError, match=r"mine: these are not the data with which .* began: .*fingerprint"):
             fit(Tiny(), dataset(changed), 20, out=tmp_path, resume=True, **EVERY)
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
@@ -268,7 +268,7 @@ def test_a_run_starts_from_the_weights_of_another(tmp_path, viz):
         for name, x in model.state_dict().items():
             if name.endswith((".w", ".b", ".gamma", ".beta")):  # the rest moves at a rate of 0, too
                 np.testing.assert_array_equal(x, first.state_dict()[name], err_msg=name)
-    assert second.opt_G.t == 1  # the optimisers start from nothing
+    assert second.opt_G.t == 1  # the optimisers start afresh
     saved = RunDirectory(tmp_path / "second").read_config()
     assert saved["init_from"] == {"run": str(tmp_path / "first"), "step": 3}
     fit(second, images, 2, out=tmp_path / "second", resume=True)
@@ -353,8 +353,8 @@ def test_a_real_model_on_each_backend(backend, tmp_path, viz):
         straight = train("straight", 20, [counter])
     if backend.name == "standin":
         waited = {step for step in range(2, 21) if counter.counts[step - 1] > counter.counts[step - 2]}
-        looks = {1, 6, 9, 12, 18, 20}
-        assert waited <= looks | {step + 1 for step in looks}  # pictures and checkpoints come after on_step
+        fetches = {1, 6, 9, 12, 18, 20}
+        assert waited <= fetches | {step + 1 for step in fetches}  # pictures and checkpoints come after on_step
     train("parts", 11)
     parts = train("parts", 20, resume=True)
     assert straight.facts == parts.facts

@@ -1,4 +1,4 @@
-"""What train_step returns: numbers by name, in whatever form, and never a graph that stays alive."""
+"""What train_step returns: numbers by name, in any form, and never a graph that stays alive."""
 
 import json
 import weakref

@@ -1,4 +1,4 @@
-"""Models, data and callbacks of one's own: what fit takes, what it says of the rest, and what other threads may do."""
+"""A user's own models, data and callbacks: what fit takes, how it refuses the rest, and what other threads may do."""
 
 import pickle
 import threading

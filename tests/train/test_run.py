@@ -1,4 +1,4 @@
-"""The run directory: what it refuses, what it keeps, and what it does about what a kill or a person damaged."""
+"""The run directory: what it refuses, what it keeps, and how it handles damage by a kill or a person."""
 
 import errno
 import json
@@ -175,7 +175,7 @@ def test_a_torn_line_is_passed_over_and_then_gone(run, torn):
     assert run.metrics_file.read_bytes() == whole
 
 
-def test_going_on_from_an_earlier_checkpoint_forgets_what_came_later(run):
+def test_resuming_from_an_earlier_checkpoint_forgets_what_came_later(run):
     run.checkpoint_file(20).write_bytes(b"")
     assert [row["step"] for row in run.rewind(10)] == [10] == list(run.samples()) == list(run.checkpoints())
     assert [row["step"] for row in run.read_metrics()] == [10]

@@ -1,4 +1,4 @@
-"""Snapshots: everything that decides how a run goes on, and words for what does not fit."""
+"""Snapshots: everything that decides how a run continues, and errors for what does not fit."""
 
 import json
 

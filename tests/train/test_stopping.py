@@ -15,7 +15,7 @@ EVERY = {"log_every": 1, "sample_every": 100, "checkpoint_every": 5}
 
 
 class Told(Tiny):
-    """A model whose loss is as told, and whose weight is the number of the step."""
+    """A model with given losses, whose weight is the number of the step."""
 
     def __init__(self, losses):
         super().__init__()

@@ -1,4 +1,4 @@
-"""`tinygen train`, killed or told to stop at random moments: its exit code, no traceback, nothing half written, and the
+"""`tinygen train`, killed or stopped at random moments: its exit code, no traceback, nothing half written, and the
 weights of a training that nobody stopped. With --campaign as a process from its first import on, and many times."""
 
 import json
@@ -124,9 +124,9 @@ def test_stops_at_random_moments(commands, tmp_path, campaign):
     for i, stop in enumerate(stops):
         out = tmp_path / f"{i}-{stop}"
         code = train(commands, out, stop, moment.uniform(0.05 * campaign, takes))
-        said = Path(f"{out}.err").read_text()
-        assert code in (CODES[stop], 0), (stop, code, said)
-        assert "Traceback" not in said and "ignored" not in said
+        errors = Path(f"{out}.err").read_text()
+        assert code in (CODES[stop], 0), (stop, code, errors)
+        assert "Traceback" not in errors and "ignored" not in errors
         if stop != "KILL":
             assert not [path.name for path in out.rglob(".*.part")]
         assert train(commands, out) == 0, Path(f"{out}.err").read_text()

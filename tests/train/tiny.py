@@ -19,7 +19,7 @@ class Config:
 
 
 class Tiny(Model):
-    """w follows the mean of noisy batches. It fails as told: from step `fails_at` on the loss is NaN."""
+    """w follows the mean of noisy batches. From step `fails_at` on the loss is NaN."""
 
     name = "tiny"
     value_range = (-1.0, 1.0)

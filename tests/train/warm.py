@@ -1,4 +1,4 @@
-"""A process that forks `tinygen` commands for test_stops.py: quick, for what they import is there already.
+"""A process that forks `tinygen` commands for test_stops.py: quick, as their imports are loaded already.
 
 It reads a job, a line of JSON such as {"line": ["data"], "out": FILE, "err": FILE}, and answers with the process id of
 the command; then it reads an empty line, waits for that process, and answers with how it ended.
