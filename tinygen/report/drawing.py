@@ -26,7 +26,8 @@ from .rewound import Rewound
 
 BINS = 24
 LARGEST_PICTURE = 32  # pixels a side; larger images are shown with every second pixel, or every third, ...
-ABOVE, BETWEEN = inspect.getsourcefile(Rewound), inspect.getsourcefile(Module)  # lines that are not the model's own
+ABOVE = inspect.getsourcefile(Rewound)  # its lines, and those of BETWEEN, are not the model's own
+BETWEEN = {inspect.getsourcefile(Module), inspect.getsourcefile(Step)}
 
 
 class Origin(tuple[Place, ...]):
@@ -177,7 +178,7 @@ class _Drawing:
     def _where(self, box: Box) -> list[str]:
         """The lines of the model's code that led to an op, the innermost first."""
         own = takewhile(lambda place: place.file != ABOVE, box.where)
-        return [_line(place) for place in own if place.file != BETWEEN]
+        return [_line(place) for place in own if place.file not in BETWEEN]
 
 
 def _line(place: Place) -> str:
