@@ -1,7 +1,7 @@
 """Random graphs on CuPy's stand-in, and on CuPy where there is a GPU: the values and derivatives of NumPy."""
 
 import numpy as np
-from campaigns.entries import ENTRIES, draw
+from campaigns.draws import ENTRIES, draw
 from campaigns.play import played
 
 

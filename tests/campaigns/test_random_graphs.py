@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from campaigns.entries import ENTRIES, draw
+from campaigns.draws import ENTRIES, draw
 from campaigns.graphs import Graph, Leaf, Ref, Step
 from campaigns.play import ORDERS, Played, derivatives, played
 from ops.twins import CONSTANT, TWINS, im2col, two

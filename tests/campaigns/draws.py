@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from campaigns.graphs import Draw, Graph, Ref, Unfit, broadcasts
-from campaigns.image_entries import IMAGES
+from campaigns.image_draws import IMAGES
 
 
 def unary(name: str) -> Callable[[Draw], Any]:
