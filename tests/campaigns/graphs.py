@@ -1,7 +1,7 @@
 """Random graphs of ops: leaves and steps, played by any framework, and what it takes to draw them.
 
 Kinks, ties and poles are kept at a distance while a graph is drawn: a constant is added where an element would come
-close. draws.py has a line for every op.
+close. tests/ops/table.py says how a call of each op is drawn.
 """
 
 from __future__ import annotations

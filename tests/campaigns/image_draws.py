@@ -1,61 +1,55 @@
-"""The entries of the ops on images (N, H, W, C)."""
+"""How calls of the ops on images (N, H, W, C) get into a random graph."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from campaigns.graphs import Draw, Ref, Unfit
 
 
-def conv2d(d: Draw) -> None:
+def conv2d(d: Draw, name: str) -> None:
     x = d.image()
     C, groups = d[x].shape[3], d.one_of([1, 1, d[x].shape[3]])
     w = d.fit(d.one_of([1, 2, 3]), d.one_of([1, 2]), C // groups, groups * d.one_of([1, 2]))
     options = {"stride": d.one_of([1, 2, (1, 2)]), "padding": d.padding(), "dilation": d.one_of([1, 1, (2, 1)])}
-    windows(d, "conv2d", x, w, groups=groups, **options)
+    windows(d, name, x, w, groups=groups, **options)
 
 
-def textbook_conv2d(d: Draw) -> None:
+def textbook_conv2d(d: Draw, name: str) -> None:
     x = d.image()
     w = d.fit(2, d.one_of([1, 2]), d[x].shape[3], 2)
-    windows(d, "textbook_conv2d", x, w, d.one_of([1, 2]), d.padding())
+    windows(d, name, x, w, d.one_of([1, 2]), d.padding())
 
 
-def conv_transpose2d(d: Draw) -> None:
+def conv_transpose2d(d: Draw, name: str) -> None:
     x = d.image()
     C, groups = d[x].shape[3], d.one_of([1, 1, d[x].shape[3]])
     w = d.fit(d.one_of([2, 3]), 2, d.one_of([1, 2]), C)
     stride, padding = d.one_of([1, 2, (1, 2)]), d.one_of([0, 1, "same", "valid"])
-    windows(d, "conv_transpose2d", x, w, stride, padding, dilation=d.one_of([1, (1, 2)]), groups=groups)
+    windows(d, name, x, w, stride, padding, dilation=d.one_of([1, (1, 2)]), groups=groups)
 
 
-def conv2d_weight_grad(d: Draw) -> None:
+def conv2d_weight_grad(d: Draw, name: str) -> None:
     x = d.image()
     size, stride, padding = d.one_of([2, (1, 2)]), d.one_of([1, 2]), d.padding()
     y = windows(d, "im2col", x, size, stride, padding)
-    windows(d, "conv2d_weight_grad", x, d.fit(*d[y].shape[:3], 2), size, stride, padding)
+    windows(d, name, x, d.fit(*d[y].shape[:3], 2), size, stride, padding)
 
 
-def im2col(d: Draw) -> None:
-    windows(d, "im2col", d.image(), d.one_of([2, (1, 2), (2, 1)]), d.one_of([1, 2]), d.padding())
+def im2col(d: Draw, name: str) -> None:
+    windows(d, name, d.image(), d.one_of([2, (1, 2), (2, 1)]), d.one_of([1, 2]), d.padding())
 
 
-def col2im(d: Draw) -> None:
+def col2im(d: Draw, name: str) -> None:
     x = d.image()
     stride, padding = d.one_of([1, 2]), d.padding()
     cols = windows(d, "im2col", x, d.one_of([2, (1, 2)]), stride, padding)
-    d.call("col2im", cols, d[x].shape[1:3], stride, padding)
+    d.call(name, cols, d[x].shape[1:3], stride, padding)
 
 
-def pool(name: str) -> Callable[[Draw], Any]:
-    def draw(d: Draw) -> None:
-        x = d.distinct(d.image()) if name == "max_pool2d" else d.image()
-        windows(
-            d, name, x, d.one_of([2, (2, 3), 3]), d.one_of([None, 1, 2]), d.one_of([0, 1, "same", ((1, 0), (0, 1))])
-        )
-
-    return draw
+def pool(d: Draw, name: str) -> None:
+    x = d.distinct(d.image()) if name == "max_pool2d" else d.image()
+    windows(d, name, x, d.one_of([2, (2, 3), 3]), d.one_of([None, 1, 2]), d.one_of([0, 1, "same", ((1, 0), (0, 1))]))
 
 
 def windows(d: Draw, name: str, x: Ref, *args: Any, **options: Any) -> Ref:
@@ -68,23 +62,10 @@ def windows(d: Draw, name: str, x: Ref, *args: Any, **options: Any) -> Ref:
         raise
 
 
-def larger(name: str) -> Callable[[Draw], Any]:
-    return lambda d: d.call(name, d.image(), d.one_of([1, 2, (2, 1), (1, 3)]))
+def larger(d: Draw, name: str) -> None:
+    d.call(name, d.image(), d.one_of([1, 2, (2, 1), (1, 3)]))
 
 
-def pixel_shuffle(d: Draw) -> None:
+def pixel_shuffle(d: Draw, name: str) -> None:
     x = d.image()
-    d.call("pixel_shuffle", x, 2 if d[x].shape[3] % 4 == 0 else 1)
-
-
-IMAGES: dict[str, Callable[[Draw], Any]] = {
-    "im2col": im2col,
-    "col2im": col2im,
-    "conv2d": conv2d,
-    "textbook_conv2d": textbook_conv2d,
-    "conv_transpose2d": conv_transpose2d,
-    "conv2d_weight_grad": conv2d_weight_grad,
-    **{name: pool(name) for name in ["max_pool2d", "avg_pool2d"]},
-    **{name: larger(name) for name in ["upsample_nearest", "upsample_bilinear"]},
-    "pixel_shuffle": pixel_shuffle,
-}
+    d.call(name, x, 2 if d[x].shape[3] % 4 == 0 else 1)

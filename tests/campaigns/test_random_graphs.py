@@ -11,10 +11,11 @@ import sys
 
 import numpy as np
 import pytest
-from campaigns.draws import ENTRIES, draw
+from campaigns.drawing import DRAWN, draw
 from campaigns.graphs import Graph, Leaf, Ref, Step
 from campaigns.play import ORDERS, Played, derivatives, played
-from ops.twins import CONSTANT, TWINS, im2col, two
+from ops.table import TWINS
+from ops.twins import im2col, two
 
 from tinygen import ops
 from tinygen.selfcheck import CASES
@@ -58,7 +59,6 @@ def conv2d_weight_grad(x, gy, kernel_size, stride, padding):
 
 TRUTH = {
     **TWINS,
-    **CONSTANT,
     **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad)},
     "textbook_conv2d": conv2d,
     "astype": lambda x, dtype: x,
@@ -146,12 +146,12 @@ def account(graph):
 def test_every_op_is_drawn_and_has_a_twin():
     """Those that are private come into graphs as derivatives of others."""
     public = {c.name for c in CASES if c.build is None and hasattr(ops, c.name) and not c.name.startswith("_")}
-    assert public - {"batch_norm_with_statistics"} == ENTRIES.keys() <= TRUTH.keys()
+    assert public - {"batch_norm_with_statistics"} == {op.name for op in DRAWN} <= TRUTH.keys()
 
 
 def test_values_and_derivatives(kernels, campaign):
     """The quick form gives every op its turn."""
-    seeds = range(2000 if campaign else len(ENTRIES))
+    seeds = range(2000 if campaign else len(DRAWN))
     wrong = [graph for graph in map(draw, seeds) if mismatches(graph)]
     assert not wrong, f"{len(wrong)} of {len(seeds)} graphs:\n\n" + "\n\n".join(map(account, wrong[:5]))
 

@@ -1,20 +1,37 @@
-"""PyTorch's twin of every op, with NumPy's arguments and images (N, H, W, C): the table TWINS."""
+"""PyTorch's twins of the ops, with NumPy's arguments and images (N, H, W, C)."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+import importlib
 
-torch = pytest.importorskip("torch")
-F = torch.nn.functional
+import numpy as np
+
+
+class Late:
+    """A module that is imported when it is first used: the table of the ops needs no PyTorch, its twins do."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def __getattr__(self, name):
+        return getattr(importlib.import_module(self.module), name)
+
+
+torch, F = Late("torch"), Late("torch.nn.functional")
+
+
+def named(name):
+    """PyTorch's function of this name."""
+    return lambda *args, **options: getattr(torch, name)(*args, **options)
 
 
 def axes(axis, x):
     return tuple(range(x.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
 
 
-def along(f):
+def along(name):
     """A reduction of PyTorch, with NumPy's axis and keepdims; of no axes, which are all in PyTorch, x itself."""
+    f = named(name)
     return lambda x, axis=None, keepdims=False: x if axis == () else f(x, dim=axes(axis, x), keepdim=keepdims)
 
 
@@ -22,8 +39,9 @@ def var(x, axis=None, ddof=0, keepdims=False):
     return torch.var(x, dim=axes(axis, x), correction=ddof, keepdim=keepdims)
 
 
-def with_numbers(f):
+def with_numbers(name):
     """An op of PyTorch that takes no Python number beside a tensor."""
+    f = named(name)
 
     def call(*args):
         dtype = next(a.dtype for a in args if isinstance(a, torch.Tensor) and a.is_floating_point())
@@ -32,8 +50,9 @@ def with_numbers(f):
     return call
 
 
-def over_all(f):
+def over_all(name):
     """softmax or log_softmax along one axis; along several of them together."""
+    f = named(name)
 
     def call(x, axis=-1):
         if isinstance(axis, int):
@@ -188,68 +207,3 @@ def upsample(mode, **options):
         return nhwc(F.interpolate(nchw(x), size=(height, width), mode=mode, **options))
 
     return call
-
-
-TWINS = {
-    "leaky_relu": lambda x, slope=0.2: F.leaky_relu(x, slope),
-    "elu": lambda x, alpha=1.0: F.elu(x, alpha),
-    "relu": torch.relu,
-    "softplus": lambda x: F.softplus(x, threshold=1000),
-    "sigmoid_cross_entropy": lambda x, t: F.binary_cross_entropy_with_logits(
-        *torch.broadcast_tensors(x, torch.as_tensor(t, dtype=x.dtype)), reduction="none"
-    ),
-    "_leaky_relu_grad": lambda gy, y, slope: torch.where(y > 0, gy, slope * gy),
-    "_sigmoid_cross_entropy_grad": lambda gy, x, t: gy * (torch.sigmoid(x) - t),
-    "dropout": lambda x, kept, scale: torch.where(kept, scale * x, torch.zeros_like(x)),
-    "dense": lambda x, w, b: F.linear(x, w.T, b),
-    "power": torch.pow,
-    "negative": torch.neg,
-    "clip": clip,
-    "einsum": torch.einsum,
-    "sum": along(torch.sum),
-    "mean": along(torch.mean),
-    "max": along(torch.amax),
-    "min": along(torch.amin),
-    "logsumexp": along(torch.logsumexp),
-    "var": var,
-    "softmax": over_all(torch.softmax),
-    "log_softmax": over_all(torch.log_softmax),
-    "cumsum": cumsum,
-    "transpose": lambda x, axes=None: x.permute(axes or tuple(range(x.ndim))[::-1]),
-    "swapaxes": torch.swapaxes,
-    "moveaxis": torch.moveaxis,
-    "reshape": lambda x, shape: torch.reshape(x, axes(shape, x)),
-    "expand_dims": expand_dims,
-    "squeeze": squeeze,
-    "broadcast_to": lambda x, shape: torch.broadcast_to(x, axes(shape, x)),
-    "flip": lambda x, axis=None: torch.flip(x, axes(axis, x)),
-    "concatenate": torch.cat,
-    "stack": torch.stack,
-    "split": split,
-    "pad": pad,
-    "getitem": getitem,
-    "take_along_axis": take_along_axis,
-    "batch_norm": batch_norm,
-    "im2col": im2col,
-    "col2im": col2im,
-    "textbook_conv2d": conv2d,
-    "conv2d": conv2d,
-    "conv_transpose2d": conv_transpose2d,
-    "conv2d_weight_grad": conv2d_weight_grad,
-    "max_pool2d": max_pool2d,
-    "avg_pool2d": avg_pool2d,
-    "upsample_nearest": upsample("nearest"),
-    "upsample_bilinear": upsample("bilinear", align_corners=False),
-    "pixel_shuffle": lambda x, r: nhwc(F.pixel_shuffle(nchw(x), r)),
-}
-SAME_NAME = "exp expm1 log log1p sqrt abs sin cos tanh sigmoid matmul"
-TWINS |= {name: getattr(torch, name) for name in SAME_NAME.split()}
-OF_TENSORS_ALONE = "add subtract multiply divide maximum minimum where"
-TWINS |= {name: with_numbers(getattr(torch, name)) for name in OF_TENSORS_ALONE.split()}
-CONSTANT = {  # what has no gradient here
-    "sign": torch.sign,
-    "argmax": torch.argmax,
-    "equal": with_numbers(torch.eq),
-    "not_equal": with_numbers(torch.ne),
-    **{name: with_numbers(getattr(torch, name)) for name in ["less", "less_equal", "greater", "greater_equal"]},
-}

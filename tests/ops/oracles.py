@@ -1,0 +1,124 @@
+"""NumPy's results of the ops that NumPy does not have: slow and plain, of NumPy's arrays alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+
+def batch_norm(x, gamma, beta, eps=1e-5):
+    axes = tuple(range(x.ndim - 1))
+    return gamma * (x - x.mean(axes)) / np.sqrt(x.var(axes) + eps) + beta
+
+
+def put(gy, shape, form, *arrays):
+    gx = np.zeros(shape, gy.dtype)
+    np.add.at(gx, arrays or form, gy)
+    return gx
+
+
+def same(size, kernel_size, stride):
+    """TensorFlow's padding of one axis."""
+    total = max((math.ceil(size / stride) - 1) * stride + kernel_size - size, 0)
+    return total // 2, total - total // 2
+
+
+def geometry(size, kernel_size, stride, padding):
+    """The stride as a pair, the padding as two pairs, and how many windows fit along each axis."""
+    strides = (stride, stride) if isinstance(stride, int) else stride
+    if padding == "same":
+        pads = [same(n, k, s) for n, k, s in zip(size, kernel_size, strides, strict=True)]
+    else:
+        pads = [(padding, padding)] * 2 if isinstance(padding, int) else [(0, 0)] * 2 if padding == "valid" else padding
+    return (
+        strides,
+        pads,
+        [(n + sum(p) - k) // s + 1 for n, k, s, p in zip(size, kernel_size, strides, pads, strict=True)],
+    )
+
+
+def im2col(x, kernel_size, stride=1, padding=0, fill=0.0):
+    """One window at a time."""
+    kh, kw = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+    (sh, sw), pads, (oh, ow) = geometry(x.shape[1:3], (kh, kw), stride, padding)
+    x = np.pad(x, ((0, 0), *pads, (0, 0)), constant_values=fill)
+    windows = [x[:, i * sh : i * sh + kh, j * sw : j * sw + kw] for i in range(oh) for j in range(ow)]
+    return np.stack(windows, 1).reshape(len(x), oh, ow, kh, kw, x.shape[3])
+
+
+def col2im(cols, size, stride=1, padding=0):
+    """One window at a time, each added to what is there."""
+    n, oh, ow, kh, kw, c = cols.shape
+    (sh, sw), ((top, bottom), (left, right)), _ = geometry(size, (kh, kw), stride, padding)
+    x = np.zeros((n, size[0] + top + bottom, size[1] + left + right, c), cols.dtype)
+    for i, j in np.ndindex(oh, ow):
+        x[:, i * sh : i * sh + kh, j * sw : j * sw + kw] += cols[:, i, j]
+    return x[:, top : top + size[0], left : left + size[1]]
+
+
+def spread(w, dilation):
+    """A kernel with zeros between its rows and columns."""
+    dh, dw = (dilation, dilation) if isinstance(dilation, int) else dilation
+    wide = np.zeros((dh * (w.shape[0] - 1) + 1, dw * (w.shape[1] - 1) + 1, *w.shape[2:]), w.dtype)
+    wide[::dh, ::dw] = w
+    return wide
+
+
+def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
+    """Σ of window times kernel, group by group."""
+    w = spread(w, dilation)
+    cols = im2col(x, w.shape[:2], stride, padding)
+    parts = zip(np.split(cols, groups, -1), np.split(w, groups, -1), strict=True)
+    return np.concatenate([np.einsum("nijklc,klco->nijo", c, part) for c, part in parts], -1)
+
+
+def conv_transpose2d(x, w, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """Each x spreads its multiple of the kernel over a window of the result, group by group."""
+    w = spread(w, dilation)
+    (h, v), kernel_size = x.shape[1:3], w.shape[:2]
+    strides, pads, _ = geometry((h, v), kernel_size, stride, 0 if padding == "same" else padding)
+    extra = (output_padding, output_padding) if isinstance(output_padding, int) else output_padding
+    if padding == "same":
+        size = [a * s + e for a, s, e in zip((h, v), strides, extra, strict=True)]
+    else:
+        parts = zip((h, v), kernel_size, strides, pads, extra, strict=True)
+        size = [(a - 1) * s + k - sum(p) + e for a, k, s, p, e in parts]
+    parts = zip(np.split(x, groups, -1), np.split(w, groups, -1), strict=True)
+    return np.concatenate(
+        [col2im(np.einsum("nijo,klco->nijklc", g, part), size, stride, padding) for g, part in parts], -1
+    )
+
+
+def conv2d_weight_grad(x, gy, kernel_size, stride=1, padding=0):
+    return np.einsum("nijklc,nijo->klco", im2col(x, kernel_size, stride, padding), gy)
+
+
+def max_pool2d(x, window, stride=None, padding=0):
+    return im2col(x, window, stride or window, padding, -np.inf).max((3, 4))
+
+
+def avg_pool2d(x, window, stride=None, padding=0):
+    """The mean of what is not padding."""
+    return np.nanmean(im2col(x, window, stride or window, padding, np.nan), (3, 4), dtype=x.dtype)
+
+
+def upsample_bilinear(x, scale):
+    """Between the two nearest pixels, along one axis after the other."""
+    y = x
+    for axis, s in zip((1, 2), np.broadcast_to(scale, 2), strict=True):
+        places = (np.arange(x.shape[axis] * s) + 0.5) / s - 0.5
+        before = np.floor(places).astype(int)
+        after = (places - before).reshape([-1 if i == axis else 1 for i in range(4)])
+        left, right = (y.take(np.clip(i, 0, x.shape[axis] - 1), axis) for i in (before, before + 1))
+        y = left * (1 - after) + right * after
+    return y
+
+
+def pixel_shuffle(x, r):
+    """Pixel by pixel of each block."""
+    n, h, w, c = x.shape
+    y = np.zeros((n, h * r, w * r, c // r**2), x.dtype)
+    for i, j in np.ndindex(r, r):
+        y[:, i::r, j::r] = x[..., i * r + j :: r * r]
+    return y

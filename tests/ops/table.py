@@ -1,0 +1,228 @@
+"""What the tests know of each op, beside its cases of tinygen/selfcheck/table.py: one entry."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from campaigns import draws
+from campaigns import image_draws as images
+from campaigns.graphs import Draw
+from ops import oracles, twins
+from ops.twins import F, torch
+from scipy import special
+
+
+@dataclass
+class Op:
+    """An op as its tests see it.
+
+    draw    draw(d, name) adds a call to a random graph; None if graphs have it only as a derivative of others
+    kept    y and the arguments that the tape keeps whole when all of them require grad; None without a gradient
+    oracle  NumPy's result of the same arguments; if left out, its function of the same name
+    twin    PyTorch's function, or its name there; if left out, the same name; None if PyTorch has none
+    """
+
+    name: str
+    draw: Callable[[Draw, str], Any] | None
+    kept: str | None
+    oracle: Callable[..., Any] | None = None
+    twin: Callable[..., Any] | str | None = ""
+
+    def __post_init__(self) -> None:
+        if self.oracle is None:
+            self.oracle = getattr(np, self.name)
+        if isinstance(self.twin, str):
+            self.twin = twins.named(self.twin or self.name)
+
+
+TABLE = [
+    Op("exp", draws.unary, kept="y"),
+    Op("expm1", draws.unary, kept="y"),
+    Op("sin", draws.unary, kept="x"),
+    Op("cos", draws.unary, kept="x"),
+    Op("tanh", draws.unary, kept="y"),
+    Op("sigmoid", draws.unary, kept="yx", oracle=special.expit),
+    Op(
+        "softplus",
+        draws.unary,
+        kept="x",
+        oracle=lambda x: -special.log_expit(-x),
+        twin=lambda x: F.softplus(x, threshold=1000),
+    ),
+    Op("log", draws.of_positive, kept="x"),
+    Op("log1p", draws.of_positive, kept="x"),
+    Op("sqrt", draws.of_positive, kept="y"),
+    Op("abs", draws.kinked, kept="x"),
+    Op("sign", draws.kinked, kept=None),
+    Op("relu", draws.kinked, kept="y", oracle=lambda x: np.where(x > 0, x, 0)),
+    Op(
+        "leaky_relu",
+        partial(draws.kinked, option=(0, 1)),
+        kept="y",
+        oracle=lambda x, slope=0.2: np.where(x > 0, x, slope * x),
+        twin=lambda x, slope=0.2: F.leaky_relu(x, slope),
+    ),
+    Op(
+        "elu",
+        partial(draws.kinked, option=(0, 2)),
+        kept="x",
+        oracle=lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x)),
+        twin=lambda x, alpha=1.0: F.elu(x, alpha),
+    ),
+    Op("add", draws.binary, kept="", twin=twins.with_numbers("add")),
+    Op("subtract", draws.binary, kept="", twin=twins.with_numbers("subtract")),
+    Op("multiply", draws.binary, kept="ab", twin=twins.with_numbers("multiply")),
+    Op("negative", lambda d, name: d.call(name, d.pick()), kept="", twin="neg"),
+    Op("divide", draws.divide, kept="yb", twin=twins.with_numbers("divide")),
+    Op("power", draws.power, kept="yxp", twin="pow"),
+    Op(
+        "clip",
+        draws.clip,
+        kept="yx",
+        oracle=lambda x, min=-np.inf, max=np.inf: np.clip(x, -np.inf if min is None else min, max).astype(x.dtype),
+        twin=twins.clip,
+    ),
+    Op("where", draws.where, kept="", twin=twins.with_numbers("where")),
+    Op(
+        "dropout",
+        draws.dropout,
+        kept="",
+        oracle=lambda x, kept, scale: np.where(kept, scale * x, 0),
+        twin=lambda x, kept, scale: torch.where(kept, scale * x, torch.zeros_like(x)),
+    ),
+    Op("astype", draws.astype, kept="", oracle=lambda x, dtype: x.astype(dtype), twin=None),
+    Op(
+        "sigmoid_cross_entropy",
+        draws.cross_entropy,
+        kept="xt",
+        oracle=lambda x, t: -t * special.log_expit(x) - (1 - t) * special.log_expit(-x),
+        twin=lambda x, t: F.binary_cross_entropy_with_logits(
+            *torch.broadcast_tensors(x, torch.as_tensor(t, dtype=x.dtype)), reduction="none"
+        ),
+    ),
+    Op("maximum", draws.choice, kept="ab", twin=twins.with_numbers("maximum")),
+    Op("minimum", draws.choice, kept="ab", twin=twins.with_numbers("minimum")),
+    Op("equal", draws.comparison, kept=None, twin=twins.with_numbers("eq")),
+    Op("not_equal", draws.comparison, kept=None, twin=twins.with_numbers("ne")),
+    Op("less", draws.comparison, kept=None, twin=twins.with_numbers("less")),
+    Op("less_equal", draws.comparison, kept=None, twin=twins.with_numbers("less_equal")),
+    Op("greater", draws.comparison, kept=None, twin=twins.with_numbers("greater")),
+    Op("greater_equal", draws.comparison, kept=None, twin=twins.with_numbers("greater_equal")),
+    Op("sum", draws.reduction, kept="", twin=twins.along("sum")),
+    Op("mean", partial(draws.reduction, least=1), kept="", twin=twins.along("mean")),
+    Op("var", partial(draws.reduction, least=2, ddof=1), kept="x", twin=twins.var),
+    Op("max", partial(draws.reduction, least=1), kept="yx", twin=twins.along("amax")),
+    Op("min", partial(draws.reduction, least=1), kept="yx", twin=twins.along("amin")),
+    Op(
+        "logsumexp",
+        partial(draws.reduction, least=1),
+        kept="x",
+        oracle=special.logsumexp,
+        twin=twins.along("logsumexp"),
+    ),
+    Op("argmax", draws.argmax, kept=None),
+    Op("cumsum", draws.cumsum, kept="", twin=twins.cumsum),
+    Op(
+        "softmax",
+        draws.over,
+        kept="y",
+        oracle=lambda x, axis=-1: special.softmax(x, axis),
+        twin=twins.over_all("softmax"),
+    ),
+    Op(
+        "log_softmax",
+        draws.over,
+        kept="y",
+        oracle=lambda x, axis=-1: special.log_softmax(x, axis),
+        twin=twins.over_all("log_softmax"),
+    ),
+    Op("matmul", draws.matmul, kept="ab"),
+    Op("dense", draws.dense, kept="xw", oracle=lambda x, w, b: x @ w + b, twin=lambda x, w, b: F.linear(x, w.T, b)),
+    Op("einsum", draws.einsum, kept="ab"),
+    Op("reshape", draws.reshape, kept="", twin=lambda x, shape: torch.reshape(x, twins.axes(shape, x))),
+    Op("transpose", draws.transpose, kept="", twin=lambda x, axes=None: x.permute(axes or tuple(range(x.ndim))[::-1])),
+    Op("swapaxes", draws.swapaxes, kept=""),
+    Op("moveaxis", draws.moveaxis, kept=""),
+    Op("expand_dims", draws.expand_dims, kept="", twin=twins.expand_dims),
+    Op("squeeze", draws.squeeze, kept="", twin=twins.squeeze),
+    Op("broadcast_to", draws.broadcast_to, kept="", twin=lambda x, shape: torch.broadcast_to(x, twins.axes(shape, x))),
+    Op("flip", draws.flip, kept="", twin=lambda x, axis=None: torch.flip(x, twins.axes(axis, x))),
+    Op("concatenate", draws.joined, kept="", twin="cat"),
+    Op("stack", draws.joined, kept=""),
+    Op("split", draws.split, kept="", twin=twins.split),
+    Op("pad", draws.pad, kept="", twin=twins.pad),
+    Op("getitem", draws.getitem, kept="", oracle=operator.getitem, twin=twins.getitem),
+    Op("take_along_axis", draws.take_along_axis, kept="", twin=twins.take_along_axis),
+    Op("batch_norm", draws.batch_norm, kept="xgamma", oracle=oracles.batch_norm, twin=twins.batch_norm),
+    Op("im2col", images.im2col, kept="", oracle=oracles.im2col, twin=twins.im2col),
+    Op("col2im", images.col2im, kept="", oracle=oracles.col2im, twin=twins.col2im),
+    Op("conv2d", images.conv2d, kept="xw", oracle=oracles.conv2d, twin=twins.conv2d),
+    Op("textbook_conv2d", images.textbook_conv2d, kept="", oracle=oracles.conv2d, twin=twins.conv2d),
+    Op(
+        "conv_transpose2d",
+        images.conv_transpose2d,
+        kept="gyw",
+        oracle=oracles.conv_transpose2d,
+        twin=twins.conv_transpose2d,
+    ),
+    Op(
+        "conv2d_weight_grad",
+        images.conv2d_weight_grad,
+        kept="xgy",
+        oracle=oracles.conv2d_weight_grad,
+        twin=twins.conv2d_weight_grad,
+    ),
+    Op("max_pool2d", images.pool, kept="yx", oracle=oracles.max_pool2d, twin=twins.max_pool2d),
+    Op("avg_pool2d", images.pool, kept="", oracle=oracles.avg_pool2d, twin=twins.avg_pool2d),
+    Op(
+        "upsample_nearest",
+        images.larger,
+        kept="",
+        oracle=lambda x, scale: np.kron(x, np.ones((1, *np.broadcast_to(scale, 2), 1), x.dtype)),
+        twin=twins.upsample("nearest"),
+    ),
+    Op(
+        "upsample_bilinear",
+        images.larger,
+        kept="",
+        oracle=oracles.upsample_bilinear,
+        twin=twins.upsample("bilinear", align_corners=False),
+    ),
+    Op(
+        "pixel_shuffle",
+        images.pixel_shuffle,
+        kept="",
+        oracle=oracles.pixel_shuffle,
+        twin=lambda x, r: twins.nhwc(F.pixel_shuffle(twins.nchw(x), r)),
+    ),
+    # not drawn: derivatives of others, and batch_norm with more results
+    Op("put", None, kept="", oracle=oracles.put, twin=None),
+    Op(
+        "_leaky_relu_grad",
+        None,
+        kept="y",
+        oracle=lambda gy, y, slope: np.where(y > 0, gy, slope * gy),
+        twin=lambda gy, y, slope: torch.where(y > 0, gy, slope * gy),
+    ),
+    Op(
+        "_sigmoid_cross_entropy_grad",
+        None,
+        kept="gyxt",
+        oracle=lambda gy, x, t: gy * (special.expit(x) - t),
+        twin=lambda gy, x, t: gy * (torch.sigmoid(x) - t),
+    ),
+    Op(
+        "batch_norm_with_statistics",
+        None,
+        kept="xgamma",
+        oracle=lambda x, gamma, beta: (oracles.batch_norm(x, gamma, beta), x.mean(0), x.var(0)),
+        twin=None,
+    ),
+]
+OPS = {op.name: op for op in TABLE}
+TWINS = {op.name: op.twin for op in TABLE if op.twin}
