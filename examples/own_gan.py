@@ -59,8 +59,12 @@ class OwnGAN(Model):
         return (rng or self.rng).normal((n, 2))
 
     @tg.no_grad()
+    def draw(self, z):
+        with tg.layers.evaluating(self.G):  # batch norm, if there is any, takes its running statistics
+            return self.G(z).data
+
     def sample(self, n, rng=None):
-        return self.G(self.noise(n, self.sampling_stream(rng))).data
+        return self.draw(self.noise(n, self.sampling_stream(rng)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from ..backend import Array, to_device, to_host
 from ..gradients import grad
 from ..layers import evaluating
 from ..metrics.modes import mixture_scores
-from ..models.probe import Signals, length, watched
+from ..models.probe import Signals, length, undisturbed, watched
 from ..scopes import frozen, no_grad
 from ..tensor import Tensor
 from ..viz.points import range_around_zero
@@ -37,8 +37,9 @@ class Adversary:
         x, labels = first_examples(model, dataset, len(batch[0]))
         self.x = x[: len(x) // self.pack * self.pack]
         self.y_real = [] if labels is None or not model.takes_labels else [to_device(labels[: len(self.x)])]
-        self.plain: bool | None = None  # whether the scores determine G's gradient; found when first observed
-        self.separable = not model.steps_on(*batch)["G"].mixes_examples
+        self.plain: bool | None = None  # whether the scores determine G's gradient: see _is_plain
+        with undisturbed(model):
+            self.separable = not model.steps_on(*batch)["G"].mixes_examples
         self.facts: dict[str, Any] = {
             "loss": self.game.name,
             "game": self.game.describe(),
@@ -49,6 +50,8 @@ class Adversary:
         }
         self.constants = {"labels": to_host(batch[1])[:shown]} if model.takes_labels else {}
         self.field: Field | None = None
+        with undisturbed(model):
+            self.names = frozenset(self.observe(Signals(model)))  # of what is recorded at each step
         if dataset.shape == (2,) and model.has("score") and "D" not in model.labelled:
             self.field = Field(model, dataset)
             self.facts |= self.field.facts
@@ -89,9 +92,12 @@ class Adversary:
         """Whether L_G depends on each score alone, so that dL_G/dx = L'(s)/N · ds/dx need not be stored."""
         if self.plain is None and self.separable:
             slope = self.game.slope(scores.data.reshape(-1)) / scores.size
-            slope = slope.repeat(self.pack).reshape(-1, *[1] * (pixel_gradient.ndim - 1))
-            difference = length(score_gradient * slope - pixel_gradient)
-            self.plain = float(difference) <= 1e-3 * float(length(pixel_gradient))
+            derived = score_gradient * slope.repeat(self.pack).reshape(-1, *[1] * (pixel_gradient.ndim - 1))
+            share = float((derived * pixel_gradient).sum()) / (float((derived * derived).sum()) or 1.0)
+            difference = float(length(share * derived - pixel_gradient))
+            self.plain = difference <= 1e-3 * float(length(pixel_gradient))
+            if self.plain and share:  # 1/2, say, if the loss is a mean over as many other scores, too
+                self.facts["scores"] = round(scores.size / share)
         return bool(self.plain)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..backend import Array
+from ..backend import Array, to_device
 from ..data import batch_of
 from ..errors import ConfigError
 from ..ops import concatenate
@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from ..models.base import Model
 
 
-def batch_for(model: Model, dataset: Dataset, n: int) -> tuple[Array, ...]:
+def batch_for(model: Model, dataset: Dataset, n: int, every_class: bool = False) -> tuple[Array, ...]:
     """About n training examples as the model takes them, (x,) or (x, labels): the first ones, repeated if there are
-    fewer. The labels are 0, 1, 2, ..., so that samples show each class. Raises ConfigError if the data have none."""
+    fewer.  every_class: with the labels 0, 1, 2, ... in place of their own, so that samples show each class.
+
+    Raises ConfigError if the data have no labels and the model takes them.
+    """
     n = max(n // model.batch_unit, 1) * model.batch_unit
     if model.takes_labels and dataset.labels is None:
         raise ConfigError(f"{model.name} learns from labels, and {dataset.name} has none; give other data")
     few = model.defaults.get("examples")
-    x = batch_of(dataset.train[: few or n], model.value_range)
+    x, labels = first_examples(model, dataset, few or n)
     x = x if few else repeated(x, n)
-    return (x, model.labels_for(n)) if model.takes_labels else (x,)
+    if not model.takes_labels:
+        return (x,)
+    return x, model.labels_for(len(x)) if every_class else repeated(to_device(labels), len(x))
 
 
 def first_examples(model: Model, dataset: Dataset, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:

@@ -51,10 +51,11 @@ class Observer:
             self.training_batch = batch_for(model, dataset, self.batch)
         else:
             self.training_batch = (self.encoded[: self.batch],)
-        self.learners = self._networks_that_learn()
+        with undisturbed(model):
+            self.learners = self._networks_that_learn()
         self.adversary: Adversary | None = None
         if model.game is not None and "G" in self.learners:
-            self.adversary = Adversary(model, dataset, self.training_batch, self.shown)
+            self.adversary = Adversary(model, dataset, batch_for(model, dataset, self.batch, True), self.shown)
             self.facts |= self.adversary.facts
             self.constants |= self.adversary.constants
         if missing := self._missing():

@@ -12,6 +12,7 @@ from ..backend import array_of, to_host
 from ..checks import whole
 from ..data import batch_of
 from ..models.collapse import Recent, Sign
+from ..models.probe import undisturbed
 from ..optim import SGD, Optimizer, RMSprop
 from ..random import Generator
 from ..train import contents
@@ -49,7 +50,8 @@ class Warnings(Callback):
         self._warned: list[str] = []  # the names of the signs
         self._optimizer: Optimizer | None = None
         if model.has("steps") and (model.has("signs") or model.game is not None):
-            steps = model.steps_on(*batch_for(model, self._dataset, SAMPLES))
+            with undisturbed(model):
+                steps = model.steps_on(*batch_for(model, self._dataset, SAMPLES))
             self._optimizer = steps.get("G", [*steps.values()][-1]).optimizer
             x, labels = self._dataset.train[:SAMPLES], self._dataset.labels
             labels = labels[:SAMPLES] if model.takes_labels and labels is not None else None
@@ -77,7 +79,8 @@ class Warnings(Callback):
         model = self._model
         if not model.has("sample"):
             return math.nan
-        samples = model.sample(SAMPLES, Generator(0, "warnings"))  # a new generator each time, so the same noise
+        with undisturbed(model):
+            samples = model.sample(SAMPLES, Generator(0, "warnings"))  # a new generator each time, so the same noise
         labels = to_host(model.labels_for(len(samples))) if model.takes_labels else None
         return spread(to_host(array_of(samples)), labels)
 

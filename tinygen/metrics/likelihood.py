@@ -45,8 +45,8 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
         name = model.name if isinstance(model, Model) else type_of(model)
         raise ConfigError(f"likelihood_bounds: {name} is not a VAE of Bernoulli pixels, so p(x|z) is unknown")
     x = unit_images(x)
-    if x.shape[1:] != model.config.data_shape:
-        raise DataError(f"likelihood_bounds: x is {tuple(x.shape)}, but an example has shape {model.config.data_shape}")
+    if x.shape[1:] != model.data_shape:
+        raise DataError(f"likelihood_bounds: x is {tuple(x.shape)}, but an example has shape {model.data_shape}")
     rng = rng or Generator(0, "likelihood")
     with no_grad(), evaluating(model):
         blocks = [_bounds(model, to_device(x[i : i + EXAMPLES]), k, rng) for i in range(0, len(x), EXAMPLES)]

@@ -103,7 +103,10 @@ class Model(Module):
     # How it learns
 
     def steps(self, batch: Any) -> Sequence[Step]:
-        """The steps of the algorithm on a batch, x or (x, labels), in order; none has been taken yet."""
+        """The steps of the algorithm on a batch, x or (x, labels), in order; none has been taken yet.
+
+        Random numbers are drawn by the steps' losses, not here: this is also called to ask what the steps are.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no steps(); write it")
 
     def steps_on(self, x: Array, *labels: Array) -> dict[str, Step]:
@@ -147,9 +150,9 @@ class Model(Module):
         for array in arrays:
             check_array(self.name, array, "the batch")
         x, *labels = arrays
-        if x.shape[1:] != self.config.data_shape or not len(x) or x.dtype.kind != "f":
+        if x.shape[1:] != self.data_shape or not len(x) or x.dtype.kind != "f":
             raise DataError(
-                f"{self.name}: the batch is {type_of(x)}, but it must be floats (N, {str(self.config.data_shape)[1:]}, "
+                f"{self.name}: the batch is {type_of(x)}, but it must be floats (N, {str(self.data_shape)[1:]}, "
                 "at least one example; set data_shape to that of the data"
             )
         if len(labels) != self.takes_labels:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,14 @@ from ..random import Generator
 from ..tensor import Tensor
 from .average import Average
 
+if TYPE_CHECKING:
+    from .base import Model
+
 SIGNALS = ("activation_norm", "activation_zeros", "gradient_norm", "gradient_zeros")
 
 
 @contextmanager
-def undisturbed(model: Module) -> Iterator[None]:
+def undisturbed(model: Model) -> Iterator[None]:
     """In the block a model may be run forward and backward; afterwards it is restored to the bit.
 
     Layers are as in training, so batch norm takes the batch's statistics, but dropout is off. Random numbers come from
@@ -28,20 +31,20 @@ def undisturbed(model: Module) -> Iterator[None]:
     """
     modules = [module for _, module in model.named_modules()]
     buffers = [(t, t.data.copy()) for _, t in model.named_tensors() if isinstance(t, Buffer)]
-    streams = [(m, name, g) for m in modules for name, g in vars(m).items() if isinstance(g, Generator)]
+    streams = [(g, g.state) for g in model.generators().values()]
     modes = [(m, m.training) for m in modules if isinstance(m, Dropout)]
     try:
-        for i, (module, name, stream) in enumerate(streams):
-            key = "z" if module is model and name == "rng" else i
-            setattr(module, name, Generator(0, f"recorder/{key}", stream.device))
+        for i, (stream, _) in enumerate(streams):
+            key = "z" if stream is model.rng and model.game is not None else i
+            stream.state = Generator(0, f"recorder/{key}", stream.device).state
         for module, _ in modes:
             module.training = False
         yield
     finally:
         for module, mode in modes:
             module.training = mode
-        for module, name, stream in streams:
-            setattr(module, name, stream)
+        for stream, state in streams:
+            stream.state = state
         for t, values in buffers:
             t.assign(values)
 

@@ -81,11 +81,11 @@ def latent_walk(
     """
     t = np.linspace(0, 1, columns)[:, None]
     if x is not None:
-        ends = to_host(model.codes(x))[: len(x) // 2 * 2].reshape(-1, 2, 1, model.config.latent_dim)
+        ends = to_host(model.codes(x))[: len(x) // 2 * 2].reshape(len(x) // 2, 2, 1, -1)
         z = ends[:, 0] * (1 - t) + ends[:, 1] * t
     elif has(model, "noise"):
-        ends = (rng or Generator(0, "walk", "cpu")).normal((rows, 2, 1, model.config.latent_dim))
-        z = _arc(to_host(ends[:, 0]), to_host(ends[:, 1]), t)
+        ends = to_host(model.noise(2 * rows, rng or Generator(0, "walk", "cpu"))).reshape(rows, 2, 1, -1)
+        z = _arc(ends[:, 0], ends[:, 1], t)
     else:
         raise ConfigError(f"latent_walk: {model.name} has no latents to draw; give examples x, to walk between codes")
     y = [model.labels_for(len(z), labels).repeat(columns)] if has(model, "labels_for") else []
