@@ -205,6 +205,7 @@ def averaged(steps):
     """The mean that EMA keeps of a weight that goes 1, 2, 3, ..."""
     model = layers.Sequential(layers.Dense(1, 1, bias=False))
     model.name = "model"
+    model[0].w.assign(0.0)
     ema = EMA(0.5)
     ema.on_start(model, None, 0)
     for step in range(1, steps + 1):

@@ -54,6 +54,33 @@ def test_steps_taken_together_see_the_weights_before_any_of_them():
     assert model.B.w.item() == pytest.approx(b - 0.5 * (b - a))
 
 
+@pytest.mark.parametrize(
+    ("declared", "message"),
+    [
+        (
+            lambda m: [Step("A", m.A.w.sum, {"A": m.A}, m.opt_A, frozen={"A": m.A})],
+            "moves 'A', which is frozen",
+        ),
+        (
+            lambda m: [Step("A", m.A.w.sum, {"A": m.A}, m.opt_B)],
+            "parameters that are not those of A; name in",
+        ),
+        (
+            lambda m: [Step("A", lambda: m.A.w.sum(), {"A": m.A}, m.opt_A), Step("A", m.B.w.sum, {"B": m.B}, m.opt_B)],
+            "step 'A' is there twice, for different networks",
+        ),
+    ],
+)
+def test_steps_that_contradict_themselves_are_refused_before_the_first(declared, message):
+    with pytest.raises(ConfigError, match=message):
+        tg.fit(Pair(declared), [X], 1, progress=False)
+
+
+def test_a_loss_without_a_path_to_what_learns_names_its_step():
+    with pytest.raises(tg.GradientError, match="step 'A': grad: "):
+        Pair(lambda m: [Step("A", lambda: (m.B.w * 2).sum(), {"A": m.A}, m.opt_A)]).train_step(X)
+
+
 def test_several_batches_a_step_come_to_steps_on_as_one():
     model = Pair()
     model.batches_per_step = 3

@@ -113,13 +113,13 @@ class Model(Module):
         """The steps by name, each on all of x (and its labels); where several have one name, the last."""
         n = self.batches_per_step
         arrays = tuple(concatenate([a] * n) if n > 1 else a for a in (x, *labels))
-        return {step.name: step for step in self._listed(arrays if self.takes_labels else arrays[0])}
+        return {step.name: step for step in self.list_steps(arrays if self.takes_labels else arrays[0])}
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
         """Take all the steps; return their losses and metrics as 0-d Tensors, still on the device."""
-        return self.measured((step, step.take()) for step in self._listed(batch))
+        return self.measured((step, step.take()) for step in self.list_steps(batch))
 
-    def _listed(self, batch: Any) -> list[Step]:
+    def list_steps(self, batch: Any) -> list[Step]:
         """What steps() returns. Raises ConfigError if that is no list of at least one Step."""
         steps: Any = self.steps(batch)
         listed = list(steps) if isinstance(steps, Iterable) else []

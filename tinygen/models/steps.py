@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from ..checks import type_of
-from ..errors import ConfigError
+from ..errors import ConfigError, GradientError
 from ..gradients import grad
 from ..layers import Module
 from ..optim import Optimizer
@@ -99,7 +99,10 @@ class Step:
         """Move the networks that learn one step down their loss; return the loss."""
         with frozen(self.frozen.values()):
             loss = self.compute_loss()
-            gradients = grad(loss.value, self.optimizer.params)
+            try:
+                gradients = grad(loss.value, self.optimizer.params)
+            except GradientError as error:
+                raise GradientError(f"step {self.name!r}: {error}") from error
         self.optimizer.step(gradients)
         self.then()
         return loss

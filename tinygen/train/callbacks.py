@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..checks import as_numbers, call_of
 from ..errors import ConfigError
+from ..models.probe import undisturbed
 from ..random import Generator
 from ..rows import Rows
 from ..viz.points import range_around_zero
@@ -172,7 +173,8 @@ class SamplePictures(Callback):
         model, path = self._model, self._run.sample_file(step)
         n, columns = picture_layout(model)
         try:  # a new generator each time, so the same noise
-            images = model.preview(self._batches.first, n, Generator(0, "preview"))
+            with undisturbed(model):
+                images = model.preview(self._batches.first, n, Generator(0, "preview"))
         except NotImplementedError:
             self._why_none = f"no pictures of samples: {model.name} has no sample()"
             return

@@ -21,6 +21,7 @@ from .progress import Progress, quietly
 from .rebuild import start_from
 from .run import RunDirectory
 from .session import Session
+from .suits import check_steps
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -74,6 +75,7 @@ def fit(
         check_installed("fit: a run directory", "matplotlib", "PIL", "safetensors")
     run = None if out is None else RunDirectory(out)
     batches = batches_of(data, model)
+    check_steps(model, batches.first)
     dataset = data if hasattr(data, "test") else dataset
     if run is not None:
         watching += [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from ..checks import whole
+from ..models.probe import undisturbed
 from .callbacks import Callback, checked_dataset
 
 if TYPE_CHECKING:
@@ -40,5 +41,6 @@ class Evaluate(Callback):
     def _measure(self) -> dict[str, float]:
         from ..metrics import evaluate
 
-        scores = evaluate(self._model, self._dataset, **self._options)  # type: ignore[arg-type]
+        with undisturbed(self._model):
+            scores = evaluate(self._model, self._dataset, **self._options)  # type: ignore[arg-type]
         return {f"score.{name}": score.value for name, score in scores.items()}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..backend import Array
 from ..data.examples import between, range_misfit, scaling
-from ..errors import DataError
+from ..errors import ConfigError, DataError
+from ..layers import Module
+from ..models.probe import undisturbed
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -35,6 +37,32 @@ def check_examples(x: Array, model: Model, scaled: bool, what: str = "the data")
         raise DataError(f"{kind}, but {model.name} takes floats: x.astype(np.float32){_unequal(x)}")
     else:
         _check_range(x, model, kind)
+
+
+def check_steps(model: Model, batch: Any) -> None:
+    """Raise ConfigError if the steps that a model declares contradict themselves: what an optimiser moves must be among
+    the networks that learn and not among the frozen ones, and steps of one name must be the same step."""
+    if not model.has("steps"):
+        return
+    with undisturbed(model):
+        steps = model.list_steps(batch)
+    known = dict[str, set[int]]()
+    for step in steps:
+        moved = {id(p) for p in step.optimizer.params}
+        name = f"{model.name}: step {step.name!r}"
+        if frozen := [key for key, network in step.frozen.items() if moved & _parameters(network)]:
+            raise ConfigError(f"{name}: its optimizer moves {frozen[0]!r}, which is frozen; leave it out of one")
+        if moved - set().union(*map(_parameters, step.learns.values())):
+            raise ConfigError(
+                f"{name}: its optimizer moves parameters that are not those of {', '.join(step.learns) or 'learns'}; "
+                "name in learns all networks that learn"
+            )
+        if known.setdefault(step.name, moved) != moved:
+            raise ConfigError(f"{name} is there twice, for different networks; give each step a name of its own")
+
+
+def _parameters(network: Module) -> set[int]:
+    return {id(p) for p in network.parameters()}
 
 
 def _check_shape(x: Array, model: Model, kind: str) -> None:
