@@ -544,7 +544,7 @@ def _argsort(a, axis=-1, kind=None):
 def _scan(function: Callable) -> Callable:
     def call(a, axis=None, dtype=None, out=None):
         sums = function(a, axis, dtype, out)
-        return sums if out is not None else sums[:] if axis is None else _rolled(sums, axis)
+        return sums if out is not None else np.array(sums, order="C")[:]
 
     return call
 

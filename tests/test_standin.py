@@ -240,6 +240,9 @@ x[0, 0] + 1
 # The fresh results that CuPy gives as views of other fresh memory, and those of them that are not in C order.
 
 OWN_BASE = """
+xp.cumsum(x, axis=0)
+xp.add.accumulate(x)
+x.cumprod(axis=0)
 xp.array([x, x])
 xp.cumprod(x, axis=1)
 xp.flatnonzero(x > 0)
@@ -254,11 +257,8 @@ x.repeat(2)
 """.strip().splitlines()
 ROLLED = """
 xp.argsort(x, axis=0)
-xp.cumsum(x, axis=0)
 xp.nonzero(x > 0)
 xp.where(x > 0)
-xp.add.accumulate(x)
-x.cumprod(axis=0)
 x.nonzero()
 """.strip().splitlines()
 
