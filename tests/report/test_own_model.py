@@ -64,6 +64,13 @@ def test_its_data_are_those_of_direct_computation(own, run):
     assert {"acc", "D(x)", "D(G(z))"} <= set(page["metrics"])
 
 
+def test_it_is_drawn_as_those_of_tinygen_are(own):
+    model = own()
+    assert tg.viz.pixel_gradients(model, model.noise(5)).axes and tg.viz.latent_walk(model).axes
+    scores = tg.metrics.evaluate(model, tg.data.load("ring8"), n=50)
+    assert scores.keys() == {"modes", "high_quality", "reverse_kl"}
+
+
 def test_its_collapse_is_told(own):
     ring, model = tg.data.load("ring8"), own()
     last = model.G[4]

@@ -51,7 +51,7 @@ def evaluate(
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
     """
     if isinstance(model, type) or not (has(model, "sample") or has(model, "codes")):
-        raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model that samples or encodes")
+        raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model with sample() or codes()")
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"evaluate: dataset is {type_of(dataset)}, but it must be a Dataset, such as load('digits')")
     if isinstance(parts, str):

@@ -185,7 +185,8 @@ class Model(Module):
 
     def labels_for(self, n: int, labels: Any = None) -> Array:
         """n labels on the device, for a model that takes them: from one for all, or one for each; default 0, 1, ..."""
-        raise NotImplementedError(f"{type(self).__name__} takes no labels")
+        lacks = "takes labels, but has no labels_for(); write it" if self.takes_labels else "takes no labels"
+        raise NotImplementedError(f"{type(self).__name__} {lacks}")
 
     # For two networks that play a game
 
