@@ -182,7 +182,9 @@ def own_losses(model, observer):
         yield lambda: vaegan_loss(model, x, "G")
         yield lambda: vaegan_loss(model, leaf(x), "E")
     elif isinstance(model, GAN):
-        yield lambda: model.loss_G(model.G(leaf(model.noise(len(x))), *y), *y).value
+        yield lambda: gan_loss(model, x, y)
+        if "D" in model.labelled:  # no gradient of G's comes to the vectors of D's labels
+            yield lambda: model.steps_on(x, *y)["D"].compute_loss().value
     elif name == "memory":
         yield lambda: losses.mse(model.decoder(leaf(np.eye(4, dtype=np.float32))), x)
     elif name == "ae":
@@ -193,6 +195,11 @@ def own_losses(model, observer):
 
 def leaf(x):
     return tg.Tensor(x).requires_grad_()
+
+
+def gan_loss(model, x, y):
+    with tg.frozen(model.D):
+        return model.loss_G(model.G(leaf(model.noise(len(x))), *y), *y).value
 
 
 def vae_loss(model, leaf, x):

@@ -142,6 +142,12 @@ class Module:
             if isinstance(child, Module):
                 yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
+    def named_layers(self) -> Iterator[tuple[str, Module]]:
+        """The layers by path: each module with parameters of its own, or without children."""
+        for path, module in self.named_modules():
+            if any(isinstance(x, Parameter) for _, x in module._attributes()) or not any(module.named_children()):
+                yield path, module
+
     def named_tensors(self) -> Iterator[tuple[str, Tensor]]:
         """Parameters and buffers, in order of definition."""
         for name, value in self._attributes():
@@ -239,8 +245,7 @@ class Module:
         buffers = sum(t.size for _, t in self.named_tensors() if isinstance(t, Buffer))
         rows = [
             (f"{name} {title_of(layer)}".strip(), str(shapes.get(id(layer), "")), f"{own[name]:,}")
-            for name, layer in self.named_modules()
-            if name in own or not any(layer.named_children())
+            for name, layer in self.named_layers()
         ]
         sums = [("parameters", own.total()), ("buffers", buffers), ("total", own.total() + buffers)]
         return [("layer", "output", "parameters"), *rows, *((name, "", f"{count:,}") for name, count in sums)]

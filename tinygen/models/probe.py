@@ -13,7 +13,7 @@ from ..gradients import grad
 from ..layers import Buffer, Dropout, Module
 from ..layers.module import watching
 from ..random import Generator
-from ..tensor import Tensor
+from ..tensor import Parameter, Tensor
 from .average import Average
 
 if TYPE_CHECKING:
@@ -63,12 +63,13 @@ def watched() -> Iterator[dict[int, Any]]:
 
 
 def layers_of(model: Any) -> list[tuple[str, str, Module]]:
-    """Every layer of every network that learns, with the names of both; a mean of weights does not."""
+    """Every layer of every network that learns, with the name of the network and its path there; a mean of weights does
+    not learn."""
     return [
         (network, name, layer)
         for network, module in model.named_children()
         if not isinstance(module, Average)
-        for name, layer in list(module.named_children()) or [("", module)]
+        for name, layer in module.named_layers()
     ]
 
 
@@ -107,7 +108,7 @@ class Weights:
     """For each layer's parameters: their length as one vector, and how far a step moves them, relative to that."""
 
     def __init__(self, model: Any):
-        self._layers = [layer.parameters() for _, _, layer in layers_of(model)]
+        self._layers = [own_parameters(layer) for _, _, layer in layers_of(model)]
         self._before: list[list[Array]] = []
 
     def keep(self) -> None:
@@ -131,6 +132,11 @@ class Weights:
         norm, step = table.T
         self._before = []
         return {"weight_norm": norm.copy(), "update_ratio": step / norm if moved else np.full_like(norm, np.nan)}
+
+
+def own_parameters(layer: Module) -> list[Parameter]:
+    """The parameters of a layer, without those of the layers in it."""
+    return [p for name, p in layer.named_parameters() if "." not in name]
 
 
 def length(*xs: Array) -> Array:

@@ -9,6 +9,8 @@ const QUANTITIES = {
   weight_norm: { name: "weights' length", log: true, about: "the length of each layer's weights" },
 };
 
+const FONT = "12px system-ui, sans-serif";
+
 const WHEN_SURE = { // what becomes of G's gradient, by what the run's loss does
   fades: "Under this run's loss their columns turn dark: D has won, and almost no signal reaches G.",
   grows: "Under this run's loss their columns turn bright: the surer D is, the harder it pushes.",
@@ -52,7 +54,7 @@ function heatmap(panel, run, runs, state) {
   const canvas = h("canvas", { class: "heat", role: "img" });
   const scale = h("div", { class: "key" });
   const table = h("table", {});
-  const across = placeOfFrames(run, 0.5), right = 64, row = 22, names = 7 + 7 * greatest(run.recording.layers, (layer) => layerName(layer).length);
+  const across = placeOfFrames(run, 0.5), right = 64, row = 22, names = 12 + widest(run.recording.layers.map(layerName));
   const left = (width) => Math.max(52, names + (width > 640 ? 190 : 0));
   const accuracy = accuracyChart(run, { left, right });
   panel.append(scale, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), h("div", { class: "scroll" }, table)));
@@ -87,7 +89,7 @@ function drawHeat(canvas, run, layers, frame, share, format, { left, names, righ
   canvas.style.height = `${height}px`;
   const context = canvas.getContext("2d"), room = width - left - right, column = room / layers[0].values.length;
   context.scale(density, density);
-  context.font = "12px system-ui, sans-serif";
+  context.font = FONT;
   layers.forEach((layer, i) => {
     const y = i * row, gap = i && layer.network !== layers[i - 1].network ? 3 : 0;
     context.fillStyle = styled(run.hue(layer.network));
@@ -106,6 +108,13 @@ function drawHeat(canvas, run, layers, frame, share, format, { left, names, righ
     context.lineWidth = thick;
     context.strokeRect(left + frame * column, 1, column, height - 3);
   }
+}
+
+/** The width of the widest of some texts, as the heatmap writes them. */
+function widest(texts) {
+  const context = h("canvas", {}).getContext("2d");
+  context.font = FONT;
+  return greatest(texts, (text) => context.measureText(text).width);
 }
 
 /** As much of a text as fits a width. */
