@@ -293,6 +293,20 @@ def test_a_run_without_a_recording(browser, recorded, tmp_path):
     assert browser.errors == []
 
 
+def test_points_without_a_field_are_shown_all_the_same(browser, recorded, tmp_path):
+    """The page counts the steps that were made, logged or not, and says whose examples it follows."""
+    run = copy(recorded("ring8"), tmp_path / "less")
+    recording = Recording.load(run)
+    kept = {name: x for name, x in recording.arrays.items() if name not in ("score_gradient", "score_gradient_scale")}
+    checkpoint.save(run / "recording.safetensors", kept, recording.facts)
+    text = (run / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (run / "metrics.jsonl").write_text("".join(text[:-1]))
+    browser.open(report(run), "#samples")
+    tabs = browser.run("[...document.querySelectorAll('#tabs button')].map(tab => tab.dataset.view)")
+    assert tabs == ["samples", "vanishing", "curves"] and "256 points" in browser.text("#view")
+    assert "8\u00a0of\u00a08\u00a0steps" in browser.text("#head") and browser.errors == []
+
+
 def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded, tmp_path):
     """Networks, losses and curves may have any names; the page lists what it can't show, on a phone too."""
     run = copy(recorded("ring8"), tmp_path / "own")

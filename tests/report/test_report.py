@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from report.runs import copy
 
+import tinygen as tg
 from tinygen import report as package
 from tinygen.cli import main
 from tinygen.data import Dataset
@@ -115,16 +116,16 @@ def test_a_model_that_plays_no_game_lacks_nothing(recorded):
     assert gather(recorded("vae"), 10**7)["missing"] == gather(recorded("gan"), 10**7)["missing"] == []
 
 
+POINTS = Dataset("own", np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32), np.zeros((4, 2), np.float32))
+
+
 class Mine(GAN):
     """A GAN of one's own."""
 
 
 def test_a_model_of_ones_own_is_followed_once_its_class_is_given(tmp_path):
-    data = Dataset(
-        "own", np.random.default_rng(0).normal(size=(20, 2)).astype(np.float32), np.zeros((4, 2), np.float32)
-    )
     gan = Mine(GANConfig((2,), latent_dim=2, g_hidden=(4,), d_hidden=(4,)))
-    fit(gan, data, 2, out=tmp_path, callbacks=[Recorder(data, 1)], progress=False)
+    fit(gan, POINTS, 2, out=tmp_path, callbacks=[Recorder(POINTS, 1)], progress=False)
     (shown,) = embedded(report(tmp_path))["runs"]
     assert shown["follow"] is None and shown["about"] == "" and shown["changed"] == []
     assert shown["missing"][0]["view"] == "step"
@@ -134,10 +135,51 @@ def test_a_model_of_ones_own_is_followed_once_its_class_is_given(tmp_path):
         assert len(shown["follow"]["steps"]) == 2 and shown["missing"] == []
         assert shown["about"] == "A GAN of one's own." and "latent_dim" in shown["changed"]
     (shown,) = embedded(report(tmp_path, model=VAE))["runs"]
-    assert shown["follow"] is None and "does not take" in shown["missing"][0]["why"]
+    assert shown["follow"] is None and "tinygen.models.vae:VAE was given" in shown["missing"][0]["why"]
+    assert f"the run is of {Mine.__module__}:Mine" in shown["missing"][0]["why"]
 
 
-@pytest.mark.parametrize("model, words", [("GAN", "model is 'GAN', but it must be a model or"), ([GAN], "a list of 1")])
+class Sized(Mine):
+    """A GAN that is built of a width."""
+
+    def __init__(self, width):
+        super().__init__(GANConfig((2,), latent_dim=2, g_hidden=(width,), d_hidden=(width,)))
+
+
+def test_a_model_that_needs_arguments_is_asked_for(tmp_path):
+    fit(Sized(4), POINTS, 2, out=tmp_path, progress=False)
+    assert "`model=Sized(...)`" in gather(tmp_path, 10**7, Sized)["missing"][0]["why"]
+
+
+class Listed(tg.models.Model):
+    """Its config has a list where those of tinygen have the name of a loss."""
+
+    def __init__(self):
+        super().__init__({"loss": ["l1", "l2"]})
+
+    def train_step(self, x):
+        return {"loss": tg.tensor(1.0)}
+
+
+def test_a_config_may_hold_a_list_of_losses(tmp_path):
+    fit(Listed(), POINTS, 2, out=tmp_path, progress=False)
+    assert gather(tmp_path, 10**7, Listed())["losses"] == {}
+
+
+def test_the_last_step_counts_though_it_was_not_logged(tmp_path):
+    fit(Sized(4), POINTS, 12, out=tmp_path, log_every=10, progress=False)
+    (shown,) = embedded(report(tmp_path, model=Sized))["runs"]
+    assert shown["reached"] == shown["steps"] == 12 and shown["metrics"]["step"]["shape"] == [2]
+
+
+@pytest.mark.parametrize(
+    "model, words",
+    [
+        ("GAN", "model is 'GAN', but it must be a model or"),
+        (dict, "model is <class 'dict'>, but"),
+        ([GAN], "a list of 1"),
+    ],
+)
 def test_what_is_no_model_of_the_runs(recorded, model, words):
     with pytest.raises(ConfigError, match=words):
         report(recorded("gan"), recorded("ring8"), model=model)

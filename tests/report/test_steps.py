@@ -5,12 +5,16 @@ import pytest
 from report.runs import copy
 
 import tinygen as tg
-from tinygen.data import load
+from tinygen.backend import to_host
+from tinygen.data import Dataset, batch_of, load
 from tinygen.errors import RunError
+from tinygen.inside import Recorder, Recording
+from tinygen.models import CGAN, CGANConfig, PacGAN, PacGANConfig
 from tinygen.report.drawing import summary
-from tinygen.report.rewound import EXAMPLES
+from tinygen.report.rewound import EXAMPLES, batch_of_run
 from tinygen.report.steps import follow
 from tinygen.scopes import frozen, no_grad
+from tinygen.train import checkpoint, fit
 
 CASES = [(True, True), (True, False), (False, True), (False, False)]
 
@@ -156,3 +160,28 @@ def test_looking_changes_nothing_and_comes_out_the_same(recorded):
 def test_a_run_without_a_checkpoint_has_none(recorded, tmp_path):
     with pytest.raises(RunError, match="checkpoints are gone"):
         follow(copy(recorded("gan"), tmp_path / "without"))
+
+
+SMALL = {"data_shape": (3, 2, 1), "latent_dim": 2, "g_hidden": (4,), "d_hidden": (4,)}
+
+
+@pytest.mark.parametrize(
+    "model", [CGAN(CGANConfig(**SMALL, classes=3)), PacGAN(PacGANConfig(**SMALL, pack=3))], ids=["cgan", "pacgan"]
+)
+def test_a_run_of_data_without_a_name_is_followed_on_real_examples(tmp_path, model):
+    """Those of its recording; in one that keeps none, its samples, and it says so."""
+    x = np.random.default_rng(0).integers(0, 256, (40, 3, 2, 1)).astype(np.uint8)
+    mine = Dataset("mine", x, x[:8], np.arange(40) // 2 % 3, np.arange(8) % 3)
+    fit(model, mine, 2, out=tmp_path, callbacks=[Recorder(mine, 1)], progress=False)
+    (batch, *labels), generated = batch_of_run(model, tmp_path)
+    assert not generated and len(batch) == 16 // model.batch_unit * model.batch_unit
+    np.testing.assert_allclose(to_host(batch), to_host(batch_of(x[: len(batch)], model.value_range)), atol=1e-6)
+    if model.takes_labels:
+        np.testing.assert_array_equal(to_host(labels[0]), mine.labels[:16])
+    assert not follow(tmp_path)["generated"]
+
+    recording = Recording.load(tmp_path)
+    without = {name: array for name, array in recording.arrays.items() if name not in ("data", "data_labels")}
+    checkpoint.save(tmp_path / "recording.safetensors", without, recording.facts)
+    followed = follow(tmp_path)
+    assert followed["generated"] and followed["examples"] == len(batch)

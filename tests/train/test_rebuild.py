@@ -173,7 +173,9 @@ def test_a_run_never_chooses_the_code_that_is_run(tmp_path, viz):
     fit(Scripted(5), POINTS, 2, out=tmp_path)
     with pytest.raises(RunError, match=r"a run of 'own' \(Scripted of .*\), .*tinygen\.load\('.*', Scripted"):
         load(tmp_path)
-    with pytest.raises(RunError, match=r"Scripted needs width; build it .*tinygen\.load\('.*', Scripted\(\.\.\.\)\)"):
+    with pytest.raises(
+        RunError, match=r"Scripted needs width; build it as it was trained .*`model=Scripted\(\.\.\.\)`"
+    ):
         load(tmp_path, Scripted)
     with pytest.raises(RunError, match="does not fit this run"):
         load(tmp_path, Bare)

@@ -6,6 +6,7 @@ What is recorded depends on what the model has, by the contract of `models.Model
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from ..scopes import frozen
 from ..tensor import Tensor
 from .adversary import Adversary
 from .examples import batch_for, first_examples
+from .missing import missing, names_in_losses
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -58,8 +60,7 @@ class Observer:
             self.adversary = Adversary(model, dataset, batch_for(model, dataset, self.batch, True), self.shown)
             self.facts |= self.adversary.facts
             self.constants |= self.adversary.constants
-        if missing := self._missing():
-            self.facts["missing"] = missing
+        self._named = names_in_losses(model, self.training_batch)
 
     def __call__(self) -> dict[str, np.ndarray]:
         model, signals, found = self.model, Signals(self.model), dict[str, Any]()
@@ -101,7 +102,10 @@ class Observer:
             found |= {"mu": mu, "logvar": logvar, "kl": gaussian_kls(mu, logvar)}
         elif model.has("codes"):
             found["mu"] = model.codes(x)
-        found["reconstructions"] = model.decode(found["mu"][: self.shown]) if "mu" in found else model.reconstruct(x)
+        if "mu" in found and model.has("decode"):
+            found["reconstructions"] = model.decode(found["mu"][: self.shown])
+        elif model.has("reconstruct"):
+            found["reconstructions"] = model.reconstruct(x[: self.shown] if "mu" in found else x)
         return found
 
     def _follow(self, name: str, signals: Signals) -> dict[str, Any]:
@@ -115,18 +119,9 @@ class Observer:
         signals.take(loss.value, outputs)
         return found
 
-    def _missing(self) -> list[list[str]]:
-        """The views that the page can't show for this model: their titles, and why."""
-        model, name = self.model, self.model.name
-        if not self.learners:
-            return [[view, f"{name} has no steps(); write it"] for view in ("Follow one gradient", "Vanishing signal")]
-        if model.game is None:
-            return []
-        if self.adversary is None:
-            return [["Pixel push", f'no step of {name} is named "G"; give this name to the step in which G learns']]
-        if not model.has("score"):
-            return [[view, f"{name} has no score(); write it"] for view in ("The game in the plane", "Pixel push")]
-        return []
+    def missing(self, arrays: Collection[str]) -> list[list[str]]:
+        """The views that the page can't show of a recording with these arrays, by id, and why."""
+        return missing(self.model, self.dataset.shape, self._named, arrays)
 
 
 def pulls(loss: Loss) -> dict[str, Array]:

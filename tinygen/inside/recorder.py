@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..backend import to_host
 from ..checks import number, whole
 from ..errors import RunError
 from ..layers.module import title_of
@@ -17,6 +18,7 @@ from ..train.progress import say
 from ..train.snapshot import identity
 from ..version import __version__
 from .budget import Budget
+from .examples import first_examples
 from .observer import Observer
 from .recording import Recording, image_bytes, quantised
 
@@ -94,7 +96,9 @@ class Recorder(Callback):
         """The recording so far."""
         steps = sorted(self._rows)
         arrays = {name: np.stack([self._rows[step][name] for step in steps]) for name in self._rows[steps[0]]}
-        return Recording({"step": np.array(steps, np.int64), **arrays, **self._constants}, self._facts)
+        missing = self._observer.missing(arrays)
+        facts = self._facts | ({"missing": missing} if missing else {})
+        return Recording({"step": np.array(steps, np.int64), **arrays, **self._constants}, facts)
 
     def _is_due(self, step: int) -> bool:
         return step % self._every == 0 or (step < self._every and step & (step - 1) == 0)
@@ -149,8 +153,19 @@ class Recorder(Callback):
         ]
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}
         facts = {"version": __version__, **identity(model), **data, "value_range": model.value_range, "layers": layers}
-        arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in observer.constants.items()}
+        constants = self._examples() | observer.constants
+        arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in constants.items()}
         return facts | observer.facts, arrays
+
+    def _examples(self) -> dict[str, np.ndarray]:
+        """The first real examples and, for a model that takes them, their labels, unless the observer keeps others."""
+        known = self._observer.constants
+        if "data" in known and ("data_labels" in known or not self._model.takes_labels):
+            return {}
+        n = len(known.get("data", ())) or self._observer.shown
+        x, labels = first_examples(self._model, self._dataset, n)
+        kept = {} if labels is None or not self._model.takes_labels else {"data_labels": labels}
+        return {"data": to_host(x)} | kept
 
 
 def _outline(row: dict[str, np.ndarray]) -> dict[str, Any]:

@@ -241,7 +241,10 @@ class Model(Module):
     # What is recorded
 
     def observe(self, x: Array, fake: Array, *labels: Array) -> dict[str, Any]:
-        """What else to record, arrays by name, given real examples x (and their labels) and samples."""
+        """What else to record, arrays by name, given real examples x (and their labels) and samples.
+
+        The page shows "slopes", (N,): the length of D's gradient at each x̂, a point where it is penalised.
+        """
         return {}
 
     def sampling_stream(self, rng: Generator | None) -> Generator:

@@ -13,10 +13,11 @@ import numpy as np
 from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular
 from ..inside.recording import CONSTANTS, Recording
-from ..losses import GAN_LOSSES
+from ..losses import GAN_LOSSES, GANLoss
 from ..rows import Rows, outline
 from ..train import RunDirectory
 from ..train.checkpoint import NewerError
+from ..train.snapshot import class_name
 from ..viz.panels import panels
 from .embed import embed_array, to_script
 from .steps import follow
@@ -43,6 +44,8 @@ def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
     columns = _columns(rows)
     groups = panels(rows, _probability(saved["config"], recording))
     groups = {panel: [name for name in names if name in columns] for panel, names in groups.items()}
+    logged = [int(columns["step"][-1])] if len(rows) else []
+    recorded = [int(recording.steps[-1])] if recording else []
     return {
         "name": str(path),
         "model": saved["model"],
@@ -51,6 +54,7 @@ def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
         "changed": _changed(saved, model),
         "settings": saved["settings"],
         "steps": saved["steps"],
+        "reached": max([*run.checkpoints(), *logged, *recorded], default=saved["steps"]),
         "metrics": {name: embed_array(column) for name, column in columns.items()},
         "panels": {panel: names for panel, names in groups.items() if names},
         "events": [events[i] for i in _evenly(len(events), MOST_EVENTS)],
@@ -88,7 +92,8 @@ def _embedded(recording: Recording, budget: int) -> dict[str, Any]:
 def _games(config: dict[str, Any], recording: Recording | None) -> dict[str, Any]:
     """All GAN losses and the run's own, by name, as `GANLoss.describe` gives them; none if there is no game."""
     known = {name: loss.describe() for name, loss in GAN_LOSSES.items()}
-    own = known.get(config.get("loss", "")) if recording is None else recording.game
+    loss = _loss(config)
+    own = (None if loss is None else known[loss.name]) if recording is None else recording.game
     if own is None:
         return {}
     games = known | {own["name"]: own}
@@ -99,8 +104,14 @@ def _probability(config: dict[str, Any], recording: Recording | None) -> bool | 
     """Whether D's verdicts are probabilities; None if that isn't known."""
     if recording is not None:
         return recording.facts.get("probability")
-    loss = GAN_LOSSES.get(config.get("loss", ""))
+    loss = _loss(config)
     return None if loss is None else loss.probability
+
+
+def _loss(config: dict[str, Any]) -> GANLoss | None:
+    """The GAN loss that a config names, if it does; a config of a user's own may hold anything there."""
+    name = config.get("loss")
+    return GAN_LOSSES.get(name) if isinstance(name, str) else None
 
 
 def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
@@ -115,6 +126,10 @@ def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, 
     except NewerError:
         raise
     except (RunError, DataError, ConfigError) as reason:
+        given = model if isinstance(model, type) else type(model)
+        if own and given.__qualname__ != own.rpartition(":")[2]:
+            why = f"the run is of {own}, and {class_name(given)} was given, which doesn't fit it; give the run's class."
+            return None, [{"view": "step", "why": why}]
         return None, [{"view": "step", "why": f"{reason}."}]
 
 

@@ -24,8 +24,8 @@ function notShown(runs) {
 }
 
 function sentence(run) {
-  const { data, batch } = run.settings, end = run.metrics.step?.at(-1);
-  const parts = [run.about || run.model, data ? `data: ${data}` : null, `${whole(end ?? run.steps)} of ${whole(run.steps)} steps`, batch ? `batch ${batch}` : null];
+  const { data, batch } = run.settings;
+  const parts = [run.about || run.model, data ? `data: ${data}` : null, `${whole(run.reached)} of ${whole(run.steps)} steps`, batch ? `batch ${batch}` : null];
   return parts.filter(Boolean).map((part, i) => (i ? part.replaceAll(" ", "\u00a0") : part)).join(" · ");
 }
 

@@ -53,7 +53,7 @@ def _each(model: Any, runs: int) -> list[Any]:
     if len(models) != runs:
         raise ConfigError(f"report: model is a list of {len(models)}, but there are {runs} runs; give one for each")
     for own in models:
-        if own is not None and not isinstance(own, type) and not hasattr(own, "load_state_dict"):
+        if own is not None and not hasattr(own, "load_state_dict"):
             raise ConfigError(f"report: model is {own!r:.80}, but it must be a model or the class of one")
     return models
 

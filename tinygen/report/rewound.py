@@ -55,23 +55,40 @@ class Rewound:
             p.grad = None
 
 
-def batch_of_run(model: Model, path: Path) -> tuple[Array, ...]:
-    """The first examples of the run's data as the model takes them, (x,) or (x, labels); if the data are unavailable,
-    those of the recording. Raises RunError, DataError or ConfigError if there is neither."""
-    run = RunDirectory(path)
-    settings = run.read_settings()
+def batch_of_run(model: Model, path: Path) -> tuple[tuple[Array, ...], bool]:
+    """The first examples of the run's data as the model takes them, (x,) or (x, labels), and whether they are samples.
+
+    If the data are unavailable, they are those of the recording, or the last samples in one that keeps no data. Raises
+    RunError, DataError or ConfigError if there are neither."""
+    generated = False
     try:
-        options = {name: settings.get(name) for name in ("size", "channels", "fit")}
-        data = load_data(settings.get("data") or "", **options)
-        run.check_data(data)
-        x, labels = data.train, data.labels
+        x, labels = _loaded(path)
     except (DataError, ConfigError):
-        recording = Recording.load(path)
-        x, labels = recording["data" if "data" in recording else "samples"], recording.arrays.get("labels")
-        x = x if model.data_shape is None or x.ndim == 1 + len(model.data_shape) else x[-1]
+        x, labels, generated = _recorded(model, Recording.load(path))
     n = model.defaults.get("examples") or max(EXAMPLES // model.batch_unit, 1) * model.batch_unit
-    x, labels = x[:n], None if labels is None else labels[:n]
+    n = min(n, len(x) // model.batch_unit * model.batch_unit)
+    if not n:
+        raise DataError(f"{path}: too few examples to show the model, which takes {model.batch_unit} at a time")
     if model.takes_labels and labels is None:
         raise DataError(f"{path}: no labels to show the model")
-    batch: Any = batch_of(x, model.value_range, labels if model.takes_labels else None)
-    return batch if isinstance(batch, tuple) else (batch,)
+    batch: Any = batch_of(x[:n], model.value_range, labels[:n] if model.takes_labels else None)
+    return batch if isinstance(batch, tuple) else (batch,), generated
+
+
+def _loaded(path: Path) -> tuple[Any, Any]:
+    """The training examples of a run and their labels. Raises DataError or ConfigError if they are unavailable."""
+    run = RunDirectory(path)
+    settings = run.read_settings()
+    data = load_data(settings.get("data") or "", **{name: settings.get(name) for name in ("size", "channels", "fit")})
+    run.check_data(data)
+    return data.train, data.labels
+
+
+def _recorded(model: Model, recording: Recording) -> tuple[Any, Any, bool]:
+    """The examples in a recording and their labels, or else the last samples; and whether they are samples."""
+    labels = recording.arrays.get("data_labels")
+    if "data" in recording and not (model.takes_labels and labels is None):
+        return recording["data"], labels, False
+    if "samples" not in recording:
+        raise DataError("the run's data are unavailable, and its recording keeps no examples")
+    return recording["samples"][-1], recording.arrays.get("labels"), True

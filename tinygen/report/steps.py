@@ -19,21 +19,22 @@ from .rewound import Rewound, batch_of_run
 
 
 def follow(path: Path, model: Any = None) -> dict[str, Any]:
-    """The steps of a run's model as JSON: {examples, steps: [{name, shielded, graph, cases}]}.
+    """The steps of a run's model as JSON: {examples, generated, steps: [{name, shielded, graph, cases}]}.
 
-    shielded: see `Step.frozen`, graph: `step_graph`, cases: `cases`.  model: as `load` takes it.  Raises RunError,
-    DataError or ConfigError, with the reason why there is nothing to follow: the model can't be loaded or has no steps,
-    or there is no batch for it.
+    generated: whether the batch is of the model's samples, for want of data.  shielded: see `Step.frozen`, graph:
+    `step_graph`, cases: `cases`.  model: as `load` takes it.  Raises RunError, DataError or ConfigError, with the
+    reason why there is nothing to follow: the model can't be loaded or has no steps, or there is no batch for it.
     """
     loaded = load_model(path, model)
     if not loaded.has("steps"):
         raise ConfigError(f"the model {loaded.name!r} doesn't say what its steps are; give its class steps()")
-    model = Rewound(loaded, batch_of_run(loaded, path))
+    batch, generated = batch_of_run(loaded, path)
+    model = Rewound(loaded, batch)
     steps = [
         {"name": step.name, "shielded": [*step.frozen], "graph": step_graph(model, step), "cases": cases(model, step)}
         for step in model.steps()
     ]
-    return {"examples": len(model.batch[0]), "steps": steps}
+    return {"examples": len(batch[0]), "generated": generated, "steps": steps}
 
 
 def cases(model: Rewound, step: Step) -> list[dict[str, Any]]:

@@ -68,8 +68,8 @@ def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any
     takes_config = "config" in (p.name for p in parameters) and is_dataclass(Config)
     if set(needed) - ({"config"} if takes_config else set()):
         raise RunError(
-            f"{path}: {kind.__name__} needs {', '.join(needed)}; build it as it was trained and give the model: "
-            f"tinygen.load({str(path)!r}, {kind.__name__}(...))"
+            f"{path}: {kind.__name__} needs {', '.join(needed)}; build it as it was trained and give that: "
+            f"`model={kind.__name__}(...)`"
         )
     known = [field.name for field in fields(Config)] if takes_config else []
     for name in changes:

@@ -13,7 +13,7 @@ view({
     "A probability has the same colour at every step. A critic's scores only mean something beside each other, so their colours are stretched again at each step.",
     "Where the field is flat the arrows are short: dots there learn nothing, however wrong they are. A critic with a gradient penalty keeps a slope everywhere.",
   ],
-  suits: (run) => run.game !== undefined && run.has("field", "samples", "score_gradient"),
+  suits: hasField,
   make: (body, runs) => {
     const state = { arrows: "film" };
     const lengths = { film: "arrows: one scale for all steps", equal: "all the same length", none: "none" };
@@ -21,6 +21,10 @@ view({
     return beside(body, runs, (panel, run) => plane(panel, run, state));
   },
 });
+
+function hasField(run) {
+  return run.game !== undefined && run.has("field", "samples", "score_gradient");
+}
 
 function plane(panel, run, state) {
   const canvas = planeCanvas("D's field, G's points and their arrows"), { reach, within = 0, probability, threshold } = run.recording;

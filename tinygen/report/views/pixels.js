@@ -32,7 +32,7 @@ view({
     "After one small step the verdict rises. If a step that you can hardly see changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
     ...(runs.some((run) => run.recording.separable === false) ? ["This D has batch norm, so an image's score depends on the others in its batch: the push shown is that of all their scores together."] : []),
   ],
-  suits: (run) => Boolean(run.image && run.game) && run.has("score_gradient", "score_gradient_scale", "score_fake"),
+  suits: hasPush,
   make: (body, runs) => beside(body, runs, pixelPush),
 });
 
@@ -40,6 +40,10 @@ view({
 function lossesThat([run], holds, sentence) {
   const losses = Object.values(run.losses).filter(holds);
   return losses.length ? [sentence(losses.map((loss) => loss.title).join(" or "), losses)] : [];
+}
+
+function hasPush(run) {
+  return Boolean(run.image && run.game) && run.has("score_gradient", "score_gradient_scale", "score_fake");
 }
 
 function pixelPush(panel, run) {

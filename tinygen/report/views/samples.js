@@ -9,13 +9,13 @@ view({
     "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones.",
     ...(runs.some((run) => run.adversarial) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
   ],
-  suits: (run) => (Boolean(run.image) && !run.has("score_gradient")) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
+  suits: (run) => (Boolean(run.image) && !hasPush(run)) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
   make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : hasPlainPoints(run) ? recordedPoints : samplePictures)(panel, run)),
 });
 
-/** Whether its samples are points in the plane for which there is no field of D. */
+/** Whether its samples are points in the plane that the game in the plane doesn't show. */
 function hasPlainPoints(run) {
-  return run.has("samples") && !run.image && !run.has("field") && run.array("samples").shape[2] === 2 && run.array("samples").shape.length === 3;
+  return run.has("samples") && !run.image && !hasField(run) && run.array("samples").shape[2] === 2 && run.array("samples").shape.length === 3;
 }
 
 function recordedPoints(panel, run) {

@@ -72,6 +72,7 @@ function stepPanel(panel, run) {
     show();
   }, "step");
   panel.append(
+    ...(run.follow.generated ? [h("p", { class: "quiet small" }, "Here x are samples of the model's own: this run's data are unavailable, and its recording keeps none. Train again to record some.")] : []),
     ...(steps.length > 1 ? [choose] : []),
     h("div", { class: "row" }, guard, clear, fold),
     frame,
