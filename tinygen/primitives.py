@@ -102,6 +102,8 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
         if key and (recording := mode.recording) is not True:
             if not recording:
                 key, cut = 0, unrecorded
+            elif recording.issuperset(nodes):  # as in all of a frozen network
+                key, cut = 0, nodes[-1].leaf or FROZEN
             elif not recording.isdisjoint(nodes):
                 key, nodes, cut = _not_frozen(args, recording, cut)
         node = None

@@ -35,7 +35,7 @@ def undisturbed(model: Model) -> Iterator[None]:
     modes = [(m, m.training) for m in modules if isinstance(m, Dropout)]
     try:
         for i, (stream, _) in enumerate(streams):
-            key = "z" if stream is model.rng and model.game is not None else i
+            key = "z" if model.game is not None and stream is vars(model).get("rng") else i
             stream.state = Generator(0, f"recorder/{key}", stream.device).state
         for module, _ in modes:
             module.training = False
