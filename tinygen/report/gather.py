@@ -126,9 +126,9 @@ def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, 
     except NewerError:
         raise
     except (RunError, DataError, ConfigError) as reason:
-        given = model if isinstance(model, type) else type(model)
-        if own and given.__qualname__ != own.rpartition(":")[2]:
-            why = f"the run is of {own}, and {class_name(given)} was given, which doesn't fit it; give the run's class."
+        if own and _class(saved, model) is None:
+            given = class_name(model if isinstance(model, type) else type(model))
+            why = f"the run is of {own}, and {given} was given, which doesn't fit it; give the run's class."
             return None, [{"view": "step", "why": why}]
         return None, [{"view": "step", "why": f"{reason}."}]
 
@@ -183,11 +183,13 @@ def _evenly(n: int, most: int) -> list[int]:
 
 
 def _class(saved: dict[str, Any], own: Any) -> Any:
-    """The class of a run's model: tinygen's, or that of the user's class or model that was given; else None."""
+    """The class of a run's model: tinygen's, or that of the user's class or model that was given, if it has the name of
+    the run's; else None."""
     from ..models import MODELS
 
     if "class" in saved:
-        return own if own is None or isinstance(own, type) else type(own)
+        given = own if isinstance(own, type) else type(own)
+        return given if given.__qualname__ == saved["class"].rpartition(":")[2] else None
     return MODELS.get(saved["model"])
 
 
