@@ -104,8 +104,10 @@ class VAEGAN(GaussianEncoder, DCGAN):
     def train_step(self, batch: Any) -> dict[str, Tensor]:
         """Compute all three losses before the first network steps."""
         *ahead, E, D, G = self.steps(batch)
-        alone = [step.take() for step in ahead]
-        return self.measured(zip((*ahead, E, D, G), (*alone, *take_together([E, D, G])), strict=True))
+        for step in ahead:
+            step.take()
+        of_E, of_D, of_G = take_together([E, D, G])
+        return self.measured([(E, of_E), (G, of_G), (D, of_D)])
 
     def losses(self, x: Array) -> dict[str, Loss]:
         """The losses of the three networks on a batch, from one pass."""
