@@ -12,7 +12,7 @@ from ..gradients import grad
 from ..layers import evaluating
 from ..metrics.modes import mixture_scores
 from ..models.probe import Signals, length, undisturbed, watched
-from ..scopes import frozen, no_grad
+from ..scopes import no_grad
 from ..tensor import Tensor
 from ..viz.points import range_around_zero
 from .examples import first_examples
@@ -51,7 +51,7 @@ class Adversary:
         self.constants = {"labels": to_host(batch[1])[:shown]} if model.takes_labels else {}
         self.field: Field | None = None
         with undisturbed(model):
-            self.names = frozenset(self.observe(Signals(model)))  # of what is recorded at each step
+            self.observe(Signals(model))  # it finds out whether the scores determine G's gradient, for the facts
         if dataset.shape == (2,) and model.has("score") and "D" not in model.labelled:
             self.field = Field(model, dataset)
             self.facts |= self.field.facts
@@ -63,7 +63,7 @@ class Adversary:
         if self.field is not None:
             found["field"] = self.field.scores()  # first, as the rest changes running statistics
         step = model.steps_on(*self.batch)["G"]
-        with watched() as outputs, frozen(step.frozen.values()):
+        with watched() as outputs:
             loss = step.compute_loss()
         fake, scores = loss.named.get("G(z)"), loss.named.get("D(G(z))")
         if fake is None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from ..backend import Array
 from ..models.probe import undisturbed
-from ..scopes import frozen
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -21,8 +20,7 @@ def names_in_losses(model: Model, batch: tuple[Array, ...]) -> Named:
     with undisturbed(model):
         for name in model.steps_on(*batch) if model.has("steps") else ():
             step = model.steps_on(*batch)[name]  # again, as the steps of one list may share a pass
-            with frozen(step.frozen.values()):
-                names[name] = set(step.compute_loss().named)
+            names[name] = set(step.compute_loss().named)
     return names
 
 

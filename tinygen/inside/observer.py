@@ -19,7 +19,6 @@ from ..models.probe import Signals, undisturbed, watched
 from ..models.steps import Loss
 from ..ops import sqrt
 from ..random import Generator
-from ..scopes import frozen
 from ..tensor import Tensor
 from .adversary import Adversary
 from .examples import batch_for, first_examples
@@ -113,7 +112,7 @@ class Observer:
         x, *labels = self.training_batch
         leaf: Any = Tensor(x).requires_grad_()  # so that the first layer has a gradient, even without weights
         step = self.model.steps_on(leaf, *labels)[name]
-        with watched() as outputs, frozen(step.frozen.values()):
+        with watched() as outputs:
             loss = step.compute_loss()
         found = pulls(loss)
         signals.take(loss.value, outputs)

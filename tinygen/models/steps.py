@@ -86,9 +86,13 @@ class Step:
         """Whether a network that the gradient passes through, such as a D with batch norm, mixes examples."""
         return any(network.mixes_examples for network in self.frozen.values())
 
-    def compute_loss(self) -> Loss:
-        """The loss. Raises ConfigError unless it is a Loss, or a Tensor, which is made one."""
-        loss = self.loss()
+    def compute_loss(self, freeze: bool = True) -> Loss:
+        """The loss. Raises ConfigError unless it is a Loss, or a Tensor, which is made one.
+
+        freeze: whether the networks that the gradient only passes through get none.
+        """
+        with frozen(self.frozen.values() if freeze else ()):
+            loss = self.loss()
         if isinstance(loss, Tensor):
             return Loss(loss)
         if not isinstance(loss, Loss):
@@ -97,12 +101,11 @@ class Step:
 
     def take(self) -> Loss:
         """Move the networks that learn one step down their loss; return the loss."""
-        with frozen(self.frozen.values()):
-            loss = self.compute_loss()
-            try:
-                gradients = grad(loss.value, self.optimizer.params)
-            except GradientError as error:
-                raise GradientError(f"step {self.name!r}: {error}") from error
+        loss = self.compute_loss()
+        try:
+            gradients = grad(loss.value, self.optimizer.params)
+        except GradientError as error:
+            raise GradientError(f"step {self.name!r}: {error}") from error
         self.optimizer.step(gradients)
         self.then()
         return loss
@@ -110,7 +113,7 @@ class Step:
 
 def take_together(steps: Sequence[Step]) -> list[Loss]:
     """Take steps whose losses are all computed before the first network moves, perhaps in one pass."""
-    losses = [step.compute_loss() for step in steps]
+    losses = [step.compute_loss(freeze=False) for step in steps]  # one step's frozen network is another's learner
     gradients = [grad(x.value, step.optimizer.params, retain_graph=True) for x, step in zip(losses, steps, strict=True)]
     for step, its_gradients in zip(steps, gradients, strict=True):
         step.optimizer.step(its_gradients)

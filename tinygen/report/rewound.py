@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from ..inside.recording import Recording
 from ..layers import Module
 from ..models.base import Model
 from ..models.steps import Loss, Step
-from ..scopes import frozen
 from ..train import RunDirectory
 
 EXAMPLES = 32
@@ -45,9 +43,7 @@ class Rewound:
         self.model.load_state_dict(self._state)
         for stream_name, stream in self.model.generators().items():
             stream.state = self._streams[stream_name]
-        step = self.model.steps_on(*self.batch)[name]
-        with frozen(step.frozen.values()) if careful else contextlib.nullcontext():
-            return step.compute_loss()
+        return self.model.steps_on(*self.batch)[name].compute_loss(freeze=careful)
 
     def clear(self) -> None:
         """Forget all gradients."""
