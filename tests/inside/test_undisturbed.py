@@ -10,6 +10,7 @@ import pytest
 
 import tinygen as tg
 from tinygen.inside import Recorder, Warnings
+from tinygen.models.autoencoder import Autoencoder, AutoencoderConfig
 from tinygen.train import Evaluate
 
 OwnGAN = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "own_gan.py"))["OwnGAN"]
@@ -51,7 +52,21 @@ class NormInTraining(OwnGAN):
         return self.G(z).data
 
 
-@pytest.mark.parametrize("kind", [OwnGAN, InAList, InADict, DrawsInSteps, NormInTraining])
+class NormInEncoder(Autoencoder):
+    """Its codes and samples move running statistics, too, and its samples draw from its own stream."""
+
+    def __init__(self, config=None, seed=0):
+        super().__init__(AutoencoderConfig(data_shape=(2,), latent_dim=2, hidden=(8,)), seed)
+        self.encoder = tg.layers.Sequential(*self.encoder, tg.layers.BatchNorm(2))
+        self.decoder = tg.layers.Sequential(*self.decoder, tg.layers.BatchNorm(2))
+        self.opt = tg.optim.Adam(self.parameters(), 1e-3)
+
+    @tg.no_grad()
+    def sample(self, n, rng=None):
+        return self.decode(self.rng.normal((n, 2)))
+
+
+@pytest.mark.parametrize("kind", [OwnGAN, InAList, InADict, DrawsInSteps, NormInTraining, NormInEncoder])
 def test_a_run_that_is_observed_ends_with_the_same_bits(kind, tmp_path):
     ring, ends = tg.data.load("ring8"), []
     for callbacks, out in (

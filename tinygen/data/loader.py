@@ -11,6 +11,7 @@ from ..backend import Array, is_array, to_device
 from ..checks import whole
 from ..errors import ConfigError, DataError
 from ..random import Generator, new_stream
+from .dataset import Dataset
 from .examples import check_examples, kind_of, range_misfit
 
 
@@ -133,6 +134,19 @@ def batch_of(data: Array, value_range: tuple[float, float] | None, labels: Array
     """All examples in order, as one batch of a Loader: x, or (x, labels)."""
     order = Generator(0, "batch_of", "cpu")
     return Loader(data, len(data), value_range, order, shuffle=False, labels=labels).next_batch()
+
+
+def first_examples(
+    dataset: Dataset, n: int, value_range: tuple[float, float] | None, test: bool = False
+) -> tuple[Array, np.ndarray | None]:
+    """The first n training examples as a batch of a Loader, and their labels, on the host, if any.
+
+    test: test examples instead, if the dataset has some.
+    """
+    x, labels = dataset.train, dataset.labels
+    if test and len(dataset.test):
+        x, labels = dataset.test, dataset.test_labels
+    return batch_of(x[:n], value_range), None if labels is None else labels[:n]
 
 
 def _host_stream() -> Generator:

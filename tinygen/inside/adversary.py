@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import Array, to_device, to_host
+from ..data.loader import first_examples
 from ..gradients import grad
 from ..layers import evaluating
 from ..metrics.modes import mixture_scores
@@ -15,7 +16,6 @@ from ..models.probe import Signals, length, undisturbed, watched
 from ..scopes import no_grad
 from ..tensor import Tensor
 from ..viz.points import range_around_zero
-from .examples import first_examples
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -34,7 +34,7 @@ class Adversary:
         assert model.game is not None
         self.model, self.game, self.shown, self.pack = model, model.game, shown, model.batch_unit
         self.batch = batch
-        x, labels = first_examples(model, dataset, len(batch[0]))
+        x, labels = first_examples(dataset, len(batch[0]), model.value_range)
         self.x = x[: len(x) // self.pack * self.pack]
         self.y_real = [] if labels is None or not model.takes_labels else [to_device(labels[: len(self.x)])]
         self.plain: bool | None = None  # whether the scores determine G's gradient: see _is_plain

@@ -1,13 +1,11 @@
-"""The examples on which a model is observed."""
+"""The batch on which a model is observed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from ..backend import Array, to_device
-from ..data import batch_of
+from ..data.loader import first_examples
 from ..errors import ConfigError
 from ..ops import concatenate
 
@@ -26,19 +24,11 @@ def batch_for(model: Model, dataset: Dataset, n: int, every_class: bool = False)
     if model.takes_labels and dataset.labels is None:
         raise ConfigError(f"{model.name} learns from labels, and {dataset.name} has none; give other data")
     few = model.defaults.get("examples")
-    x, labels = first_examples(model, dataset, few or n)
+    x, labels = first_examples(dataset, few or n, model.value_range)
     x = x if few else repeated(x, n)
     if not model.takes_labels:
         return (x,)
     return x, model.labels_for(len(x)) if every_class else repeated(to_device(labels), len(x))
-
-
-def first_examples(model: Model, dataset: Dataset, n: int, test: bool = False) -> tuple[Array, np.ndarray | None]:
-    """The first n training (or test) examples as the model takes them, on the device, and their labels, on the host."""
-    x, labels = dataset.train, dataset.labels
-    if test and len(dataset.test):
-        x, labels = dataset.test, dataset.test_labels
-    return batch_of(x[:n], model.value_range), None if labels is None else labels[:n]
 
 
 def repeated(x: Array, n: int) -> Array:

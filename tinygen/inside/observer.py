@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array, array_of, to_host
+from ..data.loader import first_examples
 from ..gradients import grad
 from ..layers import Module
 from ..losses import gaussian_kls
@@ -21,7 +22,7 @@ from ..ops import sqrt
 from ..random import Generator
 from ..tensor import Tensor
 from .adversary import Adversary
-from .examples import batch_for, first_examples
+from .examples import batch_for
 from .missing import missing, names_in_losses
 
 if TYPE_CHECKING:
@@ -74,17 +75,21 @@ class Observer:
                 with undisturbed(model):
                     found |= self._follow(name, signals)
         if "samples" not in found and model.has("sample"):
-            found["samples"] = model.sample(self.shown, Generator(0, "recorder"))
+            with undisturbed(model):
+                found["samples"] = model.sample(self.shown, Generator(0, "recorder"))
         return {name: to_host(array_of(x)) for name, x in found.items()} | signals.arrays()
 
     def _examples_to_encode(self) -> Array:
         """The examples that are encoded: test examples, unless the model learns a few training examples by heart."""
-        few, (one, _) = self.model.defaults.get("examples"), first_examples(self.model, self.dataset, 1)
-        latents = self.model.codes(one).shape[1] if self.model.has("codes") else 1
+        model, dataset, few = self.model, self.dataset, self.model.defaults.get("examples")
+        latents = 1
+        if model.has("codes"):
+            with undisturbed(model):
+                latents = model.codes(first_examples(dataset, self.shown, model.value_range)[0]).shape[1]
         n = few or max(self.shown, min(ENCODED, LATENTS // latents))
-        x, labels = first_examples(self.model, self.dataset, n, test=not few)
+        x, labels = first_examples(dataset, n, model.value_range, test=not few)
         self.constants["data"] = to_host(x[: self.shown])
-        if labels is not None and self.model.has("codes"):
+        if labels is not None and model.has("codes"):
             self.constants["data_labels"] = labels
         return x
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..backend import to_host
 from ..checks import number, whole
+from ..data.loader import first_examples
 from ..errors import RunError
 from ..layers.module import title_of
 from ..models.probe import Weights, layers_of
@@ -18,7 +19,6 @@ from ..train.progress import say
 from ..train.snapshot import identity
 from ..version import __version__
 from .budget import Budget
-from .examples import first_examples
 from .observer import Observer
 from .recording import Recording, image_bytes, quantised
 
@@ -163,7 +163,7 @@ class Recorder(Callback):
         if "data" in known and ("data_labels" in known or not self._model.takes_labels):
             return {}
         n = len(known.get("data", ())) or self._observer.shown
-        x, labels = first_examples(self._model, self._dataset, n)
+        x, labels = first_examples(self._dataset, n, self._model.value_range)
         kept = {} if labels is None or not self._model.takes_labels else {"data_labels": labels}
         return {"data": to_host(x)} | kept
 

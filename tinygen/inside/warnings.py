@@ -10,7 +10,7 @@ import numpy as np
 
 from ..backend import array_of, to_host
 from ..checks import whole
-from ..data import batch_of
+from ..data.loader import first_examples
 from ..models.collapse import Recent, Sign
 from ..models.probe import undisturbed
 from ..optim import SGD, Optimizer, RMSprop
@@ -53,9 +53,8 @@ class Warnings(Callback):
             with undisturbed(model):
                 steps = model.steps_on(*batch_for(model, self._dataset, SAMPLES))
             self._optimizer = steps.get("G", [*steps.values()][-1]).optimizer
-            x, labels = self._dataset.train[:SAMPLES], self._dataset.labels
-            labels = labels[:SAMPLES] if model.takes_labels and labels is not None else None
-            self._usual = spread(to_host(batch_of(x, model.value_range)), labels)
+            x, labels = first_examples(self._dataset, SAMPLES, model.value_range)
+            self._usual = spread(to_host(x), labels if model.takes_labels else None)
 
     def on_log(self, step: int, values: dict[str, float]) -> None:
         if self._optimizer is None:

@@ -242,20 +242,16 @@ class Drawings(Callback):
         x, labels = self._examples()
         for name in self._names:
             path = self._run.drawing_file(name)
-            with writing(path):
+            with writing(path), undisturbed(self._model):
                 viz.save_drawing(name, self._model, x, labels, path)
 
     def _examples(self) -> tuple[Any, Any]:
-        from ..data import batch_of
+        from ..data.loader import first_examples
 
-        data = self._dataset
-        if data is None:
+        if self._dataset is None:
             first = self._batches.first
             return first if isinstance(first, tuple) else (first, None)
-        test = len(data.test) > 0
-        x, labels = (data.test, data.test_labels) if test else (data.train, data.labels)
-        x, labels = x[:LATENT_EXAMPLES], None if labels is None else labels[:LATENT_EXAMPLES]
-        return batch_of(x, self._model.value_range), labels
+        return first_examples(self._dataset, LATENT_EXAMPLES, self._model.value_range, test=True)
 
 
 def picture_layout(model: Model) -> tuple[int, int | None]:

@@ -51,7 +51,10 @@ def check_steps(model: Model, batch: Any) -> None:
         moved = {id(p) for p in step.optimizer.params}
         name = f"{model.name}: step {step.name!r}"
         if frozen := [key for key, network in step.frozen.items() if moved & _parameters(network)]:
-            raise ConfigError(f"{name}: its optimizer moves {frozen[0]!r}, which is frozen; leave it out of one")
+            raise ConfigError(
+                f"{name}: its optimizer moves {frozen[0]!r}, which is frozen; leave it out of frozen, or out of the "
+                "optimizer"
+            )
         if moved - set().union(*map(_parameters, step.learns.values())):
             raise ConfigError(
                 f"{name}: its optimizer moves parameters that are not those of {', '.join(step.learns) or 'learns'}; "
