@@ -160,6 +160,12 @@ def test_round_trips_keep_values_types_and_identity(backend):
     assert (back is host) == (backend.name == "numpy")
 
 
+def test_a_tensor_is_moved_as_its_array_is(cuda):
+    x = Tensor(tg.to_device(np.array([1.0, 2.0]), "cuda"))
+    for moved in (tg.to_host(x), tg.to_device(x, "cpu")):
+        assert type(moved) is np.ndarray and moved.tolist() == [1, 2]
+
+
 def test_to_device_takes_the_device_by_name(cuda):
     x = tg.to_device(np.ones(2), "cuda")
     assert type(x) is standin.ndarray

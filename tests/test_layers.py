@@ -333,6 +333,18 @@ def test_summary_shows_parameters_of_a_module_beside_its_layers():
     assert [row[-1] for row in rows[-3:]] == ["29", "8", "37"]
 
 
+def test_summary_of_a_module_with_two_outputs():
+    class Heads(Module):
+        def __init__(self):
+            self.mu, self.logvar = L.Dense(3, 2), L.Dense(3, 4)
+
+        def forward(self, x):
+            return self.mu(x), self.logvar(x)
+
+    rows = [line.split() for line in L.Sequential(Heads()).summary((3,)).splitlines()[2:4]]
+    assert [row[-2:] for row in rows] == [["(2,)", "8"], ["(4,)", "16"]]
+
+
 def test_summary_of_a_single_layer():
     assert L.Dense(3, 2).summary((3,)).splitlines()[2].split() == ["Dense(3,", "2)", "(2,)", "8"]
 

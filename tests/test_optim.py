@@ -18,7 +18,7 @@ from tinygen.layers import Dense, Module, Sequential, Tanh
 from tinygen.models.base import ModelConfig
 from tinygen.models.networks import make_optimizer
 from tinygen.optim import SGD, Adam, AdamW, Optimizer, RMSprop
-from tinygen.tensor import Parameter
+from tinygen.tensor import Parameter, tensor
 
 SHAPES = [(4, 3), (3,), (), (2, 1, 3), (0, 2)]
 
@@ -319,6 +319,17 @@ def test_a_state_dict_is_a_copy(backend):
     optimizer.step(g)
     np.testing.assert_array_equal(backend.to_host(saved["m"]), kept["m"])
     assert kept["t"] == 1 and optimizer.t == 2
+
+
+@pytest.mark.parametrize("kind", [Adam, RMSprop])
+def test_a_state_of_tensors_is_loaded(kind, backend):
+    optimizer = kind(parameters(backend))
+    optimizer.step([backend.asarray(x) for x in gradients(0)])
+    saved = optimizer.state_dict()
+    resumed = kind(parameters(backend))
+    resumed.load_state_dict({name: tensor(s) for name, s in saved.items()})
+    for name, s in resumed.state_dict().items():
+        np.testing.assert_array_equal(backend.to_host(s), backend.to_host(saved[name]))
 
 
 def test_a_state_of_a_gpu_is_loaded_on_the_cpu_and_back(gpu):

@@ -143,6 +143,7 @@ assert_type(bce_logits(net(x), 1.0) + mse(x, w), Tensor)
 assert_type(cross_entropy(x, array), Tensor)
 assert_type(gaussian_kl(x, x), Tensor)
 assert_type(GAN_LOSSES["hinge"].D(x, x), Tensor)
+tg.losses.bcee  # wrong
 mse(x)  # wrong
 mse(x, 0.0).foo  # wrong
 bce_logits(x, 1.0, reduce="sum")  # wrong

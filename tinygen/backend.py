@@ -118,8 +118,8 @@ def device_of(x: Any) -> str:
 
 
 def to_host(x: Any) -> np.ndarray:
-    """x as a NumPy array: itself if it is one, a copy (which waits for the GPU) if it lives on the device."""
-    return np.asarray(x) if array_module(x) is np else x.get()
+    """x, an array or a Tensor, as a NumPy array: itself if it is one, a copy (which waits for a GPU) if not."""
+    return np.asarray(x) if array_module(x) is np else array_of(x).get()
 
 
 def to_device(x: Any, device: str | None = None) -> Array:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from .errors import GradientError
-from .tape import Node, describe_named
+from .tape import Node, describe
 
 
 class Cut(NamedTuple):
@@ -22,7 +22,7 @@ class Cut(NamedTuple):
     dtype: Any = None
 
     def __str__(self) -> str:
-        return self.by if self.shape is None else f"{self.by} {describe_named(self, self.name)}"
+        return self.by if self.shape is None else f"{self.by} {describe(self)}"
 
 
 BACKWARD, NO_GRAPH, FROZEN = Cut("backward()"), Cut("grad() without create_graph=True"), Cut("frozen()")
@@ -33,7 +33,7 @@ def describe_cut(cut: Any) -> str:
     """A cut in words. For a frozen Tensor it is a weak reference, which takes no time to store."""
     if isinstance(cut, weakref.ref):
         t = cut()
-        return "frozen()" if t is None else f"frozen(), which held {describe_named(t, t.name)}"
+        return "frozen()" if t is None else f"frozen(), which held {describe(t)}"
     return str(cut)
 
 
@@ -48,7 +48,7 @@ def check_used(y: Any, xs: Sequence[Any], missing: Sequence[int]) -> None:
         if x.node not in nodes and not (of_constant and not cuts):
             why = f"the tape was cut by {' and by '.join(cuts)}" if cuts else "was it passed on as an array?"
             raise GradientError(
-                f"grad: {describe_named(y, y.name)} does not depend on xs[{i}], {describe_named(x, x.name)}: {why}; "
+                f"grad: {describe(y)} does not depend on xs[{i}], {describe(x)}: {why}; "
                 'to get zeros, pass unused="zeros"'
             )
 

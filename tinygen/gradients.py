@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Literal, overload
 
-from .backend import array_module, is_array
+from .backend import array_module, array_of, is_array
 from .cuts import CONSTANT, NO_GRAPH, check_used
 from .errors import GradientError
-from .tape import Node, brief, walk_back
-from .tensor import Tensor, describe, start, wrap
+from .tape import Node, brief, describe, walk_back
+from .tensor import Tensor, start, wrap
 
 
 @overload
@@ -49,10 +49,7 @@ def grad(
         raise ValueError(f'grad: unused is {unused!r}, but it must be "error" or "zeros"')
     many = _targets(xs)
     root, gy = start(y, grad_outputs, "grad")
-    if create_graph:
-        gy = gy if isinstance(gy, Tensor) else wrap(gy, None)
-    else:
-        gy = gy.array if isinstance(gy, Tensor) else gy
+    gy = (gy if isinstance(gy, Tensor) else wrap(gy, None)) if create_graph else array_of(gy)
     retain = create_graph if retain_graph is None else retain_graph
     found = walk_back(root, gy, {x.node for x in many}, retain, wrap if create_graph else None) if many else {}
     missing = [i for i, x in enumerate(many) if x.node not in found]
@@ -93,7 +90,7 @@ def _result(x: Tensor, g: Any, fresh: bool, create_graph: bool) -> Tensor:
     if g is None:
         result = Tensor(array_module(x).zeros(x.shape, x.dtype))
     else:
-        data = g.array if isinstance(g, Tensor) else g
+        data = array_of(g)
         result = Tensor(data if fresh else data.copy())
     if create_graph:
         result.node = Node(None, result.array)  # the derivative of a constant is 0, not an error

@@ -1,4 +1,4 @@
-"""The kinds of values that the files of a run hold, and that the options of a run may be."""
+"""The kinds of values that the files of a run hold, and that the options of a run take."""
 
 from __future__ import annotations
 
@@ -45,4 +45,4 @@ EVERY = Kind("a whole number of at least 1", lambda x: _is_count(x) and x >= 1)
 MAY_COUNT = Kind("a whole number of at least 1, or null", lambda x: x is None or EVERY.test(x))
 MAY_NONE = Kind('a whole number of at least 1, "none" or null', lambda x: x in (None, "none") or EVERY.test(x))
 SWITCH = Kind("true, false or null", lambda x: x is None or isinstance(x, bool))
-TEXTS = Kind("a list of texts", lambda x: x is None or (isinstance(x, list) and all(map(TEXT.test, x))))
+TEXTS = Kind("a list of texts, or null", lambda x: x is None or (isinstance(x, list) and all(map(TEXT.test, x))))

@@ -200,6 +200,7 @@ class Optimizer:
         name = type(self).__name__
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict: expected the dict of this {name}'s state_dict(), not {type_of(state)}")
+        state = {n: array_of(x) for n, x in state.items()}
         own, given = ({n: getattr(x, "shape", type_of(x)) for n, x in d.items()} for d in (self.state_dict(), state))
         if own != given:
             raise ValueError(f"load_state_dict: this {name} keeps {own}, but the state has {given}")

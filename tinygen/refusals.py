@@ -29,7 +29,8 @@ def arrays_of(signature: inspect.Signature) -> frozenset[str]:
 def refusal(title: str, named: Sequence[tuple[str, Any]], arrays: frozenset[str], error: Exception) -> Exception:
     """The error to raise for one that a call of `title` raised: a clearer one if it is Python's or NumPy's own."""
     origin = type(error).__module__.partition(".")[0]
-    if not isinstance(error, _PLAIN) or origin not in _THEIRS or (origin == "builtins" and _SENTENCE.match(str(error))):
+    clear = str(error).startswith(f"{title}: ") or (origin == "builtins" and _SENTENCE.match(str(error)))
+    if not isinstance(error, _PLAIN) or origin not in _THEIRS or clear:
         return error
     for name, x in named:
         if name in arrays and not _is_numbers(x):

@@ -174,7 +174,7 @@ def _unpack(node: Node, wrap: Callable[..., Any] | None) -> Sequence[Any]:
     for i, (version, count) in versions.items():
         if version.count != count:
             owner = version.owner()
-            what = describe_named(node.saved[i], None) if owner is None else describe_named(owner, owner.name)
+            what = describe(node.saved[i] if owner is None else owner)
             raise GradientError(
                 f"{plan.op.title}: {what} was changed after the forward pass, so the gradient would be wrong (an "
                 "optimiser step in between?); take all gradients before the change, or run the forward pass again"
@@ -231,6 +231,7 @@ def brief(x: Any) -> str:
     return f"{x.dtype} of shape {x.shape}" if hasattr(x, "shape") else type(x).__name__
 
 
-def describe_named(x: Any, name: str | None) -> str:
-    """A Tensor in words, for an error: its name if it has one, dtype and shape."""
+def describe(x: Any) -> str:
+    """A Tensor, or an array that was one, in words, for an error: its name if it has one, dtype and shape."""
+    name = getattr(x, "name", None)
     return f"the Tensor {name!r} ({brief(x)})" if name else f"a Tensor ({brief(x)})"

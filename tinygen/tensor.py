@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import tape
-from .backend import Array, array_module, current_device, device_of, is_array, to_device, to_host
+from .backend import Array, array_module, array_of, current_device, device_of, is_array, to_device, to_host
 from .cuts import BACKWARD, Cut, describe_cut
 from .errors import GradientError
-from .tape import Node, Version, brief, check_gradient, mode, no_scalar, orders, walk_back
+from .tape import Node, Version, brief, check_gradient, describe, mode, no_scalar, orders, walk_back
 
 if TYPE_CHECKING:
     from .methods import Methods  # types alone: ops/ sets the operators and NumPy's methods
@@ -91,8 +90,8 @@ class Tensor(Methods):
     def data(self) -> Array:
         """The array itself. Assigning to it (`p.data -= lr * g`) writes into this memory, and backward notices.
 
-        If you write into the array in any other way, such as `p.data[0] = 1`, call `changed()`. The tape may hold the
-        result of an op, so on the CPU that is a read-only view.
+        If you write into the array in any other way, such as `p.data[0] = 1`, call `changed()`. The tape may
+        still hold the result of an op, so on the CPU you get a read-only view of it.
         """
         if self.node is None or self.version is not None or device_of(self.array) != "cpu":
             return self.array
@@ -102,7 +101,7 @@ class Tensor(Methods):
 
     @data.setter
     def data(self, value: Any) -> None:
-        value = value.array if isinstance(value, Tensor) else value
+        value = array_of(value)
         if not is_array(value) or (value.shape, value.dtype, device_of(value)) != (self.shape, self.dtype, self.device):
             raise ValueError(f"data: {describe(self)} on {self.device} takes an array like its own, not {brief(value)}")
         self.changed()
@@ -115,7 +114,7 @@ class Tensor(Methods):
         try:
             if value is None:  # NumPy would make it NaN
                 raise TypeError
-            self.array[...] = value.array if isinstance(value, Tensor) else value
+            self.array[...] = array_of(value)
         except (TypeError, ValueError):
             raise ValueError(
                 f"assign: {describe(self)} takes numbers that broadcast to its shape, not {brief(value)}"
@@ -250,11 +249,6 @@ def wrap(data: Array, node: Node | None, version: Version | None = None) -> Tens
     if version is not None:
         t.version = version
     return t
-
-
-def describe(t: Tensor) -> str:
-    """A Tensor in words, for an error: its name if it has one, dtype and shape."""
-    return tape.describe_named(t, t.name)
 
 
 def start(y: Tensor, gradient: Any, caller: str) -> tuple[Node, Any]:

@@ -69,7 +69,13 @@ def test_what_is_no_axis(name, backend):
 
 def test_axes_of_other_ops(backend):
     x, i = tensor(np.ones((2, 3))), tensor(np.zeros((2, 1), int))
-    for call in (lambda a: ops.take_along_axis(x, i, a), lambda a: ops.split(x, 1, a), lambda a: ops.flip(x, a)):
-        for axis in (2, -3):
-            with pytest.raises(ValueError, match=rf"axis {axis} is out of bounds"):
+    calls = {
+        "take_along_axis": lambda a: ops.take_along_axis(x, i, a),
+        "split": lambda a: ops.split(x, 1, a),
+        "flip": lambda a: ops.flip(x, a),
+        "stack": lambda a: ops.stack([x[0], x[1]], a),
+    }
+    for name, call in calls.items():
+        for axis in (3, -4) if name == "stack" else (2, -3):
+            with pytest.raises(ValueError, match=rf"^{name}: axis {axis} is out of bounds"):
                 call(axis)

@@ -12,8 +12,8 @@ from ..errors import GradientError
 from ..files import replace_file
 from ..places import lines_above
 from ..scopes import trace
-from ..tape import Node
-from ..tensor import Tensor, describe
+from ..tape import Node, describe
+from ..tensor import Tensor
 from . import svg
 from .boxes import Box, Edge, argument, constant_boxes, leaf_box, unit_box
 from .fold import Unit, reach, units

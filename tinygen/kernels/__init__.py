@@ -23,7 +23,7 @@ import numpy as np
 from ..backend import Array, array_module
 from . import blas, conv, memory, noise, reference, reference_conv, sums
 from .compiled import compiled
-from .sums import count, mean, narrow, variance, wide
+from .sums import mean, narrow, variance, wide
 
 _cuda = functools.cache(lambda: importlib.import_module(".cuda", __name__))
 
@@ -36,7 +36,6 @@ __all__ = [
     "conv2d",
     "conv2d_weight_grad",
     "conv_transpose2d",
-    "count",
     "dropout",
     "leaky_relu",
     "leaky_relu_grad",

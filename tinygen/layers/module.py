@@ -259,7 +259,12 @@ class Module:
         if input_shape is not None:
             if not isinstance(input_shape, (tuple, list)):
                 raise TypeError(f"summary: input_shape is {input_shape!r}, but it must be a tuple, such as (28, 28, 1)")
-            with watching(lambda module, y: shapes.update({id(module): y.shape[1:]})), no_grad(), evaluating(self):
+
+            def note(module: Module, y: Any) -> None:
+                if hasattr(y, "shape"):  # and not several Tensors
+                    shapes[id(module)] = y.shape[1:]
+
+            with watching(note), no_grad(), evaluating(self):
                 self(current_module().zeros((self.batch_unit, *input_shape), np.float32), *more)
         return shapes
 

@@ -104,7 +104,7 @@ def _wasserstein_D(real: Any, fake: Any) -> Tensor:
 
 
 def _minus_mean(fake: Any) -> Tensor:
-    check_floats("minus mean", fake)
+    check_floats("G's loss", fake)
     return -ops.mean(fake)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..backend import to_host
 from ..primitives import PRIMITIVES
-from ..tensor import Tensor, describe
+from ..tape import describe
+from ..tensor import Tensor
 from . import elementwise as e
 from . import linear, reduce, shape
 
