@@ -63,6 +63,15 @@ def check_installed(owner: str, *packages: str) -> None:
 _ON_PYPI = {"PIL": "pillow"}
 
 
+def takes(function: Any, arguments: int) -> bool:
+    """Whether a function can be called with so many arguments; of a function without a signature, True."""
+    try:
+        inspect.signature(function).bind(*range(arguments))
+    except (TypeError, ValueError) as error:
+        return isinstance(error, ValueError)  # a function in C that has no signature
+    return True
+
+
 def type_of(x: Any) -> str:
     """What x is, for an error: its type, and dtype and shape if it has them."""
     name = type(x).__name__

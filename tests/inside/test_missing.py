@@ -9,11 +9,9 @@ from models.small import IMAGE, IMAGES_ONLY, small
 
 import tinygen as tg
 from tinygen.inside import Recorder
-from tinygen.layers import Dense, Embedding, Flatten, LeakyReLU, Module, Reshape, Sequential
+from tinygen.layers import Dense, Flatten, Reshape, Sequential
 from tinygen.losses import GAN_LOSSES
 from tinygen.models import MODELS, Loss, Model, Step
-from tinygen.models.probe import Weights, layers_of
-from tinygen.ops import concatenate
 from tinygen.random import Generator
 
 
@@ -162,32 +160,3 @@ def test_it_is_written_with_the_recording():
     recorder.on_start(pair(names=("D", "gen")), None, 0)
     (entry,) = recorder.recording().facts["missing"]
     assert entry[0] == "field"
-
-
-class Joined(Module):
-    """A network that is a module around a Sequential, and has a parameter of its own."""
-
-    def __init__(self):
-        rng = Generator(0)
-        self.embed, self.shift = Embedding(3, 2, rng), tg.Parameter(np.zeros(2, np.float32))
-        self.net = Sequential(Dense(4, 3, rng=rng), Sequential(LeakyReLU(), Dense(3, 1, rng=rng)))
-
-    def forward(self, x, y):
-        return self.net(concatenate([x + self.shift, self.embed(y)], axis=1))
-
-
-def test_the_layers_are_those_of_the_summary():
-    model = Model()
-    model.D = Joined()
-    paths = [f"{network}.{path}".rstrip(".") for network, path, _ in layers_of(model)]
-    assert paths == ["D", "D.embed", "D.net.0", "D.net.1.0", "D.net.1.1"]
-    assert [row[0].split()[0] for row in model.summary_rows()[1:-3]] == paths
-    weights = Weights(model)
-    weights.keep()
-    whole, *parts = weights.arrays(moved=False)["weight_norm"]
-    assert (
-        whole == 0
-        and np.isnan(parts[2])
-        and np.linalg.norm([parts[0], parts[1], parts[3]])
-        == pytest.approx(np.sqrt(sum((p.numpy() ** 2).sum() for p in model.parameters())), rel=1e-5)
-    )

@@ -53,7 +53,7 @@ class NormInTraining(OwnGAN):
 
 
 class NormInEncoder(Autoencoder):
-    """Its codes and samples move running statistics, too, and its samples draw from its own stream."""
+    """Its codes and samples move running statistics, and its samples draw from its own stream."""
 
     def __init__(self, config=None, seed=0):
         super().__init__(AutoencoderConfig(data_shape=(2,), latent_dim=2, hidden=(8,)), seed)
@@ -62,6 +62,13 @@ class NormInEncoder(Autoencoder):
         self.opt = tg.optim.Adam(self.parameters(), 1e-3)
 
     @tg.no_grad()
+    def codes(self, x):
+        return self.encoder(x).data
+
+    @tg.no_grad()
+    def decode(self, codes):
+        return self.decoder(codes).data
+
     def sample(self, n, rng=None):
         return self.decode(self.rng.normal((n, 2)))
 

@@ -8,22 +8,12 @@ import re
 
 import numpy as np
 import pytest
+from losses.exact import HUGE, log_sigmoid, sigmoid
 
 import tinygen as tg
 from tinygen import losses
 from tinygen.losses import GAN_LOSSES, GANLoss
 from tinygen.losses.gan import slope_from
-
-HUGE = [-1e4, -500.0, -100.0, -20.0, -1e-3, 0.0, 1e-3, 20.0, 100.0, 500.0, 1e4]
-
-
-def sigmoid(x):
-    return 1 / (1 + math.exp(-x)) if x > 0 else math.exp(x) / (1 + math.exp(x))
-
-
-def log_sigmoid(x):
-    """log σ(x) in Python's floats, exact for any x."""
-    return -math.log1p(math.exp(-x)) if x > 0 else x - math.log1p(math.exp(x))
 
 
 def test_minimax_and_nonsaturating_are_one_game_far_from_zero(backend):

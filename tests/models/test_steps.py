@@ -7,6 +7,7 @@ import pytest
 
 import tinygen as tg
 from tinygen.errors import ConfigError
+from tinygen.inside import Recorder
 from tinygen.models import Loss, Model, Step
 from tinygen.models.steps import take_together
 from tinygen.optim import SGD
@@ -69,6 +70,14 @@ def test_steps_taken_together_see_the_weights_before_any_of_them():
             lambda m: [Step("A", lambda: m.A.w.sum(), {"A": m.A}, m.opt_A), Step("A", m.B.w.sum, {"B": m.B}, m.opt_B)],
             "step 'A' is there twice, for different networks",
         ),
+        (
+            lambda m: [Step("A", lambda x: m.A.w.sum(), {"A": m.A}, m.opt_A)],
+            r"pair: step 'A': loss must be a function that takes no arguments; see partial\(\)",
+        ),
+        (
+            lambda m: [Step("A", m.A.w.sum, {"A": m.A}, m.opt_A, then=lambda loss: None)],
+            "pair: step 'A': then must be a function that takes no arguments",
+        ),
     ],
 )
 def test_steps_that_contradict_themselves_are_refused_before_the_first(declared, message):
@@ -79,6 +88,19 @@ def test_steps_that_contradict_themselves_are_refused_before_the_first(declared,
 def test_a_loss_without_a_path_to_what_learns_names_its_step():
     with pytest.raises(tg.GradientError, match="step 'A': grad: "):
         Pair(lambda m: [Step("A", lambda: (m.B.w * 2).sum(), {"A": m.A}, m.opt_A)]).train_step(X)
+
+
+def test_steps_taken_together_name_the_one_without_a_path():
+    model = Pair(lambda m: [Step("A", lambda: (m.B.w * 2).sum(), {"A": m.A}, m.opt_A)])
+    with pytest.raises(tg.GradientError, match="step 'A': grad: "):
+        take_together(model.steps(X))
+
+
+@pytest.mark.parametrize("value", [lambda w: w * np.ones(2), lambda w: w.sum().detach()])
+def test_a_loss_that_can_not_be_lowered_names_its_step_when_it_is_recorded(value):
+    model = Pair(lambda m: [Step("A", lambda: value(m.A.w), {"A": m.A}, m.opt_A)])
+    with pytest.raises(tg.GradientError, match="step 'A': grad: "):
+        tg.fit(model, [X], 1, callbacks=[Recorder(tg.data.Dataset("own", X, X[:2]), 1)], progress=False)
 
 
 def test_several_batches_a_step_come_to_steps_on_as_one():
@@ -106,6 +128,9 @@ def fit_with(**wrong):
         (fit_with(name=lambda m: ""), "Step: name is '', but it must be a letter"),
         (fit_with(loss=lambda m: m.A.w.sum()), r"Step 'A': loss and then must be functions"),
         (fit_with(loss=lambda m: lambda: 1.0), r"Step 'A': its loss is .*float.*, but it must be a Loss or a Tensor"),
+        (fit_with(loss=lambda m: lambda: Loss(1.0)), r"Step 'A': its loss is .*float.*, but it must be a Loss or a"),
+        (fit_with(loss=lambda m: lambda: Loss(m.A.w.sum(), None)), "Step 'A': metrics and named of its Loss must be"),
+        (fit_with(loss=lambda m: lambda: Loss(m.A.w.sum(), {}, [])), "Step 'A': metrics and named of its Loss must be"),
         (fit_with(learns=lambda m: m.A), r"Step 'A': learns is .*, but it must be a dict of modules: {\"A\": self.A}"),
         (fit_with(frozen=lambda m: [m.B]), r"Step 'A': frozen is .*, but it must be a dict of modules"),
         (fit_with(optimizer=lambda m: m.A), r"Step 'A': optimizer is .*Dense.*, but it must be an Optimizer"),

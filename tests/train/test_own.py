@@ -74,6 +74,37 @@ def test_what_is_no_model(model, message):
         fit(model, POINTS, 1)
 
 
+class OneNumber:
+    data_shape = 3
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ({"name": 3}, "Wrong: name is 3, but it must be text"),
+        ({"Config": None}, "Wrong: Config is None, but it must be a class"),
+        ({"defaults": None}, "Wrong: defaults is None, but it must be a dict"),
+        ({"Config": OneNumber}, r"net: data_shape is 3, but it must be a tuple, such as \(28, 28, 1\)"),
+        (
+            {"value_range": 5},
+            r"Wrong.value_range is 5, but it must be None or a pair of numbers, such as \(-1, 1\)",
+        ),
+        ({"value_range": (0, "1")}, r"fit: Wrong.value_range is \(0, '1'\), but it must be None or a pair"),
+    ],
+)
+def test_what_a_class_declares_wrongly(attributes, message):
+    with pytest.raises(ConfigError, match=message):
+        fit(type("Wrong", (Net,), attributes)(), POINTS, 1)
+
+
+def test_a_model_declares_only_the_defaults_that_differ():
+    class Short(Net):
+        defaults = {"steps": 7}  # noqa: RUF012
+
+    assert Short.defaults == {**tg.models.Model.defaults, "steps": 7}
+    fit(Short(), POINTS, 1, progress=False)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [([1], r"settings is \[1\], but it must be a dict"), ({"f": print}, r"settings\['f'\] holds <built-in function")],

@@ -87,12 +87,14 @@ class Autoencoder(Model):
     @no_grad()
     def codes(self, x: Array) -> Array:
         """The codes of x: (N, latent_dim)."""
-        return self.encoder(x).data
+        with layers.evaluating(self.encoder):
+            return self.encoder(x).data
 
     @no_grad()
     def decode(self, codes: Array) -> Array:
         """The images of codes (N, latent_dim)."""
-        return self.decoder(codes).data
+        with layers.evaluating(self.decoder):
+            return self.decoder(codes).data
 
     def plane(self, x: Array, side: int) -> Array:
         """side · side codes in rows, over the area where the codes of x lie."""
@@ -162,7 +164,8 @@ class Memory(Model):
     @no_grad()
     def decode(self, codes: Array) -> Array:
         """The images of real-valued codes (N, images)."""
-        return self.decoder(codes).data
+        with layers.evaluating(self.decoder):
+            return self.decoder(codes).data
 
     @no_grad()
     def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:

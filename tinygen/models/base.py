@@ -78,6 +78,11 @@ class Model(Module):
         super().__init_subclass__(**options)
         if cls.name == Model.name:
             cls.name = cls.__name__.lower()
+        needed = {"name": (str, "text"), "Config": (type, "a class"), "defaults": (Mapping, "a dict")}
+        for option, (kind, words) in needed.items():
+            if not isinstance(value := getattr(cls, option), kind):
+                raise ConfigError(f"{cls.__name__}: {option} is {value!r:.60}, but it must be {words}")
+        cls.defaults = {**Model.defaults, **cls.defaults}
 
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config
@@ -98,6 +103,8 @@ class Model(Module):
         """The shape of one example, if the config has it."""
         shape = self.config.get("data_shape") if isinstance(self.config, Mapping) else None
         shape = getattr(self.config, "data_shape", shape)
+        if not isinstance(shape, (tuple, list, type(None))):
+            raise ConfigError(f"{self.name}: data_shape is {shape!r}, but it must be a tuple, such as (28, 28, 1)")
         return None if shape is None else tuple(shape)
 
     # How it learns
@@ -120,7 +127,7 @@ class Model(Module):
         return self.measured((step, step.take()) for step in self.list_steps(batch))
 
     def list_steps(self, batch: Any) -> list[Step]:
-        """What steps() returns. Raises ConfigError if that is no list of at least one Step."""
+        """What steps() returns. Raises ConfigError unless that is a non-empty list of Steps."""
         steps: Any = self.steps(batch)
         listed = list(steps) if isinstance(steps, Iterable) else []
         if not listed or not all(isinstance(step, Step) for step in listed):

@@ -46,13 +46,13 @@ def collapse(recent: Recent, game: GANLoss) -> Iterator[Sign]:
     """The signs that a GAN is collapsing:
 
     D saturated: it gets 99% right, and G's loss doesn't fall.
-    samples alike: they lie at most a quarter as far from each other as data do.
+    samples alike: the distance between them is at most a quarter of that between examples of the data.
     G's gradient vanished: to a thousandth of its largest.  exploded: to a hundred times the median, in a single log.
     """
     rows, norms, usual = recent.rows, recent.norms, float(np.median(recent.norms))
     remedy = f"{NONSATURATING if _fades(game) else NOISE}; or {PENALTY}"
     if norms[-1] > EXPLODED * usual:
-        evidence = f"it is {norms[-1]:.2g}, and was {usual:.2g} in the median of the logs before"
+        evidence = f"it is {norms[-1]:.2g}; its median over the earlier logs is {usual:.2g}"
         yield Sign("G's gradient exploded", evidence, "a lower lr, or clipped gradients (Pascanu et al. 2013)")
     if all(row.get("acc", 0) >= SATURATED and "loss_G" in row for row in rows) and _does_not_fall(rows):
         evidence = f"it judged {SATURATED:.0%} of images correctly in {len(rows)} logs, and G's loss did not fall"
@@ -61,7 +61,7 @@ def collapse(recent: Recent, game: GANLoss) -> Iterator[Sign]:
         evidence = f"they lie {rows[-1]['spread'] / recent.spread:.0%} as far from each other as data do"
         yield Sign("samples alike", evidence, f"packing, as in pacgan (Lin et al. 2018), {PENALTY}, or a lower lr")
     if max(norms[-len(rows) :]) < VANISHED * max(norms):
-        yield Sign("G's gradient vanished", f"it is {norms[-1]:.1e}, and was {max(norms):.1e}", remedy)
+        yield Sign("G's gradient vanished", f"it is {norms[-1]:.1e}; its largest value was {max(norms):.1e}", remedy)
 
 
 def _fades(game: GANLoss) -> bool:

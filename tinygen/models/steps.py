@@ -59,7 +59,9 @@ class Step:
         if not isinstance(self.name, str) or not self.name:
             raise ConfigError(f"Step: name is {self.name!r:.60}, but it must be a letter such as 'D', or 'loss'")
         if not callable(self.loss) or not callable(self.then):
-            raise ConfigError(f"Step {self.name!r}: loss and then must be functions without arguments; see partial()")
+            raise ConfigError(
+                f"Step {self.name!r}: loss and then must be functions that take no arguments; see partial()"
+            )
         for option, networks in (("learns", self.learns), ("frozen", self.frozen)):
             if not isinstance(networks, Mapping) or not all(isinstance(x, Module) for x in networks.values()):
                 raise ConfigError(
@@ -87,26 +89,35 @@ class Step:
         return any(network.mixes_examples for network in self.frozen.values())
 
     def compute_loss(self, freeze: bool = True) -> Loss:
-        """The loss. Raises ConfigError unless it is a Loss, or a Tensor, which is made one.
+        """The loss. Raises ConfigError unless it is a Loss, or a Tensor, which is made one, and GradientError unless
+        it is a single number with a tape.
 
         freeze: whether the networks that the gradient only passes through get none.
         """
         with frozen(self.frozen.values() if freeze else ()):
-            loss = self.loss()
+            loss: Any = self.loss()
         if isinstance(loss, Tensor):
-            return Loss(loss)
-        if not isinstance(loss, Loss):
-            raise ConfigError(f"Step {self.name!r}: its loss is {type_of(loss)}, but it must be a Loss or a Tensor")
+            loss = Loss(loss)
+        if not isinstance(loss, Loss) or not isinstance(loss.value, Tensor):
+            found = type_of(loss.value if isinstance(loss, Loss) else loss)
+            raise ConfigError(f"Step {self.name!r}: its loss is {found}, but it must be a Loss or a Tensor")
+        if not isinstance(loss.metrics, Mapping) or not isinstance(loss.named, Mapping):
+            raise ConfigError(f"Step {self.name!r}: metrics and named of its Loss must be dicts")
+        if loss.value.node is None or loss.value.size != 1:
+            self.gradients_of(loss)  # raises the error
         return loss
+
+    def gradients_of(self, loss: Loss, retain_graph: bool = False) -> list[Tensor]:
+        """The gradients of its loss by what its optimizer moves. Raises GradientError, which names the step."""
+        try:
+            return grad(loss.value, self.optimizer.params, retain_graph=retain_graph)
+        except GradientError as error:
+            raise GradientError(f"step {self.name!r}: {error}") from error
 
     def take(self) -> Loss:
         """Move the networks that learn one step down their loss; return the loss."""
         loss = self.compute_loss()
-        try:
-            gradients = grad(loss.value, self.optimizer.params)
-        except GradientError as error:
-            raise GradientError(f"step {self.name!r}: {error}") from error
-        self.optimizer.step(gradients)
+        self.optimizer.step(self.gradients_of(loss))
         self.then()
         return loss
 
@@ -114,7 +125,7 @@ class Step:
 def take_together(steps: Sequence[Step]) -> list[Loss]:
     """Take steps whose losses are all computed before the first network moves, perhaps in one pass."""
     losses = [step.compute_loss(freeze=False) for step in steps]  # one step's frozen network is another's learner
-    gradients = [grad(x.value, step.optimizer.params, retain_graph=True) for x, step in zip(losses, steps, strict=True)]
+    gradients = [step.gradients_of(loss, retain_graph=True) for step, loss in zip(steps, losses, strict=True)]
     for step, its_gradients in zip(steps, gradients, strict=True):
         step.optimizer.step(its_gradients)
     for step in steps:

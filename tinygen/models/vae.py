@@ -155,11 +155,14 @@ class VAE(GaussianEncoder):
     @no_grad()
     def decode(self, z: Array) -> Array:
         """The decoder's means for latents (N, latent_dim)."""
-        return self.to_image(self.decoder(z)).data
+        with layers.evaluating(self.decoder):
+            return self.to_image(self.decoder(z)).data
 
+    @no_grad()
     def log_likelihood(self, x: Array, z: Array) -> Array:
         """log p(x|z), (N,), for Bernoulli pixels, or, up to a constant, for a Gaussian of unit variance."""
-        y = self.decoder(z)
+        with layers.evaluating(self.decoder):
+            y = self.decoder(z)
         if self.likelihood == "bernoulli":
             error = losses.bce_logits(y, x, "none")
         else:

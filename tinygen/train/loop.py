@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import check_installed
+from ..checks import check_installed, takes
 from ..errors import ConfigError
+from ..kinds import RANGE
 from ..models.base import Model
 from ..options import DEFAULTS
 from ..signals import Interrupt
@@ -126,19 +126,15 @@ def _check_model(model: Any) -> None:
     if not (model.has("steps") or model.has("train_step")):
         raise ConfigError(f"fit: model is a {kind}, which has neither steps() nor train_step(); write one of them")
     for name, given in (("steps", ("batch",)), ("train_step", ("batch",)), ("sample", ("n", "rng"))):
-        if not _takes(getattr(model, name), len(given)):
+        if not takes(getattr(model, name), len(given)):
             written = f"def {name}(self, {', '.join(given)})"
             raise ConfigError(f"fit: {kind}.{name}() can't be called as {written}; give it these arguments")
     if not hasattr(model, "config"):
         raise ConfigError(f"fit: model is a {kind}, which has no config; does its __init__ call super().__init__()?")
-
-
-def _takes(method: Any, arguments: int) -> bool:
-    try:
-        inspect.signature(method).bind(*range(arguments))
-    except (TypeError, ValueError) as error:
-        return isinstance(error, ValueError)  # a function in C that has no signature
-    return True
+    if not RANGE.test(list(values) if isinstance(values := model.value_range, tuple) else values):
+        raise ConfigError(
+            f"fit: {kind}.value_range is {values!r}, but it must be None or a pair of numbers, such as (-1, 1)"
+        )
 
 
 def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any, settings: Any) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import Array
+from ..checks import takes
 from ..data.examples import between, range_misfit, scaling
 from ..errors import ConfigError, DataError
 from ..layers import Module
@@ -50,6 +51,9 @@ def check_steps(model: Model, batch: Any) -> None:
     for step in steps:
         moved = {id(p) for p in step.optimizer.params}
         name = f"{model.name}: step {step.name!r}"
+        for option, function in (("loss", step.loss), ("then", step.then)):
+            if not takes(function, 0):
+                raise ConfigError(f"{name}: {option} must be a function that takes no arguments; see partial()")
         if frozen := [key for key, network in step.frozen.items() if moved & _parameters(network)]:
             raise ConfigError(
                 f"{name}: its optimizer moves {frozen[0]!r}, which is frozen; leave it out of frozen, or out of the "
