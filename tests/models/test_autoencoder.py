@@ -9,6 +9,7 @@ from models.small import batches, small
 import tinygen as tg
 from tinygen.errors import ConfigError
 from tinygen.gradcheck import gradcheck
+from tinygen.layers import BatchNorm, Sequential
 from tinygen.losses import mse
 from tinygen.models import Autoencoder, Memory
 
@@ -96,3 +97,21 @@ def test_the_gradient_of_the_loss_by_every_parameter(output):
     memory = small("memory", output=output, hidden=(4,))
     codes = np.eye(4)
     assert gradcheck(lambda: mse(memory.decoder(codes), x), memory.parameters(), order=2).error < 1e-8
+
+
+@pytest.mark.parametrize("name", ["ae", "memory", "vae"])
+def test_looking_at_codes_and_images_moves_no_statistics(name):
+    """Also of networks of one's own with batch norm, which those here don't have."""
+    model, (x, *_) = small(name), batches(1)
+    for network in {"encoder", "decoder"} & dict(model.named_children()).keys():
+        features = model.output_shapes(None)[id(getattr(model, network))][-1]
+        setattr(model, network, Sequential(getattr(model, network), BatchNorm(features)))
+    before, z = model.state_dict(), model.rng.normal((4, model.inputs["decoder"][-1]))
+    for look in (lambda: model.sample(3), lambda: model.decode(z), lambda: model.reconstruct(x[:4])):
+        look()
+    if model.has("codes"):
+        model.codes(x)
+    if model.has("log_likelihood"):
+        assert isinstance(model.log_likelihood(x[:4], z), np.ndarray)
+    for key, values in model.state_dict().items():
+        np.testing.assert_array_equal(values, before[key], err_msg=key)
