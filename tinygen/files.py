@@ -46,6 +46,18 @@ def writing(
         raise RunError(f"can't write {path}: {error.strerror or error}; {advice}") from error
 
 
+def check_place(path: str | os.PathLike[str], option: str = "--out") -> None:
+    """Raise RunError, before long work begins, if a file can't be written at `path` as things stand."""
+    path = Path(path)
+    with writing(path, option=option):
+        if path.is_dir():
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR))
+        with os.scandir(path.parent):  # raises an error of its own if the folder is missing, or is a file
+            pass
+        if not os.access(path.parent, os.W_OK):
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+
+
 @contextmanager
 def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """A temporary path beside `path` to write to; when the block ends well it replaces `path` in one step.

@@ -32,6 +32,7 @@ DATA = (
     Option("fit", MAY_TEXT, "how folder: images become squares (crop)", None, "crop|pad|stretch"),
     Option("mirror", SWITCH, "show each image mirrored half of the time"),
 )
+LOADING = ("size", "channels", "fit")  # those of DATA that tinygen.data.load takes
 COURSE = (
     Option("batch", EVERY, "examples a step (the model's own)"),
     Option("seed", COUNT, "decides every random number: weights, batches, noise ({default})", 0),

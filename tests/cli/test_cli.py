@@ -201,6 +201,7 @@ BAD_USAGE = {
     "explain x*w x": ["'x'", "x=0.5"],
     "explain x*w x=much": ["'x=much'", "x=0.5"],
     "explain x*w y=1": ["no variable 'y'"],
+    "explain x*w x=1 x=2": ["x is given twice"],
     "explain x.y": ["'x.y'", "numbers, variables"],
     "explain x --svg a.png": ["a.png", ".svg"],
     "explain x --svg no/a.svg": ["no/a.svg"],
@@ -221,6 +222,8 @@ BAD_USAGE = {
     "train mean -batch 5": ["write --batch 5"],
     "train mean other": ["'other'", "MODEL is 'mean' already"],
     "train mean --resume runs/mean": ["'runs/mean'", "--resume takes no value"],
+    "train mean --resume=yes": ["--resume takes no value"],
+    "report a b c": ["'c'", "RUN2 is 'b' already"],
     "train --set rate=1 mean": ["MODEL before --set"],
     "train mean --set rate 3": ["write rate=3"],
     "train mean --set rate = 3": ["write rate=3"],
@@ -670,6 +673,23 @@ def test_scores_are_a_table_beside_those_of_real_data_and_a_file(run, points, tm
     assert record == {"model": "mean", "step": 3, "data": "ring8", "n": None, "seed": 0, "k": 100}
     assert list(scores) == ["modes", "high_quality", "reverse_kl"] and scores["modes"]["value"] == int(modes[1])
     assert scores["high_quality"]["reference"] == pytest.approx(0.989, abs=0.01)
+
+
+@pytest.mark.parametrize("line", ["evaluate run --out no/a.json", "sample run --out no/a.png",
+                                  "report run --out no/a.html", "explain x --svg no/a.svg"])  # fmt: skip
+def test_where_a_file_can_not_go_is_said_before_the_work(run, points, monkeypatch, line):
+    """Nothing of a run is read before, and nothing is printed."""
+    monkeypatch.setattr("tinygen.train.checkpoint.load", lambda *args: pytest.fail("the run was read"))
+    monkeypatch.setattr("tinygen.graph.explain", lambda *args: pytest.fail("the formula was read"))
+    assert refused(run(line), "can't write no/a.", "No such file or directory")
+
+
+def test_a_damaged_checkpoint_is_named_once(run, points, tmp_path):
+    path = max((tmp_path / "run" / "checkpoints").iterdir())
+    for line in ("train mean --resume --out run", "evaluate run"):
+        path.write_bytes(path.read_bytes()[:100])
+        result = run(line)
+        assert (result.out + result.err).count("skipping") == 1
 
 
 def test_evaluating_does_not_change_the_run_and_the_seed_decides(run, points, tmp_path):

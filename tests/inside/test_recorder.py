@@ -212,6 +212,14 @@ def test_the_share_is_printed(tmp_path, viz, capsys):
     assert "recorded 4 steps: that took" in capsys.readouterr().out
 
 
+def test_no_share_is_printed_if_nothing_was_left_to_train(tmp_path, viz, capsys):
+    for resume in (False, True):
+        capsys.readouterr()
+        run("gan", 4, Recorder(toy(), 2, ANY), out=tmp_path, resume=resume)
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("recorded")]
+    assert line == f"recorded 4 steps in {tmp_path / 'recording.safetensors'}, 0.0 MB"
+
+
 # The file
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
@@ -42,6 +43,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if message.endswith("required: MODEL") and "--set" in self._given:
             message += " before --set, which takes all that follows it"
+        message = re.sub(r"^argument (\S+): ignored explicit argument .*", r"\1 takes no value", message)
         raise ConfigError(f"{message}; see {self.prog} --help")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
@@ -82,7 +84,7 @@ class Parser(argparse.ArgumentParser):
         option = self._option_string_actions.get(before)
         if option is not None and option.nargs == 0:
             return f"; {before} takes no value"
-        taken = [action for action in self._actions if not action.option_strings and action.nargs is None]
+        taken = [action for action in self._actions if not action.option_strings and action.nargs in (None, "?")]
         return "".join(f"; {action.metavar} is {getattr(known, action.dest)!r} already" for action in taken[-1:])
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..backend import DEVICES
 from ..errors import RunError
-from ..files import replace_file, writing
+from ..files import check_place, replace_file, writing
 from ..tables import cell, table
 from .arguments import SEED, Parser, count_from, path
 from .codes import OK
@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from ..metrics.evaluate import ABOUT
     from ..metrics.evaluate import evaluate as measure
     from ..train import RunDirectory
-    from ..train import load as load_run
+    from ..train.rebuild import rebuilt
 
     run = RunDirectory(args.run)
     saved, out = run.read_config(), Path(args.out or run.path / "metrics.json")
@@ -50,9 +50,10 @@ def run(args: argparse.Namespace) -> int:
         raise RunError(f"{run.path}: this run was not begun by `tinygen train`, so its data are not known; "
                        "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
     settings = run.read_settings()
+    check_place(out)
     backend.use(args.device)
-    step = run.newest().step
-    model = load_run(run.checkpoint_file(step))
+    newest = run.newest()
+    model, step = rebuilt(newest, run.path), newest.step
     moved = {"data": placed(args.data)} if args.data else {}
     dataset = load_data(settings | moved, moved=not moved)
     run.check_data(dataset)

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
-from ..files import writing
+from ..files import check_place, writing
 from ..tables import cell, table
 from .arguments import Parser, path
 from .codes import OK
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def add_arguments(command: Parser) -> None:
     command.add_argument("expression", metavar="EXPRESSION", help="the formula, in quotes")
-    command.add_argument("values", metavar="KEY=VALUE", nargs="*", help="values of its variables")
+    command.add_argument("values", metavar="KEY=VALUE", nargs="*", default=[], help="values of its variables")
     command.add_argument("--svg", type=path, metavar="FILE", help="draw the tape as an SVG file, too")
 
 
@@ -37,7 +37,13 @@ def run(args: argparse.Namespace) -> int:
 
     if args.svg and Path(args.svg).suffix != ".svg":
         raise ConfigError(f"--svg {args.svg}: the picture is an SVG file, so its name must end in .svg")
-    given = dict(_variable(text) for text in args.values)
+    if args.svg:
+        check_place(args.svg, option="--svg")
+    given = dict[str, float]()
+    for name, value in map(_variable, args.values):
+        if name in given:
+            raise ConfigError(f"{name} is given twice, as {given[name]:g} and {value:g}; give it once")
+        given[name] = value
     found = explain(args.expression, given)
     values = [f"{name} = {value:g}{'' if name in given else ' (chosen)'}" for name, value in found.given.items()]
     print(f"{args.expression}   with {', '.join(values)}\n")

@@ -24,4 +24,4 @@ def add_arguments(command: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from .. import selfcheck
 
-    return OK if selfcheck.run(args.names, args.order) else FAILED
+    return OK if selfcheck.run([*dict.fromkeys(args.names)], args.order) else FAILED

@@ -24,7 +24,7 @@ def add_arguments(command: Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     from ..models import MODELS
 
-    for name in args.names or MODELS:
+    for name in dict.fromkeys(args.names) or MODELS:
         kind = model_class(name)
         defaults = kind.defaults
         print(f"{name}: {first_line(kind)}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError
+from ..options import LOADING
 from ..settings import did_you_mean
 
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
 
-LOADING = ("size", "channels", "fit")  # how --data is loaded
 FROM_DATA = {"data", "size"}  # in the settings of every run that the command line began
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ..backend import DEVICES
 from ..errors import ConfigError
-from ..files import writing
+from ..files import check_place, writing
 from ..settings import did_you_mean
 from .arguments import SEED, Parser, count_from, path
 from .codes import OK
@@ -38,6 +38,8 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or Path(args.run, "sample.png"))
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the picture is a PNG file, so its name must end in .png")
+    if args.out:  # and not in the run, which may not be there
+        check_place(out)
     backend.use(args.device)
     model, labels = load(args.run), {}
     n, columns = picture_layout(model)

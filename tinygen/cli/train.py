@@ -77,12 +77,12 @@ def run(args: argparse.Namespace) -> int:
     from .. import backend, random
     from ..data import Flip
     from ..train import fit
-    from ..train import load as load_run
     from ..train.batches import loader_for
+    from ..train.rebuild import build
 
     kind, out = model_class(args.model), Path(args.out or Path("runs", args.model))
     settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from"])
-    chosen, rates, changes = _resumed(args, kind, out, settings) if args.resume else _begun(args, kind, out)
+    chosen, config, changes = _resumed(args, kind, out, settings) if args.resume else _begun(args, kind, out)
     _check_apart(out, chosen["data"])
     steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
 
@@ -90,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     backend.use(device)
     random.seed(seed)
     dataset = load_data(options, moved=args.resume and not args.data)
-    model = load_run(out, **rates) if args.resume else _build(kind, settings, dataset, seed)
+    model = build(out, kind, config, {}) if args.resume else _build(kind, settings, dataset, seed)
     mirror, order = Flip() if options["mirror"] else None, random.Generator(seed, "loader", "cpu")
     loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
     if not args.resume:
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict[str, Any], ...]:
-    """The options of a new run, with no rates and no changes."""
+    """The options of a new run; it has no config yet, and no changes."""
     from ..train import RunDirectory
 
     RunDirectory(out).check_unused()
@@ -123,14 +123,14 @@ def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict
 def _resumed(
     args: argparse.Namespace, kind: type[Model], out: Path, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], ...]:
-    """The options of an existing run, its model's rates, and what the command line changes in both."""
+    """The options of an existing run, its model's config, and what the command line changes in both."""
     saved = _saved_run(out, args.model, args.init_from)
     rates = fields.rates(kind.Config)
     may_change = {*rates, *(option.name for option in OPTIONS if option.may_change)}
     changes = _changes(out, saved, _given(args), settings, may_change)
     _check_steps(out, args.steps)
     chosen = {**dict.fromkeys(DEFAULTS), **saved["settings"], "steps": saved["steps"], **changes}
-    return chosen, {name: x for name, x in (saved["config"] | changes).items() if name in rates}, changes
+    return chosen, saved["config"] | {name: x for name, x in changes.items() if name in rates}, changes
 
 
 def _given(args: argparse.Namespace) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Recorder(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         self._clear()
         self._path = None if run is None else run.recording_file
-        self._model, self._step = model, step
+        self._model, self._step, self._from = model, step, step
         self._observer, self._weights = Observer(model, self._dataset), Weights(model)
         self._facts, self._constants = self._describe()
         if step == 0:
@@ -76,10 +76,13 @@ class Recorder(Callback):
     def on_end(self, history: History) -> str:
         if history.steps not in self._rows:
             self._record(history.steps)
-        self._write()
-        share = self._budget.spent / max(self._budget.trained, 1e-9)
+        if max(self._rows) != self._written:
+            self._write()
         size = "" if self._path is None else f" in {self._path}, {self._path.stat().st_size / 1e6:.1f} MB"
-        return f"recorded {len(self._rows)} steps{size}: that took {share:.1%} of the training time"
+        line = f"recorded {len(self._rows)} steps{size}"
+        if history.steps == self._from:  # there was nothing left to train
+            return line
+        return f"{line}: that took {self._budget.spent / max(self._budget.trained, 1e-9):.1%} of the training time"
 
     def state_dict(self) -> dict[str, Any]:
         return {"step": self._step, "every": self._every}  # no times: equal runs make equal checkpoints

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import to_host
 from ..errors import ConfigError, RunError
+from ..kinds import CURVE, MAY_NUMBER, NUMBER, PAIR, PLAIN, RANGE, SHAPE, SWITCH, TEXT
 from ..losses import GAN_LOSSES, least_squares
 from ..losses.gan import slope_from
 from ..settings import did_you_mean
@@ -20,6 +21,19 @@ CONSTANTS = {"data", "data_labels", "labels", "centres"}  # arrays that have no 
 IMAGES = ("samples", "reconstructions", "data")
 GRADIENTS = ("score_gradient", "pixel_gradient")
 HALVES = ("mu", "logvar", "field")  # kept in float16
+FACTS = {
+    "model": TEXT,
+    "config": {...: PLAIN},
+    "data": TEXT,
+    "data_shape": SHAPE,
+    "value_range": RANGE,
+    "layers": [{"network": TEXT, "name": TEXT, "title": TEXT, "shape": SHAPE}],
+}
+OPTIONAL_FACTS = {
+    "game": {"name": TEXT, "title": TEXT, "formula": TEXT, "probability": SWITCH, "threshold": MAY_NUMBER,
+             "low": NUMBER, "high": NUMBER, "slope": CURVE},
+    "missing": [PAIR],
+}  # fmt: skip
 
 
 class Recording:
@@ -44,9 +58,9 @@ class Recording:
         arrays, facts = checkpoint.load(path)
         if "step" not in arrays or "layers" not in facts:
             raise RunError(f"{path}: a tinygen file, but not a recording")
-        fault = contents.fault(facts, contents.RECORDING)
-        fault = fault or contents.fault(facts, contents.RECORDING_OPTIONAL, partly=True)
-        if fault := fault or contents.recording_fault(arrays, CONSTANTS):
+        fault = contents.fault(facts, FACTS)
+        fault = fault or contents.fault(facts, OPTIONAL_FACTS, partly=True)
+        if fault := fault or _fault_of(arrays):
             raise RunError(f"{path}: damaged, or not a recording: {fault}")
         return cls(arrays, facts)
 
@@ -129,3 +143,14 @@ def eight_bits(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     scale = largest / 127
     safe = np.where(scale > 0, scale, 1).reshape(-1, *[1] * (x.ndim - 1))
     return np.nan_to_num(x / safe).round().clip(-127, 127).astype(np.int8), scale
+
+
+def _fault_of(arrays: dict[str, np.ndarray]) -> str:
+    """Why arrays can't be a recording, with a row for each "step" in all but the CONSTANTS; "" if they can."""
+    steps = arrays["step"]
+    if steps.ndim != 1 or steps.dtype.kind != "i" or len(steps) == 0 or steps[0] < 0 or (np.diff(steps) <= 0).any():
+        return "step is not a row of rising whole numbers"
+    for name, x in arrays.items():
+        if name not in CONSTANTS and (x.ndim == 0 or len(x) != len(steps)):
+            return f"{name} has shape {x.shape}, but there are {len(steps)} steps"
+    return ""

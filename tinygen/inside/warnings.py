@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import array_of, to_host
 from ..checks import whole
 from ..data.loader import first_examples
+from ..kinds import NUMBER, TEXT
 from ..models.collapse import Recent, Sign
 from ..models.probe import undisturbed
 from ..optim import SGD, Optimizer, RMSprop
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 100  # from the same noise each time, whose spread is measured
 REMEMBERED = 1000  # logs whose gradients give the usual length
+STATE = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [TEXT]}  # what a checkpoint holds
 
 
 class CollapseWarning(UserWarning):
@@ -87,7 +89,7 @@ class Warnings(Callback):
         return {"rows": self._rows, "norms": self._norms, "told": self._warned}  # "told" is its name in checkpoints
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if fault := contents.fault(state, contents.WARNINGS):
+        if fault := contents.fault(state, STATE):
             raise ValueError(fault)
         self._rows, self._norms, self._warned = list(state["rows"]), list(state["norms"]), list(state["told"])
 

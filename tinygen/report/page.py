@@ -37,6 +37,8 @@ def report(
     target = Path(out) if out is not None else Path(run, "report.html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out {target}: the report is a web page, so its name must end in .html")
+    if out is not None:  # and not in the run, which may not be there
+        files.check_place(target)
     paths = (run, *more)
     runs = [
         gather(Path(path), BUDGET // len(paths), own) for path, own in zip(paths, _each(model, len(paths)), strict=True)

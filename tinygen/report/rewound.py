@@ -13,6 +13,7 @@ from ..inside.recording import Recording
 from ..layers import Module
 from ..models.base import Model
 from ..models.steps import Loss, Step
+from ..options import LOADING
 from ..train import RunDirectory
 
 EXAMPLES = 32
@@ -75,7 +76,7 @@ def _loaded(path: Path) -> tuple[Any, Any]:
     """The training examples of a run and their labels. Raises DataError or ConfigError if they are unavailable."""
     run = RunDirectory(path)
     settings = run.read_settings()
-    data = load_data(settings.get("data") or "", **{name: settings.get(name) for name in ("size", "channels", "fit")})
+    data = load_data(settings.get("data") or "", **{name: settings.get(name) for name in LOADING})
     run.check_data(data)
     return data.train, data.labels
 

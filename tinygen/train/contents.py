@@ -4,12 +4,11 @@ a number: the error names the file and the field."""
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
 from typing import Any
 
 import numpy as np
 
-from ..kinds import COUNT, CURVE, MAY_NUMBER, NUMBER, OBJECT, PAIR, PLAIN, RANGE, ROW_VALUE, SHAPE, SWITCH, TEXT, Kind
+from ..kinds import COUNT, OBJECT, PLAIN, ROW_VALUE, TEXT, Kind
 
 DEEPEST = 50  # levels of JSON
 
@@ -24,20 +23,6 @@ CONFIG_OPTIONAL = {"class": TEXT, "fingerprint": TEXT, "init_from": OBJECT, "cha
 ROW = {"step": COUNT, ...: ROW_VALUE}  # a line of metrics.jsonl or events.jsonl
 CHECKPOINT = {"step": COUNT, "model": TEXT, "config": {...: PLAIN}, "generators": {...: OBJECT},
               "callbacks": {...: OBJECT}}  # fmt: skip
-WARNINGS = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [TEXT]}  # their state
-RECORDING = {
-    "model": TEXT,
-    "config": {...: PLAIN},
-    "data": TEXT,
-    "data_shape": SHAPE,
-    "value_range": RANGE,
-    "layers": [{"network": TEXT, "name": TEXT, "title": TEXT, "shape": SHAPE}],
-}
-RECORDING_OPTIONAL = {
-    "game": {"name": TEXT, "title": TEXT, "formula": TEXT, "probability": SWITCH, "threshold": MAY_NUMBER,
-             "low": NUMBER, "high": NUMBER, "slope": CURVE},
-    "missing": [PAIR],
-}  # fmt: skip
 
 
 def parse(text: str | bytes) -> Any:
@@ -99,17 +84,6 @@ def state_fault(given: Any, own: Any, name: str) -> str:
 def first_not_finite(arrays: dict[str, np.ndarray]) -> str:
     """The name of the first array that holds a NaN or an infinity, if one does."""
     return next((name for name, x in arrays.items() if x.dtype.kind == "f" and not np.isfinite(x).all()), "")
-
-
-def recording_fault(arrays: dict[str, np.ndarray], constant: Collection[str]) -> str:
-    """Why arrays can't be a recording, with a row for each "step" in all but the constant ones; "" if they can."""
-    steps = arrays["step"]
-    if steps.ndim != 1 or steps.dtype.kind != "i" or len(steps) == 0 or steps[0] < 0 or (np.diff(steps) <= 0).any():
-        return "step is not a row of rising whole numbers"
-    for name, x in arrays.items():
-        if name not in constant and (x.ndim == 0 or len(x) != len(steps)):
-            return f"{name} has shape {x.shape}, but there are {len(steps)} steps"
-    return ""
 
 
 def excerpt(x: Any) -> str:

@@ -90,9 +90,9 @@ class Finding(NamedTuple):
     bad_data: list[str]  # the arrays of the batch that are not finite
 
     def __str__(self) -> str:
-        where, event = f"In step {self.step}, which left {_join(self.broken)} not finite,", self.event
+        where, event = f"In step {self.step}, which left {join_names(self.broken)} not finite,", self.event
         if self.bad_data:
-            where += f" {_join(self.bad_data)} was not finite to begin with:"
+            where += f" {join_names(self.bad_data)} was not finite to begin with:"
         if event is None:
             return f"{where} every op was finite: the update of the weights overflowed."
         did = "received" if event.inherited else "made"
@@ -111,7 +111,7 @@ class Finding(NamedTuple):
 
 def diagnose(step: int, broken: Sequence[str], good: Snapshot | None, model: Model, batches: Batches) -> NonFiniteError:
     """The error for values that are not finite after a step. Restores the model from `good`, the last snapshot."""
-    symptom = f"after step {step} {_join(broken)} {'is' if len(broken) == 1 else 'are'} not finite"
+    symptom = f"after step {step} {join_names(broken)} {'is' if len(broken) == 1 else 'are'} not finite"
     if good is None:
         return NonFiniteError(f"{symptom}, before any training: check the initial weights")
     restored = f"The model is back at its last good checkpoint, {good.source}, after step {good.step}"
@@ -163,7 +163,7 @@ def broken_arrays(arrays: dict[str, Any]) -> list[str]:
     return [name for name, x in arrays.items() if x.dtype.kind == "f" and not array_module(x).isfinite(x).all()]
 
 
-def _join(names: Sequence[str]) -> str:
+def join_names(names: Sequence[str]) -> str:
     """a; a and b; a, b, c and 5 more."""
     names = [*names[:3], f"{len(names) - 3} more"] if len(names) > 4 else names
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,11 +36,17 @@ def load(run: str | os.PathLike[str], model: Any = None, **changes: Any) -> Mode
             raise ConfigError(
                 f"load: {', '.join(changes)} can't change in a model that is already built; give its class instead"
             )
-        built = model
-    else:
-        built = _build(path, _class_of(path, snapshot, model), snapshot.facts.get("config", {}), changes)
-    restore_weights(snapshot, built)
-    return built
+        restore_weights(snapshot, model)
+        return model
+    return rebuilt(snapshot, path, model, changes)
+
+
+def rebuilt(snapshot: Snapshot, path: Path, kind: Any = None, changes: Mapping[str, Any] | None = None) -> Model:
+    """The model of a snapshot, which was read from path: see `load`."""
+    kind = _class_of(path, snapshot, kind)
+    model = build(path, kind, snapshot.facts.get("config", {}), changes or {})
+    restore_weights(snapshot, model)
+    return model
 
 
 def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
@@ -60,8 +67,8 @@ def _class_of(path: Path, snapshot: Snapshot, given: Any) -> Any:
     )
 
 
-def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any]) -> Model:
-    """An object of a class, built with the config of a run and its changes, if the class takes a config."""
+def build(path: Path, kind: Any, config: dict[str, Any], changes: Mapping[str, Any]) -> Model:
+    """A new object of a class, built with the config of a run and its changes, if the class takes a config."""
     parameters = list(inspect.signature(kind).parameters.values())
     needed = [p.name for p in parameters if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     Config: Any = getattr(kind, "Config", None)
@@ -84,7 +91,7 @@ def _build(path: Path, kind: Any, config: dict[str, Any], changes: dict[str, Any
             f"{path}: the config of the run has {', '.join(unknown)}, which {kind.__name__} does not take; it is of "
             "another version, or of another model"
         )
-    return kind(config=Config(**{key: _tuples(value) for key, value in (config | changes).items()}))
+    return kind(config=Config(**{key: _tuples(value) for key, value in {**config, **changes}.items()}))
 
 
 def start_from(run: str | os.PathLike[str], model: Model) -> dict[str, Any]:

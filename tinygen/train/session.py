@@ -13,7 +13,7 @@ from . import snapshot
 from .batches import Batches
 from .callbacks import Callback, History, StopTraining
 from .checkpoint import Snapshot
-from .hunt import NonFiniteError, broken_arrays, broken_values, diagnose
+from .hunt import NonFiniteError, broken_arrays, broken_values, diagnose, join_names
 from .measured import fetch_numbers, off_the_tape
 from .progress import say
 from .run import RunDirectory
@@ -204,14 +204,10 @@ class Session:
         lines = [line for _, line in self._call("on_end", self.history)]
         if self.run is not None:
             files = (self.run.sample_file(self.history.steps), self.run.curves_file, self.run.film_file)
-            lines.append(f"open {_join([str(path) for path in files if path.exists()])}")
+            lines.append(f"open {join_names([str(path) for path in files if path.exists()])}")
         if self.history.stopped is not None:
             lines.append(f"stopped after step {self.history.steps}: {self.history.stopped}")
         for line in filter(None, lines):  # after all files are written, as the output may be closed
             say(line)
         self.finish()
         return self.history
-
-
-def _join(names: list[str]) -> str:
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
