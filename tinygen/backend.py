@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .errors import DeviceError
+from .tracing import tracing
 
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: what they share has no static type
 
@@ -52,9 +53,15 @@ def current_device() -> str:
     return _current
 
 
-def current_module() -> ModuleType:
-    """The array module of the current device: numpy or cupy."""
-    return _modules[_current]
+def current_module() -> Any:
+    """The array module of the current device: numpy or cupy; while a step is traced, that of the trace."""
+    trace = tracing()
+    return _modules[_current] if trace is None else trace.module
+
+
+def register(kind: type, module: Any) -> None:
+    """Let array_module know which module owns arrays of a class."""
+    _module_of[kind] = module
 
 
 def device_module(device: str) -> ModuleType:
@@ -114,7 +121,8 @@ def array_of(x: Any) -> Any:
 
 def device_of(x: Any) -> str:
     """The device, "cpu" or "cuda", on which an array or a Tensor lives."""
-    return "cpu" if array_module(x) is np else "cuda"
+    module = array_module(x)
+    return "cpu" if module is np else module.device if module.__name__ == "traced" else "cuda"
 
 
 def to_host(x: Any) -> np.ndarray:
@@ -124,7 +132,6 @@ def to_host(x: Any) -> np.ndarray:
 
 def to_device(x: Any, device: str | None = None) -> Array:
     """x as an array of the device (the current one by default): itself if it lives there, a copy if not."""
-    target = _modules[_current] if device is None else device_module(device)
-    if target is array_module(x) and is_array(x):
+    if is_array(x) and device_of(x) == (device or _current):
         return x
-    return target.asarray(to_host(x))
+    return (current_module() if device is None else device_module(device)).asarray(to_host(x))

@@ -19,6 +19,7 @@ from .errors import GradientError
 from .schedules import cosine_decay, exponential_decay, linear_decay, step_decay
 from .tape import check_shape
 from .tensor import Parameter, Tensor
+from .tracing import per_step
 
 if TYPE_CHECKING:
     from typing import TypedDict
@@ -92,7 +93,7 @@ class Optimizer:
         self._make_views()
         empty = kernels.wide(array_module(self.flat).zeros_like(self.flat))  # g² of float16 would be 0
         self.state = {slot: empty.copy() for slot in self.slots}
-        self.t = 0
+        self.t = self.count = 0
         self._make_parts()
 
     def _make_views(self) -> None:
@@ -137,16 +138,24 @@ class Optimizer:
         """
         grads = [p.grad for p in self.params] if grads is None else _gradients(type(self).__name__, grads)
         self._check(grads)
-        lr = number(type(self).__name__, f"lr({self.t})", self.lr(self.t), 0) if callable(self.lr) else self.lr
+        lr = per_step(self._rate)
         self._adopt()
         given = [(i, array_of(g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         flat = self._clipped([kernels.wide(g.astype(self.flat.dtype, copy=False)).reshape(-1) for _, g in given])
-        self.t += 1
+        self.count = per_step(self._advance)
         for (i, _), g in zip(given, flat, strict=True):
             p, *state = self._parts[i]
             self.update(p, g, *state, lr=lr)
             self.params[i].changed()
+
+    def _rate(self) -> float:
+        """The learning rate of the next step."""
+        return number(type(self).__name__, f"lr({self.t})", self.lr(self.t), 0) if callable(self.lr) else self.lr
+
+    def _advance(self) -> int:
+        self.t += 1
+        return self.t
 
     @classmethod
     def options_of(cls, config: Any) -> dict[str, Any]:
@@ -154,7 +163,10 @@ class Optimizer:
         return {}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
-        """Change flat p and state in place, given the flat gradient g (which must stay as it is) and `self.t` >= 1."""
+        """Change flat p and state in place, given the flat gradient g (which must stay as it is).
+
+        `self.count` is t of this step, from 1, in a form that a compiled step can compute with.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
     def _check(self, grads: list[Any]) -> None:
@@ -324,7 +336,7 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         (m, v), (beta1, beta2) = state, self.betas
-        kernels.adam(p, g, m, v, lr, beta1, beta2, self.eps, self.t)
+        kernels.adam(p, g, m, v, lr, beta1, beta2, self.eps, self.count)
 
 
 class AdamW(Adam):

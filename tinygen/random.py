@@ -16,6 +16,7 @@ import numpy as np
 from . import kernels
 from .backend import Array, array_of, current_device, device_module
 from .kernels.noise import GOLDEN
+from .tracing import tracing
 
 Shape: TypeAlias = "int | Sequence[int]"
 
@@ -45,28 +46,65 @@ class Generator:
         return f"Generator(seed={self.seed}, name={self.name!r}, device={self.device!r})"
 
     def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
-        """Independent draws from N(mean, std²)."""
-        if self._numpy is not None:
-            x = self._numpy.standard_normal(shape, _draw_dtype(dtype)).astype(dtype, copy=False)
-        else:
-            x = self._normal(_as_shape(shape), dtype)
-        return _scale_and_shift(x, std, mean)
+        """Independent draws from N(mean, std²); for std 0 nothing is drawn, all are the mean."""
+        return _scale_and_shift(self._drawn("normal", shape, dtype, std), std, mean)
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
-        if self._numpy is not None:
-            x = self._numpy.random(shape, _draw_dtype(dtype)).astype(dtype, copy=False)
-        else:
-            x = self._uniform(_as_shape(shape), dtype)
-        return _scale_and_shift(x, high - low, low)
+        return _scale_and_shift(self._drawn("uniform", shape, dtype), high - low, low)
 
     def bernoulli(self, p: float, like: Any) -> Array:
         """True with probability p, rounded to 2⁻¹⁶, for each element of an array or Tensor, with its memory layout."""
-        like = array_of(like)
-        draws = device_module(self.device).empty_like(like, bool)
-        flat = draws.ravel(order="K") if self._numpy is not None else draws  # a view: in the order of the memory
+        if (trace := tracing()) is not None:
+            return trace.draw(self, "bernoulli", trace.layout_of(array_of(like), bool), p)
+        return self.fill("bernoulli", device_module(self.device).empty_like(array_of(like), bool), p)
+
+    def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
+        """Independent draws from low, ..., high - 1, as int64. Raises ValueError unless low < high."""
+        if low >= high:
+            raise ValueError(f"integers: low is {low}, but it must be less than high, which is {high}")
+        return self._drawn("integers", shape, np.int64, low, high)
+
+    def permutation(self, n: int) -> Array:
+        """A random order of 0, ..., n - 1."""
+        return self._drawn("permutation", (n,), np.int64)
+
+    def _drawn(self, kind: str, shape: Shape, dtype: Any, *numbers: Any) -> Array:
+        """A new array of draws; in a trace, the note of one."""
+        if (trace := tracing()) is not None:
+            return trace.draw(self, kind, np.empty(shape, dtype), *numbers)
+        return self.fill(kind, device_module(self.device).empty(shape, dtype), *numbers)
+
+    def fill(self, kind: str, out: Array, *numbers: Any) -> Array:
+        """Fill an array with standard draws of a kind: "normal" (std: 0 draws nothing), "uniform", "bernoulli" (p),
+        "integers" (low, high) or "permutation"."""
+        if kind == "normal" and numbers and numbers[0] == 0:
+            out[...] = 0
+            return out
+        return getattr(self, f"_fill_{kind}")(out, *numbers)
+
+    def _fill_normal(self, out: Array, std: float = 1.0) -> Array:
+        if self._numpy is None:
+            return kernels.normal(out, self._first(2 * out.size))
+        return self._fill(self._numpy.standard_normal, out)
+
+    def _fill_uniform(self, out: Array) -> Array:
+        if self._numpy is None:
+            return kernels.uniform(out, self._first(out.size))
+        return self._fill(self._numpy.random, out)
+
+    def _fill(self, draw: Any, out: Array) -> Array:
+        """Draws of NumPy: into the array itself, if it is of a dtype that NumPy draws in."""
+        if out.dtype.char in "fd" and out.flags.c_contiguous:
+            draw(dtype=out.dtype, out=out)
+        else:
+            out[...] = draw(out.shape, _draw_dtype(out.dtype))
+        return out
+
+    def _fill_bernoulli(self, out: Array, p: float) -> Array:
+        flat = out.ravel(order="K") if self._numpy is not None else out  # a view: in the order of the memory
         flat[...] = self._sixteen_bits(flat.shape) < round(p * 65536)
-        return draws
+        return out
 
     def _sixteen_bits(self, shape: tuple[int, ...]) -> Array:
         if self._numpy is None:
@@ -74,19 +112,20 @@ class Generator:
         n = math.prod(shape)
         return self._numpy.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
 
-    def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
-        """Independent draws from low, ..., high - 1, as int64. Raises ValueError unless low < high."""
-        if low >= high:
-            raise ValueError(f"integers: low is {low}, but it must be less than high, which is {high}")
+    def _fill_integers(self, out: Array, low: int, high: int) -> Array:
         if self._numpy is not None:
-            return np.asarray(self._numpy.integers(low, high, shape))
-        return (self._uniform(_as_shape(shape), np.float64) * (high - low)).astype(np.int64) + low
+            out[...] = self._numpy.integers(low, high, out.shape)
+        else:
+            u = kernels.uniform(device_module(self.device).empty(out.shape, np.float64), self._first(out.size))
+            out[...] = (u * (high - low)).astype(np.int64) + low
+        return out
 
-    def permutation(self, n: int) -> Array:
-        """A random order of 0, ..., n - 1."""
+    def _fill_permutation(self, out: Array) -> Array:
         if self._numpy is not None:
-            return self._numpy.permutation(n)
-        return device_module(self.device).argsort(self._bits((n,)))
+            out[...] = self._numpy.permutation(len(out))
+        else:
+            out[...] = device_module(self.device).argsort(self._bits(out.shape))
+        return out
 
     def _first(self, n: int) -> np.uint64:
         """The place of the next number in SplitMix64's sequence, from which n numbers are taken."""
@@ -96,12 +135,6 @@ class Generator:
 
     def _bits(self, shape: tuple[int, ...]) -> Array:
         return kernels.bits(device_module(self.device).empty(shape, np.uint64), self._first(math.prod(shape)))
-
-    def _uniform(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return kernels.uniform(device_module(self.device).empty(shape, dtype), self._first(math.prod(shape)))
-
-    def _normal(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return kernels.normal(device_module(self.device).empty(shape, dtype), self._first(2 * math.prod(shape)))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -130,10 +163,6 @@ def _scale_and_shift(x: Array, scale: float, shift: float) -> Array:
         x *= scale
         x += shift
     return x
-
-
-def _as_shape(shape: Shape) -> tuple[int, ...]:
-    return (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
 
 
 _seed = 0

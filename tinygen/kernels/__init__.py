@@ -66,7 +66,10 @@ def _kernel(definition: Callable[..., Any], cpu: ModuleType | str = "", gpu: boo
     name = definition.__name__
 
     def elsewhere(x: Array) -> Callable[..., Any]:
-        return getattr(_cuda(), name) if gpu and array_module(x).__name__ == "cupy" else definition
+        module = array_module(x)
+        if module.__name__ == "traced":
+            return module.kernel(definition)
+        return getattr(_cuda(), name) if gpu and module.__name__ == "cupy" else definition
 
     def loops() -> Callable[..., Any]:
         return getattr(compiled("numba") or reference, name)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from ..backend import Array, array_module
+from ..tracing import per_step
 from . import sums
 
 
@@ -62,10 +65,10 @@ _BITS = {2: "int16", 4: "int32", 8: "int64"}
 def select(chosen: Array, x: Array) -> Array:
     """x where chosen (booleans), 0 elsewhere, for an x of inf or NaN too; in the memory order of `chosen`.
 
-    The bits are multiplied, as whole numbers: NumPy's where takes seven times as long.
+    In NumPy the bits are multiplied, as whole numbers: its where takes seven times as long.
     """
     bits = _BITS.get(x.dtype.itemsize)
-    if bits is None:
+    if bits is None or not isinstance(x, np.ndarray):
         return array_module(x).where(chosen, x, 0)
     y = chosen.astype(bits)
     y *= x.view(bits)
@@ -117,8 +120,7 @@ def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2:
     m ← β₁m + (1-β₁)g,  v ← β₂v + (1-β₂)g²,  p ← p - lr · m̂ / (√v̂ + eps),  m̂ = m / (1-β₁ᵗ),  v̂ = v / (1-β₂ᵗ)
     """
     xp = array_module(p)
-    correction = 1 / math.sqrt(1 - beta2**t)  # size and eps are divided by it, not √v multiplied: a pass less
-    size = lr / (1 - beta1**t) / correction
+    size, shift = per_step(_adam_sizes, lr, beta1, beta2, eps, t)
     length = _BLOCK if xp.__name__ == "numpy" and p.size > 2 * _BLOCK else p.size or 1
     for start in range(0, p.size, length):
         block = slice(start, start + length)
@@ -131,7 +133,13 @@ def adam(p: Array, g: Array, m: Array, v: Array, lr: float, beta1: float, beta2:
         step *= 1 - beta2
         vb += step
         xp.sqrt(vb, out=step)
-        step += eps / correction
+        step += shift
         xp.divide(mb, step, out=step)
         step *= size
         p[block] -= step
+
+
+def _adam_sizes(lr: float, beta1: float, beta2: float, eps: float, t: int) -> tuple[float, float]:
+    """What m / (√v + shift) is multiplied by, and the shift: both divided by √v's correction, which saves a pass."""
+    correction = 1 / math.sqrt(1 - beta2**t)
+    return lr / (1 - beta1**t) / correction, eps / correction

@@ -9,6 +9,7 @@ from ..checks import number
 from ..layers import Buffer, Module
 from ..scopes import no_grad
 from ..tensor import Parameter
+from ..tracing import per_step
 
 
 class Average(Module):
@@ -28,9 +29,13 @@ class Average(Module):
     def forward(self, *inputs: Any) -> Any:
         return self.network(*inputs)
 
+    def _share(self, t: int) -> float:
+        """How much of the mean stays at step t."""
+        return min(self.decay, (1 + t) / (10 + t))
+
     @no_grad()
     def update(self, network: Module, t: int) -> None:
         """Add the network's weights after its step t, counted from 1, to the mean."""
-        d = min(self.decay, (1 + t) / (10 + t))
+        d = per_step(self._share, t)
         for (_, mean), (_, weight) in zip(self.network.named_tensors(), network.named_tensors(), strict=True):
             mean.assign(d * mean.data + (1 - d) * weight.data if isinstance(weight, Parameter) else weight.data)

@@ -17,6 +17,7 @@ from typing import Annotated, ClassVar, Literal
 from .. import ops
 from ..fields import Limits, NonNegative
 from ..tensor import Tensor
+from ..tracing import per_step
 from .convvae import ConvVAE, ConvVAEConfig
 
 
@@ -53,10 +54,15 @@ class BetaVAE(ConvVAE):
     def weighted(self, kl: Tensor) -> Tensor:
         """The KL term of the loss at this step."""
         c = self.config
-        risen = min(1.0, self.opt.t / c.anneal_steps) if c.anneal_steps else 1.0
+        risen = per_step(self.risen)
         if c.capacity:
             return c.beta * ops.abs(kl - c.capacity * risen)
         return c.beta * risen * kl
+
+    def risen(self) -> float:
+        """How far beta, or C, has risen at this step: from 0 to 1."""
+        steps = self.config.anneal_steps
+        return min(1.0, self.opt.t / steps) if steps else 1.0
 
     def drawings(self) -> tuple[str, ...]:
         return (*super().drawings(), "traversals")

@@ -19,6 +19,7 @@ from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
+from ..tracing import per_step
 from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
@@ -174,7 +175,7 @@ class GAN(Model):
     def average(self) -> None:
         """Add G's weights after its step to their mean, if there is one."""
         if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
+            self.G_mean.update(self.G, self.opt_G.count)
 
     def split_batch(self, batch: Any) -> Iterator[tuple[Array, ...]]:
         """The batch in d_steps equal parts, each (x,) or (x, labels)."""
@@ -187,11 +188,15 @@ class GAN(Model):
 
     def augmented(self, x: Any) -> Any:
         """x with instance noise, if any: as much as is left at this step of D."""
+        if not self.config.instance_noise:
+            return x
+        return x + self.rng.normal(x.shape, std=per_step(self.noise_left), dtype=x.dtype)
+
+    def noise_left(self) -> float:
+        """The standard deviation of the instance noise at this step of D."""
         c = self.config
         left = max(0.0, 1 - self.opt_D.t / c.instance_noise_steps) if c.instance_noise_steps else 1.0
-        if not c.instance_noise * left:
-            return x
-        return x + self.rng.normal(x.shape, std=c.instance_noise * left, dtype=x.dtype)
+        return c.instance_noise * left
 
     def judge(self, x: Array, fake: Tensor, *y: Array) -> Sequence[Tensor]:
         """D's scores of a real and of a fake batch: in one pass, which is faster, unless batch norm would mix them."""

@@ -1,0 +1,153 @@
+"""A program: what a training step computes, as a list of instructions on arrays that each get a value once.
+
+    %3: f32[32, 256] = matmul(%z, G.0.w)
+    %4: f32[32, 256] = add(%3, G.0.b)
+    ...
+    G.0.w := %91
+
+An instruction names an op, its operands and what else it needs (axes, a shape). An op that shares the memory of its
+operand is a view. State (weights, an optimiser's moments, running statistics) is read as it was before the step;
+`updates` says what it is afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+# Ops that are computed element by element, with broadcasting; "copy" and "astype" among them
+VIEWS = frozenset({"reshape", "transpose", "getitem", "broadcast_to", "bitcast"})
+SOURCES = frozenset({"input", "state", "constant", "full", "number"})
+DRAWS = frozenset({"normal", "uniform", "bernoulli", "integers", "permutation"})
+
+
+class Value:
+    """An array, or a number, that one instruction makes: its shape, its dtype and how it would lie in memory."""
+
+    __slots__ = ("like", "maker", "name")
+
+    def __init__(self, like: np.ndarray, maker: Instruction, name: str = ""):
+        self.like = like  # an array of this shape, dtype and layout, whose elements mean nothing
+        self.maker = maker
+        self.name = name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.like.shape
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.like.dtype
+
+    @property
+    def op(self) -> str:
+        """The op that makes it."""
+        return self.maker.op
+
+    @property
+    def root(self) -> Value:
+        """The value whose memory it shares: itself, unless it is a view."""
+        value = self
+        while value.op in VIEWS:
+            value = value.maker.operands[0]
+        return value
+
+    def __repr__(self) -> str:
+        return f"{self.name or hex(id(self))}: {kind(self)}"
+
+
+@dataclass(eq=False)
+class Instruction:
+    """One step of a program.
+
+    operands: Values, and Python numbers as they stand in the code.  options: what else the op needs, by name.
+    results: the Values that it makes: one, or for "call", several numbers.  place: the line of code, if known.
+    """
+
+    op: str
+    operands: tuple[Any, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    results: list[Value] = field(default_factory=list)
+    place: Any = None
+
+    @property
+    def result(self) -> Value:
+        return self.results[0]
+
+    @property
+    def values(self) -> Iterator[Value]:
+        """The operands that are Values."""
+        return (x for x in self.operands if isinstance(x, Value))
+
+    def __repr__(self) -> str:
+        return text_of(self)
+
+
+@dataclass(eq=False)
+class Program:
+    """The instructions of a step in order, what it is given, and what it leaves.
+
+    inputs: the arrays of a batch.  updates: for each state that changes, its new value.  outputs: the values that are
+    returned.  arrays: the memory of each state and constant.
+    """
+
+    instructions: list[Instruction]
+    inputs: list[Value]
+    updates: dict[Value, Value]
+    outputs: list[Value]
+    arrays: dict[Value, Any]
+    name: str = "step"
+
+    def uses(self) -> dict[Value, list[Instruction]]:
+        """The instructions that read each value."""
+        found: dict[Value, list[Instruction]] = {}
+        for instruction in self.instructions:
+            for value in dict.fromkeys(instruction.values):
+                found.setdefault(value, []).append(instruction)
+        return found
+
+    def with_instructions(self, instructions: list[Instruction]) -> Program:
+        """The same program with other instructions."""
+        return Program(instructions, self.inputs, self.updates, self.outputs, self.arrays, self.name)
+
+    def __len__(self) -> int:
+        return len(self.instructions)
+
+    def __str__(self) -> str:
+        number_values(self)
+        lines = [text_of(i) for i in self.instructions if i.op not in ("state", "constant", "input")]
+        lines += [f"{state.name} := {value.name}" for state, value in self.updates.items()]
+        returned = ", ".join(value.name for value in self.outputs)
+        return "\n".join([f"program {self.name}({', '.join(map(repr, self.inputs))})", *lines, f"return {returned}"])
+
+
+def number_values(program: Program) -> None:
+    """Give every value without a name of its own a number as its name."""
+    count = 0
+    for instruction in program.instructions:
+        for value in instruction.results:
+            if not value.name or value.name.startswith("%"):
+                value.name, count = f"%{count}", count + 1
+
+
+def kind(value: Value) -> str:
+    """dtype and shape, as "f32[32, 784]"."""
+    return f"{value.dtype.kind}{8 * value.dtype.itemsize}[{', '.join(map(str, value.shape))}]"
+
+
+def text_of(instruction: Instruction) -> str:
+    """An instruction as a line."""
+    operands = [x.name or "?" if isinstance(x, Value) else _short(x) for x in instruction.operands]
+    options = [f"{name}={_short(x)}" for name, x in instruction.options.items()]
+    made = ", ".join(f"{v.name}: {kind(v)}" for v in instruction.results)
+    return f"{made} = {instruction.op}({', '.join([*operands, *options])})"
+
+
+def _short(x: Any) -> str:
+    if isinstance(x, np.generic):
+        return f"{x}"
+    name = getattr(x, "__qualname__", None) or getattr(x, "name", None)
+    return name if isinstance(name, str) and name else repr(x) if isinstance(x, (int, float, str, tuple)) else str(x)

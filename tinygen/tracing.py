@@ -1,0 +1,52 @@
+"""What a step does besides arithmetic on arrays, said in a way that a compiler can write down.
+
+A compiled step is traced once and then replayed without Python: see compiler/. What would be frozen into it, a number
+that changes from step to step, is computed by `per_step`; generators of random numbers ask `tracing()` and let the trace
+note a draw. When nothing is traced, both cost a look at a variable.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+
+class Untraceable(Exception):
+    """Why a step can't be compiled; the step itself may be right."""
+
+
+class _State(threading.local):
+    trace: Any = None
+
+
+_state = _State()
+
+
+def tracing() -> Any:
+    """The trace that is being written in this thread, or None."""
+    return _state.trace
+
+
+def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
+    """function(*numbers): one number, or a tuple of them, that a compiled step computes anew each time.
+
+    numbers: constants, or what per_step returned. What the function reads besides, such as a count of steps, it reads
+    each time; what it changes it changes each time.
+    """
+    return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
+
+
+class recording:
+    """In this block, what this thread computes with traced arrays is written to a trace."""
+
+    def __init__(self, trace: Any):
+        self._trace = trace
+
+    def __enter__(self) -> None:
+        if _state.trace is not None:
+            raise Untraceable("a compiled step can't be traced within another")
+        _state.trace = self._trace
+
+    def __exit__(self, *exception: object) -> None:
+        _state.trace = None
