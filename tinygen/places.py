@@ -12,7 +12,7 @@ from typing import NamedTuple
 from . import gradients, ops
 
 _PACKAGE = Path(__file__).parent
-_PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py")}
+_PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py"), str(_PACKAGE / "tracing.py")}
 
 
 def _engine() -> tuple[str, ...]:
@@ -31,7 +31,7 @@ def _engine() -> tuple[str, ...]:
     return tuple(found)
 
 
-_ENGINE = _engine()
+_ENGINE = (*_engine(), str(_PACKAGE / "compiler"))
 
 
 class Place(NamedTuple):

@@ -39,7 +39,7 @@ def _narrowed(function: Callable[..., Any], x: Array, axes: tuple[int, ...], lik
 VIEW_OPS: dict[str, Callable[..., Array]] = {
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: x.transpose(axes),
-    "getitem": lambda x, index: x[(*index, ...)],
+    "getitem": lambda x, index: x[index if ... in index else (*index, ...)],
     "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
     "bitcast": lambda x, dtype: x.view(dtype),
 }
@@ -55,9 +55,11 @@ OPS: dict[str, Callable[..., Array]] = {
     "cumsum": lambda x, axis: x.cumsum(axis),
     "matmul": kernels.matmul,
     "einsum": lambda a, b, subscripts: np.einsum(subscripts, a, b),
-    "conv2d": kernels.conv2d,
-    "conv_transpose2d": kernels.conv_transpose2d,
-    "conv2d_weight_grad": kernels.conv2d_weight_grad,
+    "conv2d": lambda x, w, stride, padding: kernels.conv2d(x, w, stride, padding),
+    "conv_transpose2d": lambda gy, w, stride, padding, size: kernels.conv_transpose2d(gy, w, stride, padding, size),
+    "conv2d_weight_grad": lambda x, gy, kernel_size, stride, padding: kernels.conv2d_weight_grad(
+        x, gy, kernel_size, stride, padding
+    ),
     "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
     "take": lambda x, *arrays, index: x[_joined(index, arrays)],
     "put": _put,

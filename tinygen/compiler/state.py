@@ -40,8 +40,9 @@ class State:
         self.owners: list[Any] = []  # modules and optimisers
         self.tensors: list[Any] = []
         self.places: list[Place] = []
-        self._find(roots)
         self._settings: list[tuple[dict[str, Any], str, Any]] = []
+        self._memory: list[tuple[Any, Any, Any]] = []
+        self._find(roots)
 
     def _find(self, roots: dict[str, Any]) -> None:
         met, stack = set[int](), list(reversed(roots.items()))
@@ -85,14 +86,13 @@ class State:
                 self._settings += [(now, key, value) for key, value in before.items() if now.get(key) is value]
                 now.clear()
                 now.update(before)
-            self._settings += [({"array": t.array}, "array", t.array) for t in ()]
-            self._nodes = [(t, t.array, t.node) for t in self.tensors]
+            self._memory = [(t, t.array, t.node) for t in self.tensors]
 
     def changed(self) -> bool:
         """Whether since the last trace a setting was given another value, or a Tensor another array."""
         return not (
             all(now.get(key) is value for now, key, value in self._settings)
-            and all(t.array is array and t.node is node for t, array, node in self._nodes)
+            and all(t.array is array and t.node is node for t, array, node in self._memory)
         )
 
 

@@ -115,7 +115,8 @@ class Traced:
         """A view by this op, or if NumPy had to copy, a view of a copy."""
         if np.may_share_memory(like, self.like) or not like.size:
             return Traced(self.trace, like, self.storage, self, (op, options))
-        return self.copy()._view(op, getattr(_LIKE(self.shape, self.dtype), op)(*options.values()), **options)
+        copy = self.copy()
+        return copy._view(op, getattr(copy.like, op)(*options.values()), **options)
 
     def reshape(self, *shape: Any) -> Traced:
         wanted = shape[0] if len(shape) == 1 else shape
@@ -147,7 +148,7 @@ class Traced:
     def __getitem__(self, index: Any) -> Traced:
         form, arrays = _taken_apart(index)
         if not arrays:
-            like = self.like[(*form, ...)]  # never a scalar
+            like = self.like[form if ... in form else (*form, ...)]  # never a scalar
             return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
         places = [_places(self.trace.operand(a)) for a in arrays]
         like = _LIKE(np.broadcast_to(np.int8(0), self.shape)[_joined(form, places)].shape, self.dtype)
@@ -235,7 +236,8 @@ def _operator(name: str, swapped: bool = False) -> Callable[..., Any]:
     def apply(x: Traced, other: Any) -> Any:
         if backend.is_tensor(other):
             return NotImplemented
-        return x.trace.elementwise(name, *((other, x) if swapped else (x, other)))
+        operands = (other, x) if swapped else (x, other)
+        return x.trace.matmul(*operands) if name == "matmul" else x.trace.elementwise(name, *operands)
 
     return apply
 
@@ -262,8 +264,8 @@ for _short, _name in _COMPARE.items():
     setattr(Traced, f"__{_short}__", _operator(_name))
 for _short, _name in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
     setattr(Traced, f"__{_short}__", lambda x, name=_name: x.trace.elementwise(name, x))
-Traced.__matmul__ = lambda a, b: a.trace.matmul(a, b)  # type: ignore[attr-defined]
-Traced.__rmatmul__ = lambda b, a: b.trace.matmul(a, b)  # type: ignore[attr-defined]
+Traced.__matmul__ = _operator("matmul")  # type: ignore[attr-defined]
+Traced.__rmatmul__ = _operator("matmul", swapped=True)  # type: ignore[attr-defined]
 
 
 class Ufunc:
@@ -355,8 +357,7 @@ class TracedModule:
     def ascontiguousarray(self, x: Any) -> Any:
         return x if x.flags.c_contiguous else x.copy()
 
-    def arange(self, *bounds: Any, dtype: Any = None) -> Any:
-        return np.arange(*bounds, dtype=dtype)
+    arange, eye = staticmethod(np.arange), staticmethod(np.eye)  # constants
 
     # Where elements stand
 

@@ -1,0 +1,62 @@
+"""Whether two traces of one step are the same program: if not, something in it changes from step to step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .program import Instruction, Program, Value
+
+
+def difference(a: Program, b: Program) -> str:
+    """What differs, in words; "" if nothing does."""
+    places = _numbered(a), _numbered(b)
+    for x, y in zip(a.instructions, b.instructions, strict=False):
+        if (why := _differs(x, y, a, b, places)) and not (why == "constant" and _same_array(x, y, a, b)):
+            return f"{_where(x)}: {_in_words(why, x, y)}"
+    if len(a) != len(b):
+        longer = max(a, b, key=len).instructions[min(len(a), len(b))]
+        return f"{_where(longer)}: one step does it and the next does not"
+    return ""
+
+
+def _numbered(program: Program) -> dict[Value, int]:
+    return {v: n for n, v in enumerate(v for i in program.instructions for v in i.results)}
+
+
+def _differs(x: Instruction, y: Instruction, a: Program, b: Program, places: Any) -> str:
+    if x.op != y.op or [v.shape for v in x.results] != [v.shape for v in y.results]:
+        return "op"
+    if x.op == "constant":
+        return "constant"
+    for p, q in zip(x.operands, y.operands, strict=False):
+        if isinstance(p, Value) and isinstance(q, Value):
+            if places[0][p] != places[1][q]:
+                return "operand"
+        elif p is not q and p != q and not (p != p and q != q):
+            return f"number {p} {q}"
+    for name, option in x.options.items():
+        other = y.options[name]
+        same = option is other or option == other or getattr(option, "__code__", 0) is getattr(other, "__code__", 1)
+        if not same:
+            return f"number {option} {other}" if isinstance(option, (int, float)) else "option"
+    return ""
+
+
+def _same_array(x: Instruction, y: Instruction, a: Program, b: Program) -> bool:
+    p, q = a.arrays[x.result], b.arrays[y.result]
+    return p is q or (p.dtype == q.dtype and np.array_equal(p, q, equal_nan=p.dtype.kind == "f"))
+
+
+def _in_words(why: str, x: Instruction, y: Instruction) -> str:
+    if why.startswith("number"):
+        _, p, q = why.split(" ", 2)
+        return f"{x.op} takes a number that changes from step to step ({p}, then {q}); compute it with tg.per_step(function)"
+    if why == "constant":
+        return "an array from outside of the model changes from step to step"
+    return f"one step computes {x.op} where the next computes {y.op}" if x.op != y.op else f"{x.op} differs from step to step"
+
+
+def _where(x: Instruction) -> str:
+    return str(x.place[0]) if x.place else x.op
