@@ -1,0 +1,1 @@
+"""Compiled steps in machine code: loops and products made by LLVM, run by threads that stay. Needs llvmlite."""

@@ -1,0 +1,45 @@
+"""Who does what: a space of indices cut into boxes, one a thread. It depends on sizes alone, so that bits repeat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+Box: TypeAlias = "tuple[tuple[int, int], ...]"
+
+LANES = 16  # columns are cut at multiples of these: of vectors, and in float32 of lines of the cache
+_TINY = 2000  # elements that aren't worth waiting for another thread
+_NARROW = 256  # columns; sums of so few are cut by rows, and each thread's sums added up
+
+
+def boxes(shape: Sequence[int], threads: int, sums: str = "") -> list[Box]:
+    """At most one box a thread, and one at least: together they are the space, and no two overlap.
+
+    sums: "columns" or "rows" if sums over all but the last dimension, or over the last, are made on the way.
+    """
+    whole = tuple((0, n) for n in shape)
+    if math.prod(shape) < _TINY or threads == 1:
+        return [whole]
+    last = len(shape) - 1
+    axes = range(last) if sums == "rows" else range(last + 1)
+    if sums == "columns":
+        axes = range(last, last + 1) if shape[last] >= max(_NARROW, LANES * threads) else range(last)
+    steps = [LANES if axis == last else 1 for axis in range(last + 1)]
+    axis = min(axes, key=lambda axis: _imbalance(-(-shape[axis] // steps[axis]), threads), default=None)
+    if axis is None:
+        return [whole]
+    return [(*whole[:axis], part, *whole[axis + 1 :]) for part in cut(shape[axis], threads, steps[axis])]
+
+
+def cut(n: int, parts: int, step: int = 1) -> list[tuple[int, int]]:
+    """0 to n in at most so many parts, about equal, that begin at multiples of a step; none is empty unless n is 0."""
+    units = -(-n // step)
+    parts = max(min(parts, units), 1)
+    ends = [min(units * (i + 1) // parts * step, n) for i in range(parts)]
+    return list(zip([0, *ends], ends, strict=False))
+
+
+def _imbalance(units: int, threads: int) -> float:
+    """How much longer the slowest thread takes than if the work were cut evenly; less than a tenth doesn't count."""
+    return max(-(-units // threads) * threads / max(units, 1), 1.1)
