@@ -18,8 +18,14 @@ from typing import Any
 
 import numpy as np
 
-# Ops that are computed element by element, with broadcasting; "copy" and "astype" among them
+ELEMENTWISE = frozenset(  # functions of NumPy by which each element depends on one of each operand
+    "add subtract multiply divide power remainder floor_divide negative absolute sign square sqrt exp expm1 log log1p "
+    "tanh sin cos floor ceil rint maximum minimum equal not_equal less less_equal greater greater_equal logical_and "
+    "logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift isfinite isnan "
+    "isinf where".split()
+)
 VIEWS = frozenset({"reshape", "transpose", "getitem", "broadcast_to", "bitcast"})
+SILENT = frozenset({"input", "state", "constant"})
 SOURCES = frozenset({"input", "state", "constant", "full", "number"})
 DRAWS = frozenset({"normal", "uniform", "bernoulli", "integers", "permutation"})
 
@@ -27,12 +33,13 @@ DRAWS = frozenset({"normal", "uniform", "bernoulli", "integers", "permutation"})
 class Value:
     """An array, or a number, that one instruction makes: its shape, its dtype and how it would lie in memory."""
 
-    __slots__ = ("like", "maker", "name")
+    __slots__ = ("like", "maker", "name", "state")
 
-    def __init__(self, like: np.ndarray, maker: Instruction, name: str = ""):
+    def __init__(self, like: np.ndarray, maker: Instruction, name: str = "", state: Value | None = None):
         self.like = like  # an array of this shape, dtype and layout, whose elements mean nothing
         self.maker = maker
         self.name = name
+        self.state = state  # the state whose new value it is, for a while or in the end
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -82,6 +89,11 @@ class Instruction:
         """The operands that are Values."""
         return (x for x in self.operands if isinstance(x, Value))
 
+    @property
+    def body(self) -> list[Instruction]:
+        """Of a "fused" one: the instructions that it stands for."""
+        return self.options["body"]
+
     def __repr__(self) -> str:
         return text_of(self)
 
@@ -118,7 +130,7 @@ class Program:
 
     def __str__(self) -> str:
         number_values(self)
-        lines = [text_of(i) for i in self.instructions if i.op not in ("state", "constant", "input")]
+        lines = [line for i in self.instructions if i.op not in SILENT for line in lines_of(i)]
         lines += [f"{state.name} := {value.name}" for state, value in self.updates.items()]
         returned = ", ".join(value.name for value in self.outputs)
         return "\n".join([f"program {self.name}({', '.join(map(repr, self.inputs))})", *lines, f"return {returned}"])
@@ -128,8 +140,11 @@ def number_values(program: Program) -> None:
     """Give every value without a name of its own a number as its name."""
     count = 0
     for instruction in program.instructions:
-        for value in instruction.results:
-            if not value.name or value.name.startswith("%"):
+        bodies = instruction.body if instruction.op == "fused" else ()
+        for value in dict.fromkeys([*(v for member in bodies for v in member.results), *instruction.results]):
+            if value.state is not None:
+                value.name = f"{value.state.name}'"
+            elif not value.name or value.name.startswith("%"):
                 value.name, count = f"%{count}", count + 1
 
 
@@ -144,6 +159,15 @@ def text_of(instruction: Instruction) -> str:
     options = [f"{name}={_short(x)}" for name, x in instruction.options.items()]
     made = ", ".join(f"{v.name}: {kind(v)}" for v in instruction.results)
     return f"{made} = {instruction.op}({', '.join([*operands, *options])})"
+
+
+def lines_of(instruction: Instruction) -> list[str]:
+    """An instruction as a line; a fused one as several."""
+    if instruction.op != "fused":
+        return [text_of(instruction)]
+    made = ", ".join(v.name for v in instruction.results)
+    names = ", ".join(v.name or "?" for v in instruction.values)
+    return [f"{made} = fused({names}):", *("    " + text_of(member) for member in instruction.body)]
 
 
 def _short(x: Any) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from .. import backend
 from ..places import lines_above
 from ..tracing import Untraceable, tracing
-from .program import Instruction, Program, Value
+from .program import SOURCES, Instruction, Program, Value
 
 _LIKE: Any = np.empty  # memory that is never touched takes no room
 
@@ -149,6 +149,8 @@ class Traced:
         form, arrays = _taken_apart(index)
         if not arrays:
             like = self.like[form if ... in form else (*form, ...)]  # never a scalar
+            if like.shape == self.shape and like.strides == self.strides and form:
+                return self
             return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
         places = [_places(self.trace.operand(a)) for a in arrays]
         like = _LIKE(np.broadcast_to(np.int8(0), self.shape)[_joined(form, places)].shape, self.dtype)
@@ -170,6 +172,8 @@ class Traced:
         trace = self.trace
         new = trace.fitted(value, self.like)
         if self.parent is None:
+            if self.storage.state is not None and new.op not in SOURCES and new.state is None:
+                new.state = self.storage.state
             self.storage.value = new
         elif (like := self.parent.like).shape == self.shape and like.strides == self.strides:
             self.parent.write(trace.array(new))
@@ -511,6 +515,12 @@ class Trace:
 
     def matmul(self, a: Any, b: Any) -> Traced:
         a, b = self.as_traced(a), self.as_traced(b)
+        if b.ndim == 1:
+            y = self.matmul(a, b.reshape(-1, 1))
+            return y.reshape(y.shape[:-1])
+        if a.ndim == 1:
+            y = self.matmul(a.reshape(1, -1), b)
+            return y.reshape((*y.shape[:-2], y.shape[-1]))
         shape = (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]), a.shape[-2], b.shape[-1])
         return self.traced("matmul", (a, b), _LIKE(shape, np.result_type(a.dtype, b.dtype)))
 

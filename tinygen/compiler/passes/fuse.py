@@ -1,0 +1,121 @@
+"""Fusion: functions of elements that follow each other become one loop, and sums at its end are taken in it.
+
+    %4 = add(%3, G.0.b)
+    %5 = multiply(%4, 0.2)               %6, %7 = fused(%3, G.0.b)
+    %6 = maximum(%4, %5)           ->        %4 = add(%3, G.0.b) ...
+    %7 = sum(%6, axes=(0,))
+
+The arrays between them are never written: their elements stay in registers. A group has one shape and one place in the
+program. An instruction joins it where it stands, if all that it reads is there by then; or the group moves down to the
+instruction, if nobody in between reads what the group makes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..program import ELEMENTWISE, VIEWS, Instruction, Program, Value
+
+_LOOPS = ELEMENTWISE | {"copy", "astype", "sum"}
+
+
+class Group:
+    """Instructions that run together, at one place; one alone is a group, too."""
+
+    def __init__(self, instruction: Instruction, place: int):
+        summing = instruction.op == "sum"
+        self.shape = instruction.operands[0].shape if summing else instruction.results[0].shape
+        self.place = place
+        self.body = [instruction]
+        self.sums = set(instruction.results) if summing else set[Value]()
+        self.loops = instruction.op in _LOOPS
+
+    def take_in(self, other: Group, order: dict[Instruction, int]) -> None:
+        """Let the members of another group run here as well."""
+        self.body = sorted([*self.body, *other.body], key=order.__getitem__)
+        self.sums |= other.sums
+
+
+class Fusion:
+    """A program on its way to groups."""
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.readers: dict[Value, list[Instruction]] = {}  # of a value's memory, in instructions that are no views
+        for instruction in program.instructions:
+            if instruction.op not in VIEWS:
+                for root in {v.root for v in instruction.values}:
+                    self.readers.setdefault(root, []).append(instruction)
+        self.order = {instruction: place for place, instruction in enumerate(program.instructions)}
+        self.group_of: dict[Instruction, Group] = {}
+
+    def groups(self) -> list[Group]:
+        """The groups, in the order of their places."""
+        for place, instruction in enumerate(self.program.instructions):
+            group = self.group_of[instruction] = Group(instruction, place)
+            if group.loops:
+                sources = [self.group_of[v.maker] for v in instruction.values]
+                for source in dict.fromkeys(sources):
+                    self._join(source, self.group_of[instruction])
+        return sorted(set(self.group_of.values()), key=lambda group: group.place)
+
+    def _join(self, source: Group, group: Group) -> None:
+        """Make one group of two, of which the second reads the first, if that is right somewhere."""
+        if source is group or not source.loops or source.shape != group.shape or self._reads(group, source.sums):
+            return
+        if self._is_ready(group, source):
+            place = source.place
+        elif source.place < group.place and self._is_free(source, group):
+            place = group.place
+        else:
+            return
+        source.take_in(group, self.order)
+        source.place = place
+        self.group_of.update(dict.fromkeys(group.body, source))
+
+    def _reads(self, group: Group, values: set[Value]) -> bool:
+        return any(v.root in values for i in group.body for v in i.values)
+
+    def _is_ready(self, group: Group, source: Group) -> bool:
+        """Whether all that a group reads is made by the source, or before it."""
+        makers = {v.root.maker for i in group.body for v in i.values} - {*group.body}
+        return all((made := self.group_of[m]) is source or made.place < source.place for m in makers)
+
+    def _is_free(self, source: Group, group: Group) -> bool:
+        """Whether the source may move down to the group: nobody in between reads it."""
+        readers = (r for i in source.body for v in i.results for r in self.readers.get(v, ()) if r in self.group_of)
+        return all((at := self.group_of[r]) in (source, group) or at.place > group.place for r in readers)
+
+
+def fuse(program: Program) -> Program:
+    """The program with one instruction for each group of several."""
+    fusion = Fusion(program)
+    outside = {v.root for v in (*program.outputs, *program.updates.values())}
+    made: dict[Instruction, None] = {}
+    for group in fusion.groups():
+        if group.body[0].op not in VIEWS:
+            instruction = _as_instruction(group, fusion, outside) if group.loops else group.body[0]
+            _add_views(instruction.values, made)
+            made[instruction] = None
+    _add_views([*program.outputs, *program.updates.values()], made)
+    return program.with_instructions([*made])
+
+
+def _add_views(values: Iterable[Value], made: dict[Instruction, None]) -> None:
+    """Put the views among the values where they are first needed: a group may have moved up, before its view."""
+    for value in values:
+        if value.op in VIEWS and value.maker not in made:
+            _add_views(value.maker.values, made)
+            made[value.maker] = None
+
+
+def _as_instruction(group: Group, fusion: Fusion, outside: set[Value]) -> Instruction:
+    """A group as one instruction: its members are its body; its results are what others read."""
+    made = {v for i in group.body for v in i.results}
+    operands = tuple(dict.fromkeys(v for i in group.body for v in i.values if v not in made))
+    fused = Instruction("fused", operands, {"body": group.body, "shape": group.shape}, place=group.body[-1].place)
+    fused.results = [v for v in made if v in outside or any(fusion.group_of[r] is not group for r in fusion.readers.get(v, ()))]
+    fused.results.sort(key=[v for i in group.body for v in i.results].index)
+    for value in fused.results:
+        value.maker = fused
+    return fused

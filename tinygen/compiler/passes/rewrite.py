@@ -1,0 +1,42 @@
+"""Replacing values of a program by others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..program import Instruction, Program, Value
+
+
+def rewritten(program: Program, change: Callable[[Instruction], list[Value] | None]) -> Program:
+    """The program, with each instruction seen once, in order, its operands already replaced.
+
+    change(instruction) returns the values to use in place of its results; then the instruction is dropped; None keeps it.
+    """
+    instead: dict[Value, Value] = {}
+    kept = []
+    for instruction in program.instructions:
+        operands = tuple(instead.get(x, x) if isinstance(x, Value) else x for x in instruction.operands)
+        new = instruction
+        if any(x is not y for x, y in zip(operands, instruction.operands, strict=True)):
+            new = Instruction(instruction.op, operands, instruction.options, place=instruction.place)
+            new.results = [Value(v.like, new, v.name, v.state) for v in instruction.results]
+        values = change(new)
+        for old, value in zip(instruction.results, new.results if values is None else values, strict=True):
+            if old is not value:
+                instead[old] = value
+        if values is None:
+            kept.append(new)
+
+    def final(value: Value) -> Value:
+        return instead.get(value, value)
+
+    updates = {state: final(value) for state, value in program.updates.items()}
+    return Program(kept, program.inputs, updates, [*map(final, program.outputs)], program.arrays, program.name)
+
+
+def key_of(instruction: Instruction) -> Any:
+    """What two instructions have in common if they compute the same."""
+    operands = tuple(id(x) if isinstance(x, Value) else (type(x), repr(x)) for x in instruction.operands)
+    result = instruction.result
+    return instruction.op, operands, repr(sorted(instruction.options.items())), result.dtype, result.shape, result.like.strides

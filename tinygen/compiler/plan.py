@@ -1,0 +1,147 @@
+"""Where each value lies: the memory of a program, planned once.
+
+Values that are not needed at the same time share memory; a view lies where its source lies; the new value of a state is
+written over the old one, if nobody reads the old one any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from .definitions import VIEW_OPS
+from .program import VIEWS, Instruction, Program, Value
+
+_LINE = 64  # bytes of a line of the cache
+_SMALL = 1 << 12  # bytes up to which a constant array is kept ready
+
+
+class Plan:
+    """The arrays of a program.
+
+    arrays: the array of each value, in memory that is the program's own, or its states'.  copies: what is copied at the
+    end, (from, to), into states whose new value could not be written in place.  room: bytes of memory of its own.
+    """
+
+    def __init__(self, program: Program):
+        self.program = program
+        self.arrays: dict[Value, Any] = dict(program.arrays)
+        self.copies: list[tuple[Value, Value]] = []
+        self._last = _last_reads(program)
+        self._in_state = self._updated_in_place()
+        places = self._places()
+        self.room = max((at + _size(v) for v, at in places.items()), default=0)
+        memory = np.empty(self.room + _LINE, np.uint8)
+        begin = -memory.ctypes.data % _LINE
+        for value, at in places.items():
+            self.arrays[value] = _laid_out(memory[begin + at :], value)
+        self._add_views()
+
+    def __getitem__(self, value: Value) -> Any:
+        return self.arrays[value]
+
+    def _updated_in_place(self) -> dict[Value, Value]:
+        """The values that are written into the memory of a state; the others are noted as copies."""
+        found: dict[Value, Value] = {}
+        there = {state: state for state in self.program.updates}  # whose elements are in its memory
+        for i, instruction in enumerate(self.program.instructions):
+            for value in instruction.results if instruction.op == "fused" else ():
+                old = there.get(value.state) if value.state is not None else None
+                if old is not None and self._last.get(old, -1) <= i and _fits(value, old):
+                    found[value], there[value.state] = value.state, value
+        self.copies = [(value, state) for state, value in self.program.updates.items() if there[state] is not value]
+        return found
+
+    def _places(self) -> dict[Value, int]:
+        """An offset for each value with memory of the program's own."""
+        places: dict[Value, int] = {}
+        free, busy = _Free(), list[Value]()
+        for i, instruction in enumerate(self.program.instructions):
+            for value in instruction.results:
+                if value in self._in_state:
+                    self.arrays[value] = self.program.arrays[self._in_state[value]]
+                elif value.op not in VIEWS and value not in self.arrays:
+                    places[value] = free.take(_size(value))
+                    busy.append(value)
+            for value in [v for v in busy if self._last.get(v, i) <= i]:
+                busy.remove(value)
+                free.give(places[value], _size(value))
+        return places
+
+    def _add_views(self) -> None:
+        for instruction in self.program.instructions:
+            if instruction.op in VIEWS:
+                source = self.arrays[instruction.operands[0]]
+                view = VIEW_OPS[instruction.op](source, **instruction.options)
+                assert np.may_share_memory(view, source) or not view.size, instruction
+                self.arrays[instruction.result] = view
+
+
+class _Free:
+    """Free pieces of memory, from 0 on without end: the smallest that is large enough is given."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[int, int] = {}
+        self._end = 0
+
+    def take(self, size: int) -> int:
+        fitting = [(n, at) for at, n in self._pieces.items() if n >= size]
+        if fitting:
+            n, at = min(fitting)
+            del self._pieces[at]
+            if n > size:
+                self._pieces[at + size] = n - size
+            return at
+        last = [(at, n) for at, n in self._pieces.items() if at + n == self._end]
+        at = last[0][0] if last else self._end  # the last piece is made longer
+        if last:
+            del self._pieces[at]
+        self._end = at + size
+        return at
+
+    def give(self, at: int, size: int) -> None:
+        for other, n in list(self._pieces.items()):
+            if other + n == at:
+                del self._pieces[other]
+                at, size = other, n + size
+            elif other == at + size:
+                del self._pieces[other]
+                size += n
+        self._pieces[at] = size
+
+
+def _last_reads(program: Program) -> dict[Value, int]:
+    """The place of the last instruction that reads the memory of each value; the end for what the step leaves."""
+    last: dict[Value, int] = {}
+    for i, instruction in enumerate(program.instructions):
+        if instruction.op not in VIEWS:
+            last.update(dict.fromkeys((v.root for v in instruction.values), i))
+    end = len(program.instructions)
+    last.update(dict.fromkeys((v.root for v in (*program.outputs, *program.updates.values())), end))
+    return last
+
+
+def _fits(value: Value, old: Value) -> bool:
+    """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all."""
+    alike = all(v is old or v.root is not old for v in value.maker.values)
+    return alike and value.shape == value.maker.options["shape"] and value.like.strides == old.like.strides
+
+
+def _size(value: Value) -> int:
+    return -(-value.like.nbytes // _LINE) * _LINE or _LINE
+
+
+def _laid_out(memory: np.ndarray, value: Value) -> np.ndarray:
+    """An array in this memory with the layout that the value has."""
+    like = value.like
+    order = sorted(range(like.ndim), key=lambda a: -abs(like.strides[a]))
+    lengths = [like.shape[a] for a in order]
+    flat = memory[: like.nbytes].view(like.dtype)
+    return flat.reshape(lengths).transpose(np.argsort(order)) if like.ndim else flat.reshape(())
+
+
+def total_bytes(values: Iterable[Value]) -> int:
+    """The bytes of some values."""
+    return sum(v.like.nbytes for v in values)
