@@ -11,11 +11,16 @@ from ..places import lines_above
 from ..tape import mode
 from ..tracing import Untraceable, recording
 from .compare import difference
-from .definitions import interpret
+from .calls import CallList
+from .definitions import Interpreted
+from .machine import MachineStep
 from .nest import key_of, put_together, taken_apart
+from .passes import optimised
 from .program import Program
 from .state import State
 from .trace import Trace
+
+BACK_ENDS: dict[str, Any] = {"plain": Interpreted, "calls": CallList, "machine": MachineStep}
 
 _KEPT = 8  # programs, for batches of as many shapes
 _PATIENCE = 20  # traces after which a step whose settings change all the time stays eager
@@ -28,13 +33,13 @@ class Compiled:
     of a module or an optimiser, or the array of a Tensor, is replaced, the next call traces again.
     """
 
-    def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, run: Any = interpret):
-        self.function, self.name, self._run = function, name, run
+    def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str = "calls"):
+        self.function, self.name, self._back_end = function, name, BACK_ENDS[back_end]
         self.reason: str | None = None
         self.program: Program | None = None
         self._roots, self._traces = roots, 0
         self._state: State | None = None
-        self._ready: dict[Any, tuple[Program, Any]] = {}
+        self._ready: dict[Any, tuple[Program, Any, Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
         if self.reason is not None or mode.tracer is not None or thread_state.watcher is not None:
@@ -47,8 +52,8 @@ class Compiled:
         ready = self._ready.get(key) or self._prepare(key, form, arrays)
         if ready is None:
             return self.function(*arguments)
-        self.program, returned = ready
-        return put_together(returned, self._run(self.program, arrays))
+        self.program, executable, returned = ready
+        return put_together(returned, executable.run(arrays))
 
     def _prepare(self, key: Any, form: Any, arrays: list[Any]) -> Any:
         """The program for such a batch; None if there is none."""
@@ -67,8 +72,9 @@ class Compiled:
             return None
         while len(self._ready) >= _KEPT:
             self._ready.pop(next(iter(self._ready)))
-        self._ready[key] = program, returned
-        return program, returned
+        program = optimised(program)
+        self._ready[key] = program, self._back_end(program), returned
+        return self._ready[key]
 
     def _trace(self, form: Any, arrays: list[Any]) -> list[tuple[Program, Any]]:
         """The step and the one after it, each as a program and the form of what it returns."""
@@ -94,17 +100,17 @@ def _innermost(error: BaseException) -> Any:
     return trace.tb_frame if trace else None
 
 
-def compile(step: Any) -> Compiled:
+def compile(step: Any, back_end: str = "calls") -> Compiled:
     """A model's train_step, or a function, as a program: the same results, to rounding, in less time.
 
     step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of the
     step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says what.
     """
     if hasattr(step, "train_step"):
-        return Compiled(step.train_step, {"": step}, step.name)
+        return Compiled(step.train_step, {"": step}, step.name, back_end)
     if not callable(step):
         raise UserError(f"compile: expected a model or a function, but got {type(step).__name__}")
-    return Compiled(step, _held_by(step), step.__name__)
+    return Compiled(step, _held_by(step), step.__name__, back_end)
 
 
 def _held_by(function: Callable[..., Any]) -> dict[str, Any]:

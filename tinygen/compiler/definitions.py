@@ -77,7 +77,7 @@ def interpret(program: Program, inputs: Sequence[Array]) -> list[Array]:
     """Run a program one instruction after the other, as it reads; its states change. Returns its outputs."""
     values: dict[Value, Any] = dict(zip(program.inputs, inputs, strict=True)) | program.arrays
     for instruction in program.instructions:
-        if instruction.result not in values:
+        if not all(v in values for v in instruction.results):
             values |= zip(instruction.results, _results(instruction, values), strict=True)
     new = {state: np.array(values[value]) for state, value in program.updates.items()}
     outputs = [np.array(values[value]) for value in program.outputs]
@@ -87,7 +87,13 @@ def interpret(program: Program, inputs: Sequence[Array]) -> list[Array]:
 
 
 def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any]:
-    op, options, result = instruction.op, instruction.options, instruction.result
+    op, options = instruction.op, instruction.options
+    if op == "fused":
+        inside = dict(values)
+        for member in instruction.body:
+            inside |= zip(member.results, _results(member, inside), strict=True)
+        return [inside[v] for v in instruction.results]
+    result = instruction.result
     operands = [values[x] if isinstance(x, Value) else x for x in instruction.operands]
     if op == "call":
         made = options["function"](*operands)
@@ -98,3 +104,14 @@ def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any
         return (options["generator"].fill(op, np.empty_like(result.like), *operands),)
     y = definition(op)(*operands, **options)
     return (np.asarray(y).astype(result.dtype, copy=False),)
+
+
+class Interpreted:
+    """A program run as it reads."""
+
+    def __init__(self, program: Program):
+        self._program = program
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Take a step."""
+        return interpret(self._program, inputs)

@@ -1,0 +1,205 @@
+"""Fused groups as loops for native code: the space over which a loop goes, and how each array moves in it.
+
+Axes are put in the order in which they lie in memory, and neighbours that all arrays pass in one stride become one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array
+from .native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
+from .native.ops import OPS
+from .native.team import Machine
+from .plan import Plan
+from .program import Instruction, Value
+
+
+class Unsuited(Exception):
+    """A group that is no loop of the kind that native code has."""
+
+
+def add_group(machine: Machine, fused: Instruction, plan: Plan, numbers: dict[Value, int]) -> None:
+    """Add a fused group to a machine as one loop. Raises Unsuited if it can't be one."""
+    space = Space(fused, plan)
+    writer = _Writer(fused, space, numbers)
+    loop = writer.loop()
+    sums = [plan[m.result] for m in fused.body if m.op == "sum"]
+    add_loop(
+        machine,
+        loop,
+        space.lengths,
+        [space.arrays[v] for v in writer.inputs],
+        [space.arrays[v] for v in writer.outputs],
+        [space.summed(m, plan[m.result]) for m in fused.body if m.op == "sum"],
+        [numbers[v] for v in writer.numbers],
+    )
+    del sums
+
+
+class Space:
+    """The dimensions of a group's loop, and its arrays with just these dimensions."""
+
+    def __init__(self, fused: Instruction, plan: Plan):
+        self.shape = fused.options["shape"]
+        made = [v for v in fused.results if v.maker is fused and v.shape == self.shape]
+        read = [v for v in fused.operands if isinstance(v, Value) and v.op not in ("call", "full")]
+        spread = {v: _spread(plan[v], self.shape) for v in dict.fromkeys([*read, *made])}
+        self.order = _memory_order([spread[v] for v in (*made, *read) if v.shape == self.shape], self.shape)
+        reduced = {a for m in fused.body if m.op == "sum" for a in m.options["axes"]}
+        kinds = [frozenset(m.options["axes"]) for m in fused.body if m.op == "sum"]
+        del reduced
+        self.merged = self._merge(list(spread.values()), kinds)
+        self.lengths = tuple(math.prod(self.shape[a] for a in axes) for axes in self.merged) or (1,)
+        if len(self.lengths) > 3:
+            raise Unsuited("its arrays lie in too many different ways")
+        self.arrays = {v: self._with_dimensions(x) for v, x in spread.items()}
+
+    def _merge(self, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> list[list[int]]:
+        """The axes of each dimension of the loop, outermost first."""
+        merged: list[list[int]] = []
+        for axis in self.order:
+            if merged and self._continues(merged[-1][-1], axis, arrays, kinds):
+                merged[-1].append(axis)
+            else:
+                merged.append([axis])
+        return merged
+
+    def _continues(self, outer: int, inner: int, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> bool:
+        steps = all(x.strides[outer] == x.strides[inner] * self.shape[inner] for x in arrays)
+        return steps and all((outer in axes) == (inner in axes) for axes in kinds)
+
+    def _with_dimensions(self, x: Array) -> Array:
+        """An array with a dimension for each of the loop, of length 1 where it doesn't move."""
+        strides = [x.strides[axes[-1]] for axes in self.merged] or [0]
+        lengths = [1 if step == 0 else n for step, n in zip(strides, self.lengths, strict=True)]
+        return np.lib.stride_tricks.as_strided(x, lengths, strides)
+
+    def which(self, axes: tuple[int, ...]) -> str:
+        """Over which dimensions a sum goes: "columns", "rows" or "all"."""
+        over = [{*group} <= {*axes} for group in self.merged]
+        if all(over):
+            return "all"
+        if over == [True] * (len(over) - 1) + [False]:
+            return "columns"
+        if over == [False] * (len(over) - 1) + [True]:
+            return "rows"
+        raise Unsuited("a sum goes over dimensions that lie apart")
+
+    def summed(self, member: Instruction, y: Array) -> Array:
+        """The array of a sum with the dimensions that are left."""
+        axes = member.options["axes"]
+        which = self.which(axes)
+        if which == "all":
+            return y.reshape(1)
+        left = [a for a in range(len(self.shape)) if a not in axes]
+        groups = self.merged[-1:] if which == "columns" else self.merged[:-1]
+        strides = [dict(zip(left, y.strides, strict=True))[group[-1]] for group in groups]
+        lengths = [math.prod(self.shape[a] for a in group) for group in groups]
+        view = np.lib.stride_tricks.as_strided(y, lengths, strides)
+        ordered = [a for group in groups for a in group]
+        if not np.array_equal(_strides(y, left, ordered, self.shape), _dense(view, groups, self.shape)):
+            raise Unsuited("a sum's result lies in another order")
+        return view
+
+
+def _strides(y: Array, left: Sequence[int], ordered: Sequence[int], shape: Sequence[int]) -> list[int]:
+    own = dict(zip(left, y.strides, strict=True))
+    return [own[a] for a in ordered if shape[a] > 1]
+
+
+def _dense(view: Array, groups: Sequence[Sequence[int]], shape: Sequence[int]) -> list[int]:
+    """The strides that the axes of each group have if they are passed in one stride."""
+    found = []
+    for step, group in zip(view.strides, groups, strict=True):
+        inner = [step]
+        for a in reversed(group[1:]):
+            inner.insert(0, inner[0] * shape[a])
+        found += [s for s, a in zip(inner, group, strict=True) if shape[a] > 1]
+    return found
+
+
+def _spread(x: Array, shape: tuple[int, ...]) -> Array:
+    return np.broadcast_to(x, shape)
+
+
+def _memory_order(arrays: Sequence[Array], shape: tuple[int, ...]) -> list[int]:
+    """The axes of more than one element, as the first array has them in memory, outermost first."""
+    axes = [a for a, n in enumerate(shape) if n != 1]
+    return sorted(axes, key=lambda a: tuple(-abs(x.strides[a]) for x in arrays[:1]) or (0,))
+
+
+class _Writer:
+    """A group's body as the steps of a Loop."""
+
+    def __init__(self, fused: Instruction, space: Space, numbers: dict[Value, int]):
+        self.fused, self.space = fused, space
+        self.inputs: list[Value] = []
+        self.outputs = [v for v in fused.results if v in space.arrays]
+        self.numbers: list[Value] = []
+        self._number_dtypes: list[str] = []
+        self._steps: list[Step] = []
+        self._at: dict[Value, Any] = {}
+        self._sums: list[Sum] = []
+
+    def loop(self) -> Loop:
+        for member in self.fused.body:
+            self._add(member)
+        arrays = self.space.arrays
+        return Loop(
+            len(self.space.lengths),
+            tuple(Input(v.dtype.name, moves_of(arrays[v])) for v in self.inputs),
+            tuple(self._steps),
+            tuple(Output(self._at[v], v.dtype.name, moves_of(arrays[v])) for v in self.outputs),
+            tuple(self._sums),
+            tuple(self._number_dtypes),
+        )
+
+    def _add(self, member: Instruction) -> None:
+        op, y = member.op, member.result
+        if op == "sum":
+            operand = self._operand(member.operands[0], member.operands[0].dtype)
+            self._sums.append(Sum(operand, self.space.which(member.options["axes"]), y.dtype.name))
+            return
+        if op not in OPS or y.dtype == np.float16 or any(v.dtype == np.float16 for v in member.values):
+            raise Unsuited(f"{op} is not among the ops of loops")
+        operands = tuple(self._operand(x, dtype) for x, dtype in zip(member.operands, _dtypes(member), strict=True))
+        self._steps.append(Step(op, operands, y.dtype.name))
+        self._at[y] = ("step", len(self._steps) - 1)
+
+    def _operand(self, x: Any, dtype: Any) -> Any:
+        """What the loop knows it by; cast to the dtype in which the op is done."""
+        if not isinstance(x, Value):
+            return ("const", x, dtype.name)
+        if x in self._at:
+            found = self._at[x]
+        elif x.op == "full":
+            return ("const", x.maker.options["value"], x.dtype.name)
+        elif x.op == "call":
+            self.numbers.append(x)
+            self._number_dtypes.append(dtype.name)
+            return ("number", len(self.numbers) - 1)
+        else:
+            self.inputs.append(x)
+            found = self._at[x] = ("in", len(self.inputs) - 1)
+        if x.dtype != dtype:
+            self._steps.append(Step("astype", (found,), dtype.name))
+            return ("step", len(self._steps) - 1)
+        return found
+
+
+def _dtypes(member: Instruction) -> list[Any]:
+    """The dtypes in which NumPy takes the operands."""
+    op, kinds = member.op, []
+    for x in member.operands:
+        kinds.append((x.dtype if x.op != "call" else float) if isinstance(x, Value) else type(x))
+    if op in ("copy", "astype"):
+        return kinds
+    if op == "where":
+        return [kinds[0], member.result.dtype, member.result.dtype]
+    kinds = [np.dtype(bool) if k is bool else k for k in kinds]
+    return list(getattr(np, op).resolve_dtypes((*kinds, None))[:-1])
