@@ -24,6 +24,8 @@ Networks
 Models and training
     data                data sets by name, the loader, augmentation
     models              one file per model: VAE, GAN, WGANGP, DCGAN, ...
+    compile, per_step   a training step as a program; a number that it computes anew each time
+    compile, per_step   a training step as a program; a number that it computes anew each time
     fit, load, train    train a model into a run directory and load it again; callbacks, early stopping
     metrics             how good samples are: FID, precision, recall, coverage, ...
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses
@@ -60,10 +62,12 @@ from .random import Generator, seed
 from .rules import flat
 from .scopes import frozen, no_grad
 from .tensor import Parameter, Tensor, tensor
+from .tracing import per_step
 from .version import __version__
 
 if TYPE_CHECKING:
     from . import data, graph, inside, metrics, models, report, train, viz
+    from .compiler import compile
     from .train import fit, load
 
 __all__ = [
@@ -80,6 +84,7 @@ __all__ = [
     "Tensor",
     "UserError",
     "array_module",
+    "compile",
     "current_device",
     "data",
     "fit",
@@ -98,6 +103,7 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "per_step",
     "primitive",
     "report",
     "seed",
@@ -109,7 +115,8 @@ __all__ = [
     "viz",
 ]
 
-_ROOMS, _FROM_TRAIN = ("data", "graph", "inside", "metrics", "models", "report", "train", "viz"), ("fit", "load")
+_ROOMS = ("data", "graph", "inside", "metrics", "models", "report", "train", "viz")
+_FROM_ROOMS = {"fit": "train", "load": "train", "compile": "compiler"}
 
 
 if not TYPE_CHECKING:  # a type checker would take every name for one that may come
@@ -118,8 +125,8 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that may c
         """What most of the time of `import tinygen` would go to (0.25 s, 0.09 s without) comes at its first use."""
         if name in _ROOMS:
             return importlib.import_module(f".{name}", __name__)
-        if name in _FROM_TRAIN:
-            return getattr(importlib.import_module(".train", __name__), name)
+        if name in _FROM_ROOMS:
+            return getattr(importlib.import_module(f".{_FROM_ROOMS[name]}", __name__), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -1,8 +1,8 @@
 """What a step does besides arithmetic on arrays, said in a way that a compiler can write down.
 
 A compiled step is traced once and then replayed without Python: see compiler/. What would be frozen into it, a number
-that changes from step to step, is computed by `per_step`; generators of random numbers ask `tracing()` and let the trace
-note a draw. When nothing is traced, both cost a look at a variable.
+that changes from step to step, is computed by `per_step`; generators of random numbers ask `tracing()` and let the
+trace note a draw. When nothing is traced, both cost a look at a variable.
 """
 
 from __future__ import annotations

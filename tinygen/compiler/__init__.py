@@ -1,1 +1,15 @@
-"""A step as a program."""
+"""A training step as a program: traced once, made fast by passes, run by a back end.
+
+trace.py (traced.py, module.py, numbers.py)   what a step does, written down
+program.py                                    instructions on arrays, which can be read
+passes/                                       what need not be computed, and what can be computed together
+plan.py                                       where each array lies
+calls.py                                      the back end for NumPy alone
+machine.py, loops.py, native/                 the back end for native code, made with LLVM
+compiled.py                                   `tg.compile`
+"""
+
+from .compiled import Compiled, compile
+from .program import Instruction, Program, Value
+
+__all__ = ["Compiled", "Instruction", "Program", "Value", "compile"]

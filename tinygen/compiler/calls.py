@@ -15,8 +15,8 @@ import numpy as np
 from ..backend import Array
 from ..kernels import sums
 from .definitions import definition
-from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 from .plan import Plan
+from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 
 Call: TypeAlias = "Callable[[], Any]"
 
@@ -82,7 +82,7 @@ class Lowering:
         if op == "concatenate":
             return functools.partial(np.concatenate, operands, options["axis"], out=out)
         if op == "put":
-            return functools.partial(_put, out, *operands, index=options["index"])
+            return functools.partial(_put, out, operands[0], operands[1], options["index"])
         return functools.partial(_compute, out, definition(op), operands, options)
 
     def _fused(self, instruction: Instruction) -> list[Call]:
@@ -139,7 +139,7 @@ class Block:
         return [functools.partial(getattr(np, op), *operands, out)]
 
     def _is_scratch(self, v: Value) -> bool:
-        return v in self.arrays and v not in self.fused.results and v.maker in self.fused.body and v.maker is not self.fused
+        return v in self.arrays and v not in self.fused.results and v.maker in self.fused.body
 
     def _operand(self, x: Any, member: Instruction) -> Any:
         if not isinstance(x, Value):
@@ -216,7 +216,7 @@ class CallList:
         self.plan, self.numbers = Plan(program), Numbers()
         lowering = Lowering(self.plan, self.numbers)
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
-        self.calls += [functools.partial(np.copyto, self.plan[state], self.plan[value]) for value, state in self.plan.copies]
+        self.calls += self.plan.last_copies()
         self._inputs = [self.plan[value] for value in program.inputs]
         self._outputs = [self.plan[value] for value in program.outputs]
 

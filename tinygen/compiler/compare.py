@@ -52,10 +52,14 @@ def _same_array(x: Instruction, y: Instruction, a: Program, b: Program) -> bool:
 def _in_words(why: str, x: Instruction, y: Instruction) -> str:
     if why.startswith("number"):
         _, p, q = why.split(" ", 2)
-        return f"{x.op} takes a number that changes from step to step ({p}, then {q}); compute it with tg.per_step(function)"
+        return f"{x.op} takes a number that changes from step to step ({p}, then {q}); compute it with tg.per_step"
     if why == "constant":
         return "an array from outside of the model changes from step to step"
-    return f"one step computes {x.op} where the next computes {y.op}" if x.op != y.op else f"{x.op} differs from step to step"
+    return (
+        f"one step computes {x.op} where the next computes {y.op}"
+        if x.op != y.op
+        else f"{x.op} differs from step to step"
+    )
 
 
 def _where(x: Instruction) -> str:

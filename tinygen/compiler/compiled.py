@@ -10,8 +10,8 @@ from ..layers.module import thread_state
 from ..places import lines_above
 from ..tape import mode
 from ..tracing import Untraceable, recording
-from .compare import difference
 from .calls import CallList
+from .compare import difference
 from .definitions import Interpreted
 from .machine import MachineStep
 from .nest import key_of, put_together, taken_apart
@@ -103,8 +103,9 @@ def _innermost(error: BaseException) -> Any:
 def compile(step: Any, back_end: str = "calls") -> Compiled:
     """A model's train_step, or a function, as a program: the same results, to rounding, in less time.
 
-    step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of the
-    step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says what.
+    step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of
+    the step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says
+    what.
     """
     if hasattr(step, "train_step"):
         return Compiled(step.train_step, {"": step}, step.name, back_end)
@@ -114,7 +115,7 @@ def compile(step: Any, back_end: str = "calls") -> Compiled:
 
 
 def _held_by(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a function uses besides its arguments, by name: from its closure, its globals and the object it belongs to."""
+    """What a function uses besides its arguments, by name: its closure, its globals, the object that it belongs to."""
     roots = {"": function.__self__} if hasattr(function, "__self__") else {}
     inner = getattr(function, "__func__", function)
     code = getattr(inner, "__code__", None)

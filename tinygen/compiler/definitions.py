@@ -11,7 +11,7 @@ from .. import kernels
 from ..backend import Array
 from ..kernels import sums
 from .program import DRAWS, Instruction, Program, Value
-from .trace import _joined
+from .traced import joined
 
 
 def _put(x: Array, value: Array, index: Any) -> Array:
@@ -22,13 +22,13 @@ def _put(x: Array, value: Array, index: Any) -> Array:
 
 def _put_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
     y = x.copy()
-    y[_joined(index, arrays)] = value
+    y[joined(index, arrays)] = value
     return y
 
 
 def _add_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
     y = x.copy()
-    np.add.at(y, _joined(index, arrays), value)
+    np.add.at(y, joined(index, arrays), value)
     return y
 
 
@@ -61,7 +61,7 @@ OPS: dict[str, Callable[..., Array]] = {
         x, gy, kernel_size, stride, padding
     ),
     "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
-    "take": lambda x, *arrays, index: x[_joined(index, arrays)],
+    "take": lambda x, *arrays, index: x[joined(index, arrays)],
     "put": _put,
     "put_at": _put_at,
     "add_at": _add_at,

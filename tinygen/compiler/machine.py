@@ -1,7 +1,7 @@
 """The back end for native code: a program as a table of jobs, done by all cores without Python in between.
 
-Random numbers and counts come first, as nothing else moves them; then the jobs. What native code has no job for is a call
-of NumPy's, before which the cores wait for Python.
+Random numbers and counts come first, as nothing else moves them; then the jobs. What native code has no job for is a
+call of NumPy's, before which the cores wait for Python.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
 
 from ..backend import Array
 from .calls import Lowering, Numbers
@@ -55,7 +53,7 @@ class MachineStep:
         for instruction in program.instructions:
             self._add(instruction)
         self._close()
-        self._run += [functools.partial(np.copyto, self.plan[state], self.plan[v]) for v, state in self.plan.copies]
+        self._run += self.plan.last_copies()
         self._inputs = [self.plan[value] for value in program.inputs]
         self._outputs = [self.plan[value] for value in program.outputs]
 

@@ -6,13 +6,14 @@ written over the old one, if nobody reads the old one any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from .definitions import VIEW_OPS
-from .program import VIEWS, Instruction, Program, Value
+from .program import VIEWS, Program, Value
 
 _LINE = 64  # bytes of a line of the cache
 _SMALL = 1 << 12  # bytes up to which a constant array is kept ready
@@ -42,15 +43,20 @@ class Plan:
     def __getitem__(self, value: Value) -> Any:
         return self.arrays[value]
 
+    def last_copies(self) -> list[Callable[[], Any]]:
+        """The calls that make the copies."""
+        return [functools.partial(np.copyto, self[state], self[value]) for value, state in self.copies]
+
     def _updated_in_place(self) -> dict[Value, Value]:
         """The values that are written into the memory of a state; the others are noted as copies."""
         found: dict[Value, Value] = {}
         there = {state: state for state in self.program.updates}  # whose elements are in its memory
         for i, instruction in enumerate(self.program.instructions):
             for value in instruction.results if instruction.op == "fused" else ():
-                old = there.get(value.state) if value.state is not None else None
-                if old is not None and self._last.get(old, -1) <= i and _fits(value, old):
-                    found[value], there[value.state] = value.state, value
+                state = value.state
+                old = None if state is None else there.get(state)
+                if state is not None and old is not None and self._last.get(old, -1) <= i and _fits(value, old):
+                    found[value], there[state] = state, value
         self.copies = [(value, state) for state, value in self.program.updates.items() if there[state] is not value]
         return found
 
@@ -140,8 +146,3 @@ def _laid_out(memory: np.ndarray, value: Value) -> np.ndarray:
     lengths = [like.shape[a] for a in order]
     flat = memory[: like.nbytes].view(like.dtype)
     return flat.reshape(lengths).transpose(np.argsort(order)) if like.ndim else flat.reshape(())
-
-
-def total_bytes(values: Iterable[Value]) -> int:
-    """The bytes of some values."""
-    return sum(v.like.nbytes for v in values)

@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-ELEMENTWISE = frozenset(  # functions of NumPy by which each element depends on one of each operand
-    "add subtract multiply divide power remainder floor_divide negative absolute sign square sqrt exp expm1 log log1p "
-    "tanh sin cos floor ceil rint maximum minimum equal not_equal less less_equal greater greater_equal logical_and "
-    "logical_or logical_not logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift isfinite isnan "
-    "isinf where".split()
-)
+_WORDS = """
+add subtract multiply divide power remainder floor_divide negative absolute sign square sqrt exp expm1 log log1p tanh
+sin cos floor ceil rint maximum minimum equal not_equal less less_equal greater greater_equal logical_and logical_or
+logical_not logical_xor bitwise_and bitwise_or bitwise_xor invert left_shift right_shift isfinite isnan isinf where
+"""
+ELEMENTWISE = frozenset(_WORDS.split())  # functions of NumPy by which each element depends on one of each operand
 VIEWS = frozenset({"reshape", "transpose", "getitem", "broadcast_to", "bitcast"})
 SILENT = frozenset({"input", "state", "constant"})
 SOURCES = frozenset({"input", "state", "constant", "full", "number"})

@@ -1,10 +1,10 @@
 """Common subexpressions: what is computed twice is computed once.
 
-    %5 = negative(x)             %5 = negative(x)
-    %6 = exp(%5)                 %6 = exp(%5)
-    %7 = negative(x)        ->
-    %8 = exp(%7)
-    %9 = add(%6, %8)             %9 = add(%6, %6)
+%5 = negative(x)             %5 = negative(x)
+%6 = exp(%5)                 %6 = exp(%5)
+%7 = negative(x)        ->
+%8 = exp(%7)
+%9 = add(%6, %8)             %9 = add(%6, %6)
 """
 
 from __future__ import annotations

@@ -86,6 +86,10 @@ class Fusion:
         readers = (r for i in source.body for v in i.results for r in self.readers.get(v, ()) if r in self.group_of)
         return all((at := self.group_of[r]) in (source, group) or at.place > group.place for r in readers)
 
+    def is_read_outside(self, value: Value, group: Group) -> bool:
+        """Whether an instruction that is no member reads a value of the group."""
+        return any(self.group_of[r] is not group for r in self.readers.get(value, ()))
+
 
 def fuse(program: Program) -> Program:
     """The program with one instruction for each group of several."""
@@ -114,8 +118,7 @@ def _as_instruction(group: Group, fusion: Fusion, outside: set[Value]) -> Instru
     made = {v for i in group.body for v in i.results}
     operands = tuple(dict.fromkeys(v for i in group.body for v in i.values if v not in made))
     fused = Instruction("fused", operands, {"body": group.body, "shape": group.shape}, place=group.body[-1].place)
-    fused.results = [v for v in made if v in outside or any(fusion.group_of[r] is not group for r in fusion.readers.get(v, ()))]
-    fused.results.sort(key=[v for i in group.body for v in i.results].index)
+    fused.results = [v for i in group.body for v in i.results if v in outside or fusion.is_read_outside(v, group)]
     for value in fused.results:
         value.maker = fused
     return fused

@@ -11,7 +11,7 @@ from ..program import Instruction, Program, Value
 def rewritten(program: Program, change: Callable[[Instruction], list[Value] | None]) -> Program:
     """The program, with each instruction seen once, in order, its operands already replaced.
 
-    change(instruction) returns the values to use in place of its results; then the instruction is dropped; None keeps it.
+    change(instruction) returns the values to use in place of its results, which is dropped then; None keeps it.
     """
     instead: dict[Value, Value] = {}
     kept = []
@@ -39,4 +39,11 @@ def key_of(instruction: Instruction) -> Any:
     """What two instructions have in common if they compute the same."""
     operands = tuple(id(x) if isinstance(x, Value) else (type(x), repr(x)) for x in instruction.operands)
     result = instruction.result
-    return instruction.op, operands, repr(sorted(instruction.options.items())), result.dtype, result.shape, result.like.strides
+    return (
+        instruction.op,
+        operands,
+        repr(sorted(instruction.options.items())),
+        result.dtype,
+        result.shape,
+        result.like.strides,
+    )

@@ -1,9 +1,9 @@
 """Simplification: views of views, copies that change nothing, and arithmetic on constants.
 
-    %1 = reshape(x, shape=(4, 2))
-    %2 = reshape(%1, shape=(8,))        ->  %2 = reshape(x, shape=(8,))
-    %3 = full(value=1.0)
-    %4 = multiply(%3, 0.5)              ->  %4 = full(value=0.5)
+%1 = reshape(x, shape=(4, 2))
+%2 = reshape(%1, shape=(8,))        ->  %2 = reshape(x, shape=(8,))
+%3 = full(value=1.0)
+%4 = multiply(%3, 0.5)              ->  %4 = full(value=0.5)
 """
 
 from __future__ import annotations
@@ -57,7 +57,9 @@ def _view_of_view(instruction: Instruction) -> Any:
         return op, (source,), {"axes": axes}
     if source.shape == y.shape and source.like.strides == y.like.strides:
         return source
-    return (op, (source,), instruction.options) if np.may_share_memory(source.like.reshape(y.shape), source.like) else None
+    return (
+        (op, (source,), instruction.options) if np.may_share_memory(source.like.reshape(y.shape), source.like) else None
+    )
 
 
 def _constant(instruction: Instruction) -> Any:

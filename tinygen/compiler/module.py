@@ -1,0 +1,172 @@
+"""The array module of traced arrays, which `array_module(x)` gives for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import backend
+from ..tracing import Untraceable, tracing
+from .traced import Traced, taken_apart
+
+if TYPE_CHECKING:
+    from .trace import Trace
+
+
+class Ufunc:
+    """A function of NumPy that works element by element, in a trace."""
+
+    def __init__(self, trace: Trace, name: str):
+        self._trace, self.__name__ = trace, name
+
+    def __call__(self, *operands: Any, out: Any = None, dtype: Any = None) -> Any:
+        y = self._trace.elementwise(self.__name__, *operands)
+        y = y if dtype is None else y.astype(dtype, copy=False)
+        if out is None:
+            return y
+        out.write(y)
+        return out
+
+    def at(self, x: Traced, index: Any, value: Any) -> None:
+        """x[index] op= value, where an index that comes twice counts twice; for add alone."""
+        if self.__name__ != "add":
+            raise Untraceable(f"{self.__name__}.at is not among what a program knows")
+        form, arrays = taken_apart(index)
+        self._trace.put(x, "add_at", value, form, arrays)
+
+
+_WHOLE = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")  # kernels that a program has as one instruction
+
+
+class TracedModule:
+    """The array module of traced arrays: NumPy's functions as far as ops, kernels, optimisers and models use them."""
+
+    __name__ = "traced"
+    ndarray = Traced
+
+    @property
+    def _trace(self) -> Trace:
+        return tracing()
+
+    @property
+    def device(self) -> str:
+        """Where the arrays that stand behind the trace live."""
+        return self._trace.device
+
+    def __getattr__(self, name: str) -> Any:
+        it = getattr(np, name, None)
+        if isinstance(it, np.ufunc):
+            return Ufunc(self._trace, it.__name__)
+        if isinstance(it, (type, int, float, type(None))) and hasattr(np, name):
+            return it
+        raise Untraceable(f"xp.{name} is not among the functions that a program knows")
+
+    def kernel(self, definition: Callable[..., Any]) -> Callable[..., Any]:
+        """What stands for a kernel in a trace: one instruction for a convolution; else its definition is traced."""
+        name = definition.__name__
+        return getattr(self._trace, name) if name in _WHOLE else definition
+
+    # New arrays
+
+    def full(self, shape: Any, value: Any, dtype: Any = None) -> Traced:
+        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+        like = np.empty(shape, np.asarray(value).dtype if dtype is None else dtype)
+        return self._trace.traced("full", (), like, value=like.dtype.type(value).item())
+
+    def zeros(self, shape: Any, dtype: Any = np.float64) -> Traced:
+        return self.full(shape, 0, dtype)
+
+    empty = zeros
+
+    def ones(self, shape: Any, dtype: Any = np.float64) -> Traced:
+        return self.full(shape, 1, dtype)
+
+    def full_like(self, x: Any, value: Any, dtype: Any = None) -> Traced:
+        return self._trace.traced("full", (), np.empty_like(_like_of(x), dtype), value=value)
+
+    def zeros_like(self, x: Any, dtype: Any = None) -> Traced:
+        return self.full_like(x, 0, dtype)
+
+    empty_like = zeros_like
+
+    def ones_like(self, x: Any, dtype: Any = None) -> Traced:
+        return self.full_like(x, 1, dtype)
+
+    def asarray(self, x: Any, dtype: Any = None) -> Any:
+        if isinstance(x, Traced):
+            return x if dtype is None else x.astype(dtype, copy=False)
+        return np.asarray(x, dtype)
+
+    array = asarray
+
+    def ascontiguousarray(self, x: Any) -> Any:
+        return x if x.flags.c_contiguous else x.copy()
+
+    arange, eye = staticmethod(np.arange), staticmethod(np.eye)  # constants
+
+    # Where elements stand
+
+    def broadcast_to(self, x: Any, shape: Any) -> Any:
+        x = self._trace.as_traced(x)
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        return x if x.shape == shape else x._view("broadcast_to", np.broadcast_to(x.like, shape), shape=shape)
+
+    def moveaxis(self, x: Traced, source: Any, destination: Any) -> Traced:
+        numbered = np.moveaxis(np.empty(range(2, 2 + x.ndim), np.int8), source, destination).shape
+        return x.transpose([n - 2 for n in numbered])
+
+    def expand_dims(self, x: Traced, axis: Any) -> Traced:
+        return x.reshape(np.expand_dims(x.like, axis).shape)
+
+    def flip(self, x: Traced, axis: Any = None) -> Traced:
+        axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        turned = {a % x.ndim for a in axes}
+        return x[tuple(slice(None, None, -1) if a in turned else slice(None) for a in range(x.ndim))]
+
+    def concatenate(self, xs: Sequence[Any], axis: int = 0) -> Traced:
+        xs = [self._trace.as_traced(x) for x in xs]
+        axis %= xs[0].ndim
+        shape = list(xs[0].shape)
+        shape[axis] = sum(x.shape[axis] for x in xs)
+        if any((*x.shape[:axis], *x.shape[axis + 1 :]) != (*shape[:axis], *shape[axis + 1 :]) for x in xs):
+            raise ValueError(f"concatenate: shapes {[x.shape for x in xs]} differ beside axis {axis}")
+        like = np.empty(shape, np.result_type(*(x.dtype for x in xs)))
+        return self._trace.traced("concatenate", tuple(xs), like, axis=axis)
+
+    def stack(self, xs: Sequence[Any], axis: int = 0) -> Traced:
+        xs = [self._trace.as_traced(x) for x in xs]
+        return self.concatenate([self.expand_dims(x, axis) for x in xs], axis)
+
+    def pad(self, x: Traced, widths: Any, mode: str = "constant", constant_values: Any = 0) -> Traced:
+        if mode != "constant":
+            raise Untraceable(f"pad: mode {mode!r} is not among what a program knows")
+        widths = np.broadcast_to(np.asarray(widths), (x.ndim, 2)).tolist()
+        shape = [before + n + after for n, (before, after) in zip(x.shape, widths, strict=True)]
+        y = self.full(shape, constant_values, x.dtype)
+        y[tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths, strict=True))] = x
+        return y
+
+    # Functions of elements that are no ufuncs, and products
+
+    def where(self, condition: Any, a: Any, b: Any) -> Traced:
+        return self._trace.elementwise("where", condition, a, b)
+
+    def clip(self, x: Any, min: Any = None, max: Any = None) -> Any:
+        x = x if min is None else self.maximum(x, min)
+        return x if max is None else self.minimum(x, max)
+
+    def einsum(self, subscripts: str, a: Any, b: Any) -> Traced:
+        left, right, out = subscripts.replace("->", ",").split(",")
+        lengths = dict(zip(left + right, (*a.shape, *b.shape), strict=True))
+        like = np.empty([lengths[letter] for letter in out], np.result_type(a.dtype, b.dtype))
+        return self._trace.traced("einsum", (a, b), like, subscripts=subscripts)
+
+
+def _like_of(x: Any) -> Any:
+    return x.like if isinstance(x, Traced) else x
+
+
+MODULE = TracedModule()
+backend.register(Traced, MODULE)
