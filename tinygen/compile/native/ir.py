@@ -153,6 +153,10 @@ class Module:
         self.functions.append(Code(self, name, parameters))
         return self.functions[-1]
 
+    def part(self, name: str, *parameters: str) -> Code | None:
+        """Begin a function that others call, by call_part; None if there is one of this name."""
+        return None if any(f.name == name for f in self.functions) else self.function(name, *parameters)
+
     def note(self, text: str) -> str:
         """Write a line of metadata, in which {} is the line's own name. Returns the name."""
         name = f"!{len(self.metadata)}"
@@ -247,6 +251,9 @@ class Code:
             ),
         )
 
+    def call_part(self, name: str, *values: Value) -> None:
+        self.write(f"call void @{name}({', '.join(f'i64 {v.text}' for v in values)}) noinline")
+
     # Memory
 
     def room(self, type: str, count: int = 1) -> str:
@@ -281,6 +288,12 @@ class Code:
         pointer, type = self._place(value.dtype, address, index)
         text = self.emit(np.uint8, f"zext i1 {value.text} to i8").text if value.dtype.kind == "b" else value.text
         self.write(f"store {type} {text}, ptr {pointer}, align {value.dtype.itemsize}{self._group}")
+
+    def clear(self, address: Value, size: Value) -> None:
+        """Fill some bytes with 0."""
+        pointer, _ = self._place(INT, address, 0)
+        self.module.declarations["clear"] = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
+        self.write(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size.text}, i1 false)")
 
     def arrive(self, address: Value) -> Value:
         """Add 1 to an int64 that several threads count in; gives what was there."""
