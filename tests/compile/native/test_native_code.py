@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 from tinygen.compile.native import code
-from tinygen.compile.native.ir import INT, Module
+from tinygen.compile.native.ir import Module
+from tinygen.compile.native.values import INT
 
 
 def text_with(number: int) -> str:

@@ -17,8 +17,9 @@ import pytest
 
 from tinygen.compile.native import team
 from tinygen.compile.native.code import address_of
-from tinygen.compile.native.ir import INT, Module
+from tinygen.compile.native.ir import Module
 from tinygen.compile.native.team import Machine
+from tinygen.compile.native.values import INT
 
 SOURCE = Path(__file__).parents[3]
 

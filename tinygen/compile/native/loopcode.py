@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .ir import DOUBLE, FLOAT, INT, Module, Value, Variable
+from .ir import Module, Variable
 from .ops import apply
+from .values import DOUBLE, FLOAT, INT, Value
 
 if TYPE_CHECKING:
     from .loops import Loop, Operand, Sum

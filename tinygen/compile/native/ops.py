@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import maths
-from .ir import BOOL, Value
+from .values import BOOL, Value
 
 Op = Callable[..., Value]
 

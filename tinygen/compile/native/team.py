@@ -90,8 +90,9 @@ class Machine:
             table, _ = self._table or self._laid_out()
             if (part := self._parts.get((first, last))) is None:
                 part = self._parts[first, last] = self._part(first, last)
-            after = [prepare() for prepare in self.around]
+            after: list[Callable[[], None]] = []
             try:
+                after.extend(prepare() for prepare in self.around)
                 _team(self.threads).run(table, first, *part, last)
             finally:
                 for restore in after:
