@@ -121,7 +121,7 @@ def _call(out: Array, a: Array, b: Array, adds: bool) -> list[int]:
 def _laid_out(x: Array) -> tuple[int, int]:
     """Which way a matrix lies, and the length of a line."""
     (rows, columns), (down, right), item = x.shape, x.strides, x.itemsize
-    if not x.size or (right == item or columns == 1) and (rows == 1 or down >= columns * item):
+    if not x.size or ((right == item or columns == 1) and (rows == 1 or down >= columns * item)):
         return _AS_IT_IS, max(down // item if rows > 1 else 0, columns, 1)
     if (down == item or rows == 1) and (columns == 1 or right >= rows * item):
         return _TRANSPOSED, max(right // item if columns > 1 else 0, rows, 1)
