@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -26,33 +27,51 @@ class Compiled:
     """A step that runs as a program; where it can't, it runs as it was written, and `reason` says why.
 
     The first call with a batch of a new shape traces the step, which computes nothing, and compiles it. When a setting
-    of a module or an optimiser, or the array of a Tensor, is replaced, the next call traces again.
+    of a module or an optimiser, or the array of a Tensor, is replaced, the next call traces again. In a block that
+    changes what ops do (trace, no_grad, frozen, evaluating), and while layers are watched, it runs as it was written.
+
+    program: the last one that was prepared or run.  seconds: spent on tracing and compiling so far.
     """
 
     def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str | None = None):
         self.function, self.name, self._back_end = function, name, load_back_end(back_end)
         self.reason: str | None = None
         self.program: Program | None = None
+        self.seconds = 0.0
         self._roots, self._traces = roots, 0
         self._state: State | None = None
         self._ready: dict[Any, tuple[Program, Any, Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        if self.reason is not None or mode.tracer is not None or thread_state.watcher is not None:
-            return self.function(*arguments)
         arrays: list[Any] = []
+        if (ready := self._find(arguments, arrays)) is None:
+            return self.function(*arguments)
+        _, executable, returned = ready
+        return put_together(returned, executable.run(arrays))
+
+    def prepare(self, *arguments: Any) -> bool:
+        """Trace and compile the step for such a batch, without taking it. False: it will run as it was written."""
+        return self._find(arguments, []) is not None
+
+    def _find(self, arguments: Any, arrays: list[Any]) -> Any:
+        """The program for these arguments, which is made if necessary, and what belongs to it; None if there is none.
+        Their arrays are added to `arrays`."""
+        if self.reason is not None or _ops_are_changed():
+            return None
         form = taken_apart(arguments, arrays)
         if self._state is not None and self._state.changed():
             self._ready.clear()
         key = key_of(form), *((a.shape, a.dtype) for a in arrays)
-        ready = self._ready.get(key) or self._prepare(key, form, arrays)
+        ready = self._ready.get(key)
         if ready is None:
-            return self.function(*arguments)
-        self.program, executable, returned = ready
-        return put_together(returned, executable.run(arrays))
+            began = time.perf_counter()
+            ready = self._prepare(key, form, arrays)
+            self.seconds += time.perf_counter() - began
+        if ready is not None:
+            self.program = ready[0]
+        return ready
 
     def _prepare(self, key: Any, form: Any, arrays: list[Any]) -> Any:
-        """The program for such a batch; None if there is none."""
         self._traces += 1
         if self._traces > _PATIENCE:
             self.reason = f"its settings, or the shapes of its batches, changed {_PATIENCE} times"
@@ -62,7 +81,7 @@ class Compiled:
             (program, returned), (again, _) = self._trace(form, arrays)
             if why := difference(program, again):
                 raise Untraceable(why)
-        except Untraceable as error:
+        except Exception as error:  # of any kind: an array that holds no numbers may end up anywhere
             places = lines_above(_innermost(error))
             self.reason = f"{error} ({places[0]})" if places else str(error)
             return None
@@ -88,6 +107,16 @@ class Compiled:
     train_step = __call__
 
 
+def _ops_are_changed() -> bool:
+    """Whether this thread is in a block in which ops, or layers, do something else than usually."""
+    return (
+        mode.tracer is not None
+        or mode.recording is not True
+        or thread_state.watcher is not None
+        or bool(thread_state.evaluated)
+    )
+
+
 def _innermost(error: BaseException) -> Any:
     """The frame in which an error was raised."""
     trace = error.__traceback__
@@ -104,7 +133,7 @@ def compile(step: Any, back_end: str | None = None) -> Compiled:
     what.
     """
     if hasattr(step, "train_step"):
-        return Compiled(step.train_step, {"": step}, step.name, back_end)
+        return Compiled(lambda *batch: step.train_step(*batch), {"": step}, step.name, back_end)  # it may be replaced
     if not callable(step):
         raise UserError(f"compile: expected a model or a function, but got {type(step).__name__}")
     return Compiled(step, _held_by(step), step.__name__, back_end)

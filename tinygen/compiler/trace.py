@@ -30,6 +30,7 @@ class Trace:
         self.instructions: list[Instruction] = []
         self.inputs: list[Value] = []
         self.arrays: dict[Value, Any] = {}
+        self.holders: Sequence[Any] = ()  # of what per_step may change: see state.py
         self._states: dict[tuple[int, int], Traced] = {}
         self._constants: dict[int, Value] = {}
 
@@ -142,7 +143,10 @@ class Trace:
     def call(self, function: Callable[..., Any], numbers: tuple[Any, ...]) -> Any:
         """A function of numbers, called now and in each step."""
         given = tuple(n.value if isinstance(n, Number) else n for n in numbers)
+        before = [holder.items for holder in self.holders]
         now = function(*(n.now if isinstance(n, Number) else n for n in numbers))
+        for holder, items in zip(self.holders, before, strict=True):
+            holder.note_moves(items)
         several = now if isinstance(now, tuple) else (now,)
         instruction = Instruction("call", given, {"function": function})
         instruction.results = [Value(np.empty(()), instruction) for _ in several]
