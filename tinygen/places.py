@@ -59,11 +59,26 @@ def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
     """The lines that led to an op from the training loop (this package excluded), the innermost first."""
     places: list[Place] = []
     while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(_PACKAGE / "train"):
-        file = frame.f_code.co_filename
-        if file not in _PLUMBING and not file.startswith(_ENGINE):
-            places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
+        if _is_told(frame):
+            places.append(Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
+
+
+def lines_of(error: BaseException) -> tuple[Place, ...]:
+    """The lines from where an error is handled down to where it was raised, the innermost first."""
+    places, trace = list[Place](), error.__traceback__
+    while trace is not None:
+        if _is_told(trace.tb_frame):
+            code = trace.tb_frame.f_code
+            places.insert(0, Place(code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return tuple(places)
+
+
+def _is_told(frame: FrameType) -> bool:
+    file = frame.f_code.co_filename
+    return file not in _PLUMBING and not file.startswith(_ENGINE)
 
 
 def _short(file: str) -> str:

@@ -113,7 +113,9 @@ class Foreign(Net):
 class Deciding(Net):
     def train_step(self, x):
         metrics = super().train_step(x)
-        return metrics if metrics["loss"].item() < 1e9 else {}
+        with tg.no_grad():
+            metrics["loss"].item()  # is looked at
+        return metrics
 
 
 @pytest.mark.parametrize(
@@ -122,8 +124,8 @@ class Deciding(Net):
         (Counting, "the step changes made, which a program can't"),
         (Listing, "the step changes table.last"),
         (Replacing, "the step replaces the array mean; write into it"),
-        (Foreign, r"does not support ufuncs.*test_what_steps_do.py:\d+ in train_step: np.square\(x\)\)"),
-        (Deciding, r"looks at the elements of an array.*in train_step: return metrics if"),
+        (Foreign, r"does not support ufuncs.*test_what_steps_do.py:\d+ in train_step: np.square"),
+        (Deciding, r"looks at the elements of an array.*train_step: metrics.*# is looked at$"),
     ],
 )
 def test_what_a_program_can_not_do_is_said_and_the_step_is_right(kind, why):

@@ -8,10 +8,10 @@ from typing import Any
 
 from ..errors import UserError
 from ..layers.module import thread_state
-from ..places import lines_above
+from ..places import lines_of
 from ..tape import mode
 from ..tracing import Untraceable, recording
-from .backends import load_back_end
+from .backends import default_back_end, in_words, load_back_end
 from .compare import difference
 from .nest import key_of, put_together, taken_apart
 from .passes import optimised
@@ -34,13 +34,22 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str | None = None):
-        self.function, self.name, self._back_end = function, name, load_back_end(back_end)
+        self.function, self.name = function, name
+        self.back_end = default_back_end() if back_end is None else back_end
+        self._load = load_back_end(self.back_end)
         self.reason: str | None = None
         self.program: Program | None = None
         self.seconds = 0.0
         self._roots, self._traces = roots, 0
         self._state: State | None = None
         self._ready: dict[Any, tuple[Program, Any, Any]] = {}
+
+    def __repr__(self) -> str:
+        if self.reason is not None:
+            return f"not compiled: {self.reason}"
+        if self.program is None:
+            return "not compiled yet"
+        return f"compiled: {self.program.size()}, {in_words(self.back_end)}"
 
     def __call__(self, *arguments: Any) -> Any:
         arrays: list[Any] = []
@@ -81,15 +90,17 @@ class Compiled:
             (program, returned), (again, _) = self._trace(form, arrays)
             if why := difference(program, again):
                 raise Untraceable(why)
+            program = optimised(program)
+            ready = program, self._load(program), returned
         except Exception as error:  # of any kind: an array that holds no numbers may end up anywhere
-            places = lines_above(_innermost(error))
-            self.reason = f"{error} ({places[0]})" if places else str(error)
+            what = str(error) if isinstance(error, Untraceable) else f"{type(error).__name__}: {error}"
+            places = lines_of(error)
+            self.reason = f"{what}, in {places[0]}" if places else what
             return None
         while len(self._ready) >= _KEPT:
             self._ready.pop(next(iter(self._ready)))
-        program = optimised(program)
-        self._ready[key] = program, self._back_end(program), returned
-        return self._ready[key]
+        self._ready[key] = ready
+        return ready
 
     def _trace(self, form: Any, arrays: list[Any]) -> list[tuple[Program, Any]]:
         """The step and the one after it, each as a program and the form of what it returns."""
@@ -115,14 +126,6 @@ def _ops_are_changed() -> bool:
         or thread_state.watcher is not None
         or bool(thread_state.evaluated)
     )
-
-
-def _innermost(error: BaseException) -> Any:
-    """The frame in which an error was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return trace.tb_frame if trace else None
 
 
 def compile(step: Any, back_end: str | None = None) -> Compiled:
