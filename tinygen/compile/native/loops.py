@@ -1,6 +1,6 @@
 """Loops over elements, as data, and the code that LLVM makes of them.
 
-A Loop says what is done to each element of a space of one to three dimensions, and to what its inputs, outputs and sums
+A Loop says what is done to each element of a space of some dimensions, and to what its inputs, outputs and sums
 belong. Lengths, addresses and strides are no part of it, so that one piece of code serves all sizes.
 
 How an array moves is a string, a character a dimension: "1" by one element (the last dimension alone), "s" by a stride

@@ -77,9 +77,13 @@ def _parts_of_depth(threads: int, m: int, n: int, k: int) -> int:
 def _add_deep_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool, parts: int) -> None:
     """Each thread sums a part of the products; then the parts are added up."""
     ends = cut(b.shape[0], parts, LANES)
-    rooms = np.empty((len(ends), *out.shape), out.dtype)
-    add_products(machine, [[(room, a[:, i:j], b[i:j], False)] for room, (i, j) in zip(rooms, ends, strict=True)])
-    add_up(machine, out, list(rooms), adds)
+    rooms = [out, *np.empty((len(ends) - 1, *out.shape), out.dtype)]
+    adding = [adds, *[False] * len(rooms)]
+    add_products(
+        machine, [[(room, a[:, i:j], b[i:j], more)] for room, more, (i, j) in zip(rooms, adding, ends, strict=False)]
+    )
+    if len(rooms) > 1:
+        add_up(machine, out, rooms[1:], adds=True)
 
 
 def add_up(machine: Machine, out: Array, parts: Sequence[Array], adds: bool) -> None:
@@ -121,7 +125,7 @@ def _call(out: Array, a: Array, b: Array, adds: bool) -> list[int]:
 def _laid_out(x: Array) -> tuple[int, int]:
     """Which way a matrix lies, and the length of a line."""
     (rows, columns), (down, right), item = x.shape, x.strides, x.itemsize
-    if not x.size or (right == item or columns == 1) and (rows == 1 or down >= columns * item):
+    if not x.size or ((right == item or columns == 1) and (rows == 1 or down >= columns * item)):
         return _AS_IT_IS, max(down // item if rows > 1 else 0, columns, 1)
     if (down == item or rows == 1) and (columns == 1 or right >= rows * item):
         return _TRANSPOSED, max(right // item if columns > 1 else 0, rows, 1)
