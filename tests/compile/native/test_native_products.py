@@ -89,7 +89,7 @@ def test_the_library_has_its_threads_again_after_a_run() -> None:
 
 
 def test_what_can_not_be_multiplied_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    machine, out = Machine(1), np.empty((20, 30), np.float32)
+    machine, out = Machine(1), np.zeros((20, 30), np.float32)
     a, b = whole(20, 9, 1, "float32"), whole(9, 30, 2, "float32")
     with pytest.raises(
         ValueError, match=r"a product float32 \(20, 30\) can't be float32 \(20, 9\) @ float32 \(8, 30\)"
