@@ -9,13 +9,14 @@ take the textbook's im2col and col2im, plane by plane.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ...kernels.conv import Tap, taps
 from ...kernels.reference_conv import Padding, Pair
-from .loops import Input, Loop, Output, add_loop, moves_of
+from .copies import add_copy, add_zeros
 from .products import Product, add_product, add_products, add_up
 from .shares import LANES, cut
 from .team import Machine
@@ -30,21 +31,22 @@ def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, pad
     x, y, w, (kh, kw, c, co) = _hnwc(x), _hnwc(y), _dense(w), w.shape
     size, out, n = (x.shape[0], x.shape[2]), (y.shape[0], y.shape[2]), x.shape[1]
     if kw * c < _FEW:
-        planes = _add_im2col(machine, x, (kh, kw), out, stride, padding)
-        add_product(machine, _view(y, -1, co), planes.T, _view(w, -1, co))
+        with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
+            add_product(machine, _view(y, -1, co), columns.T, _view(w, -1, co))
         return
-    phases, shares = _add_phases(machine, x, stride[0]), []
-    for rows in cut(out[0] * n, machine.threads, LANES):
-        share = _Share(places=range(out[1]))
-        for t in taps(size, out, (kh, kw), stride, padding):
-            if (part := _part(t.out_rows, n, rows)) is not None:
-                target, whole = (
-                    _matrix(y[t.out_rows, :, t.out_column])[part],
-                    part.stop - part.start == rows[1] - rows[0],
-                )
-                share.add(t.out_column, whole, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
-        shares.append(share)
-    _add_shares(machine, shares, [y])
+    with _phases(machine, x, stride[0]) as phases:
+        shares = []
+        for rows in cut(out[0] * n, machine.threads, LANES):
+            share = _Share(places=range(out[1]))
+            for t in taps(size, out, (kh, kw), stride, padding):
+                if (part := _part(t.out_rows, n, rows)) is not None:
+                    target, fills = (
+                        _matrix(y[t.out_rows, :, t.out_column])[part],
+                        _length(part) == _length(slice(*rows)),
+                    )
+                    share.add(t.out_column, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
+            shares.append(share)
+        _add_shares(machine, shares, [y])
 
 
 def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
@@ -52,25 +54,24 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
     gx, gy, w, (kh, kw, c, co) = _hnwc(gx), _hnwc(gy), _dense(w), w.shape
     size, out, n = (gx.shape[0], gx.shape[2]), (gy.shape[0], gy.shape[2]), gx.shape[1]
     if kw * c < _FEW:
-        planes = np.empty((kh, kw, c, out[0], n, out[1]), gy.dtype)
-        add_product(machine, _view(planes, kh * kw * c, -1), _view(w, -1, co), _view(gy, -1, co).T)
-        _add_zeros(machine, gx)
-        for place, pixels in _planes(gx, (kh, kw), out, stride, padding):
-            add_up(machine, pixels, [planes[place]], adds=True)
+        with machine.borrowed(gy.dtype, (kh, kw, c, out[0], n, out[1])) as (planes,):
+            add_product(machine, _view(planes, kh * kw * c, -1), _view(w, -1, co), _view(gy, -1, co).T)
+            add_zeros(machine, gx)
+            for place, pixels in _planes(gx, (kh, kw), out, stride, padding):
+                add_up(machine, pixels, [planes[place]], adds=True)
         return
-    phases = [gx]
-    if stride[0] > 1:
-        phases = [np.empty(gx[r :: stride[0]].shape, gx.dtype) for r in range(stride[0])]
-    shares = [_Share(places=[]) for _ in range(machine.threads)]
-    for t in taps(size, out, (kh, kw), stride, padding):
-        for share, rows in zip(shares, cut(len(phases[t.phase]) * n, machine.threads, LANES), strict=False):
-            if (part := _part(t.rows, n, rows)) is not None:
-                source = _matrix(gy[t.out_rows, :, t.out_column])[part]
-                share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
-    _add_shares(machine, shares, phases)
-    if stride[0] > 1:
-        for r, phase in enumerate(phases):
-            _add_copy(machine, gx[r :: stride[0]], phase)
+    shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if stride[0] > 1 else []
+    with machine.borrowed(gx.dtype, *shapes) as borrowed:
+        phases = borrowed or [gx]
+        shares = [_Share(places=[]) for _ in range(machine.threads)]
+        for t in taps(size, out, (kh, kw), stride, padding):
+            for share, rows in zip(shares, cut(len(phases[t.phase]) * n, machine.threads, LANES), strict=False):
+                if (part := _part(t.rows, n, rows)) is not None:
+                    source = _matrix(gy[t.out_rows, :, t.out_column])[part]
+                    share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
+        _add_shares(machine, shares, phases)
+        for r, phase in enumerate(borrowed):
+            add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
 
 
 def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
@@ -78,22 +79,23 @@ def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, str
     x, gy, gw, (kh, kw, c, co) = _hnwc(x), _hnwc(gy), _dense(gw), gw.shape
     size, out, n = (x.shape[0], x.shape[2]), (gy.shape[0], gy.shape[2]), x.shape[1]
     if kw * c < _FEW:
-        planes = _add_im2col(machine, x, (kh, kw), out, stride, padding)
-        add_product(machine, _view(gw, -1, co), planes, _view(gy, -1, co))
+        with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
+            add_product(machine, _view(gw, -1, co), columns, _view(gy, -1, co))
         return
-    phases, shares, parts = _add_phases(machine, x, stride[0]), [], cut(out[0] * n, machine.threads, LANES)
-    rooms = [gw, *np.empty((len(parts) - 1, *gw.shape), gw.dtype)]
-    fullest_first = sorted(taps(size, out, (kh, kw), stride, padding), key=lambda t: t.kernel.start - t.kernel.stop)
-    for room, rows in zip(rooms, parts, strict=True):
-        share = _Share(places=range(kh))
-        for t in fullest_first:
-            if (part := _part(t.out_rows, n, rows)) is not None:
-                a, b = _patch(phases, t)[part].T, _matrix(gy[t.out_rows, :, t.out_column])[part]
-                share.add(t.kh, t.kernel == slice(0, kw), _matrix(room[t.kh, t.kernel]), a, b)
-        shares.append(share)
-    _add_shares(machine, shares, rooms)
-    if len(rooms) > 1:
-        add_up(machine, gw, rooms[1:], adds=True)
+    parts = cut(out[0] * n, machine.threads, LANES)
+    fullest_first = sorted(taps(size, out, (kh, kw), stride, padding), key=lambda t: -_length(t.kernel))
+    with _phases(machine, x, stride[0]) as phases, machine.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1)) as more:
+        shares = []
+        for room, rows in zip([gw, *more], parts, strict=True):
+            share = _Share(places=range(kh))
+            for t in fullest_first:
+                if (part := _part(t.out_rows, n, rows)) is not None:
+                    a, b = _patch(phases, t)[part].T, _matrix(gy[t.out_rows, :, t.out_column])[part]
+                    share.add(t.kh, _length(t.kernel) == kw, _matrix(room[t.kh, t.kernel]), a, b)
+            shares.append(share)
+        _add_shares(machine, shares, [gw, *more])
+        if more:
+            add_up(machine, gw, more, adds=True)
 
 
 class _Share:
@@ -116,10 +118,14 @@ def _add_shares(machine: Machine, shares: list[_Share], targets: list[Array]) ->
     """Add the products; if a place is left out, or filled in part, fill all targets with zeros before."""
     if any(share.needs_zeros or share.places for share in shares):
         for target in targets:
-            _add_zeros(machine, target)
+            add_zeros(machine, target)
         add_products(machine, [[(*product[:3], True) for product in share.products] for share in shares])
     else:
         add_products(machine, [share.products for share in shares])
+
+
+def _length(part: slice) -> int:
+    return part.stop - part.start
 
 
 def _part(height: slice, images: int, rows: tuple[int, int]) -> slice | None:
@@ -161,37 +167,27 @@ def _matrix(x: Array) -> Array:
     return _view(x, -1, x.shape[-1])
 
 
-# Copies
+# Copies of images
 
 
-def _add_zeros(machine: Machine, x: Array) -> None:
-    kind, line = str(x.dtype), _view(x, -1)
-    loop = Loop(1, (), (), (Output(("const", 0, kind), kind, "1"),))
-    add_loop(machine, loop, line.shape, [], [line])
-
-
-def _add_copy(machine: Machine, out: Array, x: Array) -> None:
-    kind = str(x.dtype)
-    loop = Loop(x.ndim, (Input(kind, moves_of(x)),), (), (Output(("in", 0), kind, moves_of(out)),))
-    add_loop(machine, loop, x.shape, [x], [out])
-
-
-def _add_phases(machine: Machine, x: Array, stride: int) -> list[Array]:
+@contextmanager
+def _phases(machine: Machine, x: Array, stride: int) -> Iterator[list[Array]]:
     """The rows of (H, N, W, C) by their remainder, side by side in memory."""
-    if stride == 1:
-        return [x]
-    phases = [np.empty(x[r::stride].shape, x.dtype) for r in range(stride)]
-    for r, phase in enumerate(phases):
-        _add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
-    return phases
+    with machine.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
+        for r, phase in enumerate(phases):
+            add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
+        yield phases or [x]
 
 
-def _add_im2col(machine: Machine, x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Array:
-    """The windows of x as the columns of a matrix, (KH·KW·C, OH·N·OW). What falls on the padding stays 0."""
-    planes = np.zeros((*kernel, x.shape[3], out[0], x.shape[1], out[1]), x.dtype)
-    for place, pixels in _planes(x, kernel, out, stride, padding):
-        _add_copy(machine, planes[place], pixels)
-    return _view(planes, kernel[0] * kernel[1] * x.shape[3], -1)
+@contextmanager
+def _im2col(machine: Machine, x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[Array]:
+    """The windows of x as the columns of a matrix, (KH·KW·C, OH·N·OW)."""
+    with machine.borrowed(x.dtype, (*kernel, x.shape[3], out[0], x.shape[1], out[1])) as (planes,):
+        if any(p for side in padding for p in side):
+            add_zeros(machine, planes)
+        for place, pixels in _planes(x, kernel, out, stride, padding):
+            add_copy(machine, planes[place], pixels)
+        yield _view(planes, kernel[0] * kernel[1] * x.shape[3], -1)
 
 
 def _planes(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[tuple[Any, Array]]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from .blas import blas
 from .code import address_of
+from .copies import add_copy
 from .ir import Code, Module
 from .loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .shares import LANES, cut
@@ -42,9 +43,7 @@ def add_product(
     if out.shape != (m, n) or b.shape[0] != k or not out.dtype == a.dtype == b.dtype:
         raise ValueError(f"a product {out.dtype} {out.shape} can't be {a.dtype} {a.shape} @ {b.dtype} {b.shape}")
     if bias is not None:
-        row, kind = bias.reshape(1, n), str(out.dtype)
-        copy = Loop(2, (Input(kind, moves_of(row)),), (), (Output(("in", 0), kind, moves_of(out)),))
-        add_loop(machine, copy, out.shape, [row], [out])
+        add_copy(machine, out, bias.reshape(1, n))
         adds = True
     if out.strides[1] != out.itemsize and n > 1:
         out, a, b = out.T, b.T, a.T
@@ -77,13 +76,11 @@ def _parts_of_depth(threads: int, m: int, n: int, k: int) -> int:
 def _add_deep_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool, parts: int) -> None:
     """Each thread sums a part of the products; then the parts are added up."""
     ends = cut(b.shape[0], parts, LANES)
-    rooms = [out, *np.empty((len(ends) - 1, *out.shape), out.dtype)]
-    adding = [adds, *[False] * len(rooms)]
-    add_products(
-        machine, [[(room, a[:, i:j], b[i:j], more)] for room, more, (i, j) in zip(rooms, adding, ends, strict=False)]
-    )
-    if len(rooms) > 1:
-        add_up(machine, out, rooms[1:], adds=True)
+    with machine.borrowed(out.dtype, *[out.shape] * (len(ends) - 1)) as more:
+        parts_of_sum = zip([out, *more], [adds, *[False] * len(more)], ends, strict=True)
+        add_products(machine, [[(room, a[:, i:j], b[i:j], adding)] for room, adding, (i, j) in parts_of_sum])
+        if more:
+            add_up(machine, out, more, adds=True)
 
 
 def add_up(machine: Machine, out: Array, parts: Sequence[Array], adds: bool) -> None:
