@@ -52,20 +52,20 @@ def build_venv(venv: Path, device: str) -> None:
 
 
 def write_data(w: Workload, path: Path) -> None:
-    """Digits, enlarged to the workload's shape, as float32 (batches, batch, *data_shape) in [low, 1]."""
+    """Digits, enlarged to the workload's shape, as float32 (batches, examples of a step, *data_shape) in [low, 1]."""
     import numpy as np
 
     import tinygen as tg
 
     digits = tg.data.load("digits").train
-    x = digits[np.arange(w.images // w.batch * w.batch) % len(digits)]
+    x = digits[np.arange(w.images // w.examples * w.examples) % len(digits)]
     size, channels = w.image[0], w.image[2]
     if size != 28:
         rows = np.arange(size) * 28 // size  # the nearest pixel
         x = x[:, rows][:, :, rows]
     x = np.repeat(x, channels, axis=3).astype(np.float32) / 255
     x = w.low + (1 - w.low) * x
-    np.save(path, x.reshape(-1, w.batch, *w.data_shape))
+    np.save(path, x.reshape(-1, w.examples, *w.data_shape))
 
 
 # A run

@@ -72,6 +72,7 @@ class Entry:
     options: tuple[str, ...] = ()
     convolutions: bool = True  # whether the library has the convolutions that the DCGANs need
     only_convolutions: bool = False
+    second_order: bool = True  # whether a gradient can be differentiated itself, which WGAN-GP needs
     devices: tuple[str, ...] = ("cpu",)
     env: dict[str, str] = field(default_factory=dict)
     ours: bool = False  # runs in this interpreter, not in the peers' environment
@@ -87,6 +88,8 @@ class Entry:
             return "not offered: the library lacks strided or transposed convolutions"
         if workload.is_dense and self.only_convolutions:
             return "not offered: of use for convolutions only"
+        if workload.gp and not self.second_order:
+            return "not offered: the library can't differentiate a gradient, which the penalty needs"
         return None
 
 
@@ -110,7 +113,7 @@ PEERS = {
     "tf-graph": Entry("keras", ("tensorflow", "keras"), "Keras 3, tf.function", env=_KERAS),
     "tf-xla": Entry("keras", ("tensorflow", "keras"), "Keras 3, jit_compile=True", ("xla",), env=_KERAS),
     "jax": Entry("jax", ("jax",), "one jit of the whole step", devices=BOTH, env=_SHARES_GPU),
-    "mygrad": Entry("mygrad", ("mygrad",), "its batch norm, memory guard off", convolutions=False),
+    "mygrad": Entry("mygrad", ("mygrad",), "its batch norm, memory guard off", convolutions=False, second_order=False),
     "autograd": Entry("autograd", ("autograd",), "functions of lists of arrays", convolutions=False),
     "dezero": Entry("dezero", ("dezero", "matplotlib"), "its functions and Adam"),
 }

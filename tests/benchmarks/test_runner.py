@@ -179,7 +179,7 @@ def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
     assert result["last_losses"]["loss"] < result["first_losses"]["loss"]
     assert "wrong" not in result
     out = capsys.readouterr().out
-    assert "| VAE 784-400-20, batch 128 | tinygen | time | 0.90 | | | not measured |" in out
+    assert "| VAE 784-400-20, batch 128 | tinygen | time | 0.80 | | | not measured |" in out
 
 
 @pytest.mark.parametrize("command", ["run", "sweep"])

@@ -20,6 +20,7 @@ def test_the_networks_are_those_of_the_models(w: Workload) -> None:
     config = model.config
     assert (config.lr, config.beta1, config.beta2, config.eps) == (w.lr, w.beta1, w.beta2, w.eps)
     assert (config.latent_dim, tuple(config.data_shape)) == (w.latent, w.image)
+    assert (getattr(config, "d_steps", 1), getattr(config, "gp", 0.0)) == (w.d_steps, w.gp)
 
 
 @pytest.mark.parametrize("w", WORKLOADS.values(), ids=WORKLOADS)
@@ -52,6 +53,14 @@ def test_the_flops_of_the_vae_by_hand() -> None:
     assert WORKLOADS["vae_128"].flops == 2 * 128 * (3 * decoder + 3 * encoder - 784 * 400)
 
 
+def test_the_flops_of_the_wgan_gp_by_hand() -> None:
+    G, D = 100 * 256 + 256 * 512 + 512 * 1024 + 1024 * 784, 784 * 512 + 512 * 256 + 256 * 1
+    scores = G + 2 * (D + D + D - 784 * 512)
+    penalty = D + D + D + (784 * 512 + 512 * 256)  # forward, to x̂; then to the weights, and through all but the last
+    G_step = G + D + D + G + (G - 100 * 256)
+    assert WORKLOADS["wgangp_64"].flops == 2 * 64 * (5 * (scores + penalty) + G_step)
+
+
 def test_convolutions_by_hand() -> None:
     conv, back = Conv(64, 128, 5, 2), ConvT(128, 64, 5, 2, bias=False)
     assert conv.out((14, 14, 64)) == (7, 7, 128)
@@ -71,15 +80,19 @@ def test_what_backward_costs() -> None:
     assert macs(net, "weights") == 25 + 25 + 10
     assert macs(net, "input") == 25 + 25
     assert macs(net, "weights and input") == 75
+    assert macs(net, "slope") == 25 + 25 + 25 + 15
     first, second = 3 + 20 + 5, 5 + 12 + 2
     assert traffic(net, 1, "no") == first + 10 + second
     assert traffic(net, 1, "weights") == first + 10 + second + first + (10 + 5) + 2 * second
+    assert traffic(net, 1, "slope") == 4 * first + 10 + 2 * (10 + 5) + 3 * second
 
 
 def test_a_step_has_the_passes_of_the_algorithm() -> None:
     gan = WORKLOADS["mlp_gan_32"].passes
     assert gan == (Pass("G", 1, "no"), Pass("D", 2, "weights"), Pass("G", 1, "weights"), Pass("D", 1, "input"))
-    assert [w.name for w in WORKLOADS.values() if w.joint] == ["mlp_gan_32", "mlp_gan_128"]
+    wgan_gp = WORKLOADS["wgangp_64"].passes
+    assert wgan_gp == (Pass("G", 1, "no"), Pass("D", 2, "weights"), Pass("D", 1, "slope")) * 5 + gan[2:]
+    assert [w.name for w in WORKLOADS.values() if w.joint] == ["mlp_gan_32", "mlp_gan_128", "wgangp_64"]
 
 
 @pytest.mark.parametrize("name", ["batch=3", "image=16", "depth=5"])
