@@ -25,6 +25,11 @@ def main(argv: list[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args(argv)
+    if "clock" in options:
+        try:
+            runner.fit_clock(options)
+        except ValueError as contradiction:
+            commands.choices[options.command].error(str(contradiction))
     if options.device == "cuda" and (reason := runner.gpu_missing()):
         print(f"nothing to run on: {reason}")
         return 0

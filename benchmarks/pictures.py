@@ -44,7 +44,8 @@ def times(results: dict[str, Any], path: Path) -> None:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.4g}"))
         axes.tick_params(axis="x", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set_xlabel("ms a step, less is better: median, and a line from the least to the most", fontsize=9)
+    unit = "processor ms" if results["settings"].get("clock") == "cpu" else "ms"
+    panels[-1].set_xlabel(f"{unit} a step, less is better: median, and a line from the least to the most", fontsize=9)
     figure.savefig(path, dpi=150)
 
 

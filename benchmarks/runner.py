@@ -86,11 +86,11 @@ def ends_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def rates(threads: int, device: str = "cpu") -> dict[str, Any]:
+def rates(threads: int, device: str = "cpu", clock: str = "wall") -> dict[str, Any]:
     """machine.rates() in a fresh process, whose BLAS chooses its kernels as freely as the peers'."""
     env = machine.environment(threads)
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.machine", device],
+        [sys.executable, "-m", "benchmarks.machine", device, clock],
         env=env,
         cwd=ROOT,
         capture_output=True,
@@ -112,7 +112,7 @@ class Contest:
     def command(self, name: str, data: Path) -> Worker:
         entry, o = PEERS[name], self.options
         python = interpreters(o.peers_venv)[entry.ours]
-        args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32))]
+        args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32)), o.clock]
         gpu = {"CUPY_TF32": str(int(o.tf32))} if o.device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
         env = machine.environment(o.threads, **entry.env, **gpu)
         return Worker([python, "-m", "benchmarks.worker", *args], env, self.out / f"{self.w.name}.{name}.log")
@@ -202,7 +202,7 @@ def run(options: argparse.Namespace) -> int:
     results: dict[str, Any] = {
         "when": time.strftime("%d %B %Y"),
         "machine": machine.describe(),
-        "settings": {k: getattr(options, k) for k in ("threads", "device", "tf32", "rounds", "seconds")},
+        "settings": {k: getattr(options, k) for k in ("threads", "clock", "device", "tf32", "rounds", "seconds")},
         "workloads": {},
     }
     code = 0
@@ -223,18 +223,21 @@ def measure(w: Workload, options: argparse.Namespace, out: Path, results: dict[s
     print(f"{w.title}: {w.flops / 1e9:.2f} GFLOP a step", flush=True)
     names, absent = line_up(w, options.peers, options)
     contest = Contest(w, names, options, out)
-    entry = {"peers": contest.results, "absent": absent, "rates": [rates(options.threads, options.device)]}
+    how = options.threads, options.device, options.clock
+    entry = {"peers": contest.results, "absent": absent, "rates": [rates(*how)]}
     results["workloads"][w.name] = entry
     try:
         contest.run()
     finally:
-        entry["rates"].append(rates(options.threads, options.device))
+        entry["rates"].append(rates(*how))
         report.write(results, out, pictures=False)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS), metavar="NAME")
     add_shared(parser, peers=list(PEERS), rounds=9, seconds=1.0)
+    clocks = "wall: time that passes; cpu: processor time on one thread, for a busy machine (default wall)"
+    parser.add_argument("--clock", choices=list(machine.CLOCKS), default="wall", help=clocks)
 
 
 def add_shared(parser: argparse.ArgumentParser, peers: list[str], rounds: int, seconds: float) -> None:
@@ -243,13 +246,22 @@ def add_shared(parser: argparse.ArgumentParser, peers: list[str], rounds: int, s
     parser.add_argument("--peers", type=pick, default=peers, metavar="A,B", help=choices)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true", help="let every peer use TF32 on a GPU (default: off)")
-    parser.add_argument("--threads", type=positive(int), default=2, help="threads of each peer (default 2)")
+    parser.add_argument("--threads", type=positive(int), help="threads of each peer (default 2; by --clock cpu 1)")
     parser.add_argument("--rounds", type=positive(int), default=rounds, help=f"turns of each peer (default {rounds})")
     parser.add_argument(
         "--seconds", type=positive(float), default=seconds, help=f"length of a turn (default {seconds:g})"
     )
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="default: benchmark-results")
     parser.add_argument("--peers-venv", type=Path, help="the other libraries' environment; built if it doesn't exist")
+
+
+def fit_clock(options: argparse.Namespace) -> None:
+    """Choose the threads that the clock needs. Raises ValueError, a line, for options that contradict it."""
+    if options.clock == "cpu" and options.device != "cpu":
+        raise ValueError("--clock cpu: a GPU's work takes no processor time; leave --clock out")
+    if options.clock == "cpu" and options.threads not in (None, 1):
+        raise ValueError(f"--threads {options.threads}: --clock cpu measures one thread; leave --threads out")
+    options.threads = options.threads or (1 if options.clock == "cpu" else 2)
 
 
 def pick(text: str) -> list[str]:

@@ -26,10 +26,12 @@ class Peer:
     """A workload in a library. A subclass builds it in __init__ and writes step() as an expert in the library would.
 
     parameters: the number of each network's.  notes: what a reader should know about how it is run.
+    clock: what times it on a CPU.
     """
 
     parameters: dict[str, int]
     notes: str = ""
+    clock: Callable[[], float] = staticmethod(time.perf_counter)
 
     def __init__(self, setting: Setting):
         raise NotImplementedError
@@ -52,10 +54,10 @@ class Peer:
     def timed(self, work: Callable[[], None]) -> float:
         """The seconds that work takes, until everything that it started is done."""
         self.wait()
-        start = time.perf_counter()
+        start = self.clock()
         work()
         self.wait()
-        return time.perf_counter() - start
+        return self.clock() - start
 
     def device_memory(self) -> dict[str, float]:
         """{"device_mb": the peak memory of the GPU}, if there is one."""

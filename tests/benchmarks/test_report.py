@@ -91,6 +91,17 @@ def test_a_loaded_machine_is_named(results: dict[str, Any]) -> None:
     assert "not idle" in report.text(results)
 
 
+def test_processor_time_has_a_table_of_its_own_that_a_busy_machine_does_not_spoil(results: dict[str, Any]) -> None:
+    results["settings"] |= {"clock": "cpu", "threads": 1}
+    for entry in results["workloads"]["mlp_gan_32"]["peers"].values():
+        entry["others"] = [0.3]
+    text = report.text(results)
+    assert "Milliseconds here are processor time" in text and "| processor ms a step" in text
+    assert "not idle" not in text and "Other processes took 30.0%" in text
+    del results["settings"]["clock"]  # a file of old
+    assert "processor" not in report.text(results).replace("processors", "")
+
+
 def test_pictures_and_json_are_written(results: dict[str, Any], tmp_path: Path) -> None:
     report.write(results, tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == results

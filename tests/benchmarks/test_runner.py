@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import tinygen
 from benchmarks import machine, micro, runner
 from benchmarks.__main__ import main
 from benchmarks.kernels import KERNELS, call
-from benchmarks.peers import PEERS, requirements
+from benchmarks.peers import PEERS, Peer, requirements
 from benchmarks.process import Failed, Worker
 from benchmarks.workloads import WORKLOADS
 
@@ -158,7 +159,7 @@ def test_the_data_lie_in_the_range_of_the_model(name: str, tmp_path: Path) -> No
 
 
 def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "rates", lambda threads, device: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
+    monkeypatch.setattr(runner, "rates", lambda threads, device, clock: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
     args = [
         "run",
         "--workload",
@@ -169,8 +170,8 @@ def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
         "2",
         "--seconds",
         "0.02",
-        "--threads",
-        "1",
+        "--clock",
+        "cpu",
         "--out",
     ]
     assert main([*args, str(tmp_path)]) == 0
@@ -179,7 +180,22 @@ def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
     assert result["last_losses"]["loss"] < result["first_losses"]["loss"]
     assert "wrong" not in result
     out = capsys.readouterr().out
+    assert "device cpu, 1 thread, " in out and "| processor ms a step" in out
     assert "| VAE 784-400-20, batch 128 | tinygen | time | 0.80 | | | not measured |" in out
+
+
+def test_the_clock_of_the_processor_does_not_count_waiting() -> None:
+    peer = Peer.__new__(Peer)
+    assert peer.timed(lambda: time.sleep(0.05)) >= 0.05
+    peer.clock = machine.CLOCKS["cpu"]
+    assert peer.timed(lambda: time.sleep(0.05)) < 0.04
+    assert peer.timed(lambda: busy(0.02)) >= 0.02
+
+
+def busy(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 @pytest.mark.parametrize("command", ["run", "sweep"])
@@ -202,6 +218,9 @@ def test_cuda_without_a_gpu_says_so_and_exits_0(
         "run --rounds 0",
         "run --seconds soon",
         "run --device tpu",
+        "run --clock sun",
+        "run --clock cpu --threads 2",
+        "run --clock cpu --device cuda",
         "sweep --axis width",
         "micro --rounds -1",
         "fly",
