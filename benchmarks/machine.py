@@ -23,7 +23,8 @@ HELD_BACK = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "OPENBLAS_VERBOSE")  # a u
 
 def environment(threads: int, **more: str) -> dict[str, str]:
     """The environment of a measured process: each library's number of threads, BLAS free to choose its kernels."""
-    knobs = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")
+    blas = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+    knobs = (*blas, "NUMBA_NUM_THREADS", "NUM_CPU_THREADS", "NPROC")
     kept = {name: value for name, value in os.environ.items() if name not in HELD_BACK}
     quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "PYTHONUNBUFFERED": "1", "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     return {**kept, **dict.fromkeys(knobs, str(threads)), **quiet, **more}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -185,6 +186,8 @@ def line_up(w: Workload, wanted: Sequence[str], options: argparse.Namespace) -> 
             absent[name] = reason
         elif missing:
             absent[name] = f"not installed: {pythons[entry.ours]} -m pip install {' '.join(missing)}"
+        elif programs := [program for program in entry.programs if shutil.which(program) is None]:
+            absent[name] = f"not installed: the program {' and '.join(programs)}; apt-get install {' '.join(programs)}"
     return [name for name in wanted if name not in absent], absent
 
 

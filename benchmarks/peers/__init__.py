@@ -72,6 +72,7 @@ class Entry:
     packages: tuple[str, ...]
     about: str
     options: tuple[str, ...] = ()
+    programs: tuple[str, ...] = ()  # that it calls
     convolutions: bool = True  # whether the library has the convolutions that the DCGANs need
     only_convolutions: bool = False
     second_order: bool = True  # whether a gradient can be differentiated itself, which WGAN-GP needs
@@ -115,6 +116,9 @@ PEERS = {
     "tf-graph": Entry("keras", ("tensorflow", "keras"), "Keras 3, tf.function", env=_KERAS),
     "tf-xla": Entry("keras", ("tensorflow", "keras"), "Keras 3, jit_compile=True", ("xla",), env=_KERAS),
     "jax": Entry("jax", ("jax",), "one jit of the whole step", devices=BOTH, env=_SHARES_GPU),
+    "tinygrad": Entry(
+        "tinygrad", ("tinygrad",), "one TinyJit of the whole step", programs=("clang",), env={"DEV": "CPU"}
+    ),
     "mygrad": Entry("mygrad", ("mygrad",), "its batch norm, memory guard off", convolutions=False, second_order=False),
     "autograd": Entry("autograd", ("autograd",), "functions of lists of arrays", convolutions=False),
     "dezero": Entry("dezero", ("dezero", "matplotlib"), "its functions and Adam"),
@@ -123,6 +127,10 @@ PEERS = {
 
 def requirements(device: str) -> list[str]:
     """What pip must install for the peers that run on a device, apart from tinygen's own dependencies."""
-    pinned = {"torch": "torch==2.13.0", **({"jax": "jax[cuda13]"} if device == "cuda" else {})}
+    pinned = {
+        "torch": "torch==2.13.0",
+        "tinygrad": "tinygrad==0.14.0",
+        **({"jax": "jax[cuda13]"} if device == "cuda" else {}),
+    }
     offered = [entry for entry in PEERS.values() if not entry.ours and device in entry.devices]
     return list(dict.fromkeys(pinned.get(package, package) for entry in offered for package in entry.packages))

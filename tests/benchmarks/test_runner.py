@@ -126,6 +126,17 @@ def test_missing_peers_are_listed_with_what_to_install(monkeypatch: pytest.Monke
     assert absent["torch-channels-last"] == "not offered: of use for convolutions only"
     here, absent = runner.line_up(WORKLOADS["dcgan28_256"], ["mygrad"], options)
     assert absent["mygrad"].startswith("not offered: the library lacks")
+    here, absent = runner.line_up(WORKLOADS["wgangp_64"], ["mygrad"], options)
+    assert absent["mygrad"].startswith("not offered: the library can't differentiate a gradient")
+
+
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "installed", lambda python: {"tinygrad"})
+    monkeypatch.setattr(runner.shutil, "which", lambda program: None)
+    options = Namespace(device="cpu", peers_venv=None)
+    here, absent = runner.line_up(WORKLOADS["mlp_gan_32"], ["tinygrad"], options)
+    assert not here
+    assert absent["tinygrad"] == "not installed: the program clang; apt-get install clang"
 
 
 def test_what_is_installed_is_found_without_importing_it() -> None:
@@ -260,5 +271,6 @@ def test_each_peer_has_a_file_and_all_say_what_they_need() -> None:
 
 def test_the_environment_of_the_peers_has_what_their_lines_name() -> None:
     on_cpu, on_gpu = requirements("cpu"), requirements("cuda")
-    assert on_cpu == ["torch==2.13.0", "tensorflow", "keras", "jax", "mygrad", "autograd", "dezero", "matplotlib"]
+    others = ["mygrad", "autograd", "dezero", "matplotlib"]
+    assert on_cpu == ["torch==2.13.0", "tensorflow", "keras", "jax", "tinygrad==0.14.0", *others]
     assert on_gpu == ["torch==2.13.0", "jax[cuda13]"]
