@@ -13,9 +13,10 @@ from .peers import PEERS
 from .ratios import measured, roof, spread
 from .workloads import workload
 
-OURS, THEIRS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91"}, "#b0b7c3"
+OURS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91", "tinygen-eager": "#79b0f5", "tinygen-eager-fast": "#4f74b8"}
+THEIRS = "#b0b7c3"
 FAMILIES = {"tinygen": "#1f6feb", "pytorch": "#e4572e", "keras": "#f2a541", "jax": "#7b5ea7"}
-MARKERS = "osD^vPX*hpd<>"
+MARKERS = "osD^vPX*hpd<>8H1"
 LONGEST = 6  # a bar ends at this many times the shortest, or the slowest peers would flatten all others
 
 

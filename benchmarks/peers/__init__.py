@@ -97,11 +97,20 @@ class Entry:
 
 
 BOTH = ("cpu", "cuda")
+_NUMPY_ALONE = {"TINYGEN_NUMBA": "0"}
 _KERAS = {"KERAS_BACKEND": "tensorflow"}
 _SHARES_GPU = {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}  # or it takes three quarters of the memory for itself
 PEERS = {
-    "tinygen": Entry("tinygen", ("numpy",), "NumPy alone", (), devices=BOTH, env={"TINYGEN_NUMBA": "0"}, ours=True),
-    "tinygen-fast": Entry("tinygen", ("numpy", "numba"), "with Numba's kernels", ("fast",), ours=True),
+    "tinygen": Entry(
+        "tinygen", ("numpy",), "compiled step, NumPy alone", ("compiled",), devices=BOTH, env=_NUMPY_ALONE, ours=True
+    ),
+    "tinygen-fast": Entry(
+        "tinygen", ("numpy", "numba"), "compiled step, with Numba's kernels", ("compiled", "fast"), ours=True
+    ),
+    "tinygen-eager": Entry("tinygen", ("numpy",), "eager step, NumPy alone", devices=BOTH, env=_NUMPY_ALONE, ours=True),
+    "tinygen-eager-fast": Entry(
+        "tinygen", ("numpy", "numba"), "eager step, with Numba's kernels", ("fast",), ours=True
+    ),
     "torch": Entry("pytorch", ("torch",), "eager, default Adam", devices=BOTH),
     "torch-fused": Entry("pytorch", ("torch",), "eager, Adam(fused=True)", ("fused",), devices=BOTH),
     "torch-compile": Entry("pytorch", ("torch",), "torch.compile, fused Adam", ("fused", "compile"), devices=BOTH),

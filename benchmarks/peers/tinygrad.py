@@ -91,8 +91,8 @@ def network(net: Network) -> list[Callable[[Any], Any]]:
 
 
 class Product:
-    """A layer whose input is computed once, and so is the gradient of its output. tinygrad would fuse what they are made
-    of into its products, and compute it again for every sum."""
+    """A layer whose input is computed once, and so is the gradient of its output: tinygrad would make both anew, again
+    and again, in the loops of its products."""
 
     def __init__(self, layer: Any):
         self.layer = layer

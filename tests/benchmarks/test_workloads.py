@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from argparse import Namespace
+
+import numpy as np
 import pytest
 
 import tinygen as tg
 from benchmarks.bars import BARS
 from benchmarks.layers import Conv, ConvT, Dense, LeakyReLU
-from benchmarks.peers import PEERS
-from benchmarks.peers.tinygen import custom
+from benchmarks.peers import PEERS, Setting
+from benchmarks.peers.tinygen import TinyGen, custom
+from benchmarks.pictures import MARKERS
 from benchmarks.workloads import WORKLOADS, Network, Pass, Workload, macs, traffic, workload
 
 
@@ -103,6 +107,19 @@ def test_sweeps_are_built_and_learn(name: str) -> None:
     losses = model.train_step(x)
     assert {n: sum(p.size for p in getattr(model, n).parameters()) for n in "GD"} == w.parameters
     assert all(abs(losses[name].item()) < 100 for name in ("loss_D", "loss_G"))
+
+
+@pytest.mark.parametrize(("name", "compiles"), [("tinygen", True), ("tinygen-eager", False)])
+def test_a_step_is_compiled_or_eager(name: str, compiles: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = Namespace(train_step=lambda x: {"loss": tg.tensor(float(len(x)))})
+    monkeypatch.setattr(tg, "compile", lambda model: compiled, raising=False)
+    peer = TinyGen(Setting(WORKLOADS["vae_128"], "", 1, options=PEERS[name].options))
+    peer.step(peer.batch(np.zeros((2, 784), np.float32)))
+    assert (peer.losses() == {"loss": 2.0}) == compiles
+
+
+def test_every_peer_has_a_marker_of_its_own() -> None:
+    assert len(set(MARKERS)) >= len(PEERS)
 
 
 def test_every_bar_names_what_exists() -> None:
