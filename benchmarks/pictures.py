@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from .peers import PEERS
-from .ratios import measured, roof, spread
+from .ratios import measured, roof, spread, timed_by_cpu
 from .workloads import workload
 
 OURS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91", "tinygen-eager": "#79b0f5", "tinygen-eager-fast": "#4f74b8"}
@@ -45,7 +45,7 @@ def times(results: dict[str, Any], path: Path) -> None:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.4g}"))
         axes.tick_params(axis="x", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    unit = "processor ms" if results["settings"].get("clock") == "cpu" else "ms"
+    unit = "processor ms" if timed_by_cpu(results) else "ms"
     panels[-1].set_xlabel(f"{unit} a step, less is better: median, and a line from the least to the most", fontsize=9)
     figure.savefig(path, dpi=150)
 

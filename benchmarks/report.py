@@ -10,7 +10,7 @@ from typing import Any
 from . import markdown
 from .bars import BARS, judge
 from .peers import PEERS
-from .ratios import measured, ratio, roof, spread
+from .ratios import loaded, measured, ratio, roof, spread, taken, timed_by_cpu
 from .workloads import workload
 
 BY_CPU = (
@@ -77,7 +77,6 @@ def notes(results: dict[str, Any]) -> str:
         for n, r in measured(entry).items():
             known = peers.setdefault(n, {"idle": 0.0, "growth": {}, **r})
             known["idle"] = max(known["idle"], r["idle_share"])
-            known["taken"] = [*known.get("taken", []), *r["others"]]
             known["growth"][r["steps"]] = r["now_mb"] - r["warm_mb"]
     lines = []
     for n, r in peers.items():
@@ -85,27 +84,23 @@ def notes(results: dict[str, Any]) -> str:
         versions = ", ".join(f"{package} {version}" for package, version in r["versions"].items())
         about = "; ".join(filter(None, [PEERS[n].about, versions, r["notes"], ", ".join(r["blas"])]))
         lines.append(f"- {n}: {about}; memory {growth:+.0f} MB over {steps:,} steps; idle {r['idle']:.1%} of a core")
-    taken = [share for r in peers.values() for share in r["taken"]]
-    if taken:
+    if shares := taken(results):
         lines.append(
-            f"\nOther processes took {statistics.median(taken):.1%} of the processors during a turn (median; at most "
-            f"{max(taken):.0%}).{LOADED if statistics.median(taken) > 0.05 and not timed_by_cpu(results) else ''}"
+            f"\nOther processes took {statistics.median(shares):.1%} of the processors during a turn (median; at most "
+            f"{max(shares):.0%}).{LOADED if loaded(results) else ''}"
         )
     return "\n".join(lines)
-
-
-def timed_by_cpu(results: dict[str, Any]) -> bool:
-    return results["settings"].get("clock") == "cpu"  # files of old have no clock: it was the wall's
 
 
 def text(results: dict[str, Any]) -> str:
     """The whole report in Markdown."""
     m, s = results["machine"], results["settings"]
     workloads, by_cpu = results["workloads"], timed_by_cpu(results)
+    version = f", tinygen {results['tinygen']}" if "tinygen" in results else ""
     kernels = next((line for e in workloads.values() for r in e["rates"] for line in r["blas"]), "unknown")
     parts = [
-        f"{results['when']}, {m['cores']} cores of {m['processor']}, {m['system']}, Python {m['python']}; device "
-        f"{s['device']}, {s['threads']} thread{'s' if s['threads'] > 1 else ''}, {s['rounds']} rounds of "
+        f"{results['when']}{version}, {m['cores']} cores of {m['processor']}, {m['system']}, Python {m['python']}; "
+        f"device {s['device']}, {s['threads']} thread{'s' if s['threads'] > 1 else ''}, {s['rounds']} rounds of "
         f"{s['seconds']} s; BLAS of the roof: {kernels}"
         + (f"; TF32 {'allowed' if s['tf32'] else 'off'}" if s["device"] == "cuda" else "")
         + (f"; removed from the environment: {', '.join(gone)}" if (gone := m["removed_from_environment"]) else ""),

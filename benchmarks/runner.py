@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
 import shutil
@@ -204,6 +205,7 @@ def run(options: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "when": time.strftime("%d %B %Y"),
+        "tinygen": importlib.import_module("tinygen").__version__,
         "machine": machine.describe(),
         "settings": {k: getattr(options, k) for k in ("threads", "clock", "device", "tf32", "rounds", "seconds")},
         "workloads": {},
