@@ -13,6 +13,7 @@ examples:
   tinygen train gan --resume --set lr=1e-5     the learning rate and the intervals may change, and the images move:
   tinygen train gan --resume --data folder:new/place/of/photos
   tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
+  tinygen train vae --compile off              each step as it is written, not as a program
   tinygen models                               the models, and what --set can change
 """
 
