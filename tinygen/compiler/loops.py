@@ -5,8 +5,10 @@ Axes are put in the order in which they lie in memory, and neighbours that all a
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from .native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .native.ops import OPS
 from .native.team import Machine
 from .program import Instruction, Value
+
+_DIMENSIONS = 3  # of a loop
 
 
 class Unsuited(Exception):
@@ -36,20 +40,51 @@ def add_group(
     shape = fused.options["shape"] if shape is None else shape
     summed = [m for m in fused.body if m.op == "sum"]
     made = [v for v in fused.results if all(v is not m.result for m in summed)]
-    read = [v for v in fused.values if v.op not in ("call", "full")]
-    values = [*dict.fromkeys([*made, *read])]
-    space = Space(shape, [plan[v] for v in values], [m.options["axes"] for m in summed])
-    arrays = dict(zip(values, space.arrays, strict=True))
-    writer = _Writer(fused, space, arrays, made)
-    add_loop(
-        machine,
-        writer.loop(),
-        space.lengths,
-        [arrays[v] for v in writer.inputs],
-        [arrays[v] for v in made],
-        [space.summed(m.options["axes"], plan[m.result]) for m in summed],
-        [numbers[v] for v in writer.numbers],
-    )
+    values = [*dict.fromkeys([*made, *(v for v in fused.values if v.op not in ("call", "full"))])]
+    known = {v: plan[v] for v in values}
+    with _alike(machine, known, shape, [m.options["axes"] for m in summed]) as alike:
+        for v in values:
+            if alike[v] is not known[v] and v not in made:
+                add_copy(machine, alike[v], known[v])
+        space = Space(shape, [alike[v] for v in values], [m.options["axes"] for m in summed])
+        arrays = dict(zip(values, space.arrays, strict=True))
+        writer = _Writer(fused, space, arrays, made)
+        add_loop(
+            machine,
+            writer.loop(),
+            space.lengths,
+            [arrays[v] for v in writer.inputs],
+            [arrays[v] for v in made],
+            [space.summed(m.options["axes"], plan[m.result]) for m in summed],
+            [numbers[v] for v in writer.numbers],
+        )
+        for v in made:
+            if alike[v] is not known[v]:
+                add_copy(machine, known[v], alike[v])
+
+
+@contextmanager
+def _alike(
+    machine: Machine, arrays: dict[Value, Array], shape: tuple[int, ...], sums: Sequence[tuple[int, ...]]
+) -> Iterator[dict[Value, Array]]:
+    """The arrays; where they lie in more ways than a loop can follow, those of another layout in borrowed memory."""
+    if len(Space.dimensions(shape, [*arrays.values()], sums)) <= _DIMENSIONS:
+        yield arrays
+        return
+    whole = [v for v, x in arrays.items() if x.shape == shape]
+    order = _order(arrays[whole[0]])
+    others = [v for v in whole if _order(arrays[v]) != order]
+    shapes = [tuple(shape[a] for a in order)] * len(others)
+    with contextlib.ExitStack() as stack:
+        rooms = [
+            stack.enter_context(machine.borrowed(arrays[v].dtype, s))[0] for v, s in zip(others, shapes, strict=True)
+        ]
+        yield arrays | {v: room.transpose(np.argsort(order)) for v, room in zip(others, rooms, strict=True)}
+
+
+def _order(x: Array) -> list[int]:
+    """The axes as they lie in memory, outermost first."""
+    return sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
 
 
 def add_copy(machine: Machine, y: Array, x: Array) -> None:
@@ -82,29 +117,28 @@ class Space:
 
     def __init__(self, shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()):
         self.shape = shape
+        self.merged = self.dimensions(shape, arrays, sums)
+        self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
+        if len(self.lengths) > _DIMENSIONS:
+            raise Unsuited("its arrays lie in too many different ways")
+        self.arrays = [self._with_dimensions(np.broadcast_to(x, shape)) for x in arrays]
+
+    @staticmethod
+    def dimensions(
+        shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()
+    ) -> list[list[int]]:
+        """The axes of each dimension, outermost first: neighbours in memory that all arrays pass in one stride."""
         spread = [np.broadcast_to(x, shape) for x in arrays]
         whole = next((x for x, y in zip(arrays, spread, strict=True) if x.shape == y.shape), spread[0])
-        moving = [a for a, n in enumerate(shape) if n != 1]
-        self.order = sorted(moving, key=lambda a: -abs(whole.strides[a]))  # outermost first
-        self.merged = self._merge(spread, [frozenset(axes) for axes in sums])
-        self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
-        if len(self.lengths) > 3:
-            raise Unsuited("its arrays lie in too many different ways")
-        self.arrays = [self._with_dimensions(x) for x in spread]
-
-    def _merge(self, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> list[list[int]]:
-        """The axes of each dimension of the loop, outermost first."""
         merged: list[list[int]] = []
-        for axis in self.order:
-            if merged and self._continues(merged[-1][-1], axis, arrays, kinds):
+        for axis in sorted((a for a, n in enumerate(shape) if n != 1), key=lambda a: -abs(whole.strides[a])):
+            last = merged[-1][-1] if merged else axis
+            joins = last != axis and all((last in axes) == (axis in axes) for axes in sums)
+            if joins and all(x.strides[last] == x.strides[axis] * shape[axis] for x in spread):
                 merged[-1].append(axis)
             else:
                 merged.append([axis])
         return merged
-
-    def _continues(self, outer: int, inner: int, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> bool:
-        steps = all(x.strides[outer] == x.strides[inner] * self.shape[inner] for x in arrays)
-        return steps and all((outer in axes) == (inner in axes) for axes in kinds)
 
     def _with_dimensions(self, x: Array) -> Array:
         """An array with a dimension for each of the loop, of length 1 where it doesn't move."""
