@@ -70,8 +70,9 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
                     source = _matrix(gy[t.out_rows, :, t.out_column])[part]
                     share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
         _add_shares(machine, shares, phases)
-        for r, phase in enumerate(borrowed):
-            add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
+        with machine.at_once():
+            for r, phase in enumerate(borrowed):
+                add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
 
 
 def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
@@ -117,8 +118,9 @@ class _Share:
 def _add_shares(machine: Machine, shares: list[_Share], targets: list[Array]) -> None:
     """Add the products; if a place is left out, or filled in part, fill all targets with zeros before."""
     if any(share.needs_zeros or share.places for share in shares):
-        for target in targets:
-            add_zeros(machine, target)
+        with machine.at_once():
+            for target in targets:
+                add_zeros(machine, target)
         add_products(machine, [[(*product[:3], True) for product in share.products] for share in shares])
     else:
         add_products(machine, [share.products for share in shares])
@@ -174,8 +176,9 @@ def _matrix(x: Array) -> Array:
 def _phases(machine: Machine, x: Array, stride: int) -> Iterator[list[Array]]:
     """The rows of (H, N, W, C) by their remainder, side by side in memory."""
     with machine.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
-        for r, phase in enumerate(phases):
-            add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
+        with machine.at_once():
+            for r, phase in enumerate(phases):
+                add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
         yield phases or [x]
 
 
@@ -185,8 +188,9 @@ def _im2col(machine: Machine, x: Array, kernel: Pair, out: Pair, stride: Pair, p
     with machine.borrowed(x.dtype, (*kernel, x.shape[3], out[0], x.shape[1], out[1])) as (planes,):
         if any(p for side in padding for p in side):
             add_zeros(machine, planes)
-        for place, pixels in _planes(x, kernel, out, stride, padding):
-            add_copy(machine, planes[place], pixels)
+        with machine.at_once():
+            for place, pixels in _planes(x, kernel, out, stride, padding):
+                add_copy(machine, planes[place], pixels)
         yield _view(planes, kernel[0] * kernel[1] * x.shape[3], -1)
 
 

@@ -65,6 +65,8 @@ class Machine:
         self.numbers = np.zeros(max(numbers, 1))
         self.around: list[Callable[[], Callable[[], None]]] = []  # done before a run; what they return, after it
         self._jobs: list[tuple[int, int, bool]] = []
+        self._groups: list[int] = []  # of each job: those of one group don't wait for each other; 0 is no group
+        self._group = 0
         self._kept: list[Any] = []
         self._free: list[np.ndarray[Any, Any]] = []  # bytes that may be borrowed
         self._table: tuple[int, Any] | None = None  # its address, and itself
@@ -81,8 +83,16 @@ class Machine:
         row = np.fromiter(args, np.int64)
         self._kept.append((row, keep))
         self._jobs.append((function, row.ctypes.data, small or self.threads == 1))
+        self._groups.append(self._group)
         self._table = None
         return len(self._jobs) - 1
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """The jobs that are added in the block need nothing of each other: no thread waits between them."""
+        before, self._group = self._group, self._group or len(self._jobs) + 1
+        yield
+        self._group = before
 
     @contextmanager
     def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
@@ -113,10 +123,13 @@ class Machine:
                     restore()
 
     def _laid_out(self) -> tuple[int, Any]:
-        """The table: no barrier stands between two small jobs."""
-        small = [job[2] for job in self._jobs]
-        waits = [not (a and b) for a, b in zip(small, [*small[1:], False], strict=False)]
-        table = np.array([(*job, wait) for job, wait in zip(self._jobs, waits, strict=True)], np.int64)
+        """The table: no barrier stands between two small jobs, or two of a group."""
+        groups, small = self._groups, [job[2] for job in self._jobs]
+        rows = []
+        for i, job in enumerate(self._jobs):
+            goes_on = groups[i : i + 2] == [groups[i]] * 2 and (groups[i] != 0 or all(small[i : i + 2]))
+            rows.append((*job, not goes_on))
+        table = np.array(rows, np.int64)
         self._table, self._parts = (table.ctypes.data, table), {}
         return self._table
 
