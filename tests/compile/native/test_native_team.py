@@ -244,12 +244,15 @@ def test_who_waits_for_whom() -> None:
         machine.add(adding(), where, small=True)
         with machine.at_once():
             machine.add(adding(), where)
+        with machine.in_turn():
+            machine.add(adding(), where)
+            machine.add(adding(), where)
     with machine.at_once():
         machine.add(adding(), where)
         machine.add(adding(), where, small=True)
     for small in (True, True, False):
         machine.add(adding(), where, small=small)
-    assert waiting(machine) == [0, 3, 5, 7, 8]
+    assert waiting(machine) == [0, 3, 4, 5, 7, 9, 10]
 
 
 def test_a_run_that_ends_within_a_group_waits_for_all() -> None:

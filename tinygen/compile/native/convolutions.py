@@ -8,7 +8,8 @@ take the textbook's im2col and col2im, plane by plane.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -26,6 +27,18 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 _FEW = 16  # elements of KW·C
 
 
+def _in_turn(function: Callable[..., None]) -> Callable[..., None]:
+    """The jobs of an op need each other, whatever else goes on."""
+
+    @functools.wraps(function)
+    def add(machine: Machine, *args: Any) -> None:
+        with machine.in_turn():
+            function(machine, *args)
+
+    return add
+
+
+@_in_turn
 def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add y = conv2d(x, w), as kernels.conv.conv2d, to a machine's table. Raises ValueError for other layouts."""
     x, y, w, (kh, kw, c, co) = _hnwc(x), _hnwc(y), _dense(w), w.shape
@@ -49,6 +62,7 @@ def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, pad
         _add_shares(machine, shares, [y])
 
 
+@_in_turn
 def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add gx = conv_transpose2d(gy, w), the adjoint of conv2d with respect to x."""
     gx, gy, w, (kh, kw, c, co) = _hnwc(gx), _hnwc(gy), _dense(w), w.shape
@@ -75,6 +89,7 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
                 add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
 
 
+@_in_turn
 def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
     """Add gw = the gradient of conv2d with respect to its kernel, as kernels.conv.conv2d_weight_grad."""
     x, gy, gw, (kh, kw, c, co) = _hnwc(x), _hnwc(gy), _dense(gw), gw.shape

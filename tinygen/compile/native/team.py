@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -90,9 +90,20 @@ class Machine:
     @contextmanager
     def at_once(self) -> Iterator[None]:
         """The jobs that are added in the block need nothing of each other: no thread waits between them."""
-        before, self._group = self._group, self._group or len(self._jobs) + 1
-        yield
-        self._group = before
+        with self._grouped(self._group or len(self._jobs) + 1):
+            yield
+
+    def in_turn(self) -> AbstractContextManager[None]:
+        """The jobs that are added in the block wait for each other, also within a block of those that don't."""
+        return self._grouped(0)
+
+    @contextmanager
+    def _grouped(self, group: int) -> Iterator[None]:
+        before, self._group = self._group, group
+        try:
+            yield
+        finally:
+            self._group = before
 
     @contextmanager
     def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
@@ -102,8 +113,10 @@ class Machine:
             fitting = [i for i, room in enumerate(self._free) if room.nbytes >= size]
             best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
             taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
-        yield [room[:size].view(dtype).reshape(shape) for room, size, shape in zip(taken, sizes, shapes, strict=True)]
-        self._free += taken
+        try:
+            yield [room[:n].view(dtype).reshape(shape) for room, n, shape in zip(taken, sizes, shapes, strict=True)]
+        finally:
+            self._free += taken
 
     def run(self, first: int = 0, last: int | None = None) -> None:
         """Do the jobs from `first` to before `last`, in order. Python's other threads go on meanwhile."""
