@@ -85,17 +85,17 @@ class Jobs:
     def _add_conv2d(self, instruction: Instruction) -> None:
         y, x, w = self._arrays(instruction)
         with self._images(x) as (x,):
-            add_conv2d(self.machine, y, x, w, **_only(instruction, "stride", "padding"))
+            add_conv2d(self.machine, y, x, w, *_geometry(instruction))
 
     def _add_conv_transpose2d(self, instruction: Instruction) -> None:
         gx, gy, w = self._arrays(instruction)
         with self._images(gy) as (gy,):
-            add_conv_transpose2d(self.machine, gx, gy, w, **_only(instruction, "stride", "padding"))
+            add_conv_transpose2d(self.machine, gx, gy, w, *_geometry(instruction))
 
     def _add_conv2d_weight_grad(self, instruction: Instruction) -> None:
         gw, x, gy = self._arrays(instruction)
         with self._images(x, gy) as (x, gy):
-            add_conv2d_weight_grad(self.machine, gw, x, gy, **_only(instruction, "stride", "padding"))
+            add_conv2d_weight_grad(self.machine, gw, x, gy, *_geometry(instruction))
 
     @contextmanager
     def _images(self, *images: Array) -> Iterator[list[Array]]:
@@ -129,5 +129,5 @@ class Jobs:
         add_copy(self.machine, VIEW_OPS["getitem"](out, instruction.options["index"]), value)
 
 
-def _only(instruction: Instruction, *names: str) -> dict[str, Any]:
-    return {name: instruction.options[name] for name in names}
+def _geometry(instruction: Instruction) -> tuple[Any, Any]:
+    return instruction.options["stride"], instruction.options["padding"]

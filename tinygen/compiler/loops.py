@@ -5,10 +5,8 @@ Axes are put in the order in which they lie in memory, and neighbours that all a
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,8 +16,6 @@ from .native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .native.ops import OPS
 from .native.team import Machine
 from .program import Instruction, Value
-
-_DIMENSIONS = 3  # of a loop
 
 
 class Unsuited(Exception):
@@ -41,50 +37,18 @@ def add_group(
     summed = [m for m in fused.body if m.op == "sum"]
     made = [v for v in fused.results if all(v is not m.result for m in summed)]
     values = [*dict.fromkeys([*made, *(v for v in fused.values if v.op not in ("call", "full"))])]
-    known = {v: plan[v] for v in values}
-    with _alike(machine, known, shape, [m.options["axes"] for m in summed]) as alike:
-        for v in values:
-            if alike[v] is not known[v] and v not in made:
-                add_copy(machine, alike[v], known[v])
-        space = Space(shape, [alike[v] for v in values], [m.options["axes"] for m in summed])
-        arrays = dict(zip(values, space.arrays, strict=True))
-        writer = _Writer(fused, space, arrays, made)
-        add_loop(
-            machine,
-            writer.loop(),
-            space.lengths,
-            [arrays[v] for v in writer.inputs],
-            [arrays[v] for v in made],
-            [space.summed(m.options["axes"], plan[m.result]) for m in summed],
-            [numbers[v] for v in writer.numbers],
-        )
-        for v in made:
-            if alike[v] is not known[v]:
-                add_copy(machine, known[v], alike[v])
-
-
-@contextmanager
-def _alike(
-    machine: Machine, arrays: dict[Value, Array], shape: tuple[int, ...], sums: Sequence[tuple[int, ...]]
-) -> Iterator[dict[Value, Array]]:
-    """The arrays; where they lie in more ways than a loop can follow, those of another layout in borrowed memory."""
-    if len(Space.dimensions(shape, [*arrays.values()], sums)) <= _DIMENSIONS:
-        yield arrays
-        return
-    whole = [v for v, x in arrays.items() if x.shape == shape]
-    order = _order(arrays[whole[0]])
-    others = [v for v in whole if _order(arrays[v]) != order]
-    shapes = [tuple(shape[a] for a in order)] * len(others)
-    with contextlib.ExitStack() as stack:
-        rooms = [
-            stack.enter_context(machine.borrowed(arrays[v].dtype, s))[0] for v, s in zip(others, shapes, strict=True)
-        ]
-        yield arrays | {v: room.transpose(np.argsort(order)) for v, room in zip(others, rooms, strict=True)}
-
-
-def _order(x: Array) -> list[int]:
-    """The axes as they lie in memory, outermost first."""
-    return sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
+    space = Space(shape, [plan[v] for v in values], [m.options["axes"] for m in summed])
+    arrays = dict(zip(values, space.arrays, strict=True))
+    writer = _Writer(fused, space, arrays, made)
+    add_loop(
+        machine,
+        writer.loop(),
+        space.lengths,
+        [arrays[v] for v in writer.inputs],
+        [arrays[v] for v in made],
+        [space.summed(m.options["axes"], plan[m.result]) for m in summed],
+        [numbers[v] for v in writer.numbers],
+    )
 
 
 def add_copy(machine: Machine, y: Array, x: Array) -> None:
@@ -119,8 +83,6 @@ class Space:
         self.shape = shape
         self.merged = self.dimensions(shape, arrays, sums)
         self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
-        if len(self.lengths) > _DIMENSIONS:
-            raise Unsuited("its arrays lie in too many different ways")
         self.arrays = [self._with_dimensions(np.broadcast_to(x, shape)) for x in arrays]
 
     @staticmethod
