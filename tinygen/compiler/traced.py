@@ -197,8 +197,10 @@ class Traced:
         """Along axes as a tuple; those that are kept come back by a reshape."""
         axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(sorted(a % self.ndim for a in axes)) if self.ndim else ()
-        left = [n for a, n in enumerate(self.shape) if a not in axes]
-        y = self.trace.traced(op, (self,), np.empty(left, dtype), axes=axes)
+        one = self.like if self.size else np.empty([n or 1 for n in self.shape], self.dtype)
+        left = one[(*(0 if a in axes else slice(None) for a in range(self.ndim)), ...)]  # in the order of the memory
+        like = np.empty_like(left, dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
+        y = self.trace.traced(op, (self,), like, axes=axes)
         return y.reshape([1 if a in axes else n for a, n in enumerate(self.shape)]) if keepdims else y
 
 

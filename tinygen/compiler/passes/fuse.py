@@ -61,7 +61,7 @@ class Fusion:
 
     def _join(self, source: Group, group: Group) -> None:
         """Make one group of two, of which the second reads the first, if that is right somewhere."""
-        if source is group or not source.loops or source.shape != group.shape or self._reads(group, source.sums):
+        if source is group or not source.loops or source.shape != group.shape or self._reads_whole(group, source):
             return
         if self._is_ready(group, source):
             place = source.place
@@ -73,8 +73,10 @@ class Fusion:
         source.place = place
         self.group_of.update(dict.fromkeys(group.body, source))
 
-    def _reads(self, group: Group, values: set[Value]) -> bool:
-        return any(v.root in values for i in group.body for v in i.values)
+    def _reads_whole(self, group: Group, source: Group) -> bool:
+        """Whether a group reads a sum of the source, or a view of what it makes: elements at other places."""
+        roots = {(v, v.root) for i in group.body for v in i.values}
+        return any(root in source.sums or (v is not root and root.maker in source.body) for v, root in roots)
 
     def _is_ready(self, group: Group, source: Group) -> bool:
         """Whether all that a group reads is made by the source, or before it."""
