@@ -46,7 +46,7 @@ class Space:
 
     def __init__(self, fused: Instruction, plan: Plan):
         self.shape = fused.options["shape"]
-        made = [v for v in fused.results if v.maker is fused and v.shape == self.shape]
+        made = [m.result for m in fused.body if m.op != "sum" and m.result in fused.results]
         read = [v for v in fused.operands if isinstance(v, Value) and v.op not in ("call", "full")]
         spread = {v: _spread(plan[v], self.shape) for v in dict.fromkeys([*read, *made])}
         self.order = _memory_order([spread[v] for v in (*made, *read) if v.shape == self.shape], self.shape)

@@ -115,7 +115,8 @@ class Traced:
             like = self.like[form if ... in form else (*form, ...)]  # never a scalar
             if like.shape == self.shape and like.strides == self.strides and form:
                 return self
-            return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
+            view = Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
+            return view if like.ndim or ... in form else view.copy()  # of one element, NumPy gives a scalar
         places = [_places(self.trace.operand(a)) for a in arrays]
         like = np.empty(np.broadcast_to(np.int8(0), self.shape)[joined(form, places)].shape, self.dtype)
         return self.trace.traced("take", (self, *arrays), like, index=form)
