@@ -31,8 +31,8 @@ def tracing() -> Any:
 def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
     """function(*numbers): one number, or a tuple of them, that a compiled step computes anew each time.
 
-    numbers: constants, or what per_step returned. What the function reads besides, such as a count of steps, it reads
-    each time; what it changes it changes each time.
+    numbers: constants, or what per_step returned. Given numbers, the function must depend on these alone. Without, it
+    may read what it likes, such as a count of steps, and change it: it is called once for each call here.
     """
     return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
 

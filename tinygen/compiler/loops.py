@@ -25,39 +25,63 @@ class Unsuited(Exception):
 
 def add_group(machine: Machine, fused: Instruction, plan: Plan, numbers: dict[Value, int]) -> None:
     """Add a fused group to a machine as one loop. Raises Unsuited if it can't be one."""
-    space = Space(fused, plan)
-    writer = _Writer(fused, space, numbers)
-    loop = writer.loop()
-    sums = [plan[m.result] for m in fused.body if m.op == "sum"]
+    summed = [m for m in fused.body if m.op == "sum"]
+    made = [v for v in fused.results if all(v is not m.result for m in summed)]
+    read = [v for v in fused.values if v.op not in ("call", "full")]
+    values = [*dict.fromkeys([*made, *read])]
+    space = Space(fused.options["shape"], [plan[v] for v in values], [m.options["axes"] for m in summed])
+    arrays = dict(zip(values, space.arrays, strict=True))
+    writer = _Writer(fused, space, arrays, made)
     add_loop(
         machine,
-        loop,
+        writer.loop(),
         space.lengths,
-        [space.arrays[v] for v in writer.inputs],
-        [space.arrays[v] for v in writer.outputs],
-        [space.summed(m, plan[m.result]) for m in fused.body if m.op == "sum"],
+        [arrays[v] for v in writer.inputs],
+        [arrays[v] for v in made],
+        [space.summed(m.options["axes"], plan[m.result]) for m in summed],
         [numbers[v] for v in writer.numbers],
     )
-    del sums
+
+
+def add_copy(machine: Machine, y: Array, x: Array) -> None:
+    """Add y[...] = x, cast and broadcast. Raises Unsuited if it can't be one loop."""
+    space = Space(y.shape, [y, x])
+    to, source = space.arrays
+    steps = (Step("copy", (("in", 0),), x.dtype.name),)
+    loop = Loop(
+        len(space.lengths),
+        (Input(x.dtype.name, moves_of(source)),),
+        steps,
+        (Output(("step", 0), y.dtype.name, moves_of(to)),),
+    )
+    add_loop(machine, loop, space.lengths, [source], [to])
+
+
+def add_fill(machine: Machine, y: Array, value: Any) -> None:
+    """Add y[...] = a number."""
+    space = Space(y.shape, [y])
+    steps = (Step("copy", (("const", value, y.dtype.name),), y.dtype.name),)
+    loop = Loop(len(space.lengths), (), steps, (Output(("step", 0), y.dtype.name, moves_of(space.arrays[0])),))
+    add_loop(machine, loop, space.lengths, [], space.arrays)
 
 
 class Space:
-    """The dimensions of a group's loop, and its arrays with just these dimensions."""
+    """The dimensions of a loop over arrays of a shape, and the arrays with just these dimensions.
 
-    def __init__(self, fused: Instruction, plan: Plan):
-        self.shape = fused.options["shape"]
-        made = [m.result for m in fused.body if m.op != "sum" and m.result in fused.results]
-        read = [v for v in fused.operands if isinstance(v, Value) and v.op not in ("call", "full")]
-        spread = {v: _spread(plan[v], self.shape) for v in dict.fromkeys([*read, *made])}
-        self.order = _memory_order([spread[v] for v in (*made, *read) if v.shape == self.shape], self.shape)
-        reduced = {a for m in fused.body if m.op == "sum" for a in m.options["axes"]}
-        kinds = [frozenset(m.options["axes"]) for m in fused.body if m.op == "sum"]
-        del reduced
-        self.merged = self._merge(list(spread.values()), kinds)
-        self.lengths = tuple(math.prod(self.shape[a] for a in axes) for axes in self.merged) or (1,)
+    sums: the axes of each sum that is taken in the loop.
+    """
+
+    def __init__(self, shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()):
+        self.shape = shape
+        spread = [np.broadcast_to(x, shape) for x in arrays]
+        whole = next((x for x, y in zip(arrays, spread, strict=True) if x.shape == y.shape), spread[0])
+        moving = [a for a, n in enumerate(shape) if n != 1]
+        self.order = sorted(moving, key=lambda a: -abs(whole.strides[a]))  # outermost first
+        self.merged = self._merge(spread, [frozenset(axes) for axes in sums])
+        self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
         if len(self.lengths) > 3:
             raise Unsuited("its arrays lie in too many different ways")
-        self.arrays = {v: self._with_dimensions(x) for v, x in spread.items()}
+        self.arrays = [self._with_dimensions(x) for x in spread]
 
     def _merge(self, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> list[list[int]]:
         """The axes of each dimension of the loop, outermost first."""
@@ -90,9 +114,8 @@ class Space:
             return "rows"
         raise Unsuited("a sum goes over dimensions that lie apart")
 
-    def summed(self, member: Instruction, y: Array) -> Array:
+    def summed(self, axes: tuple[int, ...], y: Array) -> Array:
         """The array of a sum with the dimensions that are left."""
-        axes = member.options["axes"]
         which = self.which(axes)
         if which == "all":
             return y.reshape(1)
@@ -123,23 +146,12 @@ def _dense(view: Array, groups: Sequence[Sequence[int]], shape: Sequence[int]) -
     return found
 
 
-def _spread(x: Array, shape: tuple[int, ...]) -> Array:
-    return np.broadcast_to(x, shape)
-
-
-def _memory_order(arrays: Sequence[Array], shape: tuple[int, ...]) -> list[int]:
-    """The axes of more than one element, as the first array has them in memory, outermost first."""
-    axes = [a for a, n in enumerate(shape) if n != 1]
-    return sorted(axes, key=lambda a: tuple(-abs(x.strides[a]) for x in arrays[:1]) or (0,))
-
-
 class _Writer:
     """A group's body as the steps of a Loop."""
 
-    def __init__(self, fused: Instruction, space: Space, numbers: dict[Value, int]):
-        self.fused, self.space = fused, space
+    def __init__(self, fused: Instruction, space: Space, arrays: dict[Value, Array], outputs: list[Value]):
+        self.fused, self.space, self.arrays, self.outputs = fused, space, arrays, outputs
         self.inputs: list[Value] = []
-        self.outputs = [v for v in fused.results if v in space.arrays]
         self.numbers: list[Value] = []
         self._number_dtypes: list[str] = []
         self._steps: list[Step] = []
@@ -149,7 +161,7 @@ class _Writer:
     def loop(self) -> Loop:
         for member in self.fused.body:
             self._add(member)
-        arrays = self.space.arrays
+        arrays = self.arrays
         return Loop(
             len(self.space.lengths),
             tuple(Input(v.dtype.name, moves_of(arrays[v])) for v in self.inputs),

@@ -10,9 +10,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..backend import Array
 from .calls import Lowering, Numbers
-from .loops import Unsuited, add_group
+from .definitions import VIEW_OPS
+from .loops import Unsuited, add_copy, add_fill, add_group
+from .native.products import add_product
 from .native.team import Machine
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
@@ -22,6 +26,13 @@ def draws_first(program: Program) -> Program:
     """The program with its draws and calls, in their order, before everything else."""
     early = [i for i in program.instructions if i.op in DRAWS or i.op in ("call", *SILENT)]
     return program.with_instructions([*early, *(i for i in program.instructions if i not in {*early})])
+
+
+def _add_product(machine: Machine, out: Array, a: Array, b: Array) -> None:
+    try:
+        add_product(machine, out, a, b)
+    except ValueError as why:
+        raise Unsuited(str(why)) from why
 
 
 class MachineNumbers(Numbers):
@@ -67,10 +78,30 @@ class MachineStep:
             self._run += self._lowering.calls(instruction)
 
     def _add_job(self, instruction: Instruction) -> None:
-        if instruction.op == "fused":
-            add_group(self.machine, instruction, self.plan, self._places)
+        """Add the jobs of an instruction. Raises Unsuited if there are none for it."""
+        op, options, machine = instruction.op, instruction.options, self.machine
+        if op == "fused":
+            add_group(machine, instruction, self.plan, self._places)
+            return
+        arrays = [self.plan[x] for x in instruction.values]
+        if op in DRAWS or op == "call":
+            raise Unsuited("Python does it")
+        out = self.plan[instruction.result]
+        if op == "matmul" and all(x.ndim == 2 for x in arrays):
+            _add_product(machine, out, *arrays)
+        elif op == "full":
+            add_fill(machine, out, options["value"])
+        elif op == "concatenate":
+            ends = np.cumsum([0, *(x.shape[options["axis"]] for x in arrays)])
+            for x, begin, end in zip(arrays, ends, ends[1:], strict=False):
+                add_copy(machine, out[(slice(None),) * options["axis"] + (slice(begin, end),)], x)
+        elif op == "put":
+            base, value = arrays
+            if base.ctypes.data != out.ctypes.data:
+                add_copy(machine, out, base)
+            add_copy(machine, VIEW_OPS["getitem"](out, options["index"]), value)
         else:
-            raise Unsuited(f"{instruction.op} has no job")
+            raise Unsuited(f"{op} has no job")
 
     def _close(self) -> None:
         """Let the jobs since the last call run as one."""

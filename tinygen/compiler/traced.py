@@ -112,14 +112,18 @@ class Traced:
     def __getitem__(self, index: Any) -> Traced:
         form, arrays = taken_apart(index)
         if not arrays:
-            like = self.like[form if ... in form else (*form, ...)]  # never a scalar
-            if like.shape == self.shape and like.strides == self.strides and form:
-                return self
-            view = Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
-            return view if like.ndim or ... in form else view.copy()  # of one element, NumPy gives a scalar
+            view = self._part(form)
+            return view if view.ndim or ... in form else view.copy()  # of one element, NumPy gives a scalar
         places = [_places(self.trace.operand(a)) for a in arrays]
         like = np.empty(np.broadcast_to(np.int8(0), self.shape)[joined(form, places)].shape, self.dtype)
         return self.trace.traced("take", (self, *arrays), like, index=form)
+
+    def _part(self, form: tuple[Any, ...]) -> Traced:
+        """A view by an index without arrays."""
+        like = self.like[form if ... in form else (*form, ...)]  # never a scalar
+        if like.shape == self.shape and like.strides == self.strides and form:
+            return self
+        return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
 
     # Writing
 
@@ -128,8 +132,8 @@ class Traced:
         if arrays:
             self.trace.put(self, "put_at", value, form, arrays)
             return
-        target = self if form in ((), (...,)) else self[index]
-        if not (isinstance(value, Traced) and value.storage is self.storage and value.like is target.like):
+        target = self._part(form)
+        if not (isinstance(value, Traced) and value.storage is self.storage and _are_same(value.like, target.like)):
             target.write(value)
 
     def write(self, value: Any) -> None:
@@ -237,6 +241,11 @@ for _short, _name in _COMPARE.items():
     setattr(Traced, f"__{_short}__", _operator(_name))
 for _short, _name in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
     setattr(Traced, f"__{_short}__", lambda x, name=_name: x.trace.elementwise(name, x))
+
+
+def _are_same(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether two arrays are the same elements of one memory, as after `x[1:] += 1`, when x[1:] is assigned to x[1:]."""
+    return x is y or x.__array_interface__ == y.__array_interface__
 
 
 _ARRAY = "array"

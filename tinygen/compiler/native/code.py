@@ -45,15 +45,20 @@ def address_of(text: str, name: str = "job") -> int:
         key = hashlib.sha256(f"{_host()[1]}\n{text}".encode()).hexdigest()[:32]
         if key not in _addresses:
             unique = f"{name}_{key}"
-            _, _, machine, engine = _host()
+            machine = _host()[2]
             binary = _read(key)
             if binary is None:
                 binary = _compiled(text.replace(f"@{name}", f"@{unique}"), machine)
                 _write(key, binary)
-            engine.add_object_file(llvm.ObjectFileRef.from_data(binary))
-            engine.finalize_object()
-            _addresses[key] = engine.get_function_address(unique)
+            _addresses[key] = _load(unique, binary)
         return _addresses[key]
+
+
+def _load(name: str, binary: bytes) -> int:
+    engine = _host()[3]
+    engine.add_object_file(llvm.ObjectFileRef.from_data(binary))
+    engine.finalize_object()
+    return engine.get_function_address(name)
 
 
 def _compiled(text: str, machine: Any) -> bytes:

@@ -13,7 +13,8 @@ import os
 import platform
 
 from .code import address_of
-from .ir import Code, Module, Value
+from .ir import Code, Module
+from .values import Value
 
 LINE, JOB = 8, 4  # int64s
 _RUNS, _ARRIVED, _TURNS, _RUN, _CALLS = (line * LINE for line in range(5))

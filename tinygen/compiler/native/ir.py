@@ -1,7 +1,6 @@
 """LLVM's language, written with Python's operators: functions that return nothing, from top to bottom.
 
-A Value is a number in a register; addresses are int64. An operator on Values writes an instruction, and a Python number
-beside one takes its dtype. Products and sums may be contracted (one rounding for both), and nothing else is "fast".
+Loops and conditions are blocks of Python. What changes is a Variable; all else is a Value, written once.
 """
 
 from __future__ import annotations
@@ -13,117 +12,7 @@ from typing import Any
 
 import numpy as np
 
-BOOL, INT, FLOAT, DOUBLE = (np.dtype(name) for name in ("bool", "int64", "float32", "float64"))
-
-
-def type_of(dtype: np.dtype[Any]) -> str:
-    """LLVM's type of a number in a register."""
-    if dtype.kind == "f":
-        return {4: "float", 8: "double"}[dtype.itemsize]
-    return "i1" if dtype.kind == "b" else f"i{8 * dtype.itemsize}"
-
-
-class Value:
-    """A number in a register. `text` is its name there, or the number itself if it is a constant."""
-
-    __slots__ = ("code", "dtype", "text")
-    __hash__ = None  # type: ignore[assignment]
-
-    def __init__(self, code: Code, dtype: np.dtype[Any], text: str):
-        self.code, self.dtype, self.text = code, dtype, text
-
-    @property
-    def type(self) -> str:
-        return type_of(self.dtype)
-
-    def __add__(self, other: Any) -> Value:
-        return self.code.binary("add", self, other)
-
-    def __radd__(self, other: Any) -> Value:
-        return self.code.binary("add", other, self)
-
-    def __sub__(self, other: Any) -> Value:
-        return self.code.binary("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Value:
-        return self.code.binary("sub", other, self)
-
-    def __mul__(self, other: Any) -> Value:
-        return self.code.binary("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Value:
-        return self.code.binary("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Value:
-        return self.code.binary("div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Value:
-        return self.code.binary("div", other, self)
-
-    def __and__(self, other: Any) -> Value:
-        return self.code.binary("and", self, other)
-
-    def __or__(self, other: Any) -> Value:
-        return self.code.binary("or", self, other)
-
-    def __xor__(self, other: Any) -> Value:
-        return self.code.binary("xor", self, other)
-
-    def __lshift__(self, other: Any) -> Value:
-        return self.code.binary("shl", self, other)
-
-    def __rshift__(self, other: Any) -> Value:
-        return self.code.binary("lshr" if self.dtype.kind in "ub" else "ashr", self, other)
-
-    def __neg__(self) -> Value:
-        return self.code.emit(self.dtype, f"fneg {self.type} {self.text}") if self.dtype.kind == "f" else 0 - self
-
-    def __invert__(self) -> Value:
-        return self ^ (True if self.dtype.kind == "b" else -1)
-
-    def __lt__(self, other: Any) -> Value:
-        return self.code.compare("lt", self, other)
-
-    def __le__(self, other: Any) -> Value:
-        return self.code.compare("le", self, other)
-
-    def __gt__(self, other: Any) -> Value:
-        return self.code.compare("gt", self, other)
-
-    def __ge__(self, other: Any) -> Value:
-        return self.code.compare("ge", self, other)
-
-    def __eq__(self, other: Any) -> Value:  # type: ignore[override]
-        return self.code.compare("eq", self, other)
-
-    def __ne__(self, other: Any) -> Value:  # type: ignore[override]
-        return self.code.compare("ne", self, other)
-
-    def view(self, dtype: Any) -> Value:
-        """The same bits as another dtype of the same size."""
-        dtype = np.dtype(dtype)
-        return self.code.emit(dtype, f"bitcast {self.type} {self.text} to {type_of(dtype)}")
-
-    def astype(self, dtype: Any) -> Value:
-        """Converted as NumPy does it. A float out of an integer's range becomes the nearest integer, and NaN 0."""
-        new, old = np.dtype(dtype), self.dtype
-        if new == old:
-            return self
-        if new.kind == "b":
-            return self != 0
-        if old.kind == "f" and new.kind == "f":
-            verb = "fpext" if new.itemsize > old.itemsize else "fptrunc"
-        elif old.kind == "f":
-            return self.code.call(f"llvm.fpto{'u' if new.kind == 'u' else 's'}i.sat", self, dtype=new)
-        elif new.kind == "f":
-            verb = "sitofp" if old.kind == "i" else "uitofp"
-        elif type_of(new) == type_of(old):
-            return Value(self.code, new, self.text)
-        elif old.kind != "b" and new.itemsize < old.itemsize:
-            verb = "trunc"
-        else:
-            verb = "sext" if old.kind == "i" else "zext"
-        return self.code.emit(new, f"{verb} {self.type} {self.text} to {type_of(new)}")
+from .values import BOOL, INT, Value, type_of
 
 
 class Variable:
@@ -152,6 +41,10 @@ class Module:
         """Begin a function of int64 parameters; their Values are its `parameters`."""
         self.functions.append(Code(self, name, parameters))
         return self.functions[-1]
+
+    def part(self, name: str, *parameters: str) -> Code | None:
+        """Begin a function that others call, by call_part; None if there is one of this name."""
+        return None if any(f.name == name for f in self.functions) else self.function(name, *parameters)
 
     def note(self, text: str) -> str:
         """Write a line of metadata, in which {} is the line's own name. Returns the name."""
@@ -247,6 +140,9 @@ class Code:
             ),
         )
 
+    def call_part(self, name: str, *values: Value) -> None:
+        self.write(f"call void @{name}({', '.join(f'i64 {v.text}' for v in values)}) noinline")
+
     # Memory
 
     def room(self, type: str, count: int = 1) -> str:
@@ -281,6 +177,12 @@ class Code:
         pointer, type = self._place(value.dtype, address, index)
         text = self.emit(np.uint8, f"zext i1 {value.text} to i8").text if value.dtype.kind == "b" else value.text
         self.write(f"store {type} {text}, ptr {pointer}, align {value.dtype.itemsize}{self._group}")
+
+    def clear(self, address: Value, size: Value) -> None:
+        """Fill some bytes with 0."""
+        pointer, _ = self._place(INT, address, 0)
+        self.module.declarations["clear"] = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
+        self.write(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size.text}, i1 false)")
 
     def arrive(self, address: Value) -> Value:
         """Add 1 to an int64 that several threads count in; gives what was there."""

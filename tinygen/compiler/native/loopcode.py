@@ -1,9 +1,8 @@
 """The code of a Loop. Its arguments, in this order:
 
-a counter of threads that are done, how many have a share, how many of these share columns, the number of columns; the
-addresses of the numbers; of each input and output the address, and its strides where it moves by "s"; of each sum the
-address and the pitch of the threads' own sums, its address and its strides; then each thread's share, (first, end) for
-each dimension.
+a counter of threads that are done, how many have a share, how many of these share columns; the addresses of the
+numbers; of each input and output the address, and its strides where it moves by "s"; of each sum the address and the
+pitch of the threads' own sums, its address and its strides; then each thread's share, (first, end) for each dimension.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .ir import DOUBLE, FLOAT, INT, Module, Value, Variable
+from .ir import Module, Variable
 from .ops import apply
+from .values import DOUBLE, FLOAT, INT, Value
 
 if TYPE_CHECKING:
     from .loops import Loop, Operand, Sum
@@ -55,7 +55,10 @@ class _Sums:
         self.narrow = FLOAT if self.dtype == FLOAT else self.wide
         self.scratch, self.pitch = take(), take()
         self.place = _Place(take, "s" * (dimensions - 1 if what.which == "rows" else 1))
-        self.block = self.total = self.variable = self.part = None  # type: Any
+        self.total: Any = None  # of all lines, or of one
+        self.variable: Any = None  # of a block of a line
+        self.part: Any = None  # where the columns' sums of some rows are
+        self.own: Any = None  # where this thread's sums are
 
 
 class _Writer:
@@ -63,7 +66,7 @@ class _Writer:
         self.f, self.loop = module.function("job", "args", "rank", "team"), loop
         self.args, self.rank, _ = self.f.parameters
         self.taken = 0
-        self.counter, self.parts, self.column_parts, self.columns = (self._take() for _ in range(4))
+        self.counter, self.parts, self.column_parts = (self._take() for _ in range(3))
         self.numbers = [self.f.load(DOUBLE, self._take()).astype(dtype) for dtype in loop.numbers]
         self.inputs = [_Place(self._take, x.moves) for x in loop.inputs]
         self.outputs = [_Place(self._take, x.moves) for x in loop.outputs]
@@ -81,8 +84,8 @@ class _Writer:
         with f.when(self.rank < self.parts):
             share = self.args + (self.rank * (2 * self.loop.dimensions) + self.taken) * 8
             self.box = [(f.load(INT, share, 2 * d), f.load(INT, share, 2 * d + 1)) for d in range(self.loop.dimensions)]
-            for s in self.of_lines:
-                s.total = f.variable(0, s.wide)
+            for s in self.sums:
+                s.total, s.own = f.variable(0, s.wide), s.scratch + self.rank * s.pitch
             places = [p.address for p in (*self.inputs, *self.outputs)]
             places += [s.place.address for s in self.sums if s.which == "rows"]
             if self.of_columns:
@@ -118,44 +121,27 @@ class _Writer:
         """All lines of the share, a block of columns after the other."""
         f, (first, end) = self.f, self.box[-1]
         for s in self.of_columns:
-            s.part, s.block = f.array(s.narrow, BLOCK), f.array(s.wide, BLOCK)
+            s.part = f.array(s.narrow, BLOCK)
         with f.loop(first, end, BLOCK) as start:
             stop, rows = f.least(start + BLOCK, end), f.variable(0)
             for s in self.of_columns:
-                self._fill(s.block, s.wide, stop - start)
-                self._fill(s.part, s.narrow, stop - start)
+                f.clear(s.part, (stop - start) * s.narrow.itemsize)
+                f.clear(s.own + start * 8, (stop - start) * 8)
 
             def line(places: list[Value], start: Value = start, stop: Value = stop, rows: Variable = rows) -> None:
                 self._block(places, start, stop)
                 rows.set(rows.get() + 1)
                 with f.when(rows.get() == _ROWS):
                     rows.set(f.constant(0, INT))
-                    self._gather(stop - start)
+                    self._gather(start, stop)
 
             self._nest(0, places, line)
-            self._gather(stop - start)
-            for s in self.of_columns:
-                self._write_columns(s, start, stop)
+            self._gather(start, stop)
 
-    def _fill(self, room: Value, dtype: Any, count: Value) -> None:
-        with self.f.loop(0, count, parallel=True) as c:
-            self.f.store(self.f.constant(0, dtype), room, c)
-
-    def _gather(self, count: Value) -> None:
+    def _gather(self, start: Value, stop: Value) -> None:
         """Add the sums of some rows to those of all, and begin anew."""
-        f = self.f
         for s in self.of_columns:
-            with f.loop(0, count, parallel=True) as c:
-                f.store(f.load(s.wide, s.block, c) + f.load(s.narrow, s.part, c).astype(s.wide), s.block, c)
-                f.store(f.constant(0, s.narrow), s.part, c)
-
-    def _write_columns(self, s: _Sums, start: Value, stop: Value) -> None:
-        f = self.f
-        with f.when(self.column_parts == 1), f.loop(start, stop, parallel=True) as c:
-            total = f.load(s.wide, s.block, c - start)
-            f.store(total.astype(s.dtype), s.place.address + s.place.at(0, c))
-        with f.when(self.column_parts > 1), f.loop(start, stop, parallel=True) as c:
-            f.store(f.load(s.wide, s.block, c - start), s.scratch + self.rank * s.pitch, c)
+            self.f.call_part(_gathering(self.f.module, s), s.part, s.own + start * 8, stop - start)
 
     def _block(self, places: list[Value], start: Value, end: Value) -> None:
         """The innermost loop, over some elements of a line."""
@@ -186,24 +172,52 @@ class _Writer:
 
     def _finish(self) -> None:
         """The last thread to come here adds up what all have summed, always in the same order."""
-        f, whole = self.f, [s for s in self.sums if s.which == "all"]
-        if not whole and not self.of_columns:
+        f = self.f
+        shared = [s for s in self.sums if s.which != "rows"]
+        if not shared:
             return
-        for s in whole:
-            f.store(s.total.get(), s.scratch + self.rank * s.pitch)
-        with f.when(f.arrive(self.counter) == self.parts - 1):
+        for s in shared:
+            if s.which == "all":
+                f.store(s.total.get(), s.own)
+        last = f.arrive(self.counter) == self.parts - 1
+        with f.when(last):
             f.store(f.constant(0, INT), self.counter)
-            for s in whole:
-                self._combine(s, self.parts, f.constant(0, INT))
-            with f.when(self.column_parts > 1), f.loop(0, self.columns) as c:
-                for s in self.of_columns:
-                    self._combine(s, self.column_parts, c)
+            for s in shared:
+                if s.which == "all":
+                    self._combine(s, s.scratch, self.parts, f.constant(0, INT), f.constant(1, INT))
+        alone = self.column_parts == 1
+        with f.when(last | alone):
+            for s in self.of_columns:
+                self._combine(s, f.choose(alone, s.own, s.scratch), self.column_parts, *self.box[-1])
 
-    def _combine(self, s: _Sums, parts: Value, column: Value) -> None:
-        f, total = self.f, self.f.variable(0, s.wide)
-        with f.loop(0, parts) as part:
-            total.set(total.get() + f.load(s.wide, s.scratch + part * s.pitch, column))
-        f.store(total.get().astype(s.dtype), s.place.address + s.place.at(0, column))
+    def _combine(self, s: _Sums, scratch: Value, parts: Value, first: Value, end: Value) -> None:
+        stride = s.place.strides[0]
+        assert stride is not None
+        self.f.call_part(_combining(self.f.module, s), scratch, s.pitch, parts, s.place.address, stride, first, end)
+
+
+def _gathering(module: Module, s: _Sums) -> str:
+    """The function that moves sums of some rows, in `part`, to those of all, and leaves zeros."""
+    name = f"job.gather.{s.narrow}"
+    if (f := module.part(name, "part", "own", "count")) is not None:
+        part, own, count = f.parameters
+        with f.loop(0, count, parallel=True) as c:
+            f.store(f.load(s.wide, own, c) + f.load(s.narrow, part, c).astype(s.wide), own, c)
+            f.store(f.constant(0, s.narrow), part, c)
+    return name
+
+
+def _combining(module: Module, s: _Sums) -> str:
+    """The function that adds up the threads' sums, and writes them."""
+    name = f"job.combine.{s.dtype}"
+    if (f := module.part(name, "scratch", "pitch", "parts", "out", "stride", "first", "end")) is not None:
+        scratch, pitch, parts, out, stride, first, end = f.parameters
+        with f.loop(first, end) as c:
+            total = f.variable(0, s.wide)
+            with f.loop(0, parts) as part:
+                total.set(total.get() + f.load(s.wide, scratch + part * pitch, c))
+            f.store(total.get().astype(s.dtype), out + c * stride)
+    return name
 
 
 def _element(place: _Place, address: Value, index: Value) -> tuple[Any, ...]:

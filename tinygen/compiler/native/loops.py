@@ -103,7 +103,7 @@ def add_loop(
     by_columns = len({box[-1] for box in shares}) == len(shares)
     counter = np.zeros(16, np.int64)
     scratch = [_scratch(s, shape[-1], len(shares)) for s in loop.sums]
-    args = [counter.ctypes.data, len(shares), 1 if by_columns else len(shares), shape[-1]]
+    args = [counter.ctypes.data, len(shares), 1 if by_columns else len(shares)]
     args += [machine.numbers.ctypes.data + 8 * n for n in numbers]
     for x, array in zip(loop.inputs, inputs, strict=True):
         args += _place(array, x.dtype, x.moves, shape)
@@ -119,7 +119,7 @@ def add_loop(
 
 def _scratch(what: Sum, columns: int, parts: int) -> Array:
     """Room for each thread's sums, on lines of the cache of its own."""
-    count = {"columns": columns, "rows": 0, "all": 1}[what.which] if parts > 1 or what.which == "all" else 0
+    count = {"columns": columns, "rows": 0, "all": 1}[what.which]
     return np.empty((parts, -(-count // 8) * 8 + 8), np.float64)
 
 
@@ -130,7 +130,7 @@ def _place(x: Array, dtype: str, moves: str, shape: Sequence[int]) -> list[int]:
         n in (m, 1) if move == "s" else n == m or move == "0"
         for n, m, move in zip(x.shape, lengths, moves, strict=True)
     )
-    unit = moves[-1:] != "1" or x.strides[-1] == x.itemsize or x.shape[-1] <= 1
+    unit = moves[-1:] != "1" or x.strides[-1] == x.itemsize or x.shape[-1] <= 1 or not x.size
     if x.dtype != dtype or not fits or not unit:
         what = f"{x.dtype} of shape {x.shape} and strides {x.strides}"
         raise ValueError(f"a loop over {tuple(shape)} takes {dtype} that moves as {moves!r}, not {what}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from .ir import FLOAT, Value
+from .values import FLOAT, Value
 
 _LOG2E = 1 / math.log(2)
 _LOG2_HIGH, _LOG2_LOW = 0.693359375, -2.12194440e-4  # their sum is log 2; n times the first is exact

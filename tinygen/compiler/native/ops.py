@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from . import maths
-from .ir import BOOL, Value
+from .values import BOOL, Value
 
 Op = Callable[..., Value]
 
@@ -59,7 +59,7 @@ def _power(x: Value, n: Value) -> Value:
     """By multiplication if n is a small whole constant; else by libm."""
     constant = _number(n)
     if constant in (0.5, -0.5) and x.dtype.kind == "f":
-        y = x.code.call("llvm.sqrt", x)
+        y = x.code.call("llvm.sqrt", x + 0)  # the root of -0 is -0, its power 0
         return y if constant > 0 else 1 / y
     if constant is None or constant != int(constant) or abs(constant) > 64 or (constant < 0 and x.dtype.kind != "f"):
         if x.dtype.kind != "f":

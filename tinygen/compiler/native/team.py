@@ -90,8 +90,9 @@ class Machine:
             table, _ = self._table or self._laid_out()
             if (part := self._parts.get((first, last))) is None:
                 part = self._parts[first, last] = self._part(first, last)
-            after = [prepare() for prepare in self.around]
+            after: list[Callable[[], None]] = []
             try:
+                after.extend(prepare() for prepare in self.around)
                 _team(self.threads).run(table, first, *part, last)
             finally:
                 for restore in after:
@@ -100,7 +101,7 @@ class Machine:
     def _laid_out(self) -> tuple[int, Any]:
         """The table: no barrier stands between two small jobs."""
         small = [job[2] for job in self._jobs]
-        waits = [not (a and b) for a, b in zip(small, [*small[1:], False], strict=True)]
+        waits = [not (a and b) for a, b in zip(small, [*small[1:], False], strict=False)]
         table = np.array([(*job, wait) for job, wait in zip(self._jobs, waits, strict=True)], np.int64)
         self._table, self._parts = (table.ctypes.data, table), {}
         return self._table

@@ -14,7 +14,7 @@ from typing import Any
 from ..program import DRAWS, Instruction, Program, Value
 from .rewrite import key_of, rewritten
 
-_NEVER = DRAWS | {"call", "input", "state"}  # two draws differ
+_NEVER = DRAWS | {"constant", "input", "state"}  # two draws differ
 
 
 def merge_equal(program: Program) -> Program:
@@ -22,7 +22,7 @@ def merge_equal(program: Program) -> Program:
     known: dict[Any, list[Value]] = {}
 
     def earlier(instruction: Instruction) -> list[Value] | None:
-        if instruction.op in _NEVER or instruction.op == "constant":
+        if instruction.op in _NEVER or (instruction.op == "call" and not instruction.operands):
             return None
         key = key_of(instruction)
         if key in known:

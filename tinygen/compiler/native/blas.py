@@ -1,0 +1,52 @@
+"""A BLAS whose products are called by address, from each thread of a team by itself."""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+
+class Blas(NamedTuple):
+    """A library's products.
+
+    gemm: the addresses of cblas_sgemm and cblas_dgemm, by dtype.  bits: of its integers.
+    alone: makes each call run on the thread that makes it; returns what undoes that.
+    """
+
+    name: str
+    gemm: dict[str, int]
+    bits: int
+    alone: Callable[[], Callable[[], None]]
+
+
+@functools.cache
+def blas() -> Blas | None:
+    """The BLAS to use: the OpenBLAS that NumPy's wheels carry. None where NumPy has another one."""
+    return _openblas()
+
+
+def _openblas() -> Blas | None:
+    folder = Path(np.__file__).parent.with_name("numpy.libs")
+    for path in sorted(folder.glob("libscipy_openblas64_*")):
+        library = ctypes.CDLL(str(path))
+        names = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
+        count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
+        if count and limit and all(hasattr(library, name) for name in names.values()):
+            gemm = {dtype: _address(getattr(library, name)) for dtype, name in names.items()}
+            return Blas("OpenBLAS", gemm, 64, functools.partial(_alone, count, limit))
+    return None
+
+
+def _alone(count: Any, limit: Any) -> Callable[[], None]:
+    before = count()
+    limit(1)
+    return functools.partial(limit, before)
+
+
+def _address(function: Any) -> int:
+    return ctypes.cast(function, ctypes.c_void_p).value or 0
