@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import linecache
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import NamedTuple
@@ -59,27 +57,21 @@ class Place(NamedTuple):
 
 
 def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The lines that led to an op from the training loop (this package excluded), the innermost first."""
-    return tuple(_places(frame))
-
-
-def line_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The innermost of these lines, if there is one."""
-    return tuple(itertools.islice(_places(frame), 1))
-
-
-def _places(frame: FrameType | None) -> Iterator[Place]:
-    while frame is not None and (kind := _kind_of(frame.f_code.co_filename)) != "train":
-        if kind != "engine":
-            yield Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    """The lines that led to an op from the training loop (this package excluded) or a compiled step, the
+    innermost first."""
+    places: list[Place] = []
+    while frame is not None and (kind := _kind_of(frame.f_code.co_filename)) != "end":
+        if kind == "code":
+            places.append(Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
+    return tuple(places)
 
 
 @functools.cache
 def _kind_of(file: str) -> str:
-    """What a file is to those who ask for lines: part of the "engine", of "train", or "code" that they want to see."""
-    if Path(file).is_relative_to(_PACKAGE / "train"):
-        return "train"
+    """What a file is to those who ask for lines: of the "engine", the "end" of the way, or "code" to be seen."""
+    if Path(file).is_relative_to(_PACKAGE / "train") or file == str(_PACKAGE / "compiler" / "compiled.py"):
+        return "end"
     return "engine" if file in _PLUMBING or file.startswith(_ENGINE) else "code"
 
 

@@ -18,14 +18,9 @@ from .definitions import VIEW_OPS
 from .loops import Unsuited, add_copy, add_fill, add_group
 from .native.products import add_product
 from .native.team import Machine
+from .passes.order import draws_first
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
-
-
-def draws_first(program: Program) -> Program:
-    """The program with its draws and calls, in their order, before everything else."""
-    early = [i for i in program.instructions if i.op in DRAWS or i.op in ("call", *SILENT)]
-    return program.with_instructions([*early, *(i for i in program.instructions if i not in {*early})])
 
 
 def _add_product(machine: Machine, out: Array, a: Array, b: Array) -> None:

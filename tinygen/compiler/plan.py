@@ -54,7 +54,7 @@ class Plan:
         found: dict[Value, Value] = {}
         there = {state: state for state in self.program.updates}  # whose elements are in its memory
         for i, instruction in enumerate(self.program.instructions):
-            for value in instruction.results if instruction.op == "fused" else ():
+            for value in instruction.results if instruction.op in ("fused", "update") else ():
                 state = value.state
                 old = None if state is None else there.get(state)
                 if state is not None and old is not None and self._last.get(old, -1) <= i and _fits(value, old):
@@ -134,7 +134,10 @@ def _last_reads(program: Program) -> dict[Value, int]:
 def _fits(value: Value, old: Value) -> bool:
     """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all, and
     not after it has made the value."""
-    loop = value.maker
+    maker = value.maker
+    loop = maker.options["loop"] if maker.op == "update" else maker
+    if maker.op == "update" and any(v.root is old for v in maker.options["product"].values):
+        return False
     alike = value.shape == loop.options["shape"] and value.like.strides == old.like.strides
     made = next(n for n, member in enumerate(loop.body) if value in member.results)
     read_later = any(old in member.values for member in loop.body[made + 1 :])

@@ -91,7 +91,9 @@ class Instruction:
 
     @property
     def body(self) -> list[Instruction]:
-        """Of a "fused" one: the instructions that it stands for."""
+        """Of a "fused" one, or an "update": the instructions that it stands for."""
+        if self.op == "update":
+            return [self.options["product"], self.options["gradient"].maker, *self.options["loop"].body]
         return self.options["body"]
 
     def __repr__(self) -> str:
@@ -140,7 +142,7 @@ def number_values(program: Program) -> None:
     """Give every value without a name of its own a number as its name."""
     count = 0
     for instruction in program.instructions:
-        bodies = instruction.body if instruction.op == "fused" else ()
+        bodies = instruction.body if instruction.op in ("fused", "update") else ()
         for value in dict.fromkeys([*(v for member in bodies for v in member.results), *instruction.results]):
             if value.state is not None:
                 value.name = f"{value.state.name}'"
@@ -163,6 +165,11 @@ def text_of(instruction: Instruction) -> str:
 
 def lines_of(instruction: Instruction) -> list[str]:
     """An instruction as a line; a fused one as several."""
+    if instruction.op == "update":
+        inner = [instruction.options["product"], *instruction.options["loop"].body]
+        names = ", ".join(v.name or "?" for v in instruction.values)
+        made = ", ".join(v.name for v in instruction.results)
+        return [f"{made} = update({names}):", *("    " + text_of(member) for member in inner)]
     if instruction.op != "fused":
         return [text_of(instruction)]
     made = ", ".join(v.name for v in instruction.results)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..kernels.reference_conv import output_size
-from ..places import line_above
+from ..places import lines_above
 from ..tracing import Untraceable
 from .module import MODULE
 from .numbers import Number
@@ -37,7 +37,7 @@ class Trace:
 
     def emit(self, op: str, operands: tuple[Any, ...], like: np.ndarray, options: Any = None, name: str = "") -> Value:
         """Write down an instruction; returns its value."""
-        instruction = Instruction(op, operands, options or {}, place=line_above(sys._getframe(1)))
+        instruction = Instruction(op, operands, options or {}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(like, instruction, name)]
         self.instructions.append(instruction)
         return instruction.result

@@ -8,10 +8,12 @@ the same bits each time.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,7 @@ class Machine:
         self.around: list[Callable[[], Callable[[], None]]] = []  # done before a run; what they return, after it
         self._jobs: list[tuple[int, int, bool]] = []
         self._kept: list[Any] = []
+        self._free: list[np.ndarray[Any, Any]] = []  # bytes that may be borrowed
         self._table: tuple[int, Any] | None = None  # its address, and itself
         self._parts: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -80,6 +83,17 @@ class Machine:
         self._jobs.append((function, row.ctypes.data, small or self.threads == 1))
         self._table = None
         return len(self._jobs) - 1
+
+    @contextmanager
+    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
+        """Arrays for the jobs that are added in the block, and for their time only: later jobs have them again."""
+        sizes, taken = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes], []
+        for size in sizes:
+            fitting = [i for i, room in enumerate(self._free) if room.nbytes >= size]
+            best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
+            taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
+        yield [room[:size].view(dtype).reshape(shape) for room, size, shape in zip(taken, sizes, shapes, strict=True)]
+        self._free += taken
 
     def run(self, first: int = 0, last: int | None = None) -> None:
         """Do the jobs from `first` to before `last`, in order. Python's other threads go on meanwhile."""

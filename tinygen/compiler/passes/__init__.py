@@ -6,13 +6,15 @@ from ..program import Program
 from .common import merge_equal
 from .dead import drop_unused
 from .fuse import fuse
+from .order import calls_first
 from .simplify import simplify
+from .update import update_at_once
 
-__all__ = ["drop_unused", "fuse", "merge_equal", "optimised", "simplify"]
+__all__ = ["calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
 
 
 def optimised(program: Program) -> Program:
     """The program after all passes, in the order in which they help each other."""
-    for change in (simplify, merge_equal, drop_unused, fuse):
+    for change in (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once):
         program = change(program)
     return program
