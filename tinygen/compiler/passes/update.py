@@ -12,6 +12,7 @@ the product stood, if nobody reads the old weight after that; else the product w
 from __future__ import annotations
 
 from ..program import VIEWS, Instruction, Program, Value
+from .order import views_where_read
 
 
 def update_at_once(program: Program) -> Program:
@@ -33,9 +34,10 @@ def update_at_once(program: Program) -> Program:
         moves_up = not any(early < at < place for root in old for at in readers[root])
         ready = all(root.maker.op in ("state", "call") or place_of[root.maker] < early for root in old)
         at, gone = (early, place) if moves_up and ready else (place, early)
-        instead[at], instead[gone] = _update(product, loop), None
+        update = _update(product, loop)
+        instead[at], instead[gone], place_of[update] = update, None, at
     made = [instead.get(place, i) for place, i in enumerate(program.instructions)]
-    return program.with_instructions([i for i in made if i is not None])
+    return views_where_read(program, (i for i in made if i is not None))
 
 
 def _product_read_by(loop: Instruction) -> Instruction | None:
