@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import linecache
 import sys
 from pathlib import Path
@@ -56,14 +57,22 @@ class Place(NamedTuple):
 
 
 def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The lines that led to an op from the training loop (this package excluded), the innermost first."""
+    """The lines that led to an op from the training loop (this package excluded) or a compiled step, the
+    innermost first."""
     places: list[Place] = []
-    while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(_PACKAGE / "train"):
-        file = frame.f_code.co_filename
-        if file not in _PLUMBING and not file.startswith(_ENGINE):
-            places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
+    while frame is not None and (kind := _kind_of(frame.f_code.co_filename)) != "end":
+        if kind == "code":
+            places.append(Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
+
+
+@functools.cache
+def _kind_of(file: str) -> str:
+    """What a file is to those who ask for lines: of the "engine", the "end" of the way, or "code" to be seen."""
+    if Path(file).is_relative_to(_PACKAGE / "train") or file == str(_PACKAGE / "compiler" / "compiled.py"):
+        return "end"
+    return "engine" if file in _PLUMBING or file.startswith(_ENGINE) else "code"
 
 
 def _short(file: str) -> str:

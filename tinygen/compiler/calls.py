@@ -235,9 +235,7 @@ class CallList:
         self.plan, self.numbers = Plan(program), Numbers()
         lowering = Lowering(self.plan, self.numbers)
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
-        self.calls += self.plan.last_copies()
         self._inputs = [self.plan[value] for value in program.inputs]
-        self._outputs = [self.plan[value] for value in program.outputs]
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
@@ -245,4 +243,4 @@ class CallList:
             array[...] = x
         for call in self.calls:
             call()
-        return [y.copy() for y in self._outputs]
+        return self.plan.finish()
