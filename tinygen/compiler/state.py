@@ -164,12 +164,9 @@ class State:
 
     def changed(self) -> bool:
         """Whether a setting was given another value, or a Tensor another array, hooks, or a first gradient."""
-        return (
-            any(holder.changed() for holder in self.holders)
-            or not all(
-                t.array is x and t.node is node and _hooks(t) == hooks and (t.grad is None) == bare
-                for t, x, node, hooks, bare in self._memory
-            )
+        return any(holder.changed() for holder in self.holders) or not all(
+            t.array is x and t.node is node and _hooks(t) == hooks and (t.grad is None) == bare
+            for t, x, node, hooks, bare in self._memory
         )
 
     def gradients(self) -> list[Any]:

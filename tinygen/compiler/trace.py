@@ -17,10 +17,10 @@ from ..kernels.reference_conv import output_size
 from ..optim import Optimizer
 from ..places import lines_above
 from ..tracing import Untraceable, paused
-from .memory import flattened, outer_first, outermost
+from .memory import flattened, outer_first, outermost, shadow
 from .module import MODULE
 from .numbers import Number
-from .program import Instruction, Program, Value
+from .program import VIEWS, Instruction, Program, Value
 from .traced import Storage, Traced
 
 
@@ -43,7 +43,8 @@ class Trace:
     def emit(self, op: str, operands: tuple[Any, ...], like: np.ndarray, options: Any = None, name: str = "") -> Value:
         """Write down an instruction; returns its value."""
         instruction = Instruction(op, operands, options or {}, place=lines_above(sys._getframe(1)))
-        instruction.results = [Value(like, instruction, name)]
+        owned = op in VIEWS or op in ("state", "constant")
+        instruction.results = [Value(like if owned else shadow(like), instruction, name)]
         self.instructions.append(instruction)
         return instruction.result
 
@@ -111,7 +112,7 @@ class Trace:
         if (found := self._parts.get(key)) is not None:
             return found
         flat, part = flattened(x), root
-        if x.dtype != root.dtype or (flat is None or root.ndim != 1) and x.strides != root.strides:
+        if x.dtype != root.dtype or ((flat is None or root.ndim != 1) and x.strides != root.strides):
             raise Untraceable(f"{name} shares memory with another array, which lies in it in another way")
         if flat is not None and root.ndim == 1:
             if x.size != root.size:
