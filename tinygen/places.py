@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import linecache
 import sys
 from pathlib import Path
@@ -56,10 +57,11 @@ class Place(NamedTuple):
 
 
 def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The lines that led to an op from the training loop (this package excluded), the innermost first."""
+    """The lines that led to an op from the training loop (this package excluded) or a compiled step, the
+    innermost first."""
     places: list[Place] = []
-    while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(_PACKAGE / "train"):
-        if _is_told(frame):
+    while frame is not None and (kind := _kind_of(frame.f_code.co_filename)) != "end":
+        if kind == "code":
             places.append(Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
@@ -69,16 +71,19 @@ def lines_of(error: BaseException) -> tuple[Place, ...]:
     """The lines from where an error is handled down to where it was raised, the innermost first."""
     places, trace = list[Place](), error.__traceback__
     while trace is not None:
-        if _is_told(trace.tb_frame):
-            code = trace.tb_frame.f_code
+        code = trace.tb_frame.f_code
+        if _kind_of(code.co_filename) == "code":
             places.insert(0, Place(code.co_filename, trace.tb_lineno, code.co_name))
         trace = trace.tb_next
     return tuple(places)
 
 
-def _is_told(frame: FrameType) -> bool:
-    file = frame.f_code.co_filename
-    return file not in _PLUMBING and not file.startswith(_ENGINE)
+@functools.cache
+def _kind_of(file: str) -> str:
+    """What a file is to those who ask for lines: of the "engine", the "end" of the way, or "code" to be seen."""
+    if Path(file).is_relative_to(_PACKAGE / "train") or file == str(_PACKAGE / "compiler" / "compiled.py"):
+        return "end"
+    return "engine" if file in _PLUMBING or file.startswith(_ENGINE) else "code"
 
 
 def _short(file: str) -> str:

@@ -87,12 +87,12 @@ def test_a_signal_ends_a_run_that_goes_on_as_if_there_had_been_none(tmp_path, vi
 def test_ctrl_c_while_the_step_is_compiled(tmp_path, viz, capsys):
     class Pressing(Net):
         def train_step(self, x):
-            if not pressed:
-                pressed.append(True)
+            if not pressed.exists():  # a list would be as it was before
+                pressed.touch()
                 os.kill(os.getpid(), signal.SIGINT)
             return super().train_step(x)
 
-    pressed = []
+    pressed = tmp_path / "pressed"
     with pytest.raises(KeyboardInterrupt):
         fit(Pressing(), DATA, 9, out=tmp_path / "run", compile="on", **EVERY)
     assert "stopped after step 0 of 9; resume from step 0" in capsys.readouterr().out

@@ -66,7 +66,7 @@ class Value:
         return f"{self.name or hex(id(self))}: {kind(self)}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Instruction:
     """One step of a program.
 
@@ -134,7 +134,7 @@ class Program:
         """How many instructions there are, each alone or fused into a group with others; views cost nothing."""
         groups = [i for i in self.instructions if i.op not in SILENT and i.op not in VIEWS]
         count = sum(len(i.body) if i.op == "fused" else 1 for i in groups)
-        return f"{count:,} instructions in {len(groups):,} groups"
+        return f"{count:,} instructions in {len(groups):,} group{'s' * (len(groups) != 1)}"
 
     def __str__(self) -> str:
         number_values(self)

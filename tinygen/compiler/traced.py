@@ -112,13 +112,18 @@ class Traced:
     def __getitem__(self, index: Any) -> Traced:
         form, arrays = taken_apart(index)
         if not arrays:
-            like = self.like[form if ... in form else (*form, ...)]  # never a scalar
-            if like.shape == self.shape and like.strides == self.strides and form:
-                return self
-            return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
+            view = self._part(form)
+            return view if view.ndim or ... in form else view.copy()  # of one element, NumPy gives a scalar
         places = [_places(self.trace.operand(a)) for a in arrays]
         like = np.empty(np.broadcast_to(np.int8(0), self.shape)[joined(form, places)].shape, self.dtype)
         return self.trace.traced("take", (self, *arrays), like, index=form)
+
+    def _part(self, form: tuple[Any, ...]) -> Traced:
+        """A view by an index without arrays."""
+        like = self.like[form if ... in form else (*form, ...)]  # never a scalar
+        if like.shape == self.shape and like.strides == self.strides and form:
+            return self
+        return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
 
     # Writing
 
@@ -127,8 +132,8 @@ class Traced:
         if arrays:
             self.trace.put(self, "put_at", value, form, arrays)
             return
-        target = self if form in ((), (...,)) else self[index]
-        if not (isinstance(value, Traced) and value.storage is self.storage and value.like is target.like):
+        target = self._part(form)
+        if not (isinstance(value, Traced) and value.storage is self.storage and _are_same(value.like, target.like)):
             target.write(value)
 
     def write(self, value: Any) -> None:
@@ -197,8 +202,10 @@ class Traced:
         """Along axes as a tuple; those that are kept come back by a reshape."""
         axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(sorted(a % self.ndim for a in axes)) if self.ndim else ()
-        left = [n for a, n in enumerate(self.shape) if a not in axes]
-        y = self.trace.traced(op, (self,), np.empty(left, dtype), axes=axes)
+        one = self.like if self.size else np.empty([n or 1 for n in self.shape], self.dtype)
+        left = one[(*(0 if a in axes else slice(None) for a in range(self.ndim)), ...)]  # in the order of the memory
+        like = np.empty_like(left, dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
+        y = self.trace.traced(op, (self,), like, axes=axes)
         return y.reshape([1 if a in axes else n for a, n in enumerate(self.shape)]) if keepdims else y
 
 
@@ -234,6 +241,11 @@ for _short, _name in _COMPARE.items():
     setattr(Traced, f"__{_short}__", _operator(_name))
 for _short, _name in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
     setattr(Traced, f"__{_short}__", lambda x, name=_name: x.trace.elementwise(name, x))
+
+
+def _are_same(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether two arrays are the same elements of one memory, as after `x[1:] += 1`, when x[1:] is assigned to x[1:]."""
+    return x is y or x.__array_interface__ == y.__array_interface__
 
 
 _ARRAY = "array"

@@ -31,8 +31,14 @@ def decide(asked: str, recorded: str | None, steps: int) -> Decision:
         return Decision("off", "compile is off" if asked == "off" else "the run began so")
     if current_device() != "cpu":
         return Decision("off", "it runs on a GPU")
+    from ..compiler.backends import load_back_end
+
     if asked == "auto" and recorded is None and steps < PAYS_FROM:
         return Decision("off", f"that pays from {PAYS_FROM:,} steps on")
+    try:
+        load_back_end()
+    except ImportError as error:
+        return Decision("off", str(error))
     return Decision("on")
 
 

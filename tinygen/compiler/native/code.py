@@ -23,6 +23,11 @@ import llvmlite.binding as llvm
 
 from ...files import cache_dir
 
+if [int(part) for part in llvmlite.__version__.split(".")[:2]] < [0, 45]:  # pointers were of many types
+    raise ImportError(
+        f"compiled steps need llvmlite 0.45 or newer, as Numba 0.62 brings it, not {llvmlite.__version__}"
+    )
+
 
 @dataclass
 class Work:

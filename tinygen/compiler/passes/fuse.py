@@ -12,6 +12,8 @@ instruction, if nobody in between reads what the group makes.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..program import ELEMENTWISE, VIEWS, Instruction, Program, Value
 from .order import views_where_read
 
@@ -22,17 +24,19 @@ class Group:
     """Instructions that run together, at one place; one alone is a group, too."""
 
     def __init__(self, instruction: Instruction, place: int):
-        summing = instruction.op == "sum"
+        summing, axes = instruction.op == "sum", instruction.options.get("axes")
         self.shape = instruction.operands[0].shape if summing else instruction.results[0].shape
         self.place = place
         self.body = [instruction]
         self.sums = set(instruction.results) if summing else set[Value]()
+        self.summed = {axes} - {tuple(range(len(self.shape)))} if summing else set[Any]()  # axes, unless they are all
         self.loops = instruction.op in _LOOPS
 
     def take_in(self, other: Group, order: dict[Instruction, int]) -> None:
         """Let the members of another group run here as well."""
         self.body = sorted([*self.body, *other.body], key=order.__getitem__)
         self.sums |= other.sums
+        self.summed |= other.summed
 
 
 class Fusion:
@@ -60,7 +64,9 @@ class Fusion:
 
     def _join(self, source: Group, group: Group) -> None:
         """Make one group of two, of which the second reads the first, if that is right somewhere."""
-        if source is group or not source.loops or source.shape != group.shape or self._reads(group, source.sums):
+        if source is group or not source.loops or source.shape != group.shape or self._reads_whole(group, source):
+            return
+        if len(source.summed | group.summed) > 1:  # along rows or along columns
             return
         if self._is_ready(group, source):
             place = source.place
@@ -72,8 +78,10 @@ class Fusion:
         source.place = place
         self.group_of.update(dict.fromkeys(group.body, source))
 
-    def _reads(self, group: Group, values: set[Value]) -> bool:
-        return any(v.root in values for i in group.body for v in i.values)
+    def _reads_whole(self, group: Group, source: Group) -> bool:
+        """Whether a group reads a sum of the source, or a view of what it makes: elements at other places."""
+        roots = {(v, v.root) for i in group.body for v in i.values}
+        return any(root in source.sums or (v is not root and root.maker in source.body) for v, root in roots)
 
     def _is_ready(self, group: Group, source: Group) -> bool:
         """Whether all that a group reads is made by the source, or before it."""
