@@ -152,7 +152,7 @@ def test_a_numba_that_does_not_fit_numpy_says_so(monkeypatch):
 
 def test_what_compiled_steps_run_on_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path))
-    monkeypatch.setattr(backends, "default_back_end", lambda: "native")
+    monkeypatch.setattr(backends, "why_not_native", lambda: "")
     monkeypatch.setattr(backends, "in_words", lambda name: f"{name} code for 2 threads")
     folder = tmp_path / "code"
     folder.mkdir()
@@ -169,7 +169,7 @@ def test_what_compiled_steps_run_on_is_told(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "words"), [("0", ("TINYGEN_NUMBA is 0", "unset")), ("1", ("llvmlite is not", "tinygen[fast]"))]
+    ("number", "words"), [("0", ("TINYGEN_NUMBA is 0", "unset it")), ("1", ("llvmlite is not", "tinygen[fast]"))]
 )
 def test_compiled_steps_without_native_code(monkeypatch, number, words):
     monkeypatch.setenv("TINYGEN_NUMBA", number)

@@ -191,12 +191,10 @@ def _compiled_steps() -> Finding:
     """What a compiled training step would run on."""
     from .compiler import backends
 
-    name = backends.default_back_end()
-    value = backends.in_words(name)
-    if name != "native":
-        why = "TINYGEN_NUMBA is 0" if os.environ.get("TINYGEN_NUMBA") == "0" else "llvmlite is not installed"
-        mend = "unset TINYGEN_NUMBA" if why.startswith("TINYGEN") else 'pip install "tinygen[fast]"'
-        return Finding("compiled steps", f"{value}, as {why}", None, f"for native code: {mend}")
+    value = backends.in_words(backends.default_back_end())
+    if why := backends.why_not_native():
+        mend = 'pip install "tinygen[fast]"' if "llvmlite" in why else "unset it"
+        return Finding("compiled steps", f"{value}, as {why}", None, f"for native code, which is faster: {mend}")
     folder = cache_dir() / "code"
     kept = sum(1 for _ in folder.glob("*.o"))
     advice = _cache_advice(folder)

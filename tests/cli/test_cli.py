@@ -873,7 +873,7 @@ CTRL_C_ARRIVES = """if True:
 
 
 def test_after_ctrl_c_a_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
-    options = "train gan --batch 8 --log-every 1 --set g_hidden=8 d_hidden=8 latent_dim=4"
+    options = "train gan --batch 8 --log-every 1 --compile on --set g_hidden=8 d_hidden=8 latent_dim=4"
     command = [sys.executable, "-c", CTRL_C_ARRIVES, *options.split(), "--steps", "100000", "--out", "parts"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     for line in process.stdout:

@@ -8,6 +8,7 @@ from models.small import small
 from train.compiled import DATA, EVERY, POINTS, Net, assert_close, assert_same
 
 import tinygen as tg
+from tinygen.compiler import backends
 from tinygen.random import Generator
 from tinygen.train import EMA, RunDirectory, fit
 from tinygen.train.batches import loader_for
@@ -85,8 +86,23 @@ def test_another_mode_is_accepted_and_recorded(tmp_path, viz, capsys):
         ("on", "off", 1, "on", ""),
     ],
 )
-def test_what_is_decided(asked, recorded, steps, mode, why):
+def test_what_is_decided(asked, recorded, steps, mode, why, monkeypatch):
+    monkeypatch.setattr(backends, "why_not_native", lambda: "")
     assert decide(asked, recorded, steps) == (mode, why)
+
+
+def test_a_back_end_that_is_no_faster_must_be_asked_for(monkeypatch):
+    monkeypatch.setenv("TINYGEN_NUMBA", "0")
+    assert decide("auto", None, 10**6) == Decision("off", "that pays with native code, but TINYGEN_NUMBA is 0")
+    assert decide("auto", "on", 10**6).mode == decide("on", None, 1).mode == "on"
+
+
+def test_a_back_end_that_is_too_old_is_said(monkeypatch):
+    def refuse(name=None):
+        raise ImportError("compiled steps need llvmlite 0.45 or newer")
+
+    monkeypatch.setattr(backends, "load_back_end", refuse)
+    assert decide("on", None, 1) == Decision("off", "compiled steps need llvmlite 0.45 or newer")
 
 
 def test_steps_on_a_gpu_are_not_compiled(gpu):

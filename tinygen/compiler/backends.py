@@ -19,8 +19,14 @@ BACK_ENDS = {  # name: module and class
 
 def default_back_end() -> str:
     """ "native" if llvmlite is installed (it comes with Numba) and TINYGEN_NUMBA is not 0; else "numpy"."""
-    off = os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("llvmlite") is None
-    return "numpy" if off else "native"
+    return "numpy" if why_not_native() else "native"
+
+
+def why_not_native() -> str:
+    """Why there is no native code; "" if there is."""
+    if os.environ.get("TINYGEN_NUMBA") == "0":
+        return "TINYGEN_NUMBA is 0"
+    return "" if importlib.util.find_spec("llvmlite") else "llvmlite is not installed"
 
 
 def load_back_end(name: str | None = None) -> Any:

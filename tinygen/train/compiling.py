@@ -9,8 +9,8 @@ from ..backend import current_device
 if TYPE_CHECKING:
     from ..models.base import Model
 
-# To trace and to compile takes as long as is won in 100 (VAE, WGAN-GP) to 250 steps (dense GAN), and as long again if
-# no loop is on the disk yet: 0.2 to 1.7 s of one core, and 0.3 to 1.8 s for the loops.
+# To trace and to compile takes as long as is won in 40 (dense GAN, WGAN-GP) to 150 steps (VAE), and up to 400 if no
+# loop is on the disk yet: 0.2 to 0.7 s of one core, and 0.5 to 1.5 s for the loops.
 PAYS_FROM = 1000  # steps
 
 
@@ -26,15 +26,20 @@ def decide(asked: str, recorded: str | None, steps: int) -> Decision:
 
     asked: "auto", "on" or "off".  recorded: of a run that is resumed, how its step ran.  steps: of the whole run.
     """
+    from ..compiler.backends import load_back_end, why_not_native
+
     mode = recorded or "on" if asked == "auto" else asked
     if mode == "off":
         return Decision("off", "compile is off" if asked == "off" else "the run began so")
     if current_device() != "cpu":
         return Decision("off", "it runs on a GPU")
-    from ..compiler.backends import load_back_end
-
-    if asked == "auto" and recorded is None and steps < PAYS_FROM:
-        return Decision("off", f"that pays from {PAYS_FROM:,} steps on")
+    if asked == "auto" and recorded is None:
+        if steps < PAYS_FROM:
+            return Decision("off", f"that pays from {PAYS_FROM:,} steps on")
+        if (
+            why := why_not_native()
+        ):  # NumPy's calls take 0.87 (WGAN-GP) to 1.09 (DCGAN) of the time of the step as written
+            return Decision("off", f"that pays with native code, but {why}")
     try:
         load_back_end()
     except ImportError as error:
