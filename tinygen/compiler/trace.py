@@ -61,10 +61,10 @@ class Trace:
             return x.value
         if isinstance(x, Number):
             return x.value
+        if isinstance(x, (np.ndarray, np.generic)):  # before float, which np.float64 is, too
+            return self._constant(x)
         if isinstance(x, (bool, int, float)):
             return x
-        if isinstance(x, (np.ndarray, np.generic)):
-            return self._constant(x)
         raise Untraceable(f"a {type(x).__name__} takes part in arithmetic with arrays")
 
     def as_traced(self, x: Any) -> Traced:
