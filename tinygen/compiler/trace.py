@@ -92,7 +92,7 @@ class Trace:
         return self.array(value)
 
     def states(self, held: Sequence[tuple[np.ndarray, str]]) -> list[Traced]:
-        """Arrays that outlive the step, with their names: what lies in their memory. What shares memory is one state."""
+        """Arrays that outlive the step, given with their names. What shares memory is one state."""
         roots, made = dict[Any, Traced](), list[Traced]()
         for (x, name), (begin, whole, whole_name) in zip(held, outermost(held), strict=True):
             root = roots.get(begin)
@@ -111,7 +111,7 @@ class Trace:
         if (found := self._parts.get(key)) is not None:
             return found
         flat, part = flattened(x), root
-        if x.dtype != root.dtype or (flat is None or root.ndim != 1) and x.strides != root.strides:
+        if x.dtype != root.dtype or ((flat is None or root.ndim != 1) and x.strides != root.strides):
             raise Untraceable(f"{name} shares memory with another array, which lies in it in another way")
         if flat is not None and root.ndim == 1:
             if x.size != root.size:

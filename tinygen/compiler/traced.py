@@ -224,7 +224,8 @@ class Traced:
         axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(sorted(a % self.ndim for a in axes)) if self.ndim else ()
         one = self.like if self.size else np.empty([n or 1 for n in self.shape], self.dtype)
-        left = one[(*(0 if a in axes else slice(None) for a in range(self.ndim)), ...)]  # in the order of the memory
+        first: tuple[Any, ...] = tuple(0 if a in axes else slice(None) for a in range(self.ndim))
+        left = one[first + (...,)]  # noqa: RUF005, of the layout that the result has
         like = np.empty_like(left, dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
         y = self.trace.traced(op, (self,), like, axes=axes)
         return y.reshape([1 if a in axes else n for a, n in enumerate(self.shape)]) if keepdims else y
@@ -265,7 +266,7 @@ for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute", "
 
 
 def _are_same(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether two arrays are the same elements of one memory, as after `x[1:] += 1`, when x[1:] is assigned to x[1:]."""
+    """Whether two arrays are the same elements of one memory, as where `x[1:] += 1` ends by assigning x[1:] to it."""
     return x is y or x.__array_interface__ == y.__array_interface__
 
 
