@@ -15,6 +15,7 @@ import numpy as np
 from ..backend import Array
 from ..kernels import sums
 from .definitions import definition
+from .memory import outer_first
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 
@@ -46,6 +47,7 @@ class Lowering:
 
     def __init__(self, plan: Plan, numbers: Numbers):
         self.plan, self.numbers = plan, numbers
+        self.scratch: dict[int, list[Array]] = {}  # memory that one block after the other uses, by its size
 
     def calls(self, instruction: Instruction) -> list[Call]:
         """The calls of an instruction; none for what is there from the beginning."""
@@ -92,12 +94,11 @@ class Lowering:
         shape = instruction.options["shape"]
         rows = self._rows_of_block(instruction)
         if rows is None:
-            return Block(self, instruction, (), shape, {}).calls()
-        scratch: dict[Any, Array] = {}
+            return Block(self, instruction, (), shape).calls()
         calls = []
         for begin in range(0, shape[0], rows):
             part = slice(begin, min(begin + rows, shape[0]))
-            calls += Block(self, instruction, (part,), (part.stop - begin, *shape[1:]), scratch).calls()
+            calls += Block(self, instruction, (part,), (part.stop - begin, *shape[1:])).calls()
         return calls
 
     def _update(self, instruction: Instruction) -> list[Call]:
@@ -106,14 +107,14 @@ class Lowering:
         a, b = (self.plan[v] for v in product.values)
         columns = b.shape[1]
         rows = min(max(_BLOCK // columns, 1), len(a))
-        room, scratch = np.empty((rows, columns), product.result.dtype), dict[Any, Array]()
         calls: list[Call] = []
         for begin in range(0, len(a), rows):
             end = min(begin + rows, len(a))
-            calls.append(functools.partial(np.matmul, a[begin:end], b, out=room[: end - begin]))
             part = slice(begin * columns, end * columns)
-            block = Block(self, loop, (part,), (part.stop - part.start,), scratch)
-            block.arrays[gradient] = room[: end - begin].reshape(-1)
+            block = Block(self, loop, (part,), (part.stop - part.start,))
+            flat = block.borrow(gradient.dtype, block.shape)
+            calls.append(functools.partial(np.matmul, a[begin:end], b, out=flat.reshape(end - begin, columns)))
+            block.arrays[gradient] = flat
             calls += block.calls()
         return calls
 
@@ -129,12 +130,13 @@ class Lowering:
 class Block:
     """Some rows of a fused group: its values there are views of planned arrays, or scratch memory."""
 
-    def __init__(self, lowering: Lowering, fused: Instruction, index: Any, shape: tuple[int, ...], scratch: Any):
-        self.lowering, self.fused, self.index, self.shape, self.scratch = lowering, fused, index, shape, scratch
+    def __init__(self, lowering: Lowering, fused: Instruction, index: Any, shape: tuple[int, ...]):
+        self.lowering, self.fused, self.index, self.shape = lowering, fused, index, shape
         self.whole = fused.options["shape"]
         self.arrays: dict[Value, Array] = {}
         self._left = {v: sum(v in m.operands for m in fused.body) for m in fused.body for v in m.values}
         self._free: list[Array] = []
+        self._borrowed: dict[int, int] = {}  # how many pieces of scratch memory of each size
 
     def calls(self) -> list[Call]:
         return [call for member in self.fused.body for call in self._calls(member)]
@@ -183,25 +185,25 @@ class Block:
             return self.arrays[value]
         self._free += spent
         found = next((a for a in self._free if a.dtype == value.dtype and a.shape == self.shape), None)
-        if found is not None:
-            self._free = [a for a in self._free if a is not found]
-        else:
-            like = value.like if not self.index else None
-            found = self._new(value.dtype, like)
+        if found is None:
+            found = self.borrow(value.dtype, self.shape, None if self.index else value.like)
+        self._free = [a for a in self._free if a is not found]
         self.arrays[value] = found
         return found
 
-    def _new(self, dtype: Any, like: Array | None) -> Array:
-        """Scratch memory, the same for every block."""
-        if like is not None:
-            return np.empty_like(like)
-        pool = self.scratch.setdefault(np.dtype(dtype), [])
-        used = {id(a.base if a.base is not None else a) for a in (*self.arrays.values(), *self._free)}
-        room = next((a for a in pool if id(a) not in used), None)
-        if room is None:
-            room = np.empty(math.prod(self.shape), dtype)
-            pool.append(room)
-        return room[: math.prod(self.shape)].reshape(self.shape)
+    def borrow(self, dtype: Any, shape: tuple[int, ...], like: Array | None = None) -> Array:
+        """Scratch memory, laid out as `like`, for the time of this block."""
+        needed = math.prod(shape) * np.dtype(dtype).itemsize
+        size = max(needed, 4 * _BLOCK)
+        pool, count = self.lowering.scratch.setdefault(size, []), self._borrowed.get(size, 0)
+        if count == len(pool):
+            pool.append(np.empty(size, np.uint8))
+        self._borrowed[size] = count + 1
+        flat = pool[count][:needed].view(dtype)
+        if like is None or like.flags.c_contiguous:
+            return flat.reshape(shape)
+        order = outer_first(like)
+        return flat.reshape([shape[a] for a in order]).transpose(np.argsort(order))
 
 
 def _float_of(member: Instruction) -> Any:

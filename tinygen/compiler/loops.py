@@ -36,8 +36,7 @@ def add_group(
     shape = fused.options["shape"] if shape is None else shape
     summed = [m for m in fused.body if m.op == "sum"]
     made = [v for v in fused.results if all(v is not m.result for m in summed)]
-    read = [v for v in fused.values if v.op not in ("call", "full")]
-    values = [*dict.fromkeys([*made, *read])]
+    values = [*dict.fromkeys([*made, *(v for v in fused.values if v.op not in ("call", "full"))])]
     space = Space(shape, [plan[v] for v in values], [m.options["axes"] for m in summed])
     arrays = dict(zip(values, space.arrays, strict=True))
     writer = _Writer(fused, space, arrays, made)
@@ -82,29 +81,26 @@ class Space:
 
     def __init__(self, shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()):
         self.shape = shape
+        self.merged = self.dimensions(shape, arrays, sums)
+        self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
+        self.arrays = [self._with_dimensions(np.broadcast_to(x, shape)) for x in arrays]
+
+    @staticmethod
+    def dimensions(
+        shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()
+    ) -> list[list[int]]:
+        """The axes of each dimension, outermost first: neighbours in memory that all arrays pass in one stride."""
         spread = [np.broadcast_to(x, shape) for x in arrays]
         whole = next((x for x, y in zip(arrays, spread, strict=True) if x.shape == y.shape), spread[0])
-        moving = [a for a, n in enumerate(shape) if n != 1]
-        self.order = sorted(moving, key=lambda a: -abs(whole.strides[a]))  # outermost first
-        self.merged = self._merge(spread, [frozenset(axes) for axes in sums])
-        self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
-        if len(self.lengths) > 3:
-            raise Unsuited("its arrays lie in too many different ways")
-        self.arrays = [self._with_dimensions(x) for x in spread]
-
-    def _merge(self, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> list[list[int]]:
-        """The axes of each dimension of the loop, outermost first."""
         merged: list[list[int]] = []
-        for axis in self.order:
-            if merged and self._continues(merged[-1][-1], axis, arrays, kinds):
+        for axis in sorted((a for a, n in enumerate(shape) if n != 1), key=lambda a: -abs(whole.strides[a])):
+            last = merged[-1][-1] if merged else axis
+            joins = last != axis and all((last in axes) == (axis in axes) for axes in sums)
+            if joins and all(x.strides[last] == x.strides[axis] * shape[axis] for x in spread):
                 merged[-1].append(axis)
             else:
                 merged.append([axis])
         return merged
-
-    def _continues(self, outer: int, inner: int, arrays: Sequence[Array], kinds: Sequence[frozenset[int]]) -> bool:
-        steps = all(x.strides[outer] == x.strides[inner] * self.shape[inner] for x in arrays)
-        return steps and all((outer in axes) == (inner in axes) for axes in kinds)
 
     def _with_dimensions(self, x: Array) -> Array:
         """An array with a dimension for each of the loop, of length 1 where it doesn't move."""

@@ -8,6 +8,17 @@ import numpy as np
 
 from ..tracing import Untraceable
 
+_nowhere = np.empty(1 << 20, np.uint8)
+
+
+def shadow(x: np.ndarray) -> np.ndarray:
+    """An array of the same shape, dtype and layout, whose memory all shadows share: it is neither read nor written."""
+    global _nowhere
+    room = x.itemsize + sum(step * (n - 1) for n, step in zip(x.shape, x.strides, strict=True)) if x.size else 0
+    if room > _nowhere.nbytes:
+        _nowhere = np.empty(2 * room, np.uint8)
+    return np.ndarray(x.shape, x.dtype, _nowhere, 0, x.strides)
+
 
 def outer_first(x: np.ndarray) -> list[int]:
     """The axes, from the outermost in memory to the innermost."""

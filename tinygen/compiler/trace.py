@@ -17,10 +17,10 @@ from ..kernels.reference_conv import output_size
 from ..optim import Optimizer
 from ..places import lines_above
 from ..tracing import Untraceable, paused
-from .memory import flattened, outer_first, outermost
+from .memory import flattened, outer_first, outermost, shadow
 from .module import MODULE
 from .numbers import Number
-from .program import Instruction, Program, Value
+from .program import VIEWS, Instruction, Program, Value
 from .traced import Storage, Traced
 
 
@@ -43,7 +43,8 @@ class Trace:
     def emit(self, op: str, operands: tuple[Any, ...], like: np.ndarray, options: Any = None, name: str = "") -> Value:
         """Write down an instruction; returns its value."""
         instruction = Instruction(op, operands, options or {}, place=lines_above(sys._getframe(1)))
-        instruction.results = [Value(like, instruction, name)]
+        owned = op in VIEWS or op in ("state", "constant")
+        instruction.results = [Value(like if owned else shadow(like), instruction, name)]
         self.instructions.append(instruction)
         return instruction.result
 
