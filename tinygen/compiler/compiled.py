@@ -137,11 +137,11 @@ class Compiled:
                 if any(x.storage.value.op != "input" for x in batch):
                     raise Untraceable("the step writes into its batch; copy it first: x = x.copy()")
                 made.append((trace.program([*outputs, *state.gradients()]), returned))
-        (program, returned), (again, returned_again) = made
-        if why := difference(program, again):
-            raise Untraceable(why)
-        if key_of(returned) != key_of(returned_again):
-            raise Untraceable("what the step returns besides arrays changes from step to step; return arrays")
+            (program, returned), (again, returned_again) = made
+            if why := difference(program, again):
+                raise Untraceable(why)
+            if key_of(returned) != key_of(returned_again):
+                raise Untraceable("what the step returns besides arrays changes from step to step; return arrays")
         return program, returned, state.effects(len(outputs))
 
     train_step = __call__

@@ -66,23 +66,26 @@ class State:
         self._gradients: list[tuple[Any, Any]] = []  # Tensors whose .grad the step sets, and to what
         self._versions: list[tuple[Any, int]] = []  # how often it changes what
         self._written: set[int] = set()  # the ids of the arrays that it writes into, and of their bases
+        self._before: list[dict[Any, Any]] = []  # what Python holds before the first trace, and after it
+        self._middle: list[dict[Any, Any]] | None = None
+        self._settled: dict[int, set[Any]] = {}
         self.note()
 
     # Writing down
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """After the block all is as it was, but for what settles in the first step, such as a note that it was taken."""
+        """After the block all is as it was, but for what settles in the first step, such as a note that it ran."""
         before = [holder.items() for holder in self.holders]
         arrays = [place.array for place in self.places]
         gradients, versions = [t.grad for t in self.tensors], {t.version for t in self.tensors} - {None}
         counts = [(v, v.count) for v in versions]
-        numpys, pythons, names = np.random.get_state(), random.getstate(), dict(streams._streams)
-        positions = [stream.state for stream in self._streams]
+        names = dict(streams._streams)
         settled: dict[int, set[Any]] = {}
         self._before, self._middle, self._settled = before, None, settled
         try:
-            yield
+            with _draws_undone(self._streams):
+                yield
         except BaseException:
             settled.clear()
             raise
@@ -97,17 +100,13 @@ class State:
             self._versions = [(v, (v.count - count) // 2) for v, count in counts if v.count > count]
             for version, count in counts:
                 version.count = count
-            np.random.set_state(numpys)
-            random.setstate(pythons)
             streams._streams.clear()
             streams._streams.update(names)
-            for stream, position in zip(self._streams, positions, strict=True):
-                stream.state = position
         self.note()
 
     @contextlib.contextmanager
     def traced(self, trace: Trace) -> Iterator[None]:
-        """In the block, every array is one of the trace. Raises Untraceable if something is not in its place after it."""
+        """In the block, every array is one of the trace. Raises Untraceable if one is not in its place after it."""
         trace.optimizers = self.optimizers
         held = trace.states([(place.array, place.name) for place in self._real()])
         for place, array in zip(self.places, held, strict=True):
@@ -138,12 +137,12 @@ class State:
 
     def _check(self) -> None:
         """After the second trace: raise Untraceable if what Python holds changes from step to step."""
-        after = [holder.items() for holder in self.holders]
-        if self._middle is None:
+        after, middle = [holder.items() for holder in self.holders], self._middle
+        if middle is None:
             self._middle = after
             return
         for n, holder in enumerate(self.holders):
-            a, b, c = self._before[n], self._middle[n], after[n]
+            a, b, c = self._before[n], middle[n], after[n]
             for key in {**a, **b, **c}:
                 x, y, z = a.get(key, MISSING), b.get(key, MISSING), c.get(key, MISSING)
                 if key in holder.live or (id(holder.box), key) in self._found or is_same(x, z):
@@ -204,6 +203,21 @@ class Effects(NamedTuple):
     def lies_in(self, arrays: Sequence[Any]) -> bool:
         """Whether the step writes into one of these arrays."""
         return any(id(a) in self.written or id(a.base) in self.written for a in arrays)
+
+
+@contextlib.contextmanager
+def _draws_undone(generators: Sequence[Any]) -> Iterator[None]:
+    """If the block fails, NumPy's and Python's own streams are where they were: it may have drawn from them."""
+    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
+    positions = [generator.state for generator in generators]
+    try:
+        yield
+    except BaseException:
+        np.random.set_state(numpys)  # noqa: NPY002
+        random.setstate(pythons)
+        for generator, position in zip(generators, positions, strict=True):
+            generator.state = position
+        raise
 
 
 def _hooks(t: Any) -> tuple[int, ...]:

@@ -62,10 +62,10 @@ class Trace:
             return x.value
         if isinstance(x, Number):
             return x.value
+        if isinstance(x, (np.ndarray, np.generic)):  # before float, which np.float64 is, too
+            return self._constant(x)
         if isinstance(x, (bool, int, float)):
             return x
-        if isinstance(x, (np.ndarray, np.generic)):
-            return self._constant(x)
         raise Untraceable(f"a {type(x).__name__} takes part in arithmetic with arrays")
 
     def as_traced(self, x: Any) -> Traced:
@@ -93,7 +93,7 @@ class Trace:
         return self.array(value)
 
     def states(self, held: Sequence[tuple[np.ndarray, str]]) -> list[Traced]:
-        """Arrays that outlive the step, with their names: what lies in their memory. What shares memory is one state."""
+        """Arrays that outlive the step, given with their names. What shares memory is one state."""
         roots, made = dict[Any, Traced](), list[Traced]()
         for (x, name), (begin, whole, whole_name) in zip(held, outermost(held), strict=True):
             root = roots.get(begin)
