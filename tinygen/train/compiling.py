@@ -36,9 +36,8 @@ def decide(asked: str, recorded: str | None, steps: int) -> Decision:
     if asked == "auto" and recorded is None:
         if steps < PAYS_FROM:
             return Decision("off", f"that pays from {PAYS_FROM:,} steps on")
-        if (
-            why := why_not_native()
-        ):  # NumPy's calls take 0.87 (WGAN-GP) to 1.09 (DCGAN) of the time of the step as written
+        # NumPy's calls take 0.87 (WGAN-GP) to 1.09 (DCGAN) of the time of the step as it is written.
+        if why := why_not_native():
             return Decision("off", f"that pays with native code, but {why}")
     try:
         load_back_end()
@@ -67,7 +66,8 @@ class CompiledStep:
         self._step.prepare(batch)
         self.news()
         loops, seconds = compiled_so_far()[0] - loops, compiled_so_far()[1] - seconds
-        once = f"; {loops:,} loops took {seconds:.1f} s to compile, once on this machine" if loops else ""
+        what = f"{loops:,} loop{'s' * (loops != 1)}"
+        once = f"; {what} took {seconds:.1f} s to compile, once on this machine" if loops else ""
         return f"step {self._step}{once}"
 
     def news(self) -> tuple[float, str]:
