@@ -185,7 +185,7 @@ class Optimizer:
         return {}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
-        """Change flat p and state in place, given the flat gradient g, which must stay as it is. self.t counts from 1."""
+        """Change flat p and state in place, given the flat gradient g, which stays as it is. self.t counts from 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
     def _check(self, grads: list[Any]) -> None:
