@@ -111,7 +111,7 @@ class TracedModule:
     def broadcast_to(self, x: Any, shape: Any) -> Any:
         x = self._trace.as_traced(x)
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        return x if x.shape == shape else x._view("broadcast_to", np.broadcast_to(x.like, shape), shape=shape)
+        return x if x.shape == shape else x.viewed("broadcast_to", np.broadcast_to(x.like, shape), shape=shape)
 
     def moveaxis(self, x: Traced, source: Any, destination: Any) -> Traced:
         numbered = np.moveaxis(np.empty(range(2, 2 + x.ndim), np.int8), source, destination).shape

@@ -94,17 +94,17 @@ class Traced:
 
     # Views
 
-    def _view(self, op: str, like: np.ndarray, **options: Any) -> Traced:
+    def viewed(self, op: str, like: np.ndarray, **options: Any) -> Traced:
         """A view by this op, or if NumPy had to copy, a view of a copy."""
         if np.may_share_memory(like, self.like) or not like.size:
             return Traced(self.trace, like, self.storage, self, (op, options))
         copy = self.copy()
-        return copy._view(op, getattr(copy.like, op)(*options.values()), **options)
+        return copy.viewed(op, getattr(copy.like, op)(*options.values()), **options)
 
     def reshape(self, *shape: Any) -> Traced:
         wanted = shape[0] if len(shape) == 1 else shape
         like = self.like.reshape(wanted)
-        return self if like.shape == self.shape else self._view("reshape", like, shape=like.shape)
+        return self if like.shape == self.shape else self.viewed("reshape", like, shape=like.shape)
 
     def ravel(self, order: str = "C") -> Traced:
         return self.reshape(-1)
@@ -114,7 +114,7 @@ class Traced:
             axes = tuple(range(self.ndim))[::-1] if axes[0] is None else tuple(axes[0])
         axes = tuple(a % self.ndim for a in axes) or tuple(range(self.ndim))[::-1]
         return (
-            self if axes == tuple(range(self.ndim)) else self._view("transpose", self.like.transpose(axes), axes=axes)
+            self if axes == tuple(range(self.ndim)) else self.viewed("transpose", self.like.transpose(axes), axes=axes)
         )
 
     def swapaxes(self, axis1: int, axis2: int) -> Traced:
