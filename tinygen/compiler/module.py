@@ -58,10 +58,14 @@ class TracedModule:
     def __getattr__(self, name: str) -> Any:
         it = getattr(np, name, None)
         if isinstance(it, np.ufunc):
-            return Ufunc(self._trace, it.__name__)
+            return self.ufunc(it.__name__)
         if isinstance(it, (type, int, float, type(None))) and hasattr(np, name):
             return it
         raise Untraceable(f"xp.{name} is not among the functions that a program knows")
+
+    def ufunc(self, name: str) -> Ufunc:
+        """What stands for a function of elements of NumPy."""
+        return Ufunc(self._trace, name)
 
     def kernel(self, definition: Callable[..., Any]) -> Callable[..., Any]:
         """What stands for a kernel in a trace: one instruction for a convolution; else its definition is traced."""

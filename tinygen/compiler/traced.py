@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend
-from ..tracing import Untraceable
+from ..tracing import Untraceable, tracing
 from .program import SOURCES, Value
 
 if TYPE_CHECKING:
@@ -70,10 +70,15 @@ class Traced:
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = __contains__ = item = tolist = get = nonzero = _refuse
 
+    def __repr__(self) -> str:
+        return self._refuse() if tracing() is self.trace else f"Traced({self.shape}, {self.dtype})"
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, out: Any = (), **options: Any) -> Any:
         """NumPy's function, called on NumPy's arrays as well: x + traced, np.exp(traced)."""
         if any(map(backend.is_tensor, operands)):
             return NotImplemented
+        if method == "at":
+            return self.trace.module.ufunc(ufunc.__name__).at(*operands)
         if method != "__call__" or ufunc.nout != 1 or options or not all(isinstance(y, Traced) for y in out):
             where = "into an array that the step is not known to hold" if out else f"np.{ufunc.__name__}.{method}"
             raise Untraceable(f"the step computes {where}, which a program doesn't know")
