@@ -24,7 +24,7 @@ OPERATORS: dict[str, Callable[..., Any]] = {
     "%": lambda x, y: x % y,
     "**": lambda x, y: abs(x) ** y,
     "@": lambda x, y: x @ y.T,
-    "== != ": lambda x, y: ((x == y) | (x != x)),
+    "== != ": lambda x, y: (x == y) | (x != x),
     "< <= > >=": lambda x, y: [x < y, x <= y, x > y, x >= y],
     "~ & | ^": lambda x, y: [~(x > 0), (x > 0) & (y > 0), (x > 0) | (y > 0), (x > 0) ^ (y > 0)],
     "signs": lambda x, y: [-x, +x, abs(x)],

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from ..program import DRAWS, Instruction, Program, Value
@@ -22,7 +23,7 @@ def merge_equal(program: Program) -> Program:
     known: dict[Any, list[Value]] = {}
 
     def earlier(instruction: Instruction) -> list[Value] | None:
-        if instruction.op in _NEVER or (instruction.op == "call" and not instruction.operands):
+        if instruction.op in _NEVER or (instruction.op == "call" and not _depends_on_numbers_alone(instruction)):
             return None
         key = key_of(instruction)
         if key in known:
@@ -31,3 +32,10 @@ def merge_equal(program: Program) -> Program:
         return None
 
     return rewritten(program, earlier)
+
+
+def _depends_on_numbers_alone(call: Instruction) -> bool:
+    """Whether a call of numbers takes some, and its function has nothing else to read or to change."""
+    function = call.options["function"]
+    plain = isinstance(function, FunctionType) and not function.__closure__
+    return bool(call.operands) and (plain or isinstance(function, BuiltinFunctionType))
