@@ -20,7 +20,7 @@ def program_of(
     trace = Trace(name)
     with recording(trace):
         batch = [trace.input(x, n) for x, n in zip(inputs, "xyz", strict=False)]
-        held = trace.states([*zip(states, "stu", strict=False)])
+        held = trace.states([*zip(states, "stuvwpqr", strict=False)])
         made = function(*batch, *held)
         outputs = list(made) if isinstance(made, (tuple, list)) else [] if made is None else [made]
         return trace.program(outputs)

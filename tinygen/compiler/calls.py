@@ -157,7 +157,7 @@ class Block:
             if out is a or out is condition:
                 return [functools.partial(_choose, out, condition, a, b)]
             return [functools.partial(np.copyto, out, b), functools.partial(np.copyto, out, a, where=condition)]
-        return [functools.partial(getattr(np, op), *operands, out)]
+        return [functools.partial(getattr(np, op), *operands, out=out)]
 
     def _is_scratch(self, v: Value) -> bool:
         return v in self.arrays and v not in self.fused.results and v.maker in self.fused.body
