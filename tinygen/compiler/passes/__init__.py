@@ -13,6 +13,10 @@ from .update import update_at_once
 __all__ = ["calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def optimised(program: Program) -> Program:
     """The program after all passes, in the order in which they help each other."""
     for change in (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once):
