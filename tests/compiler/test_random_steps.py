@@ -66,6 +66,6 @@ def test_a_clash_is_found():
     )
     plan = Plan(program)
     assert clashes(program, plan) == []
-    exp, product = (i.result for i in program.instructions if i.op in ("exp", "multiply") and i.result.shape == (4, 6))
+    exp, _ = (i.result for i in program.instructions if i.op in ("exp", "multiply") and i.result.shape == (4, 6))
     plan.arrays[exp] = plan.arrays[program.inputs[1]]
     assert clashes(program, plan)[0].startswith(f"{program.instructions.index(exp.maker)}: ")
