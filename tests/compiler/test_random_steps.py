@@ -18,7 +18,7 @@ LENGTHS = (4, 8, 16, 30)
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_compiled_step_leaves_what_numpy_leaves(length, back_end):
-    for seed in SEEDS if back_end == "numpy" else SEEDS[:6]:  # each loop is compiled
+    for seed in SEEDS if back_end == "numpy" else SEEDS[:4]:  # each loop is compiled
         held, twin = states(seed), states(seed)
         step, compiled = random_step(seed, length, held), compile(random_step(seed, length, twin), back_end)
         for k in range(2):
@@ -61,9 +61,11 @@ def test_values_that_live_at_the_same_time_share_no_memory(length):
 
 
 def test_a_clash_is_found():
-    program = program_of(lambda x, y, s: [np.exp(x) * y, s.__imul__(2)][:1], [*batch(0)[:1], np.ones((4, 6))], [np.ones(3)])
+    program = program_of(
+        lambda x, y, s: [np.exp(x) * y, s.__imul__(2)][:1], [*batch(0)[:1], np.ones((4, 6))], [np.ones(3)]
+    )
     plan = Plan(program)
     assert clashes(program, plan) == []
-    exp, product = (i.result for i in program.instructions if i.op in ("exp", "multiply") and i.result.shape == (4, 6))
+    exp = next(i.result for i in program.instructions if i.op == "exp")
     plan.arrays[exp] = plan.arrays[program.inputs[1]]
     assert clashes(program, plan)[0].startswith(f"{program.instructions.index(exp.maker)}: ")
