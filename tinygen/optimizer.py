@@ -18,7 +18,7 @@ from .checks import call_of, number, type_of
 from .errors import GradientError
 from .tape import check_shape
 from .tensor import Parameter, Tensor
-from .tracing import per_step
+from .tracing import per_step, reads
 
 if TYPE_CHECKING:
     from typing import TypedDict
@@ -138,6 +138,7 @@ class Optimizer:
             self.update(p, g, *state, lr=lr)
             self.params[i].changed()
 
+    @reads
     def _rate(self) -> float:
         """The learning rate of the next step."""
         lr, t = self._lr, self._t
@@ -147,6 +148,7 @@ class Optimizer:
         self._t += 1
         return self._t
 
+    @reads
     def _steps_taken(self) -> int:
         return self._t
 
