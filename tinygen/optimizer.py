@@ -110,7 +110,7 @@ class Optimizer:
             yield from ((self._parts[i], k, f"{of_state}{slot}[{name}]") for k, slot in enumerate(self.state, 1))
 
     def __repr__(self) -> str:
-        n, scheduled = len(self.params), ["lr=a schedule"] if callable(self.lr) else []
+        n, scheduled = len(self.params), ["lr=a schedule"] if callable(self._lr) else []
         return call_of(self, f"{n} tensor{'s' * (n != 1)}", *scheduled)
 
     def zero_grad(self) -> None:

@@ -61,7 +61,7 @@ def test_the_same_array_twice_is_one():
 def test_arrays_of_gaps_and_of_no_elements():
     x = np.zeros((4, 4))
     held = [x[:, ::2], np.zeros((0, 3))]
-    interpret(program_of(lambda s, t: [s.__iadd__(1), t.__imul__(2)] and None, [], held), [])
+    interpret(program_of(lambda s, t: [s.__iadd__(1), t.__imul__(2)], [], held), [])
     np.testing.assert_array_equal(x, np.tile([1.0, 0.0], (4, 2)))
 
 

@@ -18,7 +18,7 @@ LENGTHS = (4, 8, 16, 30)
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_a_compiled_step_leaves_what_numpy_leaves(length, back_end):
-    for seed in SEEDS if back_end == "numpy" else SEEDS[:6]:  # each loop is compiled
+    for seed in SEEDS if back_end == "numpy" else SEEDS[:4]:  # each loop is compiled
         held, twin = states(seed), states(seed)
         step, compiled = random_step(seed, length, held), compile(random_step(seed, length, twin), back_end)
         for k in range(2):
@@ -66,6 +66,6 @@ def test_a_clash_is_found():
     )
     plan = Plan(program)
     assert clashes(program, plan) == []
-    exp, _ = (i.result for i in program.instructions if i.op in ("exp", "multiply") and i.result.shape == (4, 6))
+    exp = next(i.result for i in program.instructions if i.op == "exp")
     plan.arrays[exp] = plan.arrays[program.inputs[1]]
     assert clashes(program, plan)[0].startswith(f"{program.instructions.index(exp.maker)}: ")

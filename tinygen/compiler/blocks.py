@@ -61,7 +61,7 @@ class Blocks:
         else:
             rows = length if length * width < 2 * _BLOCK else max(_BLOCK // max(width, 1), 1)
         calls: list[Call] = []
-        for begin in range(0, length, max(rows, 1)):
+        for begin in range(0, max(length, 1), max(rows, 1)):  # without elements, sums are 0
             calls += Block(self, begin, min(begin + rows, length)).calls()
         return [
             *calls,

@@ -117,7 +117,8 @@ class State:
         for place, array, real in zip(self.places, held, self._arrays, strict=True):
             now = place.there()
             if not (isinstance(now, Traced) and now.storage is array.storage and now.shape == array.shape):
-                raise Untraceable(f"the step puts another array in {place.name}; write into it: x[...] = ...")
+                why = "do two optimisers change it?" if place.key == "array" else "write into it: x[...] = ..."
+                raise Untraceable(f"the step puts another array in {place.name}; {why}")
             if array.storage.value is not array.storage.state:
                 self._written |= {id(real), id(real.base)}
         self._written.discard(id(None))

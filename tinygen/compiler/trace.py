@@ -175,7 +175,8 @@ class Trace:
         given = tuple(n.value if isinstance(n, Number) else n for n in numbers)
         owner = getattr(function, "__self__", None)
         if isinstance(owner, Optimizer) and self.optimizers is not None and id(owner) not in self.optimizers:
-            raise Untraceable(f"the step uses {owner!r}, which is not among what it is known to hold")
+            what = f"{type(owner).__name__}({len(owner.params)} tensors)"
+            raise Untraceable(f"the step uses {what}, which is not among what it is known to hold")
         before = dict(getattr(owner, "__dict__", ()))
         with paused():
             now = function(*(n.now if isinstance(n, Number) else n for n in numbers))

@@ -136,10 +136,15 @@ def test_what_nobody_reads_is_not_computed():
     check(drop_unused, lambda x: [x * x, x + 1][1], "%0: f32[4, 3] = add(x, 1)")
 
 
+def counted_and_doubled(x, s):
+    per_step(double, 1)
+    s *= 2
+
+
 def test_calls_and_what_changes_a_state_stay():
     check(
         drop_unused,
-        lambda x, s: [per_step(double, 1), s.__imul__(2)] and None,
+        counted_and_doubled,
         f"""
 %0: f64[] = call(1, function={double.__qualname__})
 s': f32[9] = multiply(s, 2)
