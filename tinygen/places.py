@@ -12,7 +12,11 @@ from typing import NamedTuple
 from . import gradients, ops
 
 _PACKAGE = Path(__file__).parent
-_PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py"), str(_PACKAGE / "tracing.py")}
+_PLUMBING = {
+    contextlib.__file__,
+    f"{__package__}.kernels",  # the choice of a kernel is made of text
+    *(str(_PACKAGE / file) for file in ("layers/module.py", "tracing.py")),
+}
 
 
 def _engine() -> tuple[str, ...]:
@@ -32,6 +36,7 @@ def _engine() -> tuple[str, ...]:
 
 
 _ENGINE = (*_engine(), str(_PACKAGE / "compiler"))
+_LOOPS = (str(_PACKAGE / "train"), str(_PACKAGE / "compiler" / "compiled.py"))  # what takes steps
 
 
 class Place(NamedTuple):
@@ -56,9 +61,12 @@ class Place(NamedTuple):
 
 
 def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The lines that led to an op from the training loop (this package excluded), the innermost first."""
+    """The lines that led to an op from the training loop (this package excluded), the innermost first.
+
+    In a step that is compiled, the lines of the step.
+    """
     places: list[Place] = []
-    while frame is not None and not Path(frame.f_code.co_filename).is_relative_to(_PACKAGE / "train"):
+    while frame is not None and not frame.f_code.co_filename.startswith(_LOOPS):
         file = frame.f_code.co_filename
         if file not in _PLUMBING and not file.startswith(_ENGINE):
             places.append(Place(file, frame.f_lineno, frame.f_code.co_name))

@@ -63,12 +63,9 @@ class Compiled:
             return None
         self._state = State(self._roots)
         try:
-            (program, returned), (again, _) = self._trace(form, arrays)
-            if why := difference(program, again):
-                raise Untraceable(why)
+            program, returned = self._written(self._state, form, arrays)
         except Untraceable as error:
-            places = lines_above(_innermost(error))
-            self.reason = f"{error} ({places[0]})" if places else str(error)
+            self.reason = reason_of(error)
             return None
         while len(self._ready) >= _KEPT:
             self._ready.pop(next(iter(self._ready)))
@@ -76,20 +73,36 @@ class Compiled:
         self._ready[key] = program, self._back_end(program), returned
         return self._ready[key]
 
-    def _trace(self, form: Any, arrays: list[Any]) -> list[tuple[Program, Any]]:
-        """The step and the one after it, each as a program and the form of what it returns."""
-        traces = [Trace(self.name), Trace(self.name)]
+    def trace(self, *arguments: Any) -> Program:
+        """The step as it is written down for such a batch, before the passes; nothing is computed.
+
+        Raises Untraceable if it can't be compiled.
+        """
+        arrays: list[Any] = []
+        form = taken_apart(arguments, arrays)
+        return self._written(State(self._roots), form, arrays)[0]
+
+    def _written(self, state: State, form: Any, arrays: list[Any]) -> tuple[Program, Any]:
+        """The step as a program and the form of what it returns, if the step after it is the same program."""
         made = []
-        for trace in traces:
-            assert self._state is not None
-            with self._state.traced(trace), recording(trace):
+        for trace in (Trace(self.name), Trace(self.name)):
+            with state.traced(trace), recording(trace):
                 batch = [trace.input(a, "x" if i == 0 else f"x{i}") for i, a in enumerate(arrays)]
                 outputs: list[Any] = []
                 returned = taken_apart(self.function(*put_together(form, batch)), outputs)
                 made.append((trace.program(outputs), returned))
-        return made
+        (program, returned), (again, _) = made
+        if why := difference(program, again):
+            raise Untraceable(why)
+        return program, returned
 
     train_step = __call__
+
+
+def reason_of(error: Untraceable) -> str:
+    """Why a step can't be compiled, with the line of code."""
+    places = lines_above(_innermost(error))
+    return f"{error} ({places[0]})" if places else str(error)
 
 
 def _innermost(error: BaseException) -> Any:

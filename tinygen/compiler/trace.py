@@ -37,7 +37,7 @@ class Trace:
 
     def emit(self, op: str, operands: tuple[Any, ...], like: np.ndarray, options: Any = None, name: str = "") -> Value:
         """Write down an instruction; returns its value."""
-        instruction = Instruction(op, operands, options or {}, place=lines_above(sys._getframe(1))[:1])
+        instruction = Instruction(op, operands, options or {}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(like, instruction, name)]
         self.instructions.append(instruction)
         return instruction.result
@@ -144,7 +144,7 @@ class Trace:
         given = tuple(n.value if isinstance(n, Number) else n for n in numbers)
         now = function(*(n.now if isinstance(n, Number) else n for n in numbers))
         several = now if isinstance(now, tuple) else (now,)
-        instruction = Instruction("call", given, {"function": function})
+        instruction = Instruction("call", given, {"function": function}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(np.empty(()), instruction) for _ in several]
         self.instructions.append(instruction)
         made = tuple(Number(self, v, n) for v, n in zip(instruction.results, several, strict=True))
