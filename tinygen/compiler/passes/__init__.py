@@ -8,11 +8,13 @@ from .dead import drop_unused
 from .fuse import fuse
 from .simplify import simplify
 
-__all__ = ["drop_unused", "fuse", "merge_equal", "optimised", "simplify"]
+PASSES = (simplify, merge_equal, drop_unused, fuse)  # in the order in which they help each other
+
+__all__ = ["PASSES", "drop_unused", "fuse", "merge_equal", "optimised", "simplify"]
 
 
 def optimised(program: Program) -> Program:
-    """The program after all passes, in the order in which they help each other."""
-    for change in (simplify, merge_equal, drop_unused, fuse):
+    """The program after all passes."""
+    for change in PASSES:
         program = change(program)
     return program
