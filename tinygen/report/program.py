@@ -58,12 +58,13 @@ def _counts(program: Program) -> dict[str, int]:
 
 
 def described(program: Program) -> dict[str, Any]:
-    """A program as JSON: {instructions, sections, steps, lines, spans, room, apart}.
+    """A program as JSON: {instructions, sections, lines, spans, room, apart, states, copied}.
 
     instructions: those that do something, in order: {kind, made, call, operands, flops, read, written, lines, members}.
     members, of a fused one: [name, kind, call, whether it is written to memory].  sections: {first, step, line}.
     lines: of code, [place, function, text]; what else says `line` or `lines` counts them.  spans: of memory,
     [name, first, last, at, size].  room: bytes of the plan; apart: what they would be if each value had its own.
+    states: bytes of what outlives the step.  copied: how many of these get their new value by a copy at the end.
     """
     number_values(program)
     lines = _Lines()
@@ -79,6 +80,7 @@ def described(program: Program) -> dict[str, Any]:
         "lines": lines.texts,
         "spans": [[s.value.name, s.first, s.last, s.at, s.size] for s in spans(program, plan)],
         "room": plan.room,
+        "copied": len(plan.copies),
         "apart": bytes_apart(program),
         "states": sum(array.nbytes for value, array in program.arrays.items() if value.op == "state"),
     }
