@@ -10,17 +10,13 @@ from ..layers.module import thread_state
 from ..places import lines_above
 from ..tape import mode
 from ..tracing import Untraceable, recording
-from .calls import CallList
+from .backends import load_back_end
 from .compare import difference
-from .definitions import Interpreted
-from .machine import MachineStep
 from .nest import key_of, put_together, taken_apart
 from .passes import optimised
 from .program import Program
 from .state import State
 from .trace import Trace
-
-BACK_ENDS: dict[str, Any] = {"plain": Interpreted, "calls": CallList, "machine": MachineStep}
 
 _KEPT = 8  # programs, for batches of as many shapes
 _PATIENCE = 20  # traces after which a step whose settings change all the time stays eager
@@ -33,8 +29,8 @@ class Compiled:
     of a module or an optimiser, or the array of a Tensor, is replaced, the next call traces again.
     """
 
-    def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str = "calls"):
-        self.function, self.name, self._back_end = function, name, BACK_ENDS[back_end]
+    def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str | None = None):
+        self.function, self.name, self._back_end = function, name, load_back_end(back_end)
         self.reason: str | None = None
         self.program: Program | None = None
         self._roots, self._traces = roots, 0
@@ -113,7 +109,7 @@ def _innermost(error: BaseException) -> Any:
     return trace.tb_frame if trace else None
 
 
-def compile(step: Any, back_end: str = "calls") -> Compiled:
+def compile(step: Any, back_end: str | None = None) -> Compiled:
     """A model's train_step, or a function, as a program: the same results, to rounding, in less time.
 
     step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of

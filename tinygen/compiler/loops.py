@@ -25,12 +25,10 @@ class Unsuited(Exception):
 
 def add_group(machine: Machine, fused: Instruction, plan: Plan, numbers: dict[Value, int]) -> None:
     """Add a fused group to a machine as one loop. Raises Unsuited if it can't be one."""
-    made = [
-        v for v in fused.results if v.shape == fused.options["shape"] and v.maker is fused and not _is_sum(v, fused)
-    ]
+    summed = [m for m in fused.body if m.op == "sum"]
+    made = [v for v in fused.results if all(v is not m.result for m in summed)]
     read = [v for v in fused.values if v.op not in ("call", "full")]
     values = [*dict.fromkeys([*made, *read])]
-    summed = [m for m in fused.body if m.op == "sum"]
     space = Space(fused.options["shape"], [plan[v] for v in values], [m.options["axes"] for m in summed])
     arrays = dict(zip(values, space.arrays, strict=True))
     writer = _Writer(fused, space, arrays, made)
