@@ -1,4 +1,4 @@
-"""`python -m benchmarks run | sweep | micro`: the command line."""
+"""`python -m benchmarks run | compare | micro | sweep`: the command line."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(argv: list[str] | None = None) -> int:
-    from . import micro, runner, sweep
+    from . import compare, micro, runner, sweep
 
-    parser = Parser(prog="python -m benchmarks", description="Training steps, sweeps and kernels, timed.")
+    parser = Parser(
+        prog="python -m benchmarks", description="Training steps, sweeps and kernels, timed; runs compared."
+    )
     commands = parser.add_subparsers(dest="command", required=True, parser_class=Parser)
     for name, module, about in (
         ("run", runner, "the workloads, each by every peer, against the bars"),
+        ("compare", compare, "what changed between two results.json files of run, in ratios to the peers"),
         ("micro", micro, "each kernel and layer by itself, against its twin, PyTorch and the floor"),
         ("sweep", sweep, "how time and memory grow with batch, image and depth"),
     ):
@@ -25,6 +28,11 @@ def main(argv: list[str] | None = None) -> int:
         module.add_arguments(command)
         command.set_defaults(run=module.run)
     options = parser.parse_args(argv)
+    if "clock" in options:
+        try:
+            runner.fit_clock(options)
+        except ValueError as contradiction:
+            commands.choices[options.command].error(str(contradiction))
     if options.device == "cuda" and (reason := runner.gpu_missing()):
         print(f"nothing to run on: {reason}")
         return 0

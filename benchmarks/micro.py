@@ -62,7 +62,8 @@ def cases(names: Sequence[str]) -> list[Case]:
                 if not isinstance(layer, Reshape):
                     found.setdefault((layer, shape, w.batch), Case(title(layer, shape, w.batch), layer, shape, w.batch))
         scores = (1,) if w.is_gan else w.data_shape
-        found.setdefault(("loss", scores, w.batch), Case(f"BCE {scores[0]}, N {w.batch}", None, scores, w.batch))
+        if not w.gp:
+            found.setdefault(("loss", scores, w.batch), Case(f"BCE {scores[0]}, N {w.batch}", None, scores, w.batch))
         n = max(w.parameters.values())
         found.setdefault(("adam", n), Case(f"Adam {n:,}", None, (n,), 1))
     return list(found.values())

@@ -10,12 +10,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
 from .peers import PEERS
-from .ratios import measured, roof, spread
+from .ratios import measured, roof, spread, timed_by_cpu
 from .workloads import workload
 
-OURS, THEIRS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91"}, "#b0b7c3"
+OURS = {"tinygen": "#1f6feb", "tinygen-fast": "#0b3d91", "tinygen-eager": "#79b0f5", "tinygen-eager-fast": "#4f74b8"}
+THEIRS = "#b0b7c3"
 FAMILIES = {"tinygen": "#1f6feb", "pytorch": "#e4572e", "keras": "#f2a541", "jax": "#7b5ea7"}
-MARKERS = "osD^vPX*hpd<>"
+MARKERS = "osD^vPX*hpd<>8H1"
 LONGEST = 6  # a bar ends at this many times the shortest, or the slowest peers would flatten all others
 
 
@@ -44,7 +45,8 @@ def times(results: dict[str, Any], path: Path) -> None:
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.4g}"))
         axes.tick_params(axis="x", labelsize=8)
         axes.spines[["top", "right"]].set_visible(False)
-    panels[-1].set_xlabel("ms a step, less is better: median, and a line from the least to the most", fontsize=9)
+    unit = "processor ms" if timed_by_cpu(results) else "ms"
+    panels[-1].set_xlabel(f"{unit} a step, less is better: median, and a line from the least to the most", fontsize=9)
     figure.savefig(path, dpi=150)
 
 

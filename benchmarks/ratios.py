@@ -38,6 +38,22 @@ def fastest(entry: dict[str, Any], names: Sequence[str]) -> str | None:
     return min(medians, key=medians.__getitem__) if medians else None
 
 
+def timed_by_cpu(results: dict[str, Any]) -> bool:
+    """Whether the clock counted processor time. Files of old name no clock: it was the one on the wall."""
+    return results["settings"].get("clock") == "cpu"
+
+
+def taken(results: dict[str, Any]) -> list[float]:
+    """The share of the processors that other processes took, in each turn that counts."""
+    return [share for e in results["workloads"].values() for r in measured(e).values() for share in r["others"]]
+
+
+def loaded(results: dict[str, Any]) -> bool:
+    """Whether other processes took so much that times don't count; processor time does."""
+    shares = taken(results)
+    return bool(shares) and statistics.median(shares) > 0.05 and not timed_by_cpu(results)
+
+
 def roof(entry: dict[str, Any]) -> tuple[float, float]:
     """GFLOP/s of sgemm and GB/s of copying: the better of the rates before and after the workload."""
     return max(r["sgemm"] for r in entry["rates"]), max(r["copy"] for r in entry["rates"])

@@ -10,9 +10,14 @@ from typing import Any
 from . import markdown
 from .bars import BARS, judge
 from .peers import PEERS
-from .ratios import measured, ratio, roof, spread
+from .ratios import loaded, measured, ratio, roof, spread, taken, timed_by_cpu
 from .workloads import workload
 
+BY_CPU = (
+    "Milliseconds here are processor time (`--clock cpu`): what all threads of a library's process compute, not what "
+    "they wait for, with each library held to one thread. Other programs disturb this clock less than the one on the "
+    "wall, but it doesn't show how well a library uses several threads."
+)
 LOADED = " **The machine was not idle: no number here is a result.**"
 
 
@@ -29,11 +34,12 @@ def bars(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def table(name: str, entry: dict[str, Any]) -> str:
+def table(name: str, entry: dict[str, Any], by_cpu: bool = False) -> str:
     """A workload's peers, the fastest first; then the peers that could not be measured, and why."""
     w, peers = workload(name), measured(entry)
     order = sorted(peers, key=lambda n: statistics.median(peers[n]["ms"]))
     sgemm, copy = roof(entry)
+    unit = "processor ms" if by_cpu else "ms"
     gpu = any("device_mb" in r for r in peers.values())
     lines = [
         f"### {w.title}",
@@ -42,8 +48,9 @@ def table(name: str, entry: dict[str, Any]) -> str:
         f"and a copy {copy:.1f} GB/s.",
         "",
         markdown.head(
-            *("peer", "ms a step (least to most):", f"of {order[0] if order else 'the fastest'} (least to most):"),
-            *("steps/s:", "share of sgemm:", "peak MB:", "first step, s:", *(["GPU MB:"] if gpu else [])),
+            *("peer", f"{unit} a step (least to most):"),
+            *(f"of {order[0] if order else 'the fastest'} (least to most):", "steps/s:"),
+            *("share of sgemm:", "peak MB:", "first step, s:", *(["GPU MB:"] if gpu else [])),
         ),
     ]
     for n in order:
@@ -70,7 +77,6 @@ def notes(results: dict[str, Any]) -> str:
         for n, r in measured(entry).items():
             known = peers.setdefault(n, {"idle": 0.0, "growth": {}, **r})
             known["idle"] = max(known["idle"], r["idle_share"])
-            known["taken"] = [*known.get("taken", []), *r["others"]]
             known["growth"][r["steps"]] = r["now_mb"] - r["warm_mb"]
     lines = []
     for n, r in peers.items():
@@ -78,11 +84,10 @@ def notes(results: dict[str, Any]) -> str:
         versions = ", ".join(f"{package} {version}" for package, version in r["versions"].items())
         about = "; ".join(filter(None, [PEERS[n].about, versions, r["notes"], ", ".join(r["blas"])]))
         lines.append(f"- {n}: {about}; memory {growth:+.0f} MB over {steps:,} steps; idle {r['idle']:.1%} of a core")
-    taken = [share for r in peers.values() for share in r["taken"]]
-    if taken:
+    if shares := taken(results):
         lines.append(
-            f"\nOther processes took {statistics.median(taken):.1%} of the processors during a turn (median; at most "
-            f"{max(taken):.0%}).{LOADED if statistics.median(taken) > 0.05 else ''}"
+            f"\nOther processes took {statistics.median(shares):.1%} of the processors during a turn (median; at most "
+            f"{max(shares):.0%}).{LOADED if loaded(results) else ''}"
         )
     return "\n".join(lines)
 
@@ -90,17 +95,23 @@ def notes(results: dict[str, Any]) -> str:
 def text(results: dict[str, Any]) -> str:
     """The whole report in Markdown."""
     m, s = results["machine"], results["settings"]
-    workloads = results["workloads"]
+    workloads, by_cpu = results["workloads"], timed_by_cpu(results)
+    version = f", tinygen {results['tinygen']}" if "tinygen" in results else ""
     kernels = next((line for e in workloads.values() for r in e["rates"] for line in r["blas"]), "unknown")
     parts = [
-        f"{results['when']}, {m['cores']} cores of {m['processor']}, {m['system']}, Python {m['python']}; device "
-        f"{s['device']}, {s['threads']} threads, {s['rounds']} rounds of {s['seconds']} s; BLAS of the roof: {kernels}"
+        f"{results['when']}{version}, {m['cores']} cores of {m['processor']}, {m['system']}, Python {m['python']}; "
+        f"device {s['device']}, {s['threads']} thread{'s' if s['threads'] > 1 else ''}, {s['rounds']} rounds of "
+        f"{s['seconds']} s; BLAS of the roof: {kernels}"
         + (f"; TF32 {'allowed' if s['tf32'] else 'off'}" if s["device"] == "cuda" else "")
         + (f"; removed from the environment: {', '.join(gone)}" if (gone := m["removed_from_environment"]) else ""),
-        *(table(name, entry) for name, entry in workloads.items()),
+        *([BY_CPU] if by_cpu else []),
+        *(table(name, entry, by_cpu) for name, entry in workloads.items()),
     ]
     if s["device"] == "cpu":
-        parts += ["### Bars", bars(results)]
+        parts += [
+            "### Bars, by processor time; they are set for the wall clock" if by_cpu else "### Bars",
+            bars(results),
+        ]
     return "\n\n".join([*parts, "### Peers", notes(results)]) + "\n"
 
 

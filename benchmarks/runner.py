@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -52,20 +54,20 @@ def build_venv(venv: Path, device: str) -> None:
 
 
 def write_data(w: Workload, path: Path) -> None:
-    """Digits, enlarged to the workload's shape, as float32 (batches, batch, *data_shape) in [low, 1]."""
+    """Digits, enlarged to the workload's shape, as float32 (batches, examples of a step, *data_shape) in [low, 1]."""
     import numpy as np
 
     import tinygen as tg
 
     digits = tg.data.load("digits").train
-    x = digits[np.arange(w.images // w.batch * w.batch) % len(digits)]
+    x = digits[np.arange(w.images // w.examples * w.examples) % len(digits)]
     size, channels = w.image[0], w.image[2]
     if size != 28:
         rows = np.arange(size) * 28 // size  # the nearest pixel
         x = x[:, rows][:, :, rows]
     x = np.repeat(x, channels, axis=3).astype(np.float32) / 255
     x = w.low + (1 - w.low) * x
-    np.save(path, x.reshape(-1, w.batch, *w.data_shape))
+    np.save(path, x.reshape(-1, w.examples, *w.data_shape))
 
 
 # A run
@@ -86,11 +88,11 @@ def ends_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def rates(threads: int, device: str = "cpu") -> dict[str, Any]:
+def rates(threads: int, device: str = "cpu", clock: str = "wall") -> dict[str, Any]:
     """machine.rates() in a fresh process, whose BLAS chooses its kernels as freely as the peers'."""
     env = machine.environment(threads)
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.machine", device],
+        [sys.executable, "-m", "benchmarks.machine", device, clock],
         env=env,
         cwd=ROOT,
         capture_output=True,
@@ -112,7 +114,7 @@ class Contest:
     def command(self, name: str, data: Path) -> Worker:
         entry, o = PEERS[name], self.options
         python = interpreters(o.peers_venv)[entry.ours]
-        args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32))]
+        args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32)), o.clock]
         gpu = {"CUPY_TF32": str(int(o.tf32))} if o.device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
         env = machine.environment(o.threads, **entry.env, **gpu)
         return Worker([python, "-m", "benchmarks.worker", *args], env, self.out / f"{self.w.name}.{name}.log")
@@ -185,6 +187,8 @@ def line_up(w: Workload, wanted: Sequence[str], options: argparse.Namespace) -> 
             absent[name] = reason
         elif missing:
             absent[name] = f"not installed: {pythons[entry.ours]} -m pip install {' '.join(missing)}"
+        elif programs := [program for program in entry.programs if shutil.which(program) is None]:
+            absent[name] = f"not installed: the program {' and '.join(programs)}; apt-get install {' '.join(programs)}"
     return [name for name in wanted if name not in absent], absent
 
 
@@ -201,8 +205,9 @@ def run(options: argparse.Namespace) -> int:
     out.mkdir(parents=True, exist_ok=True)
     results: dict[str, Any] = {
         "when": time.strftime("%d %B %Y"),
+        "tinygen": importlib.import_module("tinygen").__version__,
         "machine": machine.describe(),
-        "settings": {k: getattr(options, k) for k in ("threads", "device", "tf32", "rounds", "seconds")},
+        "settings": {k: getattr(options, k) for k in ("threads", "clock", "device", "tf32", "rounds", "seconds")},
         "workloads": {},
     }
     code = 0
@@ -223,18 +228,21 @@ def measure(w: Workload, options: argparse.Namespace, out: Path, results: dict[s
     print(f"{w.title}: {w.flops / 1e9:.2f} GFLOP a step", flush=True)
     names, absent = line_up(w, options.peers, options)
     contest = Contest(w, names, options, out)
-    entry = {"peers": contest.results, "absent": absent, "rates": [rates(options.threads, options.device)]}
+    how = options.threads, options.device, options.clock
+    entry = {"peers": contest.results, "absent": absent, "rates": [rates(*how)]}
     results["workloads"][w.name] = entry
     try:
         contest.run()
     finally:
-        entry["rates"].append(rates(options.threads, options.device))
+        entry["rates"].append(rates(*how))
         report.write(results, out, pictures=False)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--workload", nargs="+", default=list(WORKLOADS), choices=list(WORKLOADS), metavar="NAME")
     add_shared(parser, peers=list(PEERS), rounds=9, seconds=1.0)
+    clocks = "wall: time that passes; cpu: processor time on one thread, for a busy machine (default wall)"
+    parser.add_argument("--clock", choices=list(machine.CLOCKS), default="wall", help=clocks)
 
 
 def add_shared(parser: argparse.ArgumentParser, peers: list[str], rounds: int, seconds: float) -> None:
@@ -243,13 +251,22 @@ def add_shared(parser: argparse.ArgumentParser, peers: list[str], rounds: int, s
     parser.add_argument("--peers", type=pick, default=peers, metavar="A,B", help=choices)
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--tf32", action="store_true", help="let every peer use TF32 on a GPU (default: off)")
-    parser.add_argument("--threads", type=positive(int), default=2, help="threads of each peer (default 2)")
+    parser.add_argument("--threads", type=positive(int), help="threads of each peer (default 2; by --clock cpu 1)")
     parser.add_argument("--rounds", type=positive(int), default=rounds, help=f"turns of each peer (default {rounds})")
     parser.add_argument(
         "--seconds", type=positive(float), default=seconds, help=f"length of a turn (default {seconds:g})"
     )
     parser.add_argument("--out", type=Path, default=Path("benchmark-results"), help="default: benchmark-results")
     parser.add_argument("--peers-venv", type=Path, help="the other libraries' environment; built if it doesn't exist")
+
+
+def fit_clock(options: argparse.Namespace) -> None:
+    """Choose the threads that the clock needs. Raises ValueError, a line, for options that contradict it."""
+    if options.clock == "cpu" and options.device != "cpu":
+        raise ValueError("--clock cpu: a GPU's work takes no processor time; leave --clock out")
+    if options.clock == "cpu" and options.threads not in (None, 1):
+        raise ValueError(f"--threads {options.threads}: --clock cpu measures one thread; leave --threads out")
+    options.threads = options.threads or (1 if options.clock == "cpu" else 2)
 
 
 def pick(text: str) -> list[str]:

@@ -125,4 +125,5 @@ def run(options: argparse.Namespace) -> int:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--axis", nargs="+", default=list(AXES), choices=list(AXES))
+    parser.set_defaults(clock="wall")
     runner.add_shared(parser, peers=["tinygen", "tinygen-fast"], rounds=5, seconds=0.3)

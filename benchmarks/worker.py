@@ -1,4 +1,4 @@
-"""A peer at work in a process of its own: `python -m benchmarks.worker PEER WORKLOAD DATA THREADS DEVICE TF32`.
+"""A peer at work in a process of its own: `python -m benchmarks.worker PEER WORKLOAD DATA THREADS DEVICE TF32 CLOCK`.
 
 The protocol: one request per line on stdin, a JSON list of a name and its arguments; one answer per line on stdout, a
 JSON object, with the key "error" if the request failed. What libraries print goes to stderr.
@@ -42,8 +42,8 @@ def serve(handlers: dict[str, Callable[..., dict[str, Any]]]) -> None:
 class Host:
     """Builds a peer and runs it."""
 
-    def __init__(self, name: str, setting: Setting):
-        self.name, self.setting = name, setting
+    def __init__(self, name: str, setting: Setting, clock: str):
+        self.name, self.setting, self.clock = name, setting, clock
         self.peer: Peer
 
     def build(self) -> dict[str, Any]:
@@ -51,6 +51,7 @@ class Host:
 
         start = time.perf_counter()
         self.peer = PEERS[self.name].load()(self.setting)
+        self.peer.clock = machine.CLOCKS[self.clock]
         self.batches = [self.peer.batch(x) for x in np.load(self.setting.data)]
         seconds = time.perf_counter() - start
         versions = {package: machine.version(package) for package in PEERS[self.name].packages}
@@ -74,10 +75,10 @@ class Host:
         return {"seconds": seconds, "losses": losses, "peak_mb": peak, "now_mb": now, **self.peer.device_memory()}
 
 
-def main(name: str, task: str, data: str, threads: str, device: str, tf32: str) -> None:
+def main(name: str, task: str, data: str, threads: str, device: str, tf32: str, clock: str) -> None:
     if device == "cpu":
         machine.pin(int(threads))
-    host = Host(name, Setting(workload(task), data, int(threads), device, tf32 == "1", PEERS[name].options))
+    host = Host(name, Setting(workload(task), data, int(threads), device, tf32 == "1", PEERS[name].options), clock)
     serve({"build": host.build, "run": host.run})
 
 

@@ -5,8 +5,10 @@ FLOPs are counted densely, everywhere: 2 for every weight that a product meets, 
     convolution    2 · N · OH · OW · K² · C_in · C_out      (OH, OW: of its output)
     transposed     2 · N · H · W · K² · C_in · C_out        (H, W: of its input; it is the same convolution, backwards)
 The gradients of the weights and of the input each cost as much as the forward pass; everything else (batch norm,
-activations, the loss, Adam, random numbers) is not counted. The bytes of a step are those that move if every layer
-reads what it needs from memory and writes its results, once.
+activations, the loss, Adam, random numbers) is not counted. A slope that is itself differentiated, of layers whose
+slopes are constant: forward, back to the input, then forth again, to the weights (as much) and through all layers but
+the last. The bytes of a step are those that move if every layer reads what it needs from memory and writes its results,
+once.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .layers import PRODUCTS, BatchNorm, Conv, ConvT, Dense, Dropout, Layer, LeakyReLU, Reshape, Shape, Tanh
 
@@ -45,7 +47,8 @@ class Pass(NamedTuple):
     """One network on a number of batches: forward, and backward to its weights, to its input, or to neither.
 
     backward: "no"; "weights", the gradient of all weights, for which the first layer needs no gradient of its input;
-    "input", the gradient of the input through a frozen network, which needs none of the weights.
+    "input", the gradient of the input through a frozen network, which needs none of the weights; "slope", the gradient
+    of the input, and that of the weights by it.
     """
 
     network: str
@@ -53,10 +56,13 @@ class Pass(NamedTuple):
     backward: str
 
 
-GAN_STEP = (
-    Pass("G", 1, "no"),  # D's step: fake images, G is fixed,
+D_STEP = (
+    Pass("G", 1, "no"),  # fake images, G is fixed,
     Pass("D", 2, "weights"),  # and D on a real and a fake batch
-    Pass("G", 1, "weights"),  # G's step, on fresh noise,
+)
+PENALTY = Pass("D", 1, "slope")  # at points between them
+G_STEP = (
+    Pass("G", 1, "weights"),  # on fresh noise,
     Pass("D", 1, "input"),  # through a frozen D
 )
 VAE_STEP = (Pass("decoder", 1, "weights and input"), Pass("encoder", 1, "weights"))
@@ -67,6 +73,8 @@ class Workload:
     """What every peer computes: float32 throughout, Adam for each network, fresh noise drawn in every step.
 
     images: how many real ones are in memory, the same for all.  low: they lie in [low, 1].  model: tinygen's class.
+    d_steps: steps of D for each of G, each on its own batch.
+    gp: above 0: the losses are WGAN-GP's, with this weight of the penalty (Gulrajani et al. 2017, eq. 3).
     """
 
     name: str
@@ -82,6 +90,8 @@ class Workload:
     eps: float = 1e-8
     low: float = -1.0
     images: int = 2048
+    d_steps: int = 1
+    gp: float = 0.0
 
     @property
     def is_gan(self) -> bool:
@@ -104,6 +114,11 @@ class Workload:
         return self.networks["D" if self.is_gan else "encoder"].input
 
     @property
+    def examples(self) -> int:
+        """How many real examples a step takes."""
+        return self.batch * self.d_steps
+
+    @property
     def parameters(self) -> dict[str, int]:
         return {name: net.parameters for name, net in self.networks.items()}
 
@@ -116,35 +131,42 @@ class Workload:
     def bytes(self) -> int:
         """Bytes of a step if nothing stays in a cache; Adam reads p, g, m, v and writes p, m, v."""
         moved = sum(traffic(self.networks[p.network], p.batches * self.batch, p.backward) for p in self.passes)
-        return 4 * (moved + 7 * sum(self.parameters.values()))
+        updated = sum(n * (self.d_steps if name == "D" else 1) for name, n in self.parameters.items())
+        return 4 * (moved + 7 * updated)
 
     @property
     def passes(self) -> tuple[Pass, ...]:
-        return GAN_STEP if self.is_gan else VAE_STEP
+        if not self.is_gan:
+            return VAE_STEP
+        return (*D_STEP, *([PENALTY] if self.gp else [])) * self.d_steps + G_STEP
+
+
+def products(backward: str, first: bool, last: bool) -> int:
+    """How often a layer multiplies by its weights, or by what becomes their gradient: forward and backward."""
+    if backward == "slope":
+        return 4 - last
+    weights = "weights" in backward
+    return 1 + weights + ("input" in backward or (weights and not first))
 
 
 def macs(net: Network, backward: str) -> int:
     """Multiplications by weights per example, in the forward pass and in the chosen backward pass."""
-    products = [layer.macs(shape) for layer, shape, _ in net.walk() if isinstance(layer, PRODUCTS)]
-    weights = sum(products) if "weights" in backward else 0
-    inputs = sum(products) if "input" in backward else sum(products[1:]) if weights else 0
-    return sum(products) + weights + inputs
+    each = [layer.macs(shape) for layer, shape, _ in net.walk() if isinstance(layer, PRODUCTS)]
+    return sum(n * products(backward, i == 0, i == len(each) - 1) for i, n in enumerate(each))
 
 
 def traffic(net: Network, examples: int, backward: str) -> int:
     """Numbers read and written, each layer by itself: forward x, w → y; weights x, gy → gw; input gy, w (or y) → gx."""
-    moved, first = 0, True
+    moved, i, count = 0, 0, sum(isinstance(layer, PRODUCTS) for layer in net.layers)
     for layer, x_shape, y_shape in net.walk():
         if isinstance(layer, Reshape):
             continue
         x, y, w = examples * math.prod(x_shape), examples * math.prod(y_shape), layer.parameters
-        moved += x + w + y
         if isinstance(layer, PRODUCTS):
-            moved += (x + y + w) * ("weights" in backward)
-            moved += (x + y + w) * ("input" in backward or (backward != "no" and not first))
-            first = False
-        elif backward != "no":
-            moved += 2 * y + x
+            moved += (x + w + y) * products(backward, i == 0, i == count - 1)
+            i += 1
+        else:
+            moved += x + w + y + (2 * y + x) * {"no": 0, "slope": 2}.get(backward, 1)
     return moved
 
 
@@ -212,12 +234,14 @@ DCGAN_64 = {  # Radford et al. 2015; from and to 1x1 a 4x4 convolution is a dens
 }
 
 _GAN = Workload("mlp_gan_32", "MLP GAN, batch 32", MLP_GAN, 32, (28, 28, 1), 100, "GAN", lr=2e-4, beta1=0.5)
+_GULRAJANI: dict[str, Any] = {"lr": 1e-4, "beta2": 0.9, "d_steps": 5, "gp": 10.0}
 WORKLOADS = {
     w.name: w
     for w in (
         _GAN,
         replace(_GAN, name="mlp_gan_128", title="MLP GAN, batch 128", batch=128),
         Workload("vae_128", "VAE 784-400-20, batch 128", VAE, 128, (28, 28, 1), 20, "VAE", 1e-3, 0.9, low=0.0),
+        replace(_GAN, name="wgangp_64", title="WGAN-GP, batch 64", model="WGANGP", batch=64, **_GULRAJANI),
         Workload(
             "dcgan28_256", "DCGAN 28x28, batch 256", DCGAN_28, 256, (28, 28, 1), 100, "DCGAN", 2e-4, 0.5, eps=1e-7
         ),

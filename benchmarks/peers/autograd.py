@@ -7,7 +7,7 @@ from typing import Any
 
 import autograd.numpy as anp
 import numpy as np
-from autograd import value_and_grad
+from autograd import grad, value_and_grad
 
 from ..layers import BatchNorm, Dense, LeakyReLU, Tanh
 from ..workloads import Network, Workload
@@ -36,9 +36,11 @@ class Autograd(Peer):
                 self.opts[name].step(g)
             self.last = {"loss": loss}
             return
-        fake = forward(self.w.networks["G"], p["G"], self.noise())
-        loss_D, grads = self.loss_D(p["D"], np.concatenate([x, fake]))
-        self.opts["D"].step(grads)
+        for part in np.split(x, self.w.d_steps):
+            fake = forward(self.w.networks["G"], p["G"], self.noise())
+            t = self.rng.random((self.w.batch, 1), np.float32)
+            loss_D, grads = self.loss_D(p["D"], np.concatenate([part, fake]), part + t * (fake - part))
+            self.opts["D"].step(grads)
         loss_G, grads = self.loss_G(p["G"], p["D"], self.noise())
         self.opts["G"].step(grads)
         self.last = {"loss_D": loss_D, "loss_G": loss_G}
@@ -51,13 +53,24 @@ def softplus(x: Any) -> Any:
     return anp.logaddexp(np.float32(0), x)
 
 
-def loss_D(w: Workload, d: Any, both: Any) -> Any:
-    scores = forward(w.networks["D"], d, both)
+def penalty(D: Any, x_hat: Any) -> Any:
+    """E (‖∇D(x̂)‖ - 1)²."""
+    gx = grad(lambda x: anp.sum(D(x)))(x_hat)
+    n = anp.sqrt(anp.sum(gx * gx, 1) + np.float32(1e-12))
+    return anp.mean((n - 1) ** 2)
+
+
+def loss_D(w: Workload, d: Any, both: Any, x_hat: Any) -> Any:
+    D = partial(forward, w.networks["D"], d)
+    scores = D(both)
+    if w.gp:
+        return anp.mean(scores[w.batch :]) - anp.mean(scores[: w.batch]) + np.float32(w.gp) * penalty(D, x_hat)
     return anp.mean(softplus(-scores[: w.batch])) + anp.mean(softplus(scores[w.batch :]))
 
 
 def loss_G(w: Workload, g: Any, d: Any, z: Any) -> Any:
-    return anp.mean(softplus(-forward(w.networks["D"], d, forward(w.networks["G"], g, z))))
+    scores = forward(w.networks["D"], d, forward(w.networks["G"], g, z))
+    return -anp.mean(scores) if w.gp else anp.mean(softplus(-scores))
 
 
 def loss_VAE(w: Workload, params: Any, x: Any, eps: Any) -> Any:

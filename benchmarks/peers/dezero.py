@@ -92,18 +92,24 @@ class DeZero(Peer):
         if not self.w.is_gan:
             self.last = {"loss": self.descend(self.loss_VAE(x), "encoder", "decoder")}
             return
+        for part in np.split(x, self.w.d_steps):
+            loss_D = self.descend(self.loss_D(part), "D")
+        scores = self.nets["D"](self.nets["G"](self.noise()))
+        loss_G = self.descend(-mean(scores) if self.w.gp else mean_bce(scores, self.ones), "G")
+        self.nets["D"].cleargrads()
+        self.last = {"loss_D": loss_D, "loss_G": loss_G}
+
+    def loss_D(self, x: Any) -> Any:
         G, D = self.nets["G"], self.nets["D"]
         with dezero.no_grad():
             fake = G(self.noise()).data
-        if self.w.joint:
+        if self.w.gp:
             scores = D(np.concatenate([x, fake]))
-            loss_D = 2 * mean_bce(scores, np.concatenate([self.ones, self.zeros]))
-        else:
-            loss_D = mean_bce(D(x), self.ones) + mean_bce(D(fake), self.zeros)
-        loss_D = self.descend(loss_D, "D")
-        loss_G = self.descend(mean_bce(D(G(self.noise())), self.ones), "G")
-        D.cleargrads()
-        self.last = {"loss_D": loss_D, "loss_G": loss_G}
+            x_hat = x + self.rng.random((len(x), 1), np.float32) * (fake - x)
+            return mean(scores[len(x) :]) - mean(scores[: len(x)]) + self.w.gp * penalty(D, x_hat)
+        if self.w.joint:
+            return 2 * mean_bce(D(np.concatenate([x, fake])), np.concatenate([self.ones, self.zeros]))
+        return mean_bce(D(x), self.ones) + mean_bce(D(fake), self.zeros)
 
     def loss_VAE(self, x: Any) -> Any:
         code = self.nets["encoder"](x)
@@ -122,6 +128,18 @@ class DeZero(Peer):
 
     def losses(self) -> dict[str, float]:
         return self.last
+
+
+def mean(x: Any) -> Any:
+    return F.sum(x) * (1 / x.size)
+
+
+def penalty(D: Any, x_hat: Any) -> Any:
+    """E (‖∇D(x̂)‖ - 1)². Its first backward leaves gradients in D's parameters, too: clear them."""
+    x_hat = dezero.Variable(x_hat)
+    F.sum(D(x_hat)).backward(create_graph=True)
+    n = (F.sum(x_hat.grad**2, axis=1) + 1e-12) ** 0.5
+    return mean((n - 1) ** 2)
 
 
 def mean_bce(x: Any, t: Any) -> Any:

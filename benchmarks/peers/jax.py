@@ -29,7 +29,7 @@ class Jax(Peer):
             "params": [{name: params[name] for name in group} for group in groups],
             "stats": {name: statistics(net) for name, net in w.networks.items()},
             "key": random.key(0),
-            "t": jnp.zeros((), jnp.float32),
+            "t": [jnp.zeros((), jnp.float32) for _ in groups],
         }
         state["m"], state["v"] = (jax.tree.map(jnp.zeros_like, state["params"]) for _ in range(2))
         self.state = jax.device_put(state, self.device)
@@ -57,33 +57,55 @@ class Jax(Peer):
 
 
 def gan_step(w: Workload, state: Any, x: Any) -> Any:
-    keys = random.split(state["key"], 6)
+    key, *keys = random.split(state["key"], w.d_steps + 2)
+    state = {**state, "key": key}
+    for part, key_D in zip(jnp.split(x, w.d_steps), keys, strict=False):
+        state, loss_D = step_D(w, state, part, key_D)
+    state, loss_G = step_G(w, state, keys[-1])
+    return state, {"loss_D": loss_D, "loss_G": loss_G}
+
+
+def step_D(w: Workload, state: Any, x: Any, key: Any) -> Any:
+    keys = random.split(key, 4)
     (g, d), stats = state["params"], state["stats"]
     G, D = partial(forward, w.networks["G"]), partial(forward, w.networks["D"])
-    fake, stats_G = G(g["G"], stats["G"], random.normal(keys[1], (w.batch, w.latent)), keys[2])
+    fake, stats_G = G(g["G"], stats["G"], random.normal(keys[0], (w.batch, w.latent)), keys[1])
 
     def loss_D(d: Any) -> Any:
         if w.joint:
-            scores, new = D(d["D"], stats["D"], jnp.concatenate([x, fake]), keys[3])
+            scores, new = D(d["D"], stats["D"], jnp.concatenate([x, fake]), keys[2])
             real, false = jnp.split(scores, 2)
         else:
-            real, new = D(d["D"], stats["D"], x, keys[3])
-            false, new = D(d["D"], new, fake, keys[3])
+            real, new = D(d["D"], stats["D"], x, keys[2])
+            false, new = D(d["D"], new, fake, keys[2])
+        if w.gp:
+            x_hat = x + random.uniform(keys[3], (w.batch, 1)) * (fake - x)
+            slopes = penalty(lambda x: D(d["D"], stats["D"], x, keys[2])[0], x_hat)
+            return jnp.mean(false) - jnp.mean(real) + w.gp * slopes, new
         return jnp.mean(jax.nn.softplus(-real)) + jnp.mean(jax.nn.softplus(false)), new
 
-    (value_D, stats_D), grads_D = jax.value_and_grad(loss_D, has_aux=True)(d)
-    t = state["t"] + 1
-    d, m_D, v_D = adam(w, d, grads_D, state["m"][1], state["v"][1], t)
+    (loss, stats_D), grads = jax.value_and_grad(loss_D, has_aux=True)(d)
+    return descend(w, {**state, "stats": {"G": stats_G, "D": stats_D}}, 1, grads), loss
+
+
+def step_G(w: Workload, state: Any, key: Any) -> Any:
+    keys = random.split(key, 3)
+    (g, d), stats = state["params"], state["stats"]
+    G, D = partial(forward, w.networks["G"]), partial(forward, w.networks["D"])
 
     def loss_G(g: Any) -> Any:
-        fake, new_G = G(g["G"], stats_G, random.normal(keys[4], (w.batch, w.latent)), keys[2])
-        scores, new_D = D(d["D"], stats_D, fake, keys[5])
-        return jnp.mean(jax.nn.softplus(-scores)), (new_G, new_D)
+        fake, new_G = G(g["G"], stats["G"], random.normal(keys[0], (w.batch, w.latent)), keys[1])
+        scores, new_D = D(d["D"], stats["D"], fake, keys[2])
+        return -jnp.mean(scores) if w.gp else jnp.mean(jax.nn.softplus(-scores)), {"G": new_G, "D": new_D}
 
-    (value_G, (stats_G, stats_D)), grads_G = jax.value_and_grad(loss_G, has_aux=True)(g)
-    g, m_G, v_G = adam(w, g, grads_G, state["m"][0], state["v"][0], t)
-    new = {"params": [g, d], "m": [m_G, m_D], "v": [v_G, v_D], "t": t, "key": keys[0]}
-    return {**new, "stats": {"G": stats_G, "D": stats_D}}, {"loss_D": value_D, "loss_G": value_G}
+    (loss, stats), grads = jax.value_and_grad(loss_G, has_aux=True)(g)
+    return descend(w, {**state, "stats": stats}, 0, grads), loss
+
+
+def penalty(D: Any, x_hat: Any) -> Any:
+    """E (‖∇D(x̂)‖ - 1)²."""
+    gx = jax.grad(lambda x: jnp.sum(D(x)))(x_hat)
+    return jnp.mean(jnp.square(jnp.sqrt(jnp.sum(jnp.square(gx), 1) + 1e-12) - 1))
 
 
 def vae_step(w: Workload, state: Any, x: Any) -> Any:
@@ -98,17 +120,18 @@ def vae_step(w: Workload, state: Any, x: Any) -> Any:
         return (bce + 0.5 * jnp.sum(mu * mu + jnp.exp(logvar) - 1 - logvar)) / w.batch
 
     loss, grads = jax.value_and_grad(loss_fn)(state["params"][0])
-    t = state["t"] + 1
-    params, m, v = adam(w, state["params"][0], grads, state["m"][0], state["v"][0], t)
-    return {**state, "params": [params], "m": [m], "v": [v], "t": t, "key": key}, {"loss": loss}
+    return descend(w, {**state, "key": key}, 0, grads), {"loss": loss}
 
 
-def adam(w: Workload, params: Any, grads: Any, m: Any, v: Any, t: Any) -> Any:
-    m = jax.tree.map(lambda m, g: w.beta1 * m + (1 - w.beta1) * g, m, grads)
-    v = jax.tree.map(lambda v, g: w.beta2 * v + (1 - w.beta2) * g * g, v, grads)
+def descend(w: Workload, state: Any, i: int, grads: Any) -> Any:
+    """The state after a step of Adam on its i-th group of networks."""
+    t = state["t"][i] + 1
+    m = jax.tree.map(lambda m, g: w.beta1 * m + (1 - w.beta1) * g, state["m"][i], grads)
+    v = jax.tree.map(lambda v, g: w.beta2 * v + (1 - w.beta2) * g * g, state["v"][i], grads)
     size, correction = w.lr / (1 - w.beta1**t), 1 / jnp.sqrt(1 - w.beta2**t)
     update = lambda p, m, v: p - size * m / (jnp.sqrt(v) * correction + w.eps)
-    return jax.tree.map(update, params, m, v), m, v
+    new = {"params": jax.tree.map(update, state["params"][i], m, v), "m": m, "v": v, "t": t}
+    return {**state, **{name: [*state[name][:i], value, *state[name][i + 1 :]] for name, value in new.items()}}
 
 
 def statistics(net: Network) -> list[Any]:

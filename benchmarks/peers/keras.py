@@ -12,6 +12,15 @@ from ..workloads import Network
 from . import Peer, Setting
 
 
+def penalty(D: Any, x_hat: Any) -> Any:
+    """E (‖∇D(x̂)‖ - 1)²."""
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x_hat)
+        scores = D(x_hat)
+    n = tf.sqrt(tf.reduce_sum(tf.square(tape.gradient(scores, x_hat)), 1) + 1e-12)
+    return tf.reduce_mean(tf.square(n - 1))
+
+
 def mean_bce(scores: Any, target: float) -> Any:
     return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(tf.fill(tf.shape(scores), target), scores))
 
@@ -41,7 +50,7 @@ class Keras(Peer):
         for opt, variables in zip(self.opts, self.vars, strict=True):
             opt.build(variables)
         fn = self.gan_step if w.is_gan else self.vae_step
-        shape = tf.TensorSpec((w.batch, *w.data_shape), tf.float32)
+        shape = tf.TensorSpec((w.examples, *w.data_shape), tf.float32)
         self.fn = tf.function(fn, input_signature=[shape], jit_compile="xla" in setting.options)
         self.notes = f"intra_op and inter_op_parallelism_threads={setting.threads}"
 
@@ -55,6 +64,15 @@ class Keras(Peer):
         return {name: float(loss) for name, loss in self.last.items()}
 
     def gan_step(self, x: Any) -> dict[str, Any]:
+        for part in tf.split(x, self.w.d_steps):
+            loss_D = self.step_D(part)
+        with tf.GradientTape() as tape:
+            scores = self.nets["D"](self.nets["G"](self.noise(), training=True), training=True)
+            loss_G = -tf.reduce_mean(scores) if self.w.gp else mean_bce(scores, 1.0)
+        self.descend(0, tape, loss_G)  # of G's variables alone: the graph drops what D's would need
+        return {"loss_D": loss_D, "loss_G": loss_G}
+
+    def step_D(self, x: Any) -> Any:
         G, D = self.nets["G"], self.nets["D"]
         fake = G(self.noise(), training=True)
         with tf.GradientTape() as tape:
@@ -62,12 +80,14 @@ class Keras(Peer):
                 real_score, fake_score = tf.split(D(tf.concat([x, fake], 0), training=True), 2)
             else:
                 real_score, fake_score = D(x, training=True), D(fake, training=True)
-            loss_D = mean_bce(real_score, 1.0) + mean_bce(fake_score, 0.0)
-        self.descend(1, tape, loss_D)
-        with tf.GradientTape() as tape:
-            loss_G = mean_bce(D(G(self.noise(), training=True), training=True), 1.0)
-        self.descend(0, tape, loss_G)  # of G's variables alone: the graph drops what D's would need
-        return {"loss_D": loss_D, "loss_G": loss_G}
+            if self.w.gp:
+                x_hat = x + tf.random.uniform((self.w.batch, 1)) * (fake - x)
+                gap = tf.reduce_mean(real_score) - tf.reduce_mean(fake_score)
+                loss = self.w.gp * penalty(lambda x: D(x, training=True), x_hat) - gap
+            else:
+                loss = mean_bce(real_score, 1.0) + mean_bce(fake_score, 0.0)
+        self.descend(1, tape, loss)
+        return loss
 
     def vae_step(self, x: Any) -> dict[str, Any]:
         with tf.GradientTape() as tape:

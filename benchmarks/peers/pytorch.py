@@ -31,6 +31,9 @@ class PyTorch(Peer):
         self.opts = [torch.optim.Adam(net.parameters(), **options) for net in groups]
         self.targets = torch.cat([torch.ones(self.n, 1), torch.zeros(self.n, 1)]).to(self.device)
         self.loss_fns = [self.loss_D, self.loss_G] if w.is_gan else [self.loss_VAE]
+        if w.gp:
+            self.loss_fns = [self.loss_critic, self.loss_generator]
+        self.input_gradient = compiled_gradient if "compile" in setting.options else input_gradient
         self.graphs = "compile" in setting.options and self.device == "cuda"
         if "compile" in setting.options:
             mode = "reduce-overhead" if self.graphs else "default"
@@ -61,6 +64,17 @@ class PyTorch(Peer):
         fake = self.nets["G"](self.noise())
         return F.binary_cross_entropy_with_logits(self.nets["D"](fake), self.targets[: self.n])
 
+    def loss_critic(self, x: Any) -> Any:
+        G, D = self.nets["G"], self.nets["D"]
+        with torch.no_grad():
+            fake = G(self.noise())
+        real_score, fake_score = D(torch.cat([x, fake])).chunk(2)
+        x_hat = torch.lerp(x, fake, torch.rand(self.n, 1, device=self.device))
+        return fake_score.mean() - real_score.mean() + self.w.gp * penalty(D, x_hat, self.input_gradient)
+
+    def loss_generator(self, x: Any) -> Any:
+        return -self.nets["D"](self.nets["G"](self.noise())).mean()
+
     def loss_VAE(self, x: Any) -> Any:
         mu, logvar = self.nets["encoder"](x).chunk(2, dim=1)
         z = mu + torch.exp(0.5 * logvar) * torch.randn_like(mu)
@@ -75,7 +89,8 @@ class PyTorch(Peer):
             self.last = {"loss": self.descend(self.loss_fns[0], x, self.opts[0])}
             return
         opt_G, opt_D = self.opts
-        loss_D = self.descend(self.loss_fns[0], x, opt_D)
+        for part in x.split(self.n):
+            loss_D = self.descend(self.loss_fns[0], part, opt_D)
         self.nets["D"].requires_grad_(False)  # frozen: its weights get no gradient
         loss_G = self.descend(self.loss_fns[1], x, opt_G)
         self.nets["D"].requires_grad_(True)
@@ -104,6 +119,23 @@ class PyTorch(Peer):
 
     def device_memory(self) -> dict[str, float]:
         return {"device_mb": torch.cuda.max_memory_reserved() / 1e6} if self.device == "cuda" else {}
+
+
+def input_gradient(D: Any, x: Any) -> Any:
+    """∇D(x) of each example, on the tape."""
+    x.requires_grad_()
+    return torch.autograd.grad(D(x).sum(), x, create_graph=True)[0]
+
+
+def compiled_gradient(D: Any, x: Any) -> Any:
+    """The same for torch.compile, which can't differentiate what autograd.grad gives, but can what torch.func does."""
+    return torch.func.grad(lambda x: D(x).sum())(x)
+
+
+def penalty(D: Any, x_hat: Any, input_gradient: Any = input_gradient) -> Any:
+    """E (‖∇D(x̂)‖ - 1)²."""
+    n = (input_gradient(D, x_hat).square().sum(1) + 1e-12).sqrt()
+    return (n - 1).square().mean()
 
 
 def network(net: Network) -> nn.Sequential:

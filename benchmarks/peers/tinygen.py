@@ -1,4 +1,7 @@
-"""tinygen itself, on NumPy alone, with Numba, or on CuPy: its models with their default configuration."""
+"""tinygen itself, on NumPy alone, with Numba, or on CuPy: its models with their default configuration.
+
+Their step is compiled, or eager.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,9 @@ class TinyGen(Peer):
             self.model = kind(kind.Config())
         else:
             self.model = custom(w)
+        # TEMPORARY, until tg.compile is there, compiled is eager: make this tg.compile(self.model)
+        compiled = getattr(tg, "compile", lambda model: model)
+        self.trainer = compiled(self.model) if "compiled" in setting.options else self.model
         self.image, self.device = w.image, setting.device
         self.parameters = {name: sum(p.size for p in getattr(self.model, name).parameters()) for name in w.networks}
         self.notes = "Numba" if "fast" in setting.options else "CuPy" if setting.device == "cuda" else "NumPy alone"
@@ -29,7 +35,7 @@ class TinyGen(Peer):
         return tg.to_device(x.reshape(len(x), *self.image))
 
     def step(self, x: Any) -> None:
-        self.last = self.model.train_step(x)
+        self.last = self.trainer.train_step(x)
 
     def losses(self) -> dict[str, float]:
         return {name: value.item() for name, value in self.last.items() if name.startswith("loss")}

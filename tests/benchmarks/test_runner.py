@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import tinygen
 from benchmarks import machine, micro, runner
 from benchmarks.__main__ import main
 from benchmarks.kernels import KERNELS, call
-from benchmarks.peers import PEERS, requirements
+from benchmarks.peers import PEERS, Peer, requirements
 from benchmarks.process import Failed, Worker
 from benchmarks.workloads import WORKLOADS
 
@@ -125,6 +126,17 @@ def test_missing_peers_are_listed_with_what_to_install(monkeypatch: pytest.Monke
     assert absent["torch-channels-last"] == "not offered: of use for convolutions only"
     here, absent = runner.line_up(WORKLOADS["dcgan28_256"], ["mygrad"], options)
     assert absent["mygrad"].startswith("not offered: the library lacks")
+    here, absent = runner.line_up(WORKLOADS["wgangp_64"], ["mygrad"], options)
+    assert absent["mygrad"].startswith("not offered: the library can't differentiate a gradient")
+
+
+def test_a_missing_program_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "installed", lambda python: {"tinygrad"})
+    monkeypatch.setattr(runner.shutil, "which", lambda program: None)
+    options = Namespace(device="cpu", peers_venv=None)
+    here, absent = runner.line_up(WORKLOADS["mlp_gan_32"], ["tinygrad"], options)
+    assert not here
+    assert absent["tinygrad"] == "not installed: the program clang; apt-get install clang"
 
 
 def test_what_is_installed_is_found_without_importing_it() -> None:
@@ -158,7 +170,7 @@ def test_the_data_lie_in_the_range_of_the_model(name: str, tmp_path: Path) -> No
 
 
 def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "rates", lambda threads, device: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
+    monkeypatch.setattr(runner, "rates", lambda threads, device, clock: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
     args = [
         "run",
         "--workload",
@@ -169,8 +181,8 @@ def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
         "2",
         "--seconds",
         "0.02",
-        "--threads",
-        "1",
+        "--clock",
+        "cpu",
         "--out",
     ]
     assert main([*args, str(tmp_path)]) == 0
@@ -179,7 +191,22 @@ def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypa
     assert result["last_losses"]["loss"] < result["first_losses"]["loss"]
     assert "wrong" not in result
     out = capsys.readouterr().out
-    assert "| VAE 784-400-20, batch 128 | tinygen | time | 0.90 | | | not measured |" in out
+    assert "device cpu, 1 thread, " in out and "| processor ms a step" in out
+    assert "| VAE 784-400-20, batch 128 | tinygen | time | 0.80 | | | not measured |" in out
+
+
+def test_the_clock_of_the_processor_does_not_count_waiting() -> None:
+    peer = Peer.__new__(Peer)
+    assert peer.timed(lambda: time.sleep(0.05)) >= 0.05
+    peer.clock = machine.CLOCKS["cpu"]
+    assert peer.timed(lambda: time.sleep(0.05)) < 0.04
+    assert peer.timed(lambda: busy(0.02)) >= 0.02
+
+
+def busy(seconds: float) -> None:
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
 
 
 @pytest.mark.parametrize("command", ["run", "sweep"])
@@ -202,6 +229,9 @@ def test_cuda_without_a_gpu_says_so_and_exits_0(
         "run --rounds 0",
         "run --seconds soon",
         "run --device tpu",
+        "run --clock sun",
+        "run --clock cpu --threads 2",
+        "run --clock cpu --device cuda",
         "sweep --axis width",
         "micro --rounds -1",
         "fly",
@@ -241,5 +271,6 @@ def test_each_peer_has_a_file_and_all_say_what_they_need() -> None:
 
 def test_the_environment_of_the_peers_has_what_their_lines_name() -> None:
     on_cpu, on_gpu = requirements("cpu"), requirements("cuda")
-    assert on_cpu == ["torch==2.13.0", "tensorflow", "keras", "jax", "mygrad", "autograd", "dezero", "matplotlib"]
+    others = ["mygrad", "autograd", "dezero", "matplotlib"]
+    assert on_cpu == ["torch==2.13.0", "tensorflow", "keras", "jax", "tinygrad==0.14.0", *others]
     assert on_gpu == ["torch==2.13.0", "jax[cuda13]"]

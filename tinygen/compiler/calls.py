@@ -58,6 +58,8 @@ class Lowering:
             return [functools.partial(self._draw, instruction, self.plan[instruction.result])]
         if op == "fused":
             return self._fused(instruction)
+        if op == "update":
+            return self._update(instruction)
         return [self._single(instruction)]
 
     def _call(self, instruction: Instruction) -> None:
@@ -96,6 +98,23 @@ class Lowering:
         for begin in range(0, shape[0], rows):
             part = slice(begin, min(begin + rows, shape[0]))
             calls += Block(self, instruction, (part,), (part.stop - begin, *shape[1:]), scratch).calls()
+        return calls
+
+    def _update(self, instruction: Instruction) -> list[Call]:
+        """Some rows of the product, and the optimiser's calls on these, one block after the other."""
+        product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
+        a, b = (self.plan[v] for v in product.values)
+        columns = b.shape[1]
+        rows = min(max(_BLOCK // columns, 1), len(a))
+        room, scratch = np.empty((rows, columns), product.result.dtype), dict[Any, Array]()
+        calls: list[Call] = []
+        for begin in range(0, len(a), rows):
+            end = min(begin + rows, len(a))
+            calls.append(functools.partial(np.matmul, a[begin:end], b, out=room[: end - begin]))
+            part = slice(begin * columns, end * columns)
+            block = Block(self, loop, (part,), (part.stop - part.start,), scratch)
+            block.arrays[gradient] = room[: end - begin].reshape(-1)
+            calls += block.calls()
         return calls
 
     def _rows_of_block(self, instruction: Instruction) -> int | None:

@@ -88,6 +88,10 @@ def interpret(program: Program, inputs: Sequence[Array]) -> list[Array]:
 
 def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any]:
     op, options = instruction.op, instruction.options
+    if op == "update":
+        product, gradient, loop = options["product"], options["gradient"], options["loop"]
+        inside = dict(values) | dict(zip(product.results, _results(product, values), strict=True))
+        return _results(loop, inside | {gradient: inside[product.result].reshape(gradient.shape)})
     if op == "fused":
         inside = dict(values)
         for member in instruction.body:

@@ -6,7 +6,7 @@ Axes are put in the order in which they lie in memory, and neighbours that all a
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,6 @@ from ..backend import Array
 from .native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .native.ops import OPS
 from .native.team import Machine
-from .plan import Plan
 from .program import Instruction, Value
 
 
@@ -23,13 +22,23 @@ class Unsuited(Exception):
     """A group that is no loop of the kind that native code has."""
 
 
-def add_group(machine: Machine, fused: Instruction, plan: Plan, numbers: dict[Value, int]) -> None:
-    """Add a fused group to a machine as one loop. Raises Unsuited if it can't be one."""
+def add_group(
+    machine: Machine,
+    fused: Instruction,
+    plan: Mapping[Value, Any],
+    numbers: Mapping[Value, int],
+    shape: tuple[int, ...] | None = None,
+) -> None:
+    """Add a fused group to a machine as one loop, over its own shape or a part of it. Raises Unsuited if it isn't one.
+
+    plan: the array of each value.  numbers: the places of the machine's scalars.
+    """
+    shape = fused.options["shape"] if shape is None else shape
     summed = [m for m in fused.body if m.op == "sum"]
     made = [v for v in fused.results if all(v is not m.result for m in summed)]
     read = [v for v in fused.values if v.op not in ("call", "full")]
     values = [*dict.fromkeys([*made, *read])]
-    space = Space(fused.options["shape"], [plan[v] for v in values], [m.options["axes"] for m in summed])
+    space = Space(shape, [plan[v] for v in values], [m.options["axes"] for m in summed])
     arrays = dict(zip(values, space.arrays, strict=True))
     writer = _Writer(fused, space, arrays, made)
     add_loop(

@@ -10,29 +10,14 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..backend import Array
 from .calls import Lowering, Numbers
-from .definitions import VIEW_OPS
-from .loops import Unsuited, add_copy, add_fill, add_group
-from .native.products import add_product
+from .jobs import Jobs
+from .loops import Unsuited
 from .native.team import Machine
+from .passes.order import draws_first
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
-
-
-def draws_first(program: Program) -> Program:
-    """The program with its draws and calls, in their order, before everything else."""
-    early = [i for i in program.instructions if i.op in DRAWS or i.op in ("call", *SILENT)]
-    return program.with_instructions([*early, *(i for i in program.instructions if i not in {*early})])
-
-
-def _add_product(machine: Machine, out: Array, a: Array, b: Array) -> None:
-    try:
-        add_product(machine, out, a, b)
-    except ValueError as why:
-        raise Unsuited(str(why)) from why
 
 
 class MachineNumbers(Numbers):
@@ -54,9 +39,10 @@ class MachineStep:
         program = draws_first(program)
         self.plan = Plan(program)
         scalars = [v for i in program.instructions if i.op == "call" for v in i.results]
-        self._places = {v: n for n, v in enumerate(scalars)}
+        places = {v: n for n, v in enumerate(scalars)}
         self.machine = Machine(threads, len(scalars))
-        self.numbers = MachineNumbers(self.machine, self._places)
+        self.numbers = MachineNumbers(self.machine, places)
+        self._jobs = Jobs(self.machine, self.plan, places)
         self._lowering = Lowering(self.plan, self.numbers)
         self._run: list[Callable[[], Any]] = []
         self._first = 0  # job that no part of _run does yet
@@ -69,41 +55,19 @@ class MachineStep:
         self._outputs = [self.plan[value] for value in program.outputs]
 
     def _add(self, instruction: Instruction) -> None:
-        if instruction.op in SILENT or instruction.op in VIEWS:
+        op = instruction.op
+        if op in SILENT or op in VIEWS:
             return
-        try:
-            self._add_job(instruction)
-        except Unsuited as why:
-            if instruction.op not in DRAWS and instruction.op != "call":
+        if op not in DRAWS and op != "call":
+            before = len(self.machine)
+            try:
+                self._jobs.add(instruction)
+                return
+            except Unsuited as why:
+                self.machine.forget(before)
                 self.foreign.append((instruction, str(why)))
-            self._close()
-            self._run += self._lowering.calls(instruction)
-
-    def _add_job(self, instruction: Instruction) -> None:
-        """Add the jobs of an instruction. Raises Unsuited if there are none for it."""
-        op, options, machine = instruction.op, instruction.options, self.machine
-        if op == "fused":
-            add_group(machine, instruction, self.plan, self._places)
-            return
-        arrays = [self.plan[x] for x in instruction.values]
-        if op in DRAWS or op == "call":
-            raise Unsuited("Python does it")
-        out = self.plan[instruction.result]
-        if op == "matmul" and all(x.ndim == 2 for x in arrays):
-            _add_product(machine, out, *arrays)
-        elif op == "full":
-            add_fill(machine, out, options["value"])
-        elif op == "concatenate":
-            ends = np.cumsum([0, *(x.shape[options["axis"]] for x in arrays)])
-            for x, begin, end in zip(arrays, ends, ends[1:], strict=False):
-                add_copy(machine, out[(slice(None),) * options["axis"] + (slice(begin, end),)], x)
-        elif op == "put":
-            base, value = arrays
-            if base.ctypes.data != out.ctypes.data:
-                add_copy(machine, out, base)
-            add_copy(machine, VIEW_OPS["getitem"](out, options["index"]), value)
-        else:
-            raise Unsuited(f"{op} has no job")
+        self._close()
+        self._run += self._lowering.calls(instruction)
 
     def _close(self) -> None:
         """Let the jobs since the last call run as one."""

@@ -30,12 +30,20 @@ def work(program: Program) -> list[Instruction]:
 
 
 def operations(program: Program) -> int:
-    """How many operations it does, each member of a fused group counted."""
-    return sum(len(i.body) if i.op == "fused" else 1 for i in work(program))
+    """How many operations it does, each member of a group counted."""
+    return sum(m.op not in VIEWS for i in work(program) for m in members(i))
+
+
+def members(instruction: Instruction) -> list[Instruction]:
+    """The instructions that one stands for: itself, unless it is a group."""
+    return instruction.body if instruction.op in ("fused", "update") else [instruction]
 
 
 def kind_of(instruction: Instruction) -> str:
-    """Which of KINDS an instruction is; a fused one that leaves nothing but sums is a "sum"."""
+    """Which of KINDS an instruction is.
+
+    A loop that leaves nothing but sums is a "sum"; a product that goes into the update of a weight is a "product".
+    """
     op = instruction.op
     if op in DRAWS or op == "call":
         return "draw" if op in DRAWS else "number"
@@ -45,13 +53,15 @@ def kind_of(instruction: Instruction) -> str:
         return "sum" if kinds == {"sum"} else "copy" if kinds <= _COPIES else "loop"
     if op in _CONVOLUTIONS:
         return "convolution"
-    if op in ("matmul", "einsum"):
+    if op in ("matmul", "einsum", "update"):
         return "product"
     return "sum" if op in _SUMS else "copy" if op in _COPIES else "loop"
 
 
 def flops(instruction: Instruction) -> int:
     """Multiplications and additions of a product or a convolution, padding included; of others 0."""
+    if instruction.op == "update":
+        return flops(instruction.options["product"])
     if instruction.op == "matmul":
         a, _ = instruction.operands
         return 2 * instruction.result.like.size * a.shape[-1]
@@ -85,9 +95,8 @@ def traffic(instruction: Instruction) -> tuple[int, int]:
 
 
 def places_of(instruction: Instruction) -> tuple[Place, ...]:
-    """The lines that led to an instruction, the innermost first; of a fused one, those of its first member."""
-    first = instruction.body[0] if instruction.op == "fused" else instruction
-    return first.place or ()
+    """The lines that led to an instruction, the innermost first; of a group, those of its first member."""
+    return members(instruction)[0].place or ()
 
 
 def line_of(instruction: Instruction) -> Place | None:
@@ -133,7 +142,8 @@ def _steps(instructions: list[Instruction]) -> list[tuple[int, str]]:
             runs[-1] |= names
     found, number = [], 0
     for instruction, names, after in zip(instructions, moved, [*moved[1:], {}], strict=True):
-        belongs = number < len(runs) and (not declared or bool(names) or _is_in_step(instruction))
+        known = not declared or bool(names) or _is_in_step(instruction)
+        belongs = known and number < len(runs) and instruction.op != "call"
         found.append((number, " and ".join(runs[number])) if belongs else (-1, ""))
         number += bool(names) and not after
     return found
@@ -145,8 +155,7 @@ def _is_in_step(instruction: Instruction) -> bool:
 
 def _moved_by(instruction: Instruction) -> dict[str, None]:
     """The networks that an instruction of an optimiser moves: the first part of the names of what it updates."""
-    members = instruction.body if instruction.op == "fused" else [instruction]
-    moving = [m for m in members if any(place.file == _OPTIMIZERS for place in m.place or ())]
+    moving = [m for m in members(instruction) if any(place.file == _OPTIMIZERS for place in m.place or ())]
     states = [v.state.name for m in moving for v in m.results if v.state is not None]
     return dict.fromkeys(name.partition(".")[0] for name in states if "[" not in name and "." in name)
 

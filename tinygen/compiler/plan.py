@@ -52,7 +52,7 @@ class Plan:
         found: dict[Value, Value] = {}
         there = {state: state for state in self.program.updates}  # whose elements are in its memory
         for i, instruction in enumerate(self.program.instructions):
-            for value in instruction.results if instruction.op == "fused" else ():
+            for value in instruction.results if instruction.op in ("fused", "update") else ():
                 state = value.state
                 old = None if state is None else there.get(state)
                 if state is not None and old is not None and self._last.get(old, -1) <= i and _fits(value, old):
@@ -131,8 +131,12 @@ def _last_reads(program: Program) -> dict[Value, int]:
 
 def _fits(value: Value, old: Value) -> bool:
     """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all."""
-    alike = all(v is old or v.root is not old for v in value.maker.values)
-    return alike and value.shape == value.maker.options["shape"] and value.like.strides == old.like.strides
+    maker = value.maker
+    loop = maker.options["loop"] if maker.op == "update" else maker
+    if maker.op == "update" and any(v.root is old for v in maker.options["product"].values):
+        return False
+    alike = all(v is old or v.root is not old for v in loop.values)
+    return alike and value.shape == loop.options["shape"] and value.like.strides == old.like.strides
 
 
 def _size(value: Value) -> int:

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..places import Place
-from .picture import Section, bytes_apart, flops, kind_of, operations, sections, work
+from .picture import Section, bytes_apart, flops, kind_of, members, operations, sections, work
 from .plan import Plan
 from .program import (
     SILENT,
@@ -111,15 +111,16 @@ def _where(place: Place) -> str:
 
 
 def rows(instruction: Instruction) -> list[str | Row]:
-    """An instruction as a line; several that are fused as a line each, and one above."""
-    if instruction.op == "fused" and len(instruction.body) == 1:
-        return [_row(instruction.body[0], "  ")]
-    if instruction.op != "fused":
-        return [_row(instruction, "  ", _amount(flops(instruction), "FLOP") if flops(instruction) else "")]
-    shape = ", ".join(map(str, instruction.options["shape"]))
-    kept, last = {*instruction.results}, instruction.body[-1]
-    members = [_row(m, "└ " if m is last else "│ ", "-> memory" if m.result in kept else "") for m in instruction.body]
-    return [f"  loop over [{shape}]", *(m._replace(names=f"  {m.names}") for m in members)]
+    """An instruction as a line; a group as a line for each member, and one above."""
+    body, kept = members(instruction), {*instruction.results}
+    if len(body) == 1:
+        return [_row(body[0], "  ", _amount(flops(instruction), "FLOP") if flops(instruction) else "")]
+    if instruction.op == "fused":
+        title = f"loop over [{', '.join(map(str, instruction.options['shape']))}]"
+    else:
+        title = f"product, block by block into the loop that reads it ({_amount(flops(instruction), 'FLOP')})"
+    made = [_row(m, "  └ " if m is body[-1] else "  │ ", "-> memory" if m.result in kept else "") for m in body]
+    return [f"  {title}", *made]
 
 
 def _row(instruction: Instruction, margin: str, remark: str = "") -> Row:
@@ -144,7 +145,7 @@ def _summary(program: Program) -> list[str]:
     """What it comes to: instructions, memory, and arithmetic of products."""
     instructions = work(program)
     kinds = [kind_of(i) for i in instructions]
-    groups = [i for i in instructions if i.op == "fused"]
+    groups = [i for i in instructions if len(members(i)) > 1]
     parts = [f"{kinds.count(one)} {one if kinds.count(one) == 1 else _PLURAL[one]}" for one in _PLURAL if one in kinds]
     total = sum(map(flops, instructions))
     fused = f", of {_count(operations(program), 'operation')} in {_count(len(groups), 'group')}" if groups else ""

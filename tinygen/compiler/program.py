@@ -91,7 +91,9 @@ class Instruction:
 
     @property
     def body(self) -> list[Instruction]:
-        """Of a "fused" one: the instructions that it stands for."""
+        """Of a "fused" one, or an "update": the instructions that it stands for."""
+        if self.op == "update":
+            return [self.options["product"], self.options["gradient"].maker, *self.options["loop"].body]
         return self.options["body"]
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ def number_values(program: Program) -> None:
     final = {value: f"{state.name}'" for state, value in program.updates.items() if value.state is state}
     count = 0
     for instruction in program.instructions:
-        bodies = instruction.body if instruction.op == "fused" else ()
+        bodies = instruction.body if instruction.op in ("fused", "update") else ()
         for value in dict.fromkeys([*(v for member in bodies for v in member.results), *instruction.results]):
             if value in final:
                 value.name = final[value]
@@ -175,8 +177,8 @@ def text_of(instruction: Instruction) -> str:
 
 def call_of(instruction: Instruction) -> str:
     """What an instruction computes, as "add(%3, G.0.b)"."""
-    if instruction.op == "fused":
-        return f"fused({', '.join(v.name or '?' for v in instruction.values)})"
+    if instruction.op in ("fused", "update"):
+        return f"{instruction.op}({', '.join(v.name or '?' for v in instruction.values)})"
     operands = [x.name or "?" if isinstance(x, Value) else _short(x) for x in instruction.operands]
     if instruction.op == "call":
         return f"{_short(instruction.options['function'])}({', '.join(operands)})"

@@ -14,7 +14,7 @@ import numpy as np
 from ..backend import to_host
 from ..compiler import compile
 from ..compiler.passes import PASSES
-from ..compiler.picture import bytes_apart, flops, kind_of, line_of, places_of, sections, spans, traffic, work
+from ..compiler.picture import bytes_apart, flops, kind_of, line_of, members, places_of, sections, spans, traffic, work
 from ..compiler.plan import Plan
 from ..compiler.program import VIEWS, Instruction, Program, Value, call_of, kind, number_values
 from ..models.base import Model
@@ -117,7 +117,7 @@ def _instruction(instruction: Instruction, lines: _Lines) -> dict[str, Any]:
         "read": read,
         "written": written,
         "lines": lines.numbers(near),
-        "members": [_member(m, {*instruction.results}) for m in instruction.body] if instruction.op == "fused" else [],
+        "members": [_member(m, {*instruction.results}) for m in members(instruction)],
     }
 
 

@@ -13,7 +13,19 @@ from tinygen.compiler.native.shares import boxes, cut
 from tinygen.compiler.native.team import Machine
 
 THREADS = (1, 2, 3)
-SHAPES = ((1,), (17,), (5003,), (3, 5), (7, 700), (301, 13), (2, 5001), (3, 7, 199), (2, 600, 3), (130, 1, 33))
+SHAPES = (
+    (1,),
+    (17,),
+    (5003,),
+    (3, 5),
+    (7, 700),
+    (301, 13),
+    (2, 5001),
+    (3, 7, 199),
+    (2, 1200, 3),
+    (4096, 5),
+    (130, 1, 33),
+)
 
 
 def whole(shape: Any, seed: int = 0) -> Any:

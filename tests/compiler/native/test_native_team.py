@@ -213,3 +213,15 @@ def test_a_process_ends_while_threads_wait(tmp_path: Path) -> None:
         print("done")
     """
     assert run_script(code, tmp_path) == "done\n"
+
+
+def test_borrowed_memory_is_lent_again() -> None:
+    machine = Machine(1)
+    with machine.borrowed("float32", (100, 5), (7,)) as (a, b):
+        assert (a.shape, b.shape, a.dtype, b.dtype) == ((100, 5), (7,), np.float32, np.float32)
+        with machine.borrowed("float64", (3,)) as (c,):
+            assert not any(np.shares_memory(x, y) for x, y in ((a, b), (a, c), (b, c)))
+    with machine.borrowed("int64", (250,), (251,)) as (d, e):
+        assert np.shares_memory(a, d) and not np.shares_memory(d, e)
+    with machine.borrowed("float32") as nothing:
+        assert nothing == []

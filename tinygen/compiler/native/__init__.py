@@ -1,1 +1,19 @@
-"""Compiled steps in machine code: loops and products made by LLVM, run by threads that stay. Needs llvmlite."""
+"""Compiled steps in machine code: loops and products made by LLVM, run by threads that stay. Needs llvmlite.
+
+values.py, ir.py            LLVM's language, written with Python's operators
+code.py                     machine code from it, kept on disk
+team.py, driver.py          threads, and the machine that does a table of jobs with them
+ops.py, maths.py            what a loop can do to an element
+loops.py, loopcode.py       loops over elements, with sums: as data, and their code
+blas.py, products.py        products of matrices
+convolutions.py             convolutions, made of these
+shares.py                   which thread does what
+"""
+
+from __future__ import annotations
+
+__all__: list[str] = []
+
+
+def __dir__() -> list[str]:
+    return __all__

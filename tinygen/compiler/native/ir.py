@@ -201,10 +201,11 @@ class Code:
         self.write(f"br i1 {condition.text}, label %{then}, label %{otherwise}")
 
     @contextmanager
-    def loop(self, start: Any, end: Value, step: int = 1, parallel: bool = False) -> Iterator[Value]:
+    def loop(self, start: Any, end: Value, step: int = 1, parallel: bool = False, vectors: int = 0) -> Iterator[Value]:
         """Do the block for index = start, start + step, ... before `end`.
 
-        parallel: no turn reads what another writes, so that LLVM may do several at once.
+        parallel: no turn reads what another writes, so that LLVM may do several at once, in vectors.
+        vectors: how many of these at once, if LLVM shall not choose.
         """
         head, body, after = self._name(), self._name(), self._name()
         index = self.variable(start)
@@ -218,6 +219,8 @@ class Code:
             group = self.module.note("distinct !{{}}")
             self._group = f", !llvm.access.group {group}"
             line = self.module.note(f'!{{{{!"llvm.loop.parallel_accesses", {group}}}}}')
+            if vectors:
+                line += ", " + self.module.note(f'!{{{{!"llvm.loop.interleave.count", i32 {vectors}}}}}')
             note = f", !llvm.loop {self.module.note(f'distinct !{{{{{{}}, {line}}}}}')}"
         yield i
         self._group = before

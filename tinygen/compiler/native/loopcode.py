@@ -1,8 +1,9 @@
 """The code of a Loop. Its arguments, in this order:
 
-a counter of threads that are done, how many have a share, how many of these share columns; the addresses of the
-numbers; of each input and output the address, and its strides where it moves by "s"; of each sum the address and the
-pitch of the threads' own sums, its address and its strides; then each thread's share, (first, end) for each dimension.
+a counter of threads that are done, how many have a share, how many of these share columns, and in how many groups of
+columns the sums of columns come, which are added up; the addresses of the numbers; of each input and output the
+address, and its strides where it moves by "s"; of each sum the address and the pitch of the threads' own sums, its
+address and its strides; then each thread's share, (first, end) for each dimension.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from .loops import Loop, Operand, Sum
 
 BLOCK = 512  # columns at a time: their sums stay in the first cache
+_LONG = {"exp", "expm1", "log", "log1p", "tanh"}  # chains of instructions that wait for each other: better four at once
 _ROWS = 32  # of these, float32 are summed in float32 before they are added to a sum in float64
 
 
@@ -66,13 +68,15 @@ class _Writer:
         self.f, self.loop = module.function("job", "args", "rank", "team"), loop
         self.args, self.rank, _ = self.f.parameters
         self.taken = 0
-        self.counter, self.parts, self.column_parts = (self._take() for _ in range(3))
+        self.counter, self.parts, self.column_parts, self.groups = (self._take() for _ in range(4))
         self.numbers = [self.f.load(DOUBLE, self._take()).astype(dtype) for dtype in loop.numbers]
         self.inputs = [_Place(self._take, x.moves) for x in loop.inputs]
         self.outputs = [_Place(self._take, x.moves) for x in loop.outputs]
         self.sums = [_Sums(s, self._take, loop.dimensions) for s in loop.sums]
         self.of_columns = [s for s in self.sums if s.which == "columns"]
         self.of_lines = [s for s in self.sums if s.which != "columns"]
+        long = self.of_lines or any(step.op in _LONG for step in loop.steps)
+        self.vectors = 4 if long else 0
 
     def _take(self) -> Value:
         """The next argument."""
@@ -150,7 +154,7 @@ class _Writer:
         still = {k: f.load(x.dtype, read[k]) for k, x in enumerate(loop.inputs) if x.moves[-1] == "0"}
         for s in self.of_lines:
             s.variable = f.variable(0, s.narrow)
-        with f.loop(start, end, parallel=True) as i:
+        with f.loop(start, end, parallel=True, vectors=self.vectors) as i:
             values: dict[Any, Value] = {("number", k): v for k, v in enumerate(self.numbers)}
             for k, x in enumerate(loop.inputs):
                 values["in", k] = still[k] if k in still else f.load(x.dtype, *_element(self.inputs[k], read[k], i))
@@ -184,16 +188,20 @@ class _Writer:
             f.store(f.constant(0, INT), self.counter)
             for s in shared:
                 if s.which == "all":
-                    self._combine(s, s.scratch, self.parts, f.constant(0, INT), f.constant(1, INT))
+                    zero, one = f.constant(0, INT), f.constant(1, INT)
+                    self._combine(s, s.scratch, self.parts, one, zero, one)
         alone = self.column_parts == 1
         with f.when(last | alone):
             for s in self.of_columns:
-                self._combine(s, f.choose(alone, s.own, s.scratch), self.column_parts, *self.box[-1])
+                first, end = self.box[-1]
+                end = first + (end - first) / self.groups
+                self._combine(s, f.choose(alone, s.own, s.scratch), self.column_parts, self.groups, first, end)
 
-    def _combine(self, s: _Sums, scratch: Value, parts: Value, first: Value, end: Value) -> None:
+    def _combine(self, s: _Sums, scratch: Value, parts: Value, groups: Value, first: Value, end: Value) -> None:
         stride = s.place.strides[0]
         assert stride is not None
-        self.f.call_part(_combining(self.f.module, s), scratch, s.pitch, parts, s.place.address, stride, first, end)
+        where = s.place.address, stride, first, end
+        self.f.call_part(_combining(self.f.module, s), scratch, s.pitch, parts, groups, *where)
 
 
 def _gathering(module: Module, s: _Sums) -> str:
@@ -210,12 +218,12 @@ def _gathering(module: Module, s: _Sums) -> str:
 def _combining(module: Module, s: _Sums) -> str:
     """The function that adds up the threads' sums, and writes them."""
     name = f"job.combine.{s.dtype}"
-    if (f := module.part(name, "scratch", "pitch", "parts", "out", "stride", "first", "end")) is not None:
-        scratch, pitch, parts, out, stride, first, end = f.parameters
+    if (f := module.part(name, "scratch", "pitch", "parts", "groups", "out", "stride", "first", "end")) is not None:
+        scratch, pitch, parts, groups, out, stride, first, end = f.parameters
         with f.loop(first, end) as c:
             total = f.variable(0, s.wide)
-            with f.loop(0, parts) as part:
-                total.set(total.get() + f.load(s.wide, scratch + part * pitch, c))
+            with f.loop(0, parts) as part, f.loop(0, groups) as group:
+                total.set(total.get() + f.load(s.wide, scratch + part * pitch, c + group * (end - first)))
             f.store(total.get().astype(s.dtype), out + c * stride)
     return name
 

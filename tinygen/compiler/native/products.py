@@ -1,8 +1,8 @@
 """Products of matrices: lists of calls of a BLAS, one list a thread, made once and walked at each run.
 
 A call is a row of a table: how `a` and `b` lie, M, N, K, and three addresses with the lengths of a line. Any division
-of the work is a division of NumPy's views, before the first run. What a BLAS is not made for, results of a few columns
-and outer products, are loops.
+of the work is a division of NumPy's views, before the first run. What a BLAS is not made for, a product with a single
+column, or of a column and a row, is a loop.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 
 from .blas import blas
 from .code import address_of
+from .copies import add_copy
 from .ir import Code, Module
 from .loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .shares import LANES, cut
@@ -26,7 +27,6 @@ Product: TypeAlias = "tuple[Array, Array, Array, bool]"  # out, a, b, and whethe
 
 _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a matrix lies in memory
 _TINY = 1 << 15  # multiplications that aren't worth waiting for another thread
-_NARROW = 8  # columns or rows: fewer are a loop
 _DEEP = 8  # times as many products in a sum as there are rows or columns: each thread sums a part of them
 
 
@@ -42,18 +42,18 @@ def add_product(
     if out.shape != (m, n) or b.shape[0] != k or not out.dtype == a.dtype == b.dtype:
         raise ValueError(f"a product {out.dtype} {out.shape} can't be {a.dtype} {a.shape} @ {b.dtype} {b.shape}")
     if bias is not None:
-        row, kind = bias.reshape(1, n), str(out.dtype)
-        copy = Loop(2, (Input(kind, moves_of(row)),), (), (Output(("in", 0), kind, moves_of(out)),))
-        add_loop(machine, copy, out.shape, [row], [out])
+        add_copy(machine, out, bias.reshape(1, n))
         adds = True
     if out.strides[1] != out.itemsize and n > 1:
         out, a, b = out.T, b.T, a.T
         (m, k), n = a.shape, b.shape[1]
-    if m < _NARROW and n >= _NARROW:
+    if m == 1:
         out, a, b = out.T, b.T, a.T
         (m, k), n = a.shape, b.shape[1]
-    if k == 1 or n < _NARROW:
-        _add_loops(machine, out, a, b, adds)
+    if k == 1:
+        _add_outer_product(machine, out, a, b, adds)
+    elif n == 1:
+        _add_column(machine, out, a, b, adds)
     elif (parts := _parts_of_depth(machine.threads, m, n, k)) > 1:
         _add_deep_product(machine, out, a, b, adds, parts)
     else:
@@ -77,9 +77,11 @@ def _parts_of_depth(threads: int, m: int, n: int, k: int) -> int:
 def _add_deep_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool, parts: int) -> None:
     """Each thread sums a part of the products; then the parts are added up."""
     ends = cut(b.shape[0], parts, LANES)
-    rooms = np.empty((len(ends), *out.shape), out.dtype)
-    add_products(machine, [[(room, a[:, i:j], b[i:j], False)] for room, (i, j) in zip(rooms, ends, strict=True)])
-    add_up(machine, out, list(rooms), adds)
+    with machine.borrowed(out.dtype, *[out.shape] * (len(ends) - 1)) as more:
+        parts_of_sum = zip([out, *more], [adds, *[False] * len(more)], ends, strict=True)
+        add_products(machine, [[(room, a[:, i:j], b[i:j], adding)] for room, adding, (i, j) in parts_of_sum])
+        if more:
+            add_up(machine, out, more, adds=True)
 
 
 def add_up(machine: Machine, out: Array, parts: Sequence[Array], adds: bool) -> None:
@@ -155,27 +157,23 @@ def _write_call(f: Code, gemm: Value, words: list[Value], integer: str, kind: An
     f.write(f"call void {place(gemm)[4:]}({', '.join(arguments)})")
 
 
-def _add_loops(machine: Machine, out: Array, a: Array, b: Array, adds: bool) -> None:
-    """The same for results of a few columns, and for outer products."""
-    kind = str(out.dtype)
+def _add_outer_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool) -> None:
+    """out = a @ b for a column and a row."""
+    kind, arrays = str(out.dtype), [a, b, out] if adds else [a, b]
+    steps = [Step("multiply", (("in", 0), ("in", 1)), kind), Step("add", (("step", 0), ("in", 2)), kind)]
+    inputs, last = tuple(Input(kind, moves_of(x)) for x in arrays), len(arrays) - 2
+    loop = Loop(2, inputs, tuple(steps[: last + 1]), (Output(("step", last), kind, moves_of(out)),))
+    add_loop(machine, loop, out.shape, arrays, [out])
+
+
+def _add_column(machine: Machine, out: Array, a: Array, b: Array, adds: bool) -> None:
+    """out = a @ b for a column b: sums along the rows of `a`, or of its rows, whichever lie in memory."""
+    kind, along = str(out.dtype), a.strides[1] == a.itemsize or a.shape[0] == 1
+    arrays = [a, b.T] if along else [a.T, b]
     times = Step("multiply", (("in", 0), ("in", 1)), kind)
-    if b.shape[0] == 1:
-        inputs, arrays = (Input(kind, moves_of(a)), Input(kind, moves_of(b))), [a, b]
-        steps = (times, Step("add", (("step", 0), ("in", 2)), kind)) if adds else (times,)
-        more = (Input(kind, moves_of(out)),) if adds else ()
-        loop = Loop(2, inputs + more, steps, (Output(("step", len(steps) - 1), kind, moves_of(out)),))
-        add_loop(machine, loop, out.shape, [*arrays, *([out] if adds else [])], [out])
-        return
-    target = np.empty(out.shape, out.dtype) if adds else out
-    for j in range(out.shape[1]):
-        column = b[:, j : j + 1]
-        if a.strides[1] == a.itemsize or a.shape[0] == 1:  # a sum along each row
-            inputs = (Input(kind, moves_of(a)), Input(kind, moves_of(column.T)))
-            loop = Loop(2, inputs, (times,), (), (Sum(("step", 0), "rows", kind),))
-            add_loop(machine, loop, a.shape, [a, column.T], sums=[target[:, j]])
-        else:  # a sum of rows
-            inputs = (Input(kind, moves_of(a.T)), Input(kind, moves_of(column)))
-            loop = Loop(2, inputs, (times,), (), (Sum(("step", 0), "columns", kind),))
-            add_loop(machine, loop, a.T.shape, [a.T, column], sums=[target[:, j]])
+    total = Sum(("step", 0), "rows" if along else "columns", kind)
+    loop = Loop(2, tuple(Input(kind, moves_of(x)) for x in arrays), (times,), (), (total,))
+    target = np.empty_like(out) if adds else out
+    add_loop(machine, loop, arrays[0].shape, arrays, sums=[target[:, 0]])
     if adds:
         add_up(machine, out, [target], adds=True)

@@ -9,8 +9,8 @@ from typing import TypeAlias
 Box: TypeAlias = "tuple[tuple[int, int], ...]"
 
 LANES = 16  # columns are cut at multiples of these: of vectors, and in float32 of lines of the cache
-_TINY = 2000  # elements that aren't worth waiting for another thread
-_NARROW = 256  # columns; sums of so few are cut by rows, and each thread's sums added up
+TINY = 2000  # elements that aren't worth waiting for another thread
+NARROW = 256  # columns; sums of so few are cut by rows, and each thread's sums added up
 
 
 def boxes(shape: Sequence[int], threads: int, sums: str = "") -> list[Box]:
@@ -19,12 +19,12 @@ def boxes(shape: Sequence[int], threads: int, sums: str = "") -> list[Box]:
     sums: "columns" or "rows" if sums over all but the last dimension, or over the last, are made on the way.
     """
     whole = tuple((0, n) for n in shape)
-    if math.prod(shape) < _TINY or threads == 1:
+    if math.prod(shape) < TINY or threads == 1:
         return [whole]
     last = len(shape) - 1
     axes = range(last) if sums == "rows" else range(last + 1)
     if sums == "columns":
-        axes = range(last, last + 1) if shape[last] >= max(_NARROW, LANES * threads) else range(last)
+        axes = range(last, last + 1) if shape[last] >= max(NARROW, LANES * threads) else range(last)
     steps = [LANES if axis == last else 1 for axis in range(last + 1)]
     axis = min(axes, key=lambda axis: _imbalance(-(-shape[axis] // steps[axis]), threads), default=None)
     if axis is None:

@@ -8,10 +8,12 @@ the same bits each time.
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -62,13 +64,14 @@ class Machine:
         self.threads = threads or default_size()
         self.numbers = np.zeros(max(numbers, 1))
         self.around: list[Callable[[], Callable[[], None]]] = []  # done before a run; what they return, after it
-        self._jobs: list[tuple[int, int, bool]] = []
+        self.jobs: list[tuple[int, int, bool]] = []
         self._kept: list[Any] = []
+        self._free: list[np.ndarray[Any, Any]] = []  # bytes that may be borrowed
         self._table: tuple[int, Any] | None = None  # its address, and itself
         self._parts: dict[tuple[int, int], tuple[int, int]] = {}
 
     def __len__(self) -> int:
-        return len(self._jobs)
+        return len(self.jobs)
 
     def add(self, function: int, args: Iterable[int], small: bool = False, keep: Any = None) -> int:
         """Add a job: the address of its code, and the int64s that it gets. Returns its place in the table.
@@ -77,15 +80,31 @@ class Machine:
         """
         row = np.fromiter(args, np.int64)
         self._kept.append((row, keep))
-        self._jobs.append((function, row.ctypes.data, small or self.threads == 1))
+        self.jobs.append((function, row.ctypes.data, small or self.threads == 1))
         self._table = None
-        return len(self._jobs) - 1
+        return len(self.jobs) - 1
+
+    def forget(self, length: int) -> None:
+        """Take back the jobs after the first `length`."""
+        del self.jobs[length:]
+        self._table = None
+
+    @contextmanager
+    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
+        """Arrays for the jobs that are added in the block, and for their time only: later jobs have them again."""
+        sizes, taken = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes], []
+        for size in sizes:
+            fitting = [i for i, room in enumerate(self._free) if room.nbytes >= size]
+            best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
+            taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
+        yield [room[:size].view(dtype).reshape(shape) for room, size, shape in zip(taken, sizes, shapes, strict=True)]
+        self._free += taken
 
     def run(self, first: int = 0, last: int | None = None) -> None:
         """Do the jobs from `first` to before `last`, in order. Python's other threads go on meanwhile."""
-        last = len(self._jobs) if last is None else last
-        if not 0 <= first <= last <= len(self._jobs):
-            raise IndexError(f"run: jobs {first} to {last} of {len(self._jobs)}")
+        last = len(self.jobs) if last is None else last
+        if not 0 <= first <= last <= len(self.jobs):
+            raise IndexError(f"run: jobs {first} to {last} of {len(self.jobs)}")
         with _turn:
             table, _ = self._table or self._laid_out()
             if (part := self._parts.get((first, last))) is None:
@@ -100,15 +119,15 @@ class Machine:
 
     def _laid_out(self) -> tuple[int, Any]:
         """The table: no barrier stands between two small jobs."""
-        small = [job[2] for job in self._jobs]
+        small = [job[2] for job in self.jobs]
         waits = [not (a and b) for a, b in zip(small, [*small[1:], False], strict=False)]
-        table = np.array([(*job, wait) for job, wait in zip(self._jobs, waits, strict=True)], np.int64)
+        table = np.array([(*job, wait) for job, wait in zip(self.jobs, waits, strict=True)], np.int64)
         self._table, self._parts = (table.ctypes.data, table), {}
         return self._table
 
     def _part(self, first: int, last: int) -> tuple[int, int]:
         """From where to where the team is needed; the others need not wake up for what is small."""
-        large = [i for i in range(first, last) if not self._jobs[i][2]]
+        large = [i for i in range(first, last) if not self.jobs[i][2]]
         return (large[0], large[-1] + 1) if large else (last, last)
 
 

@@ -6,11 +6,13 @@ from ..program import Program
 from .common import merge_equal
 from .dead import drop_unused
 from .fuse import fuse
+from .order import calls_first
 from .simplify import simplify
+from .update import update_at_once
 
-PASSES = (simplify, merge_equal, drop_unused, fuse)  # in the order in which they help each other
+PASSES = (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once)  # in the order in which they help
 
-__all__ = ["PASSES", "drop_unused", "fuse", "merge_equal", "optimised", "simplify"]
+__all__ = ["PASSES", "calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
 
 
 def optimised(program: Program) -> Program:

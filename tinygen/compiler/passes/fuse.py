@@ -12,9 +12,8 @@ instruction, if nobody in between reads what the group makes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..program import ELEMENTWISE, VIEWS, Instruction, Program, Value
+from .order import views_where_read
 
 _LOOPS = ELEMENTWISE | {"copy", "astype", "sum"}
 
@@ -95,22 +94,8 @@ def fuse(program: Program) -> Program:
     """The program with one instruction for each group of several."""
     fusion = Fusion(program)
     outside = {v.root for v in (*program.outputs, *program.updates.values())}
-    made: dict[Instruction, None] = {}
-    for group in fusion.groups():
-        if group.body[0].op not in VIEWS:
-            instruction = _as_instruction(group, fusion, outside) if group.loops else group.body[0]
-            _add_views(instruction.values, made)
-            made[instruction] = None
-    _add_views([*program.outputs, *program.updates.values()], made)
-    return program.with_instructions([*made])
-
-
-def _add_views(values: Iterable[Value], made: dict[Instruction, None]) -> None:
-    """Put the views among the values where they are first needed: a group may have moved up, before its view."""
-    for value in values:
-        if value.op in VIEWS and value.maker not in made:
-            _add_views(value.maker.values, made)
-            made[value.maker] = None
+    made = [_as_instruction(group, fusion, outside) if group.loops else group.body[0] for group in fusion.groups()]
+    return views_where_read(program, made)
 
 
 def _as_instruction(group: Group, fusion: Fusion, outside: set[Value]) -> Instruction:

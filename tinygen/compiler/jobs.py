@@ -1,0 +1,111 @@
+"""Which jobs of native code an instruction becomes: one entry an op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array
+from .definitions import VIEW_OPS
+from .loops import Unsuited, add_copy, add_fill, add_group
+from .native.convolutions import add_conv2d, add_conv2d_weight_grad, add_conv_transpose2d
+from .native.products import add_product
+from .native.scripts import add_script
+from .native.shares import LANES, cut
+from .native.team import Machine
+from .plan import Plan
+from .program import Instruction, Value
+
+_BLOCK = 1 << 17  # floats of a gradient that stay in the cache until the optimiser has read them
+
+
+class Jobs:
+    """Adds the jobs of a program's instructions to a machine."""
+
+    def __init__(self, machine: Machine, plan: Plan, numbers: dict[Value, int]):
+        self.machine, self.plan, self.numbers = machine, plan, numbers
+
+    def add(self, instruction: Instruction) -> None:
+        """Add the jobs of an instruction. Raises Unsuited if there are none for it."""
+        add = getattr(self, f"_add_{instruction.op}", None)
+        if add is None:
+            raise Unsuited(f"{instruction.op} has no job")
+        try:
+            add(instruction)
+        except ValueError as why:  # a layout, or a dtype, for which there is no code
+            raise Unsuited(str(why)) from why
+
+    def _arrays(self, instruction: Instruction) -> list[Any]:
+        """The arrays of its result and of its operands."""
+        return [self.plan[x] for x in (instruction.result, *instruction.values)]
+
+    def _add_fused(self, instruction: Instruction) -> None:
+        add_group(self.machine, instruction, self.plan.arrays, self.numbers)
+
+    def _add_matmul(self, instruction: Instruction) -> None:
+        out, a, b = self._arrays(instruction)
+        if out.ndim != 2:
+            raise Unsuited("a product of more than two axes has no job")
+        add_product(self.machine, out, a, b)
+
+    def _add_update(self, instruction: Instruction) -> None:
+        """Each thread multiplies some rows at a time, and lets the optimiser's loop read them from its cache."""
+        product, loop = instruction.options["product"], instruction.options["loop"]
+        a, b = (self.plan[v] for v in product.values)
+        shares = cut(a.shape[0], self.machine.threads, LANES)
+        rows = min(max(_BLOCK // b.shape[1] // LANES, 4) * LANES, max(j - i for i, j in shares))
+        with self.machine.borrowed(product.result.dtype, *[(rows, b.shape[1])] * len(shares)) as rooms:
+            parts = [self._blocks(instruction, loop, i, j, room) for (i, j), room in zip(shares, rooms, strict=True)]
+            add_script(self.machine, parts)
+
+    def _blocks(
+        self, update: Instruction, loop: Instruction, begin: int, end: int, room: Array
+    ) -> Callable[[Machine], None]:
+        """Adds the jobs of one thread: for rows from begin to end, as many at a time as there is room for."""
+        a, b = (self.plan[v] for v in update.options["product"].values)
+        columns, gradient = b.shape[1], update.options["gradient"]
+
+        def add(machine: Machine) -> None:
+            for first in range(begin, end, len(room)):
+                last = min(first + len(room), end)
+                block = room[: last - first]
+                add_product(machine, block, a[first:last], b)
+                flat = slice(first * columns, last * columns)
+                others = [v for v in (*loop.values, *loop.results) if v is not gradient and v not in self.numbers]
+                arrays = {v: self.plan[v][flat] for v in others}
+                add_group(
+                    machine, loop, {**arrays, gradient: block.reshape(-1)}, self.numbers, (flat.stop - flat.start,)
+                )
+
+        return add
+
+    def _add_conv2d(self, instruction: Instruction) -> None:
+        add_conv2d(self.machine, *self._arrays(instruction), **_only(instruction, "stride", "padding"))
+
+    def _add_conv_transpose2d(self, instruction: Instruction) -> None:
+        add_conv_transpose2d(self.machine, *self._arrays(instruction), **_only(instruction, "stride", "padding"))
+
+    def _add_conv2d_weight_grad(self, instruction: Instruction) -> None:
+        add_conv2d_weight_grad(self.machine, *self._arrays(instruction), **_only(instruction, "stride", "padding"))
+
+    def _add_full(self, instruction: Instruction) -> None:
+        add_fill(self.machine, self.plan[instruction.result], instruction.options["value"])
+
+    def _add_concatenate(self, instruction: Instruction) -> None:
+        out, *arrays = self._arrays(instruction)
+        axis = instruction.options["axis"]
+        ends = np.cumsum([0, *(x.shape[axis] for x in arrays)])
+        for x, begin, end in zip(arrays, ends, ends[1:], strict=False):
+            add_copy(self.machine, out[(slice(None),) * axis + (slice(begin, end),)], x)
+
+    def _add_put(self, instruction: Instruction) -> None:
+        out, base, value = self._arrays(instruction)
+        if base.ctypes.data != out.ctypes.data:
+            add_copy(self.machine, out, base)
+        add_copy(self.machine, VIEW_OPS["getitem"](out, instruction.options["index"]), value)
+
+
+def _only(instruction: Instruction, *names: str) -> dict[str, Any]:
+    return {name: instruction.options[name] for name in names}

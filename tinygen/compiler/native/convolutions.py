@@ -1,0 +1,209 @@
+"""Convolutions for compiled steps: the products of kernels/conv.py, listed once for each thread.
+
+Images are (N, H, W, C) and lie in memory as H, N, W, C. There a kernel row's products for one output column are one
+product of matrices, and each thread takes a part of their rows: no two write to one place, whatever their taps. In the
+kernel's gradient those rows are what is summed; each thread has sums of its own. Few channels make poor matrices, and
+take the textbook's im2col and col2im, plane by plane.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from ...kernels.conv import Tap, taps
+from ...kernels.reference_conv import Padding, Pair
+from .copies import add_copy, add_zeros
+from .products import Product, add_product, add_products, add_up
+from .shares import LANES, cut
+from .team import Machine
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+_FEW = 16  # elements of KW·C
+
+
+def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
+    """Add y = conv2d(x, w), as kernels.conv.conv2d, to a machine's table. Raises ValueError for other layouts."""
+    x, y, w, (kh, kw, c, co) = _hnwc(x), _hnwc(y), _dense(w), w.shape
+    size, out, n = (x.shape[0], x.shape[2]), (y.shape[0], y.shape[2]), x.shape[1]
+    if kw * c < _FEW:
+        with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
+            add_product(machine, _view(y, -1, co), columns.T, _view(w, -1, co))
+        return
+    with _phases(machine, x, stride[0]) as phases:
+        shares = []
+        for rows in cut(out[0] * n, machine.threads, LANES):
+            share = _Share(places=range(out[1]))
+            for t in taps(size, out, (kh, kw), stride, padding):
+                if (part := _part(t.out_rows, n, rows)) is not None:
+                    target, fills = (
+                        _matrix(y[t.out_rows, :, t.out_column])[part],
+                        _length(part) == _length(slice(*rows)),
+                    )
+                    share.add(t.out_column, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
+            shares.append(share)
+        _add_shares(machine, shares, [y])
+
+
+def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
+    """Add gx = conv_transpose2d(gy, w), the adjoint of conv2d with respect to x."""
+    gx, gy, w, (kh, kw, c, co) = _hnwc(gx), _hnwc(gy), _dense(w), w.shape
+    size, out, n = (gx.shape[0], gx.shape[2]), (gy.shape[0], gy.shape[2]), gx.shape[1]
+    if kw * c < _FEW:
+        with machine.borrowed(gy.dtype, (kh, kw, c, out[0], n, out[1])) as (planes,):
+            add_product(machine, _view(planes, kh * kw * c, -1), _view(w, -1, co), _view(gy, -1, co).T)
+            add_zeros(machine, gx)
+            for place, pixels in _planes(gx, (kh, kw), out, stride, padding):
+                add_up(machine, pixels, [planes[place]], adds=True)
+        return
+    shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if stride[0] > 1 else []
+    with machine.borrowed(gx.dtype, *shapes) as borrowed:
+        phases = borrowed or [gx]
+        shares = [_Share(places=[]) for _ in range(machine.threads)]
+        for t in taps(size, out, (kh, kw), stride, padding):
+            for share, rows in zip(shares, cut(len(phases[t.phase]) * n, machine.threads, LANES), strict=False):
+                if (part := _part(t.rows, n, rows)) is not None:
+                    source = _matrix(gy[t.out_rows, :, t.out_column])[part]
+                    share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
+        _add_shares(machine, shares, phases)
+        for r, phase in enumerate(borrowed):
+            add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
+
+
+def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
+    """Add gw = the gradient of conv2d with respect to its kernel, as kernels.conv.conv2d_weight_grad."""
+    x, gy, gw, (kh, kw, c, co) = _hnwc(x), _hnwc(gy), _dense(gw), gw.shape
+    size, out, n = (x.shape[0], x.shape[2]), (gy.shape[0], gy.shape[2]), x.shape[1]
+    if kw * c < _FEW:
+        with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
+            add_product(machine, _view(gw, -1, co), columns, _view(gy, -1, co))
+        return
+    parts = cut(out[0] * n, machine.threads, LANES)
+    fullest_first = sorted(taps(size, out, (kh, kw), stride, padding), key=lambda t: -_length(t.kernel))
+    with _phases(machine, x, stride[0]) as phases, machine.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1)) as more:
+        shares = []
+        for room, rows in zip([gw, *more], parts, strict=True):
+            share = _Share(places=range(kh))
+            for t in fullest_first:
+                if (part := _part(t.out_rows, n, rows)) is not None:
+                    a, b = _patch(phases, t)[part].T, _matrix(gy[t.out_rows, :, t.out_column])[part]
+                    share.add(t.kh, _length(t.kernel) == kw, _matrix(room[t.kh, t.kernel]), a, b)
+            shares.append(share)
+        _add_shares(machine, shares, [gw, *more])
+        if more:
+            add_up(machine, gw, more, adds=True)
+
+
+class _Share:
+    """A thread's products, many to a place: the first replaces what is there, if it fills the whole place."""
+
+    def __init__(self, places: Any):
+        self.products: list[Product] = []
+        self.places, self.needs_zeros = set(places), False
+        self._begun: set[int] = set()
+
+    def add(self, place: int, fills: bool, out: Array, a: Array, b: Array) -> None:
+        first = place not in self._begun
+        self.needs_zeros |= first and not fills
+        self._begun.add(place)
+        self.places.discard(place)
+        self.products.append((out, a, b, not first))
+
+
+def _add_shares(machine: Machine, shares: list[_Share], targets: list[Array]) -> None:
+    """Add the products; if a place is left out, or filled in part, fill all targets with zeros before."""
+    if any(share.needs_zeros or share.places for share in shares):
+        for target in targets:
+            add_zeros(machine, target)
+        add_products(machine, [[(*product[:3], True) for product in share.products] for share in shares])
+    else:
+        add_products(machine, [share.products for share in shares])
+
+
+def _length(part: slice) -> int:
+    return part.stop - part.start
+
+
+def _part(height: slice, images: int, rows: tuple[int, int]) -> slice | None:
+    """Which rows of the matrix (height · images, ...) are among those of a thread; None if there are none."""
+    first = max(rows[0] - height.start * images, 0)
+    end = min(rows[1], height.stop * images) - height.start * images
+    return slice(first, end) if first < end else None
+
+
+# Layouts
+
+
+def _hnwc(x: Array) -> Array:
+    """(N, H, W, C) as (H, N, W, C), as it lies in memory."""
+    return _dense(x.swapaxes(0, 1))
+
+
+def _dense(x: Array) -> Array:
+    if not x.flags.c_contiguous:
+        raise ValueError("a convolution takes images that lie as H, N, W, C, and contiguous kernels")
+    return x
+
+
+def _view(x: Array, *shape: int) -> Array:
+    """The same memory in another shape."""
+    y = x.reshape(shape)
+    assert np.may_share_memory(x, y) or not x.size
+    return y
+
+
+def _patch(phases: list[Array], t: Tap) -> Array:
+    """The part of x that a tap sees, (OH·N, KW·C)."""
+    part = phases[t.phase][t.rows, :, t.columns]
+    return _view(part, part.shape[0] * part.shape[1], -1)
+
+
+def _matrix(x: Array) -> Array:
+    """An output column (OH, N, CO) or a kernel row (KW, C, CO) as a matrix."""
+    return _view(x, -1, x.shape[-1])
+
+
+# Copies of images
+
+
+@contextmanager
+def _phases(machine: Machine, x: Array, stride: int) -> Iterator[list[Array]]:
+    """The rows of (H, N, W, C) by their remainder, side by side in memory."""
+    with machine.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
+        for r, phase in enumerate(phases):
+            add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
+        yield phases or [x]
+
+
+@contextmanager
+def _im2col(machine: Machine, x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[Array]:
+    """The windows of x as the columns of a matrix, (KH·KW·C, OH·N·OW)."""
+    with machine.borrowed(x.dtype, (*kernel, x.shape[3], out[0], x.shape[1], out[1])) as (planes,):
+        if any(p for side in padding for p in side):
+            add_zeros(machine, planes)
+        for place, pixels in _planes(x, kernel, out, stride, padding):
+            add_copy(machine, planes[place], pixels)
+        yield _view(planes, kernel[0] * kernel[1] * x.shape[3], -1)
+
+
+def _planes(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[tuple[Any, Array]]:
+    """For each place (k, l) of the kernel: where it is in the planes, and the pixels of x that it meets."""
+    (sh, sw), ((top, _), (left, _)) = stride, padding
+    for k in range(kernel[0]):
+        o0, o1 = _inside(k - top, sh, x.shape[0], out[0])
+        for l in range(kernel[1]):
+            p0, p1 = _inside(l - left, sw, x.shape[2], out[1])
+            if o0 < o1 and p0 < p1:
+                i, j = o0 * sh + k - top, p0 * sw + l - left
+                pixels = x[i : i + (o1 - o0) * sh : sh, :, j : j + (p1 - p0) * sw : sw]
+                yield (k, l, slice(None), slice(o0, o1), slice(None), slice(p0, p1)), pixels.transpose(3, 0, 1, 2)
+
+
+def _inside(shift: int, stride: int, length: int, out: int) -> Pair:
+    """The outputs o, from the first to before the last, for which 0 <= o · stride + shift < length."""
+    first = max(0, -(shift // stride))
+    return first, max(first, min(out, (length - shift - 1) // stride + 1))

@@ -1,0 +1,26 @@
+"""Copies and zeros, as loops."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .loops import Input, Loop, Output, add_loop, moves_of
+from .team import Machine
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+
+def add_copy(machine: Machine, out: Array, x: Array) -> None:
+    """Add out[...] = x for arrays of one number of dimensions, in out's dtype."""
+    loop = Loop(x.ndim, (Input(str(x.dtype), moves_of(x)),), (), (Output(("in", 0), str(out.dtype), moves_of(out)),))
+    add_loop(machine, loop, out.shape, [x], [out])
+
+
+def add_zeros(machine: Machine, out: Array) -> None:
+    """Add out[...] = 0."""
+    kind = str(out.dtype)
+    out = out.reshape(-1) if out.flags.c_contiguous else out
+    loop = Loop(out.ndim, (), (), (Output(("const", 0, kind), kind, moves_of(out)),))
+    add_loop(machine, loop, out.shape, [], [out])
