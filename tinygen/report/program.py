@@ -14,7 +14,19 @@ import numpy as np
 from ..backend import to_host
 from ..compiler import compile
 from ..compiler.passes import PASSES
-from ..compiler.picture import bytes_apart, flops, kind_of, line_of, members, places_of, sections, spans, traffic, work
+from ..compiler.picture import (
+    bytes_apart,
+    flops,
+    kind_of,
+    line_of,
+    members,
+    operations,
+    places_of,
+    sections,
+    spans,
+    traffic,
+    work,
+)
 from ..compiler.plan import Plan
 from ..compiler.program import VIEWS, Instruction, Program, Value, call_of, kind, number_values
 from ..models.base import Model
@@ -58,10 +70,10 @@ def _counts(program: Program) -> dict[str, int]:
 
 
 def described(program: Program) -> dict[str, Any]:
-    """A program as JSON: {instructions, sections, lines, spans, room, apart, states, copied}.
+    """A program as JSON: {instructions, operations, sections, lines, spans, room, ...}.
 
     instructions: those that do something, in order: {kind, made, call, operands, flops, read, written, lines, members}.
-    members, of a fused one: [name, kind, call, whether it is written to memory].  sections: {first, step, line}.
+    members, of a group: [name, kind, call, whether it is written to memory].  sections: {first, step, line}.
     lines: of code, [place, function, text]; what else says `line` or `lines` counts them.  spans: of memory,
     [name, first, last, at, size].  room: bytes of the plan; apart: what they would be if each value had its own.
     states: bytes of what outlives the step.  copied: how many of these get their new value by a copy at the end.
@@ -81,6 +93,7 @@ def described(program: Program) -> dict[str, Any]:
         "spans": [[s.value.name, s.first, s.last, s.at, s.size] for s in spans(program, plan)],
         "room": plan.room,
         "copied": len(plan.copies),
+        "operations": operations(program),
         "apart": bytes_apart(program),
         "states": sum(array.nbytes for value, array in program.arrays.items() if value.op == "state"),
     }
@@ -105,19 +118,20 @@ class _Lines:
 
 def _instruction(instruction: Instruction, lines: _Lines) -> dict[str, Any]:
     read, written = traffic(instruction)
+    body = members(instruction)
     own = line_of(instruction)
     places = places_of(instruction)
     near = places[: places.index(own) + 1] if own is not None else ()
     return {
         "kind": kind_of(instruction),
         "made": [[v.name, _kind(v)] for v in instruction.results],
-        "call": call_of(instruction),
+        "call": call_of(body[0] if len(body) == 1 else instruction),
         "operands": [[v.name, _kind(v)] for v in dict.fromkeys(instruction.values)],
         "flops": flops(instruction),
         "read": read,
         "written": written,
         "lines": lines.numbers(near),
-        "members": [_member(m, {*instruction.results}) for m in members(instruction)],
+        "members": [_member(m, {*instruction.results}) for m in body] if len(body) > 1 else [],
     }
 
 

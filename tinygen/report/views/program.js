@@ -19,7 +19,7 @@ view({
   timeless: true,
   caption: (runs) => withCode(`What the machine really does: this run's training step as \`tg.compile\` runs it, for ${runs.length > 1 ? "batches of its size" : `a batch of ${whole(runs[0].program.batch)}`}. A block is one instruction, and time runs from left to right, though not to scale: each has the same width. Below, a rectangle is an array: as long as it is needed, as high as it is large. All of this is counted from the program; nothing here was timed.`),
   hints: (runs) => [
-    "Press → and ← to go through the instructions, or click a block, a rectangle or a row. A row that is a loop opens and shows its members: what they hand to each other is never written to memory.",
+    "Press → and ← to go through the instructions, or click a block, a rectangle or a row. A row of several operations opens and shows its members: what they hand to each other gets no array of its own.",
     ...(runs.some((run) => run.program.spans.length > 9) ? ["Look for the rectangles that stay long: what the forward pass made and the backward pass reads again. Short ones use the same addresses, one after the other."] : []),
     ...(runs.every((run) => isEmptyBetweenSteps(run.program)) ? ["Between the steps the memory is nearly empty: one step hands hardly anything to the next but the weights, which lie elsewhere."] : []),
     ...(runs.every((run) => !run.program.copied) ? ["The new value of a weight, or of an optimiser's moment, is written over the old one, so it takes no memory here."] : []),
@@ -80,7 +80,7 @@ function programPanel(panel, run) {
     go(index, toggle = false, span = null) {
       state.index = clamp(index, 0, instructions.length - 1);
       state.span = span;
-      if (toggle && instructions[state.index].members.length > 1) state.open.has(state.index) ? state.open.delete(state.index) : state.open.add(state.index);
+      if (toggle && instructions[state.index].members.length) state.open.has(state.index) ? state.open.delete(state.index) : state.open.add(state.index);
       show();
     },
   };
@@ -119,8 +119,7 @@ function countOf({ instructions }, kind) {
 
 /** What the program comes to, in two sentences. */
 function tally(program) {
-  const { instructions, room, apart, states } = program, flops = instructions.reduce((sum, one) => sum + one.flops, 0);
-  const operations = instructions.reduce((sum, one) => sum + Math.max(1, one.members.length), 0);
+  const { instructions, operations, room, apart, states } = program, flops = instructions.reduce((sum, one) => sum + one.flops, 0);
   const products = flops ? `, and ${inWords(flops)} multiplications and additions of products` : "";
   return `${whole(instructions.length)} instructions do ${whole(operations)} operations${products}. Their arrays, ${sized(apart)} in all, share ${sized(room)} of memory; weights and the rest of what outlives a step have ${sized(states)} of their own.`;
 }
@@ -132,7 +131,6 @@ function rowText(instruction, i) {
 
 /** What an instruction does; of a loop, the ops of its members. */
 function shortCall({ call, members }) {
-  if (members.length === 1) return members[0][2];
   if (!members.length) return call;
   const ops = members.map(([, , text]) => text.slice(0, text.indexOf("(")));
   return ops.length > 9 ? `${ops.slice(0, 8).join(", ")} and ${ops.length - 8} more` : ops.join(", ");
@@ -245,7 +243,7 @@ function programList(program, state, onclick) {
       const one = program.instructions[i], members = h("div", { class: "members" });
       const button = h("button", { type: "button", tabindex: -1, "data-index": i, onclick: () => onclick(i) },
         h("span", { class: "quiet" }, String(i + 1)), h("i", { style: `background: var(${WORK[one.kind][0]})` }),
-        h("span", {}, shortCall(one)), h("span", { class: "quiet" }, one.members.length > 1 ? `${one.members.length} in one` : one.made[0][1]));
+        h("span", {}, shortCall(one)), h("span", { class: "quiet" }, one.members.length ? `${one.members.length} in one` : one.made[0][1]));
       const row = h("div", { role: "listitem" }, button, members);
       rows.push({ row, button, members });
       element.append(row);
@@ -255,11 +253,11 @@ function programList(program, state, onclick) {
   const open = new Set();
   const fold = (i) => {
     const { button, members } = rows[i], one = program.instructions[i], shown = state.open.has(i);
-    if (one.members.length > 1) button.setAttribute("aria-expanded", String(shown));
+    if (one.members.length) button.setAttribute("aria-expanded", String(shown));
     members.replaceChildren(...(shown ? one.members.map(memberRow) : []));
     shown ? open.add(i) : open.delete(i);
   };
-  program.instructions.forEach((one, i) => { if (one.members.length > 1) rows[i].button.setAttribute("aria-expanded", "false"); });
+  program.instructions.forEach((one, i) => { if (one.members.length) rows[i].button.setAttribute("aria-expanded", "false"); });
   return {
     element,
     show() {
@@ -289,8 +287,8 @@ function aboutInstruction(program, index) {
   const lies = program.spans.filter(([name, first]) => first === index && one.made.some(([made]) => made === name));
   const elsewhere = one.made.filter(([name, kind]) => kind !== "number" && !lies.some(([other]) => other === name));
   return [
-    h("h3", {}, `${index + 1}. ${WORK[one.kind][1]}`),
-    h("p", { class: "code" }, one.members.length === 1 ? one.members[0][2] : one.members.length ? `${one.members.length} operations in one pass` : one.call),
+    h("h3", {}, `${index + 1}. ${WORK[one.kind][1]}${one.kind === "product" && one.members.length ? ", block by block into the loop that reads it" : ""}`),
+    h("p", { class: "code" }, one.members.length ? `${one.members.length} operations in one pass` : one.call),
     one.flops ? h("p", { class: "small" }, `${inWords(one.flops)} multiplications and additions.`) : null,
     h("p", { class: "small" }, `It reads ${sized(one.read)} and writes ${sized(one.written)}.`),
     ...table("Reads", one.operands),
@@ -305,7 +303,10 @@ function aboutInstruction(program, index) {
 
 // What the passes and the plan bring
 
-const PASS = { traced: "as it was traced", simplify: "simplified", merge_equal: "equal ones merged", drop_unused: "unused ones dropped", fuse: "fused" };
+const PASS = {
+  traced: "as it was traced", calls_first: "Python's calls first", simplify: "simplified", merge_equal: "equal ones merged", drop_unused: "unused ones dropped",
+  fuse: "loops fused", update_at_once: "products into updates",
+};
 
 function passTable({ passes }) {
   const most = greatest(passes, (pass) => pass.instructions);
