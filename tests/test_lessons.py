@@ -80,6 +80,23 @@ def when_gans_fail(n):
     assert n["n"].item() == pytest.approx(n["n0"], rel=1e-12)
 
 
+def program(n):
+    """What was traced computes the same after each pass, in fewer instructions and less memory."""
+    assert (n["traced"], n["merged"], n["dropped"]) == (6, 5, 4)
+    assert n["f"](2, 3) == 55 == n["run"](n["toy"], n["result"], x=2, w=3)
+    counts, sizes = list(n["counts"].values()), list(n["sizes"].values())
+    assert counts[0] > 2 * counts[-1] and sizes[0] > 1.5 * sizes[-1]
+    assert (
+        n["counts"]["merge_equal"] < n["counts"]["simplify"] and n["counts"]["drop_unused"] < n["counts"]["merge_equal"]
+    )
+    assert n["alike"]
+    assert n["bytes_traced"] > 5 * n["plan"].room and n["instructions_traced"] > 2 * len(n["instructions"])
+    np.testing.assert_allclose(*np.transpose(n["losses"]), rtol=1e-5)
+    assert 'losses["loss_D"] > 1.0' in n["hesitant"].reason
+    assert max(n["differences"]) < 1e-5 and n["fading"].reason is None
+    assert "changes from step to step" in n["frozen"] and "per_step" in n["frozen"]
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -89,6 +106,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "06_gan_game": gan_game,
     "07_convolution": convolution,
     "08_when_gans_fail": when_gans_fail,
+    "09_program": program,
 }
 
 
