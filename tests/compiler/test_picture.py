@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -129,3 +131,14 @@ def test_flops_are_those_of_the_formulas():
 
     found = [flops(i) for i in work(tg.compile(step).trace(image)) if kind_of(i) == "convolution"]
     assert found == [2 * (2 * 6 * 6 * 4) * (3 * 3 * 3)] * 3
+
+
+def test_the_program_in_the_readme_is_what_its_code_prints():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("### What the machine really does")[2]
+    code, shown = (re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL)[1] for kind in ("python", "text"))
+    names: dict[str, Any] = {"tg": tg}
+    exec(compile(code, "readme.py", "exec"), names)
+    names["step"](np.zeros((8, 64), np.float32))
+    printed = str(names["step"].program).splitlines()
+    assert all(line in printed for line in shown.splitlines() if line.strip() != "...")
