@@ -93,7 +93,7 @@ class Optimizer:
         self._make_views()
         empty = kernels.wide(array_module(self.flat).zeros_like(self.flat))  # g² of float16 would be 0
         self.state = {slot: empty.copy() for slot in self.slots}
-        self.t = self.count = 0
+        self.t = 0
         self._make_parts()
 
     def _make_views(self) -> None:
@@ -143,7 +143,7 @@ class Optimizer:
         given = [(i, array_of(g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         flat = self._clipped([kernels.wide(g.astype(self.flat.dtype, copy=False)).reshape(-1) for _, g in given])
-        self.count = per_step(self._advance)
+        per_step(self._advance)
         for (i, _), g in zip(given, flat, strict=True):
             p, *state = self._parts[i]
             self.update(p, g, *state, lr=lr)
@@ -151,11 +151,33 @@ class Optimizer:
 
     def _rate(self) -> float:
         """The learning rate of the next step."""
-        return number(type(self).__name__, f"lr({self.t})", self.lr(self.t), 0) if callable(self.lr) else self.lr
+        lr, t = self._lr, self._t
+        return number(type(self).__name__, f"lr({t})", lr(t), 0) if callable(lr) else lr
 
     def _advance(self) -> int:
-        self.t += 1
-        return self.t
+        self._t += 1
+        return self._t
+
+    def _steps_taken(self) -> int:
+        return self._t
+
+    @property
+    def t(self) -> Any:
+        """How many steps were taken: a number that a compiled step asks for anew each time."""
+        return per_step(self._steps_taken)
+
+    @t.setter
+    def t(self, t: int) -> None:
+        self._t = t
+
+    @property
+    def lr(self) -> Any:
+        """The learning rate, or the schedule that gives it."""
+        return self._lr if callable(self._lr) else per_step(self._rate)
+
+    @lr.setter
+    def lr(self, lr: Rate) -> None:
+        self._lr = lr
 
     @classmethod
     def options_of(cls, config: Any) -> dict[str, Any]:
@@ -163,10 +185,7 @@ class Optimizer:
         return {}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
-        """Change flat p and state in place, given the flat gradient g (which must stay as it is).
-
-        `self.count` is t of this step, from 1, in a form that a compiled step can compute with.
-        """
+        """Change flat p and state in place, given the flat gradient g, which stays as it is. self.t counts from 1."""
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
     def _check(self, grads: list[Any]) -> None:
@@ -336,7 +355,7 @@ class Adam(Optimizer):
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         (m, v), (beta1, beta2) = state, self.betas
-        kernels.adam(p, g, m, v, lr, beta1, beta2, self.eps, self.count)
+        kernels.adam(p, g, m, v, lr, beta1, beta2, self.eps, self.t)
 
 
 class AdamW(Adam):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import linecache
 import sys
 from pathlib import Path
@@ -36,7 +37,6 @@ def _engine() -> tuple[str, ...]:
 
 
 _ENGINE = (*_engine(), str(_PACKAGE / "compiler"))
-_LOOPS = (str(_PACKAGE / "train"), str(_PACKAGE / "compiler" / "compiled.py"))  # what takes steps
 
 
 class Place(NamedTuple):
@@ -61,17 +61,22 @@ class Place(NamedTuple):
 
 
 def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
-    """The lines that led to an op from the training loop (this package excluded), the innermost first.
-
-    In a step that is compiled, the lines of the step.
-    """
+    """The lines that led to an op from the training loop (this package excluded) or a compiled step, the
+    innermost first."""
     places: list[Place] = []
-    while frame is not None and not frame.f_code.co_filename.startswith(_LOOPS):
-        file = frame.f_code.co_filename
-        if file not in _PLUMBING and not file.startswith(_ENGINE):
-            places.append(Place(file, frame.f_lineno, frame.f_code.co_name))
+    while frame is not None and (kind := _kind_of(frame.f_code.co_filename)) != "end":
+        if kind == "code":
+            places.append(Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
     return tuple(places)
+
+
+@functools.cache
+def _kind_of(file: str) -> str:
+    """What a file is to those who ask for lines: of the "engine", the "end" of the way, or "code" to be seen."""
+    if Path(file).is_relative_to(_PACKAGE / "train") or file == str(_PACKAGE / "compiler" / "compiled.py"):
+        return "end"
+    return "engine" if file in _PLUMBING or file.startswith(_ENGINE) else "code"
 
 
 def _short(file: str) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from . import kernels
 from .backend import Array, array_of, current_device, device_module
 from .kernels.noise import GOLDEN
-from .tracing import tracing
+from .tracing import Untraceable, tracing
 
 Shape: TypeAlias = "int | Sequence[int]"
 
@@ -144,6 +144,8 @@ class Generator:
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
+        if tracing() is not None:
+            raise Untraceable(f"the step moves {self!r} to another place")
         if state["device"] != self.device:
             raise ValueError(f"{self!r}: this state belongs to a stream on {state['device']!r}")
         self.__init__(state["seed"], state["name"], self.device)  # type: ignore[misc]
@@ -159,7 +161,8 @@ def _draw_dtype(dtype: Any) -> Any:
 
 
 def _scale_and_shift(x: Array, scale: float, shift: float) -> Array:
-    if (scale, shift) != (1.0, 0.0):
+    known = isinstance(scale, (int, float)) and isinstance(shift, (int, float))  # and not a number of a trace
+    if not known or (scale, shift) != (1.0, 0.0):
         x *= scale
         x += shift
     return x

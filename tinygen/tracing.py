@@ -7,13 +7,14 @@ trace note a draw. When nothing is traced, both cost a look at a variable.
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 
-class Untraceable(Exception):
-    """Why a step can't be compiled; the step itself may be right."""
+class Untraceable(BaseException):
+    """Why a step can't be compiled; the step itself may be right, and what it excepts is nothing of this kind."""
 
 
 class _State(threading.local):
@@ -35,6 +36,16 @@ def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
     may read what it likes, such as a count of steps, and change it: it is called once for each call here.
     """
     return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
+
+
+@contextlib.contextmanager
+def paused() -> Iterator[None]:
+    """In this block nothing is traced."""
+    before, _state.trace = _state.trace, None
+    try:
+        yield
+    finally:
+        _state.trace = before
 
 
 class recording:

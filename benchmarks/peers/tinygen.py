@@ -24,9 +24,7 @@ class TinyGen(Peer):
             self.model = kind(kind.Config())
         else:
             self.model = custom(w)
-        # TEMPORARY, until tg.compile is there, compiled is eager: make this tg.compile(self.model)
-        compiled = getattr(tg, "compile", lambda model: model)
-        self.trainer = compiled(self.model) if "compiled" in setting.options else self.model
+        self.trainer = tg.compile(self.model) if "compiled" in setting.options else self.model
         self.image, self.device = w.image, setting.device
         self.parameters = {name: sum(p.size for p in getattr(self.model, name).parameters()) for name in w.networks}
         self.notes = "Numba" if "fast" in setting.options else "CuPy" if setting.device == "cuda" else "NumPy alone"

@@ -18,7 +18,14 @@ def difference(a: Program, b: Program) -> str:
     if len(a) != len(b):
         longer = max(a, b, key=len).instructions[min(len(a), len(b))]
         return f"{_where(longer)}: one step does it and the next does not"
+    if _left_by(a, places[0]) != _left_by(b, places[1]):
+        return "one step changes or returns other arrays than the next"
     return ""
+
+
+def _left_by(program: Program, places: dict[Value, int]) -> Any:
+    """What a step leaves: its updates and outputs, by place."""
+    return {places[s]: places[v] for s, v in program.updates.items()}, [places[v] for v in program.outputs]
 
 
 def _numbered(program: Program) -> dict[Value, int]:
@@ -26,7 +33,7 @@ def _numbered(program: Program) -> dict[Value, int]:
 
 
 def _differs(x: Instruction, y: Instruction, a: Program, b: Program, places: Any) -> str:
-    if x.op != y.op or [v.shape for v in x.results] != [v.shape for v in y.results]:
+    if x.op != y.op or [(v.shape, v.dtype) for v in x.results] != [(v.shape, v.dtype) for v in y.results]:
         return "op"
     if x.op == "constant":
         return "constant"
@@ -55,6 +62,8 @@ def _in_words(why: str, x: Instruction, y: Instruction) -> str:
         return f"{x.op} takes a number that changes from step to step ({p}, then {q}); compute it with tg.per_step"
     if why == "constant":
         return "an array from outside of the model changes from step to step"
+    if x.options.get("generator") is not y.options.get("generator"):
+        return f"{x.op} draws from a stream that the step makes anew each time"
     return (
         f"one step computes {x.op} where the next computes {y.op}"
         if x.op != y.op

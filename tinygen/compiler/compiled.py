@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from ..backend import current_device
 from ..errors import UserError
 from ..layers.module import thread_state
 from ..places import lines_above
 from ..tape import mode
-from ..tracing import Untraceable, recording
+from ..tracing import Untraceable, recording, tracing
 from .backends import load_back_end
 from .compare import difference
 from .nest import key_of, put_together, taken_apart
 from .passes import optimised
 from .program import Program
-from .state import State
+from .state import Effects, State
 from .trace import Trace
 
 _KEPT = 8  # programs, for batches of as many shapes
@@ -30,83 +33,123 @@ class Compiled:
     """
 
     def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str | None = None):
-        self.function, self.name, self._back_end = function, name, load_back_end(back_end)
+        self.function, self.name, self._back_end = function, name, back_end
+        load_back_end(back_end)
         self.reason: str | None = None
         self.program: Program | None = None
         self._roots, self._traces = roots, 0
+        self._forget()
+
+    def _forget(self) -> None:
         self._state: State | None = None
-        self._ready: dict[Any, tuple[Program, Any, Any]] = {}
+        self._ready: dict[Any, _Ready] = {}
 
-    def __call__(self, *arguments: Any) -> Any:
-        if self.reason is not None or mode.tracer is not None or thread_state.watcher is not None:
-            return self.function(*arguments)
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes: no program, whose arrays are those of this step's networks."""
+        return vars(self) | {"_state": None, "_ready": {}, "program": None}
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        if self.reason is not None or mode.tracer is not None or thread_state.watcher is not None or tracing():
+            return self.function(*arguments, **named)
         arrays: list[Any] = []
-        form = taken_apart(arguments, arrays)
-        if self._state is not None and self._state.changed():
-            self._ready.clear()
-        key = key_of(form), *((a.shape, a.dtype) for a in arrays)
-        ready = self._ready.get(key) or self._prepare(key, form, arrays)
-        if ready is None:
-            return self.function(*arguments)
-        self.program, executable, returned = ready
-        return put_together(returned, executable.run(arrays))
-
-    def _prepare(self, key: Any, form: Any, arrays: list[Any]) -> Any:
-        """The program for such a batch; None if there is none."""
-        self._traces += 1
-        if self._traces > _PATIENCE:
-            self.reason = f"its settings, or the shapes of its batches, changed {_PATIENCE} times"
-            return None
-        self._state = State(self._roots)
+        form = taken_apart((arguments, named), arrays)
+        if self._state is None or self._state.changed():
+            self._forget()
+        why, ready = "", None
         try:
-            program, returned = self._written(self._state, form, arrays)
+            ready = self._ready.get(key := _key(form, arrays)) or self._prepare(key, form, arrays)
         except Untraceable as error:
-            self.reason = reason_of(error)
-            return None
+            why = reason_of(error)
+        except Exception as error:  # perhaps one of the step's own, which it raises again
+            why = f"{type(error).__name__} while it was compiled: {error}{_line_of(error)}"
+        if ready is None or ready.effects.lies_in(arrays):
+            made = self.function(*arguments, **named)
+            self.reason = why or None
+            return made
+        self.program = ready.program
+        made = ready.executable.run(arrays)
+        ready.effects.leave(made)
+        return put_together(ready.returned, made, results=True)
+
+    def _prepare(self, key: Any, form: Any, arrays: list[Any]) -> _Ready:
+        """The program for such a batch. Raises Untraceable if there is none."""
+        if self._traces >= _PATIENCE:
+            raise Untraceable(f"its settings, or the shapes of its batches, changed {_PATIENCE} times")
+        self._state = self._state or State(self._roots)
+        program, returned, effects = self._written(self._state, form, arrays)
+        self._traces += 1
         while len(self._ready) >= _KEPT:
             self._ready.pop(next(iter(self._ready)))
         program = optimised(program)
-        self._ready[key] = program, self._back_end(program), returned
+        self._ready[key] = _Ready(program, load_back_end(self._back_end)(program), returned, effects)
         return self._ready[key]
 
-    def trace(self, *arguments: Any) -> Program:
+    def trace(self, *arguments: Any, **named: Any) -> Program:
         """The step as it is written down for such a batch, before the passes; nothing is computed.
 
         Raises Untraceable if it can't be compiled.
         """
         arrays: list[Any] = []
-        form = taken_apart(arguments, arrays)
+        form = taken_apart((arguments, named), arrays)
         return self._written(State(self._roots), form, arrays)[0]
 
-    def _written(self, state: State, form: Any, arrays: list[Any]) -> tuple[Program, Any]:
-        """The step as a program and the form of what it returns, if the step after it is the same program."""
+    def _written(self, state: State, form: Any, arrays: list[Any]) -> tuple[Program, Any, Effects]:
+        """The step as a program, the form of what it returns, and what else it does, if the next step is the same."""
+        if not all(isinstance(a, np.ndarray) for a in arrays):
+            raise Untraceable("a program runs on the CPU, but an array of the batch is elsewhere")
         made = []
-        for trace in (Trace(self.name), Trace(self.name)):
-            with state.traced(trace), recording(trace):
-                batch = [trace.input(a, "x" if i == 0 else f"x{i}") for i, a in enumerate(arrays)]
-                outputs: list[Any] = []
-                returned = taken_apart(self.function(*put_together(form, batch)), outputs)
-                made.append((trace.program(outputs), returned))
-        (program, returned), (again, _) = made
-        if why := difference(program, again):
-            raise Untraceable(why)
-        return program, returned
+        with state.kept():
+            for trace in (Trace(self.name), Trace(self.name)):
+                with state.traced(trace), recording(trace):
+                    batch = [trace.input(a, "x" if i == 0 else f"x{i}") for i, a in enumerate(arrays)]
+                    outputs: list[Any] = []
+                    (arguments, named) = put_together(form, batch)
+                    returned = taken_apart(self.function(*arguments, **named), outputs, state.kept_tensors)
+                if any(x.storage.value.op != "input" for x in batch):
+                    raise Untraceable("the step writes into its batch; copy it first: x = x.copy()")
+                made.append((trace.program([*outputs, *state.gradients()]), returned))
+            (program, returned), (again, returned_again) = made
+            if why := difference(program, again):
+                raise Untraceable(why)
+            if key_of(returned) != key_of(returned_again):
+                raise Untraceable("what the step returns besides arrays changes from step to step; return arrays")
+        return program, returned, state.effects(len(outputs))
 
     train_step = __call__
 
 
-def reason_of(error: Untraceable) -> str:
+class _Ready(NamedTuple):
+    """A program that can run, the form of what it returns, and what else the step does."""
+
+    program: Program
+    executable: Any
+    returned: Any
+    effects: Effects
+
+
+def _key(form: Any, arrays: list[Any]) -> Any:
+    """On what a program depends, besides the state: the kind of the batch, and the blocks around the call."""
+    kinds = [(a.shape, a.dtype, None if a.flags.c_contiguous else np.empty_like(a).strides) for a in arrays]
+    key = key_of(form), *kinds, mode.recording, mode.frozen, thread_state.evaluated, current_device()
+    try:
+        hash(key)
+    except TypeError:
+        raise Untraceable("an argument of the step is neither an array nor a setting that can be compared") from None
+    return key
+
+
+def reason_of(error: BaseException) -> str:
     """Why a step can't be compiled, with the line of code."""
-    places = lines_above(_innermost(error))
-    return f"{error} ({places[0]})" if places else str(error)
+    return f"{error}{_line_of(error)}"
 
 
-def _innermost(error: BaseException) -> Any:
-    """The frame in which an error was raised."""
+def _line_of(error: BaseException) -> str:
+    """The line, outside of the engine, in which an error was raised."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    return trace.tb_frame if trace else None
+    places = lines_above(trace.tb_frame if trace else None)
+    return f" ({places[0]})" if places else ""
 
 
 def compile(step: Any, back_end: str | None = None) -> Compiled:
@@ -114,25 +157,11 @@ def compile(step: Any, back_end: str | None = None) -> Compiled:
 
     step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of
     the step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says
-    what.
+    what. back_end: "native", "numpy" or "plain"; by default the first, where llvmlite is installed, else the second.
     """
+    name = getattr(step, "__name__", type(step).__name__)
     if hasattr(step, "train_step"):
         return Compiled(step.train_step, {"": step}, step.name, back_end)
     if not callable(step):
-        raise UserError(f"compile: expected a model or a function, but got {type(step).__name__}")
-    return Compiled(step, _held_by(step), step.__name__, back_end)
-
-
-def _held_by(function: Callable[..., Any]) -> dict[str, Any]:
-    """What a function uses besides its arguments, by name: its closure, its globals, the object that it belongs to."""
-    roots = {"": function.__self__} if hasattr(function, "__self__") else {}
-    inner = getattr(function, "__func__", function)
-    code = getattr(inner, "__code__", None)
-    if code is None:
-        return roots
-    cells = zip(code.co_freevars, inner.__closure__ or (), strict=True)
-    return {
-        **{name: inner.__globals__[name] for name in code.co_names if name in inner.__globals__},
-        **{name: cell.cell_contents for name, cell in cells},
-        **roots,
-    }
+        raise UserError(f"compile: expected a model or a function, but got {name}")
+    return Compiled(step, {"": step}, name, back_end)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -82,13 +83,34 @@ class Jobs:
         return add
 
     def _add_conv2d(self, instruction: Instruction) -> None:
-        add_conv2d(self.machine, *self._arrays(instruction), **_only(instruction, "stride", "padding"))
+        y, x, w = self._arrays(instruction)
+        with self._images(x) as (x,):
+            add_conv2d(self.machine, y, x, w, *_geometry(instruction))
 
     def _add_conv_transpose2d(self, instruction: Instruction) -> None:
-        add_conv_transpose2d(self.machine, *self._arrays(instruction), **_only(instruction, "stride", "padding"))
+        gx, gy, w = self._arrays(instruction)
+        with self._images(gy) as (gy,):
+            add_conv_transpose2d(self.machine, gx, gy, w, *_geometry(instruction))
 
     def _add_conv2d_weight_grad(self, instruction: Instruction) -> None:
-        add_conv2d_weight_grad(self.machine, *self._arrays(instruction), **_only(instruction, "stride", "padding"))
+        gw, x, gy = self._arrays(instruction)
+        with self._images(x, gy) as (x, gy):
+            add_conv2d_weight_grad(self.machine, gw, x, gy, *_geometry(instruction))
+
+    @contextmanager
+    def _images(self, *images: Array) -> Iterator[list[Array]]:
+        """Images (N, H, W, C) that lie in memory as H, N, W, C: copies in borrowed memory, if they lie otherwise."""
+        found = []
+        with ExitStack() as stack:
+            for x in images:
+                if not x.swapaxes(0, 1).flags.c_contiguous:
+                    n, h, *rest = x.shape
+                    (room,) = stack.enter_context(self.machine.borrowed(x.dtype, (h, n, *rest)))
+                    copy = room.swapaxes(0, 1)
+                    add_copy(self.machine, copy, x)
+                    x = copy
+                found.append(x)
+            yield found
 
     def _add_full(self, instruction: Instruction) -> None:
         add_fill(self.machine, self.plan[instruction.result], instruction.options["value"])
@@ -107,5 +129,5 @@ class Jobs:
         add_copy(self.machine, VIEW_OPS["getitem"](out, instruction.options["index"]), value)
 
 
-def _only(instruction: Instruction, *names: str) -> dict[str, Any]:
-    return {name: instruction.options[name] for name in names}
+def _geometry(instruction: Instruction) -> tuple[Any, Any]:
+    return instruction.options["stride"], instruction.options["padding"]

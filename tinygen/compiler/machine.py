@@ -50,9 +50,7 @@ class MachineStep:
         for instruction in program.instructions:
             self._add(instruction)
         self._close()
-        self._run += self.plan.last_copies()
         self._inputs = [self.plan[value] for value in program.inputs]
-        self._outputs = [self.plan[value] for value in program.outputs]
 
     def _add(self, instruction: Instruction) -> None:
         op = instruction.op
@@ -81,4 +79,4 @@ class MachineStep:
             array[...] = x
         for part in self._run:
             part()
-        return [y.copy() for y in self._outputs]
+        return self.plan.finish()

@@ -157,6 +157,9 @@ class TracedModule:
         x = x if min is None else self.maximum(x, min)
         return x if max is None else self.minimum(x, max)
 
+    def matmul(self, a: Any, b: Any) -> Traced:
+        return self._trace.matmul(a, b)
+
     def einsum(self, subscripts: str, a: Any, b: Any) -> Traced:
         left, right, out = subscripts.replace("->", ",").split(",")
         lengths = dict(zip(left + right, (*a.shape, *b.shape), strict=True))

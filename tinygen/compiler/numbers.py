@@ -22,13 +22,18 @@ class Number:
     def _refuse(self, *_: Any) -> Any:
         raise Untraceable(
             "a number that changes from step to step decides what Python does, or is lost in a function of Python's; "
-            "compute with it in tracing.per_step(function, number)"
+            "compute with it in tg.per_step(function, number)"
         )
 
     def __neg__(self) -> Any:
         return self.trace.call(operator.neg, (self,))
 
-    __bool__ = __float__ = __int__ = __index__ = __lt__ = __le__ = __gt__ = __ge__ = _refuse
+    __bool__ = __float__ = __int__ = __index__ = __round__ = __floor__ = __str__ = __format__ = _refuse
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _refuse
+    __hash__ = object.__hash__
+
+    def __abs__(self) -> Any:
+        return self.trace.call(operator.abs, (self,))
 
 
 def _number_operator(function: Callable[[Any, Any], Any], swapped: bool) -> Callable[[Number, Any], Any]:
@@ -40,6 +45,6 @@ def _number_operator(function: Callable[[Any, Any], Any], swapped: bool) -> Call
     return apply
 
 
-for _name in ("add", "sub", "mul", "truediv", "pow"):
+for _name in ("add", "sub", "mul", "truediv", "pow", "mod", "floordiv"):
     setattr(Number, f"__{_name}__", _number_operator(getattr(operator, _name), False))
     setattr(Number, f"__r{_name}__", _number_operator(getattr(operator, _name), True))

@@ -6,8 +6,6 @@ written over the old one, if nobody reads the old one any more.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -43,9 +41,13 @@ class Plan:
     def __getitem__(self, value: Value) -> Any:
         return self.arrays[value]
 
-    def last_copies(self) -> list[Callable[[], Any]]:
-        """The calls that make the copies."""
-        return [functools.partial(np.copyto, self[state], self[value]) for value, state in self.copies]
+    def finish(self) -> list[Any]:
+        """The end of a step: the outputs, as arrays of their own, and then the copies. What is read may be a state."""
+        outputs = [self[value].copy() for value in self.program.outputs]
+        new = [self[value].copy() if value.root.op == "state" else self[value] for value, _ in self.copies]
+        for (_, state), array in zip(self.copies, new, strict=True):
+            self[state][...] = array
+        return outputs
 
     def _updated_in_place(self) -> dict[Value, Value]:
         """The values that are written into the memory of a state; the others are noted as copies."""
@@ -130,13 +132,16 @@ def _last_reads(program: Program) -> dict[Value, int]:
 
 
 def _fits(value: Value, old: Value) -> bool:
-    """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all."""
+    """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all, and
+    not after it has made the value."""
     maker = value.maker
     loop = maker.options["loop"] if maker.op == "update" else maker
     if maker.op == "update" and any(v.root is old for v in maker.options["product"].values):
         return False
-    alike = all(v is old or v.root is not old for v in loop.values)
-    return alike and value.shape == loop.options["shape"] and value.like.strides == old.like.strides
+    alike = value.shape == loop.options["shape"] and value.like.strides == old.like.strides
+    made = next(n for n, member in enumerate(loop.body) if value in member.results)
+    read_later = any(old in member.values for member in loop.body[made + 1 :])
+    return alike and not read_later and all(v is old or v.root is not old for v in loop.values)
 
 
 def _size(value: Value) -> int:

@@ -66,7 +66,7 @@ class Value:
         return f"{self.name or hex(id(self))}: {kind(self)}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Instruction:
     """One step of a program.
 

@@ -3,116 +3,231 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import is_array, is_tensor
-from ..layers import Module
+from .. import random as streams
+from ..cuts import BACKWARD
 from ..optim import Optimizer
+from ..tensor import Tensor
+from ..tracing import Untraceable
+from .held import MISSING, Holder, Reach, is_same
+from .numbers import Number
 from .trace import Trace
+from .traced import Traced
 
 
 class Place(NamedTuple):
-    """Where an array is held: an attribute of an object, or an item of a list or dict; and a name for it."""
+    """Where an array is held: under a key of a dict, a list or the like; and a name for it."""
 
-    holder: Any
+    box: Any
     key: Any
     name: str
 
     @property
     def array(self) -> Any:
-        return self.holder[self.key] if isinstance(self.holder, (list, dict)) else getattr(self.holder, self.key)
+        return self.box[self.key]
 
-    def put(self, array: Any) -> None:
-        """Hold another array there."""
-        if isinstance(self.holder, (list, dict)):
-            self.holder[self.key] = array
-        else:
-            object.__setattr__(self.holder, self.key, array)
+    def there(self) -> Any:
+        """The array; None if it is gone."""
+        try:
+            return self.box[self.key]
+        except LookupError:
+            return None
+
+
+class _OldGradient:
+    """Stands for a `.grad` that an earlier step has left."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise Untraceable("the step reads or adds to a .grad of an earlier step; call zero_grad() first")
 
 
 class State:
-    """The state of some objects: modules, optimisers, Tensors, and lists and dicts of them."""
+    """The state of all that a step can reach."""
 
     def __init__(self, roots: dict[str, Any]):
-        self.owners: list[Any] = []  # modules and optimisers
-        self.tensors: list[Any] = []
-        self.places: list[Place] = []
-        self._settings: list[tuple[dict[str, Any], str, Any]] = []
-        self._memory: list[tuple[Any, Any, Any]] = []
-        self._find(roots)
+        reach = Reach(roots)
+        self.optimizers = {id(optimizer) for _, optimizer in reach.optimizers}
+        for _, optimizer in reach.optimizers:
+            optimizer._adopt()
+        self.tensors = [t for _, t in reach.tensors]
+        self.holders = [*reach.holders, Holder("", streams._defaults)]
+        self._streams = [stream.bit_generator for stream in reach.streams if hasattr(stream, "bit_generator")]
+        self.places = [Place(vars(t), "array", path or t.name or "a Tensor") for path, t in reach.tensors]
+        self.places += [Place(holder.box, key, holder.path_of(key)) for holder, key in reach.arrays]
+        for path, optimizer in reach.optimizers:
+            self.places += _places_in(optimizer, path)
+        self._found = {(id(holder.box), key) for holder, key in reach.arrays}
+        self.kept_tensors = {id(t) for t in self.tensors}
+        self._gradients: list[tuple[Any, Any]] = []  # Tensors whose .grad the step sets, and to what
+        self._versions: list[tuple[Any, int]] = []  # how often it changes what
+        self._written: set[int] = set()  # the ids of the arrays that it writes into, and of their bases
+        self._before: list[dict[Any, Any]] = []  # what Python holds before the first trace, and after it
+        self._middle: list[dict[Any, Any]] | None = None
+        self._settled: dict[int, set[Any]] = {}
+        self.note()
 
-    def _find(self, roots: dict[str, Any]) -> None:
-        met, stack = set[int](), list(reversed(roots.items()))
-        while stack:
-            path, x = stack.pop()
-            if id(x) in met:
-                continue
-            met.add(id(x))
-            if is_tensor(x):
-                self.tensors.append(x)
-                self.places.append(Place(x, "array", x.name or path))
-            elif isinstance(x, Optimizer):
-                self.owners.append(x)
-                self.places += _places_in(x, path)
-                stack += [(path, p) for p in reversed(x.params)]
-            elif isinstance(x, (Module, list, dict, tuple)):
-                named = dict(enumerate(x)) if isinstance(x, (list, tuple)) else x if isinstance(x, dict) else vars(x)
-                if isinstance(x, Module):
-                    self.owners.append(x)
-                stack += reversed([(f"{path}.{key}" if path else str(key), part) for key, part in named.items()])
-                if not isinstance(x, tuple):
-                    self.places += [Place(x, k, f"{path}.{k}") for k, part in named.items() if is_array(part)]
+    # Writing down
+
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """After the block all is as it was, but for what settles in the first step, such as a note that it ran."""
+        before = [holder.items() for holder in self.holders]
+        arrays = [place.array for place in self.places]
+        gradients, versions = [t.grad for t in self.tensors], {t.version for t in self.tensors} - {None}
+        counts = [(v, v.count) for v in versions]
+        names = dict(streams._streams)
+        settled: dict[int, set[Any]] = {}
+        self._before, self._middle, self._settled = before, None, settled
+        try:
+            with _draws_undone(self._streams):
+                yield
+        except BaseException:
+            settled.clear()
+            raise
+        finally:
+            for place, array in zip(self.places, arrays, strict=True):
+                if place.there() is not None:
+                    place.box[place.key] = array
+            for n, (holder, items) in enumerate(zip(self.holders, before, strict=True)):
+                holder.restore(items, settled.get(n, set()))
+            for t, gradient in zip(self.tensors, gradients, strict=True):
+                t.grad = gradient
+            self._versions = [(v, (v.count - count) // 2) for v, count in counts if v.count > count]
+            for version, count in counts:
+                version.count = count
+            streams._streams.clear()
+            streams._streams.update(names)
+        self.note()
 
     @contextlib.contextmanager
     def traced(self, trace: Trace) -> Iterator[None]:
-        """In the block, every array is one of the trace; afterwards all is as it was."""
-        attributes = [(vars(owner), dict(vars(owner))) for owner in self.owners]
-        gradients = [t.grad for t in self.tensors]
-        held = [(place, place.array) for place in self.places]
-        try:
-            for place, array in _apart(held):
-                place.put(trace.state(array, place.name))
-            yield
-        finally:
-            for place, array in held:
-                place.put(array)
-            for t, gradient in zip(self.tensors, gradients, strict=True):
-                t.grad = gradient
-            self._settings = []
-            for now, before in attributes:
-                self._settings += [(now, key, value) for key, value in before.items() if now.get(key) is value]
-                now.clear()
-                now.update(before)
-            self._memory = [(t, t.array, t.node) for t in self.tensors]
+        """In the block, every array is one of the trace. Raises Untraceable if one is not in its place after it."""
+        trace.optimizers = self.optimizers
+        held = trace.states([(place.array, place.name) for place in self._real()])
+        for place, array in zip(self.places, held, strict=True):
+            place.box[place.key] = array
+        old = [None if t.grad is None else _OldGradient() for t in self.tensors]
+        for t, gradient in zip(self.tensors, old, strict=True):
+            t.grad = gradient
+        yield
+        for place, array, real in zip(self.places, held, self._arrays, strict=True):
+            now = place.there()
+            if not (isinstance(now, Traced) and now.storage is array.storage and now.shape == array.shape):
+                raise Untraceable(f"the step puts another array in {place.name}; write into it: x[...] = ...")
+            if array.storage.value is not array.storage.state:
+                self._written |= {id(real), id(real.base)}
+        self._written.discard(id(None))
+        self._gradients = [(t, t.grad) for t, g in zip(self.tensors, old, strict=True) if t.grad is not g]
+        for holder in self.holders:
+            holder.live |= {key for box, key in trace.live if box is holder.box}
+        self._check()
+
+    def _real(self) -> list[Place]:
+        """The places as they are before a trace; the arrays of an earlier one are put back."""
+        if self._middle is None:
+            self._arrays = [place.array for place in self.places]
+        for place, array in zip(self.places, self._arrays, strict=True):
+            place.box[place.key] = array
+        return self.places
+
+    def _check(self) -> None:
+        """After the second trace: raise Untraceable if what Python holds changes from step to step."""
+        after, middle = [holder.items() for holder in self.holders], self._middle
+        if middle is None:
+            self._middle = after
+            return
+        for n, holder in enumerate(self.holders):
+            a, b, c = self._before[n], middle[n], after[n]
+            for key in {**a, **b, **c}:
+                x, y, z = a.get(key, MISSING), b.get(key, MISSING), c.get(key, MISSING)
+                if key in holder.live or (id(holder.box), key) in self._found or is_same(x, z):
+                    continue
+                if isinstance(z, (Traced, Number)) or (isinstance(z, Tensor) and isinstance(z.array, Traced)):
+                    raise Untraceable(f"the step leaves an array in {holder.path_of(key)}; return it")
+                if not is_same(y, z):
+                    raise Untraceable(f"the step sets {holder.path_of(key)} to another value each time")
+                self._settled.setdefault(n, set()).add(key)
+
+    # Afterwards
+
+    def note(self) -> None:
+        """Take all settings, and where all arrays are, as unchanged."""
+        for holder in self.holders:
+            holder.note()
+        self._memory = [(t, t.array, t.node, _hooks(t), t.grad is None) for t in self.tensors]
 
     def changed(self) -> bool:
-        """Whether since the last trace a setting was given another value, or a Tensor another array."""
-        return not (
-            all(now.get(key) is value for now, key, value in self._settings)
-            and all(t.array is array and t.node is node for t, array, node in self._memory)
+        """Whether a setting was given another value, or a Tensor another array, hooks, or a first gradient."""
+        return any(holder.changed() for holder in self.holders) or not all(
+            t.array is x and t.node is node and _hooks(t) == hooks and (t.grad is None) == bare
+            for t, x, node, hooks, bare in self._memory
         )
 
+    def gradients(self) -> list[Any]:
+        """The arrays of the gradients that the step leaves."""
+        return [gradient.array for _, gradient in self._gradients if gradient is not None]
 
-def _places_in(optimizer: Optimizer, path: str) -> list[Place]:
+    def effects(self, outputs: int) -> Effects:
+        """What the step does besides, if it returns so many arrays before the gradients."""
+        places = dict[int, int | None]()
+        for n, (_, gradient) in enumerate(self._gradients):
+            places[n] = None if gradient is None else outputs + sum(x is not None for x in places.values())
+        return Effects([(t, places[n]) for n, (t, _) in enumerate(self._gradients)], self._versions, self._written)
+
+
+class Effects(NamedTuple):
+    """What a step does besides what its program computes.
+
+    gradients: Tensors whose .grad it sets, to which output of the program, or None.  versions: those that it counts up,
+    and by how much.  written: the ids of the arrays that it writes into.
+    """
+
+    gradients: list[tuple[Any, int | None]]
+    versions: list[tuple[Any, int]]
+    written: set[int]
+
+    def leave(self, made: Sequence[Any]) -> None:
+        """Do it, given the outputs of the program."""
+        for t, n in self.gradients:
+            t.grad = None if n is None else Tensor(made[n])
+            if n is not None:
+                t.grad.cut = BACKWARD
+        for version, count in self.versions:
+            version.count += count
+
+    def lies_in(self, arrays: Sequence[Any]) -> bool:
+        """Whether the step writes into one of these arrays."""
+        return any(id(a) in self.written or id(a.base) in self.written for a in arrays)
+
+
+@contextlib.contextmanager
+def _draws_undone(generators: Sequence[Any]) -> Iterator[None]:
+    """If the block fails, NumPy's and Python's own streams are where they were: it may have drawn from them."""
+    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
+    positions = [generator.state for generator in generators]
+    try:
+        yield
+    except BaseException:
+        np.random.set_state(numpys)  # noqa: NPY002
+        random.setstate(pythons)
+        for generator, position in zip(generators, positions, strict=True):
+            generator.state = position
+        raise
+
+
+def _hooks(t: Any) -> tuple[int, ...]:
+    return tuple(t.node.hooks) if t.node is not None and t.node.hooks else ()
+
+
+def _places_in(optimizer: Optimizer, path: str) -> Iterator[Place]:
     """The arrays of an optimiser: for each parameter, its view of the flat buffer, and its part of each state."""
-    places = [Place(optimizer._views, i, p.name or f"{path}.{i}") for i, p in enumerate(optimizer.params)]
+    for i, p in enumerate(optimizer.params):
+        yield Place(optimizer._views, i, p.name or f"{path}.{i}")
     for p, parts in zip(optimizer.params, optimizer._parts, strict=True):
-        places.append(Place(parts, 0, p.name or path))
-        places += [Place(parts, k, f"{path}.{slot}[{p.name}]") for k, slot in enumerate(optimizer.state, 1)]
-    return places
-
-
-def _apart(held: list[tuple[Place, Any]]) -> list[tuple[Place, Any]]:
-    """Those arrays of which none contains another: a buffer as a whole is no state if its parts are."""
-    found = dict[tuple[int, int], Any]()
-    chosen = []
-    for place, array in held:
-        region = np.lib.array_utils.byte_bounds(array)
-        if region not in found and any(a < region[1] and region[0] < b for a, b in found):
-            continue
-        found[region] = array
-        chosen.append((place, array))
-    return chosen
+        yield Place(parts, 0, p.name or path)
+        yield from (Place(parts, k, f"{path}.{slot}[{p.name}]") for k, slot in enumerate(optimizer.state, 1))

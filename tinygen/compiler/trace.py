@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..kernels.reference_conv import output_size
+from ..optim import Optimizer
 from ..places import lines_above
-from ..tracing import Untraceable
+from ..tracing import Untraceable, paused
+from .memory import flattened, outer_first, outermost, shadow
 from .module import MODULE
 from .numbers import Number
-from .program import Instruction, Program, Value
+from .program import VIEWS, Instruction, Program, Value
 from .traced import Storage, Traced
 
 
@@ -30,7 +32,10 @@ class Trace:
         self.instructions: list[Instruction] = []
         self.inputs: list[Value] = []
         self.arrays: dict[Value, Any] = {}
-        self._states: dict[tuple[int, int], Traced] = {}
+        self.optimizers: set[int] | None = None  # the ids of those that are known; None: all
+        self.live: list[tuple[Any, str]] = []  # attributes that a call changes: (those of an object, a name)
+        self._states: list[Traced] = []
+        self._parts: dict[Any, Traced] = {}
         self._constants: dict[int, Value] = {}
 
     module = MODULE
@@ -38,7 +43,8 @@ class Trace:
     def emit(self, op: str, operands: tuple[Any, ...], like: np.ndarray, options: Any = None, name: str = "") -> Value:
         """Write down an instruction; returns its value."""
         instruction = Instruction(op, operands, options or {}, place=lines_above(sys._getframe(1)))
-        instruction.results = [Value(like, instruction, name)]
+        owned = op in VIEWS or op in ("state", "constant")
+        instruction.results = [Value(like if owned else shadow(like), instruction, name)]
         self.instructions.append(instruction)
         return instruction.result
 
@@ -56,10 +62,10 @@ class Trace:
             return x.value
         if isinstance(x, Number):
             return x.value
+        if isinstance(x, (np.ndarray, np.generic)):  # before float, which np.float64 is, too
+            return self._constant(x)
         if isinstance(x, (bool, int, float)):
             return x
-        if isinstance(x, (np.ndarray, np.generic)):
-            return self._constant(x)
         raise Untraceable(f"a {type(x).__name__} takes part in arithmetic with arrays")
 
     def as_traced(self, x: Any) -> Traced:
@@ -71,6 +77,9 @@ class Trace:
         value = self._constants.get(id(x))
         if value is None:
             x = np.asarray(x)
+            shared = next((s for s in self._states if np.may_share_memory(s.like, x)), None)
+            if shared is not None and x.size:
+                raise Untraceable(f"the step uses an array in the memory of {shared.storage.state!r}, but not as that")
             value = self.emit("constant", (), x)
             self._constants[id(x)], self.arrays[value] = value, x
         return value
@@ -79,20 +88,40 @@ class Trace:
 
     def input(self, x: Any, name: str) -> Traced:
         """An array of the batch."""
-        value = self.emit("input", (), np.empty(x.shape, x.dtype), name=name)
+        value = self.emit("input", (), np.empty_like(x, subok=False), name=name)
         self.inputs.append(value)
         return self.array(value)
 
-    def state(self, x: np.ndarray, name: str) -> Traced:
-        """An array that outlives the step: what lies in its memory. Two arrays of one memory are one state."""
-        flat = x.reshape(-1) if x.flags.c_contiguous else x
-        where = (flat.__array_interface__["data"][0], flat.nbytes)
-        root = self._states.get(where)
-        if root is None:
-            value = self.emit("state", (), flat, name=name)
-            root = self._states[where] = Traced(self, flat, Storage(value, value))
-            self.arrays[value] = flat
-        return root if root.shape == x.shape else root.reshape(x.shape)
+    def states(self, held: Sequence[tuple[np.ndarray, str]]) -> list[Traced]:
+        """Arrays that outlive the step, given with their names. What shares memory is one state."""
+        roots, made = dict[Any, Traced](), list[Traced]()
+        for (x, name), (begin, whole, whole_name) in zip(held, outermost(held), strict=True):
+            root = roots.get(begin)
+            if root is None:
+                flat = flattened(whole)
+                value = self.emit("state", (), whole if flat is None else flat, name=whole_name)
+                root = roots[begin] = Traced(self, value.like, Storage(value, value))
+                self.arrays[value] = value.like
+                self._states.append(root)
+            made.append(self._part_of(root, x, name))
+        return made
+
+    def _part_of(self, root: Traced, x: np.ndarray, name: str) -> Traced:
+        """A state's array: its memory, or a view of a piece of that."""
+        key = x.__array_interface__["data"][0], x.shape, x.strides, x.dtype
+        if (found := self._parts.get(key)) is not None:
+            return found
+        flat, part = flattened(x), root
+        if x.dtype != root.dtype or ((flat is None or root.ndim != 1) and x.strides != root.strides):
+            raise Untraceable(f"{name} shares memory with another array, which lies in it in another way")
+        if flat is not None and root.ndim == 1:
+            if x.size != root.size:
+                first = (flat.ctypes.data - root.like.ctypes.data) // x.itemsize
+                part = root[first : first + x.size]
+            order = outer_first(x)
+            part = part.reshape([x.shape[a] for a in order]).transpose(np.argsort(order).tolist())
+        self._parts[key] = part
+        return part
 
     # What it does
 
@@ -141,8 +170,17 @@ class Trace:
 
     def call(self, function: Callable[..., Any], numbers: tuple[Any, ...]) -> Any:
         """A function of numbers, called now and in each step."""
+        if any(isinstance(n, Traced) for n in numbers):
+            raise Untraceable("per_step takes numbers, not arrays")
         given = tuple(n.value if isinstance(n, Number) else n for n in numbers)
-        now = function(*(n.now if isinstance(n, Number) else n for n in numbers))
+        owner = getattr(function, "__self__", None)
+        if isinstance(owner, Optimizer) and self.optimizers is not None and id(owner) not in self.optimizers:
+            raise Untraceable(f"the step uses {owner!r}, which is not among what it is known to hold")
+        before = dict(getattr(owner, "__dict__", ()))
+        with paused():
+            now = function(*(n.now if isinstance(n, Number) else n for n in numbers))
+        after = getattr(owner, "__dict__", {})
+        self.live += [(after, name) for name, x in [*after.items()] if before.get(name, self) is not x]
         several = now if isinstance(now, tuple) else (now,)
         instruction = Instruction("call", given, {"function": function}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(np.empty(()), instruction) for _ in several]
@@ -161,7 +199,7 @@ class Trace:
     def program(self, outputs: Sequence[Any]) -> Program:
         """The program, given what the step returned."""
         returned = [self.as_traced(x).value for x in outputs]
-        states = [root.storage for root in self._states.values()]
+        states = [root.storage for root in self._states]
         updates = {s.state: s.value for s in states if s.state is not None and s.value is not s.state}
         return Program(self.instructions, self.inputs, updates, returned, self.arrays, self.name)
 

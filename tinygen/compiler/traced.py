@@ -30,7 +30,6 @@ class Traced:
     """
 
     __slots__ = ("_of", "_value", "base", "like", "parent", "storage", "trace", "view_by")
-    __array_ufunc__ = None
     __hash__ = object.__hash__
 
     def __init__(self, trace: Trace, like: np.ndarray, storage: Storage, parent: Any = None, view_by: Any = None):
@@ -70,6 +69,28 @@ class Traced:
         raise Untraceable("the step looks at the elements of an array, which a compiled step can't wait for")
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = __contains__ = item = tolist = get = nonzero = _refuse
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, out: Any = (), **options: Any) -> Any:
+        """NumPy's function, called on NumPy's arrays as well: x + traced, np.exp(traced)."""
+        if any(map(backend.is_tensor, operands)):
+            return NotImplemented
+        if method != "__call__" or ufunc.nout != 1 or options or not all(isinstance(y, Traced) for y in out):
+            where = "into an array that the step is not known to hold" if out else f"np.{ufunc.__name__}.{method}"
+            raise Untraceable(f"the step computes {where}, which a program doesn't know")
+        xp = self.trace.module
+        y = xp.matmul(*operands) if ufunc is np.matmul else getattr(xp, ufunc.__name__)(*operands)
+        if out:
+            out[0].write(y)
+        return out[0] if out else y
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        """np.sum(traced) and the like: the function of the trace's module of this name, or the method."""
+        name = function.__name__
+        if name in vars(type(self.trace.module)):
+            return getattr(self.trace.module, name)(*arguments, **options)
+        if isinstance(arguments[0], Traced) and not name.startswith("_") and name in vars(Traced):
+            return getattr(arguments[0], name)(*arguments[1:], **options)
+        raise Untraceable(f"np.{name} is not among the functions that a program knows")
 
     # Views
 
@@ -112,13 +133,18 @@ class Traced:
     def __getitem__(self, index: Any) -> Traced:
         form, arrays = taken_apart(index)
         if not arrays:
-            like = self.like[form if ... in form else (*form, ...)]  # never a scalar
-            if like.shape == self.shape and like.strides == self.strides and form:
-                return self
-            return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
+            view = self._part(form)
+            return view if view.ndim or ... in form else view.copy()  # of one element, NumPy gives a scalar
         places = [_places(self.trace.operand(a)) for a in arrays]
         like = np.empty(np.broadcast_to(np.int8(0), self.shape)[joined(form, places)].shape, self.dtype)
         return self.trace.traced("take", (self, *arrays), like, index=form)
+
+    def _part(self, form: tuple[Any, ...]) -> Traced:
+        """A view by an index without arrays."""
+        like = self.like[form if ... in form else (*form, ...)]  # never a scalar
+        if like.shape == self.shape and like.strides == self.strides and form:
+            return self
+        return Traced(self.trace, like, self.storage, self, ("getitem", {"index": form}))
 
     # Writing
 
@@ -127,8 +153,8 @@ class Traced:
         if arrays:
             self.trace.put(self, "put_at", value, form, arrays)
             return
-        target = self if form in ((), (...,)) else self[index]
-        if not (isinstance(value, Traced) and value.storage is self.storage and value.like is target.like):
+        target = self._part(form)
+        if not (isinstance(value, Traced) and value.storage is self.storage and _are_same(value.like, target.like)):
             target.write(value)
 
     def write(self, value: Any) -> None:
@@ -197,8 +223,11 @@ class Traced:
         """Along axes as a tuple; those that are kept come back by a reshape."""
         axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(sorted(a % self.ndim for a in axes)) if self.ndim else ()
-        left = [n for a, n in enumerate(self.shape) if a not in axes]
-        y = self.trace.traced(op, (self,), np.empty(left, dtype), axes=axes)
+        one = self.like if self.size else np.empty([n or 1 for n in self.shape], self.dtype)
+        first: tuple[Any, ...] = tuple(0 if a in axes else slice(None) for a in range(self.ndim))
+        left = one[first + (...,)]  # noqa: RUF005, of the layout that the result has
+        like = np.empty_like(left, dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
+        y = self.trace.traced(op, (self,), like, axes=axes)
         return y.reshape([1 if a in axes else n for a, n in enumerate(self.shape)]) if keepdims else y
 
 
@@ -232,8 +261,13 @@ for _short, _name in _BINARY.items():
     setattr(Traced, f"__i{_short}__", _in_place(_name))
 for _short, _name in _COMPARE.items():
     setattr(Traced, f"__{_short}__", _operator(_name))
-for _short, _name in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
+for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}.items():
     setattr(Traced, f"__{_short}__", lambda x, name=_name: x.trace.elementwise(name, x))
+
+
+def _are_same(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether two arrays are the same elements of one memory, as where `x[1:] += 1` ends by assigning x[1:] to it."""
+    return x is y or x.__array_interface__ == y.__array_interface__
 
 
 _ARRAY = "array"

@@ -175,7 +175,7 @@ class GAN(Model):
     def average(self) -> None:
         """Add G's weights after its step to their mean, if there is one."""
         if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.count)
+            self.G_mean.update(self.G, self.opt_G.t)
 
     def split_batch(self, batch: Any) -> Iterator[tuple[Array, ...]]:
         """The batch in d_steps equal parts, each (x,) or (x, labels)."""

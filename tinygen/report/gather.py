@@ -139,7 +139,7 @@ def _of_the_model(path: Path, saved: dict[str, Any], model: Any) -> tuple[list[A
     return found, missing
 
 
-def _why(reason: Exception, saved: dict[str, Any], model: Any) -> str:
+def _why(reason: BaseException, saved: dict[str, Any], model: Any) -> str:
     """Why something of the run's model can't be shown."""
     own = saved.get("class")
     if own and _class(saved, model) is None:

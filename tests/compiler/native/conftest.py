@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-pytest.importorskip("llvmlite", reason="machine code is made by llvmlite, which the extra `fast` brings")
+pytest.importorskip("llvmlite", "0.45", reason="machine code is made by llvmlite, which the extra `fast` brings")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -21,6 +21,11 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
+if [int(part) for part in llvmlite.__version__.split(".")[:2]] < [0, 45]:  # pointers were of many types
+    raise ImportError(
+        f"compiled steps need llvmlite 0.45 or newer, as Numba 0.62 brings it, not {llvmlite.__version__}"
+    )
+
 
 @dataclass
 class Work:

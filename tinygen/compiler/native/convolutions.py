@@ -8,7 +8,8 @@ take the textbook's im2col and col2im, plane by plane.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -26,6 +27,18 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 _FEW = 16  # elements of KW·C
 
 
+def _in_turn(function: Callable[..., None]) -> Callable[..., None]:
+    """The jobs of an op need each other, whatever else goes on."""
+
+    @functools.wraps(function)
+    def add(machine: Machine, *args: Any) -> None:
+        with machine.in_turn():
+            function(machine, *args)
+
+    return add
+
+
+@_in_turn
 def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add y = conv2d(x, w), as kernels.conv.conv2d, to a machine's table. Raises ValueError for other layouts."""
     x, y, w, (kh, kw, c, co) = _hnwc(x), _hnwc(y), _dense(w), w.shape
@@ -49,6 +62,7 @@ def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, pad
         _add_shares(machine, shares, [y])
 
 
+@_in_turn
 def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add gx = conv_transpose2d(gy, w), the adjoint of conv2d with respect to x."""
     gx, gy, w, (kh, kw, c, co) = _hnwc(gx), _hnwc(gy), _dense(w), w.shape
@@ -70,10 +84,12 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
                     source = _matrix(gy[t.out_rows, :, t.out_column])[part]
                     share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
         _add_shares(machine, shares, phases)
-        for r, phase in enumerate(borrowed):
-            add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
+        with machine.at_once():
+            for r, phase in enumerate(borrowed):
+                add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
 
 
+@_in_turn
 def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
     """Add gw = the gradient of conv2d with respect to its kernel, as kernels.conv.conv2d_weight_grad."""
     x, gy, gw, (kh, kw, c, co) = _hnwc(x), _hnwc(gy), _dense(gw), gw.shape
@@ -117,8 +133,9 @@ class _Share:
 def _add_shares(machine: Machine, shares: list[_Share], targets: list[Array]) -> None:
     """Add the products; if a place is left out, or filled in part, fill all targets with zeros before."""
     if any(share.needs_zeros or share.places for share in shares):
-        for target in targets:
-            add_zeros(machine, target)
+        with machine.at_once():
+            for target in targets:
+                add_zeros(machine, target)
         add_products(machine, [[(*product[:3], True) for product in share.products] for share in shares])
     else:
         add_products(machine, [share.products for share in shares])
@@ -174,8 +191,9 @@ def _matrix(x: Array) -> Array:
 def _phases(machine: Machine, x: Array, stride: int) -> Iterator[list[Array]]:
     """The rows of (H, N, W, C) by their remainder, side by side in memory."""
     with machine.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
-        for r, phase in enumerate(phases):
-            add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
+        with machine.at_once():
+            for r, phase in enumerate(phases):
+                add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
         yield phases or [x]
 
 
@@ -185,8 +203,9 @@ def _im2col(machine: Machine, x: Array, kernel: Pair, out: Pair, stride: Pair, p
     with machine.borrowed(x.dtype, (*kernel, x.shape[3], out[0], x.shape[1], out[1])) as (planes,):
         if any(p for side in padding for p in side):
             add_zeros(machine, planes)
-        for place, pixels in _planes(x, kernel, out, stride, padding):
-            add_copy(machine, planes[place], pixels)
+        with machine.at_once():
+            for place, pixels in _planes(x, kernel, out, stride, padding):
+                add_copy(machine, planes[place], pixels)
         yield _view(planes, kernel[0] * kernel[1] * x.shape[3], -1)
 
 

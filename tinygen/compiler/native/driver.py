@@ -13,12 +13,13 @@ import os
 import platform
 
 from .code import address_of
-from .ir import Code, Module
+from .ir import Code, Module, Variable
 from .values import Value
 
 LINE, JOB = 8, 4  # int64s
 _RUNS, _ARRIVED, _TURNS, _RUN, _CALLS = (line * LINE for line in range(5))
-_PATIENCE = 2000  # pauses, of 10 to 50 ns, before a thread lets others have the processor
+_PATIENCE = 150  # pauses, of 10 to 50 ns, before a thread that waits lets others have its processor, again and again
+_BEDTIME = 300  # so many in all, before a thread that has no run to do falls asleep
 _YIELD = "SwitchToThread" if os.name == "nt" else "sched_yield"
 
 
@@ -26,12 +27,10 @@ _YIELD = "SwitchToThread" if os.name == "nt" else "sched_yield"
 def addresses() -> tuple[int, int]:
     """The addresses of run(memory, table, first, begin, end, last, team) and work(memory, rank, team)."""
     module = Module()
-    module.declarations["yield"] = f"declare i32 @{_YIELD}()"
     _barrier(module.function("job.barrier", "memory", "team"))
     _run(module.function("job", "memory", "table", "first", "begin", "end", "last", "team"))
     runs = str(module)
     module = Module()
-    module.declarations["yield"] = f"declare i32 @{_YIELD}()"
     _barrier(module.function("job.barrier", "memory", "team"))
     _work(module.function("job", "memory", "rank", "team"))
     return address_of(runs), address_of(str(module))
@@ -63,9 +62,8 @@ def _work(f: Code) -> None:
         spins = f.variable(0)
         with f.repeat() as leave:
             leave(_read(f, memory, _RUNS) != seen)
-            _pause(f)
-            spins.set(spins.get() + 1)
-            with f.when(spins.get() > _PATIENCE):
+            _wait(f, spins)
+            with f.when(spins.get() > _BEDTIME):
                 _sleep(f, memory, line, seen)
         runs.set(seen + 1)
         table, begin, end = (f.load("int64", memory, _RUN + i) for i in range(3))
@@ -93,7 +91,7 @@ def _walk(
             pointer = f.emit("int64", f"inttoptr i64 {function.text} to ptr").text
             f.write(f"call void {pointer}(i64 {args.text}, i64 {rank.text}, i64 {team.text})")
         if not alone:
-            with f.when(waits != 0):
+            with f.when((waits != 0) | (i == last - 1)):
                 f.write(f"call void @job.barrier(i64 {memory.text}, i64 {team.text})")
 
 
@@ -108,10 +106,7 @@ def _barrier(f: Code) -> None:
     spins = f.variable(0)
     with f.repeat() as leave:
         leave(_read(f, memory, _TURNS) != turn)
-        _pause(f)
-        spins.set(spins.get() + 1)
-        with f.when(spins.get() > _PATIENCE):
-            f.emit("int32", f"call i32 @{_YIELD}()")
+        _wait(f, spins)
 
 
 # Words that several threads read and write
@@ -135,8 +130,17 @@ def _call(f: Code, function: Value, argument: Value) -> Value:
     return f.emit("int32", f"call i32 {pointer}(i64 {argument.text})")
 
 
+def _wait(f: Code, spins: Variable) -> None:
+    """A turn of a loop that waits."""
+    _pause(f)
+    spins.set(spins.get() + 1)
+    with f.when(spins.get() > _PATIENCE):
+        f.module.declarations["yield"] = f"declare i32 @{_YIELD}()"
+        f.emit("int32", f"call i32 @{_YIELD}()")
+
+
 def _pause(f: Code) -> None:
-    """Tell the processor that this is a loop that waits."""
+    """Tell the processor that this is one."""
     if platform.machine().lower() in ("x86_64", "amd64"):
         f.module.declarations["pause"] = "declare void @llvm.x86.sse2.pause()"
         f.write("call void @llvm.x86.sse2.pause()")

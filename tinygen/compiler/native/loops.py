@@ -92,13 +92,13 @@ def add_loop(
     outputs: Sequence[Array] = (),
     sums: Sequence[Array] = (),
     numbers: Sequence[int] = (),
-    small: bool | None = None,
+    small: bool = False,
 ) -> int:
     """Add a loop over a space to a machine's table; returns its place there.
 
     inputs, outputs: arrays of as many dimensions as the space, of length 1 where they don't move.  sums: of the shape
-    (columns,), shape[:-1] or (1,).  numbers: which of the machine's.  small: thread 0 does it alone, as it does by
-    default if there is too little for two.  Raises ValueError if an array doesn't fit the loop.
+    (columns,), shape[:-1] or (1,).  numbers: which of the machine's.  small: thread 0 does it alone, as it does
+    what is too little for two.  Raises ValueError if an array doesn't fit the loop.
     """
     kinds = {s.which for s in loop.sums}
     if len(shape) != loop.dimensions or kinds >= {"columns", "rows"}:
@@ -109,7 +109,8 @@ def add_loop(
     groups = _groups(loop, shape, [*inputs, *outputs]) if over != "rows" else 1
     if groups > 1:
         shape = (*shape[:-2], shape[-2] // groups, shape[-1] * groups)
-        inputs = [_longer(machine, x, how.moves, groups) for x, how in zip(inputs, loop.inputs, strict=True)]
+        with machine.in_turn():
+            inputs = [_longer(machine, x, how.moves, groups) for x, how in zip(inputs, loop.inputs, strict=True)]
         outputs = [_longer(machine, y, how.moves, groups) for y, how in zip(outputs, loop.outputs, strict=True)]
     shares = boxes(shape, 1 if small else machine.threads, over)
     by_columns = len({box[-1] for box in shares}) == len(shares)

@@ -42,8 +42,10 @@ def add_product(
     if out.shape != (m, n) or b.shape[0] != k or not out.dtype == a.dtype == b.dtype:
         raise ValueError(f"a product {out.dtype} {out.shape} can't be {a.dtype} {a.shape} @ {b.dtype} {b.shape}")
     if bias is not None:
-        add_copy(machine, out, bias.reshape(1, n))
-        adds = True
+        with machine.in_turn():
+            add_copy(machine, out, bias.reshape(1, n))
+            add_product(machine, out, a, b, adds=True)
+        return
     if out.strides[1] != out.itemsize and n > 1:
         out, a, b = out.T, b.T, a.T
         (m, k), n = a.shape, b.shape[1]
@@ -77,7 +79,7 @@ def _parts_of_depth(threads: int, m: int, n: int, k: int) -> int:
 def _add_deep_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool, parts: int) -> None:
     """Each thread sums a part of the products; then the parts are added up."""
     ends = cut(b.shape[0], parts, LANES)
-    with machine.borrowed(out.dtype, *[out.shape] * (len(ends) - 1)) as more:
+    with machine.in_turn(), machine.borrowed(out.dtype, *[out.shape] * (len(ends) - 1)) as more:
         parts_of_sum = zip([out, *more], [adds, *[False] * len(more)], ends, strict=True)
         add_products(machine, [[(room, a[:, i:j], b[i:j], adding)] for room, adding, (i, j) in parts_of_sum])
         if more:
@@ -174,6 +176,7 @@ def _add_column(machine: Machine, out: Array, a: Array, b: Array, adds: bool) ->
     total = Sum(("step", 0), "rows" if along else "columns", kind)
     loop = Loop(2, tuple(Input(kind, moves_of(x)) for x in arrays), (times,), (), (total,))
     target = np.empty_like(out) if adds else out
-    add_loop(machine, loop, arrays[0].shape, arrays, sums=[target[:, 0]])
-    if adds:
-        add_up(machine, out, [target], adds=True)
+    with machine.in_turn():
+        add_loop(machine, loop, arrays[0].shape, arrays, sums=[target[:, 0]])
+        if adds:
+            add_up(machine, out, [target], adds=True)

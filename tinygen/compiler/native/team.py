@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,8 @@ class Machine:
         self.numbers = np.zeros(max(numbers, 1))
         self.around: list[Callable[[], Callable[[], None]]] = []  # done before a run; what they return, after it
         self.jobs: list[tuple[int, int, bool]] = []
+        self._groups: list[int] = []  # of each job: those of one group don't wait for each other; 0 is no group
+        self._group = 0
         self._kept: list[Any] = []
         self._free: list[np.ndarray[Any, Any]] = []  # bytes that may be borrowed
         self._table: tuple[int, Any] | None = None  # its address, and itself
@@ -81,13 +83,32 @@ class Machine:
         row = np.fromiter(args, np.int64)
         self._kept.append((row, keep))
         self.jobs.append((function, row.ctypes.data, small or self.threads == 1))
+        self._groups.append(self._group)
         self._table = None
         return len(self.jobs) - 1
 
     def forget(self, length: int) -> None:
         """Take back the jobs after the first `length`."""
-        del self.jobs[length:]
+        del self.jobs[length:], self._groups[length:]
         self._table = None
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """The jobs that are added in the block need nothing of each other: no thread waits between them."""
+        with self._grouped(self._group or len(self.jobs) + 1):
+            yield
+
+    def in_turn(self) -> AbstractContextManager[None]:
+        """The jobs that are added in the block wait for each other, also within a block of those that don't."""
+        return self._grouped(0)
+
+    @contextmanager
+    def _grouped(self, group: int) -> Iterator[None]:
+        before, self._group = self._group, group
+        try:
+            yield
+        finally:
+            self._group = before
 
     @contextmanager
     def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
@@ -97,8 +118,10 @@ class Machine:
             fitting = [i for i, room in enumerate(self._free) if room.nbytes >= size]
             best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
             taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
-        yield [room[:size].view(dtype).reshape(shape) for room, size, shape in zip(taken, sizes, shapes, strict=True)]
-        self._free += taken
+        try:
+            yield [room[:n].view(dtype).reshape(shape) for room, n, shape in zip(taken, sizes, shapes, strict=True)]
+        finally:
+            self._free += taken
 
     def run(self, first: int = 0, last: int | None = None) -> None:
         """Do the jobs from `first` to before `last`, in order. Python's other threads go on meanwhile."""
@@ -118,10 +141,13 @@ class Machine:
                     restore()
 
     def _laid_out(self) -> tuple[int, Any]:
-        """The table: no barrier stands between two small jobs."""
-        small = [job[2] for job in self.jobs]
-        waits = [not (a and b) for a, b in zip(small, [*small[1:], False], strict=False)]
-        table = np.array([(*job, wait) for job, wait in zip(self.jobs, waits, strict=True)], np.int64)
+        """The table: no barrier stands between two small jobs, or two of a group."""
+        groups, small = self._groups, [job[2] for job in self.jobs]
+        rows = []
+        for i, job in enumerate(self.jobs):
+            goes_on = groups[i : i + 2] == [groups[i]] * 2 and (groups[i] != 0 or all(small[i : i + 2]))
+            rows.append((*job, not goes_on))
+        table = np.array(rows, np.int64)
         self._table, self._parts = (table.ctypes.data, table), {}
         return self._table
 

@@ -1,0 +1,48 @@
+"""Which arrays share memory, and how they lie in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..tracing import Untraceable
+
+_nowhere = np.empty(1 << 20, np.uint8)
+
+
+def shadow(x: np.ndarray) -> np.ndarray:
+    """An array of the same shape, dtype and layout, whose memory all shadows share: it is neither read nor written."""
+    global _nowhere
+    room = x.itemsize + sum(step * (n - 1) for n, step in zip(x.shape, x.strides, strict=True)) if x.size else 0
+    if room > _nowhere.nbytes:
+        _nowhere = np.empty(2 * room, np.uint8)
+    return np.ndarray(x.shape, x.dtype, _nowhere, 0, x.strides)
+
+
+def outer_first(x: np.ndarray) -> list[int]:
+    """The axes, from the outermost in memory to the innermost."""
+    return sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
+
+
+def flattened(x: np.ndarray) -> np.ndarray | None:
+    """All elements in the order of the memory, if they lie there without gaps."""
+    x = x.transpose(outer_first(x))
+    return x.reshape(-1) if x.flags.c_contiguous else None
+
+
+def outermost(held: Sequence[tuple[np.ndarray, str]]) -> list[tuple[int, np.ndarray, str]]:
+    """For each array the one that contains it, with where its memory begins and its name: mostly itself.
+
+    Raises Untraceable for two of which each has memory that the other lacks.
+    """
+    bounds = [np.lib.array_utils.byte_bounds(x) if x.size else (-n, -n) for n, (x, _) in enumerate(held, 1)]
+    found: list[tuple[int, np.ndarray, str]] = [(0, x, name) for x, name in held]
+    outer, end = 0, 0
+    for n in sorted(range(len(held)), key=lambda n: (bounds[n][0], -bounds[n][1], flattened(held[n][0]) is None, n)):
+        if bounds[n][0] >= end or bounds[n][1] <= 0:
+            outer, end = n, bounds[n][1]
+        elif bounds[n][1] > end:
+            raise Untraceable(f"{held[outer][1]} and {held[n][1]} share a part of their memory")
+        found[n] = bounds[outer][0], *held[outer]
+    return found
