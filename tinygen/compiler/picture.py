@@ -119,34 +119,49 @@ class Section(NamedTuple):
 
 
 def sections(program: Program) -> list[Section]:
-    """The program in sections."""
+    """The program in sections; what Python computes stays where it stands."""
     found: list[Section] = []
     instructions = work(program)
-    for instruction, step in zip(instructions, _steps(instructions), strict=True):
-        line = line_of(instruction)
+    for instruction, step in zip(instructions, _steps(program), strict=True):
+        line = None if instruction.op == "call" else line_of(instruction)
         if not found or step != found[-1].step or (line != found[-1].line and line is not None):
             found.append(Section(step, line, []))
         found[-1].instructions.append(instruction)
     return found
 
 
-def _steps(instructions: list[Instruction]) -> list[tuple[int, str]]:
+def _steps(program: Program) -> list[tuple[int, str]]:
     """The step that each instruction belongs to: that of the networks which are moved next."""
+    instructions = work(program)
     declared = any(_is_in_step(i) for i in instructions)
-    moved = [_moved_by(i) for i in instructions]
-    runs: list[dict[str, None]] = []
-    for names, before in zip(moved, [{}, *moved], strict=False):
-        if names and not before:
-            runs.append({})
-        if names:
-            runs[-1] |= names
-    found, number = [], 0
-    for instruction, names, after in zip(instructions, moved, [*moved[1:], {}], strict=True):
-        known = not declared or bool(names) or _is_in_step(instruction)
-        belongs = known and number < len(runs) and instruction.op != "call"
-        found.append((number, " and ".join(runs[number])) if belongs else (-1, ""))
-        number += bool(names) and not after
+    order = {instruction: place for place, instruction in enumerate(instructions)}
+    moved = {i: _moved_by(i) for i in instructions}
+    of = {i: min((order[c] for c in _calls_before(i)), default=-1) for i, names in moved.items() if names}
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(of.values()))}  # by what the optimiser asks for first
+    networks = dict.fromkeys(state.name.partition(".")[0] for state in program.updates)
+    names = {key: [n for n in networks if any(n in moved[i] for i in of if of[i] == key)] for key in numbers}
+    found: list[tuple[int, str]] = []
+    now = None
+    for instruction in reversed(instructions):
+        now = of.get(instruction, now)
+        if now is not None and (not declared or moved[instruction] or _is_in_step(instruction)):
+            found.append((numbers[now], " and ".join(names[now])))
+        else:
+            found.append((-1, ""))
+    found.reverse()
+    for place, instruction in enumerate(instructions):
+        if instruction.op == "call":
+            found[place] = found[place - 1] if place else (-1, "")
     return found
+
+
+def _calls_before(instruction: Instruction) -> Iterator[Instruction]:
+    """The calls without operands from which the numbers come that an instruction reads."""
+    for maker in dict.fromkeys(v.maker for v in instruction.values if v.op == "call"):
+        if any(True for _ in maker.values):
+            yield from _calls_before(maker)
+        else:
+            yield maker
 
 
 def _is_in_step(instruction: Instruction) -> bool:
