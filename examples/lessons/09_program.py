@@ -10,13 +10,14 @@
 import itertools
 import statistics
 import time
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygen as tg
-from tinygen.compiler.passes import PASSES
+from tinygen.compiler.passes import PASSES, optimised
 from tinygen.compiler.picture import bytes_apart, kind_of, spans, work
 from tinygen.compiler.plan import Plan
 from tinygen.layers import Dense, LeakyReLU, Sequential
@@ -117,17 +118,14 @@ def drop_unused(program, result):
     return kept, result
 
 
-traced = len(program)
-program, result = merge_equal(program, result)
-merged = len(program)
-print("equal lines merged:")
-show(program)
-program, result = drop_unused(program, result)
-dropped = len(program)
-print("unused lines dropped:")
-show(program)
-toy = program
-print(f"{traced} lines, then {merged}, then {dropped}; the same result: {run(program, result, x=2, w=3)}")
+lengths = [len(program)]
+for change in (merge_equal, drop_unused):
+    program, result = change(program, result)
+    lengths.append(len(program))
+    print(f"after {change.__name__}:")
+    show(program)
+toy, its_result = program, result
+print("lines:", *lengths, "and the same result:", run(program, result, x=2, w=3))
 
 # %% [markdown]
 # Each pass takes a program and returns one that computes the same with less. All compilers are made of such passes.
@@ -158,9 +156,6 @@ class TinyGAN(tg.models.Model):
         return {"loss_D": loss_D, "loss_G": loss_G}
 
 
-gan = TinyGAN()
-points = np.zeros((8, 2), np.float32)  # tracing needs a batch's shape, and no data
-
 # %% [markdown]
 # `tg.compile(gan)` gives a step that is traced when it is first called. `trace` shows the program as it was written
 # down, before anything is done to it. Instead of numbers, the step gets arrays without elements, which write down what
@@ -168,10 +163,9 @@ points = np.zeros((8, 2), np.float32)  # tracing needs a batch's shape, and no d
 # not the optimiser. So the backward pass is in the list as well, and the new weights are.
 
 # %%
-program = tg.compile(gan).trace(points)
+program = tg.compile(TinyGAN()).trace(np.zeros((8, 2), np.float32))  # a batch of this shape; no data is needed
 text = str(program).splitlines()
-print("\n".join(text[:28]))
-print(f"... and {len(text) - 28} lines more")
+print("\n".join(text[:28]), f"\n... and {len(text) - 28} lines more")
 
 # %% [markdown]
 # Read a line as `name  type[shape] = what computes it`. `G.0.w` is a weight as it was before the step, and `G.0.w'`
@@ -194,7 +188,7 @@ for change in PASSES:
 # * `simplify` does arithmetic on constants now, and removes copies that change nothing.
 # * `merge_equal` and `drop_unused` are what we wrote by hand. Where do equal lines come from, in a step that nobody
 #   wrote badly? From backprop: several rules ask for the same factor, and each computes it for itself.
-# * `fuse` is new, and brings most. Here is the first half of D's step before and after it.
+# * `fuse` is new, and brings most. Here is the beginning of D's step after it; compare it with the print above.
 
 
 # %%
@@ -205,9 +199,7 @@ def part(text, begin, lines):
     return "\n".join(every[first : first + lines])
 
 
-print(part(texts["drop_unused"], "step D", 26))
-print("\n... and when it is fused:\n")
-print(part(texts["fuse"], "step D", 37))
+print(part(texts["fuse"], "step D", 21))
 
 # %% [markdown]
 # A *loop* takes each element once, does all that its members say, and goes to the next. Only what says `-> memory` is
@@ -290,14 +282,10 @@ print(f"old arrays instead of new ones: {gain_reuse:.1f} times faster; in blocks
 # and for all, where each lies: two that are not needed at the same time may have the same place.
 
 # %%
-wide = TinyGAN(width, latent=64)
-program = tg.compile(wide).trace(np.zeros((batch, 2), np.float32))
+program = tg.compile(TinyGAN(width, latent=64)).trace(np.zeros((batch, 2), np.float32))
 bytes_traced = bytes_apart(program)
-instructions_traced = len(work(program))
-for change in PASSES:
-    program = change(program)
-plan = Plan(program)
-print(f"{instructions_traced} instructions as traced, {len(work(program))} after the passes")
+program = optimised(program)  # all passes
+plan, instructions = Plan(program), work(program)
 print(f"each result in an array of its own: {bytes_traced / 1e6:6.1f} MB")
 print(f"after fusion:                       {bytes_apart(program) / 1e6:6.1f} MB")
 print(f"as planned:                         {plan.room / 1e6:6.1f} MB")
@@ -307,7 +295,6 @@ colours = {"product": "#0072B2", "loop": "#009E73", "sum": "#B4568C", "draw": "#
 fig, (left, right) = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", width_ratios=(1, 2))
 left.barh(list(counts)[::-1], list(counts.values())[::-1], color="#0072B2")
 left.set_title("instructions after each pass", fontsize=10)
-instructions = work(program)
 for span in spans(program, plan):
     maker = instructions[span.first]
     colour = colours.get(kind_of(maker), "#999999") if span.value in maker.results else "#999999"
@@ -320,8 +307,7 @@ fig.savefig("images/09_program.png", dpi=80)
 # %% [markdown]
 # A rectangle is an array: as long as it is needed, as high as it is large; blue if a product makes it, green if a loop
 # does. The long ones are made on the way forward and read on the way back. Short ones take turns at the same address.
-#
-# (`tinygen report` draws this picture for every run, under "Program", where each rectangle can be clicked.)
+# `tinygen report` draws this picture for every run, under "Program", and there each rectangle can be clicked.
 #
 # ## The whole step
 #
@@ -331,23 +317,17 @@ fig.savefig("images/09_program.png", dpi=80)
 
 
 # %%
-def compare(width, batch, latent):
-    """The losses of the first step, by tape and by program, and how many times faster the program takes its steps."""
-    real = np.random.default_rng(1).normal(size=(batch, 2)).astype(np.float32)
-    eager, other = TinyGAN(width, latent), TinyGAN(width, latent)
+losses, gains = {}, {}
+for units, examples, latent in ((64, 64, 2), (width, batch, 64)):
+    real = np.random.default_rng(1).normal(size=(examples, 2)).astype(np.float32)
+    eager, other = TinyGAN(units, latent), TinyGAN(units, latent)
     other.load_state_dict(eager.state_dict())  # the same weights; and both draw the same noise
     step = tg.compile(other)
-    by_tape, by_program = eager.train_step(real), step(real)
-    losses = [(float(by_tape[name]), float(by_program[name])) for name in by_tape]
-    return losses, times_faster(lambda: eager.train_step(real), lambda: step(real), times=10)
-
-
-gains = {}
-for layers in ((64, 64, 2), (width, batch, 64)):
-    losses, gains[layers] = compare(*layers)
-    for name, (by_tape, by_program) in zip(("loss_D", "loss_G"), losses, strict=True):
-        print(f"{name}: by tape {by_tape:.6f}, by program {by_program:.6f}")
-    print(f"width {layers[0]}, batch {layers[1]}: the compiled step is {gains[layers]:.1f} times as fast")
+    losses[units] = [[float(loss) for loss in take(real).values()] for take in (eager.train_step, step)]
+    gains[units] = times_faster(partial(eager.train_step, real), partial(step, real), times=10)
+    by_tape, by_program = (", ".join(f"{loss:.6f}" for loss in both) for both in losses[units])
+    print(f"{units} units: loss_D, loss_G by tape {by_tape}; by program {by_program}; ", end="")
+    print(f"the compiled step is {gains[units]:.1f} times as fast")
 
 # %% [markdown]
 # With narrow layers, most of a step was Python's own time, and that is gone. With wide ones it is products of matrices,
@@ -361,40 +341,19 @@ for layers in ((64, 64, 2), (width, batch, 64)):
 # decide what to do next, can't be written down as one list: in the next step it might decide otherwise. tinygen doesn't
 # guess. Such a step runs as it was written, and says why:
 
-
 # %%
-class Hesitant(TinyGAN):
-    def train_step(self, x):
-        losses = super().train_step(x)
-        if losses["loss_D"] > 1.0:
-            losses = super().train_step(x)
-        return losses
-
-
-hesitant = tg.compile(Hesitant())
-hesitant(points)
-print(hesitant.reason)
+hesitant = tg.compile(lambda x: 2 * x if x.sum() > 0 else x)
+print(hesitant(np.ones(2, np.float32)), "but:", hesitant.reason)
 
 # %% [markdown]
 # And a number that Python changes from step to step? It would be frozen into the list at its first value. tinygen
 # traces two steps, compares the lists, and finds it out:
 
-
 # %%
 ages = itertools.count(1)
-
-
-class Fading(TinyGAN):
-    """D sees real points with noise that fades."""
-
-    def train_step(self, x):
-        return super().train_step(x + 0.1 / next(ages) * self.rng.normal(x.shape))
-
-
-fading = tg.compile(Fading())
-fading(points)
-frozen = fading.reason
-print(frozen)
+fading = tg.compile(lambda x: x * (0.1 / next(ages)))
+fading(np.ones(2, np.float32))
+print(fading.reason)
 
 # %% [markdown]
 # The remedy is in the message: `tg.per_step(function)` says that this number is computed anew in each step. Python
@@ -402,27 +361,13 @@ print(frozen)
 
 
 # %%
-class Fading(TinyGAN):
-    """The same; now the model counts its steps, and a program can ask it."""
-
-    count = 0
-
-    def strength(self):
-        self.count += 1
-        return 0.1 / self.count
-
-    def train_step(self, x):
-        return super().train_step(x + tg.per_step(self.strength) * self.rng.normal(x.shape))
+def strength():
+    return 0.1 / next(ages)
 
 
-by_hand, model = Fading(), Fading()
-model.load_state_dict(by_hand.state_dict())
-fading = tg.compile(model)
-differences = []
-for _ in range(5):
-    by_program, by_tape = fading(points), by_hand.train_step(points)
-    differences.append(max(abs(float(by_program[name]) - float(by_tape[name])) for name in by_tape))
-print(f"compiled: {fading.reason is None}; largest difference in five steps: {max(differences):.1e}")
+mended = tg.compile(lambda x: x * tg.per_step(strength))
+strengths = [float(mended(np.ones(2, np.float32))[0]) for _ in range(4)]
+print(f"compiled: {mended.reason is None}; the strength fades:", *(f"{value:.4f}" for value in strengths))
 
 # %% [markdown]
 # ## Three things to try

@@ -70,9 +70,10 @@ def test_names_are_made_once_and_read_after_that():
             made |= set(new)
 
 
+@pytest.mark.parametrize("as_traced", [True, False])
 @pytest.mark.parametrize("name, steps", [("gan", "DG"), ("wgangp", "DDG"), ("vae", ["encoder and decoder"])])
-def test_sections_name_the_steps_and_the_lines(name, steps):
-    program = optimised(traced(name))
+def test_sections_name_the_steps_and_the_lines(name, steps, as_traced):
+    program = traced(name) if as_traced else optimised(traced(name))
     found = sections(program)
     assert [i for section in found for i in section.instructions] == work(program)
     names = {number: step for (number, step), _, _ in found if number >= 0}

@@ -155,13 +155,21 @@ def _steps(program: Program) -> list[tuple[int, str]]:
     return found
 
 
-def _calls_before(instruction: Instruction) -> Iterator[Instruction]:
-    """The calls without operands from which the numbers come that an instruction reads."""
-    for maker in dict.fromkeys(v.maker for v in instruction.values if v.op == "call"):
-        if any(True for _ in maker.values):
-            yield from _calls_before(maker)
-        else:
-            yield maker
+def _calls_before(update: Instruction) -> Iterator[Instruction]:
+    """The calls without operands from which the numbers come that an optimiser reads on its way to an update."""
+    met, stack = {update}, [update]
+    while stack:
+        instruction = stack.pop()
+        if instruction.op == "call" and not [*instruction.values]:
+            yield instruction
+        numbers = (v for v in instruction.values if v.op == "call" or (v.state is None and _is_of_optimizer(v.maker)))
+        makers = {v.maker for v in numbers} - met
+        met |= makers
+        stack += makers
+
+
+def _is_of_optimizer(instruction: Instruction) -> bool:
+    return any(place.file == _OPTIMIZERS for place in instruction.place or ())
 
 
 def _is_in_step(instruction: Instruction) -> bool:
@@ -170,7 +178,7 @@ def _is_in_step(instruction: Instruction) -> bool:
 
 def _moved_by(instruction: Instruction) -> dict[str, None]:
     """The networks that an instruction of an optimiser moves: the first part of the names of what it updates."""
-    moving = [m for m in members(instruction) if any(place.file == _OPTIMIZERS for place in m.place or ())]
+    moving = [m for m in members(instruction) if _is_of_optimizer(m)]
     states = [v.state.name for m in moving for v in m.results if v.state is not None]
     return dict.fromkeys(name.partition(".")[0] for name in states if "[" not in name and "." in name)
 
