@@ -9,9 +9,9 @@
 # %%
 import itertools
 import statistics
-import time
 from functools import partial
 from pathlib import Path
+from timeit import timeit
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,8 +38,6 @@ def f(x, w):
     x + w  # nobody needs this
     return y * y + w * x
 
-
-print(f(2, 3))
 
 # %% [markdown]
 # How can we get the list of what f does? Not by reading its text. We call it, with things that are no numbers, but
@@ -69,9 +67,8 @@ def show(program):
 
 
 result = f(Name("x"), Name("w"))
-print("f, as it was traced:")
+print("f, as it was traced; it returns", result)
 show(program)
-print("    return", result)
 
 # %% [markdown]
 # That is all of tracing. f doesn't know that it was traced; it ran as it always does. What it leaves is a list, and a
@@ -179,7 +176,7 @@ counts, sizes, texts = {"traced": len(work(program))}, {"traced": bytes_apart(pr
 for change in PASSES:
     program = change(program)
     counts[change.__name__], sizes[change.__name__] = len(work(program)), bytes_apart(program)
-    texts[change.__name__] = str(program)
+    texts[change.__name__] = str(program).splitlines()
     print(f"{change.__name__:15} {counts[change.__name__]:4} instructions   {sizes[change.__name__]:6} bytes of arrays")
 
 # %% [markdown]
@@ -190,16 +187,9 @@ for change in PASSES:
 #   wrote badly? From backprop: several rules ask for the same factor, and each computes it for itself.
 # * `fuse` is new, and brings most. Here is the beginning of D's step after it; compare it with the print above.
 
-
 # %%
-def part(text, begin, lines):
-    """Some lines of a text, from the one that begins so."""
-    every = text.splitlines()
-    first = next(i for i, line in enumerate(every) if line.startswith(begin))
-    return "\n".join(every[first : first + lines])
-
-
-print(part(texts["fuse"], "step D", 21))
+begin = texts["fuse"].index("step D")
+print("\n".join(texts["fuse"][begin : begin + 21]))
 
 # %% [markdown]
 # A *loop* takes each element once, does all that its members say, and goes to the next. Only what says `-> memory` is
@@ -210,13 +200,14 @@ print(part(texts["fuse"], "step D", 21))
 # are multiplied, go into the update at once, and are forgotten: the gradient never exists as a whole.
 
 # %%
-print(part(texts["update_at_once"], "  product", 6))
+begin = next(i for i, line in enumerate(texts["update_at_once"]) if line.startswith("  product"))
+print("\n".join(texts["update_at_once"][begin : begin + 5]))
 
 # %% [markdown]
 # ## What it brings
 #
-# Our GAN is too small to be slow. Here is the same with wide layers, and a stopwatch that can be trusted on a busy
-# machine: two ways of doing the same take turns, and we look at the median of the ratios, not at the best time.
+# Our GAN is too small to be slow. Here is the same with wide layers, and a stopwatch that isn't easily fooled: two
+# ways of doing the same take turns, and we look at the median of the ratios, not at the best time.
 
 # %%
 width, batch = 1024, 512
@@ -225,16 +216,7 @@ timing_steps = 15
 
 def times_faster(slow, fast, times=1):
     """How many times longer `slow` takes than `fast`, each called so many times in a turn."""
-    ratios = []
-    for _ in range(timing_steps):
-        begin = time.perf_counter()
-        for _ in range(times):
-            slow()
-        middle = time.perf_counter()
-        for _ in range(times):
-            fast()
-        ratios.append((middle - begin) / (time.perf_counter() - middle))
-    return statistics.median(ratios)
+    return statistics.median(timeit(slow, number=times) / timeit(fast, number=times) for _ in range(timing_steps))
 
 
 # %% [markdown]
@@ -286,9 +268,8 @@ program = tg.compile(TinyGAN(width, latent=64)).trace(np.zeros((batch, 2), np.fl
 bytes_traced = bytes_apart(program)
 program = optimised(program)  # all passes
 plan, instructions = Plan(program), work(program)
-print(f"each result in an array of its own: {bytes_traced / 1e6:6.1f} MB")
-print(f"after fusion:                       {bytes_apart(program) / 1e6:6.1f} MB")
-print(f"as planned:                         {plan.room / 1e6:6.1f} MB")
+print(f"each result in an array of its own: {bytes_traced / 1e6:.1f} MB; after fusion: ", end="")
+print(f"{bytes_apart(program) / 1e6:.1f} MB; as planned: {plan.room / 1e6:.1f} MB")
 
 # %%
 colours = {"product": "#0072B2", "loop": "#009E73", "sum": "#B4568C", "draw": "#A86F00", "copy": "#56B4E9"}
@@ -331,9 +312,8 @@ for units, examples, latent in ((64, 64, 2), (width, batch, 64)):
 
 # %% [markdown]
 # With narrow layers, most of a step was Python's own time, and that is gone. With wide ones it is products of matrices,
-# of which the program has as many as the tape had; what it saves there is the way through memory. Measure on a machine
-# that does nothing else: the threads of a program wait for each other. On two cores that were shared with other work we
-# saw the narrow step 0.8 to 12 times as fast, and the wide one 1.1 to 7 times.
+# of which the program has as many as the tape had. Measure on a machine that does nothing else: the threads of a program
+# wait for each other. On two busy cores we saw 0.8 to 12 times for the narrow step, and 1.1 to 7 for the wide one.
 #
 # ## What a program can't do
 #
@@ -352,20 +332,14 @@ print(hesitant(np.ones(2, np.float32)), "but:", hesitant.reason)
 # %%
 ages = itertools.count(1)
 fading = tg.compile(lambda x: x * (0.1 / next(ages)))
-fading(np.ones(2, np.float32))
-print(fading.reason)
+print(fading(np.ones(2, np.float32)), "but:", fading.reason)
 
 # %% [markdown]
 # The remedy is in the message: `tg.per_step(function)` says that this number is computed anew in each step. Python
 # calls the function, and the program reads what it returns. That is how Adam's count of steps gets in, too.
 
-
 # %%
-def strength():
-    return 0.1 / next(ages)
-
-
-mended = tg.compile(lambda x: x * tg.per_step(strength))
+mended = tg.compile(lambda x: x * tg.per_step(lambda: 0.1 / next(ages)))
 strengths = [float(mended(np.ones(2, np.float32))[0]) for _ in range(4)]
 print(f"compiled: {mended.reason is None}; the strength fades:", *(f"{value:.4f}" for value in strengths))
 
