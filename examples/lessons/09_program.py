@@ -4,7 +4,7 @@
 # A training step in Python is a conversation: Python asks NumPy for a product, waits, asks for a sum, waits. The next
 # step is the same conversation, word for word, with other numbers. So why not write it down once, strike out what need
 # not be said, and hand the machine a list? That list is a *program*, and what shortens it is a *compiler*. In this
-# lesson we build both, first in twenty lines of plain Python, then with the real one.
+# lesson we build both, first in a few lines of plain Python, then with the real one.
 
 # %%
 import itertools
@@ -27,7 +27,7 @@ Path("images").mkdir(exist_ok=True)
 tg.seed(0)
 
 # %% [markdown]
-# ## A tracer of three lines
+# ## A tracer in a few lines
 #
 # Here is a function of two numbers. It is written badly: it computes `w * x` twice, and something that nobody needs.
 
@@ -226,8 +226,7 @@ def times_faster(slow, fast, times=1):
 
 # %%
 x = np.random.default_rng(0).normal(size=(32 * batch, width)).astype(np.float32)
-b = np.ones(width, np.float32)
-y, scratch = np.empty_like(x), np.empty_like(x)
+b, y, scratch = np.ones(width, np.float32), np.empty_like(x), np.empty_like(x)
 
 
 def new_arrays():
@@ -312,8 +311,8 @@ for units, examples, latent in ((64, 64, 2), (width, batch, 64)):
 
 # %% [markdown]
 # With narrow layers, most of a step was Python's own time, and that is gone. With wide ones it is products of matrices,
-# of which the program has as many as the tape had. Measure on a machine that does nothing else: the threads of a program
-# wait for each other. On two busy cores we saw 0.8 to 12 times for the narrow step, and 1.1 to 7 for the wide one.
+# and they stay. Measure on a machine that does nothing else: the threads of a program wait for each other. (On two busy
+# cores we saw 0.8 to 12 times for the narrow step, and 1.1 to 7 for the wide one.)
 #
 # ## What a program can't do
 #
