@@ -71,6 +71,17 @@ def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
     return tuple(places)
 
 
+def lines_of(error: BaseException) -> tuple[Place, ...]:
+    """The lines from where an error is handled down to where it was raised, the innermost first."""
+    places, trace = list[Place](), error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if _kind_of(code.co_filename) == "code":
+            places.insert(0, Place(code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
+    return tuple(places)
+
+
 @functools.cache
 def _kind_of(file: str) -> str:
     """What a file is to those who ask for lines: of the "engine", the "end" of the way, or "code" to be seen."""

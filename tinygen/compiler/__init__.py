@@ -14,3 +14,7 @@ from .compiled import Compiled, compile
 from .program import Instruction, Program, Value
 
 __all__ = ["Compiled", "Instruction", "Program", "Value", "compile"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from ..backend import Array
+from ..kernels import conv
 from .blocks import Blocks, Product
 from .definitions import definition
 from .plan import Plan
@@ -20,6 +21,9 @@ from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 Call: TypeAlias = "Callable[[], Any]"
 
 _BLOCK = 1 << 16  # elements
+
+
+_CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
 
 
 class Numbers:
@@ -85,6 +89,8 @@ class Lowering:
             return functools.partial(np.concatenate, operands, options["axis"], out=out)
         if op == "put":
             return functools.partial(_put, out, operands[0], operands[1], options["index"])
+        if op in _CONVOLUTIONS and out.dtype.char in "fd":
+            return functools.partial(getattr(conv, op), *operands, *options.values(), into=out)
         return functools.partial(_compute, out, definition(op), operands, options)
 
     def _fused(self, instruction: Instruction) -> list[Call]:

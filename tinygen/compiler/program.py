@@ -132,6 +132,12 @@ class Program:
     def __len__(self) -> int:
         return len(self.instructions)
 
+    def size(self) -> str:
+        """How many instructions there are, each alone or fused into a group with others; views cost nothing."""
+        groups = [i for i in self.instructions if i.op not in SILENT and i.op not in VIEWS]
+        count = sum(len(i.body) if i.op == "fused" else 1 for i in groups)
+        return f"{count:,} instructions in {len(groups):,} group{'s' * (len(groups) != 1)}"
+
     def __str__(self) -> str:
         return self.printer()
 

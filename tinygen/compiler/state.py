@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import random as streams
 from ..cuts import BACKWARD
-from ..optim import Optimizer
 from ..tensor import Tensor
 from ..tracing import Untraceable
 from .held import MISSING, Holder, Reach, is_same
@@ -53,14 +52,14 @@ class State:
         reach = Reach(roots)
         self.optimizers = {id(optimizer) for _, optimizer in reach.optimizers}
         for _, optimizer in reach.optimizers:
-            optimizer._adopt()
+            optimizer.adopt()
         self.tensors = [t for _, t in reach.tensors]
-        self.holders = [*reach.holders, Holder("", streams._defaults)]
+        self.holders = [*reach.holders, Holder("", streams.default_streams)]
         self._streams = [stream.bit_generator for stream in reach.streams if hasattr(stream, "bit_generator")]
         self.places = [Place(vars(t), "array", path or t.name or "a Tensor") for path, t in reach.tensors]
         self.places += [Place(holder.box, key, holder.path_of(key)) for holder, key in reach.arrays]
         for path, optimizer in reach.optimizers:
-            self.places += _places_in(optimizer, path)
+            self.places += [Place(*place) for place in optimizer.places(path)]
         self._found = {(id(holder.box), key) for holder, key in reach.arrays}
         self.kept_tensors = {id(t) for t in self.tensors}
         self._gradients: list[tuple[Any, Any]] = []  # Tensors whose .grad the step sets, and to what
@@ -80,7 +79,7 @@ class State:
         arrays = [place.array for place in self.places]
         gradients, versions = [t.grad for t in self.tensors], {t.version for t in self.tensors} - {None}
         counts = [(v, v.count) for v in versions]
-        names = dict(streams._streams)
+        names = dict(streams.stream_counts)
         settled: dict[int, set[Any]] = {}
         self._before, self._middle, self._settled = before, None, settled
         try:
@@ -100,8 +99,8 @@ class State:
             self._versions = [(v, (v.count - count) // 2) for v, count in counts if v.count > count]
             for version, count in counts:
                 version.count = count
-            streams._streams.clear()
-            streams._streams.update(names)
+            streams.stream_counts.clear()
+            streams.stream_counts.update(names)
         self.note()
 
     @contextlib.contextmanager
@@ -222,12 +221,3 @@ def _draws_undone(generators: Sequence[Any]) -> Iterator[None]:
 
 def _hooks(t: Any) -> tuple[int, ...]:
     return tuple(t.node.hooks) if t.node is not None and t.node.hooks else ()
-
-
-def _places_in(optimizer: Optimizer, path: str) -> Iterator[Place]:
-    """The arrays of an optimiser: for each parameter, its view of the flat buffer, and its part of each state."""
-    for i, p in enumerate(optimizer.params):
-        yield Place(optimizer._views, i, p.name or f"{path}.{i}")
-    for p, parts in zip(optimizer.params, optimizer._parts, strict=True):
-        yield Place(parts, 0, p.name or path)
-        yield from (Place(parts, k, f"{path}.{slot}[{p.name}]") for k, slot in enumerate(optimizer.state, 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend
-from ..tracing import Untraceable
+from ..tracing import Untraceable, tracing
 from .program import SOURCES, Value
 
 if TYPE_CHECKING:
@@ -70,10 +70,15 @@ class Traced:
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = __contains__ = item = tolist = get = nonzero = _refuse
 
+    def __repr__(self) -> str:
+        return self._refuse() if tracing() is self.trace else f"Traced({self.shape}, {self.dtype})"
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, out: Any = (), **options: Any) -> Any:
         """NumPy's function, called on NumPy's arrays as well: x + traced, np.exp(traced)."""
         if any(map(backend.is_tensor, operands)):
             return NotImplemented
+        if method == "at":
+            return self.trace.module.ufunc(ufunc.__name__).at(*operands)
         if method != "__call__" or ufunc.nout != 1 or options or not all(isinstance(y, Traced) for y in out):
             where = "into an array that the step is not known to hold" if out else f"np.{ufunc.__name__}.{method}"
             raise Untraceable(f"the step computes {where}, which a program doesn't know")
@@ -94,17 +99,17 @@ class Traced:
 
     # Views
 
-    def _view(self, op: str, like: np.ndarray, **options: Any) -> Traced:
+    def viewed(self, op: str, like: np.ndarray, **options: Any) -> Traced:
         """A view by this op, or if NumPy had to copy, a view of a copy."""
         if np.may_share_memory(like, self.like) or not like.size:
             return Traced(self.trace, like, self.storage, self, (op, options))
         copy = self.copy()
-        return copy._view(op, getattr(copy.like, op)(*options.values()), **options)
+        return copy.viewed(op, getattr(copy.like, op)(*options.values()), **options)
 
     def reshape(self, *shape: Any) -> Traced:
         wanted = shape[0] if len(shape) == 1 else shape
         like = self.like.reshape(wanted)
-        return self if like.shape == self.shape else self._view("reshape", like, shape=like.shape)
+        return self if like.shape == self.shape else self.viewed("reshape", like, shape=like.shape)
 
     def ravel(self, order: str = "C") -> Traced:
         return self.reshape(-1)
@@ -114,7 +119,7 @@ class Traced:
             axes = tuple(range(self.ndim))[::-1] if axes[0] is None else tuple(axes[0])
         axes = tuple(a % self.ndim for a in axes) or tuple(range(self.ndim))[::-1]
         return (
-            self if axes == tuple(range(self.ndim)) else self._view("transpose", self.like.transpose(axes), axes=axes)
+            self if axes == tuple(range(self.ndim)) else self.viewed("transpose", self.like.transpose(axes), axes=axes)
         )
 
     def swapaxes(self, axis1: int, axis2: int) -> Traced:

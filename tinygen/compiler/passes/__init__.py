@@ -15,6 +15,10 @@ PASSES = (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once)
 __all__ = ["PASSES", "calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def optimised(program: Program) -> Program:
     """The program after all passes."""
     for change in PASSES:
