@@ -1,6 +1,6 @@
 """A picture of a view of a run's page, as the README shows it. It needs Chromium.
 
-PYTHONPATH=tests python -m report.photograph runs/gan program examples/images/program.png --height 512 --press 46
+PYTHONPATH=tests python -m report.photograph runs/gan program examples/images/program.png --height 512 --press 47
 """
 
 from __future__ import annotations
