@@ -13,7 +13,11 @@ from typing import NamedTuple
 from . import gradients, ops
 
 _PACKAGE = Path(__file__).parent
-_PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py"), str(_PACKAGE / "tracing.py")}
+_PLUMBING = {
+    contextlib.__file__,
+    f"{__package__}.kernels",  # the choice of a kernel is made of text
+    *(str(_PACKAGE / file) for file in ("layers/module.py", "tracing.py")),
+}
 
 
 def _engine() -> tuple[str, ...]:

@@ -9,6 +9,7 @@ machine.py, loops.py, native/                 the back end for native code, made
 compiled.py                                   `tg.compile`
 """
 
+from . import printing
 from .compiled import Compiled, compile
 from .program import Instruction, Program, Value
 

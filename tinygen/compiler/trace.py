@@ -183,7 +183,7 @@ class Trace:
         after = getattr(owner, "__dict__", {})
         self.live += [(after, name) for name, x in [*after.items()] if before.get(name, self) is not x]
         several = now if isinstance(now, tuple) else (now,)
-        instruction = Instruction("call", given, {"function": function})
+        instruction = Instruction("call", given, {"function": function}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(np.empty(()), instruction) for _ in several]
         self.instructions.append(instruction)
         made = tuple(Number(self, v, n) for v, n in zip(instruction.results, several, strict=True))

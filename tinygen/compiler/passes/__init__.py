@@ -10,7 +10,9 @@ from .order import calls_first
 from .simplify import simplify
 from .update import update_at_once
 
-__all__ = ["calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
+PASSES = (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once)  # in the order in which they help
+
+__all__ = ["PASSES", "calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
 
 
 def __dir__() -> list[str]:
@@ -18,7 +20,7 @@ def __dir__() -> list[str]:
 
 
 def optimised(program: Program) -> Program:
-    """The program after all passes, in the order in which they help each other."""
-    for change in (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once):
+    """The program after all passes."""
+    for change in PASSES:
         program = change(program)
     return program
