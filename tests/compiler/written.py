@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tinygen.compiler.definitions import interpret
-from tinygen.compiler.program import Program
+from tinygen.compiler.program import SILENT, VIEWS, Program, call_of, number_values, text_of
 from tinygen.compiler.trace import Trace
 from tinygen.tracing import recording
 
@@ -32,8 +32,18 @@ def interpreted(function: Callable[..., Any], *inputs: np.ndarray) -> list[Any]:
 
 
 def lines(program: Program) -> list[str]:
-    """A program's text without its first and last line."""
-    return str(program).split("\n")[1:-1]
+    """A program as plain lines: its instructions, members of groups indented, and the updates of states."""
+    number_values(program)
+    found = []
+    for instruction in program.instructions:
+        if instruction.op in ("fused", "update"):
+            made = ", ".join(v.name for v in instruction.results)
+            views = {i.result for i in instruction.body if i.op in VIEWS}
+            members = [text_of(m) for m in instruction.body if m.result not in views]
+            found += [f"{made} = {call_of(instruction)}:", *(f"    {text}" for text in members)]
+        elif instruction.op not in SILENT:
+            found.append(text_of(instruction))
+    return found + [f"{state.name} := {value.name}" for state, value in program.updates.items()]
 
 
 def floats(*shape: int, seed: int = 0, dtype: Any = np.float32) -> np.ndarray:
