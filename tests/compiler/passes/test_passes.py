@@ -234,7 +234,7 @@ def test_a_loop_does_not_read_a_view_of_what_it_makes():
         """
 %0 = fused(x):
     %0: f32[4, 3] = multiply(x, 2)
-%1: f32[4, 3] = getitem(%0, index=(slice(None, None, -1),))
+%1: f32[4, 3] = getitem(%0, index=(::-1,))
 %2 = fused(%0, %1):
     %2: f32[4, 3] = add(%0, %1)
 """,
