@@ -111,6 +111,8 @@ class Block:
     def _operand(self, x: Any, member: Instruction) -> Any:
         if not isinstance(x, Value):
             return x
+        if x.op == "full" and x not in self.arrays:
+            return np.asarray(x.maker.options["value"], x.dtype)
         return self.blocks.lowering.numbers.array(x, _float_of(member)) if x.op == "call" else self.arrays[x]
 
     def _part_of_sum(self, value: Value) -> Array:

@@ -86,6 +86,13 @@ def interpret(program: Program, inputs: Sequence[Array]) -> list[Array]:
     return outputs
 
 
+def _given(value: Value, values: dict[Value, Any]) -> Any:
+    """What a value is; one number, where the same element is everywhere."""
+    if value not in values and value.op == "full":
+        return np.asarray(value.maker.options["value"], value.dtype)
+    return values[value]
+
+
 def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any]:
     op, options = instruction.op, instruction.options
     if op == "update":
@@ -98,7 +105,7 @@ def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any
             inside |= zip(member.results, _results(member, inside), strict=True)
         return [inside[v] for v in instruction.results]
     result = instruction.result
-    operands = [values[x] if isinstance(x, Value) else x for x in instruction.operands]
+    operands = [_given(x, values) if isinstance(x, Value) else x for x in instruction.operands]
     if op == "call":
         made = options["function"](*operands)
         return made if isinstance(made, tuple) else (made,)

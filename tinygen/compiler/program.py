@@ -185,11 +185,18 @@ def call_of(instruction: Instruction) -> str:
     """What an instruction computes, as "add(%3, G.0.b)"."""
     if instruction.op in ("fused", "update"):
         return f"{instruction.op}({', '.join(v.name or '?' for v in instruction.values)})"
-    operands = [x.name or "?" if isinstance(x, Value) else _short(x) for x in instruction.operands]
+    operands = [_operand(x, instruction) for x in instruction.operands]
     if instruction.op == "call":
         return f"{_short(instruction.options['function'])}({', '.join(operands)})"
     options = [f"{name}={_short(x)}" for name, x in instruction.options.items()]
     return f"{instruction.op}({', '.join([*operands, *options])})"
+
+
+def _operand(x: Any, reader: Instruction) -> str:
+    """An operand by its name, or as a number: a loop has what is the same everywhere as that."""
+    if not isinstance(x, Value):
+        return _short(x)
+    return _short(x.maker.options["value"]) if x.op == "full" and reader.op in ELEMENTWISE else x.name or "?"
 
 
 def _short(x: Any) -> str:

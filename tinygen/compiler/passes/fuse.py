@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..program import ELEMENTWISE, VIEWS, Instruction, Program, Value
+from .dead import drop_unused
 from .order import views_where_read
 
 _LIGHT = 1 << 14  # bytes
@@ -120,13 +121,18 @@ def fuse(program: Program) -> Program:
     """The program with one instruction for each group of several."""
     fusion = Fusion(program)
     made = [_as_instruction(group, fusion) if group.loops else group.body[0] for group in fusion.groups()]
-    return views_where_read(program, made)
+    return drop_unused(views_where_read(program, made))  # arrays of one number, which loops have as that number
+
+
+def _is_number(value: Value, reader: Instruction) -> bool:
+    """Whether a value has the same element everywhere, so that a loop needs no array of it."""
+    return value.op == "full" and reader.op != "sum"
 
 
 def _as_instruction(group: Group, fusion: Fusion) -> Instruction:
     """A group as one instruction: its members are its body; its results are what others read."""
     made = {v for i in group.body for v in i.results}
-    operands = tuple(dict.fromkeys(v for i in group.body for v in i.values if v not in made))
+    operands = tuple(dict.fromkeys(v for i in group.body for v in i.values if v not in made and not _is_number(v, i)))
     fused = Instruction("fused", operands, {"body": group.body, "shape": group.shape}, place=group.body[-1].place)
     fused.results = [
         v for i in group.body for v in i.results if v in fusion.outside or fusion.is_read_outside(v, group)

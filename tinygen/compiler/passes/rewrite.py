@@ -8,10 +8,11 @@ from typing import Any
 from ..program import Instruction, Program, Value
 
 
-def rewritten(program: Program, change: Callable[[Instruction], list[Value] | None]) -> Program:
+def rewritten(program: Program, change: Callable[[Instruction], list[Value] | Instruction | None]) -> Program:
     """The program, with each instruction seen once, in order, its operands already replaced.
 
-    change(instruction) returns the values to use in place of its results, which is dropped then; None keeps it.
+    change(instruction) returns the values to use in place of its results, and it is dropped; or another instruction,
+    without results, to stand in its place; or None, and it stays.
     """
     instead: dict[Value, Value] = {}
     kept = []
@@ -19,13 +20,14 @@ def rewritten(program: Program, change: Callable[[Instruction], list[Value] | No
         operands = tuple(instead.get(x, x) if isinstance(x, Value) else x for x in instruction.operands)
         new = instruction
         if any(x is not y for x, y in zip(operands, instruction.operands, strict=True)):
-            new = Instruction(instruction.op, operands, instruction.options, place=instruction.place)
-            new.results = [Value(v.like, new, v.name, v.state) for v in instruction.results]
-        values = change(new)
-        for old, value in zip(instruction.results, new.results if values is None else values, strict=True):
+            new = _in_place_of(instruction, instruction.op, operands, instruction.options)
+        made = change(new)
+        if isinstance(made, Instruction):
+            new, made = _in_place_of(instruction, made.op, made.operands, made.options), None
+        for old, value in zip(instruction.results, new.results if made is None else made, strict=True):
             if old is not value:
                 instead[old] = value
-        if values is None:
+        if made is None:
             kept.append(new)
 
     def final(value: Value) -> Value:
@@ -33,6 +35,13 @@ def rewritten(program: Program, change: Callable[[Instruction], list[Value] | No
 
     updates = {state: final(value) for state, value in program.updates.items()}
     return Program(kept, program.inputs, updates, [*map(final, program.outputs)], program.arrays, program.name)
+
+
+def _in_place_of(old: Instruction, op: str, operands: tuple[Any, ...], options: dict[str, Any]) -> Instruction:
+    """An instruction with results like those of an old one."""
+    new = Instruction(op, operands, options, place=old.place)
+    new.results = [Value(v.like, new, v.name, v.state) for v in old.results]
+    return new
 
 
 def key_of(instruction: Instruction) -> Any:

@@ -19,19 +19,17 @@ from .rewrite import rewritten
 
 def simplify(program: Program) -> Program:
     """The program without instructions that need not be computed, in one walk from its beginning to its end."""
-    added: list[Instruction] = []
 
-    def simpler(instruction: Instruction) -> list[Value] | None:
+    def simpler(instruction: Instruction) -> list[Value] | Instruction | None:
         for rule in (_same_elements, _view_of_view, _constant):
             made = rule(instruction)
             if isinstance(made, Value):
                 return [made]
             if made is not None:
-                instruction.op, instruction.operands, instruction.options = made
+                return Instruction(*made)
         return None
 
-    program = rewritten(program, simpler)
-    return program.with_instructions([*added, *program.instructions])
+    return rewritten(program, simpler)
 
 
 def _same_elements(instruction: Instruction) -> Any:
