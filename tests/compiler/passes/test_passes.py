@@ -84,7 +84,7 @@ def test_the_same_number_everywhere_is_computed_now():
         lambda x: x + (np.full_like(x, 2) * 0.5 - 3).reshape(4, 3),
         """
 %0: f32[4, 3] = full(value=-2)
-%1: f32[4, 3] = add(x, %0)
+%1: f32[4, 3] = add(x, -2)
 """,
     )
 
