@@ -1,0 +1,190 @@
+"""The back end for CuPy: a program as a list of launches into memory of the GPU that is planned once.
+
+A fused group is one launch of a kernel that is made for it (cuda_text.py), and its sums are taken of what that leaves.
+Nothing within a step waits for the GPU.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from .. import kernels
+from ..backend import Array, device_module, device_of
+from ..tracing import Untraceable
+from .cuda_text import text_of
+from .definitions import definition
+from .plan import Plan
+from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
+
+Call: TypeAlias = "Callable[[], Any]"
+
+
+class DeviceStep:
+    """A program ready to run with CuPy."""
+
+    def __init__(self, program: Program):
+        for state, array in program.arrays.items():
+            if state.op == "state" and device_of(array) != "cuda":
+                raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
+        self.plan = Plan(program, "cuda")
+        lowering = Lowering(program, self.plan)
+        self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
+        self._inputs = [self.plan[value] for value in program.inputs]
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
+        for array, x in zip(self._inputs, inputs, strict=True):
+            array[...] = x
+        for call in self.calls:
+            call()
+        return self.plan.finish()
+
+
+class Lowering:
+    """What each instruction becomes: functions to call, in order, with everything that they need already in them."""
+
+    def __init__(self, program: Program, plan: Plan):
+        self.plan, self.xp = plan, device_module("cuda")
+        self.numbers: dict[Value, Any] = {}  # those that Python computes anew in each step
+        self._scratch: list[Array] = []
+        self._needed = _read_as_arrays(program)
+
+    def calls(self, instruction: Instruction) -> list[Call]:
+        """The calls of an instruction; none for what is there from the beginning."""
+        op = instruction.op
+        if op in SILENT or op in VIEWS or (op == "full" and instruction.result not in self._needed):
+            return []
+        if op == "call":
+            return [functools.partial(self._call, instruction)]
+        if op in DRAWS:
+            return [functools.partial(self._draw, instruction, self.plan[instruction.result])]
+        if op == "fused":
+            return self._group(instruction, self.plan.arrays)
+        if op == "update":
+            return self._update(instruction)
+        return [self._single(instruction)]
+
+    def _call(self, instruction: Instruction) -> None:
+        made = instruction.options["function"](*self._now(instruction))
+        self.numbers |= zip(instruction.results, made if isinstance(made, tuple) else (made,), strict=True)
+
+    def _draw(self, instruction: Instruction, out: Array) -> None:
+        instruction.options["generator"].fill(instruction.op, out, *self._now(instruction))
+
+    def _now(self, instruction: Instruction) -> list[Any]:
+        return [self.numbers[x] if isinstance(x, Value) else x for x in instruction.operands]
+
+    def _single(self, instruction: Instruction) -> Call:
+        """One instruction that is no loop."""
+        op, options, out = instruction.op, instruction.options, self.plan[instruction.result]
+        operands = [self.plan[x] if isinstance(x, Value) else x for x in instruction.operands]
+        if op == "full":
+            return functools.partial(out.fill, options["value"])
+        if op == "matmul":
+            return functools.partial(self.xp.matmul, *operands, out=out)
+        if op == "concatenate":
+            return functools.partial(self.xp.concatenate, operands, options["axis"], out=out)
+        if op == "put":
+            return functools.partial(_put, out, operands[0], operands[1], options["index"])
+        return functools.partial(_compute, out, definition(op, self.xp), operands, options)
+
+    def _update(self, instruction: Instruction) -> list[Call]:
+        """The product, into scratch memory, and the optimiser's loop."""
+        product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
+        (flat,) = self._borrow([gradient])
+        out = flat.reshape(product.result.shape)
+        multiply = functools.partial(self.xp.matmul, *(self.plan[v] for v in product.values), out=out)
+        return [multiply, *self._group(loop, self.plan.arrays | {gradient: flat})]
+
+    def _group(self, group: Instruction, arrays: dict[Value, Array]) -> list[Call]:
+        """One launch for all that the group makes, and the sums of some of it."""
+        sums = [member for member in group.body if member.op == "sum"]
+        made = {v for member in group.body if member.op != "sum" for v in member.results}
+        outputs = [v for v in group.results if v in made]
+        summed = [*dict.fromkeys(s.operands[0] for s in sums if s.operands[0] in made and s.operands[0] not in outputs)]
+        arrays = arrays | dict(zip(summed, self._borrow(summed), strict=True))
+        calls = [self._launch(group, [*outputs, *summed], arrays)] if made else []
+        return [*calls, *(functools.partial(_sum, arrays[s.result], arrays[s.operands[0]], s.options["axes"]) for s in sums)]
+
+    def _launch(self, group: Instruction, outputs: list[Value], arrays: dict[Value, Array]) -> Call:
+        text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
+        outs = [arrays[v] for v in outputs]
+        if text is None:
+            return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers)
+        kernel = self.xp.ElementwiseKernel(*text.kernel)
+        return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers)
+
+    def _borrow(self, values: Sequence[Value]) -> list[Array]:
+        """Memory for the time of one instruction: the next ones use the same, as launches run in their order."""
+        made = []
+        for n, value in enumerate(values):
+            size = math.prod(value.shape) * value.dtype.itemsize
+            if n == len(self._scratch):
+                self._scratch.append(self.xp.empty(size, "u1"))
+            if self._scratch[n].size < size:
+                self._scratch[n] = self.xp.empty(size, "u1")
+            made.append(self._scratch[n][:size].view(value.dtype).reshape(value.shape))
+        return made
+
+
+class Launch:
+    """A kernel with its arguments."""
+
+    def __init__(self, kernel: Any, arrays: list[Array], numbers: list[Value], outs: list[Array], now: dict[Value, Any]):
+        self._kernel, self._arrays, self._numbers, self._outs, self._now = kernel, arrays, numbers, outs, now
+
+    def __call__(self) -> None:
+        self._kernel(*self._arrays, *[self._now[v] for v in self._numbers], *self._outs)
+
+
+class BodyByCalls:
+    """A group without a kernel: what its members mean, one after the other, for dtypes that kernels do not take."""
+
+    def __init__(self, body: Sequence[Instruction], outs: dict[Value, Array], arrays: dict[Value, Array], now: Any):
+        self._body = [member for member in body if member.op != "sum"]
+        self._outs, self._arrays, self._now = outs, arrays, now
+
+    def __call__(self) -> None:
+        made: dict[Value, Any] = {}
+
+        def element(x: Any) -> Any:
+            if not isinstance(x, Value):
+                return x
+            if x.op == "full":
+                return x.dtype.type(x.maker.options["value"])
+            return made[x] if x in made else self._now[x] if x.op == "call" else self._arrays[x]
+
+        xp = device_module("cuda")
+        for member in self._body:
+            y = definition(member.op, xp)(*map(element, member.operands), **member.options)
+            made[member.result] = xp.asarray(y).astype(member.result.dtype, copy=False)
+        for value, out in self._outs.items():
+            out[...] = made[value]
+
+
+def _read_as_arrays(program: Program) -> set[Value]:
+    """The values that something else than a loop reads."""
+    found = {v.root for v in (*program.outputs, *program.updates.values())}
+    for i in program.instructions:
+        read = i.options["product"].values if i.op == "update" else () if i.op == "fused" else i.values
+        found.update(v.root for v in read)
+    sums = (m.operands[0] for i in program.instructions if i.op == "fused" for m in i.body if m.op == "sum")
+    views = (v.root for i in program.instructions for v in i.values if v.op in VIEWS)
+    return found | {*sums} | {*views}
+
+
+def _compute(out: Array, function: Callable[..., Any], operands: Sequence[Any], options: dict[str, Any]) -> None:
+    out[...] = function(*operands, **options)
+
+
+def _put(out: Array, x: Array, value: Any, index: Any) -> None:
+    if out is not x:
+        out[...] = x
+    out[index] = value
+
+
+def _sum(out: Array, x: Array, axes: tuple[int, ...]) -> None:
+    out[...] = kernels.total(x, axes)
