@@ -75,7 +75,11 @@ static bool run(Dim grid, Dim block, bool backwards, function<void()> f) {
 """
 
 DTYPES = {"T*": "array", "long long": np.int64}
-TYPES = {"uint64": "unsigned long long", "int32": "int", "float32": "float", "float64": "double"}
+TYPES = {
+    **{"bool": "bool", "float32": "float", "float64": "double"},
+    **{"int8": "signed char", "int16": "short", "int32": "int", "int64": "long long"},
+    **{"uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long"},
+}
 
 
 class Parameter(NamedTuple):

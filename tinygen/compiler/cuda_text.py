@@ -147,7 +147,7 @@ class _Writer:
         y = member.result
         kind = C_TYPES[y.dtype.name]
         if member.op == "astype":
-            value = f"{kind}({self._operand(member.operands[0], y.dtype)})"
+            value = f"({kind}){self._operand(member.operands[0], y.dtype)}"
         else:
             types = _types(member)
             if types[-1].kind not in "f" and member.op in _FLOATS_ONLY:
@@ -217,7 +217,7 @@ def _literal(x: Any, dtype: np.dtype[Any]) -> str:
     if dtype.kind == "b":
         return "true" if x else "false"
     if dtype.kind in "iu":
-        return f"{kind}({int(x)}{'LL' if dtype.kind == 'i' else 'ULL'})"
+        return f"({kind}){int(x)}{'LL' if dtype.kind == 'i' else 'ULL'}"
     x = float(x)
-    text = "(0.0 / 0.0)" if math.isnan(x) else f"({x > 0} * 2 - 1) / 0.0" if math.isinf(x) else repr(x)
+    text = "0.0 / 0.0" if math.isnan(x) else f"{math.copysign(1, x)} / 0.0" if math.isinf(x) else repr(x)
     return f"{kind}({text})"
