@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import re
 import shutil
 import subprocess
@@ -85,11 +86,17 @@ TYPES = {
 class Parameter(NamedTuple):
     type: str
     name: str
+    is_raw: bool = False  # all of an array, to be read anywhere
+
+    @property
+    def c_type(self) -> str:
+        return TYPES.get(self.type, self.type)
 
 
 def _parameters(line: str) -> list[Parameter]:
-    """Of "const T* x, long long n" or "T x, uint64 k"."""
-    return [Parameter(*one.replace("const ", "").strip().rsplit(" ", 1)) for one in line.split(",")]
+    """Of "const T* x, long long n" or "raw T x, uint64 k"."""
+    ones = [one.replace("const ", "").strip() for one in line.split(",")]
+    return [Parameter(*one.removeprefix("raw ").rsplit(" ", 1), one.startswith("raw ")) for one in ones]
 
 
 def signatures(source: str) -> dict[str, list[Parameter]]:
@@ -99,10 +106,12 @@ def signatures(source: str) -> dict[str, list[Parameter]]:
 
 
 def elementwise_source(dtype: Any, in_params: str, out_params: str, body: str, name: str, preamble: str = "") -> str:
-    """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size."""
+    """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size, or raw."""
     inputs, outputs = _parameters(in_params), _parameters(out_params)
     bind = [
-        f"{const}{TYPES.get(p.type, p.type)}& {p.name} = (({TYPES.get(p.type, p.type)}*)_args[{k}])[i];"
+        f"{const}{p.c_type}* {p.name} = ({p.c_type}*)_args[{k}];"
+        if p.is_raw
+        else f"{const}{p.c_type}& {p.name} = (({p.c_type}*)_args[{k}])[i];"
         for k, (const, p) in enumerate([("const ", p) for p in inputs] + [("", p) for p in outputs])
     ]
     lines = "\n    ".join(bind)
@@ -201,14 +210,16 @@ class ElementwiseKernel:
         (dtype,) = kinds
         types = [dtype if p.type == "T" else np.dtype(p.type) for p in parameters]
         outs = list(args[len(self.inputs) :])
-        shape = np.broadcast_shapes(*(np.shape(a) for a in args))
+        flat = [np.shape(a) for p, a in zip(parameters, args, strict=False) if not p.is_raw]
+        shape = np.broadcast_shapes(*flat)
         assert all(out.shape == shape for out in outs)
         outs = outs or [np.empty(shape, dtype) for _ in self.outputs]
-        given = zip([*args[: len(self.inputs)], *outs], types, strict=True)
-        full = [np.array(flushed(np.broadcast_to(a, shape).astype(dtype)), order="C") for a, dtype in given]
+        given = zip(parameters, [*args[: len(self.inputs)], *outs], types, strict=True)
+        spread = [(a if p.is_raw else np.broadcast_to(a, shape), dtype) for p, a, dtype in given]
+        full = [np.array(flushed(a.astype(dtype)), order="C") for a, dtype in spread]
         pointers = np.array([a.ctypes.data for a in full], np.uintp)
         launch = RawModule(elementwise_source(dtype, *self.text)).get_function(self.text[3])
-        launch((1,), (3,), (np.int64(full[0].size), pointers))
+        launch((1,), (3,), (np.int64(math.prod(shape)), pointers))
         for out, result in zip(outs, full[len(self.inputs) :], strict=True):
             out[...] = flushed(result)
         return outs[0] if len(outs) == 1 else tuple(outs)

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from .. import kernels
 from ..backend import Array, device_module, device_of
+from ..kernels.reference_conv import windows_by_taps
 from ..tracing import Untraceable
 from .cuda_text import text_of
 from .definitions import definition
@@ -20,6 +21,8 @@ from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 
 Call: TypeAlias = "Callable[[], Any]"
+
+CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
 
 
 class DeviceStep:
@@ -50,12 +53,12 @@ class Lowering:
         self.plan, self.xp = plan, device_module("cuda")
         self.numbers: dict[Value, Any] = {}  # those that Python computes anew in each step
         self._scratch: list[Array] = []
-        self._needed = _read_as_arrays(program)
+        self._read = _read_as_arrays(program)
 
     def calls(self, instruction: Instruction) -> list[Call]:
         """The calls of an instruction; none for what is there from the beginning."""
         op = instruction.op
-        if op in SILENT or op in VIEWS or (op == "full" and instruction.result not in self._needed):
+        if op in SILENT or op in VIEWS or (op == "full" and instruction.result not in self._read):
             return []
         if op == "call":
             return [functools.partial(self._call, instruction)]
@@ -65,6 +68,8 @@ class Lowering:
             return self._group(instruction, self.plan.arrays)
         if op == "update":
             return self._update(instruction)
+        if op in CONVOLUTIONS and instruction.result.dtype.char in "fd":
+            return getattr(self, f"_{op}")(instruction)
         return [self._single(instruction)]
 
     def _call(self, instruction: Instruction) -> None:
@@ -84,19 +89,48 @@ class Lowering:
         if op == "full":
             return functools.partial(out.fill, options["value"])
         if op == "matmul":
-            return functools.partial(self.xp.matmul, *operands, out=out)
+            return self._product(*operands, out)
         if op == "concatenate":
             return functools.partial(self.xp.concatenate, operands, options["axis"], out=out)
         if op == "put":
             return functools.partial(_put, out, operands[0], operands[1], options["index"])
         return functools.partial(_compute, out, definition(op, self.xp), operands, options)
 
+    def _conv2d(self, instruction: Instruction) -> list[Call]:
+        x, w, y = (self.plan[v] for v in (*instruction.values, instruction.result))
+        gather, cols = self._columns(x, (*y.shape[:3], *w.shape[:3]), instruction.options)
+        return [gather, self._product(cols, w.reshape(cols.shape[1], -1), y.reshape(len(cols), -1))]
+
+    def _conv2d_weight_grad(self, instruction: Instruction) -> list[Call]:
+        x, gy, gw = (self.plan[v] for v in (*instruction.values, instruction.result))
+        gather, cols = self._columns(x, (*gy.shape[:3], *gw.shape[:3]), instruction.options)
+        return [gather, self._product(cols.T, gy.reshape(len(cols), -1), gw.reshape(cols.shape[1], -1))]
+
+    def _conv_transpose2d(self, instruction: Instruction) -> list[Call]:
+        gy, w, x = (self.plan[v] for v in (*instruction.values, instruction.result))
+        shape = (*gy.shape[:3], *w.shape[:3])
+        rows, columns = windows_by_taps(shape)
+        (cols,) = self._borrow([(shape, x.dtype)])
+        multiply = self._product(gy.reshape(rows, -1), w.reshape(columns, -1).T, cols.reshape(rows, columns))
+        options = instruction.options
+        add = functools.partial(kernels.col2im, cols, options["size"], options["stride"], options["padding"], x)
+        return [multiply, add]
+
+    def _columns(self, x: Array, shape: tuple[int, ...], options: dict[str, Any]) -> tuple[Call, Array]:
+        """What lays the windows of x side by side in scratch memory, and this as a matrix: a row a window."""
+        (cols,) = self._borrow([(shape, x.dtype)])
+        gather = functools.partial(kernels.im2col, x, shape[3:5], options["stride"], options["padding"], cols)
+        return gather, cols.reshape(windows_by_taps(shape))
+
+    def _product(self, a: Array, b: Array, out: Array) -> Call:
+        return functools.partial(self.xp.matmul, a, b, out=out)
+
     def _update(self, instruction: Instruction) -> list[Call]:
         """The product, into scratch memory, and the optimiser's loop."""
         product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
-        (flat,) = self._borrow([gradient])
-        out = flat.reshape(product.result.shape)
-        multiply = functools.partial(self.xp.matmul, *(self.plan[v] for v in product.values), out=out)
+        (flat,) = self._borrow([(gradient.shape, gradient.dtype)])
+        a, b = (self.plan[v] for v in product.values)
+        multiply = self._product(a, b, flat.reshape(product.result.shape))
         return [multiply, *self._group(loop, self.plan.arrays | {gradient: flat})]
 
     def _group(self, group: Instruction, arrays: dict[Value, Array]) -> list[Call]:
@@ -105,9 +139,9 @@ class Lowering:
         made = {v for member in group.body if member.op != "sum" for v in member.results}
         outputs = [v for v in group.results if v in made]
         summed = [*dict.fromkeys(s.operands[0] for s in sums if s.operands[0] in made and s.operands[0] not in outputs)]
-        arrays = arrays | dict(zip(summed, self._borrow(summed), strict=True))
+        arrays = arrays | dict(zip(summed, self._borrow([(v.shape, v.dtype) for v in summed]), strict=True))
         calls = [self._launch(group, [*outputs, *summed], arrays)] if made else []
-        return [*calls, *(functools.partial(_sum, arrays[s.result], arrays[s.operands[0]], s.options["axes"]) for s in sums)]
+        return [*calls, *(functools.partial(kernels.total_into, arrays[s.operands[0]], s.options["axes"], arrays[s.result]) for s in sums)]
 
     def _launch(self, group: Instruction, outputs: list[Value], arrays: dict[Value, Array]) -> Call:
         text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
@@ -117,16 +151,16 @@ class Lowering:
         kernel = self.xp.ElementwiseKernel(*text.kernel)
         return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers)
 
-    def _borrow(self, values: Sequence[Value]) -> list[Array]:
+    def _borrow(self, kinds: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
         """Memory for the time of one instruction: the next ones use the same, as launches run in their order."""
         made = []
-        for n, value in enumerate(values):
-            size = math.prod(value.shape) * value.dtype.itemsize
+        for n, (shape, dtype) in enumerate(kinds):
+            size = math.prod(shape) * dtype.itemsize
             if n == len(self._scratch):
                 self._scratch.append(self.xp.empty(size, "u1"))
             if self._scratch[n].size < size:
                 self._scratch[n] = self.xp.empty(size, "u1")
-            made.append(self._scratch[n][:size].view(value.dtype).reshape(value.shape))
+            made.append(self._scratch[n][:size].view(dtype).reshape(shape))
         return made
 
 
@@ -186,5 +220,3 @@ def _put(out: Array, x: Array, value: Any, index: Any) -> None:
     out[index] = value
 
 
-def _sum(out: Array, x: Array, axes: tuple[int, ...]) -> None:
-    out[...] = kernels.total(x, axes)

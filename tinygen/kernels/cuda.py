@@ -20,9 +20,7 @@ from ..backend import Array
 from . import noise, reference, sums
 
 THREADS = 256  # in a block
-BLOCKS = (
-    1024  # enough to fill any GPU of today; a number that does not depend on the GPU keeps sums the same to the bit
-)
+BLOCKS = 1024  # enough to fill any GPU of today; one that does not depend on the GPU keeps sums the same to the bit
 SHARE = 8  # rows that a thread adds up at least, or the second stage would cost more than the first
 
 # Sums down the columns of (rows, columns). CuPy's own x.sum(axis=0) gives a few columns to a few blocks; here blocks
@@ -172,12 +170,7 @@ def column_source(dtype: Any) -> str:
 
 @functools.cache
 def _columns(dtype: Any, name: str) -> Any:
-    return _module(dtype).get_function(name)
-
-
-@functools.cache
-def _module(dtype: Any) -> Any:
-    return cupy.RawModule(code=column_source(dtype))
+    return cupy.RawModule(code=column_source(dtype)).get_function(name)
 
 
 @functools.cache
@@ -229,6 +222,13 @@ def total(x: Array, axis: sums.Axis = None, keepdims: bool = False) -> Array:
     if x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != ():
         return column_sum(x).reshape((1,) * (len(axis) * keepdims) + x.shape[-1:])
     return sums.total(x, axis, keepdims)
+
+
+def total_into(x: Array, axis: tuple[int, ...], out: Array) -> Array:
+    """As sums.total_into; over all axes but the last by the kernels of column_sum."""
+    if x.dtype == out.dtype and x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != () and x.size:
+        return _column_sum(_matrix(x), out)
+    return sums.total_into(x, axis, out)
 
 
 @_twin()
@@ -318,12 +318,13 @@ def _geometry(rows: int, columns: int, blocks: int = BLOCKS) -> tuple[tuple[int,
     return (tiles, -(-rows // chunk)), (across, down), chunk
 
 
-def _column_sum(x: Array) -> Array:
-    """The sum (C,) of the rows of a contiguous x (rows, C)."""
+def _column_sum(x: Array, out: Any = None) -> Array:
+    """The sum (C,) of the rows of a contiguous x (rows, C); out: where to write it."""
     for blocks in (BLOCKS, 1):
         rows, columns = x.shape
         grid, block, chunk = _geometry(rows, columns, blocks)
-        y = cupy.empty((grid[1], columns), x.dtype)
+        is_last = grid[1] == 1 and out is not None
+        y = out.reshape(1, columns) if is_last else cupy.empty((grid[1], columns), x.dtype)
         _columns(x.dtype, "column_sum")(grid, block, (x, y, *map(np.int64, (rows, columns, chunk))))
         if len(y) == 1:
             break
