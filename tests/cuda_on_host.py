@@ -76,11 +76,9 @@ static bool run(Dim grid, Dim block, bool backwards, function<void()> f) {
 """
 
 DTYPES = {"T*": "array", "long long": np.int64}
-TYPES = {
-    **{"bool": "bool", "float32": "float", "float64": "double"},
-    **{"int8": "signed char", "int16": "short", "int32": "int", "int64": "long long"},
-    **{"uint8": "unsigned char", "uint16": "unsigned short", "uint32": "unsigned int", "uint64": "unsigned long long"},
-}
+TYPES = {"bool": "bool", "float32": "float", "float64": "double"}
+TYPES |= {"int8": "signed char", "int16": "short", "int32": "int", "int64": "long long"}
+TYPES |= {f"u{name}": f"unsigned {c.removeprefix('signed ')}" for name, c in TYPES.items() if name.startswith("int")}
 
 
 class Parameter(NamedTuple):
@@ -132,7 +130,7 @@ extern "C" __global__ void {name}(long long _size, void** _args) {{
 def _library(source: str) -> Any:
     """A source with a function run_NAME for each of its kernels, compiled."""
     launchers = [
-        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(" ".join(p) for p in taken)}) {{\n'
+        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(f"{p.type} {p.name}" for p in taken)}) {{\n'
         f"  return run(grid, block, backwards, [=] {{ {name}({', '.join(p.name for p in taken)}); }});\n}}\n"
         for name, taken in signatures(source).items()
     ]

@@ -8,7 +8,7 @@ import cuda_on_host
 import numpy as np
 import pytest
 
-from tinygen.compiler.cuda_text import _ARGUMENTS, TEXTS, text_of
+from tinygen.compiler.cuda_text import TEXTS, arguments_of, text_of
 from tinygen.compiler.program import ELEMENTWISE, Instruction, Value
 from tinygen.compiler.trace import _result_like
 
@@ -57,7 +57,7 @@ def launched(body, outputs, numbers=()):
 def has_text(op, values):
     """Whether NumPy has the op for these operands, and it has a text for their dtype."""
     try:
-        member = copied(values[0]) if op == "copy" else made(op, *values[: _ARGUMENTS.get(op, 1)])
+        member = copied(values[0]) if op == "copy" else made(op, *values[: arguments_of(op)])
     except (TypeError, ValueError):
         return None
     return member if text_of([member], member.results) else None
@@ -118,4 +118,3 @@ def test_numbers_that_c_writes_otherwise():
     body = [made("add", x, number) for number in (float("inf"), float("-inf"), float("nan"), 1e-300, True, 7)]
     for member, y in zip(body, launched(body, [m.result for m in body]), strict=True):
         np.testing.assert_array_equal(y, np.broadcast_to(x.like + member.operands[1], SHAPE))
-

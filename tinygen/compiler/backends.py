@@ -19,7 +19,8 @@ BACK_ENDS = {  # name: module and class
 
 
 def default_back_end(device: str = "cpu") -> str:
-    """On a GPU "cupy". On the CPU "native" if llvmlite is installed (it comes with Numba) and TINYGEN_NUMBA is not 0; else "numpy"."""
+    """On a GPU "cupy". On the CPU "native" if llvmlite is installed (it comes with Numba) and TINYGEN_NUMBA is not 0;
+    else "numpy"."""
     if device == "cuda":
         return "cupy"
     off = os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("llvmlite") is None

@@ -165,8 +165,8 @@ def compile(step: Any, back_end: str | None = None) -> Compiled:
 
     step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of
     the step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says
-    what. back_end: "native", "numpy" or "plain"; by default the first, where llvmlite is installed, else the second; for
-    arrays on a GPU always "cupy".
+    what. back_end: "native", "numpy" or "plain"; by default the first, where llvmlite is installed, else the second. On
+    a GPU it is "cupy".
     """
     name = getattr(step, "__name__", type(step).__name__)
     if hasattr(step, "train_step"):

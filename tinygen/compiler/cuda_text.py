@@ -66,11 +66,6 @@ TEXTS = {  # what each op does with elements a, b and c, which are of the type T
     "isinf": "a == a && a - a != 0",
     "where": "a ? b : c",
 }
-_ARGUMENTS = {"where": 3} | dict.fromkeys(
-    "add subtract multiply divide power remainder floor_divide maximum minimum equal not_equal less less_equal greater "
-    "greater_equal logical_and logical_or logical_xor bitwise_and bitwise_or bitwise_xor left_shift right_shift".split(),
-    2,
-)
 _FLOATS_ONLY = {"power", "floor", "ceil", "remainder", "floor_divide"}
 
 HELPERS = """
@@ -190,9 +185,14 @@ class _Writer:
         )
 
 
+def arguments_of(op: str) -> int:
+    """How many operands an op has."""
+    return {"copy": 1, "where": 3}.get(op) or getattr(np, op).nin
+
+
 def function_of(op: str) -> str:
     """The function of CUDA for an op."""
-    arguments = ", ".join(f"T {name}" for name in "abc"[: _ARGUMENTS.get(op, 1)])
+    arguments = ", ".join(f"T {name}" for name in "abc"[: arguments_of(op)])
     return f"template <class T> __device__ auto {op}_({arguments}) {{ return {TEXTS[op]}; }}"
 
 

@@ -68,7 +68,7 @@ class Lowering:
             return self._group(instruction, self.plan.arrays)
         if op == "update":
             return self._update(instruction)
-        if op in CONVOLUTIONS and instruction.result.dtype.char in "fd":
+        if op in CONVOLUTIONS and self._are_matrices(instruction):
             return getattr(self, f"_{op}")(instruction)
         return [self._single(instruction)]
 
@@ -89,12 +89,17 @@ class Lowering:
         if op == "full":
             return functools.partial(out.fill, options["value"])
         if op == "matmul":
-            return self._product(*operands, out)
+            return self._product(operands[0], operands[1], out)
         if op == "concatenate":
             return functools.partial(self.xp.concatenate, operands, options["axis"], out=out)
         if op == "put":
             return functools.partial(_put, out, operands[0], operands[1], options["index"])
         return functools.partial(_compute, out, definition(op, self.xp), operands, options)
+
+    def _are_matrices(self, convolution: Instruction) -> bool:
+        """Whether what a convolution reads and makes can be seen as matrices, of a dtype that the kernels take."""
+        arrays = [self.plan[v] for v in (*convolution.values, convolution.result)]
+        return all(a.flags.c_contiguous and a.dtype == arrays[0].dtype and a.dtype.char in "fd" for a in arrays)
 
     def _conv2d(self, instruction: Instruction) -> list[Call]:
         x, w, y = (self.plan[v] for v in (*instruction.values, instruction.result))
@@ -140,8 +145,11 @@ class Lowering:
         outputs = [v for v in group.results if v in made]
         summed = [*dict.fromkeys(s.operands[0] for s in sums if s.operands[0] in made and s.operands[0] not in outputs)]
         arrays = arrays | dict(zip(summed, self._borrow([(v.shape, v.dtype) for v in summed]), strict=True))
-        calls = [self._launch(group, [*outputs, *summed], arrays)] if made else []
-        return [*calls, *(functools.partial(kernels.total_into, arrays[s.operands[0]], s.options["axes"], arrays[s.result]) for s in sums)]
+        calls: list[Call] = [self._launch(group, [*outputs, *summed], arrays)] if made else []
+        for member in sums:
+            x, y = arrays[member.operands[0]], arrays[member.result]
+            calls.append(functools.partial(kernels.total_into, x, member.options["axes"], y))
+        return calls
 
     def _launch(self, group: Instruction, outputs: list[Value], arrays: dict[Value, Array]) -> Call:
         text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
@@ -167,7 +175,9 @@ class Lowering:
 class Launch:
     """A kernel with its arguments."""
 
-    def __init__(self, kernel: Any, arrays: list[Array], numbers: list[Value], outs: list[Array], now: dict[Value, Any]):
+    def __init__(
+        self, kernel: Any, arrays: list[Array], numbers: list[Value], outs: list[Array], now: dict[Value, Any]
+    ):
         self._kernel, self._arrays, self._numbers, self._outs, self._now = kernel, arrays, numbers, outs, now
 
     def __call__(self) -> None:
@@ -218,5 +228,3 @@ def _put(out: Array, x: Array, value: Any, index: Any) -> None:
     if out is not x:
         out[...] = x
     out[index] = value
-
-

@@ -4,7 +4,7 @@
     numba.py, thin.py, gemm.py
                         for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
-    cuda.py, cuda_conv.py
+    cuda.py, cuda_conv.py, cuda_noise.py
                         for CuPy
 
 Which of them serves an array is decided here, by its kind; a twin leaves what it is not made for, such as
@@ -32,6 +32,7 @@ __all__ = [
     "adam",
     "batch_norm",
     "batch_norm_grad",
+    "bernoulli",
     "bits",
     "col2im",
     "column_sum",
@@ -109,6 +110,7 @@ def _in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:
 adam = _kernel(reference.adam, "numba", gpu="cuda")
 batch_norm = _kernel(reference.batch_norm, "numba", gpu="cuda")
 batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu="cuda")
+bernoulli = _kernel(noise.bernoulli, gpu="cuda")
 bits = _kernel(noise.bits, gpu="cuda")
 column_sum = _kernel(reference.column_sum, gpu="cuda")
 col2im = _kernel(reference_conv.col2im, gpu="cuda_conv")

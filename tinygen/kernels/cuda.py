@@ -17,7 +17,8 @@ import cupy
 import numpy as np
 
 from ..backend import Array
-from . import noise, reference, sums
+from . import reference, sums
+from .cuda_noise import bernoulli, bits, normal, uniform  # noqa: F401
 
 THREADS = 256  # in a block
 BLOCKS = 1024  # enough to fill any GPU of today; one that does not depend on the GPU keeps sums the same to the bit
@@ -170,17 +171,17 @@ def column_source(dtype: Any) -> str:
 
 @functools.cache
 def _columns(dtype: Any, name: str) -> Any:
-    return cupy.RawModule(code=column_source(dtype)).get_function(name)
+    return _module(dtype).get_function(name)
+
+
+@functools.cache
+def _module(dtype: Any) -> Any:
+    return cupy.RawModule(code=column_source(dtype))
 
 
 @functools.cache
 def _elementwise(name: str) -> Any:
     return cupy.ElementwiseKernel(*ELEMENTWISE[name], f"tinygen_{name}")
-
-
-@functools.cache
-def _noise(name: str) -> Any:
-    return cupy.ElementwiseKernel(*noise.CUDA[name], f"tinygen_{name}", preamble=noise.MIX_CUDA)
 
 
 def _twin(also: str = "") -> Callable[..., Any]:
@@ -198,23 +199,6 @@ def _twin(also: str = "") -> Callable[..., Any]:
         return twin
 
     return decorate
-
-
-def bits(out: Array, first: np.uint64) -> Array:
-    """As noise.bits, in one launch."""
-    return _noise("bits")(first, out)
-
-
-def uniform(out: Array, first: np.uint64) -> Array:
-    """As noise.uniform, in one launch; float16 is left to the definition."""
-    if out.dtype.itemsize <= 2:
-        return noise.uniform(out, first)
-    return _noise("uniform")(first, *noise.resolution(out.dtype), out)
-
-
-def normal(out: Array, first: np.uint64) -> Array:
-    """As noise.normal, in one launch; float16 is left to the definition."""
-    return noise.normal(out, first) if out.dtype.itemsize <= 2 else _noise("normal")(first, 2.0**-53, out)
 
 
 def total(x: Array, axis: sums.Axis = None, keepdims: bool = False) -> Array:
