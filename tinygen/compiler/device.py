@@ -17,6 +17,7 @@ from ..kernels.reference_conv import windows_by_taps
 from ..tracing import Untraceable
 from .cuda_text import text_of
 from .definitions import definition
+from .passes import compute_again, side_by_side
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 
@@ -32,6 +33,7 @@ class DeviceStep:
         for state, array in program.arrays.items():
             if state.op == "state" and device_of(array) != "cuda":
                 raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
+        program = side_by_side(compute_again(program))
         self.plan = Plan(program, "cuda")
         lowering = Lowering(program, self.plan)
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]

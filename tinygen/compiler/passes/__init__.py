@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..program import Program
+from .again import compute_again
+from .beside import side_by_side
 from .common import merge_equal
 from .dead import drop_unused
 from .fuse import fuse
@@ -10,7 +12,17 @@ from .order import calls_first
 from .simplify import simplify
 from .update import update_at_once
 
-__all__ = ["calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
+__all__ = [
+    "calls_first",
+    "compute_again",
+    "drop_unused",
+    "fuse",
+    "merge_equal",
+    "optimised",
+    "side_by_side",
+    "simplify",
+    "update_at_once",
+]
 
 
 def optimised(program: Program) -> Program:
