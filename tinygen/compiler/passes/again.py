@@ -59,7 +59,8 @@ def _small_source(value: Value, loop: Instruction) -> list[Instruction]:
     if value.op != "fused" or math.prod(value.shape) * _SMALLER > math.prod(loop.options["shape"]):
         return []
     source = _needed_for([value], value.maker.body)
-    return source if len(source) <= _LONG and not any(member.op == "sum" for member in source) else []
+    once = any(m.op == "sum" or m.result.state is not None for m in source)  # sums, and what is written to a state
+    return [] if once or len(source) > _LONG else source
 
 
 def _needed_for(values: Iterable[Value], body: list[Instruction]) -> list[Instruction]:
