@@ -86,6 +86,9 @@ class Parameter(NamedTuple):
     name: str
     is_raw: bool = False  # all of an array, to be read anywhere
 
+    def __str__(self) -> str:
+        return f"{self.type} {self.name}"
+
     @property
     def c_type(self) -> str:
         return TYPES.get(self.type, self.type)
@@ -130,7 +133,7 @@ extern "C" __global__ void {name}(long long _size, void** _args) {{
 def _library(source: str) -> Any:
     """A source with a function run_NAME for each of its kernels, compiled."""
     launchers = [
-        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(f"{p.type} {p.name}" for p in taken)}) {{\n'
+        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(map(str, taken))}) {{\n'
         f"  return run(grid, block, backwards, [=] {{ {name}({', '.join(p.name for p in taken)}); }});\n}}\n"
         for name, taken in signatures(source).items()
     ]
@@ -152,14 +155,14 @@ class Dim(ctypes.Structure):
 def _as_c(value: Any, parameter: Parameter, dtype: np.dtype) -> Any:
     """An argument as C takes it. CuPy checks nothing here: another type or another order would be read as garbage."""
     if parameter.type in ("T*", "void**"):
-        assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter}: {value!r}"
-        assert value.dtype == (dtype if parameter.type == "T*" else np.uintp), f"{parameter}: {value.dtype}"
+        assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter!r}: {value!r}"
+        assert value.dtype == (dtype if parameter.type == "T*" else np.uintp), f"{parameter!r}: {value.dtype}"
         return ctypes.c_void_p(value.ctypes.data)
     expected, c_type = {
         "T": (dtype.type, ctypes.c_float if dtype == np.float32 else ctypes.c_double),
         "long long": (np.int64, ctypes.c_longlong),
     }[parameter.type]
-    assert type(value) is expected, f"{parameter}: {value!r}"
+    assert type(value) is expected, f"{parameter!r}: {value!r}"
     return c_type(value)
 
 

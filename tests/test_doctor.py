@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from tinygen import doctor
+from tinygen.compiler import backends
 from tinygen.doctor import Finding
 
 REQUIRED = {"tinygen", "Python", "NumPy", "matrix product", "Matplotlib", "Pillow", "safetensors", "tqdm"}
@@ -147,6 +148,35 @@ def test_a_numba_that_does_not_fit_numpy_says_so(monkeypatch):
 
     monkeypatch.setattr(importlib, "import_module", refuse)
     assert "Numba needs NumPy 2.2 or less" in finding("Numba").value
+
+
+def test_what_compiled_steps_run_on_is_told(monkeypatch, tmp_path):
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path))
+    monkeypatch.setattr(backends, "why_not_native", lambda: "")
+    monkeypatch.setattr(backends, "in_words", lambda name: f"{name} code for 2 threads")
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "a.o").write_bytes(b"")
+    assert finding("compiled steps") == (
+        "compiled steps",
+        f"native code for 2 threads; 1 loop kept in {folder}",
+        True,
+        "",
+    )
+    assert finding("data sets").value.endswith(": nothing yet")
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert "set TINYGEN_CACHE to a folder" in finding("compiled steps").advice
+
+
+@pytest.mark.parametrize(
+    ("number", "words"), [("0", ("TINYGEN_NUMBA is 0", "unset it")), ("1", ("llvmlite is not", "tinygen[fast]"))]
+)
+def test_compiled_steps_without_native_code(monkeypatch, number, words):
+    monkeypatch.setenv("TINYGEN_NUMBA", number)
+    monkeypatch.setattr(backends.importlib.util, "find_spec", lambda name: None)
+    told = finding("compiled steps")
+    assert told.ok is None and told.value.startswith("NumPy's calls, as ")
+    assert words[0] in told.value and words[1] in told.advice
 
 
 @pytest.mark.parametrize("driver, ok, words", [("", True, "no NVIDIA driver"), ("580.1", None, "not installed")])

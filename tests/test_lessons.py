@@ -80,6 +80,24 @@ def when_gans_fail(n):
     assert n["n"].item() == pytest.approx(n["n0"], rel=1e-12)
 
 
+def program(n):
+    """What was traced computes the same after each pass, in fewer instructions and less memory."""
+    assert n["lengths"] == [6, 5, 4]
+    assert n["f"](2, 3) == 55 == n["run"](n["toy"], n["its_result"], x=2, w=3)
+    counts, sizes = list(n["counts"].values()), list(n["sizes"].values())
+    assert counts[0] > 2 * counts[-1] and sizes[0] > 1.5 * sizes[-1]
+    assert (
+        n["counts"]["merge_equal"] < n["counts"]["simplify"] and n["counts"]["drop_unused"] < n["counts"]["merge_equal"]
+    )
+    assert n["alike"]
+    assert n["bytes_traced"] > 5 * n["plan"].room
+    for by_tape, by_program in n["losses"].values():
+        np.testing.assert_allclose(by_program, by_tape, rtol=1e-5)
+    assert "x.sum() > 0" in n["hesitant"].reason
+    assert "changes from step to step" in n["fading"].reason and "per_step" in n["fading"].reason
+    assert n["mended"].reason is None and (np.diff(n["strengths"]) < 0).all()
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -89,6 +107,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "06_gan_game": gan_game,
     "07_convolution": convolution,
     "08_when_gans_fail": when_gans_fail,
+    "09_program": program,
 }
 
 

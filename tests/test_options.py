@@ -17,6 +17,7 @@ from tinygen.train import RunDirectory, fit
 def test_fit_and_the_recorder_have_the_defaults_of_the_command_line():
     theirs = {name: p.default for name, p in inspect.signature(fit).parameters.items() if name.endswith("_every")}
     assert theirs == {name: DEFAULTS[name] for name in ("log_every", "sample_every", "checkpoint_every")}
+    assert inspect.signature(fit).parameters["compile"].default == DEFAULTS["compile"]
     assert inspect.signature(Recorder).parameters["every"].default == DEFAULTS["record"]
 
 
@@ -34,7 +35,7 @@ def test_the_help_tells_every_option_with_its_default(capsys):
         assert f"--{option.name.replace('_', '-')} " in shown and about in shown
 
 
-OTHERS = {"batch": 3, "seed": 5, "device": "cuda", "record": 7}
+OTHERS = {"batch": 3, "seed": 5, "device": "cuda", "record": 7, "compile": "on"}
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import tables
+from .files import cache_dir
 
 AVX512_KERNELS = {"skylakex", "cooperlake", "sapphirerapids"}  # OpenBLAS's names; the others of x86 use AVX2 or less
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -49,6 +50,7 @@ def examine() -> list[Finding]:
         ("tqdm", True, lambda: _package("tqdm", "tqdm")),
         ("threadpoolctl", True, lambda: _package("threadpoolctl", "threadpoolctl")),
         ("Numba", False, _numba),
+        ("compiled steps", False, _compiled_steps),
         ("CuPy", False, _cupy),
         ("GPU", False, _gpu),
         ("data sets", False, _data_sets),
@@ -185,6 +187,21 @@ def _numba() -> Finding:
         return Finding("Numba", f"can't be imported ({error})", None, 'pip install --upgrade "tinygen[fast]"')
 
 
+def _compiled_steps() -> Finding:
+    """What a compiled training step would run on."""
+    from .compiler import backends
+
+    value = backends.in_words(backends.default_back_end())
+    if why := backends.why_not_native():
+        mend = 'pip install "tinygen[fast]"' if "llvmlite" in why else "unset it"
+        return Finding("compiled steps", f"{value}, as {why}", None, f"for native code, which is faster: {mend}")
+    folder = cache_dir() / "code"
+    kept = sum(1 for _ in folder.glob("*.o"))
+    advice = _cache_advice(folder)
+    value = f"{value}; {kept:,} loop{'s' * (kept != 1)} kept in {folder}"
+    return Finding("compiled steps", value, None if advice else True, advice)
+
+
 def _driver() -> str:
     """The version of NVIDIA's driver; "" where there is none."""
     text = DRIVER_FILE.read_text() if DRIVER_FILE.exists() else ""
@@ -236,15 +253,19 @@ def _cuda_version(number: int) -> str:
 
 
 def _data_sets() -> Finding:
-    from .data.download import cache_dir
-
     folder = cache_dir()
-    cached = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+    there = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
+    cached = sorted(there - {"code"})  # of compiled steps
     value = f"digits (built in); in {folder}: {', '.join(cached) or 'nothing yet'}"
+    advice = _cache_advice(folder)
+    return Finding("data sets", value, None if advice else True, advice)
+
+
+def _cache_advice(folder: Path) -> str:
+    """What to do if nothing can be kept in a folder; "" if it can."""
     parent = next(path for path in [folder, *folder.parents] if path.is_dir())
-    if not os.access(parent, os.W_OK):
-        return Finding("data sets", value, None, f"{parent} can't be written: set TINYGEN_CACHE to a folder that can")
-    return Finding("data sets", value)
+    writable = os.access(parent, os.W_OK)
+    return "" if writable else f"{parent} can't be written: set TINYGEN_CACHE to a folder that can"
 
 
 def _this_folder() -> Finding:

@@ -21,6 +21,17 @@ _CAUSES = {  # what to do about it
 }
 
 
+def cache_dir() -> Path:
+    """Where downloads and compiled code are kept: $TINYGEN_CACHE, or tinygen in $XDG_CACHE_HOME, or ~/.cache/tinygen.
+
+    Raises RuntimeError if that needs a home directory and there is none.
+    """
+    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))  # ignored unless absolute: XDG Base Directory 0.8
+    if own := os.environ.get("TINYGEN_CACHE"):
+        return Path(own).expanduser()
+    return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
+
+
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading its bytes. Raises OSError, also for a pipe or a device: they may never end."""
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115

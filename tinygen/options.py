@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from .backend import DEVICES
 from .kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, MAY_TEXT, SWITCH, TEXT, TEXTS, Kind
 
+COMPILE = Kind('"auto", "on" or "off"', lambda x: x in ("auto", "on", "off"))
 DEVICE = Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES])
 
 
@@ -37,6 +38,7 @@ COURSE = (
     Option("batch", EVERY, "examples a step (the model's own)"),
     Option("seed", COUNT, "decides every random number: weights, batches, noise ({default})", 0),
     Option("device", DEVICE, "{default} (the default) or cuda, a GPU through CuPy", "cpu"),
+    Option("compile", COMPILE, "whether the step runs as a program ({default}: if it pays)", "auto", may_change=True),
 )
 INTERVALS = (
     Option("log_every", EVERY, "steps between lines of metrics.jsonl ({default})", 50, may_change=True),

@@ -13,7 +13,11 @@ from typing import NamedTuple
 from . import gradients, ops
 
 _PACKAGE = Path(__file__).parent
-_PLUMBING = {contextlib.__file__, str(_PACKAGE / "layers" / "module.py"), str(_PACKAGE / "tracing.py")}
+_PLUMBING = {
+    contextlib.__file__,
+    f"{__package__}.kernels",  # the choice of a kernel is made of text
+    *(str(_PACKAGE / file) for file in ("layers/module.py", "tracing.py")),
+}
 
 
 def _engine() -> tuple[str, ...]:
@@ -64,6 +68,17 @@ def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
         if kind == "code":
             places.append(Place(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name))
         frame = frame.f_back
+    return tuple(places)
+
+
+def lines_of(error: BaseException) -> tuple[Place, ...]:
+    """The lines from where an error is handled down to where it was raised, the innermost first."""
+    places, trace = list[Place](), error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if _kind_of(code.co_filename) == "code":
+            places.insert(0, Place(code.co_filename, trace.tb_lineno, code.co_name))
+        trace = trace.tb_next
     return tuple(places)
 
 

@@ -166,8 +166,8 @@ def _scale_and_shift(x: Array, scale: float, shift: float) -> Array:
 
 
 _seed = 0
-_streams: dict[str, int] = {}
-_defaults: dict[str, Generator] = {}
+stream_counts: dict[str, int] = {}  # how many streams were made of each name
+default_streams: dict[str, Generator] = {}  # of each device
 
 
 def seed(n: int) -> None:
@@ -178,20 +178,20 @@ def seed(n: int) -> None:
     global _seed
     Generator(n)  # refuses a bad seed before anything changes
     _seed = int(n)
-    _streams.clear()
-    _defaults.clear()
+    stream_counts.clear()
+    default_streams.clear()
 
 
 def default_rng() -> Generator:
     """The stream of `seed` for everything that is given no generator: initial weights, mostly."""
     device = current_device()
-    if device not in _defaults:
-        _defaults[device] = Generator(_seed, "default")
-    return _defaults[device]
+    if device not in default_streams:
+        default_streams[device] = Generator(_seed, "default")
+    return default_streams[device]
 
 
 def new_stream(name: str) -> Generator:
     """A separate stream of `seed`: the k-th call with one name gives stream name/k."""
-    k = _streams.get(name, 0)
-    _streams[name] = k + 1
+    k = stream_counts.get(name, 0)
+    stream_counts[name] = k + 1
     return Generator(_seed, f"{name}/{k}")

@@ -10,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Untraceable(BaseException):
@@ -36,6 +38,13 @@ def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
     may read what it likes, such as a count of steps, and change it: it is called once for each call here.
     """
     return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
+
+
+def reads(function: F) -> F:
+    """Say of a function for per_step that it changes nothing: what it returns once it returns again, until one that may
+    change something is called."""
+    function.only_reads = True  # type: ignore[attr-defined]
+    return function
 
 
 @contextlib.contextmanager

@@ -279,6 +279,7 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
         "batch": 16,
         "seed": 3,
         "device": "cpu",
+        "compile": "off",
         "log_every": 5,
         "sample_every": 10,
         "checkpoint_every": 10,
@@ -320,6 +321,33 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     assert config["config"]["lr"] == 0.125 and tinygen.load(tmp_path / "run").opt_G.lr == 0.125
 
 
+def test_what_was_decided_about_compiling_is_said_and_kept_to(run, tmp_path):
+    def said(line):
+        result = run(line)
+        assert result.code == 0
+        return next(line for line in result.out.splitlines() if line.startswith("step ") and "compiled" in line)
+
+    train = "train gan --data ring8 --batch 8 --steps 4 --record none --set g_hidden=4 d_hidden=4 --out"
+    assert said(f"{train} a") == "step not compiled: that pays from 1,000 steps on"
+    on = said(f"{train} b --compile on")
+    assert re.match(
+        r"step compiled: [\d,]+ instructions in \d+ groups, (native code for \d threads?|NumPy's calls)", on
+    )
+    assert said("train gan --resume --out b --steps 6").startswith("step compiled: ")
+    assert said("train gan --resume --out b --steps 8 --compile auto").startswith("step compiled: ")
+    assert said("train gan --resume --out b --steps 9 --compile off") == "step not compiled: compile is off"
+    assert said("train gan --resume --out b --steps 10") == "step not compiled: compile is off"
+    config = json.loads((tmp_path / "b" / "config.json").read_text())
+    assert config["settings"]["compile"] == "off"
+    assert config["changes"] == [{"step": 8, "compile": {"from": "on", "to": "off"}}]
+    refusal = said("train mean --steps 2 --out c --compile on")
+    assert (
+        refusal.startswith("step not compiled: ")
+        and "test_cli.py" in refusal
+        and refusal.endswith("np.asarray(loss))}")
+    )
+
+
 def test_a_run_is_recorded_unless_told_otherwise(run, tmp_path):
     train = "train gan --data ring8 --batch 8 --steps 6 --set g_hidden=4 d_hidden=4 --out"
     result, _, _ = run(f"{train} a"), run(f"{train} b --record 3"), run(f"{train} c --record none")
@@ -339,7 +367,7 @@ def test_a_run_that_an_older_tinygen_began_goes_on(run, tmp_path):
     assert run("train mean --steps 3 --out a").code == 0
     file = tmp_path / "a" / "config.json"
     config = json.loads(file.read_text())
-    del config["settings"]["record"], config["settings"]["evaluate_every"]
+    del config["settings"]["record"], config["settings"]["evaluate_every"], config["settings"]["compile"]
     file.write_text(json.dumps(config))
     (tmp_path / "a" / "recording.safetensors").unlink(missing_ok=True)
     assert run("train mean --out a --resume --steps 5").code == 0
@@ -845,7 +873,7 @@ CTRL_C_ARRIVES = """if True:
 
 
 def test_after_ctrl_c_a_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
-    options = "train gan --batch 8 --log-every 1 --set g_hidden=8 d_hidden=8 latent_dim=4"
+    options = "train gan --batch 8 --log-every 1 --compile on --set g_hidden=8 d_hidden=8 latent_dim=4"
     command = [sys.executable, "-c", CTRL_C_ARRIVES, *options.split(), "--steps", "100000", "--out", "parts"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     for line in process.stdout:

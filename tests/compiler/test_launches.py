@@ -23,7 +23,7 @@ ONE_LAUNCH = ["normal", "uniform", "bernoulli", "bits", "total_into", "im2col", 
     [
         ("vae", (28, 28, 1), 16, 49),
         ("gan", (28, 28, 1), 32, 141),
-        ("dcgan", (28, 28, 1), 4, 155),
+        ("dcgan", (28, 28, 1), 4, 156),
         ("dcgan64", (64, 64, 3), 2, 308),
     ],
 )

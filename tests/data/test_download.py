@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from data.mirror import good, limited, whole_only
 
-from tinygen.data.download import RemoteFile, cache_dir, fetch
+from tinygen.data.download import RemoteFile, download_dir, fetch
 from tinygen.errors import DataError
 
 BODY = np.random.default_rng(7).bytes(300_000)
@@ -263,13 +263,13 @@ def test_the_cache_is_where_the_environment_says(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("TINYGEN_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert cache_dir() == tmp_path / ".cache" / "tinygen"
+    assert download_dir() == tmp_path / ".cache" / "tinygen"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache_dir() == tmp_path / ".cache" / "tinygen"
+    assert download_dir() == tmp_path / ".cache" / "tinygen"
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert cache_dir() == tmp_path / "xdg" / "tinygen"
+    assert download_dir() == tmp_path / "xdg" / "tinygen"
     monkeypatch.setenv("TINYGEN_CACHE", "~/mine")
-    assert cache_dir() == tmp_path / "mine"
+    assert download_dir() == tmp_path / "mine"
 
 
 @pytest.mark.parametrize("cache", ["~nobody-by-that-name/x", None])

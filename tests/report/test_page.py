@@ -11,14 +11,14 @@ from tinygen.report import report
 from tinygen.train import checkpoint
 
 VIEWS = {
-    "gan": ["pixels", "step", "vanishing", "curves"],
-    "dcgan": ["pixels", "step", "vanishing", "curves"],
-    "vae": ["samples", "step", "latents", "vanishing", "curves"],
-    "wgangp": ["pixels", "step", "vanishing", "curves", "slopes"],
-    "ring8": ["field", "step", "vanishing", "curves"],
-    "vaegan": ["pixels", "step", "latents", "vanishing", "curves"],
-    "pacgan": ["field", "step", "vanishing", "curves"],
-    "points": ["samples", "step", "latents", "vanishing", "curves"],
+    "gan": ["pixels", "step", "vanishing", "curves", "program"],
+    "dcgan": ["pixels", "step", "vanishing", "curves", "program"],
+    "vae": ["samples", "step", "latents", "vanishing", "curves", "program"],
+    "wgangp": ["pixels", "step", "vanishing", "curves", "slopes", "program"],
+    "ring8": ["field", "step", "vanishing", "curves", "program"],
+    "vaegan": ["pixels", "step", "latents", "vanishing", "curves", "program"],
+    "pacgan": ["field", "step", "vanishing", "curves", "program"],
+    "points": ["samples", "step", "latents", "vanishing", "curves", "program"],
 }
 LOSSES = ["minimax", "nonsaturating", "lsgan", "hinge"]  # hinge and wasserstein are one for G
 
@@ -63,7 +63,7 @@ def test_every_view_is_drawn_and_moves_with_the_scrubber(opened, recorded, name)
     assert (recorded(name) / "report.html").stat().st_size < 8e6
     for view in tabs:
         browser.click(f"#tabs [data-view={view}]")
-        if view == "step":  # it has a walk of its own: test_step_view.py
+        if view in ("step", "program"):  # they have walks of their own: test_step_view.py, test_program.py
             continue
         last = seen(browser)
         move_to(browser, 1)
@@ -330,6 +330,8 @@ def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded
     browser.click("[data-view=curves]")
     assert "play against each other" in browser.text(".hints")
     listed = browser.run("[...document.querySelectorAll('#missing li')].map(item => item.textContent)")
-    assert listed[0].startswith("Follow one gradient: ") and listed[1] == "Slopes of the critic: no penalty <b>."
+    assert (
+        listed[0].startswith("Follow one gradient, Program: ") and listed[1] == "Slopes of the critic: no penalty <b>."
+    )
     assert browser.run("document.documentElement.scrollWidth") <= 390
     assert browser.errors == []

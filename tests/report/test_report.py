@@ -84,15 +84,16 @@ def test_a_run_without_a_recording_has_curves_and_pictures(recorded, tmp_path):
 
 def test_a_run_without_a_recording_says_what_is_missing(recorded, tmp_path):
     (shown,) = embedded(report(copy(recorded("gan"), tmp_path / "old", "recording*")))["runs"]
-    step, inside = shown["missing"]
-    assert step["view"] == "step" and "its checkpoints are gone" in step["why"]
+    step, program, inside = shown["missing"]
+    assert (step["view"], program["view"]) == ("step", "program") and step["why"] == program["why"]
+    assert "its checkpoints are gone" in step["why"]
     assert "--record none" in inside["why"] and "Recorder" in inside["why"]
 
 
 def test_what_the_recorder_could_not_see_is_said(recorded, tmp_path):
     run = copy(recorded("vae"), tmp_path / "less")
     refacted(run, missing=[["latents", "the model has no encoder; write latents()."]])
-    assert gather(run, 10**7)["missing"][1:] == [
+    assert gather(run, 10**7)["missing"][2:] == [
         {"view": "latents", "why": "the model has no encoder; write latents()."}
     ]
 

@@ -7,6 +7,8 @@ from types import ModuleType
 import pytest
 
 import tinygen
+from tinygen.train import session
+from tinygen.train.compiling import CompiledStep
 
 
 @pytest.fixture
@@ -29,3 +31,17 @@ def viz(monkeypatch):
     monkeypatch.setitem(sys.modules, "tinygen.viz", fake)
     monkeypatch.setattr(tinygen, "viz", fake, raising=False)
     return fake
+
+
+@pytest.fixture
+def steps_made(monkeypatch):
+    """The compiled steps of the trainings."""
+    made = []
+
+    class Kept(CompiledStep):
+        def __init__(self, model):
+            super().__init__(model)
+            made.append(self._step)
+
+    monkeypatch.setattr(session, "CompiledStep", Kept)
+    return made

@@ -66,7 +66,7 @@ def test_the_files_of_a_run(tmp_path, viz, capsys):
         "model": "tiny",
         "class": "train.tiny:Tiny",
         "config": {"data_shape": [4, 4, 1], "lr": 0.1, "size": 16},
-        "settings": {"batch": 8, "size": [4, 4]},
+        "settings": {"batch": 8, "size": [4, 4], "compile": "off"},
         "steps": 10,
     }
     assert [json.loads(line) for line in run.metrics_file.read_text().splitlines()] == history.rows[:-1]

@@ -117,7 +117,7 @@ def test_settings_that_no_file_can_hold(tmp_path, settings, message):
 
 def test_settings_may_hold_numpys_numbers(tmp_path, viz):
     fit(Net(), POINTS, 1, out=tmp_path, settings={"lr": np.float32(0.5), "sizes": (np.int64(3),)})
-    assert RunDirectory(tmp_path).read_config()["settings"] == {"lr": 0.5, "sizes": [3]}
+    assert RunDirectory(tmp_path).read_config()["settings"] == {"lr": 0.5, "sizes": [3], "compile": "off"}
 
 
 @pytest.mark.parametrize("kind", ["ends", "fails"])

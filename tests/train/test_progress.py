@@ -12,10 +12,13 @@ from tinygen.inside import Recorder
 from tinygen.train import RunDirectory, StopTraining, fit
 from tinygen.train.progress import Progress
 
+WHY = "that pays from 1,000 steps on"
+
 
 def test_a_line_for_each_logged_step(capsys):
     fit(Tiny(), Stream(), 100, log_every=40)
-    lines = capsys.readouterr().out.splitlines()
+    compiled, *lines = capsys.readouterr().out.splitlines()
+    assert compiled == f"step not compiled: {WHY}"
     pattern = r"step (\d+) +loss \d\.\d{3}  acc 50%   [\d.e+]+ steps/s"
     assert [int(re.fullmatch(pattern, line)[1]) for line in lines] == [1, 40, 80, 100]
 
@@ -58,11 +61,21 @@ def test_the_rate_is_that_of_training_since_the_last_line(capsys, monkeypatch):
     assert re.findall(r"(\S+) steps/s", capsys.readouterr().out) == ["25", "50", "0.001"]
 
 
+def test_what_is_no_training_is_left_out_of_the_rate(capsys, monkeypatch):
+    now = 0.0
+    monkeypatch.setattr("time.perf_counter", lambda: now)
+    progress = Progress(0, 100, print)
+    now = 7.0
+    progress.aside(5.0, "a line about it")
+    progress.log(10, {})
+    assert capsys.readouterr().out.splitlines() == ["a line about it", "step 10      5 steps/s"]
+
+
 def test_a_bar_on_a_terminal(capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     fit(Tiny(), Stream(), 100, log_every=40)
     out, err = capsys.readouterr()
-    assert out == ""
+    assert out == f"step not compiled: {WHY}\n"
     assert "100/100" in err and "steps/s" in err and "loss 0." in err and "acc 50%" in err
 
 
@@ -97,4 +110,4 @@ def test_of_two_trainings_one_may_be_quiet(capsys):
         fit(Tiny(), Stream(), 2, progress=False)
 
     fit(Tiny(), Stream(), 2, callbacks=[inner])
-    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert len(capsys.readouterr().out.splitlines()) == 3

@@ -84,9 +84,9 @@ def commands(campaign):
     commands.close()
 
 
-def train(commands, out, stop=None, after=0.0):
+def train(commands, out, mode, stop=None, after=0.0):
     """Begin or resume a training, and stop it after some seconds; returns its exit code."""
-    resume = ["--resume"] if Path(out, "config.json").exists() else []
+    resume = ["--resume"] if Path(out, "config.json").exists() else ["--compile", mode]
     os.mkfifo(pipe := f"{out}.pipe")
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     steps, every = str(commands.times * STEPS), str(commands.times * EVERY)
@@ -116,18 +116,19 @@ def assert_same(out, straight, step):
     assert rows[0] == rows[1]
 
 
-def test_stops_at_random_moments(commands, tmp_path, campaign):
+@pytest.mark.parametrize("mode", ["off", "on"])
+def test_stops_at_random_moments(commands, tmp_path, campaign, mode):
     began = time.perf_counter()
-    assert train(commands, tmp_path / "straight") == 0, (tmp_path / "straight.err").read_text()
+    assert train(commands, tmp_path / "straight", mode) == 0, (tmp_path / "straight.err").read_text()
     takes, moment = time.perf_counter() - began, random.Random(0)
     stops = ["KILL"] * (60 if campaign else 2) + ["INT", "TERM", "HUP", "PIPE"] * (10 if campaign else 1)
     for i, stop in enumerate(stops):
         out = tmp_path / f"{i}-{stop}"
-        code = train(commands, out, stop, moment.uniform(0.05 * campaign, takes))
+        code = train(commands, out, mode, stop, moment.uniform(0.05 * campaign, takes))
         errors = Path(f"{out}.err").read_text()
         assert code in (CODES[stop], 0), (stop, code, errors)
         assert "Traceback" not in errors and "ignored" not in errors
         if stop != "KILL":
             assert not [path.name for path in out.rglob(".*.part")]
-        assert train(commands, out) == 0, Path(f"{out}.err").read_text()
+        assert train(commands, out, mode) == 0, Path(f"{out}.err").read_text()
         assert_same(out, tmp_path / "straight", commands.times * STEPS)

@@ -1,7 +1,7 @@
 """Report on what tinygen runs on and what is missing.
 
-Versions, the BLAS with its kernels, threads and speed, Numba, CuPy and GPU, where files go; and what to do about
-each. The exit code is 1 if something is broken that tinygen needs.
+Versions, the BLAS with its kernels, threads and speed, Numba, what runs compiled steps, CuPy and GPU, where files go;
+and what to do about each. The exit code is 1 if something is broken that tinygen needs.
 
 examples:
   tinygen doctor

@@ -13,6 +13,7 @@ examples:
   tinygen train gan --resume --set lr=1e-5     the learning rate and the intervals may change, and the images move:
   tinygen train gan --resume --data folder:new/place/of/photos
   tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
+  tinygen train vae --compile off              each step as it is written, not as a program
   tinygen models                               the models, and what --set can change
 """
 
@@ -29,7 +30,7 @@ from .. import fields
 from ..backend import DEVICES
 from ..errors import ConfigError, RunError
 from ..kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, SWITCH, Kind
-from ..options import COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, OPTIONS, Option
+from ..options import COMPILE, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, OPTIONS, Option
 from ..settings import describe_settings, format_value, from_data, parse_settings
 from .arguments import SEED, Parser, count_from, count_or_none, path
 from .codes import OK
@@ -47,6 +48,7 @@ FORMS: dict[Kind, dict[str, Any]] = {  # how each kind of option is written
     MAY_NONE: {"type": count_or_none, "metavar": "N|none"},
     COUNT: {"type": SEED, "metavar": "N"},
     DEVICE: {"choices": DEVICES},
+    COMPILE: {"choices": ["auto", "on", "off"]},
     SWITCH: {"action": "store_true", "default": None},
 }
 
@@ -107,6 +109,7 @@ def run(args: argparse.Namespace) -> int:
             callbacks=_callbacks(options, dataset),
             changing={*changes, "classes"},
             init_from=None if args.resume else args.init_from,
+            compile=options["compile"] or "auto",  # None: the run was begun before a step could be compiled
             **{name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")},
         )
     return OK

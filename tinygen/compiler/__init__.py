@@ -10,7 +10,12 @@ device.py, cuda_text.py                       the back end for CuPy
 compiled.py                                   `tg.compile`
 """
 
+from . import printing
 from .compiled import Compiled, compile
 from .program import Instruction, Program, Value
 
 __all__ = ["Compiled", "Instruction", "Program", "Value", "compile"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import os
+import sys
 from typing import Any
 
 from ..errors import ConfigError
@@ -23,8 +24,14 @@ def default_back_end(device: str = "cpu") -> str:
     else "numpy"."""
     if device == "cuda":
         return "cupy"
-    off = os.environ.get("TINYGEN_NUMBA") == "0" or importlib.util.find_spec("llvmlite") is None
-    return "numpy" if off else "native"
+    return "numpy" if why_not_native() else "native"
+
+
+def why_not_native() -> str:
+    """Why there is no native code; "" if there is."""
+    if os.environ.get("TINYGEN_NUMBA") == "0":
+        return "TINYGEN_NUMBA is 0"
+    return "" if importlib.util.find_spec("llvmlite") else "llvmlite is not installed"
 
 
 def check_back_end(name: str | None) -> None:
@@ -41,3 +48,17 @@ def load_back_end(name: str | None = None, device: str = "cpu") -> Any:
         raise Untraceable(f"the back end {name!r} can't run on {device!r}, where the step's arrays are")
     module, kind = BACK_ENDS[name]
     return getattr(importlib.import_module(f".{module}", __package__), kind)
+
+
+def in_words(name: str) -> str:
+    """What runs a program: "native code for 2 threads"."""
+    if name != "native":
+        return "CuPy's kernels" if name == "cupy" else "NumPy's calls"
+    threads = importlib.import_module(".native.team", __package__).default_size()
+    return f"native code for {threads} thread{'s' * (threads != 1)}"
+
+
+def compiled_so_far() -> tuple[int, float]:
+    """How many pieces of native code this process has compiled, and the seconds that it took."""
+    code = sys.modules.get(f"{__package__}.native.code")
+    return (0, 0.0) if code is None else (code.work.compiled, code.work.seconds)

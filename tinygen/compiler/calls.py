@@ -6,22 +6,24 @@ Loops over long arrays are done in blocks: what is between the instructions of a
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from ..backend import Array
-from ..kernels import sums
+from ..kernels import conv
+from .blocks import Blocks, Product
 from .definitions import definition
-from .memory import outer_first
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
 
 Call: TypeAlias = "Callable[[], Any]"
 
 _BLOCK = 1 << 16  # elements
+
+
+_CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
 
 
 class Numbers:
@@ -87,133 +89,18 @@ class Lowering:
             return functools.partial(np.concatenate, operands, options["axis"], out=out)
         if op == "put":
             return functools.partial(_put, out, operands[0], operands[1], options["index"])
+        if op in _CONVOLUTIONS and out.dtype.char in "fd":
+            return functools.partial(getattr(conv, op), *operands, *options.values(), into=out)
         return functools.partial(_compute, out, definition(op), operands, options)
 
     def _fused(self, instruction: Instruction) -> list[Call]:
-        """The body's calls, for one block of the arrays after the other."""
-        shape = instruction.options["shape"]
-        rows = self._rows_of_block(instruction)
-        if rows is None:
-            return Block(self, instruction, (), shape).calls()
-        calls = []
-        for begin in range(0, shape[0], rows):
-            part = slice(begin, min(begin + rows, shape[0]))
-            calls += Block(self, instruction, (part,), (part.stop - begin, *shape[1:])).calls()
-        return calls
+        return Blocks(self, instruction).calls()
 
     def _update(self, instruction: Instruction) -> list[Call]:
         """Some rows of the product, and the optimiser's calls on these, one block after the other."""
         product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
         a, b = (self.plan[v] for v in product.values)
-        columns = b.shape[1]
-        rows = min(max(_BLOCK // columns, 1), len(a))
-        calls: list[Call] = []
-        for begin in range(0, len(a), rows):
-            end = min(begin + rows, len(a))
-            part = slice(begin * columns, end * columns)
-            block = Block(self, loop, (part,), (part.stop - part.start,))
-            flat = block.borrow(gradient.dtype, block.shape)
-            calls.append(functools.partial(np.matmul, a[begin:end], b, out=flat.reshape(end - begin, columns)))
-            block.arrays[gradient] = flat
-            calls += block.calls()
-        return calls
-
-    def _rows_of_block(self, instruction: Instruction) -> int | None:
-        """How many rows a block has; None if all is one block: it is small, or has sums."""
-        shape, body = instruction.options["shape"], instruction.body
-        if math.prod(shape) < 2 * _BLOCK or len(body) < 3 or any(m.op == "sum" for m in body):
-            return None
-        contiguous = all(v.like.flags.c_contiguous for v in (*instruction.values, *instruction.results))
-        return max(_BLOCK // math.prod(shape[1:]), 1) if contiguous else None
-
-
-class Block:
-    """Some rows of a fused group: its values there are views of planned arrays, or scratch memory."""
-
-    def __init__(self, lowering: Lowering, fused: Instruction, index: Any, shape: tuple[int, ...]):
-        self.lowering, self.fused, self.index, self.shape = lowering, fused, index, shape
-        self.whole = fused.options["shape"]
-        self.arrays: dict[Value, Array] = {}
-        self._left = {v: sum(v in m.operands for m in fused.body) for m in fused.body for v in m.values}
-        self._free: list[Array] = []
-        self._borrowed: dict[int, int] = {}  # how many pieces of scratch memory of each size
-
-    def calls(self) -> list[Call]:
-        return [call for member in self.fused.body for call in self._calls(member)]
-
-    def _calls(self, member: Instruction) -> list[Call]:
-        op, y = member.op, member.result
-        operands = [self._operand(x, member) for x in member.operands]
-        for v in set(member.values):
-            self._left[v] -= 1
-        spent = [self.arrays[v] for v in set(member.values) if not self._left[v] and self._is_scratch(v)]
-        if op == "sum":
-            return [functools.partial(_sum, self._part(y, reduced=True), operands[0], member.options["axes"])]
-        out = self._out(y, spent)
-        if op in ("copy", "astype"):
-            return [functools.partial(np.copyto, out, operands[0], casting="unsafe")]
-        if op == "where":
-            condition, a, b = operands
-            if out is a or out is condition:
-                return [functools.partial(_choose, out, condition, a, b)]
-            return [functools.partial(np.copyto, out, b), functools.partial(np.copyto, out, a, where=condition)]
-        return [functools.partial(getattr(np, op), *operands, out)]
-
-    def _is_scratch(self, v: Value) -> bool:
-        return v in self.arrays and v not in self.fused.results and v.maker in self.fused.body
-
-    def _operand(self, x: Any, member: Instruction) -> Any:
-        if not isinstance(x, Value):
-            return x
-        if x.op == "call":
-            return self.lowering.numbers.array(x, _float_of(member))
-        if x not in self.arrays:
-            self.arrays[x] = self._part(x)
-        return self.arrays[x]
-
-    def _part(self, value: Value, reduced: bool = False) -> Array:
-        """The rows of a planned array; all of it where it has no such rows."""
-        array = self.lowering.plan[value]
-        moves = self.index and not reduced and array.ndim == len(self.whole) and array.shape[0] == self.whole[0] > 1
-        return array[self.index] if moves else array
-
-    def _out(self, value: Value, spent: Sequence[Array]) -> Array:
-        """Where a value goes: its planned place, or the memory of an operand that nobody needs any more."""
-        if value in self.fused.results:
-            self.arrays[value] = self._part(value)
-            self._free += spent
-            return self.arrays[value]
-        self._free += spent
-        found = next((a for a in self._free if a.dtype == value.dtype and a.shape == self.shape), None)
-        if found is None:
-            found = self.borrow(value.dtype, self.shape, None if self.index else value.like)
-        self._free = [a for a in self._free if a is not found]
-        self.arrays[value] = found
-        return found
-
-    def borrow(self, dtype: Any, shape: tuple[int, ...], like: Array | None = None) -> Array:
-        """Scratch memory, laid out as `like`, for the time of this block."""
-        needed = math.prod(shape) * np.dtype(dtype).itemsize
-        size = max(needed, 4 * _BLOCK)
-        pool, count = self.lowering.scratch.setdefault(size, []), self._borrowed.get(size, 0)
-        if count == len(pool):
-            pool.append(np.empty(size, np.uint8))
-        self._borrowed[size] = count + 1
-        flat = pool[count][:needed].view(dtype)
-        if like is None or like.flags.c_contiguous:
-            return flat.reshape(shape)
-        order = outer_first(like)
-        return flat.reshape([shape[a] for a in order]).transpose(np.argsort(order))
-
-
-def _float_of(member: Instruction) -> Any:
-    """The dtype in which a scalar enters: that of the arrays beside it."""
-    others = [v.dtype for v in member.values if v.op != "call"]
-    return np.result_type(*others, 1.0) if others else np.dtype(float)
-
-
-def _choose(out: Array, condition: Array, a: Any, b: Any) -> None:
-    out[...] = np.where(condition, a, b)
+        return Blocks(self, loop, Product(gradient, a, b)).calls()
 
 
 def _compute(out: Array, function: Callable[..., Any], operands: Sequence[Any], options: dict[str, Any]) -> None:
@@ -224,10 +111,6 @@ def _put(out: Array, x: Array, value: Any, index: Any) -> None:
     if out is not x:
         out[...] = x
     out[index] = value
-
-
-def _sum(out: Array, x: Array, axes: tuple[int, ...]) -> None:
-    out[...] = sums.total(x, axes)
 
 
 class CallList:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,10 +11,10 @@ import numpy as np
 from ..backend import current_device, device_of
 from ..errors import UserError
 from ..layers.module import thread_state
-from ..places import lines_above
+from ..places import lines_of
 from ..tape import mode
 from ..tracing import Untraceable, recording, tracing
-from .backends import check_back_end, load_back_end
+from .backends import check_back_end, default_back_end, in_words, load_back_end
 from .compare import difference
 from .memory import likeness
 from .nest import key_of, put_together, taken_apart
@@ -31,15 +32,31 @@ class Compiled:
 
     The first call with a batch of a new shape traces the step, which computes nothing, and compiles it. When a setting
     of a module or an optimiser, or the array of a Tensor, is replaced, the next call traces again.
+
+    program: the last one that was compiled or run.  seconds: spent on tracing and compiling so far.
     """
 
-    def __init__(self, function: Callable[..., Any], roots: dict[str, Any], name: str, back_end: str | None = None):
-        self.function, self.name, self._back_end = function, name, back_end
+    def __init__(self, step: Any, name: str, back_end: str | None = None):
         check_back_end(back_end)
+        self.name, self._wanted = name, back_end
+        self.back_end = default_back_end(current_device()) if back_end is None else back_end
         self.reason: str | None = None
         self.program: Program | None = None
-        self._roots, self._traces = roots, 0
+        self.seconds = 0.0
+        self._step, self._traces = step, 0
         self._forget()
+
+    def __repr__(self) -> str:
+        if self.reason is not None:
+            return f"not compiled: {self.reason}"
+        if self.program is None:
+            return "not compiled yet"
+        return f"compiled: {self.program.size()}, {in_words(self.back_end)}"
+
+    @property
+    def function(self) -> Callable[..., Any]:
+        """The step as it is written: a model's train_step, which may have been replaced, or a function."""
+        return getattr(self._step, "train_step", self._step)
 
     def _forget(self) -> None:
         self._state: State | None = None
@@ -50,40 +67,55 @@ class Compiled:
         return vars(self) | {"_state": None, "_ready": {}, "program": None}
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
-        if self.reason is not None or mode.tracer is not None or thread_state.watcher is not None or tracing():
-            return self.function(*arguments, **named)
         arrays: list[Any] = []
-        form = taken_apart((arguments, named), arrays)
-        if self._state is None or self._state.changed():
-            self._forget()
-        why, ready = "", None
-        try:
-            ready = self._ready.get(key := _key(form, arrays)) or self._prepare(key, form, arrays)
-        except Untraceable as error:
-            why = reason_of(error)
-        except Exception as error:  # perhaps one of the step's own, which it raises again
-            why = f"{type(error).__name__} while it was compiled: {error}{_line_of(error)}"
+        ready, why = self._find(arguments, named, arrays)
         if ready is None or ready.effects.lies_in(arrays):
             made = self.function(*arguments, **named)
-            self.reason = why or None
+            self.reason = self.reason or why or None
             return made
-        self.program = ready.program
         made = ready.executable.run(arrays)
         ready.effects.leave(made)
         return put_together(ready.returned, made, results=True)
+
+    def prepare(self, *arguments: Any, **named: Any) -> None:
+        """Compile the step for such a batch, without taking it."""
+        _, why = self._find(arguments, named, [])
+        self.reason = self.reason or why or None
+
+    def _find(self, arguments: Any, named: Any, arrays: list[Any]) -> tuple[_Ready | None, str]:
+        """The program for these arguments, whose arrays are added to `arrays`; if there is none, None and why."""
+        if self.reason is not None or mode.tracer is not None or thread_state.watcher is not None or tracing():
+            return None, ""
+        form = taken_apart((arguments, named), arrays)
+        if self._state is None or self._state.changed():
+            self._forget()
+        try:
+            ready = self._ready.get(key := _key(form, arrays)) or self._prepare(key, form, arrays)
+        except Untraceable as error:
+            return None, reason_of(error)
+        except Exception as error:  # perhaps one of the step's own, which it raises again
+            return None, f"{type(error).__name__} while it was compiled: {error}{_line_of(error)}"
+        self.program = ready.program
+        return ready, ""
 
     def _prepare(self, key: Any, form: Any, arrays: list[Any]) -> _Ready:
         """The program for such a batch. Raises Untraceable if there is none."""
         if self._traces >= _PATIENCE:
             raise Untraceable(f"its settings, or the shapes of its batches, changed {_PATIENCE} times")
-        self._state = self._state or State(self._roots)
-        back_end = load_back_end(self._back_end, _device_of_all(self._state, arrays))
-        program, returned, effects = self._written(self._state, form, arrays)
-        self._traces += 1
-        while len(self._ready) >= _KEPT:
-            self._ready.pop(next(iter(self._ready)))
-        program = optimised(program)
-        self._ready[key] = _Ready(program, back_end(program), returned, effects)
+        began = time.perf_counter()
+        try:
+            self._state = self._state or State({"": self._step})
+            device = _device_of_all(self._state, arrays)
+            self.back_end = default_back_end(device) if self._wanted is None else self._wanted
+            back_end = load_back_end(self.back_end, device)
+            program, returned, effects = self._written(self._state, form, arrays)
+            self._traces += 1
+            while len(self._ready) >= _KEPT:
+                self._ready.pop(next(iter(self._ready)))
+            program = optimised(program)
+            self._ready[key] = _Ready(program, back_end(program), returned, effects)
+        finally:
+            self.seconds += time.perf_counter() - began
         return self._ready[key]
 
     def trace(self, *arguments: Any, **named: Any) -> Program:
@@ -93,7 +125,7 @@ class Compiled:
         """
         arrays: list[Any] = []
         form = taken_apart((arguments, named), arrays)
-        return self._written(State(self._roots), form, arrays)[0]
+        return self._written(State({"": self._step}), form, arrays)[0]
 
     def _written(self, state: State, form: Any, arrays: list[Any]) -> tuple[Program, Any, Effects]:
         """The step as a program, the form of what it returns, and what else it does, if the next step is the same."""
@@ -108,11 +140,11 @@ class Compiled:
                 if any(x.storage.value.op != "input" for x in batch):
                     raise Untraceable("the step writes into its batch; copy it first: x = x.copy()")
                 made.append((trace.program([*outputs, *state.gradients()]), returned))
-        (program, returned), (again, returned_again) = made
-        if why := difference(program, again):
-            raise Untraceable(why)
-        if key_of(returned) != key_of(returned_again):
-            raise Untraceable("what the step returns besides arrays changes from step to step; return arrays")
+            (program, returned), (again, returned_again) = made
+            if why := difference(program, again):
+                raise Untraceable(why)
+            if key_of(returned) != key_of(returned_again):
+                raise Untraceable("what the step returns besides arrays changes from step to step; return arrays")
         return program, returned, state.effects(len(outputs))
 
     train_step = __call__
@@ -153,11 +185,8 @@ def reason_of(error: BaseException) -> str:
 
 def _line_of(error: BaseException) -> str:
     """The line, outside of the engine, in which an error was raised."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    places = lines_above(trace.tb_frame if trace else None)
-    return f" ({places[0]})" if places else ""
+    places = lines_of(error)
+    return f", in {places[0]}" if places else ""
 
 
 def compile(step: Any, back_end: str | None = None) -> Compiled:
@@ -170,7 +199,7 @@ def compile(step: Any, back_end: str | None = None) -> Compiled:
     """
     name = getattr(step, "__name__", type(step).__name__)
     if hasattr(step, "train_step"):
-        return Compiled(step.train_step, {"": step}, step.name, back_end)
+        return Compiled(step, step.name, back_end)
     if not callable(step):
         raise UserError(f"compile: expected a model or a function, but got {name}")
-    return Compiled(step, {"": step}, name, back_end)
+    return Compiled(step, name, back_end)

@@ -5,8 +5,7 @@ Axes are put in the order in which they lie in memory, and neighbours that all a
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +15,7 @@ from .native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .native.ops import OPS
 from .native.team import Machine
 from .program import Instruction, Value
-
-
-class Unsuited(Exception):
-    """A group that is no loop of the kind that native code has."""
+from .space import Space, Unsuited
 
 
 def add_group(
@@ -46,9 +42,29 @@ def add_group(
         space.lengths,
         [arrays[v] for v in writer.inputs],
         [arrays[v] for v in made],
-        [space.summed(m.options["axes"], plan[m.result]) for m in summed],
+        [_summed(space, m, plan[m.result]) for m in summed],
         [numbers[v] for v in writer.numbers],
     )
+
+
+def _summed(space: Space, member: Instruction, y: Array) -> Array:
+    """Where a sum goes, with the dimensions that are left."""
+    view = space.summed(member.options["axes"], y)
+    if view is None:
+        raise Unsuited("a sum's result lies in another order")
+    return view.reshape(1) if which(space, member.options["axes"]) == "all" else view
+
+
+def which(space: Space, axes: tuple[int, ...]) -> str:
+    """Over which dimensions a sum goes: "columns", "rows" or "all". Raises Unsuited for others."""
+    over, last = space.reduced(axes), len(space.lengths) - 1
+    if len(over) == last + 1:
+        return "all"
+    if over == tuple(range(last)):
+        return "columns"
+    if over == (last,):
+        return "rows"
+    raise Unsuited("a sum goes over dimensions that lie apart")
 
 
 def add_copy(machine: Machine, y: Array, x: Array) -> None:
@@ -71,84 +87,6 @@ def add_fill(machine: Machine, y: Array, value: Any) -> None:
     steps = (Step("copy", (("const", value, y.dtype.name),), y.dtype.name),)
     loop = Loop(len(space.lengths), (), steps, (Output(("step", 0), y.dtype.name, moves_of(space.arrays[0])),))
     add_loop(machine, loop, space.lengths, [], space.arrays)
-
-
-class Space:
-    """The dimensions of a loop over arrays of a shape, and the arrays with just these dimensions.
-
-    sums: the axes of each sum that is taken in the loop.
-    """
-
-    def __init__(self, shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()):
-        self.shape = shape
-        self.merged = self.dimensions(shape, arrays, sums)
-        self.lengths = tuple(math.prod(shape[a] for a in axes) for axes in self.merged) or (1,)
-        self.arrays = [self._with_dimensions(np.broadcast_to(x, shape)) for x in arrays]
-
-    @staticmethod
-    def dimensions(
-        shape: tuple[int, ...], arrays: Sequence[Array], sums: Sequence[tuple[int, ...]] = ()
-    ) -> list[list[int]]:
-        """The axes of each dimension, outermost first: neighbours in memory that all arrays pass in one stride."""
-        spread = [np.broadcast_to(x, shape) for x in arrays]
-        whole = next((x for x, y in zip(arrays, spread, strict=True) if x.shape == y.shape), spread[0])
-        merged: list[list[int]] = []
-        for axis in sorted((a for a, n in enumerate(shape) if n != 1), key=lambda a: -abs(whole.strides[a])):
-            last = merged[-1][-1] if merged else axis
-            joins = last != axis and all((last in axes) == (axis in axes) for axes in sums)
-            if joins and all(x.strides[last] == x.strides[axis] * shape[axis] for x in spread):
-                merged[-1].append(axis)
-            else:
-                merged.append([axis])
-        return merged
-
-    def _with_dimensions(self, x: Array) -> Array:
-        """An array with a dimension for each of the loop, of length 1 where it doesn't move."""
-        strides = [x.strides[axes[-1]] for axes in self.merged] or [0]
-        lengths = [1 if step == 0 else n for step, n in zip(strides, self.lengths, strict=True)]
-        return np.lib.stride_tricks.as_strided(x, lengths, strides)
-
-    def which(self, axes: tuple[int, ...]) -> str:
-        """Over which dimensions a sum goes: "columns", "rows" or "all"."""
-        over = [{*group} <= {*axes} for group in self.merged]
-        if all(over):
-            return "all"
-        if over == [True] * (len(over) - 1) + [False]:
-            return "columns"
-        if over == [False] * (len(over) - 1) + [True]:
-            return "rows"
-        raise Unsuited("a sum goes over dimensions that lie apart")
-
-    def summed(self, axes: tuple[int, ...], y: Array) -> Array:
-        """The array of a sum with the dimensions that are left."""
-        which = self.which(axes)
-        if which == "all":
-            return y.reshape(1)
-        left = [a for a in range(len(self.shape)) if a not in axes]
-        groups = self.merged[-1:] if which == "columns" else self.merged[:-1]
-        strides = [dict(zip(left, y.strides, strict=True))[group[-1]] for group in groups]
-        lengths = [math.prod(self.shape[a] for a in group) for group in groups]
-        view = np.lib.stride_tricks.as_strided(y, lengths, strides)
-        ordered = [a for group in groups for a in group]
-        if not np.array_equal(_strides(y, left, ordered, self.shape), _dense(view, groups, self.shape)):
-            raise Unsuited("a sum's result lies in another order")
-        return view
-
-
-def _strides(y: Array, left: Sequence[int], ordered: Sequence[int], shape: Sequence[int]) -> list[int]:
-    own = dict(zip(left, y.strides, strict=True))
-    return [own[a] for a in ordered if shape[a] > 1]
-
-
-def _dense(view: Array, groups: Sequence[Sequence[int]], shape: Sequence[int]) -> list[int]:
-    """The strides that the axes of each group have if they are passed in one stride."""
-    found = []
-    for step, group in zip(view.strides, groups, strict=True):
-        inner = [step]
-        for a in reversed(group[1:]):
-            inner.insert(0, inner[0] * shape[a])
-        found += [s for s, a in zip(inner, group, strict=True) if shape[a] > 1]
-    return found
 
 
 class _Writer:
@@ -180,7 +118,7 @@ class _Writer:
         op, y = member.op, member.result
         if op == "sum":
             operand = self._operand(member.operands[0], member.operands[0].dtype)
-            self._sums.append(Sum(operand, self.space.which(member.options["axes"]), y.dtype.name))
+            self._sums.append(Sum(operand, which(self.space, member.options["axes"]), y.dtype.name))
             return
         if op not in OPS or y.dtype == np.float16 or any(v.dtype == np.float16 for v in member.values):
             raise Unsuited(f"{op} is not among the ops of loops")

@@ -59,10 +59,14 @@ class TracedModule:
     def __getattr__(self, name: str) -> Any:
         it = getattr(np, name, None)
         if isinstance(it, np.ufunc):
-            return Ufunc(self._trace, it.__name__)
+            return self.ufunc(it.__name__)
         if isinstance(it, (type, int, float, type(None))) and hasattr(np, name):
             return it
         raise Untraceable(f"xp.{name} is not among the functions that a program knows")
+
+    def ufunc(self, name: str) -> Ufunc:
+        """What stands for a function of elements of NumPy."""
+        return Ufunc(self._trace, name)
 
     def kernel(self, definition: Callable[..., Any]) -> Callable[..., Any]:
         """What stands for a kernel in a trace: one instruction for a convolution; else its definition is traced."""
@@ -114,7 +118,7 @@ class TracedModule:
     def broadcast_to(self, x: Any, shape: Any) -> Any:
         x = self._trace.as_traced(x)
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        return x if x.shape == shape else x._view("broadcast_to", np.broadcast_to(x.like, shape), shape=shape)
+        return x if x.shape == shape else x.viewed("broadcast_to", np.broadcast_to(x.like, shape), shape=shape)
 
     def moveaxis(self, x: Traced, source: Any, destination: Any) -> Traced:
         numbered = np.moveaxis(np.empty(range(2, 2 + x.ndim), np.int8), source, destination).shape
@@ -159,6 +163,9 @@ class TracedModule:
     def clip(self, x: Any, min: Any = None, max: Any = None) -> Any:
         x = x if min is None else self.maximum(x, min)
         return x if max is None else self.minimum(x, max)
+
+    def matmul(self, a: Any, b: Any) -> Traced:
+        return self._trace.matmul(a, b)
 
     def einsum(self, subscripts: str, a: Any, b: Any) -> Traced:
         left, right, out = subscripts.replace("->", ",").split(",")

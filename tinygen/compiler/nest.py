@@ -12,7 +12,7 @@ from ..tensor import Tensor
 class Leaf(NamedTuple):
     """The place of an array in a nest; it was one of a Tensor, or of a Tensor that requires grad."""
 
-    index: int
+    number: int
     tensor: bool = False
     requires_grad: bool = False
 
@@ -39,7 +39,7 @@ def taken_apart(nest: Any, arrays: list[Any], kept: Collection[int] = ()) -> Any
 def put_together(form: Any, arrays: list[Any], results: bool = False) -> Any:
     """The nest again, with these arrays. results: its Tensors are constants."""
     if isinstance(form, Leaf):
-        array = arrays[form.index]
+        array = arrays[form.number]
         return Tensor(array, form.requires_grad and not results) if form.tensor else array
     if isinstance(form, Kept):
         return form.tensor

@@ -12,9 +12,9 @@ operand is a view. State (weights, an optimiser's moments, running statistics) i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -100,13 +100,15 @@ class Instruction:
         return text_of(self)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Program:
     """The instructions of a step in order, what it is given, and what it leaves.
 
     inputs: the arrays of a batch.  updates: for each state that changes, its new value.  outputs: the values that are
-    returned.  arrays: the memory of each state and constant.
+    returned.  arrays: the memory of each state and constant.  printer: writes it as text; see printing.py.
     """
+
+    printer: ClassVar[Callable[[Program], str]] = lambda program: "\n".join(map(text_of, program.instructions))
 
     instructions: list[Instruction]
     inputs: list[Value]
@@ -130,24 +132,42 @@ class Program:
     def __len__(self) -> int:
         return len(self.instructions)
 
+    def size(self) -> str:
+        """How many instructions there are, each alone or fused into a group with others; views cost nothing."""
+        groups = [i for i in self.instructions if i.op not in SILENT and i.op not in VIEWS]
+        count = sum(len(i.body) if i.op == "fused" else 1 for i in groups)
+        return f"{count:,} instructions in {len(groups):,} group{'s' * (len(groups) != 1)}"
+
     def __str__(self) -> str:
-        number_values(self)
-        lines = [line for i in self.instructions if i.op not in SILENT for line in lines_of(i)]
-        lines += [f"{state.name} := {value.name}" for state, value in self.updates.items()]
-        returned = ", ".join(value.name for value in self.outputs)
-        return "\n".join([f"program {self.name}({', '.join(map(repr, self.inputs))})", *lines, f"return {returned}"])
+        return self.printer()
+
+    def __repr__(self) -> str:
+        return f"<program {self.name}: {len(self)} instructions>"
 
 
 def number_values(program: Program) -> None:
-    """Give every value without a name of its own a number as its name."""
+    """Give every value without a name of its own a number as its name.
+
+    A view of all of a state has the state's name, and its new value this name and a prime.
+    """
+    final = {value: f"{state.name}'" for state, value in program.updates.items() if value.state is state}
     count = 0
     for instruction in program.instructions:
         bodies = instruction.body if instruction.op in ("fused", "update") else ()
         for value in dict.fromkeys([*(v for member in bodies for v in member.results), *instruction.results]):
-            if value.state is not None:
-                value.name = f"{value.state.name}'"
-            elif not value.name or value.name.startswith("%"):
+            if value in final:
+                value.name = final[value]
+            elif is_whole_state(value):
+                value.name = value.root.name
+            elif value.state is not None or not value.name or value.name.startswith("%"):
                 value.name, count = f"%{count}", count + 1
+
+
+def is_whole_state(value: Value) -> bool:
+    """Whether a value is a state in its own shape: the same elements in the same order."""
+    while value.op == "reshape":
+        value = value.maker.operands[0]
+    return value.op == "state"
 
 
 def kind(value: Value) -> str:
@@ -157,28 +177,28 @@ def kind(value: Value) -> str:
 
 def text_of(instruction: Instruction) -> str:
     """An instruction as a line."""
-    operands = [x.name or "?" if isinstance(x, Value) else _short(x) for x in instruction.operands]
-    options = [f"{name}={_short(x)}" for name, x in instruction.options.items()]
     made = ", ".join(f"{v.name}: {kind(v)}" for v in instruction.results)
-    return f"{made} = {instruction.op}({', '.join([*operands, *options])})"
+    return f"{made} = {call_of(instruction)}"
 
 
-def lines_of(instruction: Instruction) -> list[str]:
-    """An instruction as a line; a fused one as several."""
-    if instruction.op == "update":
-        inner = [instruction.options["product"], *instruction.options["loop"].body]
-        names = ", ".join(v.name or "?" for v in instruction.values)
-        made = ", ".join(v.name for v in instruction.results)
-        return [f"{made} = update({names}):", *("    " + text_of(member) for member in inner)]
-    if instruction.op != "fused":
-        return [text_of(instruction)]
-    made = ", ".join(v.name for v in instruction.results)
-    names = ", ".join(v.name or "?" for v in instruction.values)
-    return [f"{made} = fused({names}):", *("    " + text_of(member) for member in instruction.body)]
+def call_of(instruction: Instruction) -> str:
+    """What an instruction computes, as "add(%3, G.0.b)"."""
+    if instruction.op in ("fused", "update"):
+        return f"{instruction.op}({', '.join(v.name or '?' for v in instruction.values)})"
+    operands = [x.name or "?" if isinstance(x, Value) else _short(x) for x in instruction.operands]
+    if instruction.op == "call":
+        return f"{_short(instruction.options['function'])}({', '.join(operands)})"
+    options = [f"{name}={_short(x)}" for name, x in instruction.options.items()]
+    return f"{instruction.op}({', '.join([*operands, *options])})"
 
 
 def _short(x: Any) -> str:
-    if isinstance(x, np.generic):
-        return f"{x}"
+    if isinstance(x, (float, np.floating)):
+        return f"{x:.6g}"
+    if isinstance(x, tuple):
+        return f"({', '.join(map(_short, x))}{',' * (len(x) == 1)})"
+    if isinstance(x, slice):
+        bounds = ["" if end is None else str(end) for end in (x.start, x.stop)]
+        return ":".join([*bounds, *([] if x.step is None else [str(x.step)])])
     name = getattr(x, "__qualname__", None) or getattr(x, "name", None)
-    return name if isinstance(name, str) and name else repr(x) if isinstance(x, (int, float, str, tuple)) else str(x)
+    return name if isinstance(name, str) and name else repr(x) if isinstance(x, (int, str)) else str(x)

@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import random as streams
 from ..cuts import BACKWARD
-from ..optim import Optimizer
 from ..tensor import Tensor
 from ..tracing import Untraceable
 from .held import MISSING, Holder, Reach, is_same
@@ -53,36 +52,39 @@ class State:
         reach = Reach(roots)
         self.optimizers = {id(optimizer) for _, optimizer in reach.optimizers}
         for _, optimizer in reach.optimizers:
-            optimizer._adopt()
+            optimizer.adopt()
         self.tensors = [t for _, t in reach.tensors]
-        self.holders = [*reach.holders, Holder("", streams._defaults)]
+        self.holders = [*reach.holders, Holder("", streams.default_streams)]
         self._streams = [stream.bit_generator for stream in reach.streams if hasattr(stream, "bit_generator")]
         self.places = [Place(vars(t), "array", path or t.name or "a Tensor") for path, t in reach.tensors]
         self.places += [Place(holder.box, key, holder.path_of(key)) for holder, key in reach.arrays]
         for path, optimizer in reach.optimizers:
-            self.places += _places_in(optimizer, path)
+            self.places += [Place(*place) for place in optimizer.places(path)]
         self._found = {(id(holder.box), key) for holder, key in reach.arrays}
         self.kept_tensors = {id(t) for t in self.tensors}
         self._gradients: list[tuple[Any, Any]] = []  # Tensors whose .grad the step sets, and to what
         self._versions: list[tuple[Any, int]] = []  # how often it changes what
         self._written: set[int] = set()  # the ids of the arrays that it writes into, and of their bases
+        self._before: list[dict[Any, Any]] = []  # what Python holds before the first trace, and after it
+        self._middle: list[dict[Any, Any]] | None = None
+        self._settled: dict[int, set[Any]] = {}
         self.note()
 
     # Writing down
 
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
-        """After the block all is as it was, but for what settles in the first step, such as a note that it was taken."""
+        """After the block all is as it was, but for what settles in the first step, such as a note that it ran."""
         before = [holder.items() for holder in self.holders]
         arrays = [place.array for place in self.places]
         gradients, versions = [t.grad for t in self.tensors], {t.version for t in self.tensors} - {None}
         counts = [(v, v.count) for v in versions]
-        numpys, pythons, names = np.random.get_state(), random.getstate(), dict(streams._streams)
-        positions = [stream.state for stream in self._streams]
+        names = dict(streams.stream_counts)
         settled: dict[int, set[Any]] = {}
         self._before, self._middle, self._settled = before, None, settled
         try:
-            yield
+            with _draws_undone(self._streams):
+                yield
         except BaseException:
             settled.clear()
             raise
@@ -97,17 +99,13 @@ class State:
             self._versions = [(v, (v.count - count) // 2) for v, count in counts if v.count > count]
             for version, count in counts:
                 version.count = count
-            np.random.set_state(numpys)
-            random.setstate(pythons)
-            streams._streams.clear()
-            streams._streams.update(names)
-            for stream, position in zip(self._streams, positions, strict=True):
-                stream.state = position
+            streams.stream_counts.clear()
+            streams.stream_counts.update(names)
         self.note()
 
     @contextlib.contextmanager
     def traced(self, trace: Trace) -> Iterator[None]:
-        """In the block, every array is one of the trace. Raises Untraceable if something is not in its place after it."""
+        """In the block, every array is one of the trace. Raises Untraceable if one is not in its place after it."""
         trace.optimizers = self.optimizers
         held = trace.states([(place.array, place.name) for place in self._real()])
         for place, array in zip(self.places, held, strict=True):
@@ -119,7 +117,8 @@ class State:
         for place, array, real in zip(self.places, held, self._arrays, strict=True):
             now = place.there()
             if not (isinstance(now, Traced) and now.storage is array.storage and now.shape == array.shape):
-                raise Untraceable(f"the step puts another array in {place.name}; write into it: x[...] = ...")
+                why = "do two optimisers change it?" if place.key == "array" else "write into it: x[...] = ..."
+                raise Untraceable(f"the step puts another array in {place.name}; {why}")
             if array.storage.value is not array.storage.state:
                 self._written |= {id(real), id(real.base)}
         self._written.discard(id(None))
@@ -138,12 +137,12 @@ class State:
 
     def _check(self) -> None:
         """After the second trace: raise Untraceable if what Python holds changes from step to step."""
-        after = [holder.items() for holder in self.holders]
-        if self._middle is None:
+        after, middle = [holder.items() for holder in self.holders], self._middle
+        if middle is None:
             self._middle = after
             return
         for n, holder in enumerate(self.holders):
-            a, b, c = self._before[n], self._middle[n], after[n]
+            a, b, c = self._before[n], middle[n], after[n]
             for key in {**a, **b, **c}:
                 x, y, z = a.get(key, MISSING), b.get(key, MISSING), c.get(key, MISSING)
                 if key in holder.live or (id(holder.box), key) in self._found or is_same(x, z):
@@ -206,14 +205,20 @@ class Effects(NamedTuple):
         return any(id(a) in self.written or id(a.base) in self.written for a in arrays)
 
 
+@contextlib.contextmanager
+def _draws_undone(generators: Sequence[Any]) -> Iterator[None]:
+    """If the block fails, NumPy's and Python's own streams are where they were: it may have drawn from them."""
+    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
+    positions = [generator.state for generator in generators]
+    try:
+        yield
+    except BaseException:
+        np.random.set_state(numpys)  # noqa: NPY002
+        random.setstate(pythons)
+        for generator, position in zip(generators, positions, strict=True):
+            generator.state = position
+        raise
+
+
 def _hooks(t: Any) -> tuple[int, ...]:
     return tuple(t.node.hooks) if t.node is not None and t.node.hooks else ()
-
-
-def _places_in(optimizer: Optimizer, path: str) -> Iterator[Place]:
-    """The arrays of an optimiser: for each parameter, its view of the flat buffer, and its part of each state."""
-    for i, p in enumerate(optimizer.params):
-        yield Place(optimizer._views, i, p.name or f"{path}.{i}")
-    for p, parts in zip(optimizer.params, optimizer._parts, strict=True):
-        yield Place(parts, 0, p.name or path)
-        yield from (Place(parts, k, f"{path}.{slot}[{p.name}]") for k, slot in enumerate(optimizer.state, 1))

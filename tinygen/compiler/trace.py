@@ -63,10 +63,10 @@ class Trace:
             return x.value
         if isinstance(x, Number):
             return x.value
+        if isinstance(x, np.generic) or is_array(x):  # before float, which np.float64 is, too
+            return self._constant(x)
         if isinstance(x, (bool, int, float)):
             return x
-        if isinstance(x, np.generic) or is_array(x):
-            return self._constant(x)
         raise Untraceable(f"a {type(x).__name__} takes part in arithmetic with arrays")
 
     def as_traced(self, x: Any) -> Traced:
@@ -78,7 +78,7 @@ class Trace:
         value = self._constants.get(id(x))
         if value is None:
             x = x if is_array(x) else np.asarray(x)
-            place, states = standing(x), (s.storage.state for s in self._states)
+            place, states = standing(x), (v for v in self.arrays if v.op == "state")
             shared = next((s for s in states if np.may_share_memory(standing(self.arrays[s]), place)), None)
             if shared is not None and x.size:
                 raise Untraceable(f"the step uses an array in the memory of {shared!r}, but not as that")
@@ -95,7 +95,7 @@ class Trace:
         return self.array(value)
 
     def states(self, held: Sequence[tuple[Array, str]]) -> list[Traced]:
-        """Arrays that outlive the step, with their names: what lies in their memory. What shares memory is one state."""
+        """Arrays that outlive the step, given with their names. What shares memory is one state."""
         roots, made = dict[Any, Traced](), list[Traced]()
         for (x, name), (begin, whole, whole_name) in zip(held, outermost(held), strict=True):
             root = roots.get(begin)
@@ -183,14 +183,15 @@ class Trace:
         given = tuple(n.value if isinstance(n, Number) else n for n in numbers)
         owner = getattr(function, "__self__", None)
         if isinstance(owner, Optimizer) and self.optimizers is not None and id(owner) not in self.optimizers:
-            raise Untraceable(f"the step uses {owner!r}, which is not among what it is known to hold")
+            what = f"{type(owner).__name__}({len(owner.params)} tensors)"
+            raise Untraceable(f"the step uses {what}, which is not among what it is known to hold")
         before = dict(getattr(owner, "__dict__", ()))
         with paused():
             now = function(*(n.now if isinstance(n, Number) else n for n in numbers))
         after = getattr(owner, "__dict__", {})
         self.live += [(after, name) for name, x in [*after.items()] if before.get(name, self) is not x]
         several = now if isinstance(now, tuple) else (now,)
-        instruction = Instruction("call", given, {"function": function})
+        instruction = Instruction("call", given, {"function": function}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(np.empty(()), instruction) for _ in several]
         self.instructions.append(instruction)
         made = tuple(Number(self, v, n) for v, n in zip(instruction.results, several, strict=True))
@@ -218,7 +219,7 @@ def _like_of(x: Any) -> Any:
 
 def _is_known_number(x: Any) -> bool:
     """Whether it is one number of the host, which can stand in the program."""
-    return np.ndim(x) == 0 and (isinstance(x, np.ndarray) or not (is_array(x) or isinstance(x, Number)))
+    return (isinstance(x, np.ndarray) or not (is_array(x) or isinstance(x, Number))) and np.ndim(x) == 0
 
 
 def _result_like(name: str, operands: tuple[Any, ...]) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend
-from ..tracing import Untraceable
+from ..tracing import Untraceable, tracing
 from .program import SOURCES, Value
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ class Traced:
     """
 
     __slots__ = ("_of", "_value", "base", "like", "parent", "storage", "trace", "view_by")
-    __array_ufunc__ = None
     __hash__ = object.__hash__
 
     def __init__(self, trace: Trace, like: np.ndarray, storage: Storage, parent: Any = None, view_by: Any = None):
@@ -71,19 +70,46 @@ class Traced:
 
     __bool__ = __float__ = __int__ = __index__ = __array__ = __contains__ = item = tolist = get = nonzero = _refuse
 
+    def __repr__(self) -> str:
+        return self._refuse() if tracing() is self.trace else f"Traced({self.shape}, {self.dtype})"
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, out: Any = (), **options: Any) -> Any:
+        """NumPy's function, called on NumPy's arrays as well: x + traced, np.exp(traced)."""
+        if any(map(backend.is_tensor, operands)):
+            return NotImplemented
+        if method == "at":
+            return self.trace.module.ufunc(ufunc.__name__).at(*operands)
+        if method != "__call__" or ufunc.nout != 1 or options or not all(isinstance(y, Traced) for y in out):
+            where = "into an array that the step is not known to hold" if out else f"np.{ufunc.__name__}.{method}"
+            raise Untraceable(f"the step computes {where}, which a program doesn't know")
+        xp = self.trace.module
+        y = xp.matmul(*operands) if ufunc is np.matmul else getattr(xp, ufunc.__name__)(*operands)
+        if out:
+            out[0].write(y)
+        return out[0] if out else y
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        """np.sum(traced) and the like: the function of the trace's module of this name, or the method."""
+        name = function.__name__
+        if name in vars(type(self.trace.module)):
+            return getattr(self.trace.module, name)(*arguments, **options)
+        if isinstance(arguments[0], Traced) and not name.startswith("_") and name in vars(Traced):
+            return getattr(arguments[0], name)(*arguments[1:], **options)
+        raise Untraceable(f"np.{name} is not among the functions that a program knows")
+
     # Views
 
-    def _view(self, op: str, like: np.ndarray, **options: Any) -> Traced:
+    def viewed(self, op: str, like: np.ndarray, **options: Any) -> Traced:
         """A view by this op, or if NumPy had to copy, a view of a copy."""
         if np.may_share_memory(like, self.like) or not like.size:
             return Traced(self.trace, like, self.storage, self, (op, options))
         copy = self.copy()
-        return copy._view(op, getattr(copy.like, op)(*options.values()), **options)
+        return copy.viewed(op, getattr(copy.like, op)(*options.values()), **options)
 
     def reshape(self, *shape: Any) -> Traced:
         wanted = shape[0] if len(shape) == 1 else shape
         like = self.like.reshape(wanted)
-        return self if like.shape == self.shape else self._view("reshape", like, shape=like.shape)
+        return self if like.shape == self.shape else self.viewed("reshape", like, shape=like.shape)
 
     def ravel(self, order: str = "C") -> Traced:
         return self.reshape(-1)
@@ -93,7 +119,7 @@ class Traced:
             axes = tuple(range(self.ndim))[::-1] if axes[0] is None else tuple(axes[0])
         axes = tuple(a % self.ndim for a in axes) or tuple(range(self.ndim))[::-1]
         return (
-            self if axes == tuple(range(self.ndim)) else self._view("transpose", self.like.transpose(axes), axes=axes)
+            self if axes == tuple(range(self.ndim)) else self.viewed("transpose", self.like.transpose(axes), axes=axes)
         )
 
     def swapaxes(self, axis1: int, axis2: int) -> Traced:
@@ -203,7 +229,8 @@ class Traced:
         axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
         axes = tuple(sorted(a % self.ndim for a in axes)) if self.ndim else ()
         one = self.like if self.size else np.empty([n or 1 for n in self.shape], self.dtype)
-        left = one[(*(0 if a in axes else slice(None) for a in range(self.ndim)), ...)]  # in the order of the memory
+        first: tuple[Any, ...] = tuple(0 if a in axes else slice(None) for a in range(self.ndim))
+        left = one[first + (...,)]  # noqa: RUF005, of the layout that the result has
         like = np.empty_like(left, dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
         y = self.trace.traced(op, (self,), like, axes=axes)
         return y.reshape([1 if a in axes else n for a, n in enumerate(self.shape)]) if keepdims else y
@@ -239,12 +266,12 @@ for _short, _name in _BINARY.items():
     setattr(Traced, f"__i{_short}__", _in_place(_name))
 for _short, _name in _COMPARE.items():
     setattr(Traced, f"__{_short}__", _operator(_name))
-for _short, _name in {"neg": "negative", "abs": "absolute", "invert": "invert"}.items():
+for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert"}.items():
     setattr(Traced, f"__{_short}__", lambda x, name=_name: x.trace.elementwise(name, x))
 
 
 def _are_same(x: np.ndarray, y: np.ndarray) -> bool:
-    """Whether two arrays are the same elements of one memory, as after `x[1:] += 1`, when x[1:] is assigned to x[1:]."""
+    """Whether two arrays are the same elements of one memory, as where `x[1:] += 1` ends by assigning x[1:] to it."""
     return x is y or x.__array_interface__ == y.__array_interface__
 
 

@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 from ..checks import check_installed
 from ..errors import DataError
+from ..files import cache_dir
 from ..terminal import is_terminal
 
 CHUNK = 1 << 16
@@ -37,16 +38,10 @@ class _Failed(Exception):
     """A mirror did not deliver; the message says how."""
 
 
-def cache_dir() -> Path:
-    """Where downloads are kept: $TINYGEN_CACHE, or tinygen in $XDG_CACHE_HOME, or ~/.cache/tinygen.
-
-    Raises DataError if that needs a home directory and there is none.
-    """
-    shared = Path(os.environ.get("XDG_CACHE_HOME", ""))  # ignored unless absolute: XDG Base Directory 0.8
+def download_dir() -> Path:
+    """The folder of downloads, see `cache_dir`. Raises DataError if there is none."""
     try:
-        if own := os.environ.get("TINYGEN_CACHE"):
-            return Path(own).expanduser()
-        return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
+        return cache_dir()
     except RuntimeError as error:  # "~" where there is no home
         raise DataError(f"there is no folder for downloads ({error}); set TINYGEN_CACHE to a folder") from None
 
@@ -57,7 +52,7 @@ def fetch(dataset: str, files: Sequence[RemoteFile], mirrors: Sequence[str], tim
     mirrors: URLs that end in "/", tried in turn.  timeout: seconds without a byte before giving up on a mirror.
     Raises DataError, which says what to do, if no mirror delivers the published bytes or the cache can't hold them.
     """
-    folder = cache_dir() / dataset
+    folder = download_dir() / dataset
     paths = [folder / file.name for file in files]
     try:
         if not all(map(_holds, paths, files)):

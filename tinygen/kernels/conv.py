@@ -53,19 +53,27 @@ def taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Paddin
 
 
 def _twin(function: Callable[..., Array]) -> Callable[..., Array]:
-    """Leave to the definition what this is not made for: other and mixed dtypes, no elements."""
+    """Leave to the definition what this is not made for: other and mixed dtypes, no elements.
+
+    into: an array for the result; what it returns is then this array.
+    """
     definition = getattr(reference_conv, function.__name__)
 
     @functools.wraps(function)
-    def twin(x: Array, w: Array, *more: Any) -> Array:
+    def twin(x: Array, w: Array, *more: Any, into: Array | None = None) -> Array:
         fits = x.dtype in (np.float32, np.float64) and x.dtype == w.dtype and x.size
-        return function(x, w, *more) if fits else definition(x, w, *more)
+        if into is None:
+            return function(x, w, *more) if fits else definition(x, w, *more)
+        y = function(x, w, *more, into=into) if fits else definition(x, w, *more)
+        if not np.may_share_memory(y, into):
+            into[...] = y
+        return into
 
     return twin
 
 
 @_twin
-def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
+def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, into: Array | None = None) -> Array:
     """As reference_conv.conv2d; the result lies in memory as H, N, W, C."""
     n, size, (kh, kw, c, co) = x.shape[0], x.shape[1:3], w.shape
     out = output_size(size, (kh, kw), stride, padding)
@@ -73,7 +81,7 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
     if kw * c < _FEW:
         cols = _im2col(_hnwc(x), (kh, kw), out, stride, padding)
         return matmul(cols, w.reshape(-1, co)).reshape(out[0], n, out[1], co).swapaxes(0, 1)
-    y = np.empty((out[0], n, out[1], co), x.dtype)
+    y = _room(into, (out[0], n, out[1], co), x.dtype)
     if (gemm := _runs_on(x, w, n, co)) is not None:
         table = runs.of_conv2d(size, out, (kh, kw), stride, padding, c, co, n)
         strides = size[1] * c * x.itemsize, out[1] * co * x.itemsize
@@ -92,16 +100,19 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding) -> Array:
 
 
 @_twin
-def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: Pair) -> Array:
+def conv_transpose2d(
+    gy: Array, w: Array, stride: Pair, padding: Padding, size: Pair, into: Array | None = None
+) -> Array:
     """As reference_conv.conv_transpose2d; the result lies in memory as H, N, W, C."""
     n, out, (kh, kw, c, co) = gy.shape[0], gy.shape[1:3], w.shape
     gy, w = _hnwc(gy), np.ascontiguousarray(w)
     if kw * c < _FEW:
-        gx = np.zeros((size[0], n, size[1], c), gy.dtype)
+        gx = _room(into, (size[0], n, size[1], c), gy.dtype)
+        gx[...] = 0
         _col2im(gy.reshape(-1, co), w.reshape(-1, co), (kh, kw), out, stride, padding, gx)
         return gx.swapaxes(0, 1)
     if (gemm := _runs_on(gy, w, n, c)) is not None:
-        gx = np.empty((size[0], n, size[1], c), gy.dtype)
+        gx = _room(into, (size[0], n, size[1], c), gy.dtype)
         columns, *table = runs.of_transpose(size, out, (kh, kw), stride, padding, c, co, n)
         turned = np.ascontiguousarray(w[:, columns].swapaxes(2, 3)).reshape(-1, c)
         strides = out[1] * co * gy.itemsize, size[1] * c * gy.itemsize
@@ -112,14 +123,16 @@ def conv_transpose2d(gy: Array, w: Array, stride: Pair, padding: Padding, size: 
         add_product(_patch(phases, t), _matrix(gy[t.out_rows, :, t.out_column]), _matrix(w[t.kh, t.kernel]).T)
     if stride[0] == 1:
         return phases[0].swapaxes(0, 1)
-    gx = np.empty((size[0], n, size[1], c), gy.dtype)
+    gx = _room(into, (size[0], n, size[1], c), gy.dtype)
     for r, phase in enumerate(phases):
         gx[r :: stride[0]] = phase
     return gx.swapaxes(0, 1)
 
 
 @_twin
-def conv2d_weight_grad(x: Array, gy: Array, kernel_size: Pair, stride: Pair, padding: Padding) -> Array:
+def conv2d_weight_grad(
+    x: Array, gy: Array, kernel_size: Pair, stride: Pair, padding: Padding, into: Array | None = None
+) -> Array:
     """As reference_conv.conv2d_weight_grad."""
     size, out, c, co = x.shape[1:3], gy.shape[1:3], x.shape[3], gy.shape[3]
     x, gy = _hnwc(x), _hnwc(gy)
@@ -137,6 +150,13 @@ def _runs_on(x: Array, w: Array, images: int, n: int) -> Any:
     """gemm.py, if it is available and a kernel this small stays in the cache with what it meets."""
     fits = x.dtype == w.dtype == np.float32 and images >= 8
     return compiled("gemm") if fits and n % 16 == 0 and w.nbytes <= _SMALL else None
+
+
+def _room(into: Array | None, shape: tuple[int, ...], dtype: Any) -> Array:
+    """The memory of `into`, if it lies as (H, N, W, C), or new memory."""
+    if into is not None and into.dtype == dtype and (y := into.swapaxes(0, 1)).flags.c_contiguous:
+        return y
+    return np.empty(shape, dtype)
 
 
 def _hnwc(x: Array) -> Array:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ..compiler.compiled import reason_of
 from ..errors import ConfigError, DataError, RunError
 from ..files import open_regular
 from ..inside.recording import CONSTANTS, Recording
 from ..losses import GAN_LOSSES, GANLoss
 from ..rows import Rows, outline
+from ..tracing import Untraceable
 from ..train import RunDirectory
 from ..train.checkpoint import NewerError
 from ..train.snapshot import class_name
 from ..viz.panels import panels
 from .embed import embed_array, to_script
+from .program import machine
 from .steps import follow
 
 TEXT_BYTES = 300_000  # reserved for curves, settings, losses and the page itself
 LONGEST_CURVE, MOST_CURVES, MOST_POINTS = 4000, 60, 40_000  # points of a curve, curves, and points of all of them
 MOST_PICTURES, MOST_EVENTS = 40, 100
+FROM_THE_MODEL: dict[str, Callable[[Path, Any], Any]] = {"step": follow, "program": machine}  # views of its checkpoint
 
 
 def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
@@ -37,8 +42,8 @@ def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
     run = RunDirectory(path)
     saved = run.read_config()
     recording = Recording.load(path) if run.recording_file.exists() else None
-    followed, missing = _followed(path, saved, model)
-    room = max(0, budget - TEXT_BYTES - len(to_script(followed)))
+    (followed, compiled), missing = _of_the_model(path, saved, model)
+    room = max(0, budget - TEXT_BYTES - len(to_script([followed, compiled])))
     drawn = recording is not None and _has_drawable_samples(recording)
     rows, events = run.read_metrics(), run.read_events()
     columns = _columns(rows)
@@ -61,6 +66,7 @@ def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
         "losses": _games(saved["config"], recording),
         "recording": _embedded(recording, room if drawn else room // 2) if recording else None,
         "follow": followed,
+        "program": compiled,
         "pictures": {} if drawn else _pictures(run.samples(), room),
         "missing": missing + _missing(recording),
     }
@@ -114,23 +120,34 @@ def _loss(config: dict[str, Any]) -> GANLoss | None:
     return GAN_LOSSES.get(name) if isinstance(name, str) else None
 
 
-def _followed(path: Path, saved: dict[str, Any], model: Any) -> tuple[dict[str, Any] | None, list[dict[str, str]]]:
-    """The steps of the run's model, or the reason why they can't be followed."""
+def _of_the_model(path: Path, saved: dict[str, Any], model: Any) -> tuple[list[Any], list[dict[str, str]]]:
+    """The steps of the run's model on their tape, and as a compiled program; and the reasons for what is missing."""
     own = saved.get("class")
     if own and model is None:
         kind = own.rpartition(":")[2].rpartition(".")[2]
         why = f"{own} is a class of your own; give it: `tinygen.report.report({str(path)!r}, model={kind})`."
-        return None, [{"view": "step", "why": why}]
-    try:
-        return follow(path, model if own else None), []
-    except NewerError:
-        raise
-    except (RunError, DataError, ConfigError) as reason:
-        if own and _class(saved, model) is None:
-            given = class_name(model if isinstance(model, type) else type(model))
-            why = f"the run is of {own}, and {given} was given, which doesn't fit it; give the run's class."
-            return None, [{"view": "step", "why": why}]
-        return None, [{"view": "step", "why": f"{reason}."}]
+        return [None, None], [{"view": view, "why": why} for view in FROM_THE_MODEL]
+    found, missing = [], []
+    for view, look in FROM_THE_MODEL.items():
+        try:
+            found.append(look(path, model if own else None))
+        except NewerError:
+            raise
+        except (RunError, DataError, ConfigError, Untraceable) as reason:
+            found.append(None)
+            missing.append({"view": view, "why": _why(reason, saved, model)})
+    return found, missing
+
+
+def _why(reason: BaseException, saved: dict[str, Any], model: Any) -> str:
+    """Why something of the run's model can't be shown."""
+    own = saved.get("class")
+    if own and _class(saved, model) is None:
+        given = class_name(model if isinstance(model, type) else type(model))
+        return f"the run is of {own}, and {given} was given, which doesn't fit it; give the run's class."
+    if isinstance(reason, Untraceable):
+        return f"its step runs as it was written, since it can't be compiled: {reason_of(reason)}."
+    return f"{reason}."
 
 
 def _missing(recording: Recording | None) -> list[dict[str, str]]:

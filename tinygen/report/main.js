@@ -16,9 +16,10 @@ function header(runs) {
 /** What the page can't show of each run, why, and what to do about it. */
 function notShown(runs) {
   const title = (view) => VIEWS.find((one) => one.id === view)?.title ?? view;
+  const reasons = (run) => Object.entries(Object.groupBy(run.missing, ({ why }) => why)); // one may be that of several views
   const lists = runs.filter((run) => run.missing.length).flatMap((run) => [
     runs.length > 1 ? h("h3", {}, run.name) : null,
-    h("ul", {}, run.missing.map(({ view, why }) => h("li", {}, h("strong", {}, title(view)), ": ", withCode(why)))),
+    h("ul", {}, reasons(run).map(([why, ones]) => h("li", {}, h("strong", {}, ones.map(({ view }) => title(view)).join(", ")), ": ", withCode(why)))),
   ]);
   return lists.length ? [h("h2", {}, "Not shown"), h("div", { class: "quiet small" }, lists.filter(Boolean))] : [];
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..checks import check_installed, takes
 from ..errors import ConfigError
 from ..kinds import RANGE
 from ..models.base import Model
-from ..options import DEFAULTS
+from ..options import COMPILE, DEFAULTS
 from ..signals import Interrupt
 from .batches import batches_of
 from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
@@ -42,6 +42,7 @@ def fit(
     dataset: Dataset | None = None,
     changing: Collection[str] = (),
     init_from: str | os.PathLike[str] | None = None,
+    compile: Literal["auto", "on", "off"] = DEFAULTS["compile"],
     progress: bool = True,
 ) -> History:
     """Train a model up to a step, and write a run directory to inspect and to resume from.
@@ -56,6 +57,9 @@ def fit(
     changing: names in settings or in the model's config, such as "lr", whose values may differ when a run is resumed;
         the changes are recorded in config.json.
     init_from: another run, or a checkpoint, whose weights the model starts with; its optimisers start afresh.
+    compile: whether the training step runs as a program, see tinygen.compile: "auto" if that pays, in a run of 1,000
+        steps or more, with llvmlite. What can't be one runs as it is written, and a line says why. A resumed run goes
+        on as it began, to the bit, unless "on" or "off" is given, which config.json then records as a change.
     callbacks: Callbacks, or functions f(step, metrics) that are called after each step.  progress=False: print nothing.
 
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
@@ -66,7 +70,7 @@ def fit(
     that is NaN or infinite: the model is then back at the last checkpoint.
     """
     _check_model(model)
-    _check_options(steps, log_every, sample_every, checkpoint_every, resume, out, settings)
+    _check_options(steps, log_every, sample_every, checkpoint_every, resume, out, settings, compile)
     if resume and init_from is not None:
         raise ConfigError("fit: init_from is for a new run, and resume=True for an existing one; leave one of them out")
     watching = as_callbacks(callbacks)
@@ -82,10 +86,12 @@ def fit(
     session = Session(model, batches, watching, run, dataset)
 
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # NonFiniteError explains an overflow
-    with quiet, quietly(not progress), session.opened(steps, settings, resume, changing, origin):
+    with quiet, quietly(not progress), session.opened(steps, settings, resume, changing, origin, compile):
         with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as shown:
             for step in range(session.history.steps + 1, steps + 1):
                 metrics, values = session.train(), None
+                if session.compiled is not None:
+                    shown.aside(*session.compiled.news())
 
                 stops = interrupt.asked
                 logs = step == 1 or step % log_every == 0
@@ -137,11 +143,15 @@ def _check_model(model: Any) -> None:
         )
 
 
-def _check_options(steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any, settings: Any) -> None:
+def _check_options(
+    steps: int, log: int, sample: int, checkpoint: int, resume: bool, out: Any, settings: Any, compile: Any
+) -> None:
     options = {"steps": steps, "log_every": log, "sample_every": sample, "checkpoint_every": checkpoint}
     for name, value in options.items():
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
             raise ConfigError(f"fit: {name} is {value!r}, but it must be a whole number of at least 1")
+    if not COMPILE.test(compile):
+        raise ConfigError(f"fit: compile is {compile!r}, but it must be {COMPILE.words}")
     if not isinstance(settings, (Mapping, type(None))):
         raise ConfigError(f"fit: settings is {settings!r:.80}, but it must be a dict of values for config.json")
     if resume and out is None:

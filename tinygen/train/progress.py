@@ -75,12 +75,15 @@ class Progress:
 
     def measured(self, step: int, values: dict[str, float], seconds: float) -> None:
         """Show what a callback measured at a step, in `seconds` that don't count as training."""
+        self.aside(seconds, f"{self._at(step)}  {_join(values)}")
+
+    def aside(self, seconds: float, line: str = "") -> None:
+        """Leave out seconds that don't count as training, and show a line about them, if any."""
         if self._began is not None:
             self._began += seconds
-        line = f"{self._at(step)}  {_join(values)}"
-        if self._bar is not None:
+        if line and self._bar is not None:
             self._bar.write(line)
-        else:
+        elif line:
             self._say(line)
 
     def _say(self, line: str) -> None:

@@ -13,6 +13,7 @@ from . import snapshot
 from .batches import Batches
 from .callbacks import Callback, History, StopTraining
 from .checkpoint import Snapshot
+from .compiling import CompiledStep, Decision, decide
 from .hunt import NonFiniteError, broken_arrays, broken_values, diagnose, join_names
 from .measured import fetch_numbers, off_the_tape
 from .progress import say
@@ -36,6 +37,7 @@ class Session:
     ):
         self.model, self.batches, self.callbacks, self.run, self.dataset = model, batches, callbacks, run, dataset
         self.history = History(Rows(), path=None if run is None else run.path)
+        self.compiled: CompiledStep | None = None
         self.raised: Exception | None = None  # by a callback: the training ends after the step
         self._saved: Snapshot | None = None  # the last snapshot, for a run that has no directory
         self._safe = 0  # the step of the last checkpoint
@@ -48,22 +50,27 @@ class Session:
         resume: bool,
         changing: Collection[str] = (),
         origin: dict[str, Any] | None = None,
+        compile: str = "off",
     ) -> Iterator[None]:
         """Begin or resume, alone in the run directory for the length of the block. Raises RunError.
 
-        changing: see `fit`.  origin: the entry of config.json for the run that the weights come from, if any.
+        changing, compile: see `fit`.  origin: the entry of config.json for the run that the weights come from, if any.
         """
         if self.run is None:
             self._begin()
             with self._interruptible(steps):
+                self._compile(decide(compile, None, steps), steps)
                 yield
             return
         with self.run.locked(resume):
             saved = self.run.read_config() if resume else {}
-            settings = snapshot.plain(saved.get("settings", {}) if settings is None else settings, "fit: settings")
+            began = saved.get("settings", {})
+            decision = decide(compile, began.get("compile", "off") if resume else None, steps)
+            settings = snapshot.plain(began if settings is None else settings, "fit: settings")
+            settings = _recorded(settings, decision, older=resume and "compile" not in began)
             config = {"tinygen": __version__, **snapshot.identity(self.model), "settings": settings}
             if resume:
-                config = saved | self._resume(self.run, config, changing)
+                config = saved | self._resume(self.run, config, {*changing, "compile"})
             else:
                 self._begin()
                 config |= {} if self.dataset is None else {"fingerprint": self.dataset.fingerprint()}
@@ -71,6 +78,7 @@ class Session:
             # Written last: a directory that has this file can be resumed.
             self.run.write_config(config | {"steps": max(steps, self.history.steps)})
             with self._interruptible(steps):
+                self._compile(decision, steps)
                 yield
 
     @contextmanager
@@ -111,6 +119,16 @@ class Session:
             return config
         return config | {"changes": [*run.read_config().get("changes", []), {"step": newest.step, **changes}]}
 
+    def _compile(self, decision: Decision, steps: int) -> None:
+        """Make a program of the step, if it was decided so, and say what was done."""
+        if self.history.steps >= steps:
+            return
+        if decision.mode == "off":
+            say(f"step not compiled: {decision.why}")
+            return
+        self.compiled = CompiledStep(self.model)
+        say(self.compiled.prepare(self.batches.first))
+
     def _start(self, step: int) -> None:
         self._call("on_start", self.model, self.run, step)
         self.finish()
@@ -124,7 +142,8 @@ class Session:
             if self.history.steps > self._safe:
                 self.save(self.history.steps)
             raise
-        return off_the_tape(self.model.train_step(batch), self._source)
+        take = self.model.train_step if self.compiled is None else self.compiled
+        return off_the_tape(take(batch), self._source)
 
     def values(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
         """The metrics of a step as numbers. Raises NonFiniteError if one is not finite."""
@@ -211,3 +230,9 @@ class Session:
             say(line)
         self.finish()
         return self.history
+
+
+def _recorded(settings: dict[str, Any], decision: Decision, older: bool) -> dict[str, Any]:
+    """The settings with what was decided about compiling; a run of an older version that goes on as it was has none."""
+    others = {name: value for name, value in settings.items() if name != "compile"}
+    return others if older and decision.mode == "off" else {**others, "compile": decision.mode}

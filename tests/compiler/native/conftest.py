@@ -12,5 +12,5 @@ pytest.importorskip("llvmlite", "0.45", reason="machine code is made by llvmlite
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TINYGEN_CACHE_DIR", str(tmp_path_factory.mktemp("code")))
+        patch.setenv("TINYGEN_CACHE", str(tmp_path_factory.mktemp("code")))
         yield

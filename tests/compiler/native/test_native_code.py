@@ -34,10 +34,10 @@ def written(number: int) -> int:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """A cache that is empty, and a process that has compiled nothing yet."""
-    monkeypatch.setenv("TINYGEN_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setenv("TINYGEN_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(code, "_addresses", {})
     monkeypatch.setattr(code, "work", code.Work())
-    return tmp_path / "cache"
+    return tmp_path / "cache" / "code"
 
 
 def test_what_is_compiled_is_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,7 +70,7 @@ def test_a_damaged_file_is_compiled_again(folder: Path, damage: bytes | None) ->
 
 @pytest.mark.parametrize("where", ["/dev/null/folder", ""])
 def test_no_folder_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
-    monkeypatch.setenv("TINYGEN_CACHE_DIR", where)
+    monkeypatch.setenv("TINYGEN_CACHE", where)
     monkeypatch.setenv("XDG_CACHE_HOME", where and "/dev/null")
     monkeypatch.setattr(Path, "home", lambda: Path("/dev/null"))
     number = 3000 + len(where)
@@ -79,19 +79,19 @@ def test_no_folder_no_error(folder: Path, monkeypatch: pytest.MonkeyPatch, where
 
 
 def test_a_folder_that_cannot_be_written(folder: Path) -> None:
-    folder.parent.joinpath("cache").write_text("a file is in the way")
+    folder.parent.write_text("a file is in the way")
     assert written(3100) == 3100
 
 
 def test_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
-    monkeypatch.delenv("TINYGEN_CACHE_DIR", raising=False)
+    monkeypatch.delenv("TINYGEN_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert code._folder() == Path("/home/ada/.cache/tinygen")
+    assert code.folder() == Path("/home/ada/.cache/tinygen/code")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert code._folder() == Path("/caches/tinygen")
-    monkeypatch.setenv("TINYGEN_CACHE_DIR", "/own")
-    assert code._folder() == Path("/own")
+    assert code.folder() == Path("/caches/tinygen/code")
+    monkeypatch.setenv("TINYGEN_CACHE", "/own")
+    assert code.folder() == Path("/own/code")
 
 
 def test_the_code_can_be_looked_at() -> None:

@@ -21,6 +21,8 @@ from typing import Any
 import llvmlite
 import llvmlite.binding as llvm
 
+from ...files import cache_dir
+
 if [int(part) for part in llvmlite.__version__.split(".")[:2]] < [0, 45]:  # pointers were of many types
     raise ImportError(
         f"compiled steps need llvmlite 0.45 or newer, as Numba 0.62 brings it, not {llvmlite.__version__}"
@@ -109,16 +111,14 @@ def _host() -> tuple[str, str, Any, Any]:
 # The cache: a file a module, its checksum in front
 
 
-def _folder() -> Path:
-    if own := os.environ.get("TINYGEN_CACHE_DIR"):
-        return Path(own)
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "tinygen"
+def folder() -> Path:
+    """Where code is kept. Raises RuntimeError if nobody's home is known."""
+    return cache_dir() / "code"
 
 
 def _read(key: str) -> bytes | None:
-    with suppress(OSError, RuntimeError):  # RuntimeError: nobody's home is known
-        content = (_folder() / f"{key}.o").read_bytes()
+    with suppress(OSError, RuntimeError):
+        content = (folder() / f"{key}.o").read_bytes()
         if hashlib.sha256(content[32:]).digest() == content[:32]:
             work.found += 1
             return content[32:]
@@ -128,13 +128,13 @@ def _read(key: str) -> bytes | None:
 def _write(key: str, binary: bytes) -> None:
     """Beside it, then renamed: another process may be reading, or writing the same."""
     with suppress(OSError, RuntimeError):
-        folder = _folder()
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=folder, suffix=".part")
+        kept = folder()
+        kept.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=kept, suffix=".part")
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(hashlib.sha256(binary).digest() + binary)
-            os.replace(name, folder / f"{key}.o")
+            os.replace(name, kept / f"{key}.o")
         except BaseException:
             with suppress(OSError):
                 os.unlink(name)

@@ -12,7 +12,10 @@ from .order import calls_first
 from .simplify import simplify
 from .update import update_at_once
 
+PASSES = (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once)  # in the order in which they help
+
 __all__ = [
+    "PASSES",
     "calls_first",
     "compute_again",
     "drop_unused",
@@ -25,8 +28,12 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    return __all__
+
+
 def optimised(program: Program) -> Program:
-    """The program after all passes, in the order in which they help each other."""
-    for change in (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once):
+    """The program after all passes."""
+    for change in PASSES:
         program = change(program)
     return program

@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 from ..program import DRAWS, Instruction, Program, Value
@@ -20,14 +21,30 @@ _NEVER = DRAWS | {"constant", "input", "state"}  # two draws differ
 def merge_equal(program: Program) -> Program:
     """The program with one instruction in place of several that compute the same."""
     known: dict[Any, list[Value]] = {}
+    read: dict[Any, list[Value]] = {}  # by calls that change nothing, since the last that may
 
     def earlier(instruction: Instruction) -> list[Value] | None:
-        if instruction.op in _NEVER or (instruction.op == "call" and not instruction.operands):
-            return None
-        key = key_of(instruction)
-        if key in known:
-            return known[key]
-        known[key] = instruction.results
-        return None
+        if instruction.op == "call" and not _depends_on_numbers_alone(instruction):
+            function = instruction.options["function"]
+            if not getattr(function, "only_reads", False):
+                read.clear()
+                return None
+            of = id(getattr(function, "__self__", None)), getattr(function, "__func__", function)
+            return _known(read, (of, key_of(instruction)), instruction)
+        return None if instruction.op in _NEVER else _known(known, key_of(instruction), instruction)
 
     return rewritten(program, earlier)
+
+
+def _known(known: dict[Any, list[Value]], key: Any, instruction: Instruction) -> list[Value] | None:
+    """The results of an earlier instruction with this key; if there is none, note this one's."""
+    found = known.get(key)
+    known.setdefault(key, instruction.results)
+    return found
+
+
+def _depends_on_numbers_alone(call: Instruction) -> bool:
+    """Whether a call of numbers takes some, and its function has nothing else to read or to change."""
+    function = call.options["function"]
+    plain = isinstance(function, FunctionType) and not function.__closure__
+    return bool(call.operands) and (plain or isinstance(function, BuiltinFunctionType))

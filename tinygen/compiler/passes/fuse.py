@@ -6,8 +6,8 @@
     %7 = sum(%6, axes=(0,))
 
 The arrays between them are never written: their elements stay in registers. A group has one shape and one place in the
-program. An instruction joins it where it stands, if all that it reads is there by then; or the group moves down to the
-instruction, if nobody in between reads what the group makes.
+program. An instruction moves up to it, if all that it reads is there by then and it leaves no large array, which would
+lie there unread for long; or the group moves down to the instruction, if nobody in between reads what the group makes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from ..program import ELEMENTWISE, VIEWS, Instruction, Program, Value
 from .order import views_where_read
 
+_LIGHT = 1 << 14  # bytes
 _LOOPS = ELEMENTWISE | {"copy", "astype", "sum"}
 
 
@@ -49,6 +50,7 @@ class Fusion:
             if instruction.op not in VIEWS:
                 for root in {v.root for v in instruction.values}:
                     self.readers.setdefault(root, []).append(instruction)
+        self.outside = {v.root for v in (*program.outputs, *program.updates.values())}
         self.order = {instruction: place for place, instruction in enumerate(program.instructions)}
         self.group_of: dict[Instruction, Group] = {}
 
@@ -57,26 +59,42 @@ class Fusion:
         for place, instruction in enumerate(self.program.instructions):
             group = self.group_of[instruction] = Group(instruction, place)
             if group.loops:
-                sources = [self.group_of[v.maker] for v in instruction.values]
-                for source in dict.fromkeys(sources):
-                    self._join(source, self.group_of[instruction])
+                while self._joins_a_source(self.group_of[instruction]):
+                    pass
         return sorted(set(self.group_of.values()), key=lambda group: group.place)
 
-    def _join(self, source: Group, group: Group) -> None:
+    def _joins_a_source(self, group: Group) -> bool:
+        """Whether a group that this one reads could be joined with it."""
+        sources = dict.fromkeys(self.group_of[v.maker] for i in group.body for v in i.values)
+        return any(self._joined(source, group) for source in sources)
+
+    def _joined(self, source: Group, group: Group) -> bool:
         """Make one group of two, of which the second reads the first, if that is right somewhere."""
         if source is group or not source.loops or source.shape != group.shape or self._reads_whole(group, source):
-            return
+            return False
         if len(source.summed | group.summed) > 1:  # along rows or along columns
-            return
-        if self._is_ready(group, source):
+            return False
+        if self._is_ready(group, source) and self._is_light(group):
             place = source.place
         elif source.place < group.place and self._is_free(source, group):
             place = group.place
         else:
-            return
+            return False
         source.take_in(group, self.order)
         source.place = place
         self.group_of.update(dict.fromkeys(group.body, source))
+        return True
+
+    def _is_light(self, group: Group) -> bool:
+        """Whether little is left of a group, so that it may run long before it is needed: sums, or small arrays."""
+        members = {*group.body}
+        kept = (
+            v
+            for i in group.body
+            for v in i.results
+            if v in self.outside or not members.issuperset(self.readers.get(v, ()))
+        )
+        return all(v in group.sums or v.like.nbytes <= _LIGHT for v in kept)
 
     def _reads_whole(self, group: Group, source: Group) -> bool:
         """Whether a group reads a sum of the source, or a view of what it makes: elements at other places."""
@@ -101,17 +119,18 @@ class Fusion:
 def fuse(program: Program) -> Program:
     """The program with one instruction for each group of several."""
     fusion = Fusion(program)
-    outside = {v.root for v in (*program.outputs, *program.updates.values())}
-    made = [_as_instruction(group, fusion, outside) if group.loops else group.body[0] for group in fusion.groups()]
+    made = [_as_instruction(group, fusion) if group.loops else group.body[0] for group in fusion.groups()]
     return views_where_read(program, made)
 
 
-def _as_instruction(group: Group, fusion: Fusion, outside: set[Value]) -> Instruction:
+def _as_instruction(group: Group, fusion: Fusion) -> Instruction:
     """A group as one instruction: its members are its body; its results are what others read."""
     made = {v for i in group.body for v in i.results}
     operands = tuple(dict.fromkeys(v for i in group.body for v in i.values if v not in made))
     fused = Instruction("fused", operands, {"body": group.body, "shape": group.shape}, place=group.body[-1].place)
-    fused.results = [v for i in group.body for v in i.results if v in outside or fusion.is_read_outside(v, group)]
+    fused.results = [
+        v for i in group.body for v in i.results if v in fusion.outside or fusion.is_read_outside(v, group)
+    ]
     for value in fused.results:
         value.maker = fused
     return fused

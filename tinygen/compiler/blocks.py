@@ -1,0 +1,160 @@
+"""Fused groups for NumPy: one call an instruction, on one block of the arrays after the other.
+
+What lies between the instructions of a group is as large as a block, and stays in the cache. A sum is taken of each
+block, and of the blocks' sums at the end.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..backend import Array
+from ..kernels import sums
+from .program import Instruction, Value
+from .space import Space
+
+if TYPE_CHECKING:
+    from .calls import Call, Lowering
+
+_BLOCK = 1 << 16  # elements
+
+
+class Product:
+    """The product whose rows an update reads as its gradient."""
+
+    def __init__(self, gradient: Value, a: Array, b: Array):
+        self.gradient, self.a, self.b = gradient, a, b
+
+    def call(self, begin: int, end: int, out: Array) -> Call:
+        """Makes the elements from begin to end, which are whole rows."""
+        columns = self.b.shape[1]
+        rows = slice(begin // columns, end // columns)
+        return functools.partial(np.matmul, self.a[rows], self.b, out=out.reshape(-1, columns))
+
+
+class Blocks:
+    """A fused group, cut along the outermost dimension of its arrays."""
+
+    def __init__(self, lowering: Lowering, fused: Instruction, product: Product | None = None):
+        self.lowering, self.fused, self.product = lowering, fused, product
+        axes = {m.result: m.options["axes"] for m in fused.body if m.op == "sum"}
+        made = [v for v in fused.results if v not in axes]
+        read = [v for v in fused.values if v.op != "call" and (product is None or v is not product.gradient)]
+        values = [*dict.fromkeys([*made, *read])]
+        space = Space(fused.options["shape"], [lowering.plan[v] for v in values], merges=not axes)
+        self.shape, self.arrays = space.lengths, dict(zip(values, space.arrays, strict=True))
+        self.over = {v: space.reduced(a) for v, a in axes.items()}
+        self.totals: dict[Value, Any] = {v: space.summed(a, lowering.plan[v]) for v, a in axes.items()}
+        self.parts: dict[Value, list[Array]] = {v: [] for v in axes}
+
+    def calls(self) -> list[Call]:
+        """The calls, in order."""
+        length, width = self.shape[0], math.prod(self.shape[1:])
+        if self.product is not None:
+            width = self.product.b.shape[1]  # whole rows of the product
+            rows = max(_BLOCK // width, 1) * width
+        else:
+            rows = length if length * width < 2 * _BLOCK else max(_BLOCK // max(width, 1), 1)
+        calls: list[Call] = []
+        for begin in range(0, max(length, 1), max(rows, 1)):  # without elements, sums are 0
+            calls += Block(self, begin, min(begin + rows, length)).calls()
+        return [
+            *calls,
+            *(functools.partial(_add_up, self.totals[v], parts) for v, parts in self.parts.items() if parts),
+        ]
+
+
+class Block:
+    """Some rows of a group: each value there is a part of a planned array, or lies in scratch memory."""
+
+    def __init__(self, blocks: Blocks, begin: int, end: int):
+        self.blocks, self.begin, self.end = blocks, begin, end
+        self.shape = (end - begin, *blocks.shape[1:])
+        self.arrays = {v: x[begin:end] if len(x) > 1 else x for v, x in blocks.arrays.items()}
+        body = blocks.fused.body
+        self._left = {v: sum(v in m.operands for m in body) for m in body for v in m.values}
+        self._scratch: set[Value] = set()
+        self._free: list[Array] = []
+        self._borrowed: dict[int, int] = {}  # how many pieces of scratch memory of each size
+
+    def calls(self) -> list[Call]:
+        """The calls of this block."""
+        first: list[Call] = []
+        if (product := self.blocks.product) is not None:
+            out = self.arrays[product.gradient] = self._borrow(product.gradient.dtype)
+            first.append(product.call(self.begin, self.end, out))
+        return first + [call for member in self.blocks.fused.body for call in self._calls(member)]
+
+    def _calls(self, member: Instruction) -> list[Call]:
+        op, y = member.op, member.result
+        operands = [self._operand(x, member) for x in member.operands]
+        for v in set(member.values):
+            self._left[v] -= 1
+        if op == "sum":
+            return [functools.partial(_sum, self._part_of_sum(y), operands[0], self.blocks.over[y])]
+        self._free += [self.arrays[v] for v in set(member.values) & self._scratch if not self._left[v]]
+        out = self.arrays[y] if y in self.arrays else self._new(y)
+        if op in ("copy", "astype"):
+            return [functools.partial(np.copyto, out, operands[0], casting="unsafe")]
+        if op == "where":
+            condition, a, b = operands
+            if out is a or out is condition:
+                return [functools.partial(_choose, out, condition, a, b)]
+            return [functools.partial(np.copyto, out, b), functools.partial(np.copyto, out, a, where=condition)]
+        return [functools.partial(getattr(np, op), *operands, out=out)]
+
+    def _operand(self, x: Any, member: Instruction) -> Any:
+        if not isinstance(x, Value):
+            return x
+        return self.blocks.lowering.numbers.array(x, _float_of(member)) if x.op == "call" else self.arrays[x]
+
+    def _part_of_sum(self, value: Value) -> Array:
+        """Where this block's part of a sum goes."""
+        over, total = self.blocks.over[value], self.blocks.totals[value]
+        if 0 not in over:
+            return total[self.begin : self.end]
+        self.blocks.parts[value].append(np.empty(total.shape, value.dtype))
+        return self.blocks.parts[value][-1]
+
+    def _new(self, value: Value) -> Array:
+        """Memory for a value that only this block needs: that of an operand which it needs no more, or scratch."""
+        found = next((a for a in self._free if a.dtype == value.dtype and a.shape == self.shape), None)
+        if found is None:
+            found = self._borrow(value.dtype)
+        self._free = [a for a in self._free if a is not found]
+        self._scratch.add(value)
+        self.arrays[value] = found
+        return found
+
+    def _borrow(self, dtype: Any) -> Array:
+        """Scratch memory, for the time of this block."""
+        needed = math.prod(self.shape) * np.dtype(dtype).itemsize
+        size = max(needed, 4 * _BLOCK)
+        pool, count = self.blocks.lowering.scratch.setdefault(size, []), self._borrowed.get(size, 0)
+        if count == len(pool):
+            pool.append(np.empty(size, np.uint8))
+        self._borrowed[size] = count + 1
+        return pool[count][:needed].view(dtype).reshape(self.shape)
+
+
+def _float_of(member: Instruction) -> Any:
+    """The dtype in which a scalar enters: that of the arrays beside it."""
+    others = [v.dtype for v in member.values if v.op != "call"]
+    return np.result_type(*others, 1.0) if others else np.dtype(float)
+
+
+def _choose(out: Array, condition: Array, a: Any, b: Any) -> None:
+    out[...] = np.where(condition, a, b)
+
+
+def _sum(out: Array, x: Array, axes: tuple[int, ...]) -> None:
+    out[...] = sums.total(x, axes)
+
+
+def _add_up(total: Array, parts: Sequence[Array]) -> None:
+    total[...] = parts[0] if len(parts) == 1 else sums.total(np.stack(parts), 0)
