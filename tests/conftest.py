@@ -22,6 +22,7 @@ import pytest
 import standin
 
 import tinygen
+import tinygen.compiler  # its traced arrays are known from the start, not from within the block of a device
 from tinygen import backend as tinygen_backend
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import re
 import shutil
 import subprocess
@@ -75,17 +76,28 @@ static bool run(Dim grid, Dim block, bool backwards, function<void()> f) {
 """
 
 DTYPES = {"T*": "array", "long long": np.int64}
-TYPES = {"uint64": "unsigned long long", "int32": "int", "float32": "float", "float64": "double"}
+TYPES = {"bool": "bool", "float32": "float", "float64": "double"}
+TYPES |= {"int8": "signed char", "int16": "short", "int32": "int", "int64": "long long"}
+TYPES |= {f"u{name}": f"unsigned {c.removeprefix('signed ')}" for name, c in TYPES.items() if name.startswith("int")}
 
 
 class Parameter(NamedTuple):
     type: str
     name: str
+    is_raw: bool = False  # all of an array, to be read anywhere
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.name}"
+
+    @property
+    def c_type(self) -> str:
+        return TYPES.get(self.type, self.type)
 
 
 def _parameters(line: str) -> list[Parameter]:
-    """Of "const T* x, long long n" or "T x, uint64 k"."""
-    return [Parameter(*one.replace("const ", "").strip().rsplit(" ", 1)) for one in line.split(",")]
+    """Of "const T* x, long long n" or "raw T x, uint64 k"."""
+    ones = [one.replace("const ", "").strip() for one in line.split(",")]
+    return [Parameter(*one.removeprefix("raw ").rsplit(" ", 1), one.startswith("raw ")) for one in ones]
 
 
 def signatures(source: str) -> dict[str, list[Parameter]]:
@@ -95,10 +107,12 @@ def signatures(source: str) -> dict[str, list[Parameter]]:
 
 
 def elementwise_source(dtype: Any, in_params: str, out_params: str, body: str, name: str, preamble: str = "") -> str:
-    """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size."""
+    """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size, or raw."""
     inputs, outputs = _parameters(in_params), _parameters(out_params)
     bind = [
-        f"{const}{TYPES.get(p.type, p.type)}& {p.name} = (({TYPES.get(p.type, p.type)}*)_args[{k}])[i];"
+        f"{const}{p.c_type}* {p.name} = ({p.c_type}*)_args[{k}];"
+        if p.is_raw
+        else f"{const}{p.c_type}& {p.name} = (({p.c_type}*)_args[{k}])[i];"
         for k, (const, p) in enumerate([("const ", p) for p in inputs] + [("", p) for p in outputs])
     ]
     lines = "\n    ".join(bind)
@@ -119,7 +133,7 @@ extern "C" __global__ void {name}(long long _size, void** _args) {{
 def _library(source: str) -> Any:
     """A source with a function run_NAME for each of its kernels, compiled."""
     launchers = [
-        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(" ".join(p) for p in taken)}) {{\n'
+        f'extern "C" bool run_{name}(Dim grid, Dim block, bool backwards, {", ".join(map(str, taken))}) {{\n'
         f"  return run(grid, block, backwards, [=] {{ {name}({', '.join(p.name for p in taken)}); }});\n}}\n"
         for name, taken in signatures(source).items()
     ]
@@ -141,14 +155,14 @@ class Dim(ctypes.Structure):
 def _as_c(value: Any, parameter: Parameter, dtype: np.dtype) -> Any:
     """An argument as C takes it. CuPy checks nothing here: another type or another order would be read as garbage."""
     if parameter.type in ("T*", "void**"):
-        assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter}: {value!r}"
-        assert value.dtype == (dtype if parameter.type == "T*" else np.uintp), f"{parameter}: {value.dtype}"
+        assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter!r}: {value!r}"
+        assert value.dtype == (dtype if parameter.type == "T*" else np.uintp), f"{parameter!r}: {value.dtype}"
         return ctypes.c_void_p(value.ctypes.data)
     expected, c_type = {
         "T": (dtype.type, ctypes.c_float if dtype == np.float32 else ctypes.c_double),
         "long long": (np.int64, ctypes.c_longlong),
     }[parameter.type]
-    assert type(value) is expected, f"{parameter}: {value!r}"
+    assert type(value) is expected, f"{parameter!r}: {value!r}"
     return c_type(value)
 
 
@@ -197,14 +211,16 @@ class ElementwiseKernel:
         (dtype,) = kinds
         types = [dtype if p.type == "T" else np.dtype(p.type) for p in parameters]
         outs = list(args[len(self.inputs) :])
-        shape = np.broadcast_shapes(*(np.shape(a) for a in args))
+        flat = [np.shape(a) for p, a in zip(parameters, args, strict=False) if not p.is_raw]
+        shape = np.broadcast_shapes(*flat)
         assert all(out.shape == shape for out in outs)
         outs = outs or [np.empty(shape, dtype) for _ in self.outputs]
-        given = zip([*args[: len(self.inputs)], *outs], types, strict=True)
-        full = [np.array(flushed(np.broadcast_to(a, shape).astype(dtype)), order="C") for a, dtype in given]
+        given = zip(parameters, [*args[: len(self.inputs)], *outs], types, strict=True)
+        spread = [(a if p.is_raw else np.broadcast_to(a, shape), dtype) for p, a, dtype in given]
+        full = [np.array(flushed(a.astype(dtype)), order="C") for a, dtype in spread]
         pointers = np.array([a.ctypes.data for a in full], np.uintp)
         launch = RawModule(elementwise_source(dtype, *self.text)).get_function(self.text[3])
-        launch((1,), (3,), (np.int64(full[0].size), pointers))
+        launch((1,), (3,), (np.int64(math.prod(shape)), pointers))
         for out, result in zip(outs, full[len(self.inputs) :], strict=True):
             out[...] = flushed(result)
         return outs[0] if len(outs) == 1 else tuple(outs)

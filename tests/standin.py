@@ -27,39 +27,64 @@ sync_count = 0
 """How often Python has waited for the device since this module was imported."""
 
 _log: list[str] = []
+_launched: list[str] = []
 _capturing = False
 
 
-class Syncs:
-    """The synchronisations in a block: how many (`count`) and which (`names`)."""
+class Noted:
+    """What was noted in a block: how much (`count`) and what (`names`)."""
 
-    def __init__(self) -> None:
-        self._start = len(_log)
+    def __init__(self, log: list[str], what: str) -> None:
+        self._log, self._what = log, what
+        self._start = len(log)
         self._end: int | None = None
 
     def stop(self) -> None:
-        self._end = len(_log)
+        self._end = len(self._log)
 
     @property
     def names(self) -> list[str]:
-        return _log[self._start : self._end]
+        return self._log[self._start : self._end]
 
     @property
     def count(self) -> int:
         return len(self.names)
 
     def __repr__(self) -> str:
-        return f"{self.count} synchronisations: {', '.join(self.names) or 'none'}"
+        return f"{self.count} {self._what}: {', '.join(self.names) or 'none'}"
 
 
 @contextmanager
-def count_syncs() -> Iterator[Syncs]:
+def count_syncs() -> Iterator[Noted]:
     """Count the synchronisations in a block: `with count_syncs() as syncs: ...; assert syncs.count == 0, syncs`."""
-    syncs = Syncs()
+    syncs = Noted(_log, "synchronisations")
     try:
         yield syncs
     finally:
         syncs.stop()
+
+
+@contextmanager
+def count_launches() -> Iterator[Noted]:
+    """Count what a GPU would be given to do in a block: kernels, products and copies."""
+    launches = Noted(_launched, "launches")
+    try:
+        yield launches
+    finally:
+        launches.stop()
+
+
+def as_launches(function: Callable, count: Callable[..., int] = lambda *_, **__: 1) -> Callable:
+    """A function that is so many launches on a GPU, such as one that has a kernel there, whatever it does here."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        begin = len(_launched)
+        result = function(*args, **kwargs)
+        _launched[begin:] = [function.__qualname__] * count(*args, **kwargs)
+        return result
+
+    return call
 
 
 @contextmanager
@@ -398,6 +423,14 @@ def _wrap(result: Any, sources: Sequence[Any] = (), name: str = "") -> Any:
     return _new(host if name in KEEPS_ORDER else np.asarray(host, order="C"))
 
 
+def _computed(result: Any, taken: list[Any]) -> bool:
+    """Whether a result is no view of an argument."""
+    shared = isinstance(result, ndarray) and any(
+        isinstance(x, np.ndarray) and np.may_share_memory(x, result._host) for x in taken
+    )
+    return not shared
+
+
 def _forward(name: str, signature: inspect.Signature, function: Callable) -> Callable:
     """A function of NumPy behind the signature that CuPy gives it."""
     parameters = signature.parameters
@@ -432,7 +465,11 @@ def _forward(name: str, signature: inspect.Signature, function: Callable) -> Cal
             _host_copy(f"{name} of more than 8 arrays")  # CuPy sends their addresses
         with np.errstate(all="ignore"):
             result = function(*taken, **named)
-        return result if name in ON_HOST else _wrap(result, (*args, *kwargs.values()), name)
+        if name in ON_HOST:
+            return result
+        wrapped = _wrap(result, (*args, *kwargs.values()), name)
+        _launched.extend([name] * (not name.startswith("empty") and ("out" in kwargs or _computed(wrapped, taken))))
+        return wrapped
 
     call.__name__ = call.__qualname__ = name
     return call
@@ -688,11 +725,13 @@ class ufunc:
             result = self._function(*hosts, out=out_hosts, dtype=dtype, casting=casting)
             if self.name == "power":
                 result = _rounded_otherwise(np.asarray(result))
+        _launched.append(self.name)
         return _wrap(result, outs)
 
     def at(self, a: ndarray, indices: Any, b: Any = None) -> None:
         if self.name not in ATOMIC:
             raise NotImplementedError(f"`{self.name}.at` is not supported yet")
+        _launched.append(f"{self.name}.at")
         host, values = _hidden(a, f"{self.name}.at"), np.asarray(_operand(b, f"{self.name}.at"))
         if host.dtype.char not in ATOMIC[self.name]:
             raise TypeError(f"cupy.{self.name}.at does not support {host.dtype}")
@@ -860,7 +899,9 @@ class ndarray:
         if casting is not None or subok is not None:
             raise TypeError("astype: casting and subok are not supported yet")
         with np.errstate(all="ignore"):
-            return _wrap(self._host.astype(dtype, order, copy=copy), (self,), "astype")
+            result = _wrap(self._host.astype(dtype, order, copy=copy), (self,), "astype")
+        _launched.extend(["astype"] * (result is not self))
+        return result
 
     def view(self, dtype=None, type=None) -> ndarray:
         if type is not None:
@@ -868,6 +909,7 @@ class ndarray:
         return _view(self._host.view() if dtype is None else self._host.view(dtype), self)
 
     def fill(self, value) -> None:
+        _launched.append("fill")
         self._host.fill(_operand(value, "fill"))
 
     def __copy__(self) -> ndarray:
@@ -879,11 +921,13 @@ class ndarray:
     def __getitem__(self, key: Any) -> ndarray:
         index, gathers = _index(key)
         host = self._host[index]
+        _launched.extend(["gather"] * gathers)
         return _new(np.array(host, order="C")) if gathers else _view(host, self)
 
     def __setitem__(self, key: Any, value: Any) -> None:
         index, gathers = _index(key)
         value = _operand(value, "setitem")
+        _launched.append("setitem")
         if gathers:
             _refuse_race(np.arange(self.size).reshape(self.shape)[index], value)
         with np.errstate(all="ignore"):

@@ -19,12 +19,15 @@ import numpy as np
 import pytest
 from conftest import BACKENDS, Backend, device
 from test_kernels import BETAS, EPS, LAYOUTS, SIZES, arrays, assert_is_adam, assert_near
+from test_kernels_conv import SIZES as CONVOLUTION_SIZES
 
-from tinygen.kernels import noise, reference, sums
+from tinygen.kernels import noise, reference, reference_conv, sums
 from tinygen.ops.norm import _batch_norm_rule
 
 DTYPES = [np.float32, np.float64]
 SHAPES = [(1, 1), (7, 5), (1, 3), (5000, 1), (5000, 3), (300, 33), (9, 70), (3, 1, 2, 5), (5, 3, 3, 2), (4,)]
+
+CONVOLUTIONS = [size for size in CONVOLUTION_SIZES if size[0][0] > 0][:14]
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
@@ -49,15 +52,18 @@ def twins(request, monkeypatch):
         yield Twins(on_host(), Backend("numpy", np))
 
 
-def on_host():
-    """tinygen.kernels.cuda, with CuPy's place taken by the host. It is loaded anew, and the real one stays as it is."""
+def on_host(name="cuda"):
+    """A module of tinygen.kernels, with CuPy's place taken by the host: loaded anew; the real one stays as it is."""
     if shutil.which("g++") is None:
         pytest.skip("no g++, which compiles the kernels for the host")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", cuda_on_host)
-        spec = importlib.util.find_spec("tinygen.kernels.cuda")
+        noise = "tinygen.kernels.cuda_noise"
+        patch.delitem(sys.modules, noise, raising=False)
+        spec = importlib.util.find_spec(f"tinygen.kernels.{name}")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        sys.modules.pop(noise, None)
     return module
 
 
@@ -237,12 +243,44 @@ def test_draws_of_float16_are_left_to_the_definition(twins):
         np.testing.assert_allclose(twins.backend.to_host(drawn), expected, rtol=2e-3)
 
 
+@every_dtype
+def test_sums_are_written_where_they_belong(twins, dtype):
+    x = np.random.default_rng(0).normal(size=(500, 7, 3)).astype(dtype)
+    for axes in ((0, 1), (0,), (1,), (0, 1, 2)):
+        right = x.sum(axes, dtype=np.float64)
+        out = twins.backend.xp.zeros(right.shape, dtype)
+        twins.cuda.total_into(twins.backend.xp.asarray(x), axes, out)
+        assert_near(twins.backend.to_host(out), right, dtype)
+
+
+def test_bernoulli(twins):
+    out = twins.backend.xp.zeros((30, 7), bool)
+    drawn = twins.backend.to_host(twins.cuda.bernoulli(out, np.uint64(5), 20_000))
+    np.testing.assert_array_equal(drawn, noise.bernoulli(np.zeros((30, 7), bool), np.uint64(5), 20_000))
+
+
+@every_dtype
+@pytest.mark.parametrize(("shape", "kernel", "out_channels", "stride", "padding"), CONVOLUTIONS)
+def test_convolutions(shape, kernel, out_channels, stride, padding, dtype):
+    cuda, rng = on_host("cuda_conv"), np.random.default_rng(0)
+    x, w = (rng.normal(size=size).astype(dtype) for size in (shape, (*kernel, shape[3], out_channels)))
+    gy = rng.normal(size=reference_conv.conv2d(x, w, stride, padding).shape).astype(dtype)
+    for name, *args in (
+        ("im2col", x, kernel, stride, padding),
+        ("conv2d", x, w, stride, padding),
+        ("conv_transpose2d", gy, w, stride, padding, shape[1:3]),
+        ("conv2d_weight_grad", x, gy, kernel, stride, padding),
+    ):
+        right = getattr(reference_conv, name)(*args)
+        np.testing.assert_allclose(getattr(cuda, name)(*args), right, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
 def test_the_twins_take_what_the_definitions_take():
     twins = {name: f for name, f in vars(on_host()).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
     assert len(twins) == 10
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
-    for definition in (noise.bits, noise.uniform, noise.normal, sums.total):
+    for definition in (noise.bits, noise.bernoulli, noise.uniform, noise.normal, sums.total, sums.total_into):
         twin = getattr(on_host(), definition.__name__)
         assert list(inspect.signature(twin).parameters) == list(inspect.signature(definition).parameters)
 
@@ -300,7 +338,7 @@ def compile_all(dtype, folder, *options):
         pytest.skip("no nvcc, which compiles CUDA")
     cuda = on_host()
     sources = [cuda.column_source(dtype), noise.MIX_CUDA]
-    texts = cuda.ELEMENTWISE | ({} if "-ptx" in options else noise.CUDA)
+    texts = cuda.ELEMENTWISE | on_host("cuda_conv").GATHERS | ({} if "-ptx" in options else noise.CUDA)
     sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
     (folder / "all.cu").write_text("\n".join(sources))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
@@ -323,7 +361,7 @@ def test_no_kernel_of_floats_computes_in_doubles(tmp_path):
 def test_cupy_takes_the_texts():
     """As far as it looks at them without a GPU."""
     cupy, cuda = pytest.importorskip("cupy"), on_host()
-    for name, text in (cuda.ELEMENTWISE | noise.CUDA).items():
+    for name, text in (cuda.ELEMENTWISE | noise.CUDA | on_host("cuda_conv").GATHERS).items():
         kernel = cupy.ElementwiseKernel(*text, name)
         assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
     for dtype in DTYPES:

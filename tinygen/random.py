@@ -102,15 +102,12 @@ class Generator:
         return out
 
     def _fill_bernoulli(self, out: Array, p: float) -> Array:
-        flat = out.ravel(order="K") if self._numpy is not None else out  # a view: in the order of the memory
-        flat[...] = self._sixteen_bits(flat.shape) < round(p * 65536)
-        return out
-
-    def _sixteen_bits(self, shape: tuple[int, ...]) -> Array:
+        below = round(p * 65536)
         if self._numpy is None:
-            return self._bits(shape) >> 48
-        n = math.prod(shape)
-        return self._numpy.bit_generator.random_raw(-(-n // 4)).view(np.uint16)[:n]
+            return kernels.bernoulli(out, self._first(out.size), below)
+        flat = out.ravel(order="K")  # a view: in the order of the memory
+        flat[...] = self._numpy.bit_generator.random_raw(-(-flat.size // 4)).view(np.uint16)[: flat.size] < below
+        return out
 
     def _fill_integers(self, out: Array, low: int, high: int) -> Array:
         if self._numpy is not None:

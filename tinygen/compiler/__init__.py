@@ -6,6 +6,7 @@ passes/                                       what need not be computed, and wha
 plan.py                                       where each array lies
 calls.py                                      the back end for NumPy alone
 machine.py, loops.py, native/                 the back end for native code, made with LLVM
+device.py, cuda_text.py                       the back end for CuPy
 compiled.py                                   `tg.compile`
 """
 

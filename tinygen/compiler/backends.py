@@ -9,16 +9,21 @@ import sys
 from typing import Any
 
 from ..errors import ConfigError
+from ..tracing import Untraceable
 
 BACK_ENDS = {  # name: module and class
     "plain": ("definitions", "Interpreted"),
     "numpy": ("calls", "CallList"),
     "native": ("machine", "MachineStep"),
+    "cupy": ("device", "DeviceStep"),
 }
 
 
-def default_back_end() -> str:
-    """ "native" if llvmlite is installed (it comes with Numba) and TINYGEN_NUMBA is not 0; else "numpy"."""
+def default_back_end(device: str = "cpu") -> str:
+    """On a GPU "cupy". On the CPU "native" if llvmlite is installed (it comes with Numba) and TINYGEN_NUMBA is not 0;
+    else "numpy"."""
+    if device == "cuda":
+        return "cupy"
     return "numpy" if why_not_native() else "native"
 
 
@@ -29,11 +34,18 @@ def why_not_native() -> str:
     return "" if importlib.util.find_spec("llvmlite") else "llvmlite is not installed"
 
 
-def load_back_end(name: str | None = None) -> Any:
-    """The class of a back end; None: of the default one. Raises ConfigError for another name."""
-    name = default_back_end() if name is None else name
-    if name not in BACK_ENDS:
+def check_back_end(name: str | None) -> None:
+    """Raises ConfigError for a name that no back end has."""
+    if name is not None and name not in BACK_ENDS:
         raise ConfigError(f"compile: back_end is {name!r}, but it must be one of {', '.join(map(repr, BACK_ENDS))}")
+
+
+def load_back_end(name: str | None = None, device: str = "cpu") -> Any:
+    """The class of a back end; None: of the default one. Raises Untraceable if it is not one for the device."""
+    check_back_end(name)
+    name = default_back_end(device) if name is None else name
+    if (name == "cupy") != (device == "cuda"):
+        raise Untraceable(f"the back end {name!r} can't run on {device!r}, where the step's arrays are")
     module, kind = BACK_ENDS[name]
     return getattr(importlib.import_module(f".{module}", __package__), kind)
 
@@ -41,7 +53,7 @@ def load_back_end(name: str | None = None) -> Any:
 def in_words(name: str) -> str:
     """What runs a program: "native code for 2 threads"."""
     if name != "native":
-        return "NumPy's calls"
+        return "CuPy's kernels" if name == "cupy" else "NumPy's calls"
     threads = importlib.import_module(".native.team", __package__).default_size()
     return f"native code for {threads} thread{'s' * (threads != 1)}"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import to_host
 from .program import Instruction, Program, Value
 
 
@@ -53,7 +54,7 @@ def _differs(x: Instruction, y: Instruction, a: Program, b: Program, places: Any
 
 def _same_array(x: Instruction, y: Instruction, a: Program, b: Program) -> bool:
     p, q = a.arrays[x.result], b.arrays[y.result]
-    return p is q or (p.dtype == q.dtype and np.array_equal(p, q, equal_nan=p.dtype.kind == "f"))
+    return p is q or (p.dtype == q.dtype and np.array_equal(to_host(p), to_host(q), equal_nan=p.dtype.kind == "f"))
 
 
 def _in_words(why: str, x: Instruction, y: Instruction) -> str:

@@ -8,14 +8,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import current_device
+from ..backend import current_device, device_of
 from ..errors import UserError
 from ..layers.module import thread_state
 from ..places import lines_of
 from ..tape import mode
 from ..tracing import Untraceable, recording, tracing
-from .backends import default_back_end, in_words, load_back_end
+from .backends import check_back_end, default_back_end, in_words, load_back_end
 from .compare import difference
+from .memory import likeness
 from .nest import key_of, put_together, taken_apart
 from .passes import optimised
 from .program import Program
@@ -36,8 +37,9 @@ class Compiled:
     """
 
     def __init__(self, step: Any, name: str, back_end: str | None = None):
-        self.name, self.back_end = name, default_back_end() if back_end is None else back_end
-        load_back_end(self.back_end)
+        check_back_end(back_end)
+        self.name, self._wanted = name, back_end
+        self.back_end = default_back_end(current_device()) if back_end is None else back_end
         self.reason: str | None = None
         self.program: Program | None = None
         self.seconds = 0.0
@@ -103,12 +105,15 @@ class Compiled:
         began = time.perf_counter()
         try:
             self._state = self._state or State({"": self._step})
+            device = _device_of_all(self._state, arrays)
+            self.back_end = default_back_end(device) if self._wanted is None else self._wanted
+            back_end = load_back_end(self.back_end, device)
             program, returned, effects = self._written(self._state, form, arrays)
             self._traces += 1
             while len(self._ready) >= _KEPT:
                 self._ready.pop(next(iter(self._ready)))
             program = optimised(program)
-            self._ready[key] = _Ready(program, load_back_end(self.back_end)(program), returned, effects)
+            self._ready[key] = _Ready(program, back_end(program), returned, effects)
         finally:
             self.seconds += time.perf_counter() - began
         return self._ready[key]
@@ -124,11 +129,9 @@ class Compiled:
 
     def _written(self, state: State, form: Any, arrays: list[Any]) -> tuple[Program, Any, Effects]:
         """The step as a program, the form of what it returns, and what else it does, if the next step is the same."""
-        if not all(isinstance(a, np.ndarray) for a in arrays):
-            raise Untraceable("a program runs on the CPU, but an array of the batch is elsewhere")
-        made = []
+        device, made = _device_of_all(state, arrays), []
         with state.kept():
-            for trace in (Trace(self.name), Trace(self.name)):
+            for trace in (Trace(self.name, device), Trace(self.name, device)):
                 with state.traced(trace), recording(trace):
                     batch = [trace.input(a, "x" if i == 0 else f"x{i}") for i, a in enumerate(arrays)]
                     outputs: list[Any] = []
@@ -156,9 +159,17 @@ class _Ready(NamedTuple):
     effects: Effects
 
 
+def _device_of_all(state: State, arrays: list[Any]) -> str:
+    """The device on which the arrays of a step are. Raises Untraceable if they are on two."""
+    devices = {device_of(a) for a in (*arrays, *(t.array for t in state.tensors))} or {current_device()}
+    if len(devices) > 1:
+        raise Untraceable("some of the step's arrays are on the CPU and some on a GPU")
+    return devices.pop()
+
+
 def _key(form: Any, arrays: list[Any]) -> Any:
     """On what a program depends, besides the state: the kind of the batch, and the blocks around the call."""
-    kinds = [(a.shape, a.dtype, None if a.flags.c_contiguous else np.empty_like(a).strides) for a in arrays]
+    kinds = [(a.shape, a.dtype, None if a.flags.c_contiguous else np.empty_like(likeness(a)).strides) for a in arrays]
     key = key_of(form), *kinds, mode.recording, mode.frozen, thread_state.evaluated, current_device()
     try:
         hash(key)
@@ -183,7 +194,8 @@ def compile(step: Any, back_end: str | None = None) -> Compiled:
 
     step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of
     the step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says
-    what. back_end: "native", "numpy" or "plain"; by default the first, where llvmlite is installed, else the second.
+    what. back_end: "native", "numpy" or "plain"; by default the first, where llvmlite is installed, else the second. On
+    a GPU it is "cupy".
     """
     name = getattr(step, "__name__", type(step).__name__)
     if hasattr(step, "train_step"):

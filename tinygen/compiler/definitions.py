@@ -1,4 +1,4 @@
-"""What each op of a program means, in NumPy: one line an op. The back ends compute the same, faster."""
+"""What each op of a program means, in NumPy or CuPy: one line an op. The back ends compute the same, faster."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import kernels
-from ..backend import Array
+from ..backend import Array, array_module
 from ..kernels import sums
 from .program import DRAWS, Instruction, Program, Value
 from .traced import joined
@@ -28,7 +28,7 @@ def _put_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
 
 def _add_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
     y = x.copy()
-    np.add.at(y, joined(index, arrays), value)
+    array_module(y).add.at(y, joined(index, arrays), value)
     return y
 
 
@@ -40,7 +40,7 @@ VIEW_OPS: dict[str, Callable[..., Array]] = {
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: x.transpose(axes),
     "getitem": lambda x, index: x[index if ... in index else (*index, ...)],
-    "broadcast_to": lambda x, shape: np.broadcast_to(x, shape),
+    "broadcast_to": lambda x, shape: array_module(x).broadcast_to(x, shape),
     "bitcast": lambda x, dtype: x.view(dtype),
 }
 
@@ -54,13 +54,13 @@ OPS: dict[str, Callable[..., Array]] = {
     "argmax": lambda x, axis: x.argmax(axis),
     "cumsum": lambda x, axis: x.cumsum(axis),
     "matmul": kernels.matmul,
-    "einsum": lambda a, b, subscripts: np.einsum(subscripts, a, b),
+    "einsum": lambda a, b, subscripts: array_module(a).einsum(subscripts, a, b),
     "conv2d": lambda x, w, stride, padding: kernels.conv2d(x, w, stride, padding),
     "conv_transpose2d": lambda gy, w, stride, padding, size: kernels.conv_transpose2d(gy, w, stride, padding, size),
     "conv2d_weight_grad": lambda x, gy, kernel_size, stride, padding: kernels.conv2d_weight_grad(
         x, gy, kernel_size, stride, padding
     ),
-    "concatenate": lambda *xs, axis: np.concatenate(xs, axis),
+    "concatenate": lambda *xs, axis: array_module(*xs).concatenate(xs, axis),
     "take": lambda x, *arrays, index: x[joined(index, arrays)],
     "put": _put,
     "put_at": _put_at,
@@ -68,9 +68,9 @@ OPS: dict[str, Callable[..., Array]] = {
 }
 
 
-def definition(op: str) -> Callable[..., Array]:
-    """The function of NumPy that an op stands for."""
-    return OPS[op] if op in OPS else getattr(np, op)
+def definition(op: str, xp: Any = np) -> Callable[..., Array]:
+    """The function of NumPy, or of another array module, that an op stands for."""
+    return OPS[op] if op in OPS else getattr(xp, op)
 
 
 def interpret(program: Program, inputs: Sequence[Array]) -> list[Array]:

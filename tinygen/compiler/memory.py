@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..backend import Array
 from ..tracing import Untraceable
 
 _nowhere = np.empty(1 << 20, np.uint8)
 
 
-def shadow(x: np.ndarray) -> np.ndarray:
+def shadow(x: Array) -> np.ndarray:
     """An array of the same shape, dtype and layout, whose memory all shadows share: it is neither read nor written."""
     global _nowhere
     room = x.itemsize + sum(step * (n - 1) for n, step in zip(x.shape, x.strides, strict=True)) if x.size else 0
@@ -20,24 +21,47 @@ def shadow(x: np.ndarray) -> np.ndarray:
     return np.ndarray(x.shape, x.dtype, _nowhere, 0, x.strides)
 
 
-def outer_first(x: np.ndarray) -> list[int]:
+def likeness(x: Array) -> np.ndarray:
+    """What shows the shape, dtype and layout of an array: itself on the CPU, a shadow of one on a device."""
+    return x if isinstance(x, np.ndarray) else shadow(x)
+
+
+class _At:
+    """What NumPy asks of memory that is not its own."""
+
+    def __init__(self, x: Array):
+        place = {"data": (x.data.ptr, False), "shape": x.shape, "strides": x.strides, "typestr": x.dtype.str}
+        self.__array_interface__ = {"version": 3, **place}
+
+
+def standing(x: Array) -> np.ndarray:
+    """What shows where an array lies: itself on the CPU; of a device an array at its address, never to be read."""
+    return x if isinstance(x, np.ndarray) else np.asarray(_At(x))
+
+
+def address(x: Array) -> int:
+    """Where the first element of an array lies."""
+    return standing(x).__array_interface__["data"][0]
+
+
+def outer_first(x: Array) -> list[int]:
     """The axes, from the outermost in memory to the innermost."""
     return sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
 
 
-def flattened(x: np.ndarray) -> np.ndarray | None:
+def flattened(x: Array) -> Array | None:
     """All elements in the order of the memory, if they lie there without gaps."""
     x = x.transpose(outer_first(x))
     return x.reshape(-1) if x.flags.c_contiguous else None
 
 
-def outermost(held: Sequence[tuple[np.ndarray, str]]) -> list[tuple[int, np.ndarray, str]]:
+def outermost(held: Sequence[tuple[Array, str]]) -> list[tuple[int, Array, str]]:
     """For each array the one that contains it, with where its memory begins and its name: mostly itself.
 
     Raises Untraceable for two of which each has memory that the other lacks.
     """
-    bounds = [np.lib.array_utils.byte_bounds(x) if x.size else (-n, -n) for n, (x, _) in enumerate(held, 1)]
-    found: list[tuple[int, np.ndarray, str]] = [(0, x, name) for x, name in held]
+    bounds = [np.lib.array_utils.byte_bounds(standing(x)) if x.size else (-n, -n) for n, (x, _) in enumerate(held, 1)]
+    found: list[tuple[int, Array, str]] = [(0, x, name) for x, name in held]
     outer, end = 0, 0
     for n in sorted(range(len(held)), key=lambda n: (bounds[n][0], -bounds[n][1], flattened(held[n][0]) is None, n)):
         if bounds[n][0] >= end or bounds[n][1] <= 0:

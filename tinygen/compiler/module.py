@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import backend
 from ..tracing import Untraceable, tracing
+from .memory import likeness
 from .traced import Traced, taken_apart
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class TracedModule:
     def asarray(self, x: Any, dtype: Any = None) -> Any:
         if isinstance(x, Traced):
             return x if dtype is None else x.astype(dtype, copy=False)
+        if backend.is_array(x) and not isinstance(x, np.ndarray):
+            return self.asarray(self._trace.as_traced(x), dtype)
         return np.asarray(x, dtype)
 
     array = asarray
@@ -172,7 +175,7 @@ class TracedModule:
 
 
 def _like_of(x: Any) -> Any:
-    return x.like if isinstance(x, Traced) else x
+    return x.like if isinstance(x, Traced) else likeness(x) if backend.is_array(x) else x
 
 
 MODULE = TracedModule()

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import Array, array_module, device_module, to_device
 from .definitions import VIEW_OPS
+from .memory import address, outer_first
 from .program import VIEWS, Program, Value
 
 _LINE = 64  # bytes of a line of the cache
@@ -24,16 +26,19 @@ class Plan:
     end, (from, to), into states whose new value could not be written in place.  room: bytes of memory of its own.
     """
 
-    def __init__(self, program: Program):
+    def __init__(self, program: Program, device: str = "cpu"):
         self.program = program
-        self.arrays: dict[Value, Any] = dict(program.arrays)
+        self.arrays: dict[Value, Any] = {
+            value: to_device(array, device) if value.op == "constant" else array
+            for value, array in program.arrays.items()
+        }
         self.copies: list[tuple[Value, Value]] = []
         self._last = _last_reads(program)
         self._in_state = self._updated_in_place()
         places = self._places()
         self.room = max((at + _size(v) for v, at in places.items()), default=0)
-        memory = np.empty(self.room + _LINE, np.uint8)
-        begin = -memory.ctypes.data % _LINE
+        memory = device_module(device).empty(self.room + _LINE, np.uint8)
+        begin = -address(memory) % _LINE
         for value, at in places.items():
             self.arrays[value] = _laid_out(memory[begin + at :], value)
         self._add_views()
@@ -83,7 +88,7 @@ class Plan:
             if instruction.op in VIEWS:
                 source = self.arrays[instruction.operands[0]]
                 view = VIEW_OPS[instruction.op](source, **instruction.options)
-                assert np.may_share_memory(view, source) or not view.size, instruction
+                assert array_module(view).may_share_memory(view, source) or not view.size, instruction
                 self.arrays[instruction.result] = view
 
 
@@ -148,10 +153,10 @@ def _size(value: Value) -> int:
     return -(-value.like.nbytes // _LINE) * _LINE or _LINE
 
 
-def _laid_out(memory: np.ndarray, value: Value) -> np.ndarray:
+def _laid_out(memory: Array, value: Value) -> Array:
     """An array in this memory with the layout that the value has."""
     like = value.like
-    order = sorted(range(like.ndim), key=lambda a: -abs(like.strides[a]))
+    order = outer_first(like)
     lengths = [like.shape[a] for a in order]
     flat = memory[: like.nbytes].view(like.dtype)
-    return flat.reshape(lengths).transpose(np.argsort(order)) if like.ndim else flat.reshape(())
+    return flat.reshape(lengths).transpose(np.argsort(order).tolist()) if like.ndim else flat.reshape(())

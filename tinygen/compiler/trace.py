@@ -13,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from ..backend import Array, is_array
 from ..kernels.reference_conv import output_size
 from ..optim import Optimizer
 from ..places import lines_above
 from ..tracing import Untraceable, paused
-from .memory import flattened, outer_first, outermost, shadow
+from .memory import address, flattened, likeness, outer_first, outermost, shadow, standing
 from .module import MODULE
 from .numbers import Number
 from .program import VIEWS, Instruction, Program, Value
@@ -62,7 +63,7 @@ class Trace:
             return x.value
         if isinstance(x, Number):
             return x.value
-        if isinstance(x, (np.ndarray, np.generic)):  # before float, which np.float64 is, too
+        if isinstance(x, np.generic) or is_array(x):  # before float, which np.float64 is, too
             return self._constant(x)
         if isinstance(x, (bool, int, float)):
             return x
@@ -70,17 +71,18 @@ class Trace:
 
     def as_traced(self, x: Any) -> Traced:
         """An array or number as a traced array."""
-        return x if isinstance(x, Traced) else self.array(self._constant(np.asarray(x)))
+        return x if isinstance(x, Traced) else self.array(self._constant(x))
 
     def _constant(self, x: Any) -> Value:
         """An array from outside of the step."""
         value = self._constants.get(id(x))
         if value is None:
-            x = np.asarray(x)
-            shared = next((s for s in self._states if np.may_share_memory(s.like, x)), None)
+            x = x if is_array(x) else np.asarray(x)
+            place, states = standing(x), (v for v in self.arrays if v.op == "state")
+            shared = next((s for s in states if np.may_share_memory(standing(self.arrays[s]), place)), None)
             if shared is not None and x.size:
-                raise Untraceable(f"the step uses an array in the memory of {shared.storage.state!r}, but not as that")
-            value = self.emit("constant", (), x)
+                raise Untraceable(f"the step uses an array in the memory of {shared!r}, but not as that")
+            value = self.emit("constant", (), likeness(x))
             self._constants[id(x)], self.arrays[value] = value, x
         return value
 
@@ -88,27 +90,28 @@ class Trace:
 
     def input(self, x: Any, name: str) -> Traced:
         """An array of the batch."""
-        value = self.emit("input", (), np.empty_like(x, subok=False), name=name)
+        value = self.emit("input", (), np.empty_like(likeness(x), subok=False), name=name)
         self.inputs.append(value)
         return self.array(value)
 
-    def states(self, held: Sequence[tuple[np.ndarray, str]]) -> list[Traced]:
+    def states(self, held: Sequence[tuple[Array, str]]) -> list[Traced]:
         """Arrays that outlive the step, given with their names. What shares memory is one state."""
         roots, made = dict[Any, Traced](), list[Traced]()
         for (x, name), (begin, whole, whole_name) in zip(held, outermost(held), strict=True):
             root = roots.get(begin)
             if root is None:
                 flat = flattened(whole)
-                value = self.emit("state", (), whole if flat is None else flat, name=whole_name)
+                memory = whole if flat is None else flat
+                value = self.emit("state", (), likeness(memory), name=whole_name)
                 root = roots[begin] = Traced(self, value.like, Storage(value, value))
-                self.arrays[value] = value.like
+                self.arrays[value] = memory
                 self._states.append(root)
             made.append(self._part_of(root, x, name))
         return made
 
-    def _part_of(self, root: Traced, x: np.ndarray, name: str) -> Traced:
+    def _part_of(self, root: Traced, x: Array, name: str) -> Traced:
         """A state's array: its memory, or a view of a piece of that."""
-        key = x.__array_interface__["data"][0], x.shape, x.strides, x.dtype
+        key = address(x), x.shape, x.strides, x.dtype
         if (found := self._parts.get(key)) is not None:
             return found
         flat, part = flattened(x), root
@@ -116,7 +119,7 @@ class Trace:
             raise Untraceable(f"{name} shares memory with another array, which lies in it in another way")
         if flat is not None and root.ndim == 1:
             if x.size != root.size:
-                first = (flat.ctypes.data - root.like.ctypes.data) // x.itemsize
+                first = (address(x) - address(self.arrays[root.value])) // x.itemsize
                 part = root[first : first + x.size]
             order = outer_first(x)
             part = part.reshape([x.shape[a] for a in order]).transpose(np.argsort(order).tolist())
@@ -132,7 +135,7 @@ class Trace:
 
     def fitted(self, value: Any, like: np.ndarray) -> Value:
         """value, broadcast and cast to an array of this kind."""
-        if not isinstance(value, Traced) and np.ndim(_like_of(value)) == 0 and not isinstance(value, Number):
+        if _is_known_number(value):
             return self.emit("full", (), np.empty_like(like), {"value": like.dtype.type(value).item()})
         if isinstance(value, Number):
             value = self.elementwise("add", MODULE.zeros((), like.dtype), value)
@@ -152,17 +155,22 @@ class Trace:
 
     def conv2d(self, x: Any, w: Any, stride: Any, padding: Any) -> Traced:
         size = output_size(x.shape[1:3], w.shape[:2], stride, padding)
-        like = _images((x.shape[0], *size, w.shape[3]), x.dtype)
+        like = self._images((x.shape[0], *size, w.shape[3]), x.dtype)
         return self.traced("conv2d", (x, w), like, stride=stride, padding=padding)
 
     def conv_transpose2d(self, gy: Any, w: Any, stride: Any, padding: Any, size: Any) -> Traced:
-        like = _images((gy.shape[0], *size, w.shape[2]), gy.dtype)
+        like = self._images((gy.shape[0], *size, w.shape[2]), gy.dtype)
         return self.traced("conv_transpose2d", (gy, w), like, stride=stride, padding=padding, size=size)
 
     def conv2d_weight_grad(self, x: Any, gy: Any, kernel_size: Any, stride: Any, padding: Any) -> Traced:
         like = np.empty((*kernel_size, x.shape[3], gy.shape[3]), x.dtype)
         options = {"kernel_size": tuple(kernel_size), "stride": stride, "padding": padding}
         return self.traced("conv2d_weight_grad", (x, gy), like, **options)
+
+    def _images(self, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+        """Images (N, H, W, C) as convolutions make them: on the CPU they lie in memory as H, N, W, C."""
+        n, h, w, c = shape
+        return np.empty((h, n, w, c), dtype).swapaxes(0, 1) if self.device == "cpu" else np.empty(shape, dtype)
 
     def put(self, x: Traced, op: str, value: Any, form: Any, arrays: Sequence[Any]) -> None:
         """x[index] = value or x[index] += value for an index with arrays."""
@@ -206,13 +214,12 @@ class Trace:
 
 
 def _like_of(x: Any) -> Any:
-    return x.like if isinstance(x, Traced) else x
+    return x.like if isinstance(x, Traced) else likeness(x) if is_array(x) else x
 
 
-def _images(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """Images (N, H, W, C) that lie in memory as H, N, W, C, as convolutions make them."""
-    n, h, w, c = shape
-    return np.empty((h, n, w, c), dtype).swapaxes(0, 1)
+def _is_known_number(x: Any) -> bool:
+    """Whether it is one number of the host, which can stand in the program."""
+    return (isinstance(x, np.ndarray) or not (is_array(x) or isinstance(x, Number))) and np.ndim(x) == 0
 
 
 def _result_like(name: str, operands: tuple[Any, ...]) -> np.ndarray:

@@ -281,8 +281,8 @@ _ARRAY = "array"
 def taken_apart(index: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """An index as a tuple with _ARRAY in place of each array, and the arrays."""
     parts = index if isinstance(index, tuple) else (index,)
-    arrays = [p for p in parts if isinstance(p, (Traced, np.ndarray))]
-    return tuple(_ARRAY if isinstance(p, (Traced, np.ndarray)) else p for p in parts), arrays
+    arrays = [p for p in parts if backend.is_array(p)]
+    return tuple(_ARRAY if backend.is_array(p) else p for p in parts), arrays
 
 
 def joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:

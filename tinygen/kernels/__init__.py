@@ -4,7 +4,8 @@
     numba.py, thin.py, gemm.py
                         for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
-    cuda.py             for CuPy
+    cuda.py, cuda_conv.py, cuda_noise.py
+                        for CuPy
 
 Which of them serves an array is decided here, by its kind; a twin leaves what it is not made for, such as
 other dtypes, to the definition. What is compiled is loaded when it is first used.
@@ -25,18 +26,21 @@ from . import blas, conv, memory, noise, reference, reference_conv, sums
 from .compiled import compiled
 from .sums import mean, narrow, variance, wide
 
-_cuda = functools.cache(lambda: importlib.import_module(".cuda", __name__))
+_cuda = functools.cache(lambda name: importlib.import_module(f".{name}", __name__))
 
 __all__ = [
     "adam",
     "batch_norm",
     "batch_norm_grad",
+    "bernoulli",
     "bits",
+    "col2im",
     "column_sum",
     "conv2d",
     "conv2d_weight_grad",
     "conv_transpose2d",
     "dropout",
+    "im2col",
     "leaky_relu",
     "leaky_relu_grad",
     "matmul",
@@ -47,6 +51,7 @@ __all__ = [
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_grad",
     "total",
+    "total_into",
     "uniform",
     "variance",
     "wide",
@@ -57,11 +62,11 @@ def __dir__() -> list[str]:
     return __all__
 
 
-def _kernel(definition: Callable[..., Any], cpu: ModuleType | str = "", gpu: bool = False) -> Callable[..., Any]:
+def _kernel(definition: Callable[..., Any], cpu: ModuleType | str = "", gpu: str = "") -> Callable[..., Any]:
     """A definition and its twins as one function; the kind of the first array says which of them runs.
 
-    cpu: the module that has the twin for NumPy's arrays, if one has; "numba" where Numba is installed.  gpu: whether
-    cuda.py has one.
+    cpu: the module that has the twin for NumPy's arrays, if one has; "numba" where Numba is installed.  gpu: the
+    one that has the twin for CuPy's.
     """
     name = definition.__name__
 
@@ -69,7 +74,7 @@ def _kernel(definition: Callable[..., Any], cpu: ModuleType | str = "", gpu: boo
         module = array_module(x)
         if module.__name__ == "traced":
             return module.kernel(definition)
-        return getattr(_cuda(), name) if gpu and module.__name__ == "cupy" else definition
+        return getattr(_cuda(gpu), name) if gpu and module.__name__ == "cupy" else definition
 
     def loops() -> Callable[..., Any]:
         return getattr(compiled("numba") or reference, name)
@@ -102,21 +107,25 @@ def _in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:
     return widened
 
 
-adam = _kernel(reference.adam, "numba", gpu=True)
-batch_norm = _kernel(reference.batch_norm, "numba", gpu=True)
-batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu=True)
-bits = _kernel(noise.bits, gpu=True)
-column_sum = _kernel(reference.column_sum, gpu=True)
-conv2d = _in_single(_kernel(reference_conv.conv2d, conv))
-conv2d_weight_grad = _in_single(_kernel(reference_conv.conv2d_weight_grad, conv))
-conv_transpose2d = _in_single(_kernel(reference_conv.conv_transpose2d, conv))
-dropout = _kernel(reference.dropout, "numba", gpu=True)
-leaky_relu = _kernel(reference.leaky_relu, "numba", gpu=True)
-leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu=True)
+adam = _kernel(reference.adam, "numba", gpu="cuda")
+batch_norm = _kernel(reference.batch_norm, "numba", gpu="cuda")
+batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu="cuda")
+bernoulli = _kernel(noise.bernoulli, gpu="cuda")
+bits = _kernel(noise.bits, gpu="cuda")
+column_sum = _kernel(reference.column_sum, gpu="cuda")
+col2im = _kernel(reference_conv.col2im, gpu="cuda_conv")
+conv2d = _in_single(_kernel(reference_conv.conv2d, conv, gpu="cuda_conv"))
+conv2d_weight_grad = _in_single(_kernel(reference_conv.conv2d_weight_grad, conv, gpu="cuda_conv"))
+conv_transpose2d = _in_single(_kernel(reference_conv.conv_transpose2d, conv, gpu="cuda_conv"))
+dropout = _kernel(reference.dropout, "numba", gpu="cuda")
+im2col = _kernel(reference_conv.im2col, gpu="cuda_conv")
+leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")
+leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu="cuda")
 matmul = _kernel(reference.matmul, blas)
-normal = _kernel(noise.normal, gpu=True)
-sigmoid = _kernel(reference.sigmoid, gpu=True)
-sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu=True)
-sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu=True)
-total = _kernel(sums.total, gpu=True)
-uniform = _kernel(noise.uniform, gpu=True)
+normal = _kernel(noise.normal, gpu="cuda")
+sigmoid = _kernel(reference.sigmoid, gpu="cuda")
+sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu="cuda")
+sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu="cuda")
+total = _kernel(sums.total, gpu="cuda")
+total_into = _kernel(sums.total_into, gpu="cuda")
+uniform = _kernel(noise.uniform, gpu="cuda")

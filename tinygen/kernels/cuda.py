@@ -17,12 +17,11 @@ import cupy
 import numpy as np
 
 from ..backend import Array
-from . import noise, reference, sums
+from . import reference, sums
+from .cuda_noise import bernoulli, bits, normal, uniform  # noqa: F401
 
 THREADS = 256  # in a block
-BLOCKS = (
-    1024  # enough to fill any GPU of today; a number that does not depend on the GPU keeps sums the same to the bit
-)
+BLOCKS = 1024  # enough to fill any GPU of today; one that does not depend on the GPU keeps sums the same to the bit
 SHARE = 8  # rows that a thread adds up at least, or the second stage would cost more than the first
 
 # Sums down the columns of (rows, columns). CuPy's own x.sum(axis=0) gives a few columns to a few blocks; here blocks
@@ -185,11 +184,6 @@ def _elementwise(name: str) -> Any:
     return cupy.ElementwiseKernel(*ELEMENTWISE[name], f"tinygen_{name}")
 
 
-@functools.cache
-def _noise(name: str) -> Any:
-    return cupy.ElementwiseKernel(*noise.CUDA[name], f"tinygen_{name}", preamble=noise.MIX_CUDA)
-
-
 def _twin(also: str = "") -> Callable[..., Any]:
     """Leave to the definition what the kernels do not take. also: other dtypes, by character, that arrays may have."""
 
@@ -207,28 +201,18 @@ def _twin(also: str = "") -> Callable[..., Any]:
     return decorate
 
 
-def bits(out: Array, first: np.uint64) -> Array:
-    """As noise.bits, in one launch."""
-    return _noise("bits")(first, out)
-
-
-def uniform(out: Array, first: np.uint64) -> Array:
-    """As noise.uniform, in one launch; float16 is left to the definition."""
-    if out.dtype.itemsize <= 2:
-        return noise.uniform(out, first)
-    return _noise("uniform")(first, *noise.resolution(out.dtype), out)
-
-
-def normal(out: Array, first: np.uint64) -> Array:
-    """As noise.normal, in one launch; float16 is left to the definition."""
-    return noise.normal(out, first) if out.dtype.itemsize <= 2 else _noise("normal")(first, 2.0**-53, out)
-
-
 def total(x: Array, axis: sums.Axis = None, keepdims: bool = False) -> Array:
     """As sums.total; over all axes but the last by column_sum."""
     if x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != ():
         return column_sum(x).reshape((1,) * (len(axis) * keepdims) + x.shape[-1:])
     return sums.total(x, axis, keepdims)
+
+
+def total_into(x: Array, axis: tuple[int, ...], out: Array) -> Array:
+    """As sums.total_into; over all axes but the last by the kernels of column_sum."""
+    if x.dtype == out.dtype and x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != () and x.size:
+        return _column_sum(_matrix(x), out)
+    return sums.total_into(x, axis, out)
 
 
 @_twin()
@@ -318,12 +302,13 @@ def _geometry(rows: int, columns: int, blocks: int = BLOCKS) -> tuple[tuple[int,
     return (tiles, -(-rows // chunk)), (across, down), chunk
 
 
-def _column_sum(x: Array) -> Array:
-    """The sum (C,) of the rows of a contiguous x (rows, C)."""
+def _column_sum(x: Array, out: Any = None) -> Array:
+    """The sum (C,) of the rows of a contiguous x (rows, C); out: where to write it."""
     for blocks in (BLOCKS, 1):
         rows, columns = x.shape
         grid, block, chunk = _geometry(rows, columns, blocks)
-        y = cupy.empty((grid[1], columns), x.dtype)
+        is_last = grid[1] == 1 and out is not None
+        y = out.reshape(1, columns) if is_last else cupy.empty((grid[1], columns), x.dtype)
         _columns(x.dtype, "column_sum")(grid, block, (x, y, *map(np.int64, (rows, columns, chunk))))
         if len(y) == 1:
             break

@@ -36,6 +36,12 @@ def uniform(out: Array, first: np.uint64) -> Array:
     return out
 
 
+def bernoulli(out: Array, first: np.uint64, below: int) -> Array:
+    """Fill out with whether 16 random bits are below a number."""
+    out[...] = bits(array_module(out).empty(out.shape, np.uint64), first) >> 48 < below
+    return out
+
+
 def normal(out: Array, first: np.uint64) -> Array:
     """Fill out with draws from N(0, 1), each of two numbers of the stream (Box and Muller 1958)."""
     xp = array_module(out)
@@ -61,6 +67,7 @@ __device__ unsigned long long splitmix64(unsigned long long first, unsigned long
 }}
 """
 CUDA = {
+    "bernoulli": ("uint64 first, uint64 below", "bool drawn", "drawn = splitmix64(first, i) >> 48 < below"),
     "bits": ("uint64 first", "uint64 bits", "bits = splitmix64(first, i)"),
     "uniform": ("uint64 first, int32 digits, T unit", "T u", "u = T(splitmix64(first, i) >> (64 - digits)) * unit"),
     "normal": (

@@ -50,6 +50,14 @@ def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     return y if keepdims else y.reshape([n for a, n in enumerate(x.shape) if a not in axes])
 
 
+def total_into(x: Array, axis: tuple[int, ...], out: Array) -> Array:
+    """Σ x along the axes, in the dtype of out, where it is written."""
+    if type(x) is np.ndarray:
+        out[...] = total(x, axis)
+        return out
+    return x.sum(axis=axis, dtype=out.dtype, out=out)
+
+
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes; in float32 for float16."""
     return total(x, axis, keepdims) / count(x.shape, axis)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from ..program import Program
+from .again import compute_again
+from .beside import side_by_side
 from .common import merge_equal
 from .dead import drop_unused
 from .fuse import fuse
@@ -12,7 +14,18 @@ from .update import update_at_once
 
 PASSES = (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once)  # in the order in which they help
 
-__all__ = ["PASSES", "calls_first", "drop_unused", "fuse", "merge_equal", "optimised", "simplify", "update_at_once"]
+__all__ = [
+    "PASSES",
+    "calls_first",
+    "compute_again",
+    "drop_unused",
+    "fuse",
+    "merge_equal",
+    "optimised",
+    "side_by_side",
+    "simplify",
+    "update_at_once",
+]
 
 
 def __dir__() -> list[str]:

@@ -1,0 +1,78 @@
+"""Compiled steps on a GPU: every model, on the stand-in that refuses what CuPy would."""
+
+from __future__ import annotations
+
+import shutil
+
+import cuda_on_host
+import numpy as np
+import pytest
+import standin
+from conftest import device
+from models.small import SMALL, batches, fed, in_float64, small
+
+import tinygen as tg
+from tinygen.backend import to_host
+from tinygen.compiler.cuda_text import text_of
+from tinygen.compiler.device import Lowering
+
+
+@pytest.fixture
+def on_standin():
+    with device("standin") as current:
+        yield current
+
+
+def trained(name, step_of, backend):
+    """A small model after five steps, what the last one returned, and how often it waited for the device."""
+    model = in_float64(small(name))
+    step = step_of(model)
+    for x in backend.xp.asarray(batches(5)).astype(np.float64):
+        with standin.count_syncs() as syncs:
+            made = step(fed(model, x))
+    return model, made, step, syncs
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_model_compiled_is_as_eager(name, on_standin):
+    eager, expected, *_ = trained(name, lambda model: model.train_step, on_standin)
+    model, made, step, syncs = trained(name, tg.compile, on_standin)
+    assert step.reason is None and step.program is not None
+    assert syncs.count == 0, syncs
+    assert expected.keys() == made.keys()
+    for key in expected:
+        np.testing.assert_allclose(to_host(made[key]), to_host(expected[key]), rtol=1e-9, atol=1e-12, err_msg=key)
+    for (path, a), (_, b) in zip(eager.named_tensors(), model.named_tensors(), strict=True):
+        np.testing.assert_allclose(to_host(b), to_host(a), rtol=1e-8, atol=1e-10, err_msg=path)
+
+
+class OnHost(cuda_on_host.ElementwiseKernel):
+    """A kernel run by the host, on what arrays of the stand-in hide."""
+
+    def __call__(self, *args):
+        super().__call__(*(a._host if isinstance(a, standin.ndarray) else a for a in args))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++, which compiles the kernels for the host")
+def test_a_model_with_the_kernels_of_its_loops(on_standin, monkeypatch):
+    eager, *_ = trained("vae", lambda model: model.train_step, on_standin)
+    monkeypatch.setattr(standin, "ElementwiseKernel", OnHost, raising=False)
+    model, _, step, syncs = trained("vae", tg.compile, on_standin)
+    assert step.reason is None and syncs.count == 0
+    for (path, a), (_, b) in zip(eager.named_tensors(), model.named_tensors(), strict=True):
+        np.testing.assert_allclose(to_host(b), to_host(a), rtol=1e-8, atol=1e-10, err_msg=path)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_loop_of_every_model_has_a_kernel(name, on_standin, monkeypatch):
+    texts, launch_of = [], Lowering._launch
+
+    def launch(lowering, group, outputs, arrays):
+        texts.append(text_of(group.body, outputs))
+        return launch_of(lowering, group, outputs, arrays)
+
+    monkeypatch.setattr(Lowering, "_launch", launch)
+    model = small(name)
+    tg.compile(model)(fed(model, on_standin.xp.asarray(batches(1)[0])))
+    assert texts and None not in texts
+    assert max(len(t.arrays) + len(t.numbers) + t.out_params.count(",") + 1 for t in texts) < 50

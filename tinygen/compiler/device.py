@@ -1,0 +1,232 @@
+"""The back end for CuPy: a program as a list of launches into memory of the GPU that is planned once.
+
+A fused group is one launch of a kernel that is made for it (cuda_text.py), and its sums are taken of what that leaves.
+Nothing within a step waits for the GPU.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+from .. import kernels
+from ..backend import Array, device_module, device_of
+from ..kernels.reference_conv import windows_by_taps
+from ..tracing import Untraceable
+from .cuda_text import text_of
+from .definitions import definition
+from .passes import compute_again, side_by_side
+from .plan import Plan
+from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
+
+Call: TypeAlias = "Callable[[], Any]"
+
+CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
+
+
+class DeviceStep:
+    """A program ready to run with CuPy."""
+
+    def __init__(self, program: Program):
+        for state, array in program.arrays.items():
+            if state.op == "state" and device_of(array) != "cuda":
+                raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
+        program = side_by_side(compute_again(program))
+        self.plan = Plan(program, "cuda")
+        lowering = Lowering(program, self.plan)
+        self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
+        self._inputs = [self.plan[value] for value in program.inputs]
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
+        for array, x in zip(self._inputs, inputs, strict=True):
+            array[...] = x
+        for call in self.calls:
+            call()
+        return self.plan.finish()
+
+
+class Lowering:
+    """What each instruction becomes: functions to call, in order, with everything that they need already in them."""
+
+    def __init__(self, program: Program, plan: Plan):
+        self.plan, self.xp = plan, device_module("cuda")
+        self.numbers: dict[Value, Any] = {}  # those that Python computes anew in each step
+        self._scratch: list[Array] = []
+        self._read = _read_as_arrays(program)
+
+    def calls(self, instruction: Instruction) -> list[Call]:
+        """The calls of an instruction; none for what is there from the beginning."""
+        op = instruction.op
+        if op in SILENT or op in VIEWS or (op == "full" and instruction.result not in self._read):
+            return []
+        if op == "call":
+            return [functools.partial(self._call, instruction)]
+        if op in DRAWS:
+            return [functools.partial(self._draw, instruction, self.plan[instruction.result])]
+        if op == "fused":
+            return self._group(instruction, self.plan.arrays)
+        if op == "update":
+            return self._update(instruction)
+        if op in CONVOLUTIONS and self._are_matrices(instruction):
+            return getattr(self, f"_{op}")(instruction)
+        return [self._single(instruction)]
+
+    def _call(self, instruction: Instruction) -> None:
+        made = instruction.options["function"](*self._now(instruction))
+        self.numbers |= zip(instruction.results, made if isinstance(made, tuple) else (made,), strict=True)
+
+    def _draw(self, instruction: Instruction, out: Array) -> None:
+        instruction.options["generator"].fill(instruction.op, out, *self._now(instruction))
+
+    def _now(self, instruction: Instruction) -> list[Any]:
+        return [self.numbers[x] if isinstance(x, Value) else x for x in instruction.operands]
+
+    def _single(self, instruction: Instruction) -> Call:
+        """One instruction that is no loop."""
+        op, options, out = instruction.op, instruction.options, self.plan[instruction.result]
+        operands = [self.plan[x] if isinstance(x, Value) else x for x in instruction.operands]
+        if op == "full":
+            return functools.partial(out.fill, options["value"])
+        if op == "matmul":
+            return self._product(operands[0], operands[1], out)
+        if op == "concatenate":
+            return functools.partial(self.xp.concatenate, operands, options["axis"], out=out)
+        if op == "put":
+            return functools.partial(_put, out, operands[0], operands[1], options["index"])
+        return functools.partial(_compute, out, definition(op, self.xp), operands, options)
+
+    def _are_matrices(self, convolution: Instruction) -> bool:
+        """Whether what a convolution reads and makes can be seen as matrices, of a dtype that the kernels take."""
+        arrays = [self.plan[v] for v in (*convolution.values, convolution.result)]
+        return all(a.flags.c_contiguous and a.dtype == arrays[0].dtype and a.dtype.char in "fd" for a in arrays)
+
+    def _conv2d(self, instruction: Instruction) -> list[Call]:
+        x, w, y = (self.plan[v] for v in (*instruction.values, instruction.result))
+        gather, cols = self._columns(x, (*y.shape[:3], *w.shape[:3]), instruction.options)
+        return [gather, self._product(cols, w.reshape(cols.shape[1], -1), y.reshape(len(cols), -1))]
+
+    def _conv2d_weight_grad(self, instruction: Instruction) -> list[Call]:
+        x, gy, gw = (self.plan[v] for v in (*instruction.values, instruction.result))
+        gather, cols = self._columns(x, (*gy.shape[:3], *gw.shape[:3]), instruction.options)
+        return [gather, self._product(cols.T, gy.reshape(len(cols), -1), gw.reshape(cols.shape[1], -1))]
+
+    def _conv_transpose2d(self, instruction: Instruction) -> list[Call]:
+        gy, w, x = (self.plan[v] for v in (*instruction.values, instruction.result))
+        shape = (*gy.shape[:3], *w.shape[:3])
+        rows, columns = windows_by_taps(shape)
+        (cols,) = self._borrow([(shape, x.dtype)])
+        multiply = self._product(gy.reshape(rows, -1), w.reshape(columns, -1).T, cols.reshape(rows, columns))
+        options = instruction.options
+        add = functools.partial(kernels.col2im, cols, options["size"], options["stride"], options["padding"], x)
+        return [multiply, add]
+
+    def _columns(self, x: Array, shape: tuple[int, ...], options: dict[str, Any]) -> tuple[Call, Array]:
+        """What lays the windows of x side by side in scratch memory, and this as a matrix: a row a window."""
+        (cols,) = self._borrow([(shape, x.dtype)])
+        gather = functools.partial(kernels.im2col, x, shape[3:5], options["stride"], options["padding"], cols)
+        return gather, cols.reshape(windows_by_taps(shape))
+
+    def _product(self, a: Array, b: Array, out: Array) -> Call:
+        return functools.partial(self.xp.matmul, a, b, out=out)
+
+    def _update(self, instruction: Instruction) -> list[Call]:
+        """The product, into scratch memory, and the optimiser's loop."""
+        product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
+        (flat,) = self._borrow([(gradient.shape, gradient.dtype)])
+        a, b = (self.plan[v] for v in product.values)
+        multiply = self._product(a, b, flat.reshape(product.result.shape))
+        return [multiply, *self._group(loop, self.plan.arrays | {gradient: flat})]
+
+    def _group(self, group: Instruction, arrays: dict[Value, Array]) -> list[Call]:
+        """One launch for all that the group makes, and the sums of some of it."""
+        sums = [member for member in group.body if member.op == "sum"]
+        made = {v for member in group.body if member.op != "sum" for v in member.results}
+        outputs = [v for v in group.results if v in made]
+        summed = [*dict.fromkeys(s.operands[0] for s in sums if s.operands[0] in made and s.operands[0] not in outputs)]
+        arrays = arrays | dict(zip(summed, self._borrow([(v.shape, v.dtype) for v in summed]), strict=True))
+        calls: list[Call] = [self._launch(group, [*outputs, *summed], arrays)] if made else []
+        for member in sums:
+            x, y = arrays[member.operands[0]], arrays[member.result]
+            calls.append(functools.partial(kernels.total_into, x, member.options["axes"], y))
+        return calls
+
+    def _launch(self, group: Instruction, outputs: list[Value], arrays: dict[Value, Array]) -> Call:
+        text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
+        outs = [arrays[v] for v in outputs]
+        if text is None:
+            return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers)
+        kernel = self.xp.ElementwiseKernel(*text.kernel)
+        return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers)
+
+    def _borrow(self, kinds: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
+        """Memory for the time of one instruction: the next ones use the same, as launches run in their order."""
+        made = []
+        for n, (shape, dtype) in enumerate(kinds):
+            size = math.prod(shape) * dtype.itemsize
+            if n == len(self._scratch):
+                self._scratch.append(self.xp.empty(size, "u1"))
+            if self._scratch[n].size < size:
+                self._scratch[n] = self.xp.empty(size, "u1")
+            made.append(self._scratch[n][:size].view(dtype).reshape(shape))
+        return made
+
+
+class Launch:
+    """A kernel with its arguments."""
+
+    def __init__(
+        self, kernel: Any, arrays: list[Array], numbers: list[Value], outs: list[Array], now: dict[Value, Any]
+    ):
+        self._kernel, self._arrays, self._numbers, self._outs, self._now = kernel, arrays, numbers, outs, now
+
+    def __call__(self) -> None:
+        self._kernel(*self._arrays, *[self._now[v] for v in self._numbers], *self._outs)
+
+
+class BodyByCalls:
+    """A group without a kernel: what its members mean, one after the other, for dtypes that kernels do not take."""
+
+    def __init__(self, body: Sequence[Instruction], outs: dict[Value, Array], arrays: dict[Value, Array], now: Any):
+        self._body = [member for member in body if member.op != "sum"]
+        self._outs, self._arrays, self._now = outs, arrays, now
+
+    def __call__(self) -> None:
+        made: dict[Value, Any] = {}
+
+        def element(x: Any) -> Any:
+            if not isinstance(x, Value):
+                return x
+            if x.op == "full":
+                return x.dtype.type(x.maker.options["value"])
+            return made[x] if x in made else self._now[x] if x.op == "call" else self._arrays[x]
+
+        xp = device_module("cuda")
+        for member in self._body:
+            y = definition(member.op, xp)(*map(element, member.operands), **member.options)
+            made[member.result] = xp.asarray(y).astype(member.result.dtype, copy=False)
+        for value, out in self._outs.items():
+            out[...] = made[value]
+
+
+def _read_as_arrays(program: Program) -> set[Value]:
+    """The values that something else than a loop reads."""
+    found = {v.root for v in (*program.outputs, *program.updates.values())}
+    for i in program.instructions:
+        read = i.options["product"].values if i.op == "update" else () if i.op == "fused" else i.values
+        found.update(v.root for v in read)
+    sums = (m.operands[0] for i in program.instructions if i.op == "fused" for m in i.body if m.op == "sum")
+    views = (v.root for i in program.instructions for v in i.values if v.op in VIEWS)
+    return found | {*sums} | {*views}
+
+
+def _compute(out: Array, function: Callable[..., Any], operands: Sequence[Any], options: dict[str, Any]) -> None:
+    out[...] = function(*operands, **options)
+
+
+def _put(out: Array, x: Array, value: Any, index: Any) -> None:
+    if out is not x:
+        out[...] = x
+    out[index] = value
