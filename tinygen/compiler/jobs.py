@@ -19,7 +19,7 @@ from .native.team import Machine
 from .plan import Plan
 from .program import Instruction, Value
 
-_BLOCK = 1 << 17  # floats of a gradient that stay in the cache until the optimiser has read them
+_BLOCK = 1 << 18  # floats of a gradient that stay in the cache until the optimiser has read them
 
 
 class Jobs:
@@ -56,7 +56,9 @@ class Jobs:
         product, loop = instruction.options["product"], instruction.options["loop"]
         a, b = (self.plan[v] for v in product.values)
         shares = cut(a.shape[0], self.machine.threads, LANES)
-        rows = min(max(_BLOCK // b.shape[1] // LANES, 4) * LANES, max(j - i for i, j in shares))
+        longest = max(j - i for i, j in shares)
+        blocks = -(-longest * b.shape[1] // _BLOCK)
+        rows = -(-longest // (blocks * LANES)) * LANES  # blocks of about one size
         with self.machine.borrowed(product.result.dtype, *[(rows, b.shape[1])] * len(shares)) as rooms:
             parts = [self._blocks(instruction, loop, i, j, room) for (i, j), room in zip(shares, rooms, strict=True)]
             add_script(self.machine, parts)
