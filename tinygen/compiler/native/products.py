@@ -63,11 +63,14 @@ def add_product(
 
 
 def shared(threads: int, out: Array, a: Array, b: Array, adds: bool) -> list[list[Product]]:
-    """A product cut among the threads: by columns if there are more of them than rows."""
+    """A product cut among the threads: by columns if there are more of them than rows, unless `a` lies in columns.
+
+    Then, in the gradient of a weight, cutting rows is up to a tenth faster: each thread copies a part of `a` alone.
+    """
     (m, k), n = a.shape, b.shape[1]
     if m * n * k < _TINY:
         return [[(out, a, b, adds)]]
-    if n >= m:
+    if n >= m and (a.strides[0] != a.itemsize or m < LANES * threads):
         return [[(out[:, i:j], a, b[:, i:j], adds)] for i, j in cut(n, threads, LANES)]
     return [[(out[i:j], a[i:j], b, adds)] for i, j in cut(m, threads, LANES)]
 
