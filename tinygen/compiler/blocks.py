@@ -15,6 +15,7 @@ import numpy as np
 
 from ..backend import Array
 from ..kernels import sums
+from ..kernels.blas import add_product
 from .program import Instruction, Value
 from .space import Space
 
@@ -24,27 +25,29 @@ if TYPE_CHECKING:
 _BLOCK = 1 << 16  # elements
 
 
-class Product:
-    """The product whose rows an update reads as its gradient."""
+class Products:
+    """The products whose sum an update reads as its gradient, some rows at a time."""
 
-    def __init__(self, gradient: Value, a: Array, b: Array):
-        self.gradient, self.a, self.b = gradient, a, b
+    def __init__(self, gradient: Value, factors: Sequence[tuple[Array, Array]]):
+        self.gradient, self.factors = gradient, factors
+        self.columns = factors[0][1].shape[1]
 
-    def call(self, begin: int, end: int, out: Array) -> Call:
+    def calls(self, begin: int, end: int, out: Array) -> list[Call]:
         """Makes the elements from begin to end, which are whole rows."""
-        columns = self.b.shape[1]
-        rows = slice(begin // columns, end // columns)
-        return functools.partial(np.matmul, self.a[rows], self.b, out=out.reshape(-1, columns))
+        rows, block = slice(begin // self.columns, end // self.columns), out.reshape(-1, self.columns)
+        (a, b), *more = self.factors
+        added = [functools.partial(add_product, block, a[rows], b) for a, b in more]
+        return [functools.partial(np.matmul, a[rows], b, out=block), *added]
 
 
 class Blocks:
     """A fused group, cut along the outermost dimension of its arrays."""
 
-    def __init__(self, lowering: Lowering, fused: Instruction, product: Product | None = None):
-        self.lowering, self.fused, self.product = lowering, fused, product
+    def __init__(self, lowering: Lowering, fused: Instruction, products: Products | None = None):
+        self.lowering, self.fused, self.products = lowering, fused, products
         axes = {m.result: m.options["axes"] for m in fused.body if m.op == "sum"}
         made = [v for v in fused.results if v not in axes]
-        read = [v for v in fused.values if v.op != "call" and (product is None or v is not product.gradient)]
+        read = [v for v in fused.values if v.op != "call" and (products is None or v is not products.gradient)]
         values = [*dict.fromkeys([*made, *read])]
         space = Space(fused.options["shape"], [lowering.plan[v] for v in values], merges=not axes)
         self.shape, self.arrays = space.lengths, dict(zip(values, space.arrays, strict=True))
@@ -55,8 +58,8 @@ class Blocks:
     def calls(self) -> list[Call]:
         """The calls, in order."""
         length, width = self.shape[0], math.prod(self.shape[1:])
-        if self.product is not None:
-            width = self.product.b.shape[1]  # whole rows of the product
+        if self.products is not None:
+            width = self.products.columns  # whole rows
             rows = max(_BLOCK // width, 1) * width
         else:
             rows = length if length * width < 2 * _BLOCK else max(_BLOCK // max(width, 1), 1)
@@ -85,9 +88,9 @@ class Block:
     def calls(self) -> list[Call]:
         """The calls of this block."""
         first: list[Call] = []
-        if (product := self.blocks.product) is not None:
-            out = self.arrays[product.gradient] = self._borrow(product.gradient.dtype)
-            first.append(product.call(self.begin, self.end, out))
+        if (products := self.blocks.products) is not None:
+            out = self.arrays[products.gradient] = self._borrow(products.gradient.dtype)
+            first += products.calls(self.begin, self.end, out)
         return first + [call for member in self.blocks.fused.body for call in self._calls(member)]
 
     def _calls(self, member: Instruction) -> list[Call]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..backend import Array
 from ..kernels import conv
-from .blocks import Blocks, Product
+from .blocks import Blocks, Products
 from .definitions import definition
 from .plan import Plan
 from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
@@ -98,9 +98,8 @@ class Lowering:
 
     def _update(self, instruction: Instruction) -> list[Call]:
         """Some rows of the product, and the optimiser's calls on these, one block after the other."""
-        product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
-        a, b = (self.plan[v] for v in product.values)
-        return Blocks(self, loop, Product(gradient, a, b)).calls()
+        factors = [term.factors(self.plan.arrays) for term in instruction.options["terms"]]
+        return Blocks(self, instruction.options["loop"], Products(instruction.options["gradient"], factors)).calls()
 
 
 def _compute(out: Array, function: Callable[..., Any], operands: Sequence[Any], options: dict[str, Any]) -> None:

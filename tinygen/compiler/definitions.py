@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -96,9 +97,9 @@ def _given(value: Value, values: dict[Value, Any]) -> Any:
 def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any]:
     op, options = instruction.op, instruction.options
     if op == "update":
-        product, gradient, loop = options["product"], options["gradient"], options["loop"]
-        inside = dict(values) | dict(zip(product.results, _results(product, values), strict=True))
-        return _results(loop, inside | {gradient: inside[product.result].reshape(gradient.shape)})
+        terms = [np.matmul(*term.factors(values)) for term in options["terms"]]
+        gradient = functools.reduce(np.add, terms).reshape(options["gradient"].shape)
+        return _results(options["loop"], {**values, options["gradient"]: gradient})
     if op == "fused":
         inside = dict(values)
         for member in instruction.body:

@@ -134,11 +134,15 @@ class Lowering:
 
     def _update(self, instruction: Instruction) -> list[Call]:
         """The product, into scratch memory, and the optimiser's loop."""
-        product, loop, gradient = (instruction.options[name] for name in ("product", "loop", "gradient"))
-        (flat,) = self._borrow([(gradient.shape, gradient.dtype)])
-        a, b = (self.plan[v] for v in product.values)
-        multiply = self._product(a, b, flat.reshape(product.result.shape))
-        return [multiply, *self._group(loop, self.plan.arrays | {gradient: flat})]
+        gradient, terms = instruction.options["gradient"], instruction.options["terms"]
+        flat, *more = self._borrow([(gradient.shape, gradient.dtype)] * min(len(terms), 2))
+        shape, calls = gradient.maker.operands[0].shape, list[Call]()
+        for i, (a, b) in enumerate(term.factors(self.plan.arrays) for term in terms):
+            out = more[0] if i else flat
+            calls.append(self._product(a, b, out.reshape(shape)))
+            if i:
+                calls.append(functools.partial(self.xp.add, flat, out, out=flat))
+        return [*calls, *self._group(instruction.options["loop"], self.plan.arrays | {gradient: flat})]
 
     def _group(self, group: Instruction, arrays: dict[Value, Array]) -> list[Call]:
         """One launch for all that the group makes, and the sums of some of it."""
@@ -215,8 +219,8 @@ def _read_as_arrays(program: Program) -> set[Value]:
     """The values that something else than a loop reads."""
     found = {v.root for v in (*program.outputs, *program.updates.values())}
     for i in program.instructions:
-        read = i.options["product"].values if i.op == "update" else () if i.op == "fused" else i.values
-        found.update(v.root for v in read)
+        makers = [term.product for term in i.options["terms"]] if i.op == "update" else [] if i.op == "fused" else [i]
+        found.update(v.root for maker in makers for v in maker.values)
     sums = (m.operands[0] for i in program.instructions if i.op == "fused" for m in i.body if m.op == "sum")
     views = (v.root for i in program.instructions for v in i.values if v.op in VIEWS)
     return found | {*sums} | {*views}

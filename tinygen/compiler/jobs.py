@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import functools
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -53,36 +54,34 @@ class Jobs:
 
     def _add_update(self, instruction: Instruction) -> None:
         """Each thread multiplies some rows at a time, and lets the optimiser's loop read them from its cache."""
-        product, loop = instruction.options["product"], instruction.options["loop"]
-        a, b = (self.plan[v] for v in product.values)
-        shares = cut(a.shape[0], self.machine.threads, LANES)
+        gradient, terms = instruction.options["gradient"], instruction.options["terms"]
+        rows, columns = gradient.maker.operands[0].shape
+        shares = cut(rows, self.machine.threads, LANES)
         longest = max(j - i for i, j in shares)
-        blocks = -(-longest * b.shape[1] // _BLOCK)
-        rows = -(-longest // (blocks * LANES)) * LANES  # blocks of about one size
-        with self.machine.borrowed(product.result.dtype, *[(rows, b.shape[1])] * len(shares)) as rooms:
-            parts = [self._blocks(instruction, loop, i, j, room) for (i, j), room in zip(shares, rooms, strict=True)]
+        blocks = -(-longest * columns // _BLOCK)
+        length = -(-longest // (blocks * LANES)) * LANES  # blocks of about one size
+        factors = [term.factors(self.plan.arrays) for term in terms]
+        with self.machine.borrowed(gradient.dtype, *[(length, columns)] * len(shares)) as rooms:
+            parts = [
+                functools.partial(self._add_blocks, instruction, factors, i, j, room)
+                for (i, j), room in zip(shares, rooms, strict=True)
+            ]
             add_script(self.machine, parts)
 
-    def _blocks(
-        self, update: Instruction, loop: Instruction, begin: int, end: int, room: Array
-    ) -> Callable[[Machine], None]:
-        """Adds the jobs of one thread: for rows from begin to end, as many at a time as there is room for."""
-        a, b = (self.plan[v] for v in update.options["product"].values)
-        columns, gradient = b.shape[1], update.options["gradient"]
-
-        def add(machine: Machine) -> None:
-            for first in range(begin, end, len(room)):
-                last = min(first + len(room), end)
-                block = room[: last - first]
-                add_product(machine, block, a[first:last], b)
-                flat = slice(first * columns, last * columns)
-                others = [v for v in (*loop.values, *loop.results) if v is not gradient and v not in self.numbers]
-                arrays = {v: self.plan[v][flat] for v in others}
-                add_group(
-                    machine, loop, {**arrays, gradient: block.reshape(-1)}, self.numbers, (flat.stop - flat.start,)
-                )
-
-        return add
+    def _add_blocks(
+        self, update: Instruction, factors: Any, begin: int, end: int, room: Array, machine: Machine
+    ) -> None:
+        """Add the jobs of one thread: for rows from begin to end, as many at a time as there is room for."""
+        loop, gradient, columns = update.options["loop"], update.options["gradient"], room.shape[1]
+        others = [v for v in (*loop.values, *loop.results) if v is not gradient and v not in self.numbers]
+        for first in range(begin, end, len(room)):
+            last = min(first + len(room), end)
+            block = room[: last - first]
+            for i, (a, b) in enumerate(factors):
+                add_product(machine, block, a[first:last], b, adds=i > 0)
+            arrays = {v: self.plan[v][first * columns : last * columns] for v in others}
+            arrays[gradient] = block.reshape(-1)
+            add_group(machine, loop, arrays, self.numbers, (block.size,))
 
     def _add_conv2d(self, instruction: Instruction) -> None:
         y, x, w = self._arrays(instruction)

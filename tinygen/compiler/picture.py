@@ -61,7 +61,7 @@ def kind_of(instruction: Instruction) -> str:
 def flops(instruction: Instruction) -> int:
     """Multiplications and additions of a product or a convolution, padding included; of others 0."""
     if instruction.op == "update":
-        return flops(instruction.options["product"])
+        return sum(flops(term.product) for term in instruction.options["terms"])
     if instruction.op == "matmul":
         a, _ = instruction.operands
         return 2 * instruction.result.like.size * a.shape[-1]

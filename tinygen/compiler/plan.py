@@ -141,7 +141,7 @@ def _fits(value: Value, old: Value) -> bool:
     not after it has made the value."""
     maker = value.maker
     loop = maker.options["loop"] if maker.op == "update" else maker
-    if maker.op == "update" and any(v.root is old for v in maker.options["product"].values):
+    if maker.op == "update" and any(v.root is old for term in maker.options["terms"] for v in term.product.values):
         return False
     alike = value.shape == loop.options["shape"] and value.like.strides == old.like.strides
     made = next(n for n, member in enumerate(loop.body) if value in member.results)

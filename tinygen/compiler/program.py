@@ -93,7 +93,9 @@ class Instruction:
     def body(self) -> list[Instruction]:
         """Of a "fused" one, or an "update": the instructions that it stands for."""
         if self.op == "update":
-            return [self.options["product"], self.options["gradient"].maker, *self.options["loop"].body]
+            products = [term.product for term in self.options["terms"]]
+            added = self.options["adder"].body if self.options["adder"] else []
+            return [*products, *added, self.options["gradient"].maker, *self.options["loop"].body]
         return self.options["body"]
 
     def __repr__(self) -> str:
