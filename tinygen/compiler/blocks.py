@@ -105,10 +105,7 @@ class Block:
         if op in ("copy", "astype"):
             return [functools.partial(np.copyto, out, operands[0], casting="unsafe")]
         if op == "where":
-            condition, a, b = operands
-            if out is a or out is condition:
-                return [functools.partial(_choose, out, condition, a, b)]
-            return [functools.partial(np.copyto, out, b), functools.partial(np.copyto, out, a, where=condition)]
+            return _choices(out, *operands)
         return [functools.partial(getattr(np, op), *operands, out=out)]
 
     def _operand(self, x: Any, member: Instruction) -> Any:
@@ -151,6 +148,25 @@ def _float_of(member: Instruction) -> Any:
     """The dtype in which a scalar enters: that of the arrays beside it."""
     others = [v.dtype for v in member.values if v.op != "call"]
     return np.result_type(*others, 1.0) if others else np.dtype(float)
+
+
+def _choices(out: Array, condition: Any, a: Any, b: Any) -> list[Call]:
+    """The calls for where(condition, a, b)."""
+    bits = f"i{out.itemsize}"
+    if _is_zero(b) and _may_multiply(out, condition, a):  # the bits as whole numbers: see reference.select
+        return [functools.partial(np.multiply, a.view(bits), condition, out=out.view(bits))]
+    if out is a or out is condition:
+        return [functools.partial(_choose, out, condition, a, b)]
+    return [functools.partial(np.copyto, out, b), functools.partial(np.copyto, out, a, where=condition)]
+
+
+def _is_zero(b: Any) -> bool:
+    return np.ndim(b) == 0 and not isinstance(b, np.ndarray) and b == 0
+
+
+def _may_multiply(out: Array, condition: Any, a: Any) -> bool:
+    arrays = isinstance(a, np.ndarray) and isinstance(condition, np.ndarray) and condition.dtype == bool
+    return arrays and a.ndim > 0 and a.dtype == out.dtype and out.dtype.char in "fd" and out is not condition
 
 
 def _choose(out: Array, condition: Array, a: Any, b: Any) -> None:

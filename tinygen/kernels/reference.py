@@ -89,7 +89,19 @@ def sigmoid_cross_entropy(x: Array, t: Array) -> Array:
     """max(x, 0) - x · t + log(1 + exp(-|x|)); at x = inf without inf - inf, and x · 0 there is 0."""
     xp = array_module(x)
     positive = xp.greater(x, 0).astype(x.dtype)
-    return select(xp.not_equal(positive, t), x) * (positive - t) + xp.log1p(xp.exp(-xp.abs(x)))
+    return select(xp.not_equal(positive, t), x) * (positive - t) + log1p_to_1(xp.exp(-xp.abs(x)))
+
+
+def log1p_to_1(e: Array) -> Array:
+    """log(1 + e) for e from 0 to 1: log u, and what u = 1 + e lost by rounding.
+
+    NumPy's log1p of float32s takes ten times as long as its log.
+    """
+    u = e + 1
+    lost = e - (u - 1)
+    lost /= u
+    lost += array_module(e).log(u)
+    return lost
 
 
 def sigmoid_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
