@@ -198,7 +198,9 @@ def _compiled_steps() -> Finding:
     folder = cache_dir() / "code"
     kept = sum(1 for _ in folder.glob("*.o"))
     advice = _cache_advice(folder)
-    value = f"{value}; {kept:,} loop{'s' * (kept != 1)} kept in {folder}"
+    blas = importlib.import_module(".compiler.native.blas", __package__).blas()
+    products = f"products by {'calls of NumPy' if blas is None else blas.name}"
+    value = f"{value}, {products}; {kept:,} loop{'s' * (kept != 1)} kept in {folder}"
     return Finding("compiled steps", value, None if advice else True, advice)
 
 
