@@ -99,6 +99,24 @@ def test_all_three_against_their_definitions(way, sizes, dtype, lay):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+def test_results_go_into_an_array_that_is_given(way, sizes):
+    shape, kernel, co, stride, padding = sizes
+    rng = np.random.default_rng(1)
+    x, w = rng.standard_normal(shape), rng.standard_normal((*kernel, shape[3], co))
+    y = conv.conv2d(x, w, stride, padding)
+    gy = rng.standard_normal(y.shape)
+    for function, arguments in (
+        (conv.conv2d, (x, w, stride, padding)),
+        (conv.conv_transpose2d, (gy, w, stride, padding, shape[1:3])),
+        (conv.conv2d_weight_grad, (x, gy, kernel, stride, padding)),
+    ):
+        expected = function(*arguments)
+        for into in (np.full_like(expected, np.nan), np.full(expected.shape, np.nan)):
+            assert function(*arguments, into=into) is into
+            near(into, expected, np.float64)
+
+
 def test_random_sizes(way):
     rng = np.random.default_rng(7)
     for _ in range(80):

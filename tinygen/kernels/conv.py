@@ -23,6 +23,7 @@ from .compiled import compiled
 from .reference_conv import Padding, Pair, output_size
 
 _FEW = 16  # elements of KW·C
+_MANY = 64  # images
 _SMALL = 1 << 20  # bytes of a kernel
 
 
@@ -38,8 +39,31 @@ class Tap(NamedTuple):
     out_column: int
 
 
-def taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Iterator[Tap]:
-    """All taps that meet x at all, by output column; first comes the kernel row that meets most of x."""
+def are_apart(stride: Pair, images: int) -> bool:
+    """Whether each row of a result may have products of its own, as with a stride its rows of x lie apart.
+
+    With fewer images these would be too small, and x is copied, the rows of each remainder side by side. It saves that
+    memory and takes as long in native code; here, where each product is a call of Python's, it takes 3% longer.
+    """
+    return stride[0] > 1 and images >= _MANY
+
+
+def taps(
+    x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Padding, apart: bool = False
+) -> Iterator[Tap]:
+    """All taps that meet x at all, by output column; first comes the kernel row that meets most of x.
+
+    apart: as taps of one row each.
+    """
+    for t in _taps(x_size, y_size, kernel, stride, padding):
+        for i in range(t.rows.stop - t.rows.start) if apart else ():
+            row, out_row = t.rows.start + i, t.out_rows.start + i
+            yield t._replace(rows=slice(row, row + 1), out_rows=slice(out_row, out_row + 1))
+        if not apart:
+            yield t
+
+
+def _taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Iterator[Tap]:
     (h, w), (oh, ow), (sh, sw), ((top, _), (left, _)) = x_size, y_size, stride, padding
     for column in range(ow):
         first = column * sw - left

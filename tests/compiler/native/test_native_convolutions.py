@@ -10,7 +10,7 @@ import pytest
 from tinygen.compiler.native.blas import blas
 from tinygen.compiler.native.convolutions import add_conv2d, add_conv2d_weight_grad, add_conv_transpose2d
 from tinygen.compiler.native.team import Machine
-from tinygen.kernels import reference_conv
+from tinygen.kernels import conv, reference_conv
 
 pytestmark = pytest.mark.skipif(blas() is None, reason="NumPy's BLAS can't be called by address here")
 
@@ -35,8 +35,10 @@ def image(n: int, size: tuple[int, int], channels: int, seed: int, dtype: str) -
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("many", [1, 64])  # images for which each row has products of its own
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_convolutions(case: Any, threads: int, dtype: str) -> None:
+def test_convolutions(monkeypatch: pytest.MonkeyPatch, case: Any, many: int, threads: int, dtype: str) -> None:
+    monkeypatch.setattr(conv, "_MANY", many)
     n, size, (c, co), kernel, stride, padding = case
     out = reference_conv.output_size(size, kernel, stride, padding)
     x, gy = image(n, size, c, 1, dtype), image(n, out, co, 2, dtype)

@@ -9,13 +9,14 @@ take the textbook's im2col and col2im, plane by plane.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...kernels.conv import Tap, taps
+from ...kernels.conv import Tap, are_apart, taps
 from ...kernels.reference_conv import Padding, Pair
 from .copies import add_copy, add_zeros
 from .products import Product, add_product, add_products, add_up
@@ -47,17 +48,18 @@ def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, pad
         with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
             add_product(machine, _view(y, -1, co), columns.T, _view(w, -1, co))
         return
-    with _phases(machine, x, stride[0]) as phases:
+    apart = are_apart(stride, n)
+    with _phases(machine, x, stride[0], apart) as phases:
         shares = []
         for rows in cut(out[0] * n, machine.threads, LANES):
-            share = _Share(places=range(out[1]))
-            for t in taps(size, out, (kh, kw), stride, padding):
+            touched = range(rows[0] // n, -(-rows[1] // n)) if apart else range(1)
+            share = _Share(places=itertools.product(touched, range(out[1])))
+            for t in taps(size, out, (kh, kw), stride, padding, apart):
                 if (part := _part(t.out_rows, n, rows)) is not None:
-                    target, fills = (
-                        _matrix(y[t.out_rows, :, t.out_column])[part],
-                        _length(part) == _length(slice(*rows)),
-                    )
-                    share.add(t.out_column, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
+                    target = _matrix(y[t.out_rows, :, t.out_column])[part]
+                    fills = apart or _length(part) == _length(slice(*rows))
+                    place = t.out_rows.start if apart else 0, t.out_column
+                    share.add(place, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
             shares.append(share)
         _add_shares(machine, shares, [y])
 
@@ -74,16 +76,17 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
             for place, pixels in _planes(gx, (kh, kw), out, stride, padding):
                 add_up(machine, pixels, [planes[place]], adds=True)
         return
-    shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if stride[0] > 1 else []
+    apart = are_apart(stride, n)
+    shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if stride[0] > 1 and not apart else []
     with machine.borrowed(gx.dtype, *shapes) as borrowed:
-        phases = borrowed or [gx]
+        phases = borrowed or [gx[r :: stride[0]] for r in range(stride[0])]
         shares = [_Share(places=[]) for _ in range(machine.threads)]
-        for t in taps(size, out, (kh, kw), stride, padding):
+        for t in taps(size, out, (kh, kw), stride, padding, apart):
             for share, rows in zip(shares, cut(len(phases[t.phase]) * n, machine.threads, LANES), strict=False):
                 if (part := _part(t.rows, n, rows)) is not None:
                     source = _matrix(gy[t.out_rows, :, t.out_column])[part]
                     share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
-        _add_shares(machine, shares, phases)
+        _add_shares(machine, shares, borrowed or [gx])
         with machine.at_once():
             for r, phase in enumerate(borrowed):
                 add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
@@ -99,8 +102,10 @@ def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, str
             add_product(machine, _view(gw, -1, co), columns, _view(gy, -1, co))
         return
     parts = cut(out[0] * n, machine.threads, LANES)
-    fullest_first = sorted(taps(size, out, (kh, kw), stride, padding), key=lambda t: -_length(t.kernel))
-    with _phases(machine, x, stride[0]) as phases, machine.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1)) as more:
+    apart = are_apart(stride, n)
+    fullest_first = sorted(taps(size, out, (kh, kw), stride, padding, apart), key=lambda t: -_length(t.kernel))
+    rooms = machine.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1))
+    with _phases(machine, x, stride[0], apart) as phases, rooms as more:
         shares = []
         for room, rows in zip([gw, *more], parts, strict=True):
             share = _Share(places=range(kh))
@@ -120,9 +125,9 @@ class _Share:
     def __init__(self, places: Any):
         self.products: list[Product] = []
         self.places, self.needs_zeros = set(places), False
-        self._begun: set[int] = set()
+        self._begun: set[Any] = set()
 
-    def add(self, place: int, fills: bool, out: Array, a: Array, b: Array) -> None:
+    def add(self, place: Any, fills: bool, out: Array, a: Array, b: Array) -> None:
         first = place not in self._begun
         self.needs_zeros |= first and not fills
         self._begun.add(place)
@@ -188,8 +193,11 @@ def _matrix(x: Array) -> Array:
 
 
 @contextmanager
-def _phases(machine: Machine, x: Array, stride: int) -> Iterator[list[Array]]:
-    """The rows of (H, N, W, C) by their remainder, side by side in memory."""
+def _phases(machine: Machine, x: Array, stride: int, apart: bool) -> Iterator[list[Array]]:
+    """The rows of (H, N, W, C) by their remainder: side by side in memory, unless they may lie apart."""
+    if apart:
+        yield [x[r::stride] for r in range(stride)]
+        return
     with machine.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
         with machine.at_once():
             for r, phase in enumerate(phases):
