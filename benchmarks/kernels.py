@@ -26,7 +26,7 @@ class Kernel(NamedTuple):
         taken to be as large as the largest argument; for Adam they are p, m and v."""
         arrays = [a for a in self.arguments() if isinstance(a, np.ndarray)]
         written = 3 * arrays[0].nbytes if self.name == "adam" else max(a.nbytes for a in arrays)
-        moved = sum(a.nbytes for a in arrays) + (0 if self.name in ("column_sum", "total") else written)
+        moved = sum(a.nbytes for a in arrays) + (0 if self.name in ("column_sum", "total", "total_into") else written)
         return max(self.flops / rates["sgemm"] / 1e9, moved / rates["copy"] / 1e9)
 
 
@@ -51,7 +51,9 @@ def elementwise(rows: int, c: int) -> list[Kernel]:
         Kernel("sigmoid", size, lambda: (x(),)),
         Kernel("column_sum", size, lambda: (x(),)),
         Kernel("total", size, lambda: (x(), (0,))),
+        Kernel("total_into", size, lambda: (x(), (0,), column())),
         Kernel("bits", size, lambda: (np.empty((rows, c), np.uint64), FIRST)),
+        Kernel("bernoulli", size, lambda: (np.empty((rows, c), bool), FIRST, 1 << 15)),
         Kernel("uniform", size, lambda: (x(), FIRST)),
         Kernel("normal", size, lambda: (x(), FIRST)),
         Kernel("batch_norm", size, lambda: (x(), column(), column(), 1e-3)),
@@ -72,6 +74,8 @@ KERNELS = [
     *elementwise(128, 1024),
     *elementwise(256 * 14 * 14, 64),
     *(product(*sizes) for sizes in ((32, 1024, 784), (128, 1024, 784), (1024, 128, 784), (128, 256, 1))),
+    Kernel("im2col", "256, 14x14x64, k5 s2", lambda: (maps(256, 14, 64), (5, 5), (2, 2), SAME)),
+    Kernel("col2im", "256, 14x14x64, k5 s2", lambda: (draw(256, 7, 7, 5, 5, 64), (14, 14), (2, 2), SAME)),
     Kernel(
         "conv2d",
         "256, 14x14x64 → 7x7x128, k5 s2",

@@ -88,6 +88,7 @@ def test_another_mode_is_accepted_and_recorded(tmp_path, viz, capsys):
 )
 def test_what_is_decided(asked, recorded, steps, mode, why, monkeypatch):
     monkeypatch.setattr(backends, "why_not_native", lambda: "")
+    monkeypatch.setattr(backends, "load_back_end", lambda *_: None)  # as where llvmlite is installed
     assert decide(asked, recorded, steps) == (mode, why)
 
 
