@@ -11,12 +11,12 @@ import pytest
 
 import tinygen as tg
 
-# Calls of Python functions in an eager step and in a compiled one; instructions; jobs of native code; bytes of memory.
+# Calls of Python functions in an eager step (more without Numba) and in a compiled one; instructions; jobs; bytes.
 LIMITS = {
     ("gan", 32): (3000, 500, 240, 125, 1_250_000),
     ("vae", 128): (1150, 280, 85, 42, 2_900_000),
     ("wgangp", 80): (11_700, 700, 670, 395, 7_300_000),
-    ("dcgan", 8): (11_000, 570, 235, 395, 7_000_000),
+    ("dcgan", 8): (12_000, 570, 235, 395, 7_000_000),
 }
 
 
