@@ -134,15 +134,27 @@ def test_flops_are_those_of_the_formulas():
     assert found == [2 * (2 * 6 * 6 * 4) * (3 * 3 * 3)] * 3
 
 
-def test_the_program_in_the_readme_is_what_its_code_prints():
+@pytest.fixture
+def section():
+    """The README's section on programs."""
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    section = readme.partition("### What the machine really does")[2]
+    return readme.partition("### What the machine really does")[2].partition("\n### ")[0]
+
+
+def test_the_program_in_the_readme_is_what_its_code_prints(section):
     code, shown = (re.search(rf"```{kind}\n(.*?)```", section, re.DOTALL)[1] for kind in ("python", "text"))
     names: dict[str, Any] = {"tg": tg}
     exec(compile(code, "readme.py", "exec"), names)
     names["step"](np.zeros((8, 64), np.float32))
     printed = [_plain(line) for line in str(names["step"].program).splitlines()]
     assert all(_plain(line) in printed for line in shown.splitlines() if line.strip() != "...")
+
+
+def test_the_numbers_below_the_picture_in_the_readme(section):
+    program = optimised(tg.compile(GAN()).trace(np.zeros((GAN.defaults["batch"], 28, 28, 1), np.float32)))
+    megabytes = bytes_apart(program) / 1e6, Plan(program).room / 1e6
+    counts = f"{operations(program)} operations in {len(work(program))} instructions"
+    assert f"{counts}, whose {megabytes[0]:.0f} MB of arrays share {megabytes[1]:.1f} MB." in " ".join(section.split())
 
 
 def _plain(line):
