@@ -7,6 +7,7 @@ import tinygen as tg
 from tinygen.compiler.passes import optimised
 from tinygen.compiler.picture import bytes_apart, flops, kind_of, operations, spans, work
 from tinygen.compiler.plan import Plan
+from tinygen.compiler.program import number_values
 from tinygen.data import Dataset
 from tinygen.inside import Recorder
 from tinygen.models import GAN, GANConfig
@@ -35,14 +36,15 @@ def test_the_data_are_those_of_the_program(recorded, name):
     run = recorded(name)
     found, model = machine(run), tg.load(run)
     program = optimised(tg.compile(model).trace(batch_like_run(model, run)))
+    number_values(program)
     plan, instructions = Plan(program), work(program)
     assert [one["kind"] for one in found["instructions"]] == [kind_of(i) for i in instructions]
     assert [one["flops"] for one in found["instructions"]] == [flops(i) for i in instructions]
     assert [[n for n, _ in one["made"]] for one in found["instructions"]] == [
-        [v.name for v in i.results] for i in instructions if str(program)
+        [v.name for v in i.results] for i in instructions
     ]
     assert [tuple(s[1:]) for s in found["spans"]] == [(s.first, s.last, s.at, s.size) for s in spans(program, plan)]
-    assert (found["room"], found["apart"]) == (plan.room, bytes_apart(program))
+    assert (found["room"], found["passes"][-1]["bytes"]) == (plan.room, bytes_apart(program))
     assert found["operations"] == operations(program)
     assert found["batch"] == 9 * model.batches_per_step
     first, *_, last = found["passes"]

@@ -224,8 +224,3 @@ def _address(plan: Plan, value: Value) -> int:
 def bytes_apart(program: Program) -> int:
     """The memory that a program would take if each value had its own."""
     return sum(v.like.nbytes for i in work(program) for v in i.results if i.op != "call")
-
-
-def states_of(instruction: Instruction) -> Iterator[str]:
-    """The names of the states and inputs that an instruction reads."""
-    return (v.root.name for v in dict.fromkeys(instruction.values) if v.root.op in ("state", "input"))

@@ -12,21 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..backend import to_host
-from ..compiler import compile
+from ..compiler import compile, picture
 from ..compiler.passes import PASSES
-from ..compiler.picture import (
-    bytes_apart,
-    flops,
-    kind_of,
-    line_of,
-    members,
-    operations,
-    places_of,
-    sections,
-    spans,
-    traffic,
-    work,
-)
 from ..compiler.plan import Plan
 from ..compiler.program import VIEWS, Instruction, Program, Value, call_of, kind, number_values
 from ..models.base import Model
@@ -39,6 +26,7 @@ from .rewound import batch_of_run
 def machine(path: Path, model: Any = None) -> dict[str, Any]:
     """The compiled step of a run's model as JSON: what `described` gives, and `passes`, what each pass left.
 
+    passes: [{name, about, instructions, views, bytes}], the first as it was traced.  bytes: if each value had its own.
     model: as `load` takes it.  Raises RunError, DataError or ConfigError if the model can't be loaded or there is no
     batch for it, and Untraceable, with the reason, if its step can't be compiled.
     """
@@ -66,7 +54,7 @@ def _first_sentence(text: str | None) -> str:
 
 def _counts(program: Program) -> dict[str, int]:
     views = sum(i.op in VIEWS for i in program.instructions)
-    return {"instructions": len(work(program)), "views": views, "bytes": bytes_apart(program)}
+    return {"instructions": len(picture.work(program)), "views": views, "bytes": picture.bytes_apart(program)}
 
 
 def described(program: Program) -> dict[str, Any]:
@@ -75,26 +63,25 @@ def described(program: Program) -> dict[str, Any]:
     instructions: those that do something, in order: {kind, made, call, operands, flops, read, written, lines, members}.
     members, of a group: [name, kind, call, whether it is written to memory].  sections: {first, step, line}.
     lines: of code, [place, function, text]; what else says `line` or `lines` counts them.  spans: of memory,
-    [name, first, last, at, size].  room: bytes of the plan; apart: what they would be if each value had its own.
+    [name, first, last, at, size].  room: bytes of the plan.
     states: bytes of what outlives the step.  copied: how many of these get their new value by a copy at the end.
     """
     number_values(program)
     lines = _Lines()
     plan = Plan(program)
     found, begin = [], 0
-    for section in sections(program):
+    for section in picture.sections(program):
         number, name = section.step
         found.append({"first": begin, "step": number, "name": name, "line": lines.number(section.line)})
         begin += len(section.instructions)
     return {
-        "instructions": [_instruction(i, lines) for i in work(program)],
+        "instructions": [_instruction(i, lines) for i in picture.work(program)],
         "sections": found,
         "lines": lines.texts,
-        "spans": [[s.value.name, s.first, s.last, s.at, s.size] for s in spans(program, plan)],
+        "spans": [[s.value.name, s.first, s.last, s.at, s.size] for s in picture.spans(program, plan)],
         "room": plan.room,
         "copied": len(plan.copies),
-        "operations": operations(program),
-        "apart": bytes_apart(program),
+        "operations": picture.operations(program),
         "states": sum(array.nbytes for value, array in program.arrays.items() if value.op == "state"),
     }
 
@@ -117,17 +104,17 @@ class _Lines:
 
 
 def _instruction(instruction: Instruction, lines: _Lines) -> dict[str, Any]:
-    read, written = traffic(instruction)
-    body = members(instruction)
-    own = line_of(instruction)
-    places = places_of(instruction)
+    read, written = picture.traffic(instruction)
+    body = picture.members(instruction)
+    own = picture.line_of(instruction)
+    places = picture.places_of(instruction)
     near = places[: places.index(own) + 1] if own is not None else ()
     return {
-        "kind": kind_of(instruction),
+        "kind": picture.kind_of(instruction),
         "made": [[v.name, _kind(v)] for v in instruction.results],
         "call": call_of(body[0] if len(body) == 1 else instruction),
         "operands": [[v.name, _kind(v)] for v in dict.fromkeys(instruction.values)],
-        "flops": flops(instruction),
+        "flops": picture.flops(instruction),
         "read": read,
         "written": written,
         "lines": lines.numbers(near),

@@ -117,11 +117,16 @@ function countOf({ instructions }, kind) {
   return instructions.filter((one) => one.kind === kind).length;
 }
 
+/** The bytes of its arrays, if each had its own. */
+function bytesApart({ passes }) {
+  return passes.at(-1).bytes;
+}
+
 /** What the program comes to, in two sentences. */
 function tally(program) {
-  const { instructions, operations, room, apart, states } = program, flops = instructions.reduce((sum, one) => sum + one.flops, 0);
+  const { instructions, operations, room, states } = program, flops = instructions.reduce((sum, one) => sum + one.flops, 0);
   const products = flops ? `, and ${inWords(flops)} multiplications and additions of products` : "";
-  return `${whole(instructions.length)} instructions do ${whole(operations)} operations${products}. Their arrays, ${sized(apart)} in all, share ${sized(room)} of memory; weights and the rest of what outlives a step have ${sized(states)} of their own.`;
+  return `${whole(instructions.length)} instructions do ${whole(operations)} operations${products}. Their arrays, ${sized(bytesApart(program))} in all, share ${sized(room)} of memory; weights and the rest of what outlives a step have ${sized(states)} of their own.`;
 }
 
 /** An instruction in a line: "12 loop: add, multiply, maximum". */
@@ -321,8 +326,9 @@ function passTable({ passes }) {
     h("p", { class: "quiet small" }, "A view is another shape of the same memory, and costs nothing. Where a pass turns a view of constants into an array of constants, it counts as an instruction from there on."));
 }
 
-function memoryBars({ passes, room, apart }) {
-  const rows = [["each operation's result by itself", passes[0].bytes], ["after fusion, each array by itself", apart], ["as planned: arrays share memory", room]];
+function memoryBars(program) {
+  const { passes, room } = program;
+  const rows = [["each operation's result by itself", passes[0].bytes], ["after fusion, each array by itself", bytesApart(program)], ["as planned: arrays share memory", room]];
   return h("section", { class: "passes" },
     h("h3", {}, "Memory"),
     h("div", { class: "scroll" }, h("table", {}, rows.map(([text, bytes]) => h("tr", {},
