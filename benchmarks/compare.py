@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from . import markdown
 from .bars import OTHERS, TORCH
 from .peers import PEERS
-from .ratios import fastest, loaded, measured, ratio
+from .ratios import fastest, loaded, measured, ratio, settings
 from .workloads import WORKLOADS
 
 SAME = ("processor", "device", "threads", "clock", "tf32")  # what two runs must share to be compared
@@ -99,20 +99,16 @@ def table(before: dict[str, Any], after: dict[str, Any]) -> str:
 
 def about(letter: str, path: Path, results: dict[str, Any]) -> str:
     """A line on a file: where, when and how it was measured."""
-    s = {"clock": "wall", **results["settings"]}
-    settings = ", ".join(
-        f"{name} {s[name]}" for name in ("device", "threads", "clock", "rounds", "seconds") if name in s
-    )
+    s = settings(results)
+    how = ", ".join(f"{name} {s[name]}" for name in ("device", "threads", "clock", "rounds", "seconds") if name in s)
     busy = "; **the machine was not idle**" if loaded(results) else ""
     version = results.get("tinygen", "unknown")
-    return (
-        f"- {letter}: {path}, {results['when']}, tinygen {version}, {results['machine']['processor']}; {settings}{busy}"
-    )
+    return f"- {letter}: {path}, {results['when']}, tinygen {version}, {results['machine']['processor']}; {how}{busy}"
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
     """A line on what else changed, which moves the ratios too; nothing if nothing did."""
-    a, b = ({"clock": "wall", **r["settings"], "processor": r["machine"]["processor"]} for r in (before, after))
+    a, b = ({**settings(r), "processor": r["machine"]["processor"]} for r in (before, after))
     changed = [name for name in SAME if a.get(name) != b.get(name)]
     return f"\nA and B differ in {' and '.join(changed)}, which moves the ratios, too.\n" if changed else ""
 

@@ -38,9 +38,14 @@ def fastest(entry: dict[str, Any], names: Sequence[str]) -> str | None:
     return min(medians, key=medians.__getitem__) if medians else None
 
 
+def settings(results: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run. Older files name no clock: it was the one on the wall."""
+    return {"clock": "wall", **results["settings"]}
+
+
 def timed_by_cpu(results: dict[str, Any]) -> bool:
-    """Whether the clock counted processor time. Files of old name no clock: it was the one on the wall."""
-    return results["settings"].get("clock") == "cpu"
+    """Whether the clock counted processor time."""
+    return settings(results)["clock"] == "cpu"
 
 
 def taken(results: dict[str, Any]) -> list[float]:
