@@ -105,7 +105,7 @@ PEERS = {
         "tinygen", ("numpy",), "compiled step, NumPy alone", ("compiled",), devices=BOTH, env=_NUMPY_ALONE, ours=True
     ),
     "tinygen-fast": Entry(
-        "tinygen", ("numpy", "numba"), "compiled step, with Numba's kernels", ("compiled", "fast"), ours=True
+        "tinygen", ("numpy", "numba", "llvmlite"), "compiled step, native code by LLVM", ("compiled", "fast"), ours=True
     ),
     "tinygen-eager": Entry("tinygen", ("numpy",), "eager step, NumPy alone", devices=BOTH, env=_NUMPY_ALONE, ours=True),
     "tinygen-eager-fast": Entry(

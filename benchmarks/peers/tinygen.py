@@ -1,6 +1,7 @@
-"""tinygen itself, on NumPy alone, with Numba, or on CuPy: its models with their default configuration.
+"""tinygen itself: its models with their default configuration, their step compiled or eager.
 
-Their step is compiled, or eager.
+A compiled step is native code, calls of NumPy or kernels of CuPy; an eager one runs on NumPy alone, with Numba's
+kernels, or on CuPy.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from typing import Any
 
 import tinygen as tg
 from tinygen import layers
+from tinygen.compiler import backends
 
 from ..layers import BatchNorm, Conv, ConvT, Dense, Dropout, LeakyReLU, Reshape, Tanh
 from ..workloads import WORKLOADS, Network
@@ -24,10 +26,14 @@ class TinyGen(Peer):
             self.model = kind(kind.Config())
         else:
             self.model = custom(w)
-        self.trainer = tg.compile(self.model) if "compiled" in setting.options else self.model
+        self.trainer, self.notes = self.model, "CuPy" if setting.device == "cuda" else "NumPy alone"
+        if "compiled" in setting.options:
+            self.trainer = tg.compile(self.model)
+            self.notes = backends.in_words(backends.default_back_end(setting.device))
+        elif "fast" in setting.options:
+            self.notes = "Numba"
         self.image, self.device = w.image, setting.device
         self.parameters = {name: sum(p.size for p in getattr(self.model, name).parameters()) for name in w.networks}
-        self.notes = "Numba" if "fast" in setting.options else "CuPy" if setting.device == "cuda" else "NumPy alone"
 
     def batch(self, x: Any) -> Any:
         return tg.to_device(x.reshape(len(x), *self.image))
