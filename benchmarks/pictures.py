@@ -60,7 +60,7 @@ def roofline(results: dict[str, Any], path: Path) -> None:
     figure = Figure(figsize=(9, 5.5), layout="constrained")
     axes = figure.subplots()
     axes.loglog([left, knee, right], [left * copy, sgemm, sgemm], color="0.2", lw=1.5)
-    axes.annotate(f"sgemm {sgemm:.0f} GFLOP/s", (right, sgemm), (-4, 4), textcoords="offset points", ha="right")
+    axes.annotate(f"sgemm {sgemm:.0f} GFLOP/s", (knee, sgemm), (4, 4), textcoords="offset points")
     axes.annotate(f"copy {copy:.0f} GB/s", (left, left * copy), (4, -6), textcoords="offset points", va="top")
     rates = []
     for name, entry in entries.items():

@@ -102,6 +102,14 @@ def test_processor_time_has_a_table_of_its_own_that_a_busy_machine_does_not_spoi
     assert "processor" not in report.text(results).replace("processors", "")
 
 
+def test_the_tables_of_the_readme_are_those_of_the_newest_results() -> None:
+    folder = Path(report.__file__).parent
+    newest = json.loads(max((folder / "results").glob("*.json")).read_text())
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    shown = readme.partition("<!-- results: begin -->\n")[2].partition("<!-- results: end -->")[0]
+    assert shown == report.text(newest)
+
+
 def test_pictures_and_json_are_written(results: dict[str, Any], tmp_path: Path) -> None:
     report.write(results, tmp_path)
     assert json.loads((tmp_path / "results.json").read_text()) == results
