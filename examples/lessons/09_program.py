@@ -292,8 +292,8 @@ fig.savefig("images/09_program.png", dpi=80)
 # ## The whole step
 #
 # Here is the step as Python runs it against the same step compiled, on the same batch: with layers of 64 units, then
-# with the wide ones. With Numba installed, loops and products run as machine code that was made for this program;
-# without it, NumPy's functions run in a row, in planned memory.
+# with the wide ones. With `tinygen[fast]` installed, loops and products run as machine code that was made for this
+# program; without it, NumPy's functions run in a row, in planned memory.
 
 
 # %%

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out or Path(args.run, "sample.png"))
     if out.suffix.lower() != ".png":
         raise ConfigError(f"--out {out}: the picture is a PNG file, so its name must end in .png")
-    if args.out:  # and not in the run, which may not be there
+    if args.out:  # else it goes into the run, whose absence `load` reports
         check_place(out)
     backend.use(args.device)
     model, labels = load(args.run), {}

@@ -37,7 +37,7 @@ def report(
     target = Path(out) if out is not None else Path(run, "report.html")
     if target.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"--out {target}: the report is a web page, so its name must end in .html")
-    if out is not None:  # and not in the run, which may not be there
+    if out is not None:  # else it goes into the run, whose absence `gather` reports
         files.check_place(target)
     paths = (run, *more)
     runs = [
