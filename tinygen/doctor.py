@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import tables
-from .files import cache_dir
+from .files import cache_dir, code_dir
 
 AVX512_KERNELS = {"skylakex", "cooperlake", "sapphirerapids"}  # OpenBLAS's names; the others of x86 use AVX2 or less
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -190,16 +190,17 @@ def _numba() -> Finding:
 def _compiled_steps() -> Finding:
     """What a compiled training step would run on."""
     from .compiler import backends
+    from .compiler.native.blas import blas
 
     value = backends.in_words(backends.default_back_end())
     if why := backends.why_not_native():
         mend = 'pip install "tinygen[fast]"' if "llvmlite" in why else "unset it"
         return Finding("compiled steps", f"{value}, as {why}", None, f"for native code, which is faster: {mend}")
-    folder = cache_dir() / "code"
+    folder = code_dir()
     kept = sum(1 for _ in folder.glob("*.o"))
     advice = _cache_advice(folder)
-    blas = importlib.import_module(".compiler.native.blas", __package__).blas()
-    products = f"products by {'calls of NumPy' if blas is None else blas.name}"
+    library = blas()
+    products = f"products by {'calls of NumPy' if library is None else library.name}"
     value = f"{value}, {products}; {kept:,} loop{'s' * (kept != 1)} kept in {folder}"
     return Finding("compiled steps", value, None if advice else True, advice)
 
@@ -257,7 +258,7 @@ def _cuda_version(number: int) -> str:
 def _data_sets() -> Finding:
     folder = cache_dir()
     there = {path.name for path in folder.iterdir() if path.is_dir()} if folder.is_dir() else set()
-    cached = sorted(there - {"code"})  # of compiled steps
+    cached = sorted(there - {code_dir().name})
     value = f"digits (built in); in {folder}: {', '.join(cached) or 'nothing yet'}"
     advice = _cache_advice(folder)
     return Finding("data sets", value, None if advice else True, advice)

@@ -32,6 +32,11 @@ def cache_dir() -> Path:
     return (shared if shared.is_absolute() else Path.home() / ".cache") / "tinygen"
 
 
+def code_dir() -> Path:
+    """Where compiled code is kept: in `cache_dir`, whose errors it raises."""
+    return cache_dir() / "code"
+
+
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading its bytes. Raises OSError, also for a pipe or a device: they may never end."""
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115

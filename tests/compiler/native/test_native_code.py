@@ -15,6 +15,7 @@ import pytest
 from tinygen.compiler.native import code
 from tinygen.compiler.native.ir import Module
 from tinygen.compiler.native.values import INT
+from tinygen.files import code_dir
 
 
 def text_with(number: int) -> str:
@@ -87,11 +88,11 @@ def test_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Path, "home", lambda: Path("/home/ada"))
     monkeypatch.delenv("TINYGEN_CACHE", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    assert code.folder() == Path("/home/ada/.cache/tinygen/code")
+    assert code_dir() == Path("/home/ada/.cache/tinygen/code")
     monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
-    assert code.folder() == Path("/caches/tinygen/code")
+    assert code_dir() == Path("/caches/tinygen/code")
     monkeypatch.setenv("TINYGEN_CACHE", "/own")
-    assert code.folder() == Path("/own/code")
+    assert code_dir() == Path("/own/code")
 
 
 def test_the_code_can_be_looked_at() -> None:

@@ -15,13 +15,12 @@ import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import llvmlite
 import llvmlite.binding as llvm
 
-from ...files import cache_dir
+from ...files import code_dir
 
 if [int(part) for part in llvmlite.__version__.split(".")[:2]] < [0, 45]:  # pointers were of many types
     raise ImportError(
@@ -111,14 +110,9 @@ def _host() -> tuple[str, str, Any, Any]:
 # The cache: a file a module, its checksum in front
 
 
-def folder() -> Path:
-    """Where code is kept. Raises RuntimeError if nobody's home is known."""
-    return cache_dir() / "code"
-
-
 def _read(key: str) -> bytes | None:
     with suppress(OSError, RuntimeError):
-        content = (folder() / f"{key}.o").read_bytes()
+        content = (code_dir() / f"{key}.o").read_bytes()
         if hashlib.sha256(content[32:]).digest() == content[:32]:
             work.found += 1
             return content[32:]
@@ -128,7 +122,7 @@ def _read(key: str) -> bytes | None:
 def _write(key: str, binary: bytes) -> None:
     """Beside it, then renamed: another process may be reading, or writing the same."""
     with suppress(OSError, RuntimeError):
-        kept = folder()
+        kept = code_dir()
         kept.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=kept, suffix=".part")
         try:
