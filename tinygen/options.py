@@ -6,12 +6,14 @@ and of the recorder come from here.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from .backend import DEVICES
 from .kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, MAY_TEXT, SWITCH, TEXT, TEXTS, Kind
 
-COMPILE = Kind('"auto", "on" or "off"', lambda x: x in ("auto", "on", "off"))
+CompileMode = Literal["auto", "on", "off"]
+COMPILE_MODES = get_args(CompileMode)
+COMPILE = Kind('"auto", "on" or "off"', lambda x: x in COMPILE_MODES)
 DEVICE = Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES])
 
 

@@ -30,7 +30,7 @@ from .. import fields
 from ..backend import DEVICES
 from ..errors import ConfigError, RunError
 from ..kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, SWITCH, Kind
-from ..options import COMPILE, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, OPTIONS, Option
+from ..options import COMPILE, COMPILE_MODES, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, OPTIONS, Option
 from ..settings import describe_settings, format_value, from_data, parse_settings
 from .arguments import SEED, Parser, count_from, count_or_none, path
 from .codes import OK
@@ -48,7 +48,7 @@ FORMS: dict[Kind, dict[str, Any]] = {  # how each kind of option is written
     MAY_NONE: {"type": count_or_none, "metavar": "N|none"},
     COUNT: {"type": SEED, "metavar": "N"},
     DEVICE: {"choices": DEVICES},
-    COMPILE: {"choices": ["auto", "on", "off"]},
+    COMPILE: {"choices": COMPILE_MODES},
     SWITCH: {"action": "store_true", "default": None},
 }
 

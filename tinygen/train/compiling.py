@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import current_device
+from ..options import CompileMode
 
 if TYPE_CHECKING:
     from ..models.base import Model
@@ -21,7 +22,7 @@ class Decision(NamedTuple):
     why: str = ""
 
 
-def decide(asked: str, recorded: str | None, steps: int) -> Decision:
+def decide(asked: CompileMode, recorded: str | None, steps: int) -> Decision:
     """Whether the step is compiled.
 
     asked: "auto", "on" or "off".  recorded: of a run that is resumed, how its step ran.  steps: of the whole run.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ..checks import check_installed, takes
 from ..errors import ConfigError
 from ..kinds import RANGE
 from ..models.base import Model
-from ..options import COMPILE, DEFAULTS
+from ..options import COMPILE, DEFAULTS, CompileMode
 from ..signals import Interrupt
 from .batches import batches_of
 from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
@@ -42,7 +42,7 @@ def fit(
     dataset: Dataset | None = None,
     changing: Collection[str] = (),
     init_from: str | os.PathLike[str] | None = None,
-    compile: Literal["auto", "on", "off"] = DEFAULTS["compile"],
+    compile: CompileMode = DEFAULTS["compile"],
     progress: bool = True,
 ) -> History:
     """Train a model up to a step, and write a run directory to inspect and to resume from.

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from ..options import CompileMode
 from ..rows import Rows
 from ..version import __version__
 from . import snapshot
@@ -48,9 +49,9 @@ class Session:
         steps: int,
         settings: dict[str, Any] | None,
         resume: bool,
-        changing: Collection[str] = (),
-        origin: dict[str, Any] | None = None,
-        compile: str = "off",
+        changing: Collection[str],
+        origin: dict[str, Any] | None,
+        compile: CompileMode,
     ) -> Iterator[None]:
         """Begin or resume, alone in the run directory for the length of the block. Raises RunError.
 
