@@ -182,7 +182,8 @@ for change in PASSES:
 # %% [markdown]
 # * `calls_first` moves what Python itself must compute in each step, such as a learning rate, to the top. After it,
 #   nothing has to wait for Python.
-# * `simplify` does arithmetic on constants now, and removes copies that change nothing.
+# * `simplify` does arithmetic on constants now, and removes copies that change nothing. A view of a constant becomes a
+#   constant of its own, and counts from here on, so there can be a few instructions more.
 # * `merge_equal` and `drop_unused` are what we wrote by hand. Where do equal lines come from, in a step that nobody
 #   wrote badly? From backprop: several rules ask for the same factor, and each computes it for itself.
 # * `fuse` is new, and brings most. Here is the beginning of D's step after it; compare it with the print above.
@@ -312,7 +313,7 @@ for units, examples, latent in ((64, 64, 2), (width, batch, 64)):
 # %% [markdown]
 # With narrow layers, most of a step was Python's own time, and that is gone. With wide ones it is products of matrices,
 # and they stay. Measure on a machine that does nothing else: the threads of a program wait for each other. (On two busy
-# cores we saw 0.8 to 12 times for the narrow step, and 1.1 to 7 for the wide one.)
+# cores we saw 0.8 to 12 times for the narrow step, and 1.1 to 14 for the wide one.)
 #
 # ## What a program can't do
 #
