@@ -40,7 +40,7 @@ def f(x, w):
 
 
 # %% [markdown]
-# How can we get the list of what f does? Not by reading its text. We call it, with things that are no numbers, but
+# How can we get the list of what f does? Not by reading its text. We call it, with things that are not numbers but
 # *names*. A name has `+` and `*`, as a number has. They compute nothing: they write down what was asked for, and return
 # a new name for the result.
 

@@ -16,10 +16,11 @@ function header(runs) {
 /** What the page can't show of each run, why, and what to do about it. */
 function notShown(runs) {
   const title = (view) => VIEWS.find((one) => one.id === view)?.title ?? view;
-  const reasons = (run) => Object.entries(Object.groupBy(run.missing, ({ why }) => why)); // one may be that of several views
+  const reasons = ({ missing }) => [...new Set(missing.map(({ why }) => why))]; // one may be that of several views
+  const titles = ({ missing }, reason) => missing.filter(({ why }) => why === reason).map(({ view }) => title(view)).join(", ");
   const lists = runs.filter((run) => run.missing.length).flatMap((run) => [
     runs.length > 1 ? h("h3", {}, run.name) : null,
-    h("ul", {}, reasons(run).map(([why, ones]) => h("li", {}, h("strong", {}, ones.map(({ view }) => title(view)).join(", ")), ": ", withCode(why)))),
+    h("ul", {}, reasons(run).map((why) => h("li", {}, h("strong", {}, titles(run, why)), ": ", withCode(why)))),
   ]);
   return lists.length ? [h("h2", {}, "Not shown"), h("div", { class: "quiet small" }, lists.filter(Boolean))] : [];
 }

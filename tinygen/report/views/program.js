@@ -298,7 +298,7 @@ function aboutInstruction(program, index) {
     h("p", { class: "small" }, `It reads ${sized(one.read)} and writes ${sized(one.written)}.`),
     ...table("Reads", one.operands),
     ...table("Makes", one.made),
-    lies.length ? h("h4", {}, "Where that lies") : null,
+    lies.length ? h("h4", {}, "Where it lies in memory") : null,
     ...lies.map((span) => h("p", { class: "small number" }, spanText(span))),
     elsewhere.length ? h("p", { class: "small" }, `Written over what it replaces: ${elsewhere.map(([name]) => name).join(", ")}.`) : null,
     one.lines.length ? h("h4", {}, "The line of code") : null,
