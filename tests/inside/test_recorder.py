@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import standin
+from equal import assert_equal_arrays
 from inside.test_observer import toy, trained
 from models.small import IMAGE, small
 
@@ -38,12 +39,6 @@ def state(model):
     return arrays, {n: g.state for n, g in model.generators().items()}
 
 
-def assert_same(a, b):
-    assert a.keys() == b.keys()
-    for name, x in a.items():
-        np.testing.assert_array_equal(x, b[name], err_msg=name)
-
-
 # It changes nothing
 
 
@@ -51,7 +46,7 @@ def assert_same(a, b):
 def test_it_never_changes_the_run(backend, name):
     """Weights, buffers, optimisers and streams to the bit, with every step recorded."""
     (blind, streams), (watched, its) = state(run(name, 5)), state(run(name, 5, Recorder(toy(), 1, ANY)))
-    assert_same(blind, watched)
+    assert_equal_arrays(blind, watched)
     assert streams == its
 
 
@@ -63,10 +58,10 @@ def test_a_resumed_run_ends_with_the_same_bits_and_the_same_recording(name, tmp_
     run(name, 5, Recorder(toy(), 4, ANY), out=tmp_path / "parts")
     assert Recording.load(tmp_path / "parts").steps.tolist() == [0, 1, 2, 4, 5]
     resumed = run(name, 8, Recorder(toy(), 4, ANY), out=tmp_path / "parts", resume=True)
-    assert_same(state(resumed)[0], blind)
+    assert_equal_arrays(state(resumed)[0], blind)
     whole, parts = (Recording.load(tmp_path / part) for part in ("whole", "parts"))
     assert whole.steps.tolist() == [0, 1, 2, 4, 8]
-    assert_same(whole.arrays, parts.arrays)
+    assert_equal_arrays(whole.arrays, parts.arrays)
     assert whole.facts == parts.facts
 
 
@@ -76,7 +71,7 @@ def test_a_run_that_is_resumed_after_every_has_doubled(tmp_path, viz):
         run("gan", steps, Recorder(toy(), 1, ANY), out=tmp_path / "parts", resume=steps == 70)
     whole, parts = (Recording.load(tmp_path / part) for part in ("whole", "parts"))
     assert whole.steps.tolist() == [0, 1, *range(2, 71, 2)]
-    assert_same(whole.arrays, parts.arrays)
+    assert_equal_arrays(whole.arrays, parts.arrays)
 
 
 @pytest.mark.parametrize("name", ["gan", "dcgan", "vae"])
@@ -228,7 +223,7 @@ def test_what_is_in_the_file(name, tmp_path, viz):
     recorder = Recorder(toy(), 2, ANY)
     model = run(name, 4, recorder, out=tmp_path)
     recording = Recording.load(tmp_path)
-    assert_same(recording.arrays, recorder.recording().arrays)
+    assert_equal_arrays(recording.arrays, recorder.recording().arrays)
     facts, T, L = recording.facts, 4, len(recording.facts["layers"])
     assert (facts["model"], facts["data"], facts["data_shape"]) == (name, "toy", list(IMAGE))
     assert facts["config"] == json.loads(json.dumps(recorder._facts["config"]))

@@ -10,6 +10,7 @@ import typing
 import numpy as np
 import pytest
 import standin
+from equal import assert_equal_arrays
 from models.small import BATCH, IMAGE, IMAGES_ONLY, POINT, SMALL, batches, fed, in_float64, small
 
 import tinygen as tg
@@ -29,12 +30,6 @@ ALL = pytest.mark.parametrize("name", MODELS)
 def state(model):
     """Weights, buffers and optimisers as arrays on the host."""
     return {key: to_host(a).copy() for key, a in model.state_dict().items()}
-
-
-def assert_same(a, b):
-    assert a.keys() == b.keys()
-    for key in a:
-        np.testing.assert_array_equal(a[key], b[key], err_msg=key)
 
 
 def differs(a, b):
@@ -167,9 +162,9 @@ def test_a_seed_decides_everything(name):
         return first, train(model, batches(3)), state(model)
 
     (first, losses, last), again, other = run(0), run(0), run(1)
-    assert_same(first, again[0])
+    assert_equal_arrays(first, again[0])
     assert losses == again[1]
-    assert_same(last, again[2])
+    assert_equal_arrays(last, again[2])
     weights = [key for key in first if key.endswith(".w")]
     assert weights and all(not np.isclose(first[key], other[0][key]).any() for key in weights)
 
@@ -190,7 +185,7 @@ def test_looking_never_changes_the_run(backend, name):
         watched.state_dict()
         repr(watched)
         step(watched, x)
-    assert_same(state(blind), state(watched))
+    assert_equal_arrays(state(blind), state(watched))
     assert {n: g.state for n, g in blind.generators().items()} == {n: g.state for n, g in watched.generators().items()}
     assert all(m.training for _, m in watched.named_modules())
 
@@ -264,7 +259,7 @@ def test_a_saved_model_goes_on_to_the_bit(backend, name, optimizer):
     losses = train(model, xs[2:])
     again = restored(small(name, seed=9, optimizer=optimizer), saved, streams)
     assert train(again, xs[2:]) == losses
-    assert_same(state(again), state(model))
+    assert_equal_arrays(state(again), state(model))
 
 
 @ALL
@@ -273,9 +268,9 @@ def test_a_copied_model_goes_on_by_itself_to_the_bit(name):
     train(model, xs[:3])
     before, twin = state(model), copy.deepcopy(model)
     losses = train(twin, xs[3:])
-    assert_same(state(model), before)
+    assert_equal_arrays(state(model), before)
     assert train(model, xs[3:]) == losses
-    assert_same(state(twin), state(model))
+    assert_equal_arrays(state(twin), state(model))
 
 
 class Dropping(Model):
@@ -337,7 +332,7 @@ def test_a_state_that_does_not_fit_is_refused_and_nothing_is_written(name, chang
     CHANGES[change](wrong)
     with pytest.raises(ValueError, match="load_state_dict: this"):
         model.load_state_dict(wrong)
-    assert_same(state(model), before)
+    assert_equal_arrays(state(model), before)
 
 
 @ALL
@@ -347,9 +342,9 @@ def test_not_strict_takes_weights_alone_or_some_of_them(name):
     before, weights = state(model), {n: t.data for n, t in other.named_tensors()}
     first = next(iter(weights))
     model.load_state_dict({first: weights[first], "more": np.zeros(1)}, strict=False)
-    assert_same(state(model), {**before, first: weights[first]})
+    assert_equal_arrays(state(model), {**before, first: weights[first]})
     model.load_state_dict(weights, strict=False)
-    assert_same(state(model), {**before, **weights})
+    assert_equal_arrays(state(model), {**before, **weights})
 
 
 # Settings

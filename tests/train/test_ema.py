@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from equal import assert_equal_arrays
 from models.small import batches, small
 
 from tinygen.errors import ConfigError
@@ -14,12 +15,6 @@ DATA = list(batches(3))
 
 def weights(module):
     return {name: t.numpy().copy() for name, t in module.named_tensors()}
-
-
-def assert_same(a, b):
-    assert a.keys() == b.keys()
-    for name, x in a.items():
-        np.testing.assert_array_equal(x, b[name], err_msg=name)
 
 
 @pytest.mark.parametrize("name", ["gan", "vae", "ae"])
@@ -41,7 +36,7 @@ def test_the_recursion(name):
 def test_of_G_alone_it_is_the_gans_own():
     model, ema = small("gan", ema=0.5), EMA(0.5, "G")
     fit(model, DATA, 5, callbacks=[ema])
-    assert_same(weights(ema.mean), weights(model.G_mean))
+    assert_equal_arrays(weights(ema.mean), weights(model.G_mean))
 
 
 def test_applied_for_a_block_and_then_the_weights_again_to_the_bit():
@@ -49,10 +44,10 @@ def test_applied_for_a_block_and_then_the_weights_again_to_the_bit():
     fit(model, DATA, 5, callbacks=[ema])
     before, samples = weights(model), model.sample(3)
     with pytest.raises(KeyError), ema.applied():
-        assert_same(weights(model), {n.removeprefix("network."): t for n, t in weights(ema.mean).items()})
+        assert_equal_arrays(weights(model), {n.removeprefix("network."): t for n, t in weights(ema.mean).items()})
         assert not np.isclose(model.sample(3), samples).all()
         raise KeyError
-    assert_same(weights(model), before)
+    assert_equal_arrays(weights(model), before)
     np.testing.assert_array_equal(model.sample(3), samples)
 
 
@@ -60,7 +55,7 @@ def test_it_never_changes_the_run():
     blind, watched = small("gan"), small("gan")
     fit(blind, DATA, 6)
     fit(watched, DATA, 6, callbacks=[EMA(0.9)])
-    assert_same(blind.state_dict(), watched.state_dict())
+    assert_equal_arrays(blind.state_dict(), watched.state_dict())
 
 
 def test_the_means_resume_to_the_bit(tmp_path):
@@ -68,7 +63,7 @@ def test_the_means_resume_to_the_bit(tmp_path):
     fit(small("gan"), DATA, 6, callbacks=[whole])
     fit(small("gan"), DATA, 4, callbacks=[first], out=tmp_path)
     fit(small("gan"), DATA, 6, callbacks=[second], out=tmp_path, resume=True)
-    assert_same(weights(whole.mean), weights(second.mean))
+    assert_equal_arrays(weights(whole.mean), weights(second.mean))
 
 
 def test_it_waits_for_nothing(gpu):

@@ -9,8 +9,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from equal import assert_equal_arrays
 
 from tinygen.train import RunDirectory
 from tinygen.train.checkpoint import load
@@ -79,9 +79,7 @@ def contents(out):
 def assert_same(found, expected):
     steps, tensors, facts, metrics, pictures = found
     assert (steps, facts, metrics, pictures) == (expected[0], *expected[2:])
-    assert tensors.keys() == expected[1].keys()
-    for name, x in tensors.items():
-        np.testing.assert_array_equal(x, expected[1][name], err_msg=name)
+    assert_equal_arrays(tensors, expected[1])
 
 
 def test_the_straight_run_is_one(straight):

@@ -10,8 +10,8 @@ import sys
 import time
 from pathlib import Path
 
-import numpy as np
 import pytest
+from equal import assert_equal_arrays
 
 import tinygen
 from tinygen.train import RunDirectory
@@ -109,9 +109,7 @@ def assert_same(out, straight, step):
     """Nothing half written is there, and the weights are those of the straight run."""
     assert not [path.name for path in out.rglob(".*.part")]
     tensors, expected = (load(RunDirectory(path).checkpoint_file(step))[0] for path in (out, straight))
-    assert tensors.keys() == expected.keys()
-    for name, x in expected.items():
-        np.testing.assert_array_equal(tensors[name], x, err_msg=name)
+    assert_equal_arrays(tensors, expected)
     rows = [RunDirectory(path).metrics_file.read_text() for path in (out, straight)]
     assert rows[0] == rows[1]
 
