@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from equal import assert_equal_arrays
 from train.tiny import Stream, Tiny
 
 import tinygen as tg
@@ -26,8 +27,7 @@ def test_a_model_comes_back_with_its_config_and_weights(tmp_path, viz, kind):
     fit(model, IMAGES, 6, out=tmp_path, checkpoint_every=3)
     loaded = load(str(tmp_path))
     assert type(loaded) is kind and loaded.config == model.config
-    for name, x in model.state_dict().items():
-        np.testing.assert_array_equal(x, loaded.state_dict()[name], err_msg=name)
+    assert_equal_arrays(loaded.state_dict(), model.state_dict())
     samples = [m.sample(5, Generator(1, "look")) for m in (model, loaded)]
     np.testing.assert_array_equal(*samples)
 
@@ -149,8 +149,7 @@ def test_a_model_of_ones_own_loads_by_its_class_or_by_another_like_it(tmp_path, 
     assert load(tmp_path, like) is like
     for loaded in (load(tmp_path, Own), like):
         assert type(loaded) is Own and loaded.config == model.config
-        for name, x in model.state_dict().items():
-            np.testing.assert_array_equal(x, loaded.state_dict()[name], err_msg=name)
+        assert_equal_arrays(loaded.state_dict(), model.state_dict())
     assert model.state_dict().keys() >= {"opts.net.m", "opts.head.0.t"}
 
 
@@ -164,8 +163,7 @@ def test_optimisers_and_streams_in_containers_resume_to_the_bit(tmp_path, viz):
     straight = train("straight", 6)
     train("parts", 3)
     resumed = train("parts", 6, resume=True)
-    for name, x in straight.state_dict().items():
-        np.testing.assert_array_equal(x, resumed.state_dict()[name], err_msg=name)
+    assert_equal_arrays(resumed.state_dict(), straight.state_dict())
     assert resumed.noise[0].state == straight.noise[0].state
 
 
