@@ -25,8 +25,10 @@ from tinygen.compiler.picture import (
 )
 from tinygen.compiler.plan import Plan
 from tinygen.compiler.program import VIEWS
+from tinygen.layers import Dense
 from tinygen.models import GAN, VAE, WGANGP, GANConfig, VAEConfig, WGANGPConfig
 from tinygen.models.dcgan import DCGAN, DCGANConfig
+from tinygen.optim import Optimizer
 
 SHAPE = (8, 8, 1)
 MODELS = {
@@ -81,6 +83,18 @@ def test_sections_name_the_steps_and_the_lines(name, steps, as_traced):
     lines = {section.line.code for section in found if section.line is not None}
     assert any("self.opt" in line or "kernels." in line for line in lines)
     assert all("/layers/" not in section.line.file for section in found if section.line is not None)
+
+
+def test_an_optimiser_of_the_users_own_has_its_step():
+    class Sign(Optimizer):
+        def update(self, p, g, *state, lr):
+            p -= lr * np.sign(g)
+
+    net = Dense(3, 1)
+    opt = Sign(net.parameters(), 0.1, clip_norm=1.0)
+    program = tg.compile(lambda x: opt.step(tg.grad((net(x) ** 2).mean(), net.parameters())))
+    found = sections(program.trace(np.ones((4, 3), np.float32)))
+    assert {section.step for section in found} == {(0, "net")}
 
 
 @pytest.mark.parametrize("name", MODELS)

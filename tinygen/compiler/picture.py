@@ -21,7 +21,7 @@ _PACKAGE = Path(__file__).parents[1]
 _PARTS = tuple(
     str(_PACKAGE / part) for part in ("layers", "losses", "random.py", "models/base.py")
 )  # what models are made of
-_OPTIMIZERS, _STEPS = str(_PACKAGE / "optim.py"), str(_PACKAGE / "models" / "steps.py")
+_OPTIMIZER, _STEPS = str(_PACKAGE / "optimizer.py"), str(_PACKAGE / "models" / "steps.py")
 
 
 def work(program: Program) -> list[Instruction]:
@@ -169,7 +169,7 @@ def _calls_before(update: Instruction) -> Iterator[Instruction]:
 
 
 def _is_of_optimizer(instruction: Instruction) -> bool:
-    return any(place.file == _OPTIMIZERS for place in instruction.place or ())
+    return any(place.file == _OPTIMIZER for place in instruction.place or ())
 
 
 def _is_in_step(instruction: Instruction) -> bool:
