@@ -152,6 +152,16 @@ def test_a_step_that_is_no_program_stays_eager(step):
     assert re.search(REFUSED[step], compiled.reason or "", re.DOTALL), compiled.reason
 
 
+@pytest.mark.parametrize("kind", [np.random.default_rng, np.random.RandomState, random.Random])
+def test_streams_that_the_step_holds_are_where_they_were(kind):
+    def draws(compiled):
+        stream = kind(0)
+        step = (compile if compiled else lambda f: f)(lambda x: x * stream.uniform(0, 1))
+        return [float(step(np.ones(1))[0]) for _ in range(3)]
+
+    assert draws(True) == draws(False)
+
+
 def test_a_list_of_losses():
     def make():
         net, losses = network(), []

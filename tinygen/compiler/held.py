@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import random
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -112,7 +113,7 @@ class Reach:
         self.tensors: list[tuple[str, Any]] = []
         self.optimizers: list[tuple[str, Optimizer]] = []
         self.arrays: list[tuple[Holder, Any]] = []
-        self.streams: list[Any] = []  # NumPy's own generators
+        self.streams: list[Any] = []  # NumPy's own generators, and Python's
         self._met: dict[int, Any] = {}  # and kept, so that no id is used again
         self._walk([*roots.items()])
         for path, optimizer in self.optimizers:
@@ -129,7 +130,7 @@ class Reach:
     def _parts(self, path: str, x: Any) -> Iterator[tuple[str, Any]]:
         if is_tensor(x):
             self.tensors.append((path, x))
-        elif isinstance(x, (np.random.Generator, np.random.RandomState)):
+        elif isinstance(x, (np.random.Generator, np.random.RandomState, random.Random)):
             self.streams.append(x)
         elif isinstance(x, Optimizer):
             self.optimizers.append((path, x))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,7 +56,7 @@ class State:
             optimizer.adopt()
         self.tensors = [t for _, t in reach.tensors]
         self.holders = [*reach.holders, Holder("", streams.default_streams)]
-        self._streams = [stream.bit_generator for stream in reach.streams if hasattr(stream, "bit_generator")]
+        self._streams = reach.streams
         self.places = [Place(vars(t), "array", path or t.name or "a Tensor") for path, t in reach.tensors]
         self.places += [Place(holder.box, key, holder.path_of(key)) for holder, key in reach.arrays]
         for path, optimizer in reach.optimizers:
@@ -206,18 +207,24 @@ class Effects(NamedTuple):
 
 
 @contextlib.contextmanager
-def _draws_undone(generators: Sequence[Any]) -> Iterator[None]:
-    """If the block fails, NumPy's and Python's own streams are where they were: it may have drawn from them."""
-    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002
-    positions = [generator.state for generator in generators]
+def _draws_undone(held: Sequence[Any]) -> Iterator[None]:
+    """If the block fails, the streams that are held, and the global ones of NumPy and Python, are where they were before it."""
+    undo = [_way_back(stream) for stream in (*held, np.random, random)]
     try:
         yield
     except BaseException:
-        np.random.set_state(numpys)  # noqa: NPY002
-        random.setstate(pythons)
-        for generator, position in zip(generators, positions, strict=True):
-            generator.state = position
+        for put_back in undo:
+            put_back()
         raise
+
+
+def _way_back(stream: Any) -> Callable[[], None]:
+    """A function that puts a stream of NumPy's or Python's back to where it is now."""
+    if isinstance(stream, np.random.Generator):
+        return functools.partial(setattr, stream.bit_generator, "state", stream.bit_generator.state)
+    if hasattr(stream, "getstate"):
+        return functools.partial(stream.setstate, stream.getstate())
+    return functools.partial(stream.set_state, stream.get_state())
 
 
 def _hooks(t: Any) -> tuple[int, ...]:
