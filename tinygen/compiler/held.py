@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import operator
 import random
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -24,7 +25,8 @@ _LONG = 1000  # items: of a list as long as this, none is a setting
 class Holder:
     """Names and what they stand for: the attributes of an object, a list, a dict, the variables of a function.
 
-    keys: which of a box's names count; None: all.  live: those that a compiled step keeps up to date itself.
+    box: the list, the dict or the like.  keys: which of its names count; None: all.  attributes: whether it is an
+    object's, where a new name counts as a change.  live: the names that a compiled step keeps up to date itself.
     """
 
     def __init__(self, path: str, box: Any, keys: tuple[str, ...] | None = None, attributes: bool = False):
@@ -51,7 +53,7 @@ class Holder:
         box, values = self.box, self._values
         if self.keys is None and len(box) == len(values):
             now = box if isinstance(box, list) else box.values()
-            if all(map(_is, now, values)):
+            if all(map(operator.is_, now, values)):
                 return False
         found = self.items()
         if self.attributes and not found.keys() <= self.noted.keys() | self.live:
@@ -62,7 +64,7 @@ class Holder:
         """Put back what was there, but for keys whose new values stay."""
         box = self.box
         if isinstance(box, list):
-            if len(box) != len(before) or not all(map(_is, box, before.values())):
+            if len(box) != len(before) or not all(map(operator.is_, box, before.values())):
                 box[:] = before.values()
             return
         for key, value in self.items().items():
@@ -73,10 +75,6 @@ class Holder:
                     del box[key]
         for key in before.keys() - self.items().keys():
             box[key] = before[key]
-
-
-def _is(a: Any, b: Any) -> bool:
-    return a is b
 
 
 def is_same(a: Any, b: Any) -> bool:
@@ -149,14 +147,15 @@ class Reach:
             yield from ((path, x.__self__), (path, x.__func__))
         elif isinstance(x, functools.partial):
             yield from ((path, part) for part in (x.func, x.args, x.keywords))
-        elif isinstance(x, Module) or (hasattr(x, "__dict__") and not isinstance(x, (type, ModuleType))):
+        elif hasattr(x, "__dict__") and not isinstance(x, (type, ModuleType)):
             users = _is_users(type(x).__module__)
             if users or isinstance(x, Module):
                 yield from self._held(Holder(path, vars(x), attributes=True))
             if users:
-                yield from ((path, f) for kind in type(x).__mro__ for f in vars(kind).values() if is_function(f))
+                methods = (f for kind in type(x).__mro__ for f in vars(kind).values() if isinstance(f, FunctionType))
+                yield from ((path, f) for f in methods)
 
-    def _held(self, holder: Holder, but: set[str] = frozenset()) -> Iterator[tuple[str, Any]]:  # type: ignore[assignment]
+    def _held(self, holder: Holder, but: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
         self.holders.append(holder)
         for key, part in holder.noted.items():
             if key in but:
@@ -177,10 +176,6 @@ class Reach:
             if isinstance(module, ModuleType) and _is_users(module.__name__):
                 inside = vars(module)
                 yield from self._held(Holder(name, inside, tuple(n for n in names if n in inside)))
-
-
-def is_function(x: Any) -> bool:
-    return isinstance(x, FunctionType)
 
 
 def _names(code: Any) -> Iterator[str]:

@@ -66,6 +66,7 @@ class State:
         self._gradients: list[tuple[Any, Any]] = []  # Tensors whose .grad the step sets, and to what
         self._versions: list[tuple[Any, int]] = []  # how often it changes what
         self._written: set[int] = set()  # the ids of the arrays that it writes into, and of their bases
+        self._arrays: list[Any] = []  # what is in the places, outside of a trace
         self._before: list[dict[Any, Any]] = []  # what Python holds before the first trace, and after it
         self._middle: list[dict[Any, Any]] | None = None
         self._settled: dict[int, set[Any]] = {}
@@ -77,7 +78,7 @@ class State:
     def kept(self) -> Iterator[None]:
         """After the block all is as it was, but for what settles in the first step, such as a note that it ran."""
         before = [holder.items() for holder in self.holders]
-        arrays = [place.array for place in self.places]
+        self._arrays = arrays = [place.array for place in self.places]
         gradients, versions = [t.grad for t in self.tensors], {t.version for t in self.tensors} - {None}
         counts = [(v, v.count) for v in versions]
         names = dict(streams.stream_counts)
@@ -108,7 +109,7 @@ class State:
     def traced(self, trace: Trace) -> Iterator[None]:
         """In the block, every array is one of the trace. Raises Untraceable if one is not in its place after it."""
         trace.optimizers = self.optimizers
-        held = trace.states([(place.array, place.name) for place in self._real()])
+        held = trace.states([(x, place.name) for x, place in zip(self._arrays, self.places, strict=True)])
         for place, array in zip(self.places, held, strict=True):
             place.box[place.key] = array
         old = [None if t.grad is None else _OldGradient() for t in self.tensors]
@@ -127,14 +128,6 @@ class State:
         for holder in self.holders:
             holder.live |= {key for box, key in trace.live if box is holder.box}
         self._check()
-
-    def _real(self) -> list[Place]:
-        """The places as they are before a trace; the arrays of an earlier one are put back."""
-        if self._middle is None:
-            self._arrays = [place.array for place in self.places]
-        for place, array in zip(self.places, self._arrays, strict=True):
-            place.box[place.key] = array
-        return self.places
 
     def _check(self) -> None:
         """After the second trace: raise Untraceable if what Python holds changes from step to step."""
@@ -208,7 +201,7 @@ class Effects(NamedTuple):
 
 @contextlib.contextmanager
 def _draws_undone(held: Sequence[Any]) -> Iterator[None]:
-    """If the block fails, the streams that are held, and the global ones of NumPy and Python, are where they were before it."""
+    """If the block fails, these streams, and the global ones of NumPy and Python, are where they were before it."""
     undo = [_way_back(stream) for stream in (*held, np.random, random)]
     try:
         yield
