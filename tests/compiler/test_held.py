@@ -47,6 +47,20 @@ def test_what_objects_reach():
     assert reached({"a": [owner.net, (owner.net[0].w,)]}) == [f"a.0.{w}" for w in WEIGHTS]
 
 
+def test_properties_and_static_methods_reach_what_methods_do():
+    class Owner:
+        read = property(lambda self: NET)
+        static = staticmethod(uses_a_global)
+
+        @classmethod
+        def made(cls):
+            return NET
+
+    for name in ("read", "static", "made"):
+        kind = type("Kind", (), {name: vars(Owner)[name], "__module__": __name__})
+        assert reached(kind()) == [f"NET.{w}" for w in WEIGHTS], name
+
+
 def test_arrays_and_streams_that_are_held():
     rng, table = np.random.default_rng(0), {"x": np.ones(3)}
     reach = Reach({"": lambda: (rng, table)})

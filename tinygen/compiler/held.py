@@ -152,8 +152,8 @@ class Reach:
             if users or isinstance(x, Module):
                 yield from self._held(Holder(path, vars(x), attributes=True))
             if users:
-                methods = (f for kind in type(x).__mro__ for f in vars(kind).values() if isinstance(f, FunctionType))
-                yield from ((path, f) for f in methods)
+                members = (f for kind in type(x).__mro__ for f in vars(kind).values())
+                yield from ((path, f) for f in map(_function_in, members) if isinstance(f, FunctionType))
 
     def _held(self, holder: Holder, but: Collection[str] = ()) -> Iterator[tuple[str, Any]]:
         self.holders.append(holder)
@@ -176,6 +176,11 @@ class Reach:
             if isinstance(module, ModuleType) and _is_users(module.__name__):
                 inside = vars(module)
                 yield from self._held(Holder(name, inside, tuple(n for n in names if n in inside)))
+
+
+def _function_in(member: Any) -> Any:
+    """The function of a static method, a class method or a property; any other member of a class itself."""
+    return member.fget if isinstance(member, property) else getattr(member, "__func__", member)
 
 
 def _names(code: Any) -> Iterator[str]:
