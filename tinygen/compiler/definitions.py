@@ -33,10 +33,6 @@ def _add_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
     return y
 
 
-def _narrowed(function: Callable[..., Any], x: Array, axes: tuple[int, ...], like: Value) -> Array:
-    return function(x, axes).astype(like.dtype, copy=False)
-
-
 VIEW_OPS: dict[str, Callable[..., Array]] = {
     "reshape": lambda x, shape: x.reshape(shape),
     "transpose": lambda x, axes: x.transpose(axes),

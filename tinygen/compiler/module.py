@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend
+from ..kernels.sums import axes_of
 from ..tracing import Untraceable, tracing
-from .memory import likeness
-from .traced import Traced, taken_apart
+from .traced import Traced, like_of, taken_apart
 
 if TYPE_CHECKING:
     from .trace import Trace
@@ -76,7 +76,6 @@ class TracedModule:
     # New arrays
 
     def full(self, shape: Any, value: Any, dtype: Any = None) -> Traced:
-        shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
         like = np.empty(shape, np.asarray(value).dtype if dtype is None else dtype)
         return self._trace.traced("full", (), like, value=like.dtype.type(value).item())
 
@@ -89,7 +88,7 @@ class TracedModule:
         return self.full(shape, 1, dtype)
 
     def full_like(self, x: Any, value: Any, dtype: Any = None) -> Traced:
-        return self._trace.traced("full", (), np.empty_like(_like_of(x), dtype), value=value)
+        return self._trace.traced("full", (), np.empty_like(like_of(x), dtype), value=value)
 
     def zeros_like(self, x: Any, dtype: Any = None) -> Traced:
         return self.full_like(x, 0, dtype)
@@ -117,19 +116,18 @@ class TracedModule:
 
     def broadcast_to(self, x: Any, shape: Any) -> Any:
         x = self._trace.as_traced(x)
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        return x if x.shape == shape else x.viewed("broadcast_to", np.broadcast_to(x.like, shape), shape=shape)
+        like = np.broadcast_to(x.like, shape)
+        return x if x.shape == like.shape else x.viewed("broadcast_to", like, shape=like.shape)
 
     def moveaxis(self, x: Traced, source: Any, destination: Any) -> Traced:
-        numbered = np.moveaxis(np.empty(range(2, 2 + x.ndim), np.int8), source, destination).shape
-        return x.transpose([n - 2 for n in numbered])
+        axes = np.moveaxis(np.empty(range(x.ndim)), source, destination).shape  # the length of an axis is its number
+        return x.transpose(axes)
 
     def expand_dims(self, x: Traced, axis: Any) -> Traced:
         return x.reshape(np.expand_dims(x.like, axis).shape)
 
     def flip(self, x: Traced, axis: Any = None) -> Traced:
-        axes = range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        turned = {a % x.ndim for a in axes}
+        turned = axes_of(axis, x.ndim)
         return x[tuple(slice(None, None, -1) if a in turned else slice(None) for a in range(x.ndim))]
 
     def concatenate(self, xs: Sequence[Any], axis: int = 0) -> Traced:
@@ -172,10 +170,6 @@ class TracedModule:
         lengths = dict(zip(left + right, (*a.shape, *b.shape), strict=True))
         like = np.empty([lengths[letter] for letter in out], np.result_type(a.dtype, b.dtype))
         return self._trace.traced("einsum", (a, b), like, subscripts=subscripts)
-
-
-def _like_of(x: Any) -> Any:
-    return x.like if isinstance(x, Traced) else likeness(x) if backend.is_array(x) else x
 
 
 MODULE = TracedModule()

@@ -16,7 +16,6 @@ from .memory import address, outer_first
 from .program import VIEWS, Program, Value
 
 _LINE = 64  # bytes of a line of the cache
-_SMALL = 1 << 12  # bytes up to which a constant array is kept ready
 
 
 class Plan:

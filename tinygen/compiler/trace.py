@@ -22,7 +22,7 @@ from .memory import address, flattened, likeness, outer_first, outermost, shadow
 from .module import MODULE
 from .numbers import Number
 from .program import VIEWS, Instruction, Program, Value
-from .traced import Storage, Traced
+from .traced import Storage, Traced, like_of
 
 
 class Trace:
@@ -59,9 +59,7 @@ class Trace:
 
     def operand(self, x: Any) -> Any:
         """x as an instruction takes it: a Value, or a Python number."""
-        if isinstance(x, Traced):
-            return x.value
-        if isinstance(x, Number):
+        if isinstance(x, (Traced, Number)):
             return x.value
         if isinstance(x, np.generic) or is_array(x):  # before float, which np.float64 is, too
             return self._constant(x)
@@ -203,7 +201,7 @@ class Trace:
 
     def layout_of(self, x: Any, dtype: Any) -> np.ndarray:
         """An array laid out as x is, of another dtype."""
-        return np.empty_like(_like_of(x), dtype)
+        return np.empty_like(like_of(x), dtype)
 
     def program(self, outputs: Sequence[Any]) -> Program:
         """The program, given what the step returned."""
@@ -211,10 +209,6 @@ class Trace:
         states = [root.storage for root in self._states]
         updates = {s.state: s.value for s in states if s.state is not None and s.value is not s.state}
         return Program(self.instructions, self.inputs, updates, returned, self.arrays, self.name)
-
-
-def _like_of(x: Any) -> Any:
-    return x.like if isinstance(x, Traced) else likeness(x) if is_array(x) else x
 
 
 def _is_known_number(x: Any) -> bool:

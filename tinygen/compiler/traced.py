@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import backend
+from ..kernels.sums import axes_of
 from ..tracing import Untraceable, tracing
+from .memory import likeness
 from .program import SOURCES, Value
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Storage:
 class Traced:
     """An array in a trace: a shape, a dtype, a layout, and the value that it has now.
 
-    like: an array with this shape, dtype and layout; its elements mean nothing.  parent, view: if it is a view, of
+    like: an array with this shape, dtype and layout; its elements mean nothing.  parent, view_by: if it is a view, of
     what, and by which op and options.
     """
 
@@ -118,9 +120,9 @@ class Traced:
         if len(axes) == 1 and not isinstance(axes[0], int):
             axes = tuple(range(self.ndim))[::-1] if axes[0] is None else tuple(axes[0])
         axes = tuple(a % self.ndim for a in axes) or tuple(range(self.ndim))[::-1]
-        return (
-            self if axes == tuple(range(self.ndim)) else self.viewed("transpose", self.like.transpose(axes), axes=axes)
-        )
+        if axes == tuple(range(self.ndim)):
+            return self
+        return self.viewed("transpose", self.like.transpose(axes), axes=axes)
 
     def swapaxes(self, axis1: int, axis2: int) -> Traced:
         axes = list(range(self.ndim))
@@ -226,12 +228,13 @@ class Traced:
 
     def _reduce(self, op: str, axis: Any, keepdims: bool, dtype: np.dtype[Any]) -> Traced:
         """Along axes as a tuple; those that are kept come back by a reshape."""
-        axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-        axes = tuple(sorted(a % self.ndim for a in axes)) if self.ndim else ()
+        axes = tuple(sorted(axes_of(axis, self.ndim)))
         one = self.like if self.size else np.empty([n or 1 for n in self.shape], self.dtype)
-        first: tuple[Any, ...] = tuple(0 if a in axes else slice(None) for a in range(self.ndim))
-        left = one[first + (...,)]  # noqa: RUF005, of the layout that the result has
-        like = np.empty_like(left, dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
+        first = (
+            *(0 if a in axes else slice(None) for a in range(self.ndim)),
+            ...,
+        )  # what is left has the result's layout
+        like = np.empty_like(one[first], dtype, shape=[n for a, n in enumerate(self.shape) if a not in axes])
         y = self.trace.traced(op, (self,), like, axes=axes)
         return y.reshape([1 if a in axes else n for a, n in enumerate(self.shape)]) if keepdims else y
 
@@ -273,6 +276,11 @@ for _short, _name in {"neg": "negative", "pos": "positive", "abs": "absolute", "
 def _are_same(x: np.ndarray, y: np.ndarray) -> bool:
     """Whether two arrays are the same elements of one memory, as where `x[1:] += 1` ends by assigning x[1:] to it."""
     return x is y or x.__array_interface__ == y.__array_interface__
+
+
+def like_of(x: Any) -> Any:
+    """What shows the shape, dtype and layout of an array, traced or not; anything else as it is."""
+    return x.like if isinstance(x, Traced) else likeness(x) if backend.is_array(x) else x
 
 
 _ARRAY = "array"

@@ -40,7 +40,7 @@ def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
         return x.sum(axis=axis, dtype=dtype, keepdims=keepdims)
     if x.size <= _MANY or x.dtype.kind != "f" or _is_summed_well(x, axis):
         return _add(x, axis=axis, dtype=dtype, keepdims=keepdims)
-    axes = {a % x.ndim for a in (range(x.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,))}
+    axes = axes_of(axis, x.ndim)
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))  # from the outermost of the memory to the innermost
     y = x
     for i, a in enumerate(order):
@@ -78,6 +78,12 @@ def deviations(x: Array, axis: Axis = None, keepdims: bool = False) -> tuple[Arr
     d = x - mu
     off = total(d, axis, keepdims) / n
     return d, mu, off, array_module(x).maximum(total(d * d, axis, keepdims) - off * off * n, 0)
+
+
+def axes_of(axis: Axis, ndim: int) -> tuple[int, ...]:
+    """The axes that an axis means, as numbers from 0 on; axis 0 of a 0-d array means all of it, as in NumPy."""
+    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    return tuple(a % ndim for a in axes) if ndim else ()
 
 
 def count(shape: tuple[int, ...], axis: Axis) -> int:

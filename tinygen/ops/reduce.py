@@ -11,16 +11,12 @@ from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module
+from ..kernels.sums import axes_of
 from ..primitives import primitive
 from .elementwise import equal, exp, not_equal, where
 from .shape import broadcast_to
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
-
-
-def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
-    axes = range(ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return tuple(a % ndim for a in axes) if ndim else ()  # axis 0 of a 0-d array is all of it, as in NumPy
 
 
 def _checked(axis: Axis, ndim: int) -> Axis:
@@ -42,12 +38,12 @@ def _checked(axis: Axis, ndim: int) -> Axis:
 
 def _count(shape: tuple[int, ...], axis: Axis) -> int:
     """How many elements of an array of the shape go into each result."""
-    return math.prod(shape[a] for a in _axes(axis, len(shape)))
+    return math.prod(shape[a] for a in axes_of(axis, len(shape)))
 
 
 def _spread(r: Any, shape: tuple[int, ...], axis: Axis) -> Any:
     """A reduced array with its lost axes back as length 1, so that it broadcasts to the shape that it had before."""
-    axes = _axes(axis, len(shape))
+    axes = axes_of(axis, len(shape))
     return r.reshape(tuple([1 if i in axes else n for i, n in enumerate(shape)]))
 
 
@@ -107,7 +103,7 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
     top = _top(z, axis)
     e = xp.exp(z - xp.where(xp.isfinite(top), top, 0))
     y = xp.log(xp.maximum(kernels.total(e, axis, True), 1)) + top  # the sum is at least e⁰, or 0 if all are -inf
-    return kernels.narrow(y if keepdims else y.squeeze(_axes(axis, x.ndim)), x)
+    return kernels.narrow(y if keepdims else y.squeeze(axes_of(axis, x.ndim)), x)
 
 
 @primitive
