@@ -14,8 +14,8 @@ def difference(a: Program, b: Program) -> str:
     """What differs, in words; "" if nothing does."""
     places = _numbered(a), _numbered(b)
     for x, y in zip(a.instructions, b.instructions, strict=False):
-        if (why := _differs(x, y, a, b, places)) and not (why == "constant" and _same_array(x, y, a, b)):
-            return f"{_where(x)}: {_in_words(why, x, y)}"
+        if why := _differs(x, y, a, b, places):
+            return f"{_where(x)}: {why}"
     if len(a) != len(b):
         longer = max(a, b, key=len).instructions[min(len(a), len(b))]
         return f"{_where(longer)}: one step does it and the next does not"
@@ -34,42 +34,37 @@ def _numbered(program: Program) -> dict[Value, int]:
 
 
 def _differs(x: Instruction, y: Instruction, a: Program, b: Program, places: Any) -> str:
-    if x.op != y.op or [(v.shape, v.dtype) for v in x.results] != [(v.shape, v.dtype) for v in y.results]:
-        return "op"
+    """What differs between two instructions, in words; "" if nothing does."""
+    if x.op != y.op:
+        return f"one step computes {x.op} where the next computes {y.op}"
     if x.op == "constant":
-        return "constant"
+        same = _same_array(a.arrays[x.result], b.arrays[y.result])
+        return "" if same else "an array from outside of the model changes from step to step"
+    if x.options.get("generator") is not y.options.get("generator"):
+        return f"{x.op} draws from a stream that the step makes anew each time"
+    differs = f"{x.op} differs from step to step"
+    if [(v.shape, v.dtype) for v in x.results] != [(v.shape, v.dtype) for v in y.results]:
+        return differs
     for p, q in zip(x.operands, y.operands, strict=False):
-        if isinstance(p, Value) and isinstance(q, Value):
-            if places[0][p] != places[1][q]:
-                return "operand"
+        if isinstance(p, Value) or isinstance(q, Value):
+            if places[0].get(p) != places[1].get(q):
+                return differs
         elif p is not q and p != q and not (p != p and q != q):
-            return f"number {p} {q}"
+            return _number_changes(x, p, q)
     for name, option in x.options.items():
         other = y.options[name]
         same = option is other or option == other or getattr(option, "__code__", 0) is getattr(other, "__code__", 1)
         if not same:
-            return f"number {option} {other}" if isinstance(option, (int, float)) else "option"
+            return _number_changes(x, option, other) if isinstance(option, (int, float)) else differs
     return ""
 
 
-def _same_array(x: Instruction, y: Instruction, a: Program, b: Program) -> bool:
-    p, q = a.arrays[x.result], b.arrays[y.result]
+def _number_changes(x: Instruction, p: Any, q: Any) -> str:
+    return f"{x.op} takes a number that changes from step to step ({p}, then {q}); compute it with tg.per_step"
+
+
+def _same_array(p: Any, q: Any) -> bool:
     return p is q or (p.dtype == q.dtype and np.array_equal(to_host(p), to_host(q), equal_nan=p.dtype.kind == "f"))
-
-
-def _in_words(why: str, x: Instruction, y: Instruction) -> str:
-    if why.startswith("number"):
-        _, p, q = why.split(" ", 2)
-        return f"{x.op} takes a number that changes from step to step ({p}, then {q}); compute it with tg.per_step"
-    if why == "constant":
-        return "an array from outside of the model changes from step to step"
-    if x.options.get("generator") is not y.options.get("generator"):
-        return f"{x.op} draws from a stream that the step makes anew each time"
-    return (
-        f"one step computes {x.op} where the next computes {y.op}"
-        if x.op != y.op
-        else f"{x.op} differs from step to step"
-    )
 
 
 def _where(x: Instruction) -> str:
