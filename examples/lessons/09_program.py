@@ -18,8 +18,10 @@ import numpy as np
 
 import tinygen as tg
 from tinygen.compiler.passes import PASSES, optimised
-from tinygen.compiler.picture import bytes_apart, kind_of, spans, work
 from tinygen.compiler.plan import Plan
+from tinygen.compiler.program import work
+from tinygen.compiler.spans import bytes_apart, spans
+from tinygen.compiler.work import kind_of
 from tinygen.layers import Dense, LeakyReLU, Sequential
 from tinygen.losses import bce_logits
 

@@ -11,20 +11,11 @@ import pytest
 
 import tinygen as tg
 from tinygen.compiler.passes import PASSES, optimised
-from tinygen.compiler.picture import (
-    KINDS,
-    bytes_apart,
-    flops,
-    kind_of,
-    line_of,
-    members,
-    operations,
-    sections,
-    spans,
-    work,
-)
 from tinygen.compiler.plan import Plan
-from tinygen.compiler.program import VIEWS
+from tinygen.compiler.program import VIEWS, members, operations, work
+from tinygen.compiler.sections import line_of, sections
+from tinygen.compiler.spans import bytes_apart, spans
+from tinygen.compiler.work import KINDS, flops, kind_of
 from tinygen.layers import Dense
 from tinygen.models import GAN, VAE, WGANGP, GANConfig, VAEConfig, WGANGPConfig
 from tinygen.models.dcgan import DCGAN, DCGANConfig

@@ -5,9 +5,10 @@ import pytest
 
 import tinygen as tg
 from tinygen.compiler.passes import optimised
-from tinygen.compiler.picture import bytes_apart, flops, kind_of, operations, spans, work
 from tinygen.compiler.plan import Plan
-from tinygen.compiler.program import number_values
+from tinygen.compiler.program import number_values, operations, work
+from tinygen.compiler.spans import bytes_apart, spans
+from tinygen.compiler.work import flops, kind_of
 from tinygen.data import Dataset
 from tinygen.inside import Recorder
 from tinygen.models import GAN, GANConfig

@@ -2,6 +2,7 @@
 
 trace.py (traced.py, module.py, numbers.py)   what a step does, written down
 program.py                                    instructions on arrays, which can be read
+printing.py, sections.py, work.py, spans.py   the program as text, and what a run's page shows of it
 passes/                                       what need not be computed, and what can be computed together
 plan.py                                       where each array lies
 calls.py                                      the back end for NumPy alone

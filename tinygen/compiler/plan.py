@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import Array, array_module, device_module, to_device
 from .definitions import VIEW_OPS
 from .memory import address, outer_first
-from .program import VIEWS, Program, Value
+from .program import GROUPS, VIEWS, Program, Value
 
 _LINE = 64  # bytes of a line of the cache
 
@@ -58,7 +58,7 @@ class Plan:
         found: dict[Value, Value] = {}
         there = {state: state for state in self.program.updates}  # whose elements are in its memory
         for i, instruction in enumerate(self.program.instructions):
-            for value in instruction.results if instruction.op in ("fused", "update") else ():
+            for value in instruction.results if instruction.op in GROUPS else ():
                 state = value.state
                 old = None if state is None else there.get(state)
                 if state is not None and old is not None and self._last.get(old, -1) <= i and _fits(value, old):

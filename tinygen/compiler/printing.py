@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..places import Place
-from .picture import Section, bytes_apart, flops, kind_of, members, operations, sections, work
 from .plan import Plan
 from .program import (
     SILENT,
@@ -33,8 +32,14 @@ from .program import (
     call_of,
     is_whole_state,
     kind,
+    members,
     number_values,
+    operations,
+    work,
 )
+from .sections import Section, sections
+from .spans import bytes_apart
+from .work import flops, kind_of
 
 _PLURAL = {
     "product": "products",

@@ -13,7 +13,7 @@ operand is a view. State (weights, an optimiser's moments, running statistics) i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -28,6 +28,7 @@ VIEWS = frozenset({"reshape", "transpose", "getitem", "broadcast_to", "bitcast"}
 SILENT = frozenset({"input", "state", "constant"})
 SOURCES = frozenset({"input", "state", "constant", "full", "number"})
 DRAWS = frozenset({"normal", "uniform", "bernoulli", "integers", "permutation"})
+GROUPS = frozenset({"fused", "update"})  # ops that stand for several instructions
 
 
 class Value:
@@ -91,7 +92,7 @@ class Instruction:
 
     @property
     def body(self) -> list[Instruction]:
-        """Of a "fused" one, or an "update": the instructions that it stands for."""
+        """Of one of the GROUPS: the instructions that it stands for."""
         if self.op == "update":
             products = [term.product for term in self.options["terms"]]
             added = self.options["adder"].body if self.options["adder"] else []
@@ -119,32 +120,46 @@ class Program:
     arrays: dict[Value, Any]
     name: str = "step"
 
-    def uses(self) -> dict[Value, list[Instruction]]:
-        """The instructions that read each value."""
+    def readers(self) -> dict[Value, list[Instruction]]:
+        """The instructions that read the memory of each value: views, which read nothing, are left out."""
         found: dict[Value, list[Instruction]] = {}
         for instruction in self.instructions:
-            for value in dict.fromkeys(instruction.values):
-                found.setdefault(value, []).append(instruction)
+            for root in dict.fromkeys(v.root for v in instruction.values if instruction.op not in VIEWS):
+                found.setdefault(root, []).append(instruction)
         return found
 
     def with_instructions(self, instructions: list[Instruction]) -> Program:
         """The same program with other instructions."""
-        return Program(instructions, self.inputs, self.updates, self.outputs, self.arrays, self.name)
+        return replace(self, instructions=instructions)
 
     def __len__(self) -> int:
         return len(self.instructions)
 
     def size(self) -> str:
         """How many instructions there are, each alone or fused into a group with others; views cost nothing."""
-        groups = [i for i in self.instructions if i.op not in SILENT and i.op not in VIEWS]
-        count = sum(len(i.body) if i.op == "fused" else 1 for i in groups)
-        return f"{count:,} instructions in {len(groups):,} group{'s' * (len(groups) != 1)}"
+        groups = len(work(self))
+        return f"{operations(self):,} instructions in {groups:,} group{'s' * (groups != 1)}"
 
     def __str__(self) -> str:
         return self.printer()
 
     def __repr__(self) -> str:
         return f"<program {self.name}: {len(self)} instructions>"
+
+
+def work(program: Program) -> list[Instruction]:
+    """The instructions that do something: what is there from the beginning is left out, and so are views."""
+    return [i for i in program.instructions if i.op not in SILENT and i.op not in VIEWS]
+
+
+def members(instruction: Instruction) -> list[Instruction]:
+    """The instructions that one stands for: itself, unless it is a group."""
+    return instruction.body if instruction.op in GROUPS else [instruction]
+
+
+def operations(program: Program) -> int:
+    """How many operations it does, each member of a group counted."""
+    return sum(m.op not in VIEWS for i in work(program) for m in members(i))
 
 
 def number_values(program: Program) -> None:
@@ -155,8 +170,7 @@ def number_values(program: Program) -> None:
     final = {value: f"{state.name}'" for state, value in program.updates.items() if value.state is state}
     count = 0
     for instruction in program.instructions:
-        bodies = instruction.body if instruction.op in ("fused", "update") else ()
-        for value in dict.fromkeys([*(v for member in bodies for v in member.results), *instruction.results]):
+        for value in dict.fromkeys([*(v for m in members(instruction) for v in m.results), *instruction.results]):
             if value in final:
                 value.name = final[value]
             elif is_whole_state(value):
@@ -185,7 +199,7 @@ def text_of(instruction: Instruction) -> str:
 
 def call_of(instruction: Instruction) -> str:
     """What an instruction computes, as "add(%3, G.0.b)"."""
-    if instruction.op in ("fused", "update"):
+    if instruction.op in GROUPS:
         return f"{instruction.op}({', '.join(v.name or '?' for v in instruction.values)})"
     operands = [_operand(x, instruction) for x in instruction.operands]
     if instruction.op == "call":

@@ -12,10 +12,24 @@ from typing import Any
 import numpy as np
 
 from ..backend import to_host
-from ..compiler import compile, picture
+from ..compiler import compile
 from ..compiler.passes import PASSES
 from ..compiler.plan import Plan
-from ..compiler.program import VIEWS, Instruction, Program, Value, call_of, kind, number_values
+from ..compiler.program import (
+    VIEWS,
+    Instruction,
+    Program,
+    Value,
+    call_of,
+    kind,
+    members,
+    number_values,
+    operations,
+    work,
+)
+from ..compiler.sections import line_of, places_of, sections
+from ..compiler.spans import bytes_apart, spans
+from ..compiler.work import flops, kind_of, traffic
 from ..models.base import Model
 from ..places import Place
 from ..train import RunDirectory
@@ -54,7 +68,7 @@ def _first_sentence(text: str | None) -> str:
 
 def _counts(program: Program) -> dict[str, int]:
     views = sum(i.op in VIEWS for i in program.instructions)
-    return {"instructions": len(picture.work(program)), "views": views, "bytes": picture.bytes_apart(program)}
+    return {"instructions": len(work(program)), "views": views, "bytes": bytes_apart(program)}
 
 
 def described(program: Program) -> dict[str, Any]:
@@ -70,18 +84,18 @@ def described(program: Program) -> dict[str, Any]:
     lines = _Lines()
     plan = Plan(program)
     found, begin = [], 0
-    for section in picture.sections(program):
+    for section in sections(program):
         number, name = section.step
         found.append({"first": begin, "step": number, "name": name, "line": lines.number(section.line)})
         begin += len(section.instructions)
     return {
-        "instructions": [_instruction(i, lines) for i in picture.work(program)],
+        "instructions": [_instruction(i, lines) for i in work(program)],
         "sections": found,
         "lines": lines.texts,
-        "spans": [[s.value.name, s.first, s.last, s.at, s.size] for s in picture.spans(program, plan)],
+        "spans": [[s.value.name, s.first, s.last, s.at, s.size] for s in spans(program, plan)],
         "room": plan.room,
         "copied": len(plan.copies),
-        "operations": picture.operations(program),
+        "operations": operations(program),
         "states": sum(array.nbytes for value, array in program.arrays.items() if value.op == "state"),
     }
 
@@ -104,17 +118,17 @@ class _Lines:
 
 
 def _instruction(instruction: Instruction, lines: _Lines) -> dict[str, Any]:
-    read, written = picture.traffic(instruction)
-    body = picture.members(instruction)
-    own = picture.line_of(instruction)
-    places = picture.places_of(instruction)
+    read, written = traffic(instruction)
+    body = members(instruction)
+    own = line_of(instruction)
+    places = places_of(instruction)
     near = places[: places.index(own) + 1] if own is not None else ()
     return {
-        "kind": picture.kind_of(instruction),
+        "kind": kind_of(instruction),
         "made": [[v.name, _kind(v)] for v in instruction.results],
         "call": call_of(body[0] if len(body) == 1 else instruction),
         "operands": [[v.name, _kind(v)] for v in dict.fromkeys(instruction.values)],
-        "flops": picture.flops(instruction),
+        "flops": flops(instruction),
         "read": read,
         "written": written,
         "lines": lines.numbers(near),

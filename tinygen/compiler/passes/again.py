@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from ..program import Instruction, Program, Value
+from ..program import Instruction, Program, Value, members
 from .order import views_where_read
 
 _SMALLER = 4  # times that an array is smaller than the loop that may compute it again
@@ -20,8 +20,8 @@ _LONG = 16  # instructions that may be done again
 
 def compute_again(program: Program) -> Program:
     """The program whose loops compute the small arrays that they read themselves."""
-    members = (m for i in program.instructions for m in (i.body if i.op == "fused" else [i]))
-    order = {member: n for n, member in enumerate(members)}
+    every = (m for i in program.instructions for m in members(i))
+    order = {member: n for n, member in enumerate(every)}
     place_of: dict[Value, int] = {}
     written: dict[Value, list[int]] = {}  # where the states are
     for place, instruction in enumerate(program.instructions):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..program import ELEMENTWISE, VIEWS, Instruction, Program, Value
+from ..program import ELEMENTWISE, Instruction, Program, Value
 from .dead import drop_unused
 from .order import views_where_read
 
@@ -46,11 +46,7 @@ class Fusion:
 
     def __init__(self, program: Program):
         self.program = program
-        self.readers: dict[Value, list[Instruction]] = {}  # of a value's memory, in instructions that are no views
-        for instruction in program.instructions:
-            if instruction.op not in VIEWS:
-                for root in {v.root for v in instruction.values}:
-                    self.readers.setdefault(root, []).append(instruction)
+        self.readers = program.readers()
         self.outside = {v.root for v in (*program.outputs, *program.updates.values())}
         self.order = {instruction: place for place, instruction in enumerate(program.instructions)}
         self.group_of: dict[Instruction, Group] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from ..program import Instruction, Program, Value
@@ -34,7 +35,7 @@ def rewritten(program: Program, change: Callable[[Instruction], list[Value] | In
         return instead.get(value, value)
 
     updates = {state: final(value) for state, value in program.updates.items()}
-    return Program(kept, program.inputs, updates, [*map(final, program.outputs)], program.arrays, program.name)
+    return replace(program, instructions=kept, updates=updates, outputs=[*map(final, program.outputs)])
 
 
 def _in_place_of(old: Instruction, op: str, operands: tuple[Any, ...], options: dict[str, Any]) -> Instruction:

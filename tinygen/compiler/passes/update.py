@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from ..program import VIEWS, Instruction, Program, Value
+from ..program import Instruction, Program, Value
 from .order import views_where_read
 
 
@@ -45,11 +45,7 @@ class Found(NamedTuple):
 
 def update_at_once(program: Program) -> Program:
     """The program with "update" in place of products and the only loop that reads them."""
-    readers: dict[Value, list[Instruction]] = {}
-    for instruction in program.instructions:
-        if instruction.op not in VIEWS:
-            for root in {v.root for v in instruction.values}:
-                readers.setdefault(root, []).append(instruction)
+    readers = program.readers()
     kept = {v.root for v in (*program.outputs, *program.updates.values())}
     place_of = {instruction: place for place, instruction in enumerate(program.instructions)}
     instead: dict[int, Instruction | None] = {}
