@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterable
 
 from ..program import Instruction, Program, Value, members
+from .fuse import loop_of
 from .order import views_where_read
 
 _SMALLER = 4  # times that an array is smaller than the loop that may compute it again
@@ -38,20 +39,11 @@ def compute_again(program: Program) -> Program:
                 states = {v.root for m in again for v in m.values if v.root.op == "state"}
                 if not any(place_of[value] < at < place for s in states for at in written.get(s, ())):
                     body |= dict.fromkeys(again)
-            instruction = loop_of(instruction, sorted(body, key=order.__getitem__), instruction.results)
+            instruction = loop_of(
+                sorted(body, key=order.__getitem__), instruction.options["shape"], instruction.results
+            )
         made.append(instruction)
     return views_where_read(program, _without_unread(program, made))
-
-
-def loop_of(like: Instruction, body: list[Instruction], results: list[Value]) -> Instruction:
-    """A loop of other instructions with these results."""
-    made = {v for member in body for v in member.results}
-    operands = tuple(dict.fromkeys(v for member in body for v in member.values if v not in made))
-    loop = Instruction("fused", operands, {"body": body, "shape": like.options["shape"]}, place=like.place)
-    loop.results = results
-    for value in results:
-        value.maker = loop
-    return loop
 
 
 def _small_source(value: Value, loop: Instruction) -> list[Instruction]:
@@ -81,7 +73,7 @@ def _without_unread(program: Program, instructions: list[Instruction]) -> list[I
             results = [v for v in instruction.results if v in read]
             if not results:
                 continue
-            instruction = loop_of(instruction, _needed_for(results, instruction.body), results)
+            instruction = loop_of(_needed_for(results, instruction.body), instruction.options["shape"], results)
         kept.append(instruction)
         read.update(v.root for v in instruction.values)
     return kept[::-1]

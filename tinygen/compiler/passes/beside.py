@@ -13,7 +13,7 @@ import math
 from collections.abc import Iterator
 
 from ..program import VIEWS, Instruction, Program, Value
-from .again import loop_of
+from .fuse import loop_of
 from .order import views_where_read
 
 _SMALL = 1 << 16  # elements; a larger loop fills a GPU alone
@@ -82,4 +82,6 @@ def _arrays_of(loops: list[Instruction]) -> int:
 
 def _as_one(loops: list[Instruction]) -> Instruction:
     body = dict.fromkeys(member for loop in loops for member in loop.body)
-    return loops[0] if len(loops) == 1 else loop_of(loops[0], [*body], [v for loop in loops for v in loop.results])
+    if len(loops) == 1:
+        return loops[0]
+    return loop_of([*body], loops[0].options["shape"], [v for loop in loops for v in loop.results])

@@ -44,7 +44,7 @@ def _known(known: dict[Any, list[Value]], key: Any, instruction: Instruction) ->
 
 
 def _depends_on_numbers_alone(call: Instruction) -> bool:
-    """Whether a call of numbers takes some, and its function has nothing else to read or to change."""
+    """Whether a call is given numbers, and its function has no closure or object that it could read or change."""
     function = call.options["function"]
     plain = isinstance(function, FunctionType) and not function.__closure__
     return bool(call.operands) and (plain or isinstance(function, BuiltinFunctionType))

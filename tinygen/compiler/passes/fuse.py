@@ -116,7 +116,7 @@ class Fusion:
 def fuse(program: Program) -> Program:
     """The program with one instruction for each group of several."""
     fusion = Fusion(program)
-    made = [_as_instruction(group, fusion) if group.loops else group.body[0] for group in fusion.groups()]
+    made = [_as_loop(group, fusion) if group.loops else group.body[0] for group in fusion.groups()]
     return drop_unused(views_where_read(program, made))  # arrays of one number, which loops have as that number
 
 
@@ -125,14 +125,19 @@ def _is_number(value: Value, reader: Instruction) -> bool:
     return value.op == "full" and reader.op != "sum"
 
 
-def _as_instruction(group: Group, fusion: Fusion) -> Instruction:
-    """A group as one instruction: its members are its body; its results are what others read."""
-    made = {v for i in group.body for v in i.results}
-    operands = tuple(dict.fromkeys(v for i in group.body for v in i.values if v not in made and not _is_number(v, i)))
-    fused = Instruction("fused", operands, {"body": group.body, "shape": group.shape}, place=group.body[-1].place)
-    fused.results = [
-        v for i in group.body for v in i.results if v in fusion.outside or fusion.is_read_outside(v, group)
-    ]
-    for value in fused.results:
-        value.maker = fused
-    return fused
+def _as_loop(group: Group, fusion: Fusion) -> Instruction:
+    """A group as one instruction, whose results are what others read."""
+    made = [v for i in group.body for v in i.results]
+    return loop_of(
+        group.body, group.shape, [v for v in made if v in fusion.outside or fusion.is_read_outside(v, group)]
+    )
+
+
+def loop_of(body: list[Instruction], shape: tuple[int, ...], results: list[Value]) -> Instruction:
+    """Instructions on arrays of one shape as one, which makes these of their results."""
+    made = {v for i in body for v in i.results}
+    operands = tuple(dict.fromkeys(v for i in body for v in i.values if v not in made and not _is_number(v, i)))
+    loop = Instruction("fused", operands, {"body": body, "shape": shape}, results=results, place=body[-1].place)
+    for value in results:
+        value.maker = loop
+    return loop

@@ -55,9 +55,8 @@ def _view_of_view(instruction: Instruction) -> Any:
         return op, (source,), {"axes": axes}
     if source.shape == y.shape and source.like.strides == y.like.strides:
         return source
-    return (
-        (op, (source,), instruction.options) if np.may_share_memory(source.like.reshape(y.shape), source.like) else None
-    )
+    possible = np.may_share_memory(source.like.reshape(y.shape), source.like)
+    return (op, (source,), instruction.options) if possible else None
 
 
 def _constant(instruction: Instruction) -> Any:

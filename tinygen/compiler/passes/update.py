@@ -107,8 +107,7 @@ def _update(found: Found, loop: Instruction) -> Instruction:
     factors = (v for term in found.terms for v in term.product.operands)
     operands = (*factors, *(x for x in loop.operands if x is not found.gradient))
     options = {"terms": found.terms, "adder": found.adder, "gradient": found.gradient, "loop": loop}
-    made = Instruction("update", operands, options, place=loop.place)
-    made.results = loop.results
+    made = Instruction("update", operands, options, results=loop.results, place=loop.place)
     for value in made.results:
         value.maker = made
     return made
