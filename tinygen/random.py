@@ -70,7 +70,7 @@ class Generator:
         return self._drawn("permutation", (n,), np.int64)
 
     def _drawn(self, kind: str, shape: Shape, dtype: Any, *numbers: Any) -> Array:
-        """A new array of draws; in a trace, the note of one."""
+        """A new array of draws; while a step is traced, a traced array, for which the program will draw."""
         if (trace := tracing()) is not None:
             return trace.draw(self, kind, np.empty(shape, dtype), *numbers)
         return self.fill(kind, device_module(self.device).empty(shape, dtype), *numbers)
@@ -78,23 +78,24 @@ class Generator:
     def fill(self, kind: str, out: Array, *numbers: Any) -> Array:
         """Fill an array with standard draws of a kind: "normal" (std: 0 draws nothing), "uniform", "bernoulli" (p),
         "integers" (low, high) or "permutation"."""
-        if kind == "normal" and numbers and numbers[0] == 0:
-            out[...] = 0
-            return out
         return getattr(self, f"_fill_{kind}")(out, *numbers)
 
     def _fill_normal(self, out: Array, std: float = 1.0) -> Array:
+        if std == 0:
+            out[...] = 0
+            return out
         if self._numpy is None:
             return kernels.normal(out, self._first(2 * out.size))
-        return self._fill(self._numpy.standard_normal, out)
+        return self._draw_into(self._numpy.standard_normal, out)
 
     def _fill_uniform(self, out: Array) -> Array:
         if self._numpy is None:
             return kernels.uniform(out, self._first(out.size))
-        return self._fill(self._numpy.random, out)
+        return self._draw_into(self._numpy.random, out)
 
-    def _fill(self, draw: Any, out: Array) -> Array:
-        """Draws of NumPy: into the array itself, if it is of a dtype that NumPy draws in."""
+    @staticmethod
+    def _draw_into(draw: Any, out: Array) -> Array:
+        """Draws of NumPy: straight into the array, if NumPy can draw in its dtype and layout."""
         if out.dtype.char in "fd" and out.flags.c_contiguous:
             draw(dtype=out.dtype, out=out)
         else:
