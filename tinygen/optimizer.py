@@ -49,7 +49,8 @@ class Optimizer:
     lr: a number or a schedule.  clip_norm: scale the gradient, taken as one long vector, down to this length if it is
     longer (Pascanu et al. 2013, algorithm 1).  clip_value: clip every element to ± this first.
     The length is computed in float64. If it is inf or NaN, no direction is left: on the CPU step() raises GradientError
-    and changes nothing; on a GPU, which isn't waited for, the parameters become NaN.
+    and changes nothing; on a GPU, which isn't waited for, and in a compiled step, which looks at no number, the
+    parameters become NaN.
     Raises ValueError if params is empty, holds anything but Parameters, or mixes dtypes or devices.
     """
 
@@ -176,7 +177,10 @@ class Optimizer:
         return {}
 
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
-        """Change flat p and state in place, given the flat gradient g, which must stay as it is; self.t counts."""
+        """Change flat p and state in place, given the flat gradient g, which must stay as it is.
+
+        self.t is the number of this step, from 1 on; it and lr may be numbers that a compiled step computes anew.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
     def _check(self, grads: list[Any]) -> None:

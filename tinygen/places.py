@@ -72,7 +72,8 @@ def lines_above(frame: FrameType | None) -> tuple[Place, ...]:
 
 
 def lines_of(error: BaseException) -> tuple[Place, ...]:
-    """The lines from where an error is handled down to where it was raised, the innermost first."""
+    """The lines from where an error is handled down to where it was raised (the engine's excluded), the innermost
+    first."""
     places, trace = list[Place](), error.__traceback__
     while trace is not None:
         code = trace.tb_frame.f_code
@@ -84,7 +85,7 @@ def lines_of(error: BaseException) -> tuple[Place, ...]:
 
 @functools.cache
 def _kind_of(file: str) -> str:
-    """What a file is to those who ask for lines: of the "engine", the "end" of the way, or "code" to be seen."""
+    """Whether lines of a file are shown, "code"; left out, "engine"; or left out with all above them, "end"."""
     if Path(file).is_relative_to(_PACKAGE / "train") or file == str(_PACKAGE / "compiler" / "compiled.py"):
         return "end"
     return "engine" if file in _PLUMBING or file.startswith(_ENGINE) else "code"

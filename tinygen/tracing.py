@@ -16,7 +16,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Untraceable(BaseException):
-    """Why a step can't be compiled; the step itself may be right, and what it excepts is nothing of this kind."""
+    """Why a step can't be compiled; as it is written, it may be right.
+
+    It is no Exception, so that an `except Exception` in the step doesn't take it for an error of its own.
+    """
 
 
 class _State(threading.local):
@@ -34,15 +37,16 @@ def tracing() -> Any:
 def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
     """function(*numbers): one number, or a tuple of them, that a compiled step computes anew each time.
 
-    numbers: constants, or what per_step returned. Given numbers, the function must depend on these alone. Without, it
-    may read what it likes, such as a count of steps, and change it: it is called once for each call here.
+    numbers: constants, or what per_step returned. If there are any, the function must depend on these alone. If there
+    are none, it may read and change anything else, such as a count of steps: each step calls it once for each per_step.
+    Raises Untraceable, while a step is traced, if one of the numbers is an array.
     """
     return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
 
 
 def reads(function: F) -> F:
-    """Say of a function for per_step that it changes nothing: what it returns once it returns again, until one that may
-    change something is called."""
+    """Mark a function for per_step as one that changes nothing: a program calls it once, and uses what it returned
+    until it calls a function that may change something."""
     function.only_reads = True  # type: ignore[attr-defined]
     return function
 

@@ -32,6 +32,8 @@ class Compiled:
 
     The first call with a batch of a new shape traces the step, which computes nothing, and compiles it. When a setting
     of a module or an optimiser, or the array of a Tensor, is replaced, the next call traces again.
+    It is for one thread: while a step is traced, the Tensors of its networks hold no numbers, and each call writes into
+    the same memory. No other thread may use these networks, or call it, during a call.
 
     program: the last one that was compiled or run.  seconds: spent on tracing and compiling so far.
     """
@@ -94,7 +96,7 @@ class Compiled:
         except Untraceable as error:
             return None, reason_of(error)
         except Exception as error:  # perhaps one of the step's own, which it raises again
-            return None, f"{type(error).__name__} while it was compiled: {error}{_line_of(error)}"
+            return None, f"{type(error).__name__} while it was compiled: {reason_of(error)}"
         self.program = ready.program
         return ready, ""
 
@@ -179,23 +181,20 @@ def _key(form: Any, arrays: list[Any]) -> Any:
 
 
 def reason_of(error: BaseException) -> str:
-    """Why a step can't be compiled, with the line of code."""
-    return f"{error}{_line_of(error)}"
-
-
-def _line_of(error: BaseException) -> str:
-    """The line, outside of the engine, in which an error was raised."""
+    """Why a step can't be compiled, with the line of code outside of the engine, if there is one."""
     places = lines_of(error)
-    return f", in {places[0]}" if places else ""
+    return f"{error}, in {places[0]}" if places else str(error)
 
 
 def compile(step: Any, back_end: str | None = None) -> Compiled:
     """A model's train_step, or a function, as a program: the same results, to rounding, in less time.
 
     step: a Model, or a function of arrays that uses modules, optimisers and generators. Random numbers are those of
-    the step as written. What a program can't do, such as to decide by a value, leaves the step as it is; `reason` says
-    what. back_end: "native", "numpy" or "plain"; by default the first, where llvmlite is installed, else the second. On
-    a GPU it is "cupy".
+    the step as written. A step that does what a program can't, such as to decide by a value, runs as it was written;
+    `reason` says why. Use its networks in no other thread during a call: see `Compiled`.
+    back_end: "native", "numpy" or "plain"; by default "native" if llvmlite is installed and TINYGEN_NUMBA is not 0,
+    else "numpy". On a GPU it is "cupy".
+    Raises UserError unless step is a model or a function, and ConfigError for another back_end.
     """
     name = getattr(step, "__name__", type(step).__name__)
     if hasattr(step, "train_step"):
