@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,26 +52,25 @@ def reads(function: F) -> F:
     return function
 
 
-@contextlib.contextmanager
-def paused() -> Iterator[None]:
+def recording(trace: Any) -> AbstractContextManager[None]:
+    """In this block, what this thread computes with traced arrays is written to a trace.
+
+    Raises Untraceable within another such block.
+    """
+    if _state.trace is not None:
+        raise Untraceable("a compiled step can't be traced within another")
+    return _traced_by(trace)
+
+
+def paused() -> AbstractContextManager[None]:
     """In this block nothing is traced."""
-    before, _state.trace = _state.trace, None
+    return _traced_by(None)
+
+
+@contextlib.contextmanager
+def _traced_by(trace: Any) -> Iterator[None]:
+    before, _state.trace = _state.trace, trace
     try:
         yield
     finally:
         _state.trace = before
-
-
-class recording:
-    """In this block, what this thread computes with traced arrays is written to a trace."""
-
-    def __init__(self, trace: Any):
-        self._trace = trace
-
-    def __enter__(self) -> None:
-        if _state.trace is not None:
-            raise Untraceable("a compiled step can't be traced within another")
-        _state.trace = self._trace
-
-    def __exit__(self, *exception: object) -> None:
-        _state.trace = None

@@ -76,8 +76,7 @@ class TracedModule:
     # New arrays
 
     def full(self, shape: Any, value: Any, dtype: Any = None) -> Traced:
-        like = np.empty(shape, np.asarray(value).dtype if dtype is None else dtype)
-        return self._trace.traced("full", (), like, value=like.dtype.type(value).item())
+        return self._trace.filled(np.empty(shape, np.asarray(value).dtype if dtype is None else dtype), value)
 
     def zeros(self, shape: Any, dtype: Any = np.float64) -> Traced:
         return self.full(shape, 0, dtype)
@@ -88,7 +87,7 @@ class TracedModule:
         return self.full(shape, 1, dtype)
 
     def full_like(self, x: Any, value: Any, dtype: Any = None) -> Traced:
-        return self._trace.traced("full", (), np.empty_like(like_of(x), dtype), value=value)
+        return self._trace.filled(np.empty_like(like_of(x), dtype), value)
 
     def zeros_like(self, x: Any, dtype: Any = None) -> Traced:
         return self.full_like(x, 0, dtype)

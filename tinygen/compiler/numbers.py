@@ -25,12 +25,12 @@ class Number:
             "compute with it in tg.per_step(function, number)"
         )
 
-    def __neg__(self) -> Any:
-        return self.trace.call(operator.neg, (self,))
-
     __bool__ = __float__ = __int__ = __index__ = __round__ = __floor__ = __str__ = __format__ = _refuse
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _refuse
     __hash__ = object.__hash__
+
+    def __neg__(self) -> Any:
+        return self.trace.call(operator.neg, (self,))
 
     def __abs__(self) -> Any:
         return self.trace.call(operator.abs, (self,))

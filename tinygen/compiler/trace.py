@@ -18,6 +18,7 @@ from ..kernels.reference_conv import output_size
 from ..optim import Optimizer
 from ..places import lines_above
 from ..tracing import Untraceable, paused
+from .held import MISSING
 from .memory import address, flattened, likeness, outer_first, outermost, shadow, standing
 from .module import MODULE
 from .numbers import Number
@@ -131,10 +132,14 @@ class Trace:
         values = tuple(self.operand(x) for x in operands)
         return self.array(self.emit(name, values, _result_like(name, values)))
 
+    def filled(self, like: np.ndarray, number: Any) -> Traced:
+        """An array of this kind with one number everywhere."""
+        return self.traced("full", (), like, value=like.dtype.type(number).item())
+
     def fitted(self, value: Any, like: np.ndarray) -> Value:
         """value, broadcast and cast to an array of this kind."""
         if _is_known_number(value):
-            return self.emit("full", (), np.empty_like(like), {"value": like.dtype.type(value).item()})
+            return self.filled(np.empty_like(like), value).value
         if isinstance(value, Number):
             value = self.elementwise("add", MODULE.zeros((), like.dtype), value)
         x = MODULE.broadcast_to(self.as_traced(value).astype(like.dtype, copy=False), like.shape)
@@ -187,7 +192,7 @@ class Trace:
         with paused():
             now = function(*(n.now if isinstance(n, Number) else n for n in numbers))
         after = getattr(owner, "__dict__", {})
-        self.live += [(after, name) for name, x in [*after.items()] if before.get(name, self) is not x]
+        self.live += [(after, name) for name, x in [*after.items()] if before.get(name, MISSING) is not x]
         several = now if isinstance(now, tuple) else (now,)
         instruction = Instruction("call", given, {"function": function}, place=lines_above(sys._getframe(1)))
         instruction.results = [Value(np.empty(()), instruction) for _ in several]
