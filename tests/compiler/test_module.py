@@ -50,6 +50,24 @@ def test_what_it_lacks_is_named():
         program_of(lambda x: array_module(x).linalg, [X])
     with pytest.raises(Untraceable, match="pad: mode 'edge'"):
         program_of(lambda x: np.pad(x, 1, mode="edge"), [X])
+    with pytest.raises(Untraceable, match="ravel: order 'F'"):
+        program_of(lambda x: x.ravel("F"), [X])
+
+
+def test_functions_and_sums_compute_in_the_dtype_that_they_are_given():
+    large = np.full(3, 1e20, np.float32)
+    (y,) = interpreted(lambda x: [array_module(x).square(x, dtype=np.float64)], large)
+    np.testing.assert_array_equal(y, np.square(large, dtype=np.float64))
+
+    def sums(x):
+        return [x.sum(dtype=np.float64), x.mean(0, np.float64), x.cumsum(dtype=np.float64)]
+
+    for y, z in zip(
+        interpreted(sums, large * 3e18), sums(large * 3e18), strict=True
+    ):  # of which two are inf in float32
+        np.testing.assert_allclose(y, z, 1e-12)
+    (y,) = interpreted(lambda x: [array_module(x).less(x, 1.5, dtype=bool)], X)
+    np.testing.assert_array_equal(y, X < 1.5)
 
 
 def test_a_convolution_is_one_instruction_and_lies_in_memory_as_convolutions_make_it():

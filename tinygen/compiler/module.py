@@ -23,6 +23,8 @@ class Ufunc:
         self._trace, self.__name__ = trace, name
 
     def __call__(self, *operands: Any, out: Any = None, dtype: Any = None) -> Any:
+        if dtype is not None and np.dtype(dtype) != bool:  # of a comparison, that is its result's
+            operands = tuple(x.astype(dtype, copy=False) if backend.is_array(x) else x for x in operands)
         y = self._trace.elementwise(self.__name__, *operands)
         y = y if dtype is None else y.astype(dtype, copy=False)
         if out is None:

@@ -114,6 +114,8 @@ class Traced:
         return self if like.shape == self.shape else self.viewed("reshape", like, shape=like.shape)
 
     def ravel(self, order: str = "C") -> Traced:
+        if order != "C":
+            raise Untraceable(f"ravel: order {order!r} is not among what a program knows")
         return self.reshape(-1)
 
     def transpose(self, *axes: Any) -> Traced:
@@ -201,8 +203,8 @@ class Traced:
 
     def sum(self, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Traced:
         if dtype is None:
-            dtype = np.add.reduce(np.zeros(1, self.dtype)).dtype
-        return self._reduce("sum", axis, keepdims, np.dtype(dtype))
+            return self._reduce("sum", axis, keepdims, np.add.reduce(np.zeros(1, self.dtype)).dtype)
+        return self.astype(dtype, copy=False)._reduce("sum", axis, keepdims, np.dtype(dtype))
 
     def max(self, axis: Any = None, keepdims: bool = False) -> Traced:
         return self._reduce("max", axis, keepdims, self.dtype)
@@ -219,7 +221,8 @@ class Traced:
         return self.trace.traced("argmax", (self,), like, axis=axis)
 
     def cumsum(self, axis: int | None = None, dtype: Any = None) -> Traced:
-        x = self.reshape(-1) if axis is None else self
+        x = self if dtype is None else self.astype(dtype, copy=False)
+        x = x.reshape(-1) if axis is None else x
         like = np.empty(x.shape, dtype or np.add.accumulate(np.zeros(1, self.dtype)).dtype)
         return self.trace.traced("cumsum", (x,), like, axis=(axis or 0) % max(x.ndim, 1))
 
