@@ -218,3 +218,14 @@ def test_functions_objects_and_parts_of_functions(monkeypatch):
         compiled = compile(step, "plain")
         np.testing.assert_allclose(compiled(DATA[0]).array, net(DATA[0]).array, 1e-6)
         assert compiled.reason is None
+
+
+@pytest.mark.parametrize("back_end", ["plain", "numpy"])
+def test_sums_of_small_whole_numbers_wrap_around_as_numpys_do(back_end):
+    def step(x):
+        return [x.sum(dtype=np.int8), x.sum(0, dtype=np.int8), (x + 1).sum(dtype=np.int8)]
+
+    x = np.full((3, 100), 100, np.int8)
+    for y, z in zip(compile(step, back_end)(x), step(x), strict=True):
+        np.testing.assert_array_equal(y, z)
+        assert y.dtype == np.int8

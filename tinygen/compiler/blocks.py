@@ -174,8 +174,9 @@ def _choose(out: Array, condition: Array, a: Any, b: Any) -> None:
 
 
 def _sum(out: Array, x: Array, axes: tuple[int, ...]) -> None:
-    out[...] = sums.total(x, axes)
+    np.copyto(out, sums.total(x, axes), casting="unsafe")  # int8 wraps around, as in NumPy
 
 
 def _add_up(total: Array, parts: Sequence[Array]) -> None:
-    total[...] = parts[0] if len(parts) == 1 else sums.total(np.stack(parts), 0)
+    whole = parts[0] if len(parts) == 1 else sums.total(np.stack(parts), 0)
+    np.copyto(total, whole, casting="unsafe")
