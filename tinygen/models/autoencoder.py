@@ -77,7 +77,8 @@ class Autoencoder(Model):
         columns = max(int(min(n, 2 * len(x)) ** 0.5), 1)  # so that a square grid shows each pair in one column
         rows = max(columns // 2, 1)
         x = x[: rows * columns]
-        pairs = ops.stack([x.reshape(rows, -1, *x.shape[1:]), self(x).data.reshape(rows, -1, *x.shape[1:])], 1)
+        y = self.decode(self.codes(x))
+        pairs = ops.stack([images.reshape(rows, -1, *x.shape[1:]) for images in (x, y)], 1)
         return pairs.reshape(-1, *x.shape[1:])
 
     def sample(self, n: int, rng: Generator | None = None) -> Array:
