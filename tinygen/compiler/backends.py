@@ -35,15 +35,19 @@ def why_not_native() -> str:
 
 
 def check_back_end(name: str | None) -> None:
-    """Raises ConfigError for a name that no back end has."""
+    """Raise ConfigError for a name that no back end has."""
     if name is not None and name not in BACK_ENDS:
         raise ConfigError(f"compile: back_end is {name!r}, but it must be one of {', '.join(map(repr, BACK_ENDS))}")
 
 
 def load_back_end(name: str | None = None, device: str = "cpu") -> Any:
-    """The class of a back end; None: of the default one. Raises Untraceable if it is not one for the device."""
+    """The class of a back end, by default of the device's.
+
+    Raises ConfigError for a name that none has, Untraceable if it can't run on the device, and ImportError if what it
+    needs is not installed.
+    """
     check_back_end(name)
-    name = default_back_end(device) if name is None else name
+    name = name or default_back_end(device)
     if (name == "cupy") != (device == "cuda"):
         raise Untraceable(f"the back end {name!r} can't run on {device!r}, where the step's arrays are")
     module, kind = BACK_ENDS[name]

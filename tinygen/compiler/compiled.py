@@ -35,13 +35,14 @@ class Compiled:
     It is for one thread: while a step is traced, the Tensors of its networks hold no numbers, and each call writes into
     the same memory. No other thread may use these networks, or call it, during a call.
 
-    program: the last one that was compiled or run.  seconds: spent on tracing and compiling so far.
+    program: the last one that was compiled or run.  back_end: what runs it.  seconds: spent on tracing and compiling so
+    far.
     """
 
     def __init__(self, step: Any, name: str, back_end: str | None = None):
         check_back_end(back_end)
         self.name, self._wanted = name, back_end
-        self.back_end = default_back_end(current_device()) if back_end is None else back_end
+        self.back_end = back_end or default_back_end(current_device())
         self.reason: str | None = None
         self.program: Program | None = None
         self.seconds = 0.0
@@ -108,7 +109,7 @@ class Compiled:
         try:
             self._state = self._state or State({"": self._step})
             device = _device_of_all(self._state, arrays)
-            self.back_end = default_back_end(device) if self._wanted is None else self._wanted
+            self.back_end = self._wanted or default_back_end(device)
             back_end = load_back_end(self.back_end, device)
             program, returned, effects = self._written(self._state, form, arrays)
             self._traces += 1

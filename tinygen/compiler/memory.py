@@ -58,7 +58,7 @@ def flattened(x: Array) -> Array | None:
 def outermost(held: Sequence[tuple[Array, str]]) -> list[tuple[int, Array, str]]:
     """For each array the one that contains it, with where its memory begins and its name: mostly itself.
 
-    Raises Untraceable for two of which each has memory that the other lacks.
+    Raises Untraceable for two that overlap while neither contains the other.
     """
     bounds = [np.lib.array_utils.byte_bounds(standing(x)) if x.size else (-n, -n) for n, (x, _) in enumerate(held, 1)]
     found: list[tuple[int, Array, str]] = [(0, x, name) for x, name in held]

@@ -10,7 +10,7 @@ from ..tensor import Tensor
 
 
 class Leaf(NamedTuple):
-    """The place of an array in a nest; it was one of a Tensor, or of a Tensor that requires grad."""
+    """The place of an array in a nest, and whether it was that of a Tensor, and of one that requires grad."""
 
     number: int
     tensor: bool = False

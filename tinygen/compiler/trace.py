@@ -200,9 +200,9 @@ class Trace:
         made = tuple(Number(self, v, n) for v, n in zip(instruction.results, several, strict=True))
         return made if isinstance(now, tuple) else made[0]
 
-    def draw(self, generator: Any, op: str, like: np.ndarray, *numbers: Any, **options: Any) -> Traced:
+    def draw(self, generator: Any, op: str, like: np.ndarray, *numbers: Any) -> Traced:
         """A draw of random numbers: from this generator, at this place among its draws."""
-        return self.traced(op, numbers, like, generator=generator, **options)
+        return self.traced(op, numbers, like, generator=generator)
 
     def layout_of(self, x: Any, dtype: Any) -> np.ndarray:
         """An array laid out as x is, of another dtype."""
