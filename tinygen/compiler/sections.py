@@ -51,21 +51,26 @@ def sections(program: Program) -> list[Section]:
 
 
 def _steps(program: Program) -> list[tuple[int, str]]:
-    """The step that each instruction belongs to: that of the networks which are moved next."""
+    """The step that each instruction belongs to: that of the networks which are moved next.
+
+    If the model declares its steps, what they don't compute belongs to none. A call stays where it stands.
+    """
     instructions = work(program)
     declared = any(_is_in_step(i) for i in instructions)
-    order = {instruction: place for place, instruction in enumerate(instructions)}
+    place_of = {instruction: place for place, instruction in enumerate(instructions)}
     moved = {i: _moved_by(i) for i in instructions}
-    of = {i: min((order[c] for c in _calls_before(i)), default=-1) for i, names in moved.items() if names}
-    numbers = {key: n for n, key in enumerate(dict.fromkeys(of.values()))}  # by what the optimiser asks for first
+    key_of = {  # of each update; those of one optimiser's step have the same: the place of its first call
+        i: min((place_of[c] for c in _calls_before(i)), default=-1) for i, networks in moved.items() if networks
+    }
+    numbers = {key: n for n, key in enumerate(dict.fromkeys(key_of.values()))}
     networks = dict.fromkeys(state.name.partition(".")[0] for state in program.updates)
-    names = {key: [n for n in networks if any(n in moved[i] for i in of if of[i] == key)] for key in numbers}
+    names = {key: [n for n in networks if any(n in moved[i] for i in key_of if key_of[i] == key)] for key in numbers}
     found: list[tuple[int, str]] = []
-    now = None
+    key = None  # of the update that comes next
     for instruction in reversed(instructions):
-        now = of.get(instruction, now)
-        if now is not None and (not declared or moved[instruction] or _is_in_step(instruction)):
-            found.append((numbers[now], " and ".join(names[now])))
+        key = key_of.get(instruction, key)
+        if key is not None and (not declared or moved[instruction] or _is_in_step(instruction)):
+            found.append((numbers[key], " and ".join(names[key])))
         else:
             found.append((-1, ""))
     found.reverse()
