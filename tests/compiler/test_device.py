@@ -14,7 +14,7 @@ from models.small import SMALL, batches, fed, in_float64, small
 import tinygen as tg
 from tinygen.backend import to_host
 from tinygen.compiler.cuda_text import text_of
-from tinygen.compiler.device import Lowering
+from tinygen.compiler.device import CuPyLowering
 
 
 @pytest.fixture
@@ -65,13 +65,13 @@ def test_a_model_with_the_kernels_of_its_loops(on_standin, monkeypatch):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_loop_of_every_model_has_a_kernel(name, on_standin, monkeypatch):
-    texts, launch_of = [], Lowering._launch
+    texts, launch_of = [], CuPyLowering._launch
 
     def launch(lowering, group, outputs, arrays):
         texts.append(text_of(group.body, outputs))
         return launch_of(lowering, group, outputs, arrays)
 
-    monkeypatch.setattr(Lowering, "_launch", launch)
+    monkeypatch.setattr(CuPyLowering, "_launch", launch)
     model = small(name)
     tg.compile(model)(fed(model, on_standin.xp.asarray(batches(1)[0])))
     assert texts and None not in texts

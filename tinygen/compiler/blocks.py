@@ -9,18 +9,17 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ..backend import Array
 from ..kernels import sums
 from ..kernels.blas import add_product
+from .lowering import Call, Numbers
+from .plan import Plan
 from .program import Instruction, Value
 from .space import Space
-
-if TYPE_CHECKING:
-    from .calls import Call, Lowering
 
 _BLOCK = 1 << 16  # elements
 
@@ -41,18 +40,28 @@ class Products:
 
 
 class Blocks:
-    """A fused group, cut along the outermost dimension of its arrays."""
+    """A fused group, cut along the outermost dimension of its arrays.
 
-    def __init__(self, lowering: Lowering, fused: Instruction, products: Products | None = None):
-        self.lowering, self.fused, self.products = lowering, fused, products
+    scratch: memory that all blocks of a program may use, by its size.  products: what the group reads as a gradient.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        numbers: Numbers,
+        scratch: dict[int, list[Array]],
+        fused: Instruction,
+        products: Products | None = None,
+    ):
+        self.numbers, self.scratch, self.fused, self.products = numbers, scratch, fused, products
         axes = {m.result: m.options["axes"] for m in fused.body if m.op == "sum"}
         made = [v for v in fused.results if v not in axes]
         read = [v for v in fused.values if v.op != "call" and (products is None or v is not products.gradient)]
         values = [*dict.fromkeys([*made, *read])]
-        space = Space(fused.options["shape"], [lowering.plan[v] for v in values], merges=not axes)
+        space = Space(fused.options["shape"], [plan[v] for v in values], merges=not axes)
         self.shape, self.arrays = space.lengths, dict(zip(values, space.arrays, strict=True))
         self.over = {v: space.reduced(a) for v, a in axes.items()}
-        self.totals: dict[Value, Any] = {v: space.summed(a, lowering.plan[v]) for v, a in axes.items()}
+        self.totals: dict[Value, Any] = {v: space.summed(a, plan[v]) for v, a in axes.items()}
         self.parts: dict[Value, list[Array]] = {v: [] for v in axes}
 
     def calls(self) -> list[Call]:
@@ -99,7 +108,7 @@ class Block:
         for v in set(member.values):
             self._left[v] -= 1
         if op == "sum":
-            return [functools.partial(_sum, self._part_of_sum(y), operands[0], self.blocks.over[y])]
+            return [functools.partial(sums.total_into, operands[0], self.blocks.over[y], self._part_of_sum(y))]
         self._free += [self.arrays[v] for v in set(member.values) & self._scratch if not self._left[v]]
         out = self.arrays[y] if y in self.arrays else self._new(y)
         if op in ("copy", "astype"):
@@ -113,7 +122,7 @@ class Block:
             return x
         if x.op == "full" and x not in self.arrays:
             return np.asarray(x.maker.options["value"], x.dtype)
-        return self.blocks.lowering.numbers.array(x, _float_of(member)) if x.op == "call" else self.arrays[x]
+        return self.blocks.numbers.array(x, _float_of(member)) if x.op == "call" else self.arrays[x]
 
     def _part_of_sum(self, value: Value) -> Array:
         """Where this block's part of a sum goes."""
@@ -137,7 +146,7 @@ class Block:
         """Scratch memory, for the time of this block."""
         needed = math.prod(self.shape) * np.dtype(dtype).itemsize
         size = max(needed, 4 * _BLOCK)
-        pool, count = self.blocks.lowering.scratch.setdefault(size, []), self._borrowed.get(size, 0)
+        pool, count = self.blocks.scratch.setdefault(size, []), self._borrowed.get(size, 0)
         if count == len(pool):
             pool.append(np.empty(size, np.uint8))
         self._borrowed[size] = count + 1
@@ -171,10 +180,6 @@ def _may_multiply(out: Array, condition: Any, a: Any) -> bool:
 
 def _choose(out: Array, condition: Array, a: Any, b: Any) -> None:
     out[...] = np.where(condition, a, b)
-
-
-def _sum(out: Array, x: Array, axes: tuple[int, ...]) -> None:
-    np.copyto(out, sums.total(x, axes), casting="unsafe")  # int8 wraps around, as in NumPy
 
 
 def _add_up(total: Array, parts: Sequence[Array]) -> None:

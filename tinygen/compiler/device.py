@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Sequence
+from typing import Any
 
 from .. import kernels
 from ..backend import Array, device_module, device_of
@@ -17,16 +17,13 @@ from ..kernels.reference_conv import windows_by_taps
 from ..tracing import Untraceable
 from .cuda_text import text_of
 from .definitions import definition
+from .lowering import Call, Executable, Lowering, Numbers
 from .passes import compute_again, side_by_side
 from .plan import Plan
-from .program import DRAWS, SILENT, VIEWS, Instruction, Program, Value
-
-Call: TypeAlias = "Callable[[], Any]"
-
-CONVOLUTIONS = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")
+from .program import VIEWS, Instruction, Program, Value
 
 
-class DeviceStep:
+class DeviceStep(Executable):
     """A program ready to run with CuPy."""
 
     def __init__(self, program: Program):
@@ -34,69 +31,32 @@ class DeviceStep:
             if state.op == "state" and device_of(array) != "cuda":
                 raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
         program = side_by_side(compute_again(program))
-        self.plan = Plan(program, "cuda")
-        lowering = Lowering(program, self.plan)
+        super().__init__(Plan(program, "cuda"))
+        lowering = CuPyLowering(self.plan)
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
-        self._inputs = [self.plan[value] for value in program.inputs]
-
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
-        for array, x in zip(self._inputs, inputs, strict=True):
-            array[...] = x
-        for call in self.calls:
-            call()
-        return self.plan.finish()
 
 
-class Lowering:
-    """What each instruction becomes: functions to call, in order, with everything that they need already in them."""
+class CuPyLowering(Lowering):
+    """What each instruction becomes with CuPy."""
 
-    def __init__(self, program: Program, plan: Plan):
-        self.plan, self.xp = plan, device_module("cuda")
-        self.numbers: dict[Value, Any] = {}  # those that Python computes anew in each step
+    def __init__(self, plan: Plan):
+        super().__init__(plan, Numbers(), device_module("cuda"))
         self._scratch: list[Array] = []
-        self._read = _read_as_arrays(program)
+        self._read = _read_as_arrays(plan.program)
 
     def calls(self, instruction: Instruction) -> list[Call]:
-        """The calls of an instruction; none for what is there from the beginning."""
-        op = instruction.op
-        if op in SILENT or op in VIEWS or (op == "full" and instruction.result not in self._read):
+        """The calls of an instruction; none, too, for a number everywhere that only loops read."""
+        if instruction.op == "full" and instruction.result not in self._read:
             return []
-        if op == "call":
-            return [functools.partial(self._call, instruction)]
-        if op in DRAWS:
-            return [functools.partial(self._draw, instruction, self.plan[instruction.result])]
-        if op == "fused":
-            return self._group(instruction, self.plan.arrays)
-        if op == "update":
-            return self._update(instruction)
-        if op in CONVOLUTIONS and self._are_matrices(instruction):
-            return getattr(self, f"_{op}")(instruction)
-        return [self._single(instruction)]
+        return super().calls(instruction)
 
-    def _call(self, instruction: Instruction) -> None:
-        made = instruction.options["function"](*self._now(instruction))
-        self.numbers |= zip(instruction.results, made if isinstance(made, tuple) else (made,), strict=True)
+    def _convolution(self, instruction: Instruction) -> list[Call]:
+        if self._are_matrices(instruction):
+            return getattr(self, f"_{instruction.op}")(instruction)
+        return super()._convolution(instruction)
 
-    def _draw(self, instruction: Instruction, out: Array) -> None:
-        instruction.options["generator"].fill(instruction.op, out, *self._now(instruction))
-
-    def _now(self, instruction: Instruction) -> list[Any]:
-        return [self.numbers[x] if isinstance(x, Value) else x for x in instruction.operands]
-
-    def _single(self, instruction: Instruction) -> Call:
-        """One instruction that is no loop."""
-        op, options, out = instruction.op, instruction.options, self.plan[instruction.result]
-        operands = [self.plan[x] if isinstance(x, Value) else x for x in instruction.operands]
-        if op == "full":
-            return functools.partial(out.fill, options["value"])
-        if op == "matmul":
-            return self._product(operands[0], operands[1], out)
-        if op == "concatenate":
-            return functools.partial(self.xp.concatenate, operands, options["axis"], out=out)
-        if op == "put":
-            return functools.partial(_put, out, operands[0], operands[1], options["index"])
-        return functools.partial(_compute, out, definition(op, self.xp), operands, options)
+    def _fused(self, instruction: Instruction) -> list[Call]:
+        return self._group(instruction, self.plan.arrays)
 
     def _are_matrices(self, convolution: Instruction) -> bool:
         """Whether what a convolution reads and makes can be seen as matrices, of a dtype that the kernels take."""
@@ -161,9 +121,9 @@ class Lowering:
         text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
         outs = [arrays[v] for v in outputs]
         if text is None:
-            return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers)
+            return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers.now)
         kernel = self.xp.ElementwiseKernel(*text.kernel)
-        return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers)
+        return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers.now)
 
     def _borrow(self, kinds: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
         """Memory for the time of one instruction: the next ones use the same, as launches run in their order."""
@@ -224,13 +184,3 @@ def _read_as_arrays(program: Program) -> set[Value]:
     sums = (m.operands[0] for i in program.instructions if i.op == "fused" for m in i.body if m.op == "sum")
     views = (v.root for i in program.instructions for v in i.values if v.op in VIEWS)
     return found | {*sums} | {*views}
-
-
-def _compute(out: Array, function: Callable[..., Any], operands: Sequence[Any], options: dict[str, Any]) -> None:
-    out[...] = function(*operands, **options)
-
-
-def _put(out: Array, x: Array, value: Any, index: Any) -> None:
-    if out is not x:
-        out[...] = x
-    out[index] = value

@@ -7,13 +7,12 @@ call of NumPy's, before which the cores wait for Python.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..backend import Array
-from .calls import Lowering, Numbers
+from .calls import NumPyLowering
 from .jobs import Jobs
 from .loops import Unsuited
+from .lowering import Executable, Numbers
 from .native.team import Machine
 from .passes.order import draws_first
 from .plan import Plan
@@ -32,25 +31,22 @@ class MachineNumbers(Numbers):
         self._machine.numbers[self._places[value]] = now
 
 
-class MachineStep:
+class MachineStep(Executable):
     """A program ready to run in native code."""
 
     def __init__(self, program: Program, threads: int | None = None):
         program = draws_first(program)
-        self.plan = Plan(program)
+        super().__init__(Plan(program))
         scalars = [v for i in program.instructions if i.op == "call" for v in i.results]
         places = {v: n for n, v in enumerate(scalars)}
         self.machine = Machine(threads, len(scalars))
-        self.numbers = MachineNumbers(self.machine, places)
         self._jobs = Jobs(self.machine, self.plan, places)
-        self._lowering = Lowering(self.plan, self.numbers)
-        self._run: list[Callable[[], Any]] = []
-        self._first = 0  # job that no part of _run does yet
+        self._lowering = NumPyLowering(self.plan, MachineNumbers(self.machine, places))
+        self._first = 0  # job that no call does yet
         self.foreign: list[tuple[Instruction, str]] = []  # what is left to NumPy, and why
         for instruction in program.instructions:
             self._add(instruction)
         self._close()
-        self._inputs = [self.plan[value] for value in program.inputs]
 
     def _add(self, instruction: Instruction) -> None:
         op = instruction.op
@@ -65,18 +61,10 @@ class MachineStep:
                 self.machine.forget(before)
                 self.foreign.append((instruction, str(why)))
         self._close()
-        self._run += self._lowering.calls(instruction)
+        self.calls += self._lowering.calls(instruction)
 
     def _close(self) -> None:
         """Let the jobs since the last call run as one."""
         if len(self.machine) > self._first:
-            self._run.append(functools.partial(self.machine.run, self._first, len(self.machine)))
+            self.calls.append(functools.partial(self.machine.run, self._first, len(self.machine)))
             self._first = len(self.machine)
-
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
-        for array, x in zip(self._inputs, inputs, strict=True):
-            array[...] = x
-        for part in self._run:
-            part()
-        return self.plan.finish()

@@ -10,6 +10,7 @@ import numpy as np
 from .. import backend
 from ..kernels.sums import axes_of
 from ..tracing import Untraceable, tracing
+from .program import CONVOLUTIONS
 from .traced import Traced, like_of, taken_apart
 
 if TYPE_CHECKING:
@@ -38,9 +39,6 @@ class Ufunc:
             raise Untraceable(f"{self.__name__}.at is not among what a program knows")
         form, arrays = taken_apart(index)
         self._trace.put(x, "add_at", value, form, arrays)
-
-
-_WHOLE = ("conv2d", "conv_transpose2d", "conv2d_weight_grad")  # kernels that a program has as one instruction
 
 
 class TracedModule:
@@ -73,7 +71,7 @@ class TracedModule:
     def kernel(self, definition: Callable[..., Any]) -> Callable[..., Any]:
         """What stands for a kernel in a trace: one instruction for a convolution; else its definition is traced."""
         name = definition.__name__
-        return getattr(self._trace, name) if name in _WHOLE else definition
+        return getattr(self._trace, name) if name in CONVOLUTIONS else definition
 
     # New arrays
 

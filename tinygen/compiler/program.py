@@ -27,6 +27,7 @@ ELEMENTWISE = frozenset(_WORDS.split())  # functions of NumPy by which each elem
 VIEWS = frozenset({"reshape", "transpose", "getitem", "broadcast_to", "bitcast"})
 SILENT = frozenset({"input", "state", "constant"})
 SOURCES = frozenset({"input", "state", "constant", "full", "number"})
+CONVOLUTIONS = frozenset({"conv2d", "conv_transpose2d", "conv2d_weight_grad"})
 DRAWS = frozenset({"normal", "uniform", "bernoulli", "integers", "permutation"})
 GROUPS = frozenset({"fused", "update"})  # ops that stand for several instructions
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-from .program import DRAWS, Instruction
+from .program import CONVOLUTIONS, DRAWS, Instruction
 
 KINDS = ("product", "convolution", "loop", "sum", "draw", "copy", "number")  # a "number" is Python's, such as a count
-_CONVOLUTIONS = frozenset({"conv2d", "conv_transpose2d", "conv2d_weight_grad"})
 _SUMS = frozenset({"sum", "max", "min", "argmax", "cumsum"})
 _COPIES = frozenset({"copy", "astype", "full", "concatenate", "take", "put", "put_at", "add_at"})
 
@@ -24,7 +23,7 @@ def kind_of(instruction: Instruction) -> str:
         left = {v: member.op for member in instruction.body for v in member.results}
         kinds = {left[v] for v in instruction.results} or {"loop"}
         return "sum" if kinds == {"sum"} else "copy" if kinds <= _COPIES else "loop"
-    if op in _CONVOLUTIONS:
+    if op in CONVOLUTIONS:
         return "convolution"
     if op in ("matmul", "einsum", "update"):
         return "product"

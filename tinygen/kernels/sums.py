@@ -53,7 +53,7 @@ def total(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
 def total_into(x: Array, axis: tuple[int, ...], out: Array) -> Array:
     """Σ x along the axes, in the dtype of out, where it is written."""
     if type(x) is np.ndarray:
-        out[...] = total(x, axis)
+        np.copyto(out, total(x, axis), casting="unsafe")  # int8 wraps around, as in NumPy
         return out
     return x.sum(axis=axis, dtype=out.dtype, out=out)
 
