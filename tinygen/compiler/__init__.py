@@ -5,8 +5,9 @@ program.py                                    instructions on arrays, which can 
 printing.py, sections.py, work.py, spans.py   the program as text, and what a run's page shows of it
 passes/                                       what need not be computed, and what can be computed together
 plan.py                                       where each array lies
-calls.py                                      the back end for NumPy alone
-machine.py, loops.py, native/                 the back end for native code, made with LLVM
+lowering.py                                   what the back ends share: a program as calls
+calls.py, blocks.py                           the back end for NumPy alone
+machine.py, jobs.py, loops.py, native/        the back end for native code, made with LLVM
 device.py, cuda_text.py                       the back end for CuPy
 compiled.py                                   `tg.compile`
 """

@@ -22,7 +22,7 @@ from .blas import add_product, matmul
 from .compiled import compiled
 from .reference_conv import Padding, Pair, output_size
 
-_FEW = 16  # elements of KW·C
+FEW = 16  # elements of KW·C
 _MANY = 64  # images
 _SMALL = 1 << 20  # bytes of a kernel
 
@@ -42,8 +42,8 @@ class Tap(NamedTuple):
 def are_apart(stride: Pair, images: int) -> bool:
     """Whether each row of a result may have products of its own, as with a stride its rows of x lie apart.
 
-    With fewer images these would be too small, and x is copied, the rows of each remainder side by side. It saves that
-    memory and takes as long in native code; here, where each product is a call of Python's, it takes 3% longer.
+    With fewer images these would be too small, and x is copied, the rows of each remainder side by side. To do without
+    the copy takes as long in native code; here, where each product is a call of Python's, it takes 3% longer.
     """
     return stride[0] > 1 and images >= _MANY
 
@@ -56,11 +56,13 @@ def taps(
     apart: as taps of one row each.
     """
     for t in _taps(x_size, y_size, kernel, stride, padding):
-        for i in range(t.rows.stop - t.rows.start) if apart else ():
-            row, out_row = t.rows.start + i, t.out_rows.start + i
-            yield t._replace(rows=slice(row, row + 1), out_rows=slice(out_row, out_row + 1))
-        if not apart:
-            yield t
+        yield from _row_by_row(t) if apart else (t,)
+
+
+def _row_by_row(t: Tap) -> Iterator[Tap]:
+    for i in range(t.rows.stop - t.rows.start):
+        row, out_row = t.rows.start + i, t.out_rows.start + i
+        yield t._replace(rows=slice(row, row + 1), out_rows=slice(out_row, out_row + 1))
 
 
 def _taps(x_size: Pair, y_size: Pair, kernel: Pair, stride: Pair, padding: Padding) -> Iterator[Tap]:
@@ -102,7 +104,7 @@ def conv2d(x: Array, w: Array, stride: Pair, padding: Padding, into: Array | Non
     n, size, (kh, kw, c, co) = x.shape[0], x.shape[1:3], w.shape
     out = output_size(size, (kh, kw), stride, padding)
     w = np.ascontiguousarray(w)
-    if kw * c < _FEW:
+    if kw * c < FEW:
         cols = _im2col(_hnwc(x), (kh, kw), out, stride, padding)
         return matmul(cols, w.reshape(-1, co)).reshape(out[0], n, out[1], co).swapaxes(0, 1)
     y = _room(into, (out[0], n, out[1], co), x.dtype)
@@ -130,7 +132,7 @@ def conv_transpose2d(
     """As reference_conv.conv_transpose2d; the result lies in memory as H, N, W, C."""
     n, out, (kh, kw, c, co) = gy.shape[0], gy.shape[1:3], w.shape
     gy, w = _hnwc(gy), np.ascontiguousarray(w)
-    if kw * c < _FEW:
+    if kw * c < FEW:
         gx = _room(into, (size[0], n, size[1], c), gy.dtype)
         gx[...] = 0
         _col2im(gy.reshape(-1, co), w.reshape(-1, co), (kh, kw), out, stride, padding, gx)
@@ -160,7 +162,7 @@ def conv2d_weight_grad(
     """As reference_conv.conv2d_weight_grad."""
     size, out, c, co = x.shape[1:3], gy.shape[1:3], x.shape[3], gy.shape[3]
     x, gy = _hnwc(x), _hnwc(gy)
-    if kernel_size[1] * c < _FEW:
+    if kernel_size[1] * c < FEW:
         cols = _im2col(x, kernel_size, out, stride, padding)
         return matmul(cols.T, gy.reshape(-1, co)).reshape(*kernel_size, c, co)
     gw = np.zeros((*kernel_size, c, co), x.dtype)
@@ -216,7 +218,7 @@ def _im2col(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -
         fast.im2col(x, cols, stride, padding)
         return cols.reshape(math.prod(size), -1)
     planes = np.zeros((*kernel, x.shape[3], *size), x.dtype)
-    for place, pixels in _planes(x, kernel, out, stride, padding):
+    for place, pixels in by_plane(x, kernel, out, stride, padding):
         planes[place] = pixels
     return planes.reshape(-1, math.prod(size)).T
 
@@ -228,20 +230,21 @@ def _col2im(gy: Array, w: Array, kernel: Pair, out: Pair, stride: Pair, padding:
         fast.col2im(matmul(gy, w.T).reshape(*size, *kernel, x.shape[3]), x, stride, padding)
         return
     planes = matmul(w, gy.T).reshape(*kernel, x.shape[3], *size)
-    for place, pixels in _planes(x, kernel, out, stride, padding):
+    for place, pixels in by_plane(x, kernel, out, stride, padding):
         pixels += planes[place]
 
 
-def _planes(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[tuple[Any, Any]]:
-    """For each place (k, l) of the kernel: where it is in the planes, and the pixels of x that it meets."""
+def by_plane(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[tuple[Any, Any]]:
+    """For each place (k, l) of the kernel that meets x: where it is in the planes, and the pixels of x."""
     (sh, sw), ((top, _), (left, _)) = stride, padding
     for k in range(kernel[0]):
         o0, o1 = _inside(k - top, sh, x.shape[0], out[0])
         for l in range(kernel[1]):
             p0, p1 = _inside(l - left, sw, x.shape[2], out[1])
-            i, j = o0 * sh + k - top, p0 * sw + l - left
-            pixels = x[i : i + (o1 - o0) * sh : sh, :, j : j + (p1 - p0) * sw : sw]
-            yield (k, l, slice(None), slice(o0, o1), slice(None), slice(p0, p1)), pixels.transpose(3, 0, 1, 2)
+            if o0 < o1 and p0 < p1:
+                i, j = o0 * sh + k - top, p0 * sw + l - left
+                pixels = x[i : i + (o1 - o0) * sh : sh, :, j : j + (p1 - p0) * sw : sw]
+                yield (k, l, slice(None), slice(o0, o1), slice(None), slice(p0, p1)), pixels.transpose(3, 0, 1, 2)
 
 
 def _inside(shift: int, stride: int, length: int, out: int) -> Pair:

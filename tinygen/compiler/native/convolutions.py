@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from ...kernels.conv import Tap, are_apart, taps
+from ...kernels.conv import FEW, Tap, are_apart, by_plane, taps
 from ...kernels.reference_conv import Padding, Pair
 from .copies import add_copy, add_zeros
 from .products import Product, add_product, add_products, add_up
@@ -24,8 +25,6 @@ from .shares import LANES, cut
 from .team import Machine
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
-
-_FEW = 16  # elements of KW·C
 
 
 def _in_turn(function: Callable[..., None]) -> Callable[..., None]:
@@ -42,24 +41,23 @@ def _in_turn(function: Callable[..., None]) -> Callable[..., None]:
 @_in_turn
 def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add y = conv2d(x, w), as kernels.conv.conv2d, to a machine's table. Raises ValueError for other layouts."""
-    x, y, w, (kh, kw, c, co) = _hnwc(x), _hnwc(y), _dense(w), w.shape
-    size, out, n = (x.shape[0], x.shape[2]), (y.shape[0], y.shape[2]), x.shape[1]
-    if kw * c < _FEW:
-        with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
-            add_product(machine, _view(y, -1, co), columns.T, _view(w, -1, co))
+    x, y, w = _hnwc(x), _hnwc(y), _dense(w)
+    geometry = _Geometry(x, y, w, stride, padding)
+    if geometry.has_few_channels:
+        with _im2col(machine, x, geometry) as columns:
+            add_product(machine, _matrix(y), columns.T, _matrix(w))
         return
-    apart = are_apart(stride, n)
+    (height, width), n, apart = geometry.out, geometry.images, geometry.apart
     with _phases(machine, x, stride[0], apart) as phases:
         shares = []
-        for rows in cut(out[0] * n, machine.threads, LANES):
+        for rows in cut(height * n, machine.threads, LANES):
             touched = range(rows[0] // n, -(-rows[1] // n)) if apart else range(1)
-            share = _Share(places=itertools.product(touched, range(out[1])))
-            for t in taps(size, out, (kh, kw), stride, padding, apart):
-                if (part := _part(t.out_rows, n, rows)) is not None:
-                    target = _matrix(y[t.out_rows, :, t.out_column])[part]
-                    fills = apart or _length(part) == _length(slice(*rows))
-                    place = t.out_rows.start if apart else 0, t.out_column
-                    share.add(place, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
+            share = _Share(places=itertools.product(touched, range(width)))
+            for t, part in geometry.taps_within(rows):
+                target = _matrix(y[t.out_rows, :, t.out_column])[part]
+                fills = apart or _length(part) == _length(slice(*rows))
+                place = t.out_rows.start if apart else 0, t.out_column
+                share.add(place, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
             shares.append(share)
         _add_shares(machine, shares, [y])
 
@@ -67,23 +65,24 @@ def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, pad
 @_in_turn
 def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add gx = conv_transpose2d(gy, w), the adjoint of conv2d with respect to x."""
-    gx, gy, w, (kh, kw, c, co) = _hnwc(gx), _hnwc(gy), _dense(w), w.shape
-    size, out, n = (gx.shape[0], gx.shape[2]), (gy.shape[0], gy.shape[2]), gx.shape[1]
-    if kw * c < _FEW:
-        with machine.borrowed(gy.dtype, (kh, kw, c, out[0], n, out[1])) as (planes,):
-            add_product(machine, _view(planes, kh * kw * c, -1), _view(w, -1, co), _view(gy, -1, co).T)
+    gx, gy, w = _hnwc(gx), _hnwc(gy), _dense(w)
+    geometry = _Geometry(gx, gy, w, stride, padding)
+    if geometry.has_few_channels:
+        with machine.borrowed(gy.dtype, geometry.planes) as (planes,):
+            add_product(machine, _view(planes, len(_matrix(w)), -1), _matrix(w), _matrix(gy).T)
             add_zeros(machine, gx)
-            for place, pixels in _planes(gx, (kh, kw), out, stride, padding):
+            for place, pixels in geometry.by_plane(gx):
                 add_up(machine, pixels, [planes[place]], adds=True)
         return
-    apart = are_apart(stride, n)
-    shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if stride[0] > 1 and not apart else []
+    copies = stride[0] > 1 and not geometry.apart
+    shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if copies else []
     with machine.borrowed(gx.dtype, *shapes) as borrowed:
         phases = borrowed or [gx[r :: stride[0]] for r in range(stride[0])]
         shares = [_Share(places=[]) for _ in range(machine.threads)]
-        for t in taps(size, out, (kh, kw), stride, padding, apart):
-            for share, rows in zip(shares, cut(len(phases[t.phase]) * n, machine.threads, LANES), strict=False):
-                if (part := _part(t.rows, n, rows)) is not None:
+        for t in geometry.taps:
+            ends = cut(len(phases[t.phase]) * geometry.images, machine.threads, LANES)
+            for share, rows in zip(shares, ends, strict=False):
+                if (part := _part(t.rows, geometry.images, rows)) is not None:
                     source = _matrix(gy[t.out_rows, :, t.out_column])[part]
                     share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
         _add_shares(machine, shares, borrowed or [gx])
@@ -95,28 +94,57 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
 @_in_turn
 def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
     """Add gw = the gradient of conv2d with respect to its kernel, as kernels.conv.conv2d_weight_grad."""
-    x, gy, gw, (kh, kw, c, co) = _hnwc(x), _hnwc(gy), _dense(gw), gw.shape
-    size, out, n = (x.shape[0], x.shape[2]), (gy.shape[0], gy.shape[2]), x.shape[1]
-    if kw * c < _FEW:
-        with _im2col(machine, x, (kh, kw), out, stride, padding) as columns:
-            add_product(machine, _view(gw, -1, co), columns, _view(gy, -1, co))
+    x, gy, gw = _hnwc(x), _hnwc(gy), _dense(gw)
+    geometry = _Geometry(x, gy, gw, stride, padding)
+    if geometry.has_few_channels:
+        with _im2col(machine, x, geometry) as columns:
+            add_product(machine, _matrix(gw), columns, _matrix(gy))
         return
-    parts = cut(out[0] * n, machine.threads, LANES)
-    apart = are_apart(stride, n)
-    fullest_first = sorted(taps(size, out, (kh, kw), stride, padding, apart), key=lambda t: -_length(t.kernel))
+    kh, kw = geometry.kernel
+    parts = cut(geometry.out[0] * geometry.images, machine.threads, LANES)
     rooms = machine.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1))
-    with _phases(machine, x, stride[0], apart) as phases, rooms as more:
+    with _phases(machine, x, stride[0], geometry.apart) as phases, rooms as more:
         shares = []
         for room, rows in zip([gw, *more], parts, strict=True):
             share = _Share(places=range(kh))
-            for t in fullest_first:
-                if (part := _part(t.out_rows, n, rows)) is not None:
-                    a, b = _patch(phases, t)[part].T, _matrix(gy[t.out_rows, :, t.out_column])[part]
-                    share.add(t.kh, _length(t.kernel) == kw, _matrix(room[t.kh, t.kernel]), a, b)
+            for t, part in sorted(geometry.taps_within(rows), key=lambda found: -_length(found[0].kernel)):
+                a, b = _patch(phases, t)[part].T, _matrix(gy[t.out_rows, :, t.out_column])[part]
+                share.add(t.kh, _length(t.kernel) == kw, _matrix(room[t.kh, t.kernel]), a, b)
             shares.append(share)
         _add_shares(machine, shares, [gw, *more])
         if more:
             add_up(machine, gw, more, adds=True)
+
+
+class _Geometry:
+    """What of x (H, N, W, C) meets what of y (OH, N, OW, CO), by a kernel (KH, KW, C, CO)."""
+
+    def __init__(self, x: Array, y: Array, w: Array, stride: Pair, padding: Padding):
+        self.size, self.out, self.images = (x.shape[0], x.shape[2]), (y.shape[0], y.shape[2]), x.shape[1]
+        self.kernel, self.channels = w.shape[:2], w.shape[2]
+        self.stride, self.padding = stride, padding
+        self.has_few_channels = self.kernel[1] * self.channels < FEW
+        self.apart = are_apart(stride, self.images)
+
+    @functools.cached_property
+    def taps(self) -> list[Tap]:
+        """All taps, in the order of kernels.conv.taps."""
+        return list(taps(self.size, self.out, self.kernel, self.stride, self.padding, self.apart))
+
+    def taps_within(self, rows: tuple[int, int]) -> Iterator[tuple[Tap, slice]]:
+        """The taps that reach some rows of (OH·N, ...), and which of a tap's rows these are."""
+        for t in self.taps:
+            if (part := _part(t.out_rows, self.images, rows)) is not None:
+                yield t, part
+
+    @property
+    def planes(self) -> tuple[int, ...]:
+        """The shape of the planes (OH, N, OW), one for each place (k, l, c) of the kernel."""
+        return *self.kernel, self.channels, self.out[0], self.images, self.out[1]
+
+    def by_plane(self, x: Array) -> Iterator[tuple[Any, Array]]:
+        """As kernels.conv.by_plane."""
+        return by_plane(x, self.kernel, self.out, self.stride, self.padding)
 
 
 class _Share:
@@ -206,31 +234,12 @@ def _phases(machine: Machine, x: Array, stride: int, apart: bool) -> Iterator[li
 
 
 @contextmanager
-def _im2col(machine: Machine, x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[Array]:
+def _im2col(machine: Machine, x: Array, geometry: _Geometry) -> Iterator[Array]:
     """The windows of x as the columns of a matrix, (KH·KW·C, OH·N·OW)."""
-    with machine.borrowed(x.dtype, (*kernel, x.shape[3], out[0], x.shape[1], out[1])) as (planes,):
-        if any(p for side in padding for p in side):
+    with machine.borrowed(x.dtype, geometry.planes) as (planes,):
+        if any(p for side in geometry.padding for p in side):
             add_zeros(machine, planes)
         with machine.at_once():
-            for place, pixels in _planes(x, kernel, out, stride, padding):
+            for place, pixels in geometry.by_plane(x):
                 add_copy(machine, planes[place], pixels)
-        yield _view(planes, kernel[0] * kernel[1] * x.shape[3], -1)
-
-
-def _planes(x: Array, kernel: Pair, out: Pair, stride: Pair, padding: Padding) -> Iterator[tuple[Any, Array]]:
-    """For each place (k, l) of the kernel: where it is in the planes, and the pixels of x that it meets."""
-    (sh, sw), ((top, _), (left, _)) = stride, padding
-    for k in range(kernel[0]):
-        o0, o1 = _inside(k - top, sh, x.shape[0], out[0])
-        for l in range(kernel[1]):
-            p0, p1 = _inside(l - left, sw, x.shape[2], out[1])
-            if o0 < o1 and p0 < p1:
-                i, j = o0 * sh + k - top, p0 * sw + l - left
-                pixels = x[i : i + (o1 - o0) * sh : sh, :, j : j + (p1 - p0) * sw : sw]
-                yield (k, l, slice(None), slice(o0, o1), slice(None), slice(p0, p1)), pixels.transpose(3, 0, 1, 2)
-
-
-def _inside(shift: int, stride: int, length: int, out: int) -> Pair:
-    """The outputs o, from the first to before the last, for which 0 <= o · stride + shift < length."""
-    first = max(0, -(shift // stride))
-    return first, max(first, min(out, (length - shift - 1) // stride + 1))
+        yield _view(planes, math.prod(planes.shape[:3]), -1)
