@@ -199,7 +199,7 @@ def test_the_kind_of_an_array_says_who_serves_it(monkeypatch, gpu):
         return "definition"
 
     loops, launches = SimpleNamespace(double=lambda x: "loops"), SimpleNamespace(double=lambda x: "launches")
-    by_all, by_few = kernels._kernel(double, loops, gpu=True), kernels._kernel(double)
+    by_all, by_few = kernels._kernel(double, loops, gpu="cuda"), kernels._kernel(double)
     monkeypatch.setattr(kernels, "_cuda", lambda name: launches)
     array = gpu.asarray([1.0])
     served = "launches" if gpu.name == "cupy" else "definition"  # the stand-in is not CuPy: it has no compiler

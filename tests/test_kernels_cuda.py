@@ -29,15 +29,18 @@ SHAPES = [(1, 1), (7, 5), (1, 3), (5000, 1), (5000, 3), (300, 33), (9, 70), (3, 
 
 CONVOLUTIONS = [size for size in CONVOLUTION_SIZES if size[0][0] > 0][:14]
 
+MODULES = ("cuda", "cuda_noise")
+
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 every_shape = pytest.mark.parametrize("shape", SHAPES, ids=str)
 
 
 class Twins(NamedTuple):
-    """The module of the twins, and the arrays that it takes."""
+    """The modules of the twins, and the arrays that they take."""
 
     cuda: ModuleType
+    noise: ModuleType
     backend: Backend
 
 
@@ -46,10 +49,10 @@ def twins(request, monkeypatch):
     """The twins on a GPU, or with CuPy's place taken by the host, whose threads take turns in either order."""
     if request.param == "cupy":
         with device("cupy") as backend:
-            yield Twins(importlib.import_module("tinygen.kernels.cuda"), backend)
+            yield Twins(*(importlib.import_module(f"tinygen.kernels.{name}") for name in MODULES), backend)
     else:
         monkeypatch.setattr(cuda_on_host, "backwards", "backwards" in request.param)
-        yield Twins(on_host(), Backend("numpy", np))
+        yield Twins(*map(on_host, MODULES), Backend("numpy", np))
 
 
 def on_host(name="cuda"):
@@ -58,12 +61,9 @@ def on_host(name="cuda"):
         pytest.skip("no g++, which compiles the kernels for the host")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "cupy", cuda_on_host)
-        noise = "tinygen.kernels.cuda_noise"
-        patch.delitem(sys.modules, noise, raising=False)
         spec = importlib.util.find_spec(f"tinygen.kernels.{name}")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
-        sys.modules.pop(noise, None)
     return module
 
 
@@ -228,7 +228,7 @@ def test_a_draw_in_one_launch_has_the_bits_of_the_definition(twins, shape, dtype
     xp, first = twins.backend.xp, np.uint64(2**64 - 77)  # it wraps around
     for name, kind in (("bits", np.uint64), ("uniform", dtype), ("normal", dtype)):
         out = xp.empty(shape, kind)
-        drawn = twins.backend.to_host(getattr(twins.cuda, name)(out, first))
+        drawn = twins.backend.to_host(getattr(twins.noise, name)(out, first))
         expected = getattr(noise, name)(np.empty(shape, kind), first)
         np.testing.assert_array_equal(drawn, twins.backend.to_host(out))
         same_code = name != "normal"  # whose log and cos are the host's, or CUDA's
@@ -238,7 +238,7 @@ def test_a_draw_in_one_launch_has_the_bits_of_the_definition(twins, shape, dtype
 
 def test_draws_of_float16_are_left_to_the_definition(twins):
     for name in ("uniform", "normal"):
-        drawn = getattr(twins.cuda, name)(twins.backend.xp.empty(100, np.float16), np.uint64(5))
+        drawn = getattr(twins.noise, name)(twins.backend.xp.empty(100, np.float16), np.uint64(5))
         expected = getattr(noise, name)(np.empty(100, np.float16), np.uint64(5))
         np.testing.assert_allclose(twins.backend.to_host(drawn), expected, rtol=2e-3)
 
@@ -255,7 +255,7 @@ def test_sums_are_written_where_they_belong(twins, dtype):
 
 def test_bernoulli(twins):
     out = twins.backend.xp.zeros((30, 7), bool)
-    drawn = twins.backend.to_host(twins.cuda.bernoulli(out, np.uint64(5), 20_000))
+    drawn = twins.backend.to_host(twins.noise.bernoulli(out, np.uint64(5), 20_000))
     np.testing.assert_array_equal(drawn, noise.bernoulli(np.zeros((30, 7), bool), np.uint64(5), 20_000))
 
 
@@ -280,8 +280,9 @@ def test_the_twins_take_what_the_definitions_take():
     assert len(twins) == 10
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
-    for definition in (noise.bits, noise.bernoulli, noise.uniform, noise.normal, sums.total, sums.total_into):
-        twin = getattr(on_host(), definition.__name__)
+    draws, totals = (noise.bits, noise.bernoulli, noise.uniform, noise.normal), (sums.total, sums.total_into)
+    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda", f) for f in totals)]:
+        twin = getattr(on_host(module), definition.__name__)
         assert list(inspect.signature(twin).parameters) == list(inspect.signature(definition).parameters)
 
 

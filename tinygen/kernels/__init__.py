@@ -43,6 +43,7 @@ __all__ = [
     "im2col",
     "leaky_relu",
     "leaky_relu_grad",
+    "log1p_to_1",
     "matmul",
     "mean",
     "narrow",
@@ -110,8 +111,8 @@ def _in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:
 adam = _kernel(reference.adam, "numba", gpu="cuda")
 batch_norm = _kernel(reference.batch_norm, "numba", gpu="cuda")
 batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu="cuda")
-bernoulli = _kernel(noise.bernoulli, gpu="cuda")
-bits = _kernel(noise.bits, gpu="cuda")
+bernoulli = _kernel(noise.bernoulli, gpu="cuda_noise")
+bits = _kernel(noise.bits, gpu="cuda_noise")
 column_sum = _kernel(reference.column_sum, gpu="cuda")
 col2im = _kernel(reference_conv.col2im, gpu="cuda_conv")
 conv2d = _in_single(_kernel(reference_conv.conv2d, conv, gpu="cuda_conv"))
@@ -121,11 +122,12 @@ dropout = _kernel(reference.dropout, "numba", gpu="cuda")
 im2col = _kernel(reference_conv.im2col, gpu="cuda_conv")
 leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")
 leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu="cuda")
+log1p_to_1 = _kernel(reference.log1p_to_1)
 matmul = _kernel(reference.matmul, blas)
-normal = _kernel(noise.normal, gpu="cuda")
+normal = _kernel(noise.normal, gpu="cuda_noise")
 sigmoid = _kernel(reference.sigmoid, gpu="cuda")
 sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu="cuda")
 sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu="cuda")
 total = _kernel(sums.total, gpu="cuda")
 total_into = _kernel(sums.total_into, gpu="cuda")
-uniform = _kernel(noise.uniform, gpu="cuda")
+uniform = _kernel(noise.uniform, gpu="cuda_noise")

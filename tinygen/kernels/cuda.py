@@ -18,7 +18,6 @@ import numpy as np
 
 from ..backend import Array
 from . import reference, sums
-from .cuda_noise import bernoulli, bits, normal, uniform  # noqa: F401
 
 THREADS = 256  # in a block
 BLOCKS = 1024  # enough to fill any GPU of today; one that does not depend on the GPU keeps sums the same to the bit
@@ -203,16 +202,21 @@ def _twin(also: str = "") -> Callable[..., Any]:
 
 def total(x: Array, axis: sums.Axis = None, keepdims: bool = False) -> Array:
     """As sums.total; over all axes but the last by column_sum."""
-    if x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != ():
-        return column_sum(x).reshape((1,) * (len(axis) * keepdims) + x.shape[-1:])
+    if _is_of_columns(x, axis):
+        return column_sum(x).reshape((1,) * ((x.ndim - 1) * keepdims) + x.shape[-1:])
     return sums.total(x, axis, keepdims)
 
 
 def total_into(x: Array, axis: tuple[int, ...], out: Array) -> Array:
     """As sums.total_into; over all axes but the last by the kernels of column_sum."""
-    if x.dtype == out.dtype and x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != () and x.size:
+    if _is_of_columns(x, axis) and x.dtype == out.dtype and x.size:
         return _column_sum(_matrix(x), out)
     return sums.total_into(x, axis, out)
+
+
+def _is_of_columns(x: Array, axis: sums.Axis) -> bool:
+    """Whether a sum goes over all axes but the last, and the kernels take x."""
+    return x.dtype.char in "fd" and axis == tuple(range(x.ndim - 1)) != ()
 
 
 @_twin()

@@ -29,7 +29,7 @@ def sigmoid(x: Any) -> Array:
 def softplus(x: Any) -> Array:
     """log(1 + eˣ) = max(x, 0) + log(1 + exp(-|x|)), without overflow for any x."""
     xp, x = array_module(x), floats(x)
-    return xp.maximum(x, 0) + kernels.reference.log1p_to_1(xp.exp(-xp.abs(x)))
+    return xp.maximum(x, 0) + kernels.log1p_to_1(xp.exp(-xp.abs(x)))
 
 
 @elementwise
