@@ -17,6 +17,7 @@ from models.small import batches, small
 
 import tinygen as tg
 from tinygen import compile, layers, ops
+from tinygen.backend import array_module
 from tinygen.compiler.backends import default_back_end
 from tinygen.errors import ConfigError, UserError
 from tinygen.optim import SGD, AdamW, Optimizer, RMSprop, cosine_decay, step_decay
@@ -229,3 +230,21 @@ def test_sums_of_small_whole_numbers_wrap_around_as_numpys_do(back_end):
     for y, z in zip(compile(step, back_end)(x), step(x), strict=True):
         np.testing.assert_array_equal(y, z)
         assert y.dtype == np.int8
+
+
+def rare_dtypes(x: Any) -> Any:
+    shifted = x.copy()
+    shifted[1:] = x[:1] * 2
+    xp = array_module(x)
+    return xp.concatenate([x, shifted], 0), xp.zeros_like(x), (x * x + x).sum(0), x.astype(np.int32) * 2
+
+
+@pytest.mark.filterwarnings("ignore:Casting complex values")
+@pytest.mark.parametrize("dtype", ["float16", "complex64", "complex128"])
+def test_dtypes_that_native_code_has_not_are_left_to_numpy(dtype, back_end):
+    x = np.arange(6).reshape(3, 2).astype(dtype)
+    compiled = compile(rare_dtypes, back_end)
+    for made, expected in zip(compiled(x), rare_dtypes(x), strict=True):
+        assert made.dtype == expected.dtype
+        np.testing.assert_array_equal(made, expected)
+    assert compiled.reason is None

@@ -120,7 +120,7 @@ class _Writer:
             operand = self._operand(member.operands[0], member.operands[0].dtype)
             self._sums.append(Sum(operand, which(self.space, member.options["axes"]), y.dtype.name))
             return
-        if op not in OPS or y.dtype == np.float16 or any(v.dtype == np.float16 for v in member.values):
+        if op not in OPS:
             raise Unsuited(f"{op} is not among the ops of loops")
         operands = tuple(self._operand(x, dtype) for x, dtype in zip(member.operands, _dtypes(member), strict=True))
         self._steps.append(Step(op, operands, y.dtype.name))

@@ -91,7 +91,10 @@ class Code:
         if dtype.kind == "f":  # LLVM writes the bits of a float64, for a float32 too
             bits = struct.unpack("<Q", struct.pack("<d", float(dtype.type(number))))[0]
             return Value(self, dtype, f"0x{bits:016X}")
-        return Value(self, dtype, str(bool(number)).lower() if dtype.kind == "b" else str(int(number)))
+        if dtype.kind == "b":
+            return Value(self, dtype, str(bool(number)).lower())
+        type_of(dtype)  # raises ValueError if it has none
+        return Value(self, dtype, str(int(number)))
 
     def _pair(self, a: Any, b: Any) -> tuple[Value, Value]:
         a = a if isinstance(a, Value) else self.constant(a, b.dtype)
@@ -124,21 +127,16 @@ class Code:
 
     def call(self, name: str, *values: Value, dtype: Any = None) -> Value:
         """Call a function without effects, such as llvm.sqrt or libm's expm1; its result is of `dtype`."""
-        result, types = np.dtype(dtype or values[0].dtype), [v.type for v in values]
+        result, how = np.dtype(dtype or values[0].dtype), ""
         if name.startswith("llvm."):
-            shapes = [result] if dtype is None else [result, *(v.dtype for v in values)]
-            name += "".join(f".{'f' if d.kind == 'f' else 'i'}{8 * d.itemsize}" for d in shapes)
-        elif result.itemsize == 4:
-            name += "f"
-        how = "" if name.startswith("llvm.") else " nounwind willreturn memory(none)"
-        self.module.declarations[name] = f"declare {type_of(result)} @{name}({', '.join(types)}){how}"
+            overloaded = [result] if dtype is None else [result, *(v.dtype for v in values)]
+            name += "".join(f".{'f' if d.kind == 'f' else 'i'}{8 * d.itemsize}" for d in overloaded)
+        else:
+            name, how = name + "f" * (result.itemsize == 4), " nounwind willreturn memory(none)"
+        self.module.declarations[name] = f"declare {type_of(result)} @{name}({', '.join(v.type for v in values)}){how}"
         arguments = ", ".join(f"{v.type} {v.text}" for v in values)
-        return self.emit(
-            result,
-            f"call contract {type_of(result)} @{name}({arguments})".replace(
-                "contract ", "contract " if result.kind == "f" else ""
-            ),
-        )
+        flags = "contract " if result.kind == "f" else ""
+        return self.emit(result, f"call {flags}{type_of(result)} @{name}({arguments})")
 
     def call_part(self, name: str, *values: Value) -> None:
         self.write(f"call void @{name}({', '.join(f'i64 {v.text}' for v in values)}) noinline")

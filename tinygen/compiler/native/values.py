@@ -17,10 +17,12 @@ BOOL, INT, FLOAT, DOUBLE = (np.dtype(name) for name in ("bool", "int64", "float3
 
 
 def type_of(dtype: np.dtype[Any]) -> str:
-    """LLVM's type of a number in a register."""
-    if dtype.kind == "f":
-        return {4: "float", 8: "double"}[dtype.itemsize]
-    return "i1" if dtype.kind == "b" else f"i{8 * dtype.itemsize}"
+    """LLVM's type of a number in a register. Raises ValueError for what is no bool, integer, float32 or float64."""
+    if dtype.kind in "iu":
+        return f"i{8 * dtype.itemsize}"
+    if dtype not in (BOOL, FLOAT, DOUBLE):
+        raise ValueError(f"native code has no numbers of {dtype}")
+    return {BOOL: "i1", FLOAT: "float", DOUBLE: "double"}[dtype]
 
 
 class Value:
