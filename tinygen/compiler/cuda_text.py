@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .definitions import operand_dtypes
 from .program import Instruction, Value
 
 TEXTS = {  # what each op does with elements a, b and c, which are of the type T, as NumPy does it
@@ -139,18 +140,18 @@ class _Writer:
 
     def write(self, member: Instruction) -> None:
         """Add a line. Raises KeyError if there is no text for it."""
-        y = member.result
+        op, y = member.op, member.result
         kind = C_TYPES[y.dtype.name]
-        if member.op == "astype":
+        if op == "astype":
             value = f"({kind}){self._operand(member.operands[0], y.dtype)}"
         else:
-            types = _types(member)
-            if types[-1].kind not in "f" and member.op in _FLOATS_ONLY:
-                raise KeyError(member.op)
+            types = operand_dtypes(member)
+            mixed = op != "where" and len(set(types)) > 1
+            if op not in TEXTS or mixed or (op in _FLOATS_ONLY and types[-1].kind != "f"):
+                raise KeyError(op)
             operands = ", ".join(self._operand(x, t) for x, t in zip(member.operands, types, strict=True))
-            value = f"{member.op}_<{C_TYPES[types[-1].name]}>({operands})"
-            self.ops.append(member.op)
-            assert member.op in TEXTS, member.op
+            value = f"{op}_<{C_TYPES[types[-1].name]}>({operands})"
+            self.ops.append(op)
         self.names[y] = f"v{len(self.names)}"
         self.lines.append(f"const {kind} {self.names[y]} = {value};")
 
@@ -194,21 +195,6 @@ def function_of(op: str) -> str:
     """The function of CUDA for an op."""
     arguments = ", ".join(f"T {name}" for name in "abc"[: arguments_of(op)])
     return f"template <class T> __device__ auto {op}_({arguments}) {{ return {TEXTS[op]}; }}"
-
-
-def _types(member: Instruction) -> list[np.dtype[Any]]:
-    """The dtypes of the elements that NumPy computes with, of each operand. Raises KeyError for one without a name."""
-    op, operands = member.op, member.operands
-    if op == "copy":
-        return [member.result.dtype]
-    if op == "where":
-        return [np.dtype(bool), member.result.dtype, member.result.dtype]
-    kinds = [(float if x.op == "call" else x.dtype) if isinstance(x, Value) else type(x) for x in operands]
-    kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]
-    types = list(getattr(np, op).resolve_dtypes((*kinds, None))[:-1])
-    if len(set(types)) > 1 or TEXTS.get(op) is None:
-        raise KeyError(op)
-    return types
 
 
 def _literal(x: Any, dtype: np.dtype[Any]) -> str:

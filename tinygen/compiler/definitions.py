@@ -70,6 +70,18 @@ def definition(op: str, xp: Any = np) -> Callable[..., Array]:
     return OPS[op] if op in OPS else getattr(xp, op)
 
 
+def operand_dtypes(member: Instruction) -> list[np.dtype[Any]]:
+    """The dtypes in which NumPy takes the operands of a function of elements."""
+    op, result = member.op, member.result
+    if op == "copy":
+        return [result.dtype]
+    if op == "where":
+        return [np.dtype(bool), result.dtype, result.dtype]
+    kinds = [(float if x.op == "call" else x.dtype) if isinstance(x, Value) else type(x) for x in member.operands]
+    kinds = [np.dtype(bool) if kind is bool else kind for kind in kinds]  # Python's other numbers adapt themselves
+    return [np.dtype(kinds[0])] if op == "astype" else list(getattr(np, op).resolve_dtypes((*kinds, None))[:-1])
+
+
 def interpret(program: Program, inputs: Sequence[Array]) -> list[Array]:
     """Run a program one instruction after the other, as it reads; its states change. Returns its outputs."""
     values: dict[Value, Any] = dict(zip(program.inputs, inputs, strict=True)) | program.arrays

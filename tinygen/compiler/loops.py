@@ -1,21 +1,22 @@
-"""Fused groups as loops for native code: the space over which a loop goes, and how each array moves in it.
-
-Axes are put in the order in which they lie in memory, and neighbours that all arrays pass in one stride become one.
-"""
+"""Fused groups, copies and fills of any arrays as loops of native code."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from ..backend import Array
+from .definitions import operand_dtypes
+from .native import copies
 from .native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .native.ops import OPS
 from .native.team import Machine
 from .program import Instruction, Value
-from .space import Space, Unsuited
+from .space import Space
+
+
+class Unsuited(Exception):
+    """An instruction for which native code has no job."""
 
 
 def add_group(
@@ -68,25 +69,13 @@ def which(space: Space, axes: tuple[int, ...]) -> str:
 
 
 def add_copy(machine: Machine, y: Array, x: Array) -> None:
-    """Add y[...] = x, cast and broadcast. Raises Unsuited if it can't be one loop."""
-    space = Space(y.shape, [y, x])
-    to, source = space.arrays
-    steps = (Step("copy", (("in", 0),), x.dtype.name),)
-    loop = Loop(
-        len(space.lengths),
-        (Input(x.dtype.name, moves_of(source)),),
-        steps,
-        (Output(("step", 0), y.dtype.name, moves_of(to)),),
-    )
-    add_loop(machine, loop, space.lengths, [source], [to])
+    """Add y[...] = x, cast and broadcast."""
+    copies.add_copy(machine, *Space(y.shape, [y, x]).arrays)
 
 
 def add_fill(machine: Machine, y: Array, value: Any) -> None:
     """Add y[...] = a number."""
-    space = Space(y.shape, [y])
-    steps = (Step("copy", (("const", value, y.dtype.name),), y.dtype.name),)
-    loop = Loop(len(space.lengths), (), steps, (Output(("step", 0), y.dtype.name, moves_of(space.arrays[0])),))
-    add_loop(machine, loop, space.lengths, [], space.arrays)
+    copies.add_fill(machine, Space(y.shape, [y]).arrays[0], value)
 
 
 class _Writer:
@@ -122,7 +111,9 @@ class _Writer:
             return
         if op not in OPS:
             raise Unsuited(f"{op} is not among the ops of loops")
-        operands = tuple(self._operand(x, dtype) for x, dtype in zip(member.operands, _dtypes(member), strict=True))
+        operands = tuple(
+            self._operand(x, dtype) for x, dtype in zip(member.operands, operand_dtypes(member), strict=True)
+        )
         self._steps.append(Step(op, operands, y.dtype.name))
         self._at[y] = ("step", len(self._steps) - 1)
 
@@ -145,16 +136,3 @@ class _Writer:
             self._steps.append(Step("astype", (found,), dtype.name))
             return ("step", len(self._steps) - 1)
         return found
-
-
-def _dtypes(member: Instruction) -> list[Any]:
-    """The dtypes in which NumPy takes the operands."""
-    op, kinds = member.op, []
-    for x in member.operands:
-        kinds.append((x.dtype if x.op != "call" else float) if isinstance(x, Value) else type(x))
-    if op in ("copy", "astype"):
-        return kinds
-    if op == "where":
-        return [kinds[0], member.result.dtype, member.result.dtype]
-    kinds = [np.dtype(bool) if k is bool else k for k in kinds]
-    return list(getattr(np, op).resolve_dtypes((*kinds, None))[:-1])

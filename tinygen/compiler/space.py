@@ -11,10 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..backend import Array
-
-
-class Unsuited(Exception):
-    """An instruction for which native code has no job."""
+from .memory import outer_first
 
 
 class Space:
@@ -66,7 +63,7 @@ def _dimensions(
     spread = [np.broadcast_to(x, shape) for x in arrays]
     whole = next((x for x, y in zip(arrays, spread, strict=True) if x.shape == y.shape), spread[0])
     merged: list[list[int]] = []
-    for axis in sorted((a for a, n in enumerate(shape) if n != 1), key=lambda a: -abs(whole.strides[a])):
+    for axis in (a for a in outer_first(whole) if shape[a] != 1):
         last = merged[-1][-1] if merged else axis
         joins = merges and last != axis and all((last in axes) == (axis in axes) for axes in sums)
         if joins and all(x.strides[last] == x.strides[axis] * shape[axis] for x in spread):

@@ -19,7 +19,7 @@ import numpy as np
 
 from ...kernels.conv import FEW, Tap, are_apart, by_plane, taps
 from ...kernels.reference_conv import Padding, Pair
-from .copies import add_copy, add_zeros
+from .copies import add_copy, add_fill
 from .products import Product, add_product, add_products, add_up
 from .shares import LANES, cut
 from .team import Machine
@@ -70,7 +70,7 @@ def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, strid
     if geometry.has_few_channels:
         with machine.borrowed(gy.dtype, geometry.planes) as (planes,):
             add_product(machine, _view(planes, len(_matrix(w)), -1), _matrix(w), _matrix(gy).T)
-            add_zeros(machine, gx)
+            add_fill(machine, gx, 0)
             for place, pixels in geometry.by_plane(gx):
                 add_up(machine, pixels, [planes[place]], adds=True)
         return
@@ -168,7 +168,7 @@ def _add_shares(machine: Machine, shares: list[_Share], targets: list[Array]) ->
     if any(share.needs_zeros or share.places for share in shares):
         with machine.at_once():
             for target in targets:
-                add_zeros(machine, target)
+                add_fill(machine, target, 0)
         add_products(machine, [[(*product[:3], True) for product in share.products] for share in shares])
     else:
         add_products(machine, [share.products for share in shares])
@@ -238,7 +238,7 @@ def _im2col(machine: Machine, x: Array, geometry: _Geometry) -> Iterator[Array]:
     """The windows of x as the columns of a matrix, (KH·KW·C, OH·N·OW)."""
     with machine.borrowed(x.dtype, geometry.planes) as (planes,):
         if any(p for side in geometry.padding for p in side):
-            add_zeros(machine, planes)
+            add_fill(machine, planes, 0)
         with machine.at_once():
             for place, pixels in geometry.by_plane(x):
                 add_copy(machine, planes[place], pixels)

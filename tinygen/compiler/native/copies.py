@@ -1,4 +1,4 @@
-"""Copies and zeros, as loops."""
+"""Copies, and memory filled with a number, as loops."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def add_copy(machine: Machine, out: Array, x: Array) -> None:
     add_loop(machine, loop, out.shape, [x], [out])
 
 
-def add_zeros(machine: Machine, out: Array) -> None:
-    """Add out[...] = 0."""
+def add_fill(machine: Machine, out: Array, value: Any) -> None:
+    """Add out[...] = a number."""
     kind = str(out.dtype)
     out = out.reshape(-1) if out.flags.c_contiguous else out
-    loop = Loop(out.ndim, (), (), (Output(("const", 0, kind), kind, moves_of(out)),))
+    loop = Loop(out.ndim, (), (), (Output(("const", value, kind), kind, moves_of(out)),))
     add_loop(machine, loop, out.shape, [], [out])
