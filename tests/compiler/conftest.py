@@ -25,5 +25,5 @@ def back_end(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session", autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TINYGEN_CACHE_DIR", str(tmp_path_factory.mktemp("code")))
+        patch.setenv("TINYGEN_CACHE", str(tmp_path_factory.mktemp("code")))
         yield
