@@ -43,16 +43,6 @@ def test_products(threads: int, dtype: str) -> None:
             np.testing.assert_array_equal(out, before + times * product if adds else product)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
-def test_a_bias(threads: int) -> None:
-    for m, n, k in SIZES:
-        a, b, bias = whole(m, k, 1, "float32"), whole(k, n, 2, "float32"), whole(1, n, 3, "float32")[0]
-        machine, out = Machine(threads), np.empty((m, n), np.float32)
-        add_product(machine, out, a, b, bias=bias)
-        machine.run()
-        np.testing.assert_array_equal(out, a @ b + bias)
-
-
 def test_shares_are_the_product() -> None:
     for (m, n, k), threads in itertools.product(SIZES, (1, 2, 3, 5)):
         count = np.zeros((m, n))

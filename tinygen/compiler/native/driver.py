@@ -88,8 +88,7 @@ def _walk(
         entry = i * JOB
         function, args, small, waits = (f.load("int64", table, entry + k) for k in range(JOB))
         with f.when((small == 0) | (rank == 0)):
-            pointer = f.emit("int64", f"inttoptr i64 {function.text} to ptr").text
-            f.write(f"call void {pointer}(i64 {args.text}, i64 {rank.text}, i64 {team.text})")
+            f.call_at(function, args, rank, team)
         if not alone:
             with f.when((waits != 0) | (i == last - 1)):
                 f.write(f"call void @job.barrier(i64 {memory.text}, i64 {team.text})")
@@ -112,22 +111,17 @@ def _barrier(f: Code) -> None:
 # Words that several threads read and write
 
 
-def _pointer(f: Code, memory: Value, word: int | Value) -> str:
-    return f.emit("int64", f"inttoptr i64 {(memory + word * 8).text} to ptr").text
-
-
 def _read(f: Code, memory: Value, word: int | Value) -> Value:
-    return f.emit("int64", f"load atomic i64, ptr {_pointer(f, memory, word)} seq_cst, align 8")
+    return f.emit("int64", f"load atomic i64, ptr {f.pointer(memory + word * 8)} seq_cst, align 8")
 
 
 def _change(f: Code, how: str, memory: Value, word: int | Value, number: int) -> Value:
     """Add to a word, or exchange it (xchg). Gives what was there."""
-    return f.emit("int64", f"atomicrmw {how} ptr {_pointer(f, memory, word)}, i64 {number} seq_cst")
+    return f.emit("int64", f"atomicrmw {how} ptr {f.pointer(memory + word * 8)}, i64 {number} seq_cst")
 
 
 def _call(f: Code, function: Value, argument: Value) -> Value:
-    pointer = f.emit("int64", f"inttoptr i64 {function.text} to ptr").text
-    return f.emit("int32", f"call i32 {pointer}(i64 {argument.text})")
+    return f.emit("int32", f"call i32 {f.pointer(function)}(i64 {argument.text})")
 
 
 def _wait(f: Code, spins: Variable) -> None:

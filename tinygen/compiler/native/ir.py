@@ -138,10 +138,17 @@ class Code:
         flags = "contract " if result.kind == "f" else ""
         return self.emit(result, f"call {flags}{type_of(result)} @{name}({arguments})")
 
+    def call_at(self, function: Value, *values: Value) -> None:
+        """Call a function of int64s by its address."""
+        self.write(f"call void {self.pointer(function)}({', '.join(f'i64 {v.text}' for v in values)})")
+
     def call_part(self, name: str, *values: Value) -> None:
         self.write(f"call void @{name}({', '.join(f'i64 {v.text}' for v in values)}) noinline")
 
     # Memory
+
+    def pointer(self, address: Value) -> str:
+        return self.emit(INT, f"inttoptr i64 {address.text} to ptr").text
 
     def room(self, type: str, count: int = 1) -> str:
         """Room on the stack for numbers of an LLVM type; its name."""
@@ -159,7 +166,7 @@ class Code:
     def _place(self, dtype: np.dtype[Any], address: Value, index: Any) -> tuple[str, str]:
         """The pointer to number `index` from an address on, and its type: a bool takes a byte."""
         type = "i8" if dtype.kind == "b" else type_of(dtype)
-        pointer = self.emit(INT, f"inttoptr i64 {address.text} to ptr").text
+        pointer = self.pointer(address)
         if not (isinstance(index, int) and index == 0):
             where = index.text if isinstance(index, Value) else index
             pointer = self.emit(INT, f"getelementptr inbounds {type}, ptr {pointer}, i64 {where}").text
@@ -178,14 +185,12 @@ class Code:
 
     def clear(self, address: Value, size: Value) -> None:
         """Fill some bytes with 0."""
-        pointer, _ = self._place(INT, address, 0)
         self.module.declarations["clear"] = "declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)"
-        self.write(f"call void @llvm.memset.p0.i64(ptr {pointer}, i8 0, i64 {size.text}, i1 false)")
+        self.write(f"call void @llvm.memset.p0.i64(ptr {self.pointer(address)}, i8 0, i64 {size.text}, i1 false)")
 
     def arrive(self, address: Value) -> Value:
         """Add 1 to an int64 that several threads count in; gives what was there."""
-        pointer, _ = self._place(INT, address, 0)
-        return self.emit(INT, f"atomicrmw add ptr {pointer}, i64 1 seq_cst")
+        return self.emit(INT, f"atomicrmw add ptr {self.pointer(address)}, i64 1 seq_cst")
 
     # Control
 

@@ -92,13 +92,12 @@ def add_loop(
     outputs: Sequence[Array] = (),
     sums: Sequence[Array] = (),
     numbers: Sequence[int] = (),
-    small: bool = False,
 ) -> int:
     """Add a loop over a space to a machine's table; returns its place there.
 
     inputs, outputs: arrays of as many dimensions as the space, of length 1 where they don't move.  sums: of the shape
-    (columns,), shape[:-1] or (1,).  numbers: which of the machine's.  small: thread 0 does it alone, as it does
-    what is too little for two.  Raises ValueError if an array doesn't fit the loop.
+    (columns,), shape[:-1] or (1,).  numbers: which of the machine's.  Raises ValueError if an array doesn't fit the
+    loop.
     """
     kinds = {s.which for s in loop.sums}
     if len(shape) != loop.dimensions or kinds >= {"columns", "rows"}:
@@ -112,7 +111,7 @@ def add_loop(
         with machine.in_turn():
             inputs = [_longer(machine, x, how.moves, groups) for x, how in zip(inputs, loop.inputs, strict=True)]
         outputs = [_longer(machine, y, how.moves, groups) for y, how in zip(outputs, loop.outputs, strict=True)]
-    shares = boxes(shape, 1 if small else machine.threads, over)
+    shares = boxes(shape, machine.threads, over)
     by_columns = len({box[-1] for box in shares}) == len(shares)
     counter = np.zeros(16, np.int64)
     scratch = [_scratch(s, shape[-1], len(shares)) for s in loop.sums]

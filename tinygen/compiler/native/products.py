@@ -15,7 +15,6 @@ import numpy as np
 
 from .blas import blas
 from .code import address_of
-from .copies import add_copy
 from .ir import Code, Module
 from .loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
 from .shares import LANES, cut
@@ -30,10 +29,8 @@ _TINY = 1 << 15  # multiplications that aren't worth waiting for another thread
 _DEEP = 8  # times as many products in a sum as there are rows or columns: each thread sums a part of them
 
 
-def add_product(
-    machine: Machine, out: Array, a: Array, b: Array, adds: bool = False, bias: Array | None = None
-) -> None:
-    """Add out = a @ b to a machine's table; out += a @ b with `adds`, out = a @ b + bias with a bias a column.
+def add_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool = False) -> None:
+    """Add out = a @ b to a machine's table; out += a @ b with `adds`.
 
     Matrices of one dtype, float32 or float64, with rows or columns of neighbouring elements, at any distance.
     Raises ValueError for others, and if there is no BLAS that can be called.
@@ -41,15 +38,7 @@ def add_product(
     (m, k), n = a.shape, b.shape[1]
     if out.shape != (m, n) or b.shape[0] != k or not out.dtype == a.dtype == b.dtype:
         raise ValueError(f"a product {out.dtype} {out.shape} can't be {a.dtype} {a.shape} @ {b.dtype} {b.shape}")
-    if bias is not None:
-        with machine.in_turn():
-            add_copy(machine, out, bias.reshape(1, n))
-            add_product(machine, out, a, b, adds=True)
-        return
-    if out.strides[1] != out.itemsize and n > 1:
-        out, a, b = out.T, b.T, a.T
-        (m, k), n = a.shape, b.shape[1]
-    if m == 1:
+    if m == 1 or (n > 1 and out.strides[1] != out.itemsize):
         out, a, b = out.T, b.T, a.T
         (m, k), n = a.shape, b.shape[1]
     if k == 1:
@@ -153,13 +142,13 @@ def _write_call(f: Code, gemm: Value, words: list[Value], integer: str, kind: An
         return f"{type} {x.text if type == 'i64' else f.emit(INT, f'trunc i64 {x.text} to {type}').text}"
 
     def place(x: Value) -> str:
-        return f"ptr {f.emit(INT, f'inttoptr i64 {x.text} to ptr').text}"
+        return f"ptr {f.pointer(x)}"
 
     number = type_of(kind)
     alpha, beta = f"{number} {f.constant(1, kind).text}", f"{number} {adds.astype(kind).text}"
     arguments = [f"i32 {_ROW_MAJOR}", whole(order_a, "i32"), whole(order_b, "i32"), whole(m), whole(n), whole(k), alpha]
     arguments += [place(a), whole(line_a), place(b), whole(line_b), beta, place(out), whole(line)]
-    f.write(f"call void {place(gemm)[4:]}({', '.join(arguments)})")
+    f.write(f"call void {f.pointer(gemm)}({', '.join(arguments)})")
 
 
 def _add_outer_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool) -> None:

@@ -39,6 +39,5 @@ def _text() -> str:
     entries = f.load(INT, args, 0)
     with f.loop(f.load(INT, args, rank + 1), f.load(INT, args, rank + 2)) as i:
         function, its_args = (f.load(INT, entries, i * 2 + k) for k in range(2))
-        pointer = f.emit(INT, f"inttoptr i64 {function.text} to ptr").text
-        f.write(f"call void {pointer}(i64 {its_args.text}, i64 0, i64 1)")
+        f.call_at(function, its_args, f.constant(0, INT), f.constant(1, INT))
     return str(module)
