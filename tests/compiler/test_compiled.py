@@ -248,3 +248,21 @@ def test_dtypes_that_native_code_has_not_are_left_to_numpy(dtype, back_end):
         assert made.dtype == expected.dtype
         np.testing.assert_array_equal(made, expected)
     assert compiled.reason is None
+
+
+@pytest.mark.parametrize("length", [9, 200_000])
+@pytest.mark.parametrize("chosen", [lambda x, w: (x > 0, w, x * 2), lambda x, w: (x > 0, x * 2, w)])
+def test_a_choice_between_a_state_and_another_value(chosen, length, back_end):
+    def trained(compiled: bool) -> Any:
+        bias = layers.Dense(1, length).b
+
+        def step(x: Any) -> Any:
+            bias.data[...] = array_module(x).where(*chosen(x, bias.data))
+            return x.sum()
+
+        call = compile(step, back_end) if compiled else step
+        for seed in range(3):
+            call(np.random.default_rng(seed).normal(size=length).astype(np.float32))
+        return bias.data
+
+    np.testing.assert_array_equal(trained(True), trained(False))

@@ -164,7 +164,7 @@ def _choices(out: Array, condition: Any, a: Any, b: Any) -> list[Call]:
     bits = f"i{out.itemsize}"
     if _is_zero(b) and _may_multiply(out, condition, a):  # the bits as whole numbers: see reference.select
         return [functools.partial(np.multiply, a.view(bits), condition, out=out.view(bits))]
-    if out is a or out is condition:
+    if np.may_share_memory(out, a) or np.may_share_memory(out, condition):
         return [functools.partial(_choose, out, condition, a, b)]
     return [functools.partial(np.copyto, out, b), functools.partial(np.copyto, out, a, where=condition)]
 
