@@ -21,7 +21,7 @@ from .plan import Plan
 from .program import Instruction, Value
 from .space import Space
 
-_BLOCK = 1 << 16  # elements
+_BLOCK = 1 << 16  # elements: the operands of a block stay in the cache
 
 
 class Products:
@@ -68,21 +68,17 @@ class Blocks:
         """The calls, in order."""
         length, width = self.shape[0], math.prod(self.shape[1:])
         if self.products is not None:
-            width = self.products.columns  # whole rows
-            rows = max(_BLOCK // width, 1) * width
+            step = max(_BLOCK // self.products.columns, 1) * self.products.columns  # whole rows of the products
         else:
-            rows = length if length * width < 2 * _BLOCK else max(_BLOCK // max(width, 1), 1)
+            step = max(length, 1) if length * width < 2 * _BLOCK else max(_BLOCK // width, 1)
         calls: list[Call] = []
-        for begin in range(0, max(length, 1), max(rows, 1)):  # without elements, sums are 0
-            calls += Block(self, begin, min(begin + rows, length)).calls()
-        return [
-            *calls,
-            *(functools.partial(_add_up, self.totals[v], parts) for v, parts in self.parts.items() if parts),
-        ]
+        for begin in range(0, max(length, 1), step):  # without elements, sums are 0
+            calls += Block(self, begin, min(begin + step, length)).calls()
+        return calls + [functools.partial(_add_up, self.totals[v], parts) for v, parts in self.parts.items() if parts]
 
 
 class Block:
-    """Some rows of a group: each value there is a part of a planned array, or lies in scratch memory."""
+    """A part of a group: each value there is a part of a planned array, or lies in scratch memory."""
 
     def __init__(self, blocks: Blocks, begin: int, end: int):
         self.blocks, self.begin, self.end = blocks, begin, end
