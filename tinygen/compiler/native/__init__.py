@@ -5,9 +5,11 @@ code.py                     machine code from it, kept on disk
 team.py, driver.py          threads, and the machine that does a table of jobs with them
 ops.py, maths.py            what a loop can do to an element
 loops.py, loopcode.py       loops over elements, with sums: as data, and their code
+copies.py                   copies, and memory filled with a number
 blas.py, products.py        products of matrices
 convolutions.py             convolutions, made of these
 shares.py                   which thread does what
+scripts.py                  jobs that a thread does one after the other, without waiting for the others
 """
 
 from __future__ import annotations

@@ -92,8 +92,8 @@ def add_loop(
     outputs: Sequence[Array] = (),
     sums: Sequence[Array] = (),
     numbers: Sequence[int] = (),
-) -> int:
-    """Add a loop over a space to a machine's table; returns its place there.
+) -> None:
+    """Add a loop over a space to a machine's table.
 
     inputs, outputs: arrays of as many dimensions as the space, of length 1 where they don't move.  sums: of the shape
     (columns,), shape[:-1] or (1,).  numbers: which of the machine's.  Raises ValueError if an array doesn't fit the
@@ -124,7 +124,7 @@ def add_loop(
         args += [room.ctypes.data, room.strides[0], *_place(array, s.dtype, "s" * len(length), length)]
     args += [end for box in shares for ends in box for end in ends]
     keep = [counter, *scratch, *inputs, *outputs, *sums]
-    return machine.add(address_of(text_of(loop)), args, small=len(shares) == 1, keep=keep)
+    machine.add(address_of(text_of(loop)), args, small=len(shares) == 1, keep=keep)
 
 
 def _groups(loop: Loop, shape: Sequence[int], arrays: Sequence[Array]) -> int:
