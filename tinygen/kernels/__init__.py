@@ -24,6 +24,7 @@ import numpy as np
 from ..backend import Array, array_module
 from . import blas, conv, memory, noise, reference, reference_conv, sums
 from .compiled import compiled
+from .reference import log1p_to_1
 from .sums import mean, narrow, variance, wide
 
 _cuda = functools.cache(lambda name: importlib.import_module(f".{name}", __name__))
@@ -122,7 +123,6 @@ dropout = _kernel(reference.dropout, "numba", gpu="cuda")
 im2col = _kernel(reference_conv.im2col, gpu="cuda_conv")
 leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")
 leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu="cuda")
-log1p_to_1 = _kernel(reference.log1p_to_1)
 matmul = _kernel(reference.matmul, blas)
 normal = _kernel(noise.normal, gpu="cuda_noise")
 sigmoid = _kernel(reference.sigmoid, gpu="cuda")
