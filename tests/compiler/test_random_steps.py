@@ -10,7 +10,7 @@ from compiler.written import program_of
 from tinygen import compile
 from tinygen.compiler.passes import optimised
 from tinygen.compiler.plan import Plan
-from tinygen.compiler.program import VIEWS, Program
+from tinygen.compiler.program import GROUPS, VIEWS, Program
 
 SEEDS = range(24)
 LENGTHS = (4, 8, 16, 30)
@@ -44,7 +44,8 @@ def clashes(program: Program, plan: Plan) -> list[str]:
             continue
         for value in instruction.results:
             for other in live:
-                alike = last[id(other)] == place and value.state is not None and plan[other].size == plan[value].size
+                over = plan[value].ctypes.data == plan[other].ctypes.data and value.shape == other.shape
+                alike = last[id(other)] == place and instruction.op in GROUPS and over
                 if last[id(other)] >= place and np.shares_memory(plan[value], plan[other]) and not alike:
                     found.append(f"{place}: {value} over {other}")
         live = [v for v in live if last[id(v)] > place]

@@ -6,6 +6,8 @@ written over the old one, if nobody reads the old one any more.
 
 from __future__ import annotations
 
+import bisect
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -67,20 +69,38 @@ class Plan:
         return found
 
     def _places(self) -> dict[Value, int]:
-        """An offset for each value with memory of the program's own."""
-        places: dict[Value, int] = {}
-        free, busy = _Free(), list[Value]()
+        """An offset for each value with memory of the program's own: the largest first, each as low as it can lie."""
+        for value, state in self._in_state.items():
+            self.arrays[value] = self.program.arrays[state]
+        rooms = self._rooms()
+        placed: list[_Room] = []
+        for room in sorted(rooms, key=lambda room: -room.size):
+            for other in placed:  # in the order of their places
+                if other.first <= room.last and room.first <= other.last:
+                    if room.at + room.size <= other.at:
+                        break
+                    room.at = max(room.at, other.at + other.size)
+            bisect.insort(placed, room, key=lambda room: room.at)
+        return {value: room.at for room in rooms for value in room.values}
+
+    def _rooms(self) -> list[_Room]:
+        """The memory that is needed, and when. What a loop makes may lie where the loop reads its last operand."""
+        rooms: dict[Value, _Room] = {}
         for i, instruction in enumerate(self.program.instructions):
-            for value in instruction.results:
-                if value in self._in_state:
-                    self.arrays[value] = self.program.arrays[self._in_state[value]]
-                elif value.op not in VIEWS and value not in self.arrays:
-                    places[value] = free.take(_size(value))
-                    busy.append(value)
-            for value in [v for v in busy if self._last.get(v, i) <= i]:
-                busy.remove(value)
-                free.give(places[value], _size(value))
-        return places
+            dying = [v for v in instruction.operands if v in rooms and self._last.get(v) == i]
+            for value in instruction.results if instruction.op not in VIEWS else ():
+                if value in self.arrays:
+                    continue
+                fits = instruction.op in GROUPS
+                old = next((v for v in dying if fits and _fits(value, v)), None)
+                if old is None:
+                    rooms[value] = _Room(_size(value), i)
+                else:
+                    rooms[value] = rooms[old]
+                    dying.remove(old)
+                rooms[value].values.append(value)
+                rooms[value].last = max(self._last.get(value, i), i)
+        return [*dict.fromkeys(rooms.values())]
 
     def _add_views(self) -> None:
         for instruction in self.program.instructions:
@@ -91,37 +111,15 @@ class Plan:
                 self.arrays[instruction.result] = view
 
 
-class _Free:
-    """Free pieces of memory, from 0 on without end: the smallest that is large enough is given."""
+@dataclass(eq=False)
+class _Room:
+    """A piece of memory: its size, at which instructions it is in use, whose it is, and its offset."""
 
-    def __init__(self) -> None:
-        self._pieces: dict[int, int] = {}
-        self._end = 0
-
-    def take(self, size: int) -> int:
-        fitting = [(n, at) for at, n in self._pieces.items() if n >= size]
-        if fitting:
-            n, at = min(fitting)
-            del self._pieces[at]
-            if n > size:
-                self._pieces[at + size] = n - size
-            return at
-        last = [(at, n) for at, n in self._pieces.items() if at + n == self._end]
-        at = last[0][0] if last else self._end  # the last piece is made longer
-        if last:
-            del self._pieces[at]
-        self._end = at + size
-        return at
-
-    def give(self, at: int, size: int) -> None:
-        for other, n in list(self._pieces.items()):
-            if other + n == at:
-                del self._pieces[other]
-                at, size = other, n + size
-            elif other == at + size:
-                del self._pieces[other]
-                size += n
-        self._pieces[at] = size
+    size: int
+    first: int
+    last: int = 0
+    values: list[Value] = field(default_factory=list)
+    at: int = 0
 
 
 def _last_reads(program: Program) -> dict[Value, int]:
@@ -137,15 +135,20 @@ def _last_reads(program: Program) -> dict[Value, int]:
 
 def _fits(value: Value, old: Value) -> bool:
     """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all, and
-    not after it has made the value."""
+    not after it has made the value. A back end may take sums at the end."""
     maker = value.maker
     loop = maker.options["loop"] if maker.op == "update" else maker
     if maker.op == "update" and any(v.root is old for term in maker.options["terms"] for v in term.product.values):
         return False
-    alike = value.shape == loop.options["shape"] and value.like.strides == old.like.strides
+    alike = value.shape == old.shape == loop.options["shape"] and value.like.strides == old.like.strides
     made = next(n for n, member in enumerate(loop.body) if value in member.results)
-    read_later = any(old in member.values for member in loop.body[made + 1 :])
-    return alike and not read_later and all(v is old or v.root is not old for v in loop.values)
+    read_later = any(old in member.values for n, member in enumerate(loop.body) if n > made or member.op == "sum")
+    return (
+        alike
+        and value.dtype == old.dtype
+        and not read_later
+        and all(v is old or v.root is not old for v in loop.values)
+    )
 
 
 def _size(value: Value) -> int:
