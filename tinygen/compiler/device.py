@@ -18,7 +18,7 @@ from ..tracing import Untraceable
 from .cuda_text import text_of
 from .definitions import definition
 from .lowering import Call, Executable, Lowering, Numbers
-from .passes import compute_again, side_by_side
+from .passes import compute_small_again, side_by_side
 from .plan import Plan
 from .program import VIEWS, Instruction, Program, Value
 
@@ -30,7 +30,7 @@ class DeviceStep(Executable):
         for state, array in program.arrays.items():
             if state.op == "state" and device_of(array) != "cuda":
                 raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
-        program = side_by_side(compute_again(program))
+        program = side_by_side(compute_small_again(program))
         super().__init__(Plan(program, "cuda"))
         lowering = CuPyLowering(self.plan)
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]

@@ -6,7 +6,7 @@ import numpy as np
 
 import tinygen as tg
 from tinygen.compiler.definitions import interpret
-from tinygen.compiler.passes import compute_again, optimised, side_by_side
+from tinygen.compiler.passes import compute_small_again, optimised, side_by_side
 from tinygen.layers import Dense
 from tinygen.optim import Adam
 
@@ -28,7 +28,7 @@ def test_a_small_array_is_computed_by_the_loop_that_reads_it():
     x = np.random.default_rng(0).normal(size=(32, 8)).astype(np.float32)
     before = traced(standardised, x)
     (expected,) = interpret(before, [x])
-    after = compute_again(traced(standardised, x))
+    after = compute_small_again(traced(standardised, x))
     assert loops(before)[-2:] == [["divide"], ["subtract"]]
     assert loops(after)[-1] == ["divide", "subtract"] and len(loops(after)) == len(loops(before)) - 1
     np.testing.assert_array_equal(interpret(after, [x])[0], expected)
@@ -63,7 +63,7 @@ def test_a_loop_does_not_wait_until_what_it_reads_is_overwritten():
 
     x = np.arange(3.0)
     compiled = tg.compile(step, back_end="plain")
-    program = side_by_side(compute_again(optimised(compiled.trace(x))))
+    program = side_by_side(compute_small_again(optimised(compiled.trace(x))))
     kept, new = interpret(program, [x])
     np.testing.assert_array_equal(kept, [2, 2, 2])
     np.testing.assert_array_equal(new, [3, 6, 9])

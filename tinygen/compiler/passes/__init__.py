@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..program import Program
-from .again import compute_again
+from .again import compute_large_again, compute_small_again
 from .beside import side_by_side
 from .common import merge_equal
 from .dead import drop_unused
@@ -12,12 +12,21 @@ from .order import calls_first
 from .simplify import simplify
 from .update import update_at_once
 
-PASSES = (calls_first, simplify, merge_equal, drop_unused, fuse, update_at_once)  # in the order in which they help
+PASSES = (
+    calls_first,
+    simplify,
+    merge_equal,
+    drop_unused,
+    fuse,
+    update_at_once,
+    compute_large_again,
+)  # in the order in which they help
 
 __all__ = [
     "PASSES",
     "calls_first",
-    "compute_again",
+    "compute_large_again",
+    "compute_small_again",
     "drop_unused",
     "fuse",
     "merge_equal",
