@@ -10,6 +10,7 @@ import numpy as np
 
 from ..backend import current_device, device_of
 from ..errors import UserError
+from ..kernels.memory import give_back
 from ..layers.module import thread_state
 from ..places import lines_of
 from ..tape import mode
@@ -106,6 +107,7 @@ class Compiled:
         if self._traces >= _PATIENCE:
             raise Untraceable(f"its settings, or the shapes of its batches, changed {_PATIENCE} times")
         began = time.perf_counter()
+        give_back()
         try:
             self._state = self._state or State({"": self._step})
             device = _device_of_all(self._state, arrays)
@@ -117,6 +119,7 @@ class Compiled:
                 self._ready.pop(next(iter(self._ready)))
             program = optimised(program)
             self._ready[key] = _Ready(program, back_end(program), returned, effects)
+            give_back()
         finally:
             self.seconds += time.perf_counter() - began
         return self._ready[key]

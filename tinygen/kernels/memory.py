@@ -13,6 +13,12 @@ import sys
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # names of mallopt(3)
 
 
+def give_back() -> None:
+    """Ask glibc, where it is the C library, to give the system what is free now, before something large is made."""
+    if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+        trim(0)
+
+
 @functools.cache
 def keep() -> None:
     """Ask glibc, where it is the C library, to keep what is freed: blocks of at most 128 MiB, 2 GiB in all.
