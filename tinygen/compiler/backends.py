@@ -10,6 +10,7 @@ from typing import Any
 
 from ..errors import ConfigError
 from ..tracing import Untraceable
+from .threads import default_size
 
 BACK_ENDS = {  # name: module and class
     "plain": ("definitions", "Interpreted"),
@@ -58,7 +59,7 @@ def in_words(name: str) -> str:
     """What runs a program: "native code for 2 threads"."""
     if name != "native":
         return "CuPy's kernels" if name == "cupy" else "NumPy's calls"
-    threads = importlib.import_module(".native.team", __package__).default_size()
+    threads = default_size()
     return f"native code for {threads} thread{'s' * (threads != 1)}"
 
 

@@ -1,7 +1,7 @@
 """Fused groups for NumPy: one call an instruction, on one block of the arrays after the other.
 
 What lies between the instructions of a group is as large as a block, and stays in the cache. A sum is taken of each
-block, and of the blocks' sums at the end.
+block, and of the blocks' sums at the end. Several threads take some of the blocks each.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -19,9 +19,15 @@ from ..kernels.blas import add_product
 from .lowering import Call, Numbers
 from .plan import Plan
 from .program import Instruction, Value
+from .shares import cut
 from .space import Space
+from .threads import run_together
 
 _BLOCK = 1 << 16  # elements: the operands of a block stay in the cache
+_SHARED_BLOCK = 1 << 17  # where threads take turns in Python: longer calls, fewer turns
+_WORK = 1 << 18  # elements, times the instructions on them, that are worth waking another thread
+
+Scratch: TypeAlias = "dict[int, list[Array]]"  # memory that one block after the other uses, by its size
 
 
 class Products:
@@ -42,14 +48,14 @@ class Products:
 class Blocks:
     """A fused group, cut along the outermost dimension of its arrays.
 
-    scratch: memory that all blocks of a program may use, by its size.  products: what the group reads as a gradient.
+    scratch: of each thread, for all groups of a program.  products: what the group reads as a gradient.
     """
 
     def __init__(
         self,
         plan: Plan,
         numbers: Numbers,
-        scratch: dict[int, list[Array]],
+        scratch: Sequence[Scratch],
         fused: Instruction,
         products: Products | None = None,
     ):
@@ -66,22 +72,33 @@ class Blocks:
 
     def calls(self) -> list[Call]:
         """The calls, in order."""
-        length, width = self.shape[0], math.prod(self.shape[1:])
-        if self.products is not None:
-            step = max(_BLOCK // self.products.columns, 1) * self.products.columns  # whole rows of the products
-        else:
-            step = max(length, 1) if length * width < 2 * _BLOCK else max(_BLOCK // width, 1)
-        calls: list[Call] = []
-        for begin in range(0, max(length, 1), step):  # without elements, sums are 0
-            calls += Block(self, begin, min(begin + step, length)).calls()
+        parts = [
+            [call for ends in share for call in Block(self, *ends, scratch).calls()]
+            for share, scratch in zip(self._shares(), self.scratch, strict=False)
+        ]
+        calls: list[Call] = parts[0] if len(parts) == 1 else [functools.partial(run_together, parts)]
         return calls + [functools.partial(_add_up, self.totals[v], parts) for v, parts in self.parts.items() if parts]
+
+    def _shares(self) -> list[list[tuple[int, int]]]:
+        """The blocks of each thread, as (begin, end)."""
+        length, width = self.shape[0], math.prod(self.shape[1:])
+        row = self.products.columns if self.products is not None else 1  # rows of products stay whole
+        pays = self.products is not None or length * width * len(self.fused.body) >= _WORK
+        threads = len(self.scratch) if pays else 1
+        size = _BLOCK if threads == 1 else _SHARED_BLOCK
+        block = max(size // max(width * row, 1), 1)
+        shares = []
+        for begin, end in cut(length // row, threads):
+            parts = -(-(end - begin) // block) if (end - begin) * row * width >= 2 * _BLOCK else 1
+            shares.append([((begin + i) * row, (begin + j) * row) for i, j in cut(end - begin, parts)])
+        return shares
 
 
 class Block:
     """A part of a group: each value there is a part of a planned array, or lies in scratch memory."""
 
-    def __init__(self, blocks: Blocks, begin: int, end: int):
-        self.blocks, self.begin, self.end = blocks, begin, end
+    def __init__(self, blocks: Blocks, begin: int, end: int, scratch: Scratch):
+        self.blocks, self.begin, self.end, self.scratch = blocks, begin, end, scratch
         self.shape = (end - begin, *blocks.shape[1:])
         self.arrays = {v: x[begin:end] if len(x) > 1 else x for v, x in blocks.arrays.items()}
         body = blocks.fused.body
@@ -141,8 +158,8 @@ class Block:
     def _borrow(self, dtype: Any) -> Array:
         """Scratch memory, for the time of this block."""
         needed = math.prod(self.shape) * np.dtype(dtype).itemsize
-        size = max(needed, 4 * _BLOCK)
-        pool, count = self.blocks.scratch.setdefault(size, []), self._borrowed.get(size, 0)
+        size = max(1 << (needed - 1).bit_length(), 4 * _BLOCK)  # few sizes, as each has a pool
+        pool, count = self.scratch.setdefault(size, []), self._borrowed.get(size, 0)
         if count == len(pool):
             pool.append(np.empty(size, np.uint8))
         self._borrowed[size] = count + 1

@@ -15,10 +15,10 @@ from .loops import Unsuited, add_copy, add_fill, add_group
 from .native.convolutions import add_conv2d, add_conv2d_weight_grad, add_conv_transpose2d
 from .native.products import add_product
 from .native.scripts import add_script
-from .native.shares import LANES, cut
 from .native.team import Machine
 from .plan import Plan
 from .program import Instruction, Value
+from .shares import LANES, cut
 
 _BLOCK = 1 << 18  # floats of a gradient that stay in the cache until the optimiser has read them
 

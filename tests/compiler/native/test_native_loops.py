@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from tinygen.compiler.native.loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
-from tinygen.compiler.native.shares import boxes, cut
 from tinygen.compiler.native.team import Machine
+from tinygen.compiler.shares import boxes, cut
 
 THREADS = (1, 2, 3)
 SHAPES = (

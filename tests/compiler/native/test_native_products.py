@@ -10,8 +10,9 @@ import pytest
 
 from tinygen.compiler.native import products
 from tinygen.compiler.native.blas import blas
-from tinygen.compiler.native.products import add_product, shared
+from tinygen.compiler.native.products import add_product
 from tinygen.compiler.native.team import Machine
+from tinygen.compiler.shares import cut_product
 
 SIZES = [(33, 47, 21), (128, 70, 50), (20, 100, 130), (64, 1, 100), (5, 90, 300), (3, 2, 40), (40, 7, 9), (1, 1, 700),
          (50, 60, 1), (70, 3, 1), (1, 64, 80), (16, 24, 2000), (9, 9, 9)]  # fmt: skip
@@ -47,9 +48,8 @@ def test_shares_are_the_product() -> None:
     for (m, n, k), threads in itertools.product(SIZES, (1, 2, 3, 5)):
         count = np.zeros((m, n))
         a, b = np.ones((m, k)), np.ones((k, n))
-        for share in shared(threads, count, a, b, True):
-            for out, left, right, _ in share:
-                out += left @ right
+        for out, left, right in cut_product(threads, count, a, b):
+            out += left @ right
         assert (count == k).all()
 
 

@@ -8,7 +8,6 @@ loops.py, loopcode.py       loops over elements, with sums: as data, and their c
 copies.py                   copies, and memory filled with a number
 blas.py, products.py        products of matrices
 convolutions.py             convolutions, made of these
-shares.py                   which thread does what
 scripts.py                  jobs that a thread does one after the other, without waiting for the others
 """
 

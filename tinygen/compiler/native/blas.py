@@ -15,12 +15,14 @@ class Blas(NamedTuple):
     """A library's products.
 
     gemm: the addresses of cblas_sgemm and cblas_dgemm, by dtype.  bits: of its integers.
-    alone: makes each call run on the thread that makes it; returns what undoes that.
+    threads: how many a call may use now.  alone: makes each call run on the thread that makes it; returns what undoes
+    that.
     """
 
     name: str
     gemm: dict[str, int]
     bits: int
+    threads: Callable[[], int]
     alone: Callable[[], Callable[[], None]]
 
 
@@ -38,7 +40,7 @@ def _openblas() -> Blas | None:
         count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
         if count and limit and all(hasattr(library, name) for name in names.values()):
             gemm = {dtype: _address(getattr(library, name)) for dtype, name in names.items()}
-            return Blas("OpenBLAS", gemm, 64, functools.partial(_alone, count, limit))
+            return Blas("OpenBLAS", gemm, 64, count, functools.partial(_alone, count, limit))
     return None
 
 

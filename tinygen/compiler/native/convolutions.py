@@ -19,9 +19,9 @@ import numpy as np
 
 from ...kernels.conv import FEW, Tap, are_apart, by_plane, taps
 from ...kernels.reference_conv import Padding, Pair
+from ..shares import LANES, cut
 from .copies import add_copy, add_fill
 from .products import Product, add_product, add_products, add_up
-from .shares import LANES, cut
 from .team import Machine
 
 Array: TypeAlias = "np.ndarray[Any, Any]"

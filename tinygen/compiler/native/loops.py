@@ -15,9 +15,9 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ..shares import NARROW, TINY, boxes
 from .code import address_of
 from .loopcode import text_of
-from .shares import NARROW, TINY, boxes
 from .team import Machine
 
 Operand: TypeAlias = "tuple[Any, ...]"  # ("in", k), ("number", k), ("step", j) or ("const", value, dtype)

@@ -13,11 +13,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..shares import FEW_PRODUCTS, LANES, cut, cut_product
 from .blas import blas
 from .code import address_of
 from .ir import Code, Module
 from .loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
-from .shares import LANES, cut
 from .team import Machine
 from .values import INT, Value, type_of
 
@@ -25,7 +25,6 @@ Array: TypeAlias = "np.ndarray[Any, Any]"
 Product: TypeAlias = "tuple[Array, Array, Array, bool]"  # out, a, b, and whether a @ b is added to out or replaces it
 
 _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a matrix lies in memory
-_TINY = 1 << 15  # multiplications that aren't worth waiting for another thread
 _DEEP = 8  # times as many products in a sum as there are rows or columns: each thread sums a part of them
 
 
@@ -48,24 +47,11 @@ def add_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool = F
     elif (parts := _parts_of_depth(machine.threads, m, n, k)) > 1:
         _add_deep_product(machine, out, a, b, adds, parts)
     else:
-        add_products(machine, shared(machine.threads, out, a, b, adds))
-
-
-def shared(threads: int, out: Array, a: Array, b: Array, adds: bool) -> list[list[Product]]:
-    """A product cut among the threads: by columns if there are more of them than rows, unless `a` lies in columns.
-
-    Then, in the gradient of a weight, cutting rows is up to a tenth faster: each thread copies a part of `a` alone.
-    """
-    (m, k), n = a.shape, b.shape[1]
-    if m * n * k < _TINY:
-        return [[(out, a, b, adds)]]
-    if n >= m and (a.strides[0] != a.itemsize or m < LANES * threads):
-        return [[(out[:, i:j], a, b[:, i:j], adds)] for i, j in cut(n, threads, LANES)]
-    return [[(out[i:j], a[i:j], b, adds)] for i, j in cut(m, threads, LANES)]
+        add_products(machine, [[(*part, adds)] for part in cut_product(machine.threads, out, a, b)])
 
 
 def _parts_of_depth(threads: int, m: int, n: int, k: int) -> int:
-    return threads if m * n * k >= _TINY and k > _DEEP * max(m, n) else 1
+    return threads if m * n * k >= FEW_PRODUCTS and k > _DEEP * max(m, n) else 1
 
 
 def _add_deep_product(machine: Machine, out: Array, a: Array, b: Array, adds: bool, parts: int) -> None:

@@ -18,17 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from ..threads import default_size
 from .driver import LINE, addresses
 
 _turn = threading.RLock()  # one run at a time: each takes all cores. A signal's handler may run one in another's thread
 _teams: dict[int, Team] = {}
-
-
-def default_size() -> int:
-    """How many threads a team has: the CPUs that this process may use, or fewer if OMP_NUM_THREADS says so."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    limits = [os.environ.get(f"{name}_NUM_THREADS", "") for name in ("OMP", "NUMBA")]
-    return min([cpus, *(int(limit) for limit in limits if limit.isdecimal() and int(limit) > 0)])
 
 
 class Team:
@@ -115,7 +109,7 @@ class Machine:
         """Arrays for the jobs that are added in the block, and for their time only: later jobs have them again."""
         sizes, taken = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes], []
         for size in sizes:
-            fitting = [i for i, room in enumerate(self._free) if room.nbytes >= size]
+            fitting = [i for i, room in enumerate(self._free) if size <= room.nbytes <= 2 * size]
             best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
             taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
         try:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
 Box: TypeAlias = "tuple[tuple[int, int], ...]"
 
 LANES = 16  # columns are cut at multiples of these: of vectors, and in float32 of lines of the cache
+FEW_PRODUCTS = 1 << 15  # multiplications that aren't worth waiting for another thread
 TINY = 2000  # elements that aren't worth waiting for another thread
 NARROW = 256  # columns; sums of so few are cut by rows, and each thread's sums added up
 
@@ -38,6 +42,19 @@ def cut(n: int, parts: int, step: int = 1) -> list[tuple[int, int]]:
     parts = max(min(parts, units), 1)
     ends = [min(units * (i + 1) // parts * step, n) for i in range(parts)]
     return list(zip([0, *ends], ends, strict=False))
+
+
+def cut_product(threads: int, out: Array, a: Array, b: Array) -> list[tuple[Array, Array, Array]]:
+    """out = a @ b cut among the threads: by columns if there are more of them than rows, unless `a` lies in columns.
+
+    Then, in the gradient of a weight, cutting rows is up to a tenth faster: each thread copies a part of `a` alone.
+    """
+    (m, k), n = a.shape, b.shape[1]
+    if m * n * k < FEW_PRODUCTS:
+        return [(out, a, b)]
+    if n >= m and (a.strides[0] != a.itemsize or m < LANES * threads):
+        return [(out[:, i:j], a, b[:, i:j]) for i, j in cut(n, threads, LANES)]
+    return [(out[i:j], a[i:j], b) for i, j in cut(m, threads, LANES)]
 
 
 def _imbalance(units: int, threads: int) -> float:
