@@ -15,7 +15,7 @@ import numpy as np
 
 from ..backend import Array
 from ..kernels import sums
-from ..kernels.blas import add_product
+from ..kernels.blas import prepared_product
 from .lowering import Call, Numbers
 from .plan import Plan
 from .program import Instruction, Value
@@ -41,7 +41,7 @@ class Products:
         """Makes the elements from begin to end, which are whole rows."""
         rows, block = slice(begin // self.columns, end // self.columns), out.reshape(-1, self.columns)
         (a, b), *more = self.factors
-        added = [functools.partial(add_product, block, a[rows], b) for a, b in more]
+        added = [prepared_product(block, a[rows], b, True) for a, b in more]
         return [functools.partial(np.matmul, a[rows], b, out=block), *added]
 
 

@@ -1,24 +1,29 @@
 """The back end for NumPy alone: calls with `out=`.
 
 Loops over long arrays are done in blocks: what is between the instructions of a fused group then stays in the cache.
-A step without convolutions is done by threads of its own, and NumPy's BLAS by one thread in each of them: the BLAS's
-own threads would wait for its next product on the cores that the loops need.
+A step is done by threads of its own, and NumPy's BLAS by one thread in each of them: the BLAS's own threads would wait
+for its next product on the cores that the loops need.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import numpy as np
 
 from ..backend import Array
 from ..kernels import conv
+from ..kernels.blas import prepared_product
 from .blocks import Blocks, Products, Scratch
+from .convolutions import Product, add_convolution
 from .lowering import Call, Executable, Lowering, Numbers
+from .memory import Pool
 from .native.blas import blas
 from .plan import Plan
-from .program import CONVOLUTIONS, Instruction, Program
+from .program import Instruction, Program
 from .shares import cut_product
 from .threads import default_size, run_together
 
@@ -34,10 +39,9 @@ class CallList(Executable):
     def __init__(self, program: Program, threads: int | None = None):
         super().__init__(Plan(program))
         library = blas()
-        apart = library is not None and not any(i.op in CONVOLUTIONS for i in program.instructions)
-        self.threads = threads or (min(default_size(), library.threads()) if library is not None and apart else 1)
+        self.threads = threads or (1 if library is None else min(default_size(), library.threads()))
         self._alone = library.alone if library is not None and self.threads > 1 else None
-        lowering = NumPyLowering(self.plan, Numbers(), self.threads)
+        self._lowering = lowering = NumPyLowering(self.plan, Numbers(), self.threads)  # holds memory
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
@@ -56,6 +60,7 @@ class NumPyLowering(Lowering):
     def __init__(self, plan: Plan, numbers: Numbers, threads: int = 1):
         super().__init__(plan, numbers)
         self._scratch: list[Scratch] = [{} for _ in range(threads)]
+        self._pool = Pool()
 
     def _single(self, instruction: Instruction) -> Call:
         if instruction.op == "matmul" and len(self._scratch) > 1:
@@ -68,11 +73,16 @@ class NumPyLowering(Lowering):
         return super()._single(instruction)
 
     def _convolution(self, instruction: Instruction) -> list[Call]:
-        out, operands = self.plan[instruction.result], [self.plan[v] for v in instruction.values]
+        out, x, w = (self.plan[v] for v in (instruction.result, *instruction.values))
         if out.dtype.char not in "fd":
             return super()._convolution(instruction)
+        if (threads := len(self._scratch)) > 1:
+            works, options = CallWorks(threads, self._pool), instruction.options
+            with contextlib.suppress(ValueError):  # another layout
+                add_convolution(works, instruction.op, out, x, w, options["stride"], options["padding"])
+                return works.calls
         function = getattr(conv, instruction.op)
-        return [functools.partial(function, *operands, *instruction.options.values(), into=out)]
+        return [functools.partial(function, x, w, *instruction.options.values(), into=out)]
 
     def _fused(self, instruction: Instruction) -> list[Call]:
         return Blocks(self.plan, self.numbers, self._scratch, instruction).calls()
@@ -82,3 +92,43 @@ class NumPyLowering(Lowering):
         factors = [term.factors(self.plan.arrays) for term in instruction.options["terms"]]
         products = Products(instruction.options["gradient"], factors)
         return Blocks(self.plan, self.numbers, self._scratch, instruction.options["loop"], products).calls()
+
+
+class CallWorks:
+    """Adds to a list of calls: see convolutions.Works."""
+
+    def __init__(self, threads: int, pool: Pool):
+        self.threads, self.borrowed = threads, pool.borrowed
+        self.calls: list[Call] = []
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Each thread does some of the calls that are added in the block."""
+        before, self.calls = self.calls, []
+        yield
+        added, self.calls = self.calls, before
+        self._add_together([added[i :: self.threads] for i in range(self.threads)])
+
+    def in_turn(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    def _add_together(self, parts: Sequence[Sequence[Call]]) -> None:
+        self.calls.append(functools.partial(run_together, [part for part in parts if part] or [[]]))
+
+    def add_copy(self, out: Array, x: Array) -> None:
+        self.calls.append(functools.partial(np.copyto, out, x))
+
+    def add_fill(self, out: Array, value: float) -> None:
+        self.calls.append(functools.partial(out.fill, value))
+
+    def add_product(self, out: Array, a: Array, b: Array) -> None:
+        self.add_products([[(*part, False)] for part in cut_product(self.threads, out, a, b)])
+
+    def add_products(self, shares: Sequence[Sequence[Product]]) -> None:
+        self._add_together([[prepared_product(*product) for product in share] for share in shares])
+
+    def add_up(self, out: Array, parts: Sequence[Array], adds: bool) -> None:
+        if not adds:
+            self.add_copy(out, parts[0])
+        for part in parts if adds else parts[1:]:
+            self.calls.append(functools.partial(np.add, out, part, out=out))

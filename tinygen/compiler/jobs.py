@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array
+from .convolutions import add_convolution
 from .definitions import VIEW_OPS
 from .loops import Unsuited, add_copy, add_fill, add_group
-from .native.convolutions import add_conv2d, add_conv2d_weight_grad, add_conv_transpose2d
 from .native.products import add_product
 from .native.scripts import add_script
 from .native.team import Machine
+from .native.works import MachineWorks
 from .plan import Plan
 from .program import Instruction, Value
 from .shares import LANES, cut
@@ -83,35 +82,12 @@ class Jobs:
             arrays[gradient] = block.reshape(-1)
             add_group(machine, loop, arrays, self.numbers, (block.size,))
 
-    def _add_conv2d(self, instruction: Instruction) -> None:
-        y, x, w = self._arrays(instruction)
-        with self._images(x) as (x,):
-            add_conv2d(self.machine, y, x, w, *_geometry(instruction))
+    def _add_convolution(self, instruction: Instruction) -> None:
+        out, x, w = self._arrays(instruction)
+        works, options = MachineWorks(self.machine), instruction.options
+        add_convolution(works, instruction.op, out, x, w, options["stride"], options["padding"])
 
-    def _add_conv_transpose2d(self, instruction: Instruction) -> None:
-        gx, gy, w = self._arrays(instruction)
-        with self._images(gy) as (gy,):
-            add_conv_transpose2d(self.machine, gx, gy, w, *_geometry(instruction))
-
-    def _add_conv2d_weight_grad(self, instruction: Instruction) -> None:
-        gw, x, gy = self._arrays(instruction)
-        with self._images(x, gy) as (x, gy):
-            add_conv2d_weight_grad(self.machine, gw, x, gy, *_geometry(instruction))
-
-    @contextmanager
-    def _images(self, *images: Array) -> Iterator[list[Array]]:
-        """Images (N, H, W, C) that lie in memory as H, N, W, C: copies in borrowed memory, if they lie otherwise."""
-        found = []
-        with ExitStack() as stack:
-            for x in images:
-                if not x.swapaxes(0, 1).flags.c_contiguous:
-                    n, h, *rest = x.shape
-                    (room,) = stack.enter_context(self.machine.borrowed(x.dtype, (h, n, *rest)))
-                    copy = room.swapaxes(0, 1)
-                    add_copy(self.machine, copy, x)
-                    x = copy
-                found.append(x)
-            yield found
+    _add_conv2d = _add_conv_transpose2d = _add_conv2d_weight_grad = _add_convolution
 
     def _add_full(self, instruction: Instruction) -> None:
         add_fill(self.machine, self.plan[instruction.result], instruction.options["value"])
@@ -128,7 +104,3 @@ class Jobs:
         if base.ctypes.data != out.ctypes.data:
             add_copy(self.machine, out, base)
         add_copy(self.machine, VIEW_OPS["getitem"](out, instruction.options["index"]), value)
-
-
-def _geometry(instruction: Instruction) -> tuple[Any, Any]:
-    return instruction.options["stride"], instruction.options["padding"]

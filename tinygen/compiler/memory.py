@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 
@@ -70,3 +73,23 @@ def outermost(held: Sequence[tuple[Array, str]]) -> list[tuple[int, Array, str]]
             raise Untraceable(f"{held[outer][1]} and {held[n][1]} share a part of their memory")
         found[n] = bounds[outer][0], *held[outer]
     return found
+
+
+class Pool:
+    """Memory that is used for a while, and then again."""
+
+    def __init__(self) -> None:
+        self._free: list[np.ndarray[Any, Any]] = []  # bytes
+
+    @contextmanager
+    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
+        """Arrays for what a block does, or adds to be done later: what comes after it has the same memory again."""
+        sizes, taken = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes], []
+        for size in sizes:
+            fitting = [i for i, room in enumerate(self._free) if size <= room.nbytes <= 2 * size]
+            best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
+            taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
+        try:
+            yield [room[:n].view(dtype).reshape(shape) for room, n, shape in zip(taken, sizes, shapes, strict=True)]
+        finally:
+            self._free += taken

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,29 @@ def add_product(out: Array, a: Array, b: Array, adds: bool = True) -> None:
         return
     blas, (m, k), n = _gemm(out.dtype) if a.dtype == b.dtype == out.dtype else None, a.shape, b.shape[1]
     if blas is None or not (m and n and k):
-        out[...] = out + a @ b if adds else a @ b
+        _multiply(out, a, b, adds)
         return
     pa, pb, pc = (x.__array_interface__["data"][0] for x in (a, b, out))
     beta, ldc = float(adds), max(out.strides[0] // out.itemsize, n)
     blas(_ROW_MAJOR, order_a, order_b, m, n, k, 1.0, pa, lda, pb, ldb, beta, pc, ldc)
+
+
+def prepared_product(out: Array, a: Array, b: Array, adds: bool) -> Callable[[], Any]:
+    """add_product as a function without arguments, for memory that stays where it is.
+
+    NumPy's BLAS computes it, so that several threads may call it: Numba's loops end the process if two threads do.
+    """
+    (x, order_a, lda), (y, order_b, ldb), (m, k), n = _laid_out(a), _laid_out(b), a.shape, b.shape[1]
+    blas = _gemm(out.dtype) if a.dtype == b.dtype == out.dtype else None
+    if blas is None or not (m and n and k) or x is not a or y is not b:
+        return functools.partial(_multiply, out, a, b, adds)
+    pa, pb, pc = (x.__array_interface__["data"][0] for x in (a, b, out))
+    sizes = m, n, k, 1.0, pa, lda, pb, ldb, float(adds), pc, max(out.strides[0] // out.itemsize, n)
+    return functools.partial(blas, _ROW_MAJOR, order_a, order_b, *sizes)
+
+
+def _multiply(out: Array, a: Array, b: Array, adds: bool) -> None:
+    out[...] = out + a @ b if adds else a @ b
 
 
 def _compiled_for(a: Array, b: Array) -> Any:

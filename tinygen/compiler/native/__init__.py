@@ -7,7 +7,7 @@ ops.py, maths.py            what a loop can do to an element
 loops.py, loopcode.py       loops over elements, with sums: as data, and their code
 copies.py                   copies, and memory filled with a number
 blas.py, products.py        products of matrices
-convolutions.py             convolutions, made of these
+works.py                    what convolutions are made of
 scripts.py                  jobs that a thread does one after the other, without waiting for the others
 """
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..convolutions import Product
 from ..shares import FEW_PRODUCTS, LANES, cut, cut_product
 from .blas import blas
 from .code import address_of
@@ -22,7 +23,6 @@ from .team import Machine
 from .values import INT, Value, type_of
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
-Product: TypeAlias = "tuple[Array, Array, Array, bool]"  # out, a, b, and whether a @ b is added to out or replaces it
 
 _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a matrix lies in memory
 _DEEP = 8  # times as many products in a sum as there are rows or columns: each thread sums a part of them

@@ -8,16 +8,16 @@ the same bits each time.
 from __future__ import annotations
 
 import ctypes
-import math
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 
+from ..memory import Pool
 from ..threads import default_size
 from .driver import LINE, addresses
 
@@ -62,7 +62,7 @@ class Machine:
         self._groups: list[int] = []  # of each job: those of one group don't wait for each other; 0 is no group
         self._group = 0
         self._kept: list[Any] = []
-        self._free: list[np.ndarray[Any, Any]] = []  # bytes that may be borrowed
+        self.borrowed = Pool().borrowed  # memory for some jobs
         self._table: tuple[int, Any] | None = None  # its address, and itself
         self._parts: dict[tuple[int, int], tuple[int, int]] = {}
 
@@ -103,19 +103,6 @@ class Machine:
             yield
         finally:
             self._group = before
-
-    @contextmanager
-    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
-        """Arrays for the jobs that are added in the block, and for their time only: later jobs have them again."""
-        sizes, taken = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes], []
-        for size in sizes:
-            fitting = [i for i, room in enumerate(self._free) if size <= room.nbytes <= 2 * size]
-            best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
-            taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
-        try:
-            yield [room[:n].view(dtype).reshape(shape) for room, n, shape in zip(taken, sizes, shapes, strict=True)]
-        finally:
-            self._free += taken
 
     def run(self, first: int = 0, last: int | None = None) -> None:
         """Do the jobs from `first` to before `last`, in order. Python's other threads go on meanwhile."""

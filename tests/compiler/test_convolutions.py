@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 import pytest
 
+from tinygen.compiler.calls import CallWorks
+from tinygen.compiler.convolutions import add_convolution
+from tinygen.compiler.memory import Pool
 from tinygen.compiler.native.blas import blas
-from tinygen.compiler.native.convolutions import add_conv2d, add_conv2d_weight_grad, add_conv_transpose2d
-from tinygen.compiler.native.team import Machine
 from tinygen.kernels import conv, reference_conv
 
 pytestmark = pytest.mark.skipif(blas() is None, reason="NumPy's BLAS can't be called by address here")
@@ -33,31 +35,59 @@ def image(n: int, size: tuple[int, int], channels: int, seed: int, dtype: str) -
     return np.random.default_rng(seed).integers(-3, 4, shape).astype(dtype).swapaxes(0, 1)
 
 
+def made_of_calls(threads: int) -> tuple[Any, Any]:
+    """What NumPy's calls are added to, and what does them."""
+    works = CallWorks(threads, Pool())
+    return works, lambda: [call() for call in works.calls]
+
+
+def made_of_jobs(threads: int) -> tuple[Any, Any]:
+    """What the jobs of native code are added to, and what does them."""
+    from tinygen.compiler.native.team import Machine
+    from tinygen.compiler.native.works import MachineWorks
+
+    machine = Machine(threads)
+    return MachineWorks(machine), machine.run
+
+
+@pytest.fixture
+def made(back_end: str) -> Any:
+    return made_of_jobs if back_end == "native" else made_of_calls
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("many", [1, 64])  # images for which each row has products of its own
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_convolutions(monkeypatch: pytest.MonkeyPatch, case: Any, many: int, threads: int, dtype: str) -> None:
+def test_convolutions(
+    monkeypatch: pytest.MonkeyPatch, made: Any, case: Any, many: int, threads: int, dtype: str
+) -> None:
     monkeypatch.setattr(conv, "_MANY", many)
     n, size, (c, co), kernel, stride, padding = case
     out = reference_conv.output_size(size, kernel, stride, padding)
     x, gy = image(n, size, c, 1, dtype), image(n, out, co, 2, dtype)
     w = np.random.default_rng(3).integers(-3, 4, (*kernel, c, co)).astype(dtype)
     y, gx, gw = image(n, out, co, 4, dtype), image(n, size, c, 5, dtype), np.full_like(w, np.nan)
-    machine = Machine(threads)
-    with machine.at_once():  # each waits for its own jobs all the same
-        add_conv2d(machine, y, x, w, stride, padding)
-        add_conv_transpose2d(machine, gx, gy, w, stride, padding)
-        add_conv2d_weight_grad(machine, gw, x, gy, stride, padding)
+    works, run = made(threads)
+    with works.at_once() if made is made_of_jobs else nullcontext():  # each job waits for its own all the same
+        add_convolution(works, "conv2d", y, x, w, stride, padding)
+        add_convolution(works, "conv_transpose2d", gx, gy, w, stride, padding)
+        add_convolution(works, "conv2d_weight_grad", gw, x, gy, stride, padding)
     for _ in range(2):
-        machine.run()
+        run()
         np.testing.assert_array_equal(y, reference_conv.conv2d(x, w, stride, padding))
         np.testing.assert_array_equal(gx, reference_conv.conv_transpose2d(gy, w, stride, padding, size))
         np.testing.assert_array_equal(gw, reference_conv.conv2d_weight_grad(x, gy, kernel, stride, padding))
         x *= -2
 
 
-def test_other_layouts_are_refused() -> None:
-    x, w = np.zeros((2, 4, 4, 8), np.float32), np.zeros((3, 3, 8, 8), np.float32)
+def test_images_may_lie_otherwise_but_not_the_result(made: Any) -> None:
+    x, w = np.arange(256, dtype=np.float32).reshape(2, 4, 4, 8), np.ones((3, 3, 8, 8), np.float32)
+    geometry = (1, 1), ((1, 1), (1, 1))
+    works, run = made(2)
+    y = np.empty((4, 2, 4, 8), np.float32).swapaxes(0, 1)
+    add_convolution(works, "conv2d", y, x, w, *geometry)
+    run()
+    np.testing.assert_array_equal(y, reference_conv.conv2d(x, w, *geometry))
     with pytest.raises(ValueError, match=r"images that lie as H, N, W, C, and contiguous kernels"):
-        add_conv2d(Machine(1), x, x, w, (1, 1), ((1, 1), (1, 1)))
+        add_convolution(works, "conv2d", x, x, w, *geometry)

@@ -11,46 +11,90 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from ...kernels.conv import FEW, Tap, are_apart, by_plane, taps
-from ...kernels.reference_conv import Padding, Pair
-from ..shares import LANES, cut
-from .copies import add_copy, add_fill
-from .products import Product, add_product, add_products, add_up
-from .team import Machine
+from ..kernels.conv import FEW, Tap, are_apart, by_plane, taps
+from ..kernels.reference_conv import Padding, Pair
+from .shares import LANES, cut
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
+Product: TypeAlias = "tuple[Array, Array, Array, bool]"  # out, a, b, and whether a @ b is added to out or replaces it
+
+
+class Works(Protocol):
+    """What convolutions are made of: each method adds something to what a back end does, on some threads.
+
+    borrowed: memory for what is added in a block.  at_once: what is added in it needs nothing of each other.
+    in_turn: it waits for what was added before.
+    """
+
+    threads: int
+
+    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> AbstractContextManager[list[Array]]: ...
+    def at_once(self) -> AbstractContextManager[None]: ...
+    def in_turn(self) -> AbstractContextManager[None]: ...
+    def add_copy(self, out: Array, x: Array) -> None: ...
+    def add_fill(self, out: Array, value: float) -> None: ...
+    def add_product(self, out: Array, a: Array, b: Array) -> None: ...
+    def add_products(self, shares: Sequence[Sequence[Product]]) -> None: ...
+    def add_up(self, out: Array, parts: Sequence[Array], adds: bool) -> None: ...
+
+
+def add_convolution(works: Works, op: str, out: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
+    """Add out = op(x, w), of images that lie anyhow; for the gradient of a kernel, w is gy.
+
+    Raises ValueError if the result or the kernel has a layout for which there is no code.
+    """
+    add = {"conv2d": add_conv2d, "conv_transpose2d": add_conv_transpose2d, "conv2d_weight_grad": add_conv2d_weight_grad}
+    images = [x, w] if op == "conv2d_weight_grad" else [x]
+    with _images(works, *images) as laid_out:
+        add[op](works, out, *[*laid_out, w][:2], stride, padding)
+
+
+@contextmanager
+def _images(works: Works, *images: Array) -> Iterator[list[Array]]:
+    """Images (N, H, W, C) that lie in memory as H, N, W, C: copies in borrowed memory, if they lie otherwise."""
+    found = []
+    with ExitStack() as stack:
+        for x in images:
+            if not x.swapaxes(0, 1).flags.c_contiguous:
+                n, h, *rest = x.shape
+                (room,) = stack.enter_context(works.borrowed(x.dtype, (h, n, *rest)))
+                copy = room.swapaxes(0, 1)
+                works.add_copy(copy, x)
+                x = copy
+            found.append(x)
+        yield found
 
 
 def _in_turn(function: Callable[..., None]) -> Callable[..., None]:
     """The jobs of an op need each other, whatever else goes on."""
 
     @functools.wraps(function)
-    def add(machine: Machine, *args: Any) -> None:
-        with machine.in_turn():
-            function(machine, *args)
+    def add(works: Works, *args: Any) -> None:
+        with works.in_turn():
+            function(works, *args)
 
     return add
 
 
 @_in_turn
-def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
-    """Add y = conv2d(x, w), as kernels.conv.conv2d, to a machine's table. Raises ValueError for other layouts."""
+def add_conv2d(works: Works, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
+    """Add y = conv2d(x, w), as kernels.conv.conv2d, to what a back end does. Raises ValueError for other layouts."""
     x, y, w = _hnwc(x), _hnwc(y), _dense(w)
     geometry = _Geometry(x, y, w, stride, padding)
     if geometry.has_few_channels:
-        with _im2col(machine, x, geometry) as columns:
-            add_product(machine, _matrix(y), columns.T, _matrix(w))
+        with _im2col(works, x, geometry) as columns:
+            works.add_product(_matrix(y), columns.T, _matrix(w))
         return
     (height, width), n, apart = geometry.out, geometry.images, geometry.apart
-    with _phases(machine, x, stride[0], apart) as phases:
+    with _phases(works, x, stride[0], apart) as phases:
         shares = []
-        for rows in cut(height * n, machine.threads, LANES):
+        for rows in cut(height * n, works.threads, LANES):
             touched = range(rows[0] // n, -(-rows[1] // n)) if apart else range(1)
             share = _Share(places=itertools.product(touched, range(width)))
             for t, part in geometry.taps_within(rows):
@@ -59,51 +103,51 @@ def add_conv2d(machine: Machine, y: Array, x: Array, w: Array, stride: Pair, pad
                 place = t.out_rows.start if apart else 0, t.out_column
                 share.add(place, fills, target, _patch(phases, t)[part], _matrix(w[t.kh, t.kernel]))
             shares.append(share)
-        _add_shares(machine, shares, [y])
+        _add_shares(works, shares, [y])
 
 
 @_in_turn
-def add_conv_transpose2d(machine: Machine, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
+def add_conv_transpose2d(works: Works, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add gx = conv_transpose2d(gy, w), the adjoint of conv2d with respect to x."""
     gx, gy, w = _hnwc(gx), _hnwc(gy), _dense(w)
     geometry = _Geometry(gx, gy, w, stride, padding)
     if geometry.has_few_channels:
-        with machine.borrowed(gy.dtype, geometry.planes) as (planes,):
-            add_product(machine, _view(planes, len(_matrix(w)), -1), _matrix(w), _matrix(gy).T)
-            add_fill(machine, gx, 0)
+        with works.borrowed(gy.dtype, geometry.planes) as (planes,):
+            works.add_product(_view(planes, len(_matrix(w)), -1), _matrix(w), _matrix(gy).T)
+            works.add_fill(gx, 0)
             for place, pixels in geometry.by_plane(gx):
-                add_up(machine, pixels, [planes[place]], adds=True)
+                works.add_up(pixels, [planes[place]], adds=True)
         return
     copies = stride[0] > 1 and not geometry.apart
     shapes = [gx[r :: stride[0]].shape for r in range(stride[0])] if copies else []
-    with machine.borrowed(gx.dtype, *shapes) as borrowed:
+    with works.borrowed(gx.dtype, *shapes) as borrowed:
         phases = borrowed or [gx[r :: stride[0]] for r in range(stride[0])]
-        shares = [_Share(places=[]) for _ in range(machine.threads)]
+        shares = [_Share(places=[]) for _ in range(works.threads)]
         for t in geometry.taps:
-            ends = cut(len(phases[t.phase]) * geometry.images, machine.threads, LANES)
+            ends = cut(len(phases[t.phase]) * geometry.images, works.threads, LANES)
             for share, rows in zip(shares, ends, strict=False):
                 if (part := _part(t.rows, geometry.images, rows)) is not None:
                     source = _matrix(gy[t.out_rows, :, t.out_column])[part]
                     share.add(t.phase, False, _patch(phases, t)[part], source, _matrix(w[t.kh, t.kernel]).T)
-        _add_shares(machine, shares, borrowed or [gx])
-        with machine.at_once():
+        _add_shares(works, shares, borrowed or [gx])
+        with works.at_once():
             for r, phase in enumerate(borrowed):
-                add_copy(machine, _view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
+                works.add_copy(_view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
 
 
 @_in_turn
-def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
+def add_conv2d_weight_grad(works: Works, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
     """Add gw = the gradient of conv2d with respect to its kernel, as kernels.conv.conv2d_weight_grad."""
     x, gy, gw = _hnwc(x), _hnwc(gy), _dense(gw)
     geometry = _Geometry(x, gy, gw, stride, padding)
     if geometry.has_few_channels:
-        with _im2col(machine, x, geometry) as columns:
-            add_product(machine, _matrix(gw), columns, _matrix(gy))
+        with _im2col(works, x, geometry) as columns:
+            works.add_product(_matrix(gw), columns, _matrix(gy))
         return
     kh, kw = geometry.kernel
-    parts = cut(geometry.out[0] * geometry.images, machine.threads, LANES)
-    rooms = machine.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1))
-    with _phases(machine, x, stride[0], geometry.apart) as phases, rooms as more:
+    parts = cut(geometry.out[0] * geometry.images, works.threads, LANES)
+    rooms = works.borrowed(gw.dtype, *[gw.shape] * (len(parts) - 1))
+    with _phases(works, x, stride[0], geometry.apart) as phases, rooms as more:
         shares = []
         for room, rows in zip([gw, *more], parts, strict=True):
             share = _Share(places=range(kh))
@@ -111,9 +155,9 @@ def add_conv2d_weight_grad(machine: Machine, gw: Array, x: Array, gy: Array, str
                 a, b = _patch(phases, t)[part].T, _matrix(gy[t.out_rows, :, t.out_column])[part]
                 share.add(t.kh, _length(t.kernel) == kw, _matrix(room[t.kh, t.kernel]), a, b)
             shares.append(share)
-        _add_shares(machine, shares, [gw, *more])
+        _add_shares(works, shares, [gw, *more])
         if more:
-            add_up(machine, gw, more, adds=True)
+            works.add_up(gw, more, adds=True)
 
 
 class _Geometry:
@@ -163,15 +207,15 @@ class _Share:
         self.products.append((out, a, b, not first))
 
 
-def _add_shares(machine: Machine, shares: list[_Share], targets: list[Array]) -> None:
+def _add_shares(works: Works, shares: list[_Share], targets: list[Array]) -> None:
     """Add the products; if a place is left out, or filled in part, fill all targets with zeros before."""
     if any(share.needs_zeros or share.places for share in shares):
-        with machine.at_once():
+        with works.at_once():
             for target in targets:
-                add_fill(machine, target, 0)
-        add_products(machine, [[(*product[:3], True) for product in share.products] for share in shares])
+                works.add_fill(target, 0)
+        works.add_products([[(*product[:3], True) for product in share.products] for share in shares])
     else:
-        add_products(machine, [share.products for share in shares])
+        works.add_products([share.products for share in shares])
 
 
 def _length(part: slice) -> int:
@@ -221,25 +265,25 @@ def _matrix(x: Array) -> Array:
 
 
 @contextmanager
-def _phases(machine: Machine, x: Array, stride: int, apart: bool) -> Iterator[list[Array]]:
+def _phases(works: Works, x: Array, stride: int, apart: bool) -> Iterator[list[Array]]:
     """The rows of (H, N, W, C) by their remainder: side by side in memory, unless they may lie apart."""
     if apart:
         yield [x[r::stride] for r in range(stride)]
         return
-    with machine.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
-        with machine.at_once():
+    with works.borrowed(x.dtype, *[x[r::stride].shape for r in range(stride) if stride > 1]) as phases:
+        with works.at_once():
             for r, phase in enumerate(phases):
-                add_copy(machine, _view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
+                works.add_copy(_view(phase, len(phase), -1), _view(x, len(x), -1)[r::stride])
         yield phases or [x]
 
 
 @contextmanager
-def _im2col(machine: Machine, x: Array, geometry: _Geometry) -> Iterator[Array]:
+def _im2col(works: Works, x: Array, geometry: _Geometry) -> Iterator[Array]:
     """The windows of x as the columns of a matrix, (KH·KW·C, OH·N·OW)."""
-    with machine.borrowed(x.dtype, geometry.planes) as (planes,):
+    with works.borrowed(x.dtype, geometry.planes) as (planes,):
         if any(p for side in geometry.padding for p in side):
-            add_fill(machine, planes, 0)
-        with machine.at_once():
+            works.add_fill(planes, 0)
+        with works.at_once():
             for place, pixels in geometry.by_plane(x):
-                add_copy(machine, planes[place], pixels)
+                works.add_copy(planes[place], pixels)
         yield _view(planes, math.prod(planes.shape[:3]), -1)
