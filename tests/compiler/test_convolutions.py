@@ -7,11 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from models.small import batches, fed, small
 
+import tinygen as tg
 from tinygen.compiler.calls import CallWorks
-from tinygen.compiler.convolutions import add_convolution
-from tinygen.compiler.memory import Pool
+from tinygen.compiler.convolutions import add_convolution, scratch_of
 from tinygen.compiler.native.blas import blas
+from tinygen.compiler.passes import optimised
+from tinygen.compiler.plan import Plan
+from tinygen.compiler.program import VIEWS
 from tinygen.kernels import conv, reference_conv
 
 pytestmark = pytest.mark.skipif(blas() is None, reason="NumPy's BLAS can't be called by address here")
@@ -37,7 +41,7 @@ def image(n: int, size: tuple[int, int], channels: int, seed: int, dtype: str) -
 
 def made_of_calls(threads: int) -> tuple[Any, Any]:
     """What NumPy's calls are added to, and what does them."""
-    works = CallWorks(threads, Pool())
+    works = CallWorks(threads)
     return works, lambda: [call() for call in works.calls]
 
 
@@ -91,3 +95,21 @@ def test_images_may_lie_otherwise_but_not_the_result(made: Any) -> None:
     np.testing.assert_array_equal(y, reference_conv.conv2d(x, w, *geometry))
     with pytest.raises(ValueError, match=r"images that lie as H, N, W, C, and contiguous kernels"):
         add_convolution(works, "conv2d", x, x, w, *geometry)
+
+
+def test_what_convolutions_borrow_lies_apart_from_what_is_needed() -> None:
+    model: Any = small("dcgan")
+    program = optimised(tg.compile(model).trace(fed(model, batches(1, size=4 * model.batches_per_step)[0])))
+    needs = scratch_of(program, 2)
+    plan = Plan(program, scratch=needs)
+    assert {instruction for instruction, need in needs.items() if need} == {*plan.scratch}
+    assert len(plan.scratch) > 5
+    places = {instruction: place for place, instruction in enumerate(program.instructions)}
+    readers = program.readers()
+    kept = {v.root for v in (*program.outputs, *program.updates.values())}
+    for instruction, memory in plan.scratch.items():
+        assert memory.nbytes >= needs[instruction]
+        for value in (v for i in program.instructions if i.op not in VIEWS for v in i.results if v.op != "call"):
+            last = len(places) if value in kept else max((places[r] for r in readers.get(value, ())), default=-1)
+            if places[value.maker] <= places[instruction] <= last:
+                assert not np.shares_memory(memory, plan[value]), value

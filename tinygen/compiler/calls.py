@@ -18,9 +18,9 @@ from ..backend import Array
 from ..kernels import conv
 from ..kernels.blas import prepared_product
 from .blocks import Blocks, Products, Scratch
-from .convolutions import Product, add_convolution
+from .convolutions import Product, add_convolution, scratch_of
 from .lowering import Call, Executable, Lowering, Numbers
-from .memory import Pool
+from .memory import Room
 from .native.blas import blas
 from .plan import Plan
 from .program import Instruction, Program
@@ -37,11 +37,11 @@ class CallList(Executable):
     """
 
     def __init__(self, program: Program, threads: int | None = None):
-        super().__init__(Plan(program))
         library = blas()
         self.threads = threads or (1 if library is None else min(default_size(), library.threads()))
+        super().__init__(Plan(program, scratch=scratch_of(program, self.threads) if self.threads > 1 else None))
         self._alone = library.alone if library is not None and self.threads > 1 else None
-        self._lowering = lowering = NumPyLowering(self.plan, Numbers(), self.threads)  # holds memory
+        lowering = NumPyLowering(self.plan, Numbers(), self.threads)
         self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
@@ -60,7 +60,6 @@ class NumPyLowering(Lowering):
     def __init__(self, plan: Plan, numbers: Numbers, threads: int = 1):
         super().__init__(plan, numbers)
         self._scratch: list[Scratch] = [{} for _ in range(threads)]
-        self._pool = Pool()
 
     def _single(self, instruction: Instruction) -> Call:
         if instruction.op == "matmul" and len(self._scratch) > 1:
@@ -77,7 +76,7 @@ class NumPyLowering(Lowering):
         if out.dtype.char not in "fd":
             return super()._convolution(instruction)
         if (threads := len(self._scratch)) > 1:
-            works, options = CallWorks(threads, self._pool), instruction.options
+            works, options = CallWorks(threads, self.plan.scratch.get(instruction)), instruction.options
             with contextlib.suppress(ValueError):  # another layout
                 add_convolution(works, instruction.op, out, x, w, options["stride"], options["padding"])
                 return works.calls
@@ -95,10 +94,11 @@ class NumPyLowering(Lowering):
 
 
 class CallWorks:
-    """Adds to a list of calls: see convolutions.Works."""
+    """Adds to a list of calls: see convolutions.Works.  memory: bytes to borrow; by default of its own."""
 
-    def __init__(self, threads: int, pool: Pool):
-        self.threads, self.borrowed = threads, pool.borrowed
+    def __init__(self, threads: int, memory: Array | None = None):
+        self.threads, self.room = threads, Room(memory)
+        self.borrowed = self.room.borrowed
         self.calls: list[Call] = []
 
     @contextmanager

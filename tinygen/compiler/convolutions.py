@@ -12,13 +12,15 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
 from ..kernels.conv import FEW, Tap, are_apart, by_plane, taps
 from ..kernels.reference_conv import Padding, Pair
+from .memory import Room
+from .program import CONVOLUTIONS, Instruction, Program
 from .shares import LANES, cut
 
 Array: TypeAlias = "np.ndarray[Any, Any]"
@@ -53,6 +55,37 @@ def add_convolution(works: Works, op: str, out: Array, x: Array, w: Array, strid
     images = [x, w] if op == "conv2d_weight_grad" else [x]
     with _images(works, *images) as laid_out:
         add[op](works, out, *[*laid_out, w][:2], stride, padding)
+
+
+class _Nothing(Room):
+    """Works that add nothing, and only find out how much memory is borrowed."""
+
+    def __init__(self, threads: int):
+        super().__init__()
+        self.threads = threads
+
+    def at_once(self) -> AbstractContextManager[None]:
+        return nullcontext()
+
+    in_turn = at_once
+
+    def _nothing(self, *operands: Any, **options: Any) -> None:
+        pass
+
+    add_copy = add_fill = add_product = add_products = add_up = _nothing
+
+
+def scratch_of(program: Program, threads: int) -> dict[Instruction, int]:
+    """The bytes that each convolution of a program borrows."""
+    found = {}
+    for instruction in program.instructions:
+        if instruction.op in CONVOLUTIONS:
+            works, options = _Nothing(threads), instruction.options
+            out, x, w = (v.like for v in (instruction.result, *instruction.values))
+            with suppress(ValueError):  # a layout for which there is no code
+                add_convolution(works, instruction.op, out, x, w, options["stride"], options["padding"])
+                found[instruction] = works.most
+    return found
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class Jobs:
 
     def _add_convolution(self, instruction: Instruction) -> None:
         out, x, w = self._arrays(instruction)
-        works, options = MachineWorks(self.machine), instruction.options
+        works, options = MachineWorks(self.machine, self.plan.scratch.get(instruction)), instruction.options
         add_convolution(works, instruction.op, out, x, w, options["stride"], options["padding"])
 
     _add_conv2d = _add_conv_transpose2d = _add_conv2d_weight_grad = _add_convolution

@@ -12,6 +12,7 @@ import numpy as np
 from ..backend import Array
 from ..tracing import Untraceable
 
+LINE = 64  # bytes of a line of the cache
 _nowhere = np.empty(1 << 20, np.uint8)
 
 
@@ -73,6 +74,33 @@ def outermost(held: Sequence[tuple[Array, str]]) -> list[tuple[int, Array, str]]
             raise Untraceable(f"{held[outer][1]} and {held[n][1]} share a part of their memory")
         found[n] = bounds[outer][0], *held[outer]
     return found
+
+
+class Room:
+    """Memory of which blocks of code borrow parts, the inner ones those that the outer ones left.
+
+    memory: bytes; without, each part is memory of its own.  most: the bytes that were borrowed at one time.
+    """
+
+    def __init__(self, memory: np.ndarray[Any, Any] | None = None):
+        self._memory, self._end, self.most = memory, 0, 0
+        self._own: list[Any] = []  # addresses don't keep memory
+
+    @contextmanager
+    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
+        """Arrays for what a block does, or adds to be done later: what comes after it has the same memory again."""
+        before, made = self._end, []
+        for shape in shapes:
+            size = math.prod(shape) * np.dtype(dtype).itemsize
+            part = np.empty(size, np.uint8) if self._memory is None else self._memory[self._end : self._end + size]
+            made.append(part.view(dtype).reshape(shape))
+            self._own += [part] if self._memory is None else []
+            self._end += -(-size // LINE) * LINE
+            self.most = max(self.most, self._end)
+        try:
+            yield made
+        finally:
+            self._end = before
 
 
 class Pool:

@@ -7,6 +7,7 @@ written over the old one, if nobody reads the old one any more.
 from __future__ import annotations
 
 import bisect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,10 +15,8 @@ import numpy as np
 
 from ..backend import Array, array_module, device_module, to_device
 from .definitions import VIEW_OPS
-from .memory import address, outer_first
-from .program import GROUPS, VIEWS, Program, Value
-
-_LINE = 64  # bytes of a line of the cache
+from .memory import LINE, address, outer_first
+from .program import GROUPS, VIEWS, Instruction, Program, Value
 
 
 class Plan:
@@ -25,10 +24,12 @@ class Plan:
 
     arrays: the array of each value, in memory that is the program's own, or its states'.  copies: what is copied at the
     end, (from, to), into states whose new value could not be written in place.  room: bytes of memory of its own.
+    scratch: of the instructions that need some, the bytes; then the memory.
     """
 
-    def __init__(self, program: Program, device: str = "cpu"):
+    def __init__(self, program: Program, device: str = "cpu", scratch: Mapping[Instruction, int] | None = None):
         self.program = program
+        self._needs = scratch or {}
         self.arrays: dict[Value, Any] = {
             value: to_device(array, device) if value.op == "constant" else array
             for value, array in program.arrays.items()
@@ -36,12 +37,16 @@ class Plan:
         self.copies: list[tuple[Value, Value]] = []
         self._last = _last_reads(program)
         self._in_state = self._updated_in_place()
-        places = self._places()
-        self.room = max((at + _size(v) for v, at in places.items()), default=0)
-        memory = device_module(device).empty(self.room + _LINE, np.uint8)
-        begin = -address(memory) % _LINE
-        for value, at in places.items():
-            self.arrays[value] = _laid_out(memory[begin + at :], value)
+        rooms = self._placed(self._rooms())
+        self.room = max((room.at + room.size for room in rooms), default=0)
+        memory = device_module(device).empty(self.room + LINE, np.uint8)
+        begin = -address(memory) % LINE
+        self.scratch: dict[Instruction, Any] = {}
+        for room in rooms:
+            part = memory[begin + room.at : begin + room.at + room.size]
+            self.arrays |= {value: _laid_out(part, value) for value in room.values}
+            if room.scratch_of is not None:
+                self.scratch[room.scratch_of] = part
         self._add_views()
 
     def __getitem__(self, value: Value) -> Any:
@@ -68,11 +73,8 @@ class Plan:
         self.copies = [(value, state) for state, value in self.program.updates.items() if there[state] is not value]
         return found
 
-    def _places(self) -> dict[Value, int]:
-        """An offset for each value with memory of the program's own: the largest first, each as low as it can lie."""
-        for value, state in self._in_state.items():
-            self.arrays[value] = self.program.arrays[state]
-        rooms = self._rooms()
+    def _placed(self, rooms: list[_Room]) -> list[_Room]:
+        """The same with their offsets: the largest first, each as low as it can lie."""
         placed: list[_Room] = []
         for room in sorted(rooms, key=lambda room: -room.size):
             for other in placed:  # in the order of their places
@@ -81,11 +83,14 @@ class Plan:
                         break
                     room.at = max(room.at, other.at + other.size)
             bisect.insort(placed, room, key=lambda room: room.at)
-        return {value: room.at for room in rooms for value in room.values}
+        return placed
 
     def _rooms(self) -> list[_Room]:
         """The memory that is needed, and when. What a loop makes may lie where the loop reads its last operand."""
+        for value, state in self._in_state.items():
+            self.arrays[value] = self.program.arrays[state]
         rooms: dict[Value, _Room] = {}
+        scratch = []
         for i, instruction in enumerate(self.program.instructions):
             dying = [v for v in instruction.operands if v in rooms and self._last.get(v) == i]
             for value in instruction.results if instruction.op not in VIEWS else ():
@@ -100,7 +105,9 @@ class Plan:
                     dying.remove(old)
                 rooms[value].values.append(value)
                 rooms[value].last = max(self._last.get(value, i), i)
-        return [*dict.fromkeys(rooms.values())]
+            if need := self._needs.get(instruction):
+                scratch.append(_Room(-(-need // LINE) * LINE, i, i, scratch_of=instruction))
+        return [*dict.fromkeys(rooms.values()), *scratch]
 
     def _add_views(self) -> None:
         for instruction in self.program.instructions:
@@ -113,13 +120,14 @@ class Plan:
 
 @dataclass(eq=False)
 class _Room:
-    """A piece of memory: its size, at which instructions it is in use, whose it is, and its offset."""
+    """A piece of memory: its size, at which instructions it is in use, for what, and its offset."""
 
     size: int
     first: int
     last: int = 0
     values: list[Value] = field(default_factory=list)
     at: int = 0
+    scratch_of: Instruction | None = None
 
 
 def _last_reads(program: Program) -> dict[Value, int]:
@@ -152,7 +160,7 @@ def _fits(value: Value, old: Value) -> bool:
 
 
 def _size(value: Value) -> int:
-    return -(-value.like.nbytes // _LINE) * _LINE or _LINE
+    return -(-value.like.nbytes // LINE) * LINE or LINE
 
 
 def _laid_out(memory: Array, value: Value) -> Array:

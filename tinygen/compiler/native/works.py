@@ -7,16 +7,17 @@ from typing import Any
 
 from ..convolutions import Array, Product
 from ..loops import add_copy, add_fill
+from ..memory import Room
 from .products import add_product, add_products, add_up
 from .team import Machine
 
 
 class MachineWorks:
-    """Adds to a machine's table: see convolutions.Works."""
+    """Adds to a machine's table: see convolutions.Works.  memory: bytes to borrow; by default of its own."""
 
-    def __init__(self, machine: Machine):
+    def __init__(self, machine: Machine, memory: Array | None = None):
         self.machine, self.threads = machine, machine.threads
-        self.borrowed, self.at_once, self.in_turn = machine.borrowed, machine.at_once, machine.in_turn
+        self.borrowed, self.at_once, self.in_turn = Room(memory).borrowed, machine.at_once, machine.in_turn
 
     def add_copy(self, out: Array, x: Array) -> None:
         add_copy(self.machine, out, x)

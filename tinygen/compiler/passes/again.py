@@ -63,7 +63,15 @@ class _Again:
         if not sources or not all(sources.values()):
             return program
         instead = {reader: _with_again(reader, value, found) for reader, found in sources.items()}
-        made = [new for i in program.instructions for new in instead.get(i, [i])]
+        early: dict[int, list[Instruction]] = {}
+        for reader, new in instead.items():
+            if reader.op != "fused":  # at once, when what it reads has been made: then its copy is soon gone
+                ready = max(self._place_of.get(v.root.maker, 0) for i in new for v in i.values)
+                early.setdefault(ready, []).extend(new)
+                instead[reader] = []
+        made = []
+        for place, instruction in enumerate(program.instructions):
+            made += [*instead.get(instruction, [instruction]), *early.get(place, [])]
         return views_where_read(program, _without_unread(program, made))
 
     def _far_readers(self) -> list[Instruction]:
