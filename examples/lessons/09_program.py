@@ -179,7 +179,7 @@ for change in PASSES:
     program = change(program)
     counts[change.__name__], sizes[change.__name__] = len(work(program)), bytes_apart(program)
     texts[change.__name__] = str(program).splitlines()
-    print(f"{change.__name__:15} {counts[change.__name__]:4} instructions   {sizes[change.__name__]:6} bytes of arrays")
+    print(f"{change.__name__:19} {counts[change.__name__]:4} instructions   {sizes[change.__name__]:6} bytes of arrays")
 
 # %% [markdown]
 # * `calls_first` moves what Python itself must compute in each step, such as a learning rate, to the top. After it,
@@ -201,6 +201,10 @@ print("\n".join(texts["fuse"][begin : begin + 21]))
 #
 # `update_at_once` goes one step further. The gradient of a weight has one reader, the optimiser. So a few rows of it
 # are multiplied, go into the update at once, and are forgotten: the gradient never exists as a whole.
+#
+# `compute_large_again` finds nothing to do in a step this small. In a convolutional network the way back needs what the
+# layers made on the way forward, tens of megabytes each. Where that was made of another array that is kept anyway, the
+# pass lets it go, and computes it again when its turn comes.
 
 # %%
 begin = next(i for i, line in enumerate(texts["update_at_once"]) if line.startswith("  product"))
@@ -263,7 +267,8 @@ print(f"old arrays instead of new ones: {gain_reuse:.1f} times faster; in blocks
 # ## The plan of memory
 #
 # After the passes, tinygen knows when each array is made and when it is read for the last time. So it can plan, once
-# and for all, where each lies: two that are not needed at the same time may have the same place.
+# and for all, where each lies: two that are not needed at the same time may have the same place, and what a loop makes
+# may be written over what it reads for the last time.
 
 # %%
 program = tg.compile(TinyGAN(width, latent=64)).trace(np.zeros((batch, 2), np.float32))

@@ -78,3 +78,16 @@ def test_long_arrays_are_shared_and_the_blas_has_its_threads_back() -> None:
     (second,) = two.run([x])
     np.testing.assert_allclose(second, first, 1e-5)
     assert library.threads() == before
+
+
+def test_steps_at_the_same_time_leave_the_blas_its_threads() -> None:
+    library = calls.blas()
+    if library is None:
+        pytest.skip("NumPy has another BLAS than OpenBLAS")
+    before = library.threads()
+    first, second = library.alone(), library.alone()
+    assert library.threads() == 1
+    first()
+    assert library.threads() == 1
+    second()
+    assert library.threads() == before

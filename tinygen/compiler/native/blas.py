@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,14 +41,30 @@ def _openblas() -> Blas | None:
         count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
         if count and limit and all(hasattr(library, name) for name in names.values()):
             gemm = {dtype: _address(getattr(library, name)) for dtype, name in names.items()}
-            return Blas("OpenBLAS", gemm, 64, count, functools.partial(_alone, count, limit))
+            return Blas("OpenBLAS", gemm, 64, count, _Alone(count, limit))
     return None
 
 
-def _alone(count: Any, limit: Any) -> Callable[[], None]:
-    before = count()
-    limit(1)
-    return functools.partial(limit, before)
+class _Alone:
+    """Limits a library to one thread from the first call on, until what each call returned has been called."""
+
+    def __init__(self, count: Any, limit: Any):
+        self._count, self._limit, self._users, self._before = count, limit, 0, 1
+        self._turn = threading.RLock()  # a signal's handler may run a step within a step
+
+    def __call__(self) -> Callable[[], None]:
+        with self._turn:
+            if self._users == 0:
+                self._before = self._count()
+                self._limit(1)
+            self._users += 1
+        return self._restore
+
+    def _restore(self) -> None:
+        with self._turn:
+            self._users -= 1
+            if self._users == 0:
+                self._limit(self._before)
 
 
 def _address(function: Any) -> int:
