@@ -9,8 +9,9 @@ from train.compiled import DATA, EVERY, POINTS, Net, assert_close, assert_same
 
 import tinygen as tg
 from tinygen.compiler import backends
+from tinygen.compiler.native.blas import blas
 from tinygen.random import Generator
-from tinygen.train import EMA, RunDirectory, fit
+from tinygen.train import EMA, Callback, RunDirectory, fit
 from tinygen.train.batches import loader_for
 from tinygen.train.compiling import PAYS_FROM, Decision, decide
 
@@ -165,3 +166,24 @@ def test_a_new_batch_size_traces_again(steps_made):
     fit(other, data, 7, compile="off")
     assert steps_made[0]._traces == 2 and steps_made[0].reason is None
     assert_close(model, other)
+
+
+def test_the_blas_keeps_to_one_thread_as_long_as_the_step_is_compiled():
+    library = blas()
+    if library is None:
+        pytest.skip("NumPy has another BLAS than OpenBLAS")
+    before, met = library.alone.threads(), []
+
+    class Watch(Callback):
+        def on_step(self, step, metrics):
+            met.append(library.alone._count())
+            if step == 3:
+                raise KeyboardInterrupt
+            return {}
+
+    for mode, threads in (("on", 1), ("off", before)):
+        with pytest.raises(KeyboardInterrupt):
+            fit(Net(), DATA, 5, compile=mode, callbacks=[Watch()], progress=False)
+        assert met == [threads] * 3
+        assert library.alone._count() == before
+        met.clear()

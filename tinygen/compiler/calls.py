@@ -38,7 +38,7 @@ class CallList(Executable):
 
     def __init__(self, program: Program, threads: int | None = None):
         library = blas()
-        self.threads = threads or (1 if library is None else min(default_size(), library.threads()))
+        self.threads = threads or (1 if library is None else min(default_size(), library.alone.threads()))
         super().__init__(Plan(program, scratch=scratch_of(program, self.threads) if self.threads > 1 else None))
         self._alone = library.alone if library is not None and self.threads > 1 else None
         lowering = NumPyLowering(self.plan, Numbers(), self.threads)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..backend import current_device
@@ -52,6 +54,7 @@ class CompiledStep:
 
         self._step = compile(model)
         self._seconds, self._reason = 0.0, self._step.reason
+        self._restore: Callable[[], None] | None = None  # gives the BLAS its threads back
 
     def __call__(self, batch: Any) -> Any:
         return self._step(batch)
@@ -68,9 +71,33 @@ class CompiledStep:
         once = f"; {what} took {seconds:.1f} s to compile, once on this machine" if loops else ""
         return f"step {self._step}{once}"
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """For the length of the block NumPy's BLAS computes on one thread, as far as the step is compiled.
+
+        After a product outside of the step, as in a look at the gradients, its own threads would wait for the next one,
+        and for 0.1 s take the cores from the step: the dense GAN made 69 steps a second instead of 98.
+        """
+        from ..compiler.native.blas import blas
+
+        library = blas()
+        if library is not None and self._reason is None:
+            self._restore = library.alone()
+        try:
+            yield
+        finally:
+            self._give_back()
+
+    def _give_back(self) -> None:
+        if self._restore is not None:
+            self._restore()
+        self._restore = None
+
     def news(self) -> tuple[float, str]:
         """The seconds since the last call that went to compiling, and a line if the step is no longer compiled."""
         seconds, reason = self._step.seconds - self._seconds, self._step.reason
+        if reason is not None:
+            self._give_back()
         line = "" if reason == self._reason else f"step no longer compiled: {reason}"
         self._seconds, self._reason = self._step.seconds, reason
         return seconds, line

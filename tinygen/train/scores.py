@@ -39,8 +39,9 @@ class Evaluate(Callback):
         return {} if step != 1 and step % self._every else self._measure()
 
     def _measure(self) -> dict[str, float]:
+        from ..compiler.native.blas import all_threads
         from ..metrics import evaluate
 
-        with undisturbed(self._model):
+        with undisturbed(self._model), all_threads():
             scores = evaluate(self._model, self._dataset, **self._options)  # type: ignore[arg-type]
         return {f"score.{name}": score.value for name, score in scores.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 from ..options import CompileMode
@@ -59,8 +59,7 @@ class Session:
         """
         if self.run is None:
             self._begin()
-            with self._interruptible(steps):
-                self._compile(decide(compile, None, steps), steps)
+            with self._interruptible(steps), self._compiled(decide(compile, None, steps), steps):
                 yield
             return
         with self.run.locked(resume):
@@ -78,8 +77,7 @@ class Session:
                 config |= {} if origin is None else {"init_from": origin}
             # Written last: a directory that has this file can be resumed.
             self.run.write_config(config | {"steps": max(steps, self.history.steps)})
-            with self._interruptible(steps):
-                self._compile(decision, steps)
+            with self._interruptible(steps), self._compiled(decision, steps):
                 yield
 
     @contextmanager
@@ -120,15 +118,16 @@ class Session:
             return config
         return config | {"changes": [*run.read_config().get("changes", []), {"step": newest.step, **changes}]}
 
-    def _compile(self, decision: Decision, steps: int) -> None:
-        """Make a program of the step, if it was decided so, and say what was done."""
+    def _compiled(self, decision: Decision, steps: int) -> AbstractContextManager[None]:
+        """Make a program of the step, if it was decided so, and say what was done. Returns what to hold meanwhile."""
         if self.history.steps >= steps:
-            return
+            return nullcontext()
         if decision.mode == "off":
             say(f"step not compiled: {decision.why}")
-            return
+            return nullcontext()
         self.compiled = CompiledStep(self.model)
         say(self.compiled.prepare(self.batches.first))
+        return self.compiled.alone()
 
     def _start(self, step: int) -> None:
         self._call("on_start", self.model, self.run, step)

@@ -5,47 +5,15 @@ from __future__ import annotations
 import ctypes
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 
-class Blas(NamedTuple):
-    """A library's products.
-
-    gemm: the addresses of cblas_sgemm and cblas_dgemm, by dtype.  bits: of its integers.
-    threads: how many a call may use now.  alone: makes each call run on the thread that makes it; returns what undoes
-    that.
-    """
-
-    name: str
-    gemm: dict[str, int]
-    bits: int
-    threads: Callable[[], int]
-    alone: Callable[[], Callable[[], None]]
-
-
-@functools.cache
-def blas() -> Blas | None:
-    """The BLAS to use: the OpenBLAS that NumPy's wheels carry. None where NumPy has another one."""
-    return _openblas()
-
-
-def _openblas() -> Blas | None:
-    folder = Path(np.__file__).parent.with_name("numpy.libs")
-    for path in sorted(folder.glob("libscipy_openblas64_*")):
-        library = ctypes.CDLL(str(path))
-        names = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
-        count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
-        if count and limit and all(hasattr(library, name) for name in names.values()):
-            gemm = {dtype: _address(getattr(library, name)) for dtype, name in names.items()}
-            return Blas("OpenBLAS", gemm, 64, count, _Alone(count, limit))
-    return None
-
-
-class _Alone:
+class Alone:
     """Limits a library to one thread from the first call on, until what each call returned has been called."""
 
     def __init__(self, count: Any, limit: Any):
@@ -60,11 +28,64 @@ class _Alone:
             self._users += 1
         return self._restore
 
+    def threads(self) -> int:
+        """How many threads a call uses when nobody asks for one."""
+        with self._turn:
+            return self._before if self._users else self._count()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """All threads for the length of the block, whoever has asked for one."""
+        with self._turn:
+            self._limit(self.threads())
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._limit(1 if self._users else self._count())
+
     def _restore(self) -> None:
         with self._turn:
             self._users -= 1
             if self._users == 0:
                 self._limit(self._before)
+
+
+class Blas(NamedTuple):
+    """A library's products.
+
+    gemm: the addresses of cblas_sgemm and cblas_dgemm, by dtype.  bits: of its integers.
+    alone: makes each call run on the thread that makes it; returns what undoes that.
+    """
+
+    name: str
+    gemm: dict[str, int]
+    bits: int
+    alone: Alone
+
+
+@functools.cache
+def blas() -> Blas | None:
+    """The BLAS to use: the OpenBLAS that NumPy's wheels carry. None where NumPy has another one."""
+    return _openblas()
+
+
+def all_threads() -> AbstractContextManager[None]:
+    """For something long outside of a compiled step: all threads for the length of the block."""
+    library = blas()
+    return nullcontext() if library is None else library.alone.paused()
+
+
+def _openblas() -> Blas | None:
+    folder = Path(np.__file__).parent.with_name("numpy.libs")
+    for path in sorted(folder.glob("libscipy_openblas64_*")):
+        library = ctypes.CDLL(str(path))
+        names = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
+        count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
+        if count and limit and all(hasattr(library, name) for name in names.values()):
+            gemm = {dtype: _address(getattr(library, name)) for dtype, name in names.items()}
+            return Blas("OpenBLAS", gemm, 64, Alone(count, limit))
+    return None
 
 
 def _address(function: Any) -> int:
