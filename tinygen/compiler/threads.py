@@ -29,13 +29,14 @@ def run_together(parts: Sequence[Sequence[Callable[[], Any]]]) -> None:
             _do(part)
         return
     try:
-        helpers = [_helper(i) for i in range(len(parts) - 1)]
-        for helper, part in zip(helpers, parts[1:], strict=True):
-            helper.begin(part)
+        begun: list[_Helper] = []
         try:
+            for number, part in enumerate(parts[1:]):
+                _helper(number).begin(part)
+                begun.append(_helper(number))
             _do(parts[0])
         finally:
-            errors = [helper.end() for helper in helpers]
+            errors = [helper.end() for helper in begun]
         for error in filter(None, errors):
             raise error
     finally:
@@ -69,7 +70,7 @@ class _Helper:
             try:
                 self._done.acquire()
                 break
-            except KeyboardInterrupt as why:
+            except BaseException as why:  # of a signal's handler
                 interrupt = why
         error, self._error, self._calls = self._error, None, ()
         return error or interrupt
