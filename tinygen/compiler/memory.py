@@ -77,47 +77,35 @@ def outermost(held: Sequence[tuple[Array, str]]) -> list[tuple[int, Array, str]]
 
 
 class Room:
-    """Memory of which blocks of code borrow parts, the inner ones those that the outer ones left.
+    """Memory that blocks of code borrow: those within a block other memory, those after it the same again.
 
-    memory: bytes; without, each part is memory of its own.  most: the bytes that were borrowed at one time.
+    memory: bytes to lend; by default more is made when it is needed.  most: the bytes that were borrowed at one time.
     """
 
     def __init__(self, memory: np.ndarray[Any, Any] | None = None):
         self._memory, self._end, self.most = memory, 0, 0
-        self._own: list[Any] = []  # addresses don't keep memory
+        self._pieces: list[np.ndarray[Any, Any]] = []  # without memory: one for each array borrowed at one time
+        self._kept: list[Any] = []  # all that were lent: what knows their addresses doesn't keep them
+        self._count = 0
 
     @contextmanager
     def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
-        """Arrays for what a block does, or adds to be done later: what comes after it has the same memory again."""
-        before, made = self._end, []
-        for shape in shapes:
-            size = math.prod(shape) * np.dtype(dtype).itemsize
-            part = np.empty(size, np.uint8) if self._memory is None else self._memory[self._end : self._end + size]
-            made.append(part.view(dtype).reshape(shape))
-            self._own += [part] if self._memory is None else []
-            self._end += -(-size // LINE) * LINE
-            self.most = max(self.most, self._end)
+        """Arrays for what a block does, or adds to be done later."""
+        before = self._end, self._count
         try:
-            yield made
+            yield [
+                self._lent(math.prod(shape) * np.dtype(dtype).itemsize).view(dtype).reshape(shape) for shape in shapes
+            ]
         finally:
-            self._end = before
+            self._end, self._count = before
 
-
-class Pool:
-    """Memory that is used for a while, and then again."""
-
-    def __init__(self) -> None:
-        self._free: list[np.ndarray[Any, Any]] = []  # bytes
-
-    @contextmanager
-    def borrowed(self, dtype: Any, *shapes: Sequence[int]) -> Iterator[list[np.ndarray[Any, Any]]]:
-        """Arrays for what a block does, or adds to be done later: what comes after it has the same memory again."""
-        sizes, taken = [math.prod(shape) * np.dtype(dtype).itemsize for shape in shapes], []
-        for size in sizes:
-            fitting = [i for i, room in enumerate(self._free) if size <= room.nbytes <= 2 * size]
-            best = min(fitting, key=lambda i: self._free[i].nbytes, default=None)
-            taken.append(np.empty(size, np.uint8) if best is None else self._free.pop(best))
-        try:
-            yield [room[:n].view(dtype).reshape(shape) for room, n, shape in zip(taken, sizes, shapes, strict=True)]
-        finally:
-            self._free += taken
+    def _lent(self, size: int) -> np.ndarray[Any, Any]:
+        begin, place = self._end, self._count
+        self._end, self._count = begin - (-size // LINE) * LINE, place + 1
+        self.most = max(self.most, self._end)
+        if self._memory is not None:
+            return self._memory[begin : begin + size]
+        if place == len(self._pieces) or self._pieces[place].nbytes < size:
+            self._pieces[place : place + 1] = [np.empty(size, np.uint8)]
+            self._kept.append(self._pieces[place])
+        return self._pieces[place][:size]

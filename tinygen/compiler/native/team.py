@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from ..memory import Pool
+from ..memory import Room
 from ..threads import default_size
 from .driver import LINE, addresses
 
@@ -62,7 +62,7 @@ class Machine:
         self._groups: list[int] = []  # of each job: those of one group don't wait for each other; 0 is no group
         self._group = 0
         self._kept: list[Any] = []
-        self.borrowed = Pool().borrowed  # memory for some jobs
+        self.borrowed = Room().borrowed  # memory for some jobs
         self._table: tuple[int, Any] | None = None  # its address, and itself
         self._parts: dict[tuple[int, int], tuple[int, int]] = {}
 
