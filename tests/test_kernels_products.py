@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -176,6 +177,6 @@ def test_threads_share_out_large_products_alike():
 
 
 def test_numpys_openblas_is_found_in_its_wheels():
-    if not list(blas.Path(np.__file__).parent.with_name("numpy.libs").glob("libscipy_openblas64_*")):
+    if not list(Path(np.__file__).parent.with_name("numpy.libs").glob("libscipy_openblas64_*")):
         pytest.skip("this NumPy has another BLAS")
     assert all(blas._gemm(np.dtype(t)) for t in "fd") and blas._gemm(np.dtype(">f4")) is None

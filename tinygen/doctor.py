@@ -190,7 +190,7 @@ def _numba() -> Finding:
 def _compiled_steps() -> Finding:
     """What a compiled training step would run on."""
     from .compiler import backends
-    from .compiler.native.blas import blas
+    from .kernels.openblas import blas
 
     value = backends.in_words(backends.default_back_end())
     if why := backends.why_not_native():

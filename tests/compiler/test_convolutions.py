@@ -12,11 +12,11 @@ from models.small import batches, fed, small
 import tinygen as tg
 from tinygen.compiler.calls import CallWorks
 from tinygen.compiler.convolutions import add_convolution, scratch_of
-from tinygen.compiler.native.blas import blas
 from tinygen.compiler.passes import optimised
 from tinygen.compiler.plan import Plan
 from tinygen.compiler.program import VIEWS
 from tinygen.kernels import conv, reference_conv
+from tinygen.kernels.openblas import blas
 
 pytestmark = pytest.mark.skipif(blas() is None, reason="NumPy's BLAS can't be called by address here")
 

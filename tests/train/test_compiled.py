@@ -9,7 +9,7 @@ from train.compiled import DATA, EVERY, POINTS, Net, assert_close, assert_same
 
 import tinygen as tg
 from tinygen.compiler import backends
-from tinygen.compiler.native.blas import blas
+from tinygen.kernels.openblas import blas
 from tinygen.random import Generator
 from tinygen.train import EMA, Callback, RunDirectory, fit
 from tinygen.train.batches import loader_for

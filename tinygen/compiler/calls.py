@@ -7,21 +7,20 @@ for its next product on the cores that the loops need.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import numpy as np
 
 from ..backend import Array
 from ..kernels import conv
 from ..kernels.blas import prepared_product
+from ..kernels.openblas import blas
 from .blocks import Blocks, Products, Scratch
 from .convolutions import Product, add_convolution, scratch_of
 from .lowering import Call, Executable, Lowering, Numbers
 from .memory import Room
-from .native.blas import blas
 from .plan import Plan
 from .program import Instruction, Program
 from .shares import cut_product
@@ -65,10 +64,9 @@ class NumPyLowering(Lowering):
         if instruction.op == "matmul" and len(self._scratch) > 1:
             out, a, b = (self.plan[v] for v in (instruction.result, *instruction.values))
             if a.ndim == b.ndim == 2 and out.size * a.shape[1] >= _PRODUCTS:
-                parts = cut_product(len(self._scratch), out, a, b)
-                return functools.partial(
-                    run_together, [[functools.partial(np.matmul, x, y, out=z)] for z, x, y in parts]
-                )
+                shares = cut_product(len(self._scratch), out, a, b)
+                parts = [[functools.partial(np.matmul, x, y, out=z)] for z, x, y in shares]
+                return functools.partial(run_together, parts)
         return super()._single(instruction)
 
     def _convolution(self, instruction: Instruction) -> list[Call]:
@@ -77,7 +75,7 @@ class NumPyLowering(Lowering):
             return super()._convolution(instruction)
         if (threads := len(self._scratch)) > 1:
             works, options = CallWorks(threads, self.plan.scratch.get(instruction)), instruction.options
-            with contextlib.suppress(ValueError):  # another layout
+            with suppress(ValueError):  # another layout
                 add_convolution(works, instruction.op, out, x, w, options["stride"], options["padding"])
                 return works.calls
         function = getattr(conv, instruction.op)

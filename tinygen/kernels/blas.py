@@ -7,16 +7,14 @@ the two would wait for each other.) Where NumPy has another BLAS, out += a @ b m
 
 from __future__ import annotations
 
-import ctypes
 import functools
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..backend import Array
-from . import reference
+from . import openblas, reference
 from .compiled import compiled
 
 _ROW_MAJOR, _AS_IT_IS, _TRANSPOSED = 101, 111, 112  # CBLAS's names for how a matrix lies in memory
@@ -93,15 +91,6 @@ def _laid_out(x: Array) -> tuple[Array, int, int]:
 
 @functools.cache
 def _gemm(dtype: Any) -> Any:
-    """OpenBLAS's function for the dtype, out of the library that NumPy has loaded; None if there is none."""
-    kind = "s" if dtype == np.float32 else "d" if dtype == np.float64 else None
-    folder = Path(np.__file__).parent.with_name("numpy.libs")
-    if kind is None or not (found := sorted(folder.glob("libscipy_openblas64_*"))):
-        return None
-    gemm = getattr(ctypes.CDLL(str(found[0])), f"scipy_cblas_{kind}gemm64_", None)
-    if gemm is not None:
-        flag, size, pointer = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
-        number = ctypes.c_float if kind == "s" else ctypes.c_double
-        gemm.argtypes = [flag] * 3 + [size] * 3 + [number, pointer, size, pointer, size, number, pointer, size]
-        gemm.restype = None
-    return gemm
+    """OpenBLAS's product of matrices of a dtype; None if there is none."""
+    library = openblas.blas()
+    return library.gemm.get(dtype.name) if library is not None and dtype.isnative else None

@@ -1,4 +1,4 @@
-"""A BLAS whose products are called by address, from each thread of a team by itself."""
+"""The OpenBLAS that NumPy's wheels carry: its products, to be called by address, and how many threads they use."""
 
 from __future__ import annotations
 
@@ -54,20 +54,31 @@ class Alone:
 class Blas(NamedTuple):
     """A library's products.
 
-    gemm: the addresses of cblas_sgemm and cblas_dgemm, by dtype.  bits: of its integers.
+    gemm: cblas_sgemm and cblas_dgemm, by dtype.  bits: of its integers.
     alone: makes each call run on the thread that makes it; returns what undoes that.
     """
 
     name: str
-    gemm: dict[str, int]
+    gemm: dict[str, Any]
     bits: int
     alone: Alone
+
+    def address(self, dtype: str) -> int:
+        """Where the product of matrices of a dtype begins."""
+        return ctypes.cast(self.gemm[dtype], ctypes.c_void_p).value or 0
 
 
 @functools.cache
 def blas() -> Blas | None:
-    """The BLAS to use: the OpenBLAS that NumPy's wheels carry. None where NumPy has another one."""
-    return _openblas()
+    """The library that NumPy has loaded; None where NumPy has another BLAS."""
+    folder = Path(np.__file__).parent.with_name("numpy.libs")
+    for path in sorted(folder.glob("libscipy_openblas64_*")):
+        library = ctypes.CDLL(str(path))
+        names = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
+        count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
+        if count and limit and all(hasattr(library, name) for name in names.values()):
+            return Blas("OpenBLAS", {d: _gemm(library, name, d) for d, name in names.items()}, 64, Alone(count, limit))
+    return None
 
 
 def all_threads() -> AbstractContextManager[None]:
@@ -76,17 +87,10 @@ def all_threads() -> AbstractContextManager[None]:
     return nullcontext() if library is None else library.alone.paused()
 
 
-def _openblas() -> Blas | None:
-    folder = Path(np.__file__).parent.with_name("numpy.libs")
-    for path in sorted(folder.glob("libscipy_openblas64_*")):
-        library = ctypes.CDLL(str(path))
-        names = {"float32": "scipy_cblas_sgemm64_", "float64": "scipy_cblas_dgemm64_"}
-        count, limit = (getattr(library, f"scipy_openblas_{verb}_num_threads64_", None) for verb in ("get", "set"))
-        if count and limit and all(hasattr(library, name) for name in names.values()):
-            gemm = {dtype: _address(getattr(library, name)) for dtype, name in names.items()}
-            return Blas("OpenBLAS", gemm, 64, Alone(count, limit))
-    return None
-
-
-def _address(function: Any) -> int:
-    return ctypes.cast(function, ctypes.c_void_p).value or 0
+def _gemm(library: ctypes.CDLL, name: str, dtype: str) -> Any:
+    gemm = getattr(library, name)
+    flag, size, pointer = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
+    number = ctypes.c_float if dtype == "float32" else ctypes.c_double
+    gemm.argtypes = [flag] * 3 + [size] * 3 + [number, pointer, size, pointer, size, number, pointer, size]
+    gemm.restype = None
+    return gemm

@@ -78,7 +78,7 @@ class CompiledStep:
         After a product outside of the step, as in a look at the gradients, its own threads would wait for the next one,
         and for 0.1 s take the cores from the step: the dense GAN made 69 steps a second instead of 98.
         """
-        from ..compiler.native.blas import blas
+        from ..kernels.openblas import blas
 
         library = blas()
         if library is not None and self._reason is None:

@@ -39,7 +39,7 @@ class Evaluate(Callback):
         return {} if step != 1 and step % self._every else self._measure()
 
     def _measure(self) -> dict[str, float]:
-        from ..compiler.native.blas import all_threads
+        from ..kernels.openblas import all_threads
         from ..metrics import evaluate
 
         with undisturbed(self._model), all_threads():

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from tinygen.compiler.native import products
-from tinygen.compiler.native.blas import blas
 from tinygen.compiler.native.products import add_product
 from tinygen.compiler.native.team import Machine
 from tinygen.compiler.shares import cut_product
+from tinygen.kernels.openblas import blas
 
 SIZES = [(33, 47, 21), (128, 70, 50), (20, 100, 130), (64, 1, 100), (5, 90, 300), (3, 2, 40), (40, 7, 9), (1, 1, 700),
          (50, 60, 1), (70, 3, 1), (1, 64, 80), (16, 24, 2000), (9, 9, 9)]  # fmt: skip

@@ -6,7 +6,7 @@ team.py, driver.py          threads, and the machine that does a table of jobs w
 ops.py, maths.py            what a loop can do to an element
 loops.py, loopcode.py       loops over elements, with sums: as data, and their code
 copies.py                   copies, and memory filled with a number
-blas.py, products.py        products of matrices
+products.py                 products of matrices
 works.py                    what convolutions are made of
 scripts.py                  jobs that a thread does one after the other, without waiting for the others
 """

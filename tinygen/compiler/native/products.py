@@ -13,9 +13,9 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ...kernels.openblas import blas
 from ..convolutions import Product
 from ..shares import FEW_PRODUCTS, LANES, cut, cut_product
-from .blas import blas
 from .code import address_of
 from .ir import Code, Module
 from .loops import Input, Loop, Output, Step, Sum, add_loop, moves_of
@@ -87,7 +87,7 @@ def add_products(machine: Machine, shares: Sequence[Sequence[Product]]) -> None:
     ends = np.pad(ends, (0, machine.threads + 1 - len(ends)), mode="edge")
     if library.alone not in machine.around:
         machine.around.append(library.alone)
-    args = [library.gemm[kind], calls.ctypes.data, *ends]
+    args = [library.address(kind), calls.ctypes.data, *ends]
     machine.add(address_of(_text(library.bits, kind)), args, small=len(shares) == 1, keep=(calls, arrays))
 
 
