@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from typing import Any, Protocol, TypeAlias
 
@@ -51,10 +51,15 @@ def add_convolution(works: Works, op: str, out: Array, x: Array, w: Array, strid
 
     Raises ValueError if the result or the kernel has a layout for which there is no code.
     """
-    add = {"conv2d": add_conv2d, "conv_transpose2d": add_conv_transpose2d, "conv2d_weight_grad": add_conv2d_weight_grad}
+    add = {
+        "conv2d": _add_conv2d,
+        "conv_transpose2d": _add_conv_transpose2d,
+        "conv2d_weight_grad": _add_conv2d_weight_grad,
+    }
     images = [x, w] if op == "conv2d_weight_grad" else [x]
-    with _images(works, *images) as laid_out:
-        add[op](works, out, *[*laid_out, w][:2], stride, padding)
+    with works.in_turn(), _images(works, *images) as laid_out:
+        first, second = [*laid_out, w][:2]
+        add[op](works, out, first, second, stride, padding)
 
 
 class _Nothing(Room):
@@ -104,19 +109,7 @@ def _images(works: Works, *images: Array) -> Iterator[list[Array]]:
         yield found
 
 
-def _in_turn(function: Callable[..., None]) -> Callable[..., None]:
-    """The jobs of an op need each other, whatever else goes on."""
-
-    @functools.wraps(function)
-    def add(works: Works, *args: Any) -> None:
-        with works.in_turn():
-            function(works, *args)
-
-    return add
-
-
-@_in_turn
-def add_conv2d(works: Works, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
+def _add_conv2d(works: Works, y: Array, x: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add y = conv2d(x, w), as kernels.conv.conv2d, to what a back end does. Raises ValueError for other layouts."""
     x, y, w = _hnwc(x), _hnwc(y), _dense(w)
     geometry = _Geometry(x, y, w, stride, padding)
@@ -139,8 +132,7 @@ def add_conv2d(works: Works, y: Array, x: Array, w: Array, stride: Pair, padding
         _add_shares(works, shares, [y])
 
 
-@_in_turn
-def add_conv_transpose2d(works: Works, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
+def _add_conv_transpose2d(works: Works, gx: Array, gy: Array, w: Array, stride: Pair, padding: Padding) -> None:
     """Add gx = conv_transpose2d(gy, w), the adjoint of conv2d with respect to x."""
     gx, gy, w = _hnwc(gx), _hnwc(gy), _dense(w)
     geometry = _Geometry(gx, gy, w, stride, padding)
@@ -168,8 +160,7 @@ def add_conv_transpose2d(works: Works, gx: Array, gy: Array, w: Array, stride: P
                 works.add_copy(_view(gx, len(gx), -1)[r :: stride[0]], _view(phase, len(phase), -1))
 
 
-@_in_turn
-def add_conv2d_weight_grad(works: Works, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
+def _add_conv2d_weight_grad(works: Works, gw: Array, x: Array, gy: Array, stride: Pair, padding: Padding) -> None:
     """Add gw = the gradient of conv2d with respect to its kernel, as kernels.conv.conv2d_weight_grad."""
     x, gy, gw = _hnwc(x), _hnwc(gy), _dense(gw)
     geometry = _Geometry(x, gy, gw, stride, padding)

@@ -37,10 +37,10 @@ class MachineStep(Executable):
 
     def __init__(self, program: Program, threads: int | None = None):
         program = draws_first(program)
-        self.machine = Machine(threads, sum(len(i.results) for i in program.instructions if i.op == "call"))
-        super().__init__(Plan(program, scratch=scratch_of(program, self.machine.threads)))
         scalars = [v for i in program.instructions if i.op == "call" for v in i.results]
         places = {v: n for n, v in enumerate(scalars)}
+        self.machine = Machine(threads, len(scalars))
+        super().__init__(Plan(program, scratch=scratch_of(program, self.machine.threads)))
         self._jobs = Jobs(self.machine, self.plan, places)
         self._lowering = NumPyLowering(self.plan, MachineNumbers(self.machine, places))
         self._first = 0  # job that no call does yet

@@ -92,19 +92,15 @@ class Plan:
         rooms: dict[Value, _Room] = {}
         scratch = []
         for i, instruction in enumerate(self.program.instructions):
-            dying = [v for v in instruction.operands if v in rooms and self._last.get(v) == i]
+            dying = [v for v in instruction.values if v in rooms and self._last.get(v) == i]
             for value in instruction.results if instruction.op not in VIEWS else ():
                 if value in self.arrays:
                     continue
-                fits = instruction.op in GROUPS
-                old = next((v for v in dying if fits and _fits(value, v)), None)
-                if old is None:
-                    rooms[value] = _Room(_size(value), i)
-                else:
-                    rooms[value] = rooms[old]
-                    dying.remove(old)
-                rooms[value].values.append(value)
-                rooms[value].last = max(self._last.get(value, i), i)
+                old = next((v for v in dying if instruction.op in GROUPS and _fits(value, v)), None)
+                room = rooms[value] = _Room(_size(value), i) if old is None else rooms[old]
+                room.values.append(value)
+                room.last = max(self._last.get(value, i), i)
+                dying = [v for v in dying if v is not old]
             if need := self._needs.get(instruction):
                 scratch.append(_Room(-(-need // LINE) * LINE, i, i, scratch_of=instruction))
         return [*dict.fromkeys(rooms.values()), *scratch]

@@ -124,8 +124,8 @@ def diagnose(step: int, broken: Sequence[str], good: Snapshot | None, model: Mod
     if finding is None:
         return NonFiniteError(
             f"{symptom}, but when the steps since {good.step} run again they stay finite: does the model draw random "
-            "numbers from outside its generators(), or does a callback change it? Or did a compiled step round "
-            f"otherwise than these, which ran as they are written: try compile off\n{restored}"
+            "numbers from outside its generators(), or does a callback change it? Or did the compiled step round "
+            f"differently from these steps, which are not compiled? Try compile off\n{restored}"
         )
     found = NonFiniteError(f"{symptom}. {finding}\n{finding.advice}\n{restored}")
     found.step, found.event = finding.step, finding.event

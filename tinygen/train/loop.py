@@ -58,8 +58,8 @@ def fit(
         the changes are recorded in config.json.
     init_from: another run, or a checkpoint, whose weights the model starts with; its optimisers start afresh.
     compile: whether the training step runs as a program, see tinygen.compile: "auto" if that pays, which is in a run of
-        1,000 steps or more where llvmlite is installed. A step that can't be a program runs as it is written, and a
-        line says why. A resumed run goes on as it began, to the bit, unless "on" or "off" is given, which config.json
+        1,000 steps or more. A step that can't be a program runs as it is written, and a line says why.
+        A resumed run continues as it began, to the bit, unless "on" or "off" is given, which config.json
         then records as a change.
     callbacks: Callbacks, or functions f(step, metrics) that are called after each step.  progress=False: print nothing.
 

@@ -233,6 +233,6 @@ class Session:
 
 
 def _recorded(settings: dict[str, Any], decision: Decision, older: bool) -> dict[str, Any]:
-    """The settings with what was decided about compiling; a run of an older version that goes on as it was has none."""
+    """The settings with what was decided about compiling, unless a run of an older version continues as it was."""
     others = {name: value for name, value in settings.items() if name != "compile"}
     return others if older and decision.mode == "off" else {**others, "compile": decision.mode}
