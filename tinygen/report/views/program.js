@@ -67,7 +67,7 @@ function programPanel(panel, run) {
   panel.append(
     h("p", { class: "tally" }, tally(program)),
     h("div", {}, lanes, memory), under,
-    h("p", { class: "quiet small" }, "Grey in the memory: the batch. Outlined: what the chosen instruction makes; dashed: what it reads."),
+    h("p", { class: "quiet small" }, "Grey in the memory: the batch. Darker: where a loop writes over what it reads for the last time. Outlined: what the chosen instruction makes; dashed: what it reads."),
     h("div", { class: "row moves" },
       h("button", { type: "button", class: "previous", onclick: () => machine.move(-1) }, "← previous"),
       h("button", { type: "button", class: "next", onclick: () => machine.move(1) }, "next →"), place),
