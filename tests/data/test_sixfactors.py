@@ -171,3 +171,19 @@ def test_the_gaze_moves_the_pupils_alone():
 def test_left_and_right_are_alike():
     mouth = sweep("smile")[:, :, 43:54, 18:46]
     assert np.abs(mouth - mouth[..., ::-1, :]).max() < 0.2  # not 0: the light comes from the left
+
+
+def test_a_smaller_face_is_the_mean_of_squares_of_pixels():
+    factors = random_factors(40)
+    large = draw_faces(factors)
+    for size in (32, 16):
+        k = 64 // size
+        means = large.reshape(40, size, k, size, k, 3).mean(axis=(2, 4))
+        np.testing.assert_allclose(draw_faces(factors, size=size), means, atol=1e-6)
+    assert load("sixfactors", train=3, test=2, size=32).train.shape == (3, 32, 32, 3)
+
+
+@pytest.mark.parametrize("size, reason", [(48, "it must divide 64"), (0, "from 1 to 64"), (128, "from 1 to 64")])
+def test_a_size_that_does_not_divide_the_drawing_is_refused(size, reason):
+    with pytest.raises(ConfigError, match=f"sixfactors: size is {size}, but .*{reason}"):
+        load("sixfactors", train=3, test=2, size=size)

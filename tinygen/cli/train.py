@@ -30,7 +30,7 @@ from .. import fields
 from ..backend import DEVICES
 from ..errors import ConfigError, RunError
 from ..kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, SWITCH, Kind
-from ..options import COMPILE, COMPILE_MODES, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, OPTIONS, Option
+from ..options import COMPILE, COMPILE_MODES, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, LOADING, OPTIONS, Option
 from ..settings import describe_settings, format_value, from_data, parse_settings
 from .arguments import SEED, Parser, count_from, count_or_none, path
 from .codes import OK
@@ -117,10 +117,14 @@ def run(args: argparse.Namespace) -> int:
 
 def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict[str, Any], ...]:
     """The options of a new run; it has no config yet, and no changes."""
+    from ..data import takes
     from ..train import RunDirectory
 
     RunDirectory(out).check_unused()
-    return {**DEFAULTS, **kind.defaults, **_given(args)}, {}, {}
+    given = _given(args)
+    data = given.get("data", kind.defaults["data"])
+    own = {name: x for name, x in kind.defaults.items() if name not in LOADING or takes(data, name)}
+    return {**DEFAULTS, **own, **given}, {}, {}
 
 
 def _resumed(

@@ -61,7 +61,9 @@ DATASETS: dict[str, Entry] = {
     "mnist": Entry("70,000 handwritten digits, 28x28 grey; downloaded once (12 MB)", load_mnist),
     "fashion": Entry("70,000 pieces of clothing, 28x28 grey; downloaded once (31 MB)", load_fashion),
     FOLDER: Entry("the images in a folder, its subfolders the classes; scaled to squares of --size 64", load_folder),
-    "sixfactors": Entry("faces drawn from six known factors, 64x64 in colour; made in seconds", load_sixfactors),
+    "sixfactors": Entry(
+        "faces drawn from six known factors, in colour, of --size 64 or 32; made in seconds", load_sixfactors
+    ),
     "stacked": Entry("three digits as red, green and blue: 1,000 modes, 28x28; made in a second", load_stacked),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
     "grid25": Entry("points in the plane: 25 narrow Gaussians on a 5x5 grid", load_grid25),
@@ -92,6 +94,12 @@ def load(name: str, **options: Any) -> Dataset:
         if option not in known:
             raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}{_takers(option)}")
     return entry.make(**given, **options)
+
+
+def takes(name: str, option: str) -> bool:
+    """Whether the data set of that name takes an option, such as "size"."""
+    entry = DATASETS.get(FOLDER if name.startswith("folder:") else name)
+    return entry is not None and option in inspect.signature(entry.make).parameters
 
 
 def placed(name: str) -> str:

@@ -11,41 +11,55 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array
-from ..errors import DataError
+from ..checks import whole
+from ..errors import ConfigError, DataError
 from .dataset import Dataset, own_stream
 
 FACTORS = ("smile", "face width", "skin tone", "hair colour", "eye size", "gaze")
 
-SIZE = 64
+SIZE = 64  # of the drawing
 CHUNK = 32  # images at a time: a plane of them, 512 KB, stays in the cache
 
 
-def load_sixfactors(train: int = 9_000, test: int = 1_000, seed: int = 0) -> Dataset:
-    """Faces of 64x64 pixels in colour whose six FACTORS are uniform on [0, 1) and independent; `factors` holds them."""
+def load_sixfactors(train: int = 9_000, test: int = 1_000, seed: int = 0, size: int = SIZE) -> Dataset:
+    """Faces in colour whose six FACTORS are uniform on [0, 1) and independent; `factors` holds them. size: see
+    draw_faces."""
     factors = own_stream("sixfactors", train, test, seed).uniform((train + test, len(FACTORS)))
-    faces = draw_faces(factors, np.uint8)
+    faces = draw_faces(factors, np.uint8, size)
     return Dataset("sixfactors", faces[:train], faces[train:], factors=factors[:train], test_factors=factors[train:])
 
 
-def draw_faces(factors: Array, dtype: Any = np.float32) -> np.ndarray:
-    """The faces (N, 64, 64, 3) of factors (N, 6), each in [0, 1], in the order of FACTORS: floats in [0, 1], or uint8.
+def draw_faces(factors: Array, dtype: Any = np.float32, size: int = SIZE) -> np.ndarray:
+    """The faces (N, size, size, 3) of factors (N, 6), each in [0, 1], in the order of FACTORS: floats in [0, 1], or
+    uint8.
 
     smile: from a frown to a wide laugh.  face width: the head and the hair round it.  skin tone, hair colour: from
     light to dark; eyebrows are hair.  eye size.  gaze: from the left of the picture to its right.
-    A face depends on its own factors alone, to the bit.  Raises DataError for other factors.
+    size: 64 pixels, or a divisor of 64, such as 32; a pixel is then the mean of a square of those of the drawing.
+    A face depends on its own factors alone, to the bit.  Raises DataError for other factors, ConfigError for a size.
     """
     factors = np.asarray(factors, np.float32)
     if factors.ndim != 2 or factors.shape[1] != len(FACTORS):
         raise DataError(f"draw_faces: factors has shape {factors.shape}, but it must be (N, 6): {', '.join(FACTORS)}")
     if not ((factors >= 0) & (factors <= 1)).all():
         raise DataError("draw_faces: factors must lie in [0, 1]")
-    faces = np.empty((len(factors), SIZE, SIZE, 3), dtype)
+    if SIZE % whole("sixfactors", "size", size, 1, SIZE, " (pixels)"):
+        raise ConfigError(f"sixfactors: size is {size}, but it must divide {SIZE}, the size of the drawing")
+    faces = np.empty((len(factors), size, size, 3), dtype)
     for start in range(0, len(factors), CHUNK):
-        planes = _draw(factors[start : start + CHUNK])
+        planes = _shrink(_draw(factors[start : start + CHUNK]), SIZE // size)
         if faces.dtype == np.uint8:
             planes = np.rint(planes * 255)
         faces[start : start + CHUNK] = np.moveaxis(planes, 0, -1)
     return faces
+
+
+def _shrink(planes: np.ndarray, k: int) -> np.ndarray:
+    """Planes (3, N, H, W) with the mean of each square of k by k pixels as one."""
+    if k == 1:
+        return planes
+    colours, n, height, width = planes.shape
+    return planes.reshape(colours, n, height // k, k, width // k, k).mean(axis=(3, 5))
 
 
 def _rgb(*colours: str) -> np.ndarray:
