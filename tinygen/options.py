@@ -30,6 +30,7 @@ class Option(NamedTuple):
 
 DATA = (
     Option("data", TEXT, "`tinygen data` lists them; folder:PATH for your own images (the model's own)", None, "NAME"),
+    Option("data_b", MAY_TEXT, "the second domain, for models of two, such as cyclegan", None, "NAME"),
     Option("size", MAY_COUNT, "the side of the squares that folder: images become, or of drawn faces"),
     Option("channels", MAY_COUNT, "of folder: images: grey, colour, or with opacity (3)", None, "1|3|4"),
     Option("fit", MAY_TEXT, "how folder: images become squares (crop)", None, "crop|pad|stretch"),

@@ -272,6 +272,7 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
     assert config["steps"] == 20
     assert config["settings"] == {
         "data": "digits",
+        "data_b": None,
         "size": None,
         "channels": None,
         "fit": None,

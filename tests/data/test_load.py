@@ -12,7 +12,8 @@ from tinygen.errors import ConfigError, DataError
 
 
 def test_the_table_has_them_all_in_a_line_each():
-    names = ["digits", "mnist", "fashion", "folder:PATH", "sixfactors", "stacked", "ring8", "grid25", "swissroll"]
+    names = ["digits", "mnist", "fashion", "folder:PATH", "sixfactors", "stacked", "smiles", "negatives", "outlines"]
+    names += ["ring8", "grid25", "swissroll"]
     assert list(DATASETS) == names
     for entry in DATASETS.values():
         assert 10 < len(entry.about) < 100 and "\n" not in entry.about

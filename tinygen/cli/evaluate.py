@@ -27,6 +27,7 @@ from .runs import FROM_DATA, load_data
 def add_arguments(command: Parser) -> None:
     command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/gan")
     command.add_argument("--data", metavar="NAME", help="the run's data, if its folder of images has moved")
+    command.add_argument("--data-b", metavar="NAME", help="the second domain, if its folder has moved")
     command.add_argument("-n", type=count_from(2), help="how many samples (what is usual for the data)")
     command.add_argument("-k", type=count_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
     command.add_argument("--seed", type=SEED, default=0, help="other samples for another seed (0)")
@@ -54,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
     backend.use(args.device)
     newest = run.newest()
     model, step = rebuilt(newest, run.path), newest.step
-    moved = {"data": placed(args.data)} if args.data else {}
+    moved = {name: placed(data) for name, data in (("data", args.data), ("data_b", args.data_b)) if data}
     dataset = load_data(settings | moved, moved=not moved)
     run.check_data(dataset)
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)

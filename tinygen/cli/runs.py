@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError
-from ..options import LOADING
 from ..settings import did_you_mean
 
 if TYPE_CHECKING:
@@ -24,17 +23,19 @@ def model_class(name: str) -> type[Model]:
     return MODELS[name]
 
 
-def load_data(settings: dict[str, Any], moved: bool = False) -> Dataset:
-    """The data set in the settings of a run, loaded as they say.
+def load_data(settings: dict[str, Any], moved: bool = False, two: bool = True) -> Dataset:
+    """The data set in the settings of a run, loaded as they say; of two domains, if they name a second.
 
-    moved: the error for a folder suggests that it has moved.
+    moved: the error for a folder suggests that it has moved.  two: whether the model takes two domains.
     """
-    from ..data import load
+    from ..data import load_chosen
 
+    if settings.get("data_b") and not two:
+        raise ConfigError(f"--data-b {settings['data_b']}: the model learns from one domain; leave the option out")
     try:
-        return load(settings["data"], **{option: settings.get(option) for option in LOADING})
+        return load_chosen(settings)
     except DataError as error:
-        if moved and str(settings["data"]).startswith("folder:"):
+        if moved and any(str(settings.get(name)).startswith("folder:") for name in ("data", "data_b")):
             raise DataError(
                 f"{error}; if the images have moved, give their new place with --data folder:PATH"
             ) from None

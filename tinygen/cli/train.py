@@ -9,6 +9,7 @@ examples:
   tinygen train vae --data fashion --batch 128 --set latent_dim=2 lr=3e-4
   tinygen train gan --data folder:photos --size 32 --fit pad --mirror
   tinygen train cgan --data folder:animals     a class for each folder in animals
+  tinygen train cyclegan --data folder:horses --data-b folder:zebras
   tinygen train gan --resume --steps 40000     resume a run where it stopped, here to more steps than were planned
   tinygen train gan --resume --set lr=1e-5     the learning rate and the intervals may change, and the images move:
   tinygen train gan --resume --data folder:new/place/of/photos
@@ -86,15 +87,18 @@ def run(args: argparse.Namespace) -> int:
     settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from"])
     chosen, config, changes = _resumed(args, kind, out, settings) if args.resume else _begun(args, kind, out)
     _check_apart(out, chosen["data"])
+    _check_apart(out, chosen["data_b"] or "")
     steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
 
     seed, batch, device = options["seed"], options["batch"], options["device"]
     backend.use(device)
     random.seed(seed)
-    dataset = load_data(options, moved=args.resume and not args.data)
+    dataset = load_data(options, moved=args.resume and not args.data, two=kind.takes_domains)
     model = build(out, kind, config, {}) if args.resume else _build(kind, settings, dataset, seed)
     mirror, order = Flip() if options["mirror"] else None, random.Generator(seed, "loader", "cpu")
-    loader = loader_for(model, dataset.train, batch, order, dataset.labels, mirror)
+    loader = loader_for(
+        model, dataset.train, batch, order, dataset.labels, mirror, other=dataset.other, paired=dataset.paired
+    )
     if not args.resume:
         print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
     with _advice_after_nan(args.model, out, model):
@@ -145,7 +149,7 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     from ..data import placed
 
     given = {name: value for name, value in vars(args).items() if name in DEFAULTS and value is not None}
-    return given | ({"data": placed(args.data)} if args.data else {})
+    return given | {name: placed(given[name]) for name in ("data", "data_b") if name in given}
 
 
 def _callbacks(options: dict[str, Any], dataset: Dataset) -> list[Callback]:
@@ -231,7 +235,7 @@ def _changes(
     for option, name, now, before in begun:
         if format_value(now) == format_value(before):
             continue
-        moves = name == "data" and all(str(data).startswith("folder:") for data in (now, before))
+        moves = name in ("data", "data_b") and all(str(data).startswith("folder:") for data in (now, before))
         if name not in may_change and not moves:
             raise ConfigError(
                 f"{option}: the run in {out} has {format_value(before)}, not {format_value(now)}; "

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError, DataError
+from ..options import LOADING
 from ..settings import did_you_mean
 from .augment import Augment, Compose, Flip, Noise, Rotate, Shift
 from .dataset import Dataset, Modes
 from .digits import load_digits
+from .domains import load_negatives, load_outlines, load_smiles, two_domains
 from .examples import kind_of
 from .folder import load_folder
 from .loader import Loader, batch_of
@@ -38,7 +40,10 @@ __all__ = [
     "Shift",
     "batch_of",
     "load",
+    "load_chosen",
     "placed",
+    "takes",
+    "two_domains",
 ]
 
 
@@ -61,10 +66,11 @@ DATASETS: dict[str, Entry] = {
     "mnist": Entry("70,000 handwritten digits, 28x28 grey; downloaded once (12 MB)", load_mnist),
     "fashion": Entry("70,000 pieces of clothing, 28x28 grey; downloaded once (31 MB)", load_fashion),
     FOLDER: Entry("the images in a folder, its subfolders the classes; scaled to squares of --size 64", load_folder),
-    "sixfactors": Entry(
-        "faces drawn from six known factors, in colour, of --size 64 or 32; made in seconds", load_sixfactors
-    ),
+    "sixfactors": Entry("faces drawn from six factors, in colour, --size 64 or 32; made in seconds", load_sixfactors),
     "stacked": Entry("three digits as red, green and blue: 1,000 modes, 28x28; made in a second", load_stacked),
+    "smiles": Entry("two domains: drawn faces that frown, and others that laugh, --size 32 or 64", load_smiles),
+    "negatives": Entry("two domains: digits, and the negatives of other digits, 28x28 grey", load_negatives),
+    "outlines": Entry("two domains: digits, and the outlines of other digits, 28x28 grey", load_outlines),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
     "grid25": Entry("points in the plane: 25 narrow Gaussians on a 5x5 grid", load_grid25),
     "swissroll": Entry("points in the plane: a spiral", load_swissroll),
@@ -94,6 +100,18 @@ def load(name: str, **options: Any) -> Dataset:
         if option not in known:
             raise ConfigError(f"{kind}: no option {option!r}; it takes {', '.join(known) or 'none'}{_takers(option)}")
     return entry.make(**given, **options)
+
+
+def load_chosen(settings: Mapping[str, Any]) -> Dataset:
+    """The data set that the settings of a run choose: "data", with its options, and "data_b", if any, as a second
+    domain.
+
+    Raises DataError and ConfigError as `load` does, and if the two domains are not alike.
+    """
+    options = {option: settings.get(option) for option in LOADING}
+    first = load(settings.get("data") or "", **options)
+    second = settings.get("data_b")
+    return two_domains(first, load(second, **options)) if second else first
 
 
 def takes(name: str, option: str) -> bool:

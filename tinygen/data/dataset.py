@@ -34,6 +34,8 @@ class Dataset:
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
     factors, test_factors: float32 (N, K), what each example was made from, where known, else None.
     classes: the names of labels 0, 1, ..., if they have names.  notes: remarks on how the data set was made.
+    other: a second domain, for models that learn from two, else None; its examples have the shape of this one's.
+    paired: whether example i of both domains belongs together; if not, each is shuffled on its own.
     Raises DataError for anything else.
     """
 
@@ -47,6 +49,8 @@ class Dataset:
     test_factors: np.ndarray | None = field(default=None, repr=False)
     classes: tuple[str, ...] | None = None
     notes: tuple[str, ...] = field(default=(), repr=False)
+    other: Dataset | None = None
+    paired: bool = False
 
     def __post_init__(self) -> None:
         for part, labels in (("train", "labels"), ("test", "test_labels")):
@@ -58,6 +62,23 @@ class Dataset:
                 raise DataError(f"Dataset: {labels} is {kind_of(y)}, but each of {len(x):,} examples needs one")
         if len(self.train) == 0:
             raise DataError("Dataset: train holds no examples")
+        if self.other is not None:
+            self._check_other(self.other)
+
+    def _check_other(self, other: Dataset) -> None:
+        """Raise DataError unless the second domain fits the first."""
+        if not isinstance(other, Dataset) or other.other is not None:
+            raise DataError(f"Dataset: other is {kind_of(other)}, but it must be a Dataset of one domain")
+        if other.shape != self.shape or other.train.dtype != self.train.dtype:
+            raise DataError(
+                f"two domains: {self.name} has examples {self.shape} of {self.train.dtype}, and {other.name} "
+                f"{other.shape} of {other.train.dtype}, but they must be alike; give --size and --channels for folders"
+            )
+        if self.paired and (len(other.train), len(other.test)) != (len(self.train), len(self.test)):
+            raise DataError(
+                f"two domains: {self.name} has {len(self.train):,} and {len(self.test):,} examples, {other.name} "
+                f"{len(other.train):,} and {len(other.test):,}, but pairs need equally many"
+            )
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -76,6 +97,8 @@ class Dataset:
                 little = np.ascontiguousarray(x, x.dtype.newbyteorder("<"))
                 digest.update(f"{name} {little.dtype.str} {x.shape}\n".encode())
                 digest.update(little.data)
+        if self.other is not None:
+            digest.update(f"other {self.paired} {self.other.fingerprint()}\n".encode())
         return digest.hexdigest()
 
     def __str__(self) -> str:
@@ -84,7 +107,12 @@ class Dataset:
             labels += f" ({listed(self.classes, 10)})"
         sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"
         about = f"{self.name}: {sizes}, each {self.shape} {self.train.dtype}, {labels}"
-        return "\n".join([about, *(f"  {note}" for note in self.notes)])
+        lines = [about, *(f"  {note}" for note in self.notes)]
+        if self.other is not None:
+            how = "in pairs with the first" if self.paired else "not paired with the first: each is shuffled on its own"
+            lines += [f"and {line}" if i == 0 else line for i, line in enumerate(str(self.other).split("\n"))]
+            lines.append(f"  the second domain is {how}")
+        return "\n".join(lines)
 
     def __repr__(self) -> str:
         return f"Dataset({str(self).partition(chr(10))[0]})"

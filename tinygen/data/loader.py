@@ -19,7 +19,8 @@ class Loader:
     """An endless stream of batches, epoch after epoch, each epoch in a new order.
 
     `for x in loader` yields the rest of the current epoch (a whole one at its start); `next_batch()` never
-    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or the pair of it and its labels if labels are given.
+    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or the pair of it and its labels if labels are given,
+    or of it and as many examples of a second domain.
 
     data: uint8 images (N, H, W, C), which are scaled from 0..255 to value_range, or floats (N, ...), which are not.
     They are moved to the current device once, and the batches are there too.
@@ -27,6 +28,8 @@ class Loader:
     rng: a Generator on the CPU that decides the order, by default a stream of `tinygen.seed`.
     augment: changes each batch after scaling, f(x) -> x; its `state`, if any, is part of the loader's.
     drop_last: leave out an epoch's last batch if it is smaller than the others.
+    other: examples of a second domain, scaled and augmented like data. They have an order of their own, unless they are
+    paired, and an epoch is one of data.
 
     Raises ConfigError for an option and DataError for data that don't fit.
     """
@@ -41,15 +44,21 @@ class Loader:
         labels: Array | None = None,
         augment: Callable[[Array], Array] | None = None,
         drop_last: bool = True,
+        other: Array | None = None,
+        paired: bool = False,
     ):
         _check_data(data, labels, value_range)
+        _check_other(other, paired, data, labels, value_range)
         _check_augment(augment, data, value_range)
+        if paired and augment is not None:
+            raise ConfigError("Loader: augment would change the examples of a pair differently; leave it out")
         self.batch = whole("Loader", "batch", batch, 1, len(data), unit=", the number of examples")
         self.value_range, self.shuffle, self.drop_last = value_range, shuffle, drop_last
         self.augment = augment
         self.rng = _host_stream() if rng is None else rng
         self._data = to_device(data)
         self.labels = None if labels is None else to_device(labels)
+        self._other, self._paired = None if other is None else to_device(other), paired
         self._epoch = self._position = 0
         self._begin_epoch()
 
@@ -69,15 +78,20 @@ class Loader:
 
     def next_batch(self) -> Any:
         """The next batch x, or (x, labels); after an epoch's last, the first of the next epoch."""
-        rows = self._order[self._position * self.batch : (self._position + 1) * self.batch]
+        batch = slice(self._position * self.batch, (self._position + 1) * self.batch)
+        rows, other_rows = self._order[batch], self._other_order[batch]
         self._position += 1
         if self._position == len(self):
             self._epoch, self._position = self._epoch + 1, 0
             self._begin_epoch()
-        x = self._scaled(self._data.take(rows, axis=0))
-        if self.augment is not None:
-            x = self.augment(x)
+        x = self._examples(self._data, rows)
+        if self._other is not None:
+            return x, self._examples(self._other, other_rows)
         return x if self.labels is None else (x, self.labels.take(rows, axis=0))
+
+    def _examples(self, data: Array, rows: Array) -> Array:
+        x = self._scaled(data.take(rows, axis=0))
+        return x if self.augment is None else self.augment(x)
 
     def _scaled(self, x: Array) -> Array:
         """A fresh batch as float32; 0..255 becomes low..high, and both ends are exact for (-1, 1) and (0, 1)."""
@@ -93,7 +107,13 @@ class Loader:
         """Draw the epoch's order, on the host so that no GPU waits, and move it to the device at once."""
         self._before_order = self.rng.state
         n = len(self._data)
-        self._order = to_device(self.rng.permutation(n) if self.shuffle else np.arange(n))
+        self._order = self._other_order = to_device(self._drawn_order(n))
+        if self._other is not None and not self._paired:
+            m = len(self._other)
+            self._other_order = to_device(np.concatenate([self._drawn_order(m) for _ in range(-(-n // m))])[:n])
+
+    def _drawn_order(self, n: int) -> np.ndarray:
+        return self.rng.permutation(n) if self.shuffle else np.arange(n)
 
     @property
     def state(self) -> dict[str, Any]:
@@ -127,13 +147,16 @@ class Loader:
             "shuffle": self.shuffle,
             "drop_last": self.drop_last,
             "augmentation": stateful,
+            **({} if self._other is None else {"other": len(self._other), "paired": self._paired}),
         }
 
 
-def batch_of(data: Array, value_range: tuple[float, float] | None, labels: Array | None = None) -> Any:
-    """All examples in order, as one batch of a Loader: x, or (x, labels)."""
+def batch_of(
+    data: Array, value_range: tuple[float, float] | None, labels: Array | None = None, other: Array | None = None
+) -> Any:
+    """All examples in order, as one batch of a Loader: x, (x, labels), or (x, y) with y of a second domain."""
     order = Generator(0, "batch_of", "cpu")
-    return Loader(data, len(data), value_range, order, shuffle=False, labels=labels).next_batch()
+    return Loader(data, len(data), value_range, order, shuffle=False, labels=labels, other=other).next_batch()
 
 
 def first_examples(
@@ -161,6 +184,21 @@ def _check_data(data: Array, labels: Array | None, value_range: tuple[float, flo
     if labels is not None and (not is_array(labels) or len(labels) != len(data)):
         raise DataError(f"Loader: labels is {kind_of(labels)}, but each of {len(data):,} examples needs one")
     _check_range(data, value_range)
+
+
+def _check_other(
+    other: Array | None, paired: bool, data: Array, labels: Array | None, value_range: tuple[float, float] | None
+) -> None:
+    if other is None:
+        return
+    if labels is not None:
+        raise ConfigError("Loader: a batch holds labels or examples of a second domain, not both; give one of them")
+    _check_data(other, None, value_range)
+    if other.shape[1:] != data.shape[1:] or other.dtype != data.dtype or (paired and len(other) != len(data)):
+        pairs = "; pairs need equally many" if paired else ""
+        raise DataError(
+            f"Loader: other is {kind_of(other)}, but data is {kind_of(data)}, and they must be alike{pairs}"
+        )
 
 
 def _check_range(data: Array, value_range: tuple[float, float] | None) -> None:

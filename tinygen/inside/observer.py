@@ -49,7 +49,7 @@ class Observer:
         self.facts: dict[str, Any] = {"shown": self.shown}
         self.constants: dict[str, np.ndarray] = {}
         self.encoded = self._examples_to_encode() if model.has("codes") or model.has("reconstruct") else None
-        if self.encoded is None or model.game is not None or model.takes_labels:
+        if self.encoded is None or model.game is not None or model.takes_labels or model.takes_domains:
             self.training_batch = batch_for(model, dataset, self.batch)
         else:
             self.training_batch = (self.encoded[: self.batch],)
@@ -114,9 +114,9 @@ class Observer:
 
     def _follow(self, name: str, signals: Signals) -> dict[str, Any]:
         """The gradient of a step's loss at layers that no earlier step covered, and its terms' pulls on an encoder."""
-        x, *labels = self.training_batch
+        x, *more = self.training_batch
         leaf: Any = Tensor(x).requires_grad_()  # so that the first layer has a gradient, even without weights
-        step = self.model.steps_on(leaf, *labels)[name]
+        step = self.model.steps_on(leaf, *more)[name]
         with watched() as outputs:
             loss = step.compute_loss()
         found = pulls(loss)

@@ -157,7 +157,9 @@ class Recorder(Callback):
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}
         facts = {"version": __version__, **identity(model), **data, "value_range": model.value_range, "layers": layers}
         constants = self._examples() | observer.constants
-        arrays = {n: image_bytes(x, model.value_range) if n == "data" else x for n, x in constants.items()}
+        arrays = {
+            n: image_bytes(x, model.value_range) if n in ("data", "data_other") else x for n, x in constants.items()
+        }
         return facts | observer.facts, arrays
 
     def _examples(self) -> dict[str, np.ndarray]:
@@ -168,6 +170,8 @@ class Recorder(Callback):
         n = len(known.get("data", ())) or self._observer.shown
         x, labels = first_examples(self._dataset, n, self._model.value_range)
         kept = {} if labels is None or not self._model.takes_labels else {"data_labels": labels}
+        if self._model.takes_domains and self._dataset.other is not None:
+            kept["data_other"] = to_host(first_examples(self._dataset.other, n, self._model.value_range)[0])
         return {"data": to_host(x)} | kept
 
 

@@ -4,6 +4,7 @@ from .classifier import LeNet, accuracy, load_classifier, predict, probabilities
 from .disentangle import mig, mutual_information
 from .distances import fid, frechet_distance, inception_score, kid
 from .evaluate import evaluate
+from .faces import FaceJudge, load_face_judge, read_factors, train_face_judge
 from .images import image_scores, pooled_pixels
 from .likelihood import binarise, likelihood_bounds
 from .modes import mixture_scores, reverse_kl, stacked_scores
@@ -13,6 +14,7 @@ from .transfer import Augmented, augmentation, gan_test, gan_train
 
 __all__ = [
     "Augmented",
+    "FaceJudge",
     "LeNet",
     "Score",
     "accuracy",
@@ -29,6 +31,7 @@ __all__ = [
     "kid",
     "likelihood_bounds",
     "load_classifier",
+    "load_face_judge",
     "mig",
     "mixture_scores",
     "mutual_information",
@@ -36,9 +39,11 @@ __all__ = [
     "precision_recall",
     "predict",
     "probabilities",
+    "read_factors",
     "reverse_kl",
     "stacked_scores",
     "train_classifier",
+    "train_face_judge",
     "unit_images",
 ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -28,6 +28,8 @@ WEIGHTS = Path(__file__).with_name("lenet.safetensors")
 SHA256 = "e34f22e0f61b54ce603deac238f929b82703312157ee861bf9635c5ba9f3cfc6"
 SHAPE = (28, 28, 1)  # of its input images
 BLOCK = 500  # images at a time: bounds the memory
+
+M = TypeVar("M", bound=Module)
 
 
 class LeNet(Module):
@@ -55,14 +57,18 @@ class LeNet(Module):
         Their length says how sure the classifier is. Unscaled, images that look like no digit lie in the midst of all
         digits: uniform noise had a precision of 0.999 against the test digits; with directions alone it has 0.03.
         """
-        h = self._dense(x)
-        return h / ops.sqrt(ops.mean(h * h, 1, keepdims=True) + 1e-12)
+        return unit_features(self._dense(x))
 
     def _dense(self, x: Any) -> Any:
         """Raises DataError for images of another shape."""
         if x.shape[1:] != SHAPE:
             raise DataError(f"LeNet: x is {tuple(x.shape)}, but it takes images (N, 28, 28, 1)")
         return self.body(x)
+
+
+def unit_features(h: Any) -> Any:
+    """Features (N, F), each row scaled to mean square 1."""
+    return h / ops.sqrt(ops.mean(h * h, 1, keepdims=True) + 1e-12)
 
 
 def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1.0)) -> Array:
@@ -145,18 +151,23 @@ def load_classifier() -> LeNet:
 
     Raises DataError if its weights are not those of this version: scores would not be comparable.
     """
-    check_installed("load_classifier", "safetensors")
+    return load_weights(LeNet(rng=Generator(0)), WEIGHTS, SHA256)
+
+
+def load_weights(model: M, path: Path, sha256: str) -> M:
+    """A judge with the weights that come with the package, in eval mode and frozen. Raises DataError for others."""
+    check_installed("metrics", "safetensors")
     import hashlib
 
     from safetensors.numpy import load
 
-    with open_regular(WEIGHTS) as file:
+    with open_regular(path) as file:
         content = file.read()
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"{WEIGHTS}: not the weights of this version of tinygen; install it again")
-    model = LeNet(rng=Generator(0))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(f"{path}: not the weights of this version of tinygen; install it again")
     model.load_state_dict(load(content))
-    return model.eval().requires_grad_(False)
+    model.eval().requires_grad_(False)
+    return model
 
 
 def checked_labels(x: Array, labels: Any, classes: int | None = None) -> Array:

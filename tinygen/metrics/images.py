@@ -14,6 +14,7 @@ from ..errors import DataError
 from ..random import Generator
 from .classifier import SHAPE, in_blocks, load_classifier, unit_images
 from .distances import fid, inception_score, kid
+from .faces import has_drawn_faces, load_face_judge
 from .neighbours import density_coverage, precision_recall
 from .subject import MOST, Score, Subject
 
@@ -44,7 +45,8 @@ def image_scores(
             return net(2 * x - 1).numpy()
 
     By default the LeNet that comes with tinygen for 28x28 grey images (it knows digits; its scores mean little for
-    others), and `pooled_pixels` for others: a plain substitute, for colours and coarse shapes but no detail.
+    others), and `pooled_pixels` for others: a plain substitute, for colours and coarse shapes but no detail. For the
+    drawn faces of sixfactors `evaluate` takes those of the judge of faces (load_face_judge().features).
     classify: f(x) -> (N, classes), probabilities, for the Inception score; by default the LeNet's, or none.
     Raises DataError for images of different shapes or outside their range.
     """
@@ -103,6 +105,17 @@ def _default(shape: tuple[int, ...], classify: Extractor | None) -> tuple[Extrac
     return lenet.features, classify or (lambda x: ops.softmax(lenet(x))), "LeNet trained on digits"
 
 
+def face_features() -> Extractor:
+    """The features of the judge of faces, with its name."""
+    judge = load_face_judge()
+
+    def features(x: Array) -> Any:
+        return judge.features(x)
+
+    features.__name__ = "judge of drawn faces"
+    return features
+
+
 IMAGES = 5_000  # samples to compare with the test images
 FEWEST = 6  # samples, and test images: density and coverage need the fifth nearest
 
@@ -123,6 +136,7 @@ def measure(subject: Subject) -> dict[str, Score]:
     if len(subject.data.shape) != 3 or subject.data.name == "stacked" or min(n, len(subject.data.test)) < FEWEST:
         return {}
     fake = subject.samples(n)
-    scores = image_scores(fake, subject.data.test[:MOST], subject.data.train, subject.features, seed=subject.seed)
+    features = subject.features or (face_features() if has_drawn_faces(subject.data) else None)
+    scores = image_scores(fake, subject.data.test[:MOST], subject.data.train, features, seed=subject.seed)
     features, reference = scores.pop("features"), scores.pop("reference")
     return {name: Score(value, reference[name], features) for name, value in scores.items()}

@@ -9,8 +9,8 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 import numpy as np
 
 from ..backend import Array, current_module
-from ..checks import check_array, type_of, whole
-from ..errors import ConfigError, DataError
+from ..checks import whole
+from ..errors import ConfigError
 from ..fields import Choices, Counts, Decay, LearningRate, NonNegative
 from ..init import checked_rng
 from ..layers import LeftOut, Module
@@ -20,6 +20,7 @@ from ..ops import concatenate
 from ..optim import OPTIMIZERS, Optimizer
 from ..random import Generator
 from ..tensor import Tensor
+from .batch import checked
 from .collapse import Recent, Sign, collapse
 from .limits import check_config
 from .steps import Loss, Step
@@ -68,6 +69,7 @@ class Model(Module):
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
     value_range: tuple[float, float] | None = None  # of its inputs and samples; None: any
     takes_labels: ClassVar[bool] = False  # whether a batch is a pair (x, labels)
+    takes_domains: ClassVar[bool] = False  # whether a batch is a pair (x, y) of examples of two domains
     labelled: ClassVar[tuple[str, ...]] = ()  # the networks that take labels beside the input in `inputs`
     columns: int | None = None  # of the sample picture; None: as near to square as possible
     batches_per_step: int = 1  # how many batches a train_step takes, as one array
@@ -110,17 +112,17 @@ class Model(Module):
     # How it learns
 
     def steps(self, batch: Any) -> Sequence[Step]:
-        """The steps of the algorithm on a batch, x or (x, labels), in order; none has been taken yet.
+        """The steps of the algorithm on a batch, x, (x, labels) or (x, y), in order; none has been taken yet.
 
         Random numbers are drawn by the steps' losses, not here: this is also called to ask what the steps are.
         """
         raise NotImplementedError(f"{type(self).__name__} has no steps(); write it")
 
-    def steps_on(self, x: Array, *labels: Array) -> dict[str, Step]:
-        """The steps by name, each on all of x (and its labels); where several have one name, the last."""
+    def steps_on(self, x: Array, *more: Array) -> dict[str, Step]:
+        """The steps by name, each on all of x (and its labels, or y); where several have one name, the last."""
         n = self.batches_per_step
-        arrays = tuple(concatenate([a] * n) if n > 1 else a for a in (x, *labels))
-        return {step.name: step for step in self.list_steps(arrays if self.takes_labels else arrays[0])}
+        arrays = tuple(concatenate([a] * n) if n > 1 else a for a in (x, *more))
+        return {step.name: step for step in self.list_steps(arrays if more else arrays[0])}
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
         """Take all the steps; return their losses and metrics as 0-d Tensors, still on the device."""
@@ -151,23 +153,10 @@ class Model(Module):
         """Raise DataError if the model can't learn from these labels."""
 
     def checked(self, batch: Any) -> tuple[Array, ...]:
-        """The batch as (x,) or (x, labels). Raises DataError unless it is at least one example of config.data_shape, in
-        floats, and has a label for each if, and only if, this model takes labels."""
-        arrays = batch if isinstance(batch, tuple) else (batch,)
-        for array in arrays:
-            check_array(self.name, array, "the batch")
-        x, *labels = arrays
-        if x.shape[1:] != self.data_shape or not len(x) or x.dtype.kind != "f":
-            raise DataError(
-                f"{self.name}: the batch is {type_of(x)}, but it must be floats (N, {str(self.data_shape)[1:]}, "
-                "at least one example; set data_shape to that of the data"
-            )
-        if len(labels) != self.takes_labels:
-            pair, wanted = ("(x, labels)", "x alone") if labels else ("x alone", "(x, labels)")
-            raise DataError(f"{self.name}: the batch is {pair}, but this model takes {wanted}")
-        if labels and (labels[0].shape != x.shape[:1] or labels[0].dtype.kind not in "iu"):
-            raise DataError(f"{self.name}: the labels are {type_of(labels[0])}, but they must be {len(x)} integers")
-        return arrays
+        """The batch as (x,), (x, labels) or (x, y). Raises DataError unless each is at least one example of
+        config.data_shape, in floats, with a label for each if, and only if, this model takes labels, and with as many
+        of a second domain if it takes two."""
+        return checked(self, batch)
 
     def signs(self, recent: Recent) -> Iterator[Sign]:
         """The signs of failure in the last logs of a training, for warnings; by default those of a collapsing GAN."""

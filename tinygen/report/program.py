@@ -59,7 +59,7 @@ def batch_like_run(model: Model, path: Path) -> Any:
     few, _ = batch_of_run(model, path)
     n = (RunDirectory(path).read_settings().get("batch") or len(few[0])) * model.batches_per_step
     arrays = tuple(np.zeros((n, *a.shape[1:]), a.dtype) for a in map(to_host, few))
-    return arrays if model.takes_labels else arrays[0]
+    return arrays if len(arrays) > 1 else arrays[0]
 
 
 def _first_sentence(text: str | None) -> str:

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from ..backend import Array
-from ..data import batch_of
-from ..data import load as load_data
+from ..data import batch_of, load_chosen
 from ..errors import ConfigError, DataError
 from ..inside.recording import Recording
 from ..layers import Module
 from ..models.base import Model
 from ..models.steps import Loss, Step
-from ..options import LOADING
 from ..train import RunDirectory
 
 EXAMPLES = 32
@@ -53,39 +51,44 @@ class Rewound:
 
 
 def batch_of_run(model: Model, path: Path) -> tuple[tuple[Array, ...], bool]:
-    """The first examples of the run's data as the model takes them, (x,) or (x, labels), and whether they are samples.
+    """The first examples of the run's data as the model takes them, (x,), (x, labels) or (x, y), and whether they
+    are samples.
 
     If the data are unavailable, they are those of the recording, or the last samples in one that keeps no data. Raises
     RunError, DataError or ConfigError if there are neither."""
     generated = False
     try:
-        x, labels = _loaded(path)
+        x, labels, other = _loaded(path)
     except (DataError, ConfigError):
-        x, labels, generated = _recorded(model, Recording.load(path))
+        x, labels, other, generated = _recorded(model, Recording.load(path))
     n = model.defaults.get("examples") or max(EXAMPLES // model.batch_unit, 1) * model.batch_unit
-    n = min(n, len(x) // model.batch_unit * model.batch_unit)
+    n = min(n, len(x if other is None else min(x, other, key=len)) // model.batch_unit * model.batch_unit)
     if not n:
         raise DataError(f"{path}: too few examples to show the model, which takes {model.batch_unit} at a time")
     if model.takes_labels and labels is None:
         raise DataError(f"{path}: no labels to show the model")
-    batch: Any = batch_of(x[:n], model.value_range, labels[:n] if model.takes_labels else None)
+    if model.takes_domains and other is None:
+        raise DataError(f"{path}: no second domain to show the model")
+    labels, other = labels[:n] if model.takes_labels else None, other[:n] if model.takes_domains else None
+    batch: Any = batch_of(x[:n], model.value_range, labels, other)
     return batch if isinstance(batch, tuple) else (batch,), generated
 
 
-def _loaded(path: Path) -> tuple[Any, Any]:
-    """The training examples of a run and their labels. Raises DataError or ConfigError if they are unavailable."""
+def _loaded(path: Path) -> tuple[Any, Any, Any]:
+    """The training examples of a run, their labels, and those of the second domain. Raises DataError or ConfigError if
+    they are unavailable."""
     run = RunDirectory(path)
-    settings = run.read_settings()
-    data = load_data(settings.get("data") or "", **{name: settings.get(name) for name in LOADING})
+    data = load_chosen(run.read_settings())
     run.check_data(data)
-    return data.train, data.labels
+    return data.train, data.labels, None if data.other is None else data.other.train
 
 
-def _recorded(model: Model, recording: Recording) -> tuple[Any, Any, bool]:
-    """The examples in a recording and their labels, or else the last samples; and whether they are samples."""
-    labels = recording.arrays.get("data_labels")
+def _recorded(model: Model, recording: Recording) -> tuple[Any, Any, Any, bool]:
+    """The examples in a recording, their labels, and those of the second domain, or else the last samples; and whether
+    they are samples."""
+    labels, other = (recording.arrays.get(name) for name in ("data_labels", "data_other"))
     if "data" in recording and not (model.takes_labels and labels is None):
-        return recording["data"], labels, False
+        return recording["data"], labels, other, False
     if "samples" not in recording:
         raise DataError("the run's data are unavailable, and its recording keeps no examples")
-    return recording["samples"][-1], recording.arrays.get("labels"), True
+    return recording["samples"][-1], recording.arrays.get("labels"), None, True

@@ -15,7 +15,7 @@ from ..tensor import Tensor
 from .suits import check_examples
 
 if TYPE_CHECKING:
-    from ..data import Loader
+    from ..data import Dataset, Loader
     from ..models.base import Model
     from ..random import Generator
 
@@ -39,9 +39,10 @@ def batches_of(data: Any, model: Model) -> Batches:
     Raises ConfigError for anything else, for labels or a batch size that the model does not take; DataError if there
     are none, or their dtype, shape or range does not suit the model.
     """
-    labels = None
+    beside: dict[str, Any] = {}
     if hasattr(data, "train") and not callable(data.train):
-        labels, data = getattr(data, "labels", None), data.train
+        beside = {name: getattr(data, name) for name in ("labels", "other", "paired") if hasattr(data, name)}
+        data = data.train
     examples = _array(data)
     if isinstance(data, (str, bytes, dict, type)) or not (
         examples is not None or hasattr(data, "next_batch") or hasattr(data, "__iter__")
@@ -64,7 +65,7 @@ def batches_of(data: Any, model: Model) -> Batches:
     if examples is not None:
         check_examples(examples, model, scaled=True)
         batch = min(model.defaults["batch"], largest_batch(model, examples)) or 1
-        data = loader_for(model, examples, batch, labels=labels)
+        data = loader_for(model, examples, batch, **beside)
     batches: Batches = LoaderBatches(data) if hasattr(data, "next_batch") else IterableBatches(data)
     _check_first(batches.first, model, data)
     return batches
@@ -77,12 +78,17 @@ def _is_labels(y: Any, x: Any) -> bool:
 
 
 def _check_first(batch: Any, model: Model, data: Any) -> None:
-    if isinstance(batch, tuple) and not model.takes_labels:
+    if isinstance(batch, tuple) and not (model.takes_labels or model.takes_domains):
         what = "(x, labels)" if len(batch) == 2 else f"lists of {len(batch)} arrays"
         advice = "give x alone" if len(batch) == 2 else "give arrays, np.stack(batch)"
         raise ConfigError(f"fit: the batches are {what}, but {model.name} takes no labels; {advice}")
     if model.takes_labels and not isinstance(batch, tuple):
         raise ConfigError(f"fit: {model.name} learns from labels: give a Dataset or a Loader that has them")
+    if model.takes_domains:
+        if not isinstance(batch, tuple) or len(batch) != 2:
+            raise ConfigError(f"fit: {NO_OTHER.format(model.name)}")
+        for domain, examples in zip(("first", "second"), batch, strict=True):
+            check_examples(examples, model, scaled=False, what=f"the batches of the {domain} domain")
     x = batch[0] if isinstance(batch, tuple) else batch
     if is_array(x):
         check_examples(x, model, scaled=False, what="the batches")
@@ -97,10 +103,18 @@ def _check_first(batch: Any, model: Model, data: Any) -> None:
 
 
 def loader_for(
-    model: Model, examples: Any, batch: int, rng: Generator | None = None, labels: Any = None, augment: Any = None
+    model: Model,
+    examples: Any,
+    batch: int,
+    rng: Generator | None = None,
+    labels: Any = None,
+    augment: Any = None,
+    other: Dataset | None = None,
+    paired: bool = False,
 ) -> Loader:
     """A Loader of examples for a model: with or without labels, all batches of a step at a time, and only a few
-    examples, unshuffled, if its defaults say so.  augment: f(x) -> x, applied to each batch.
+    examples, unshuffled, if its defaults say so.  augment: f(x) -> x, applied to each batch.  other, paired: the
+    second domain, for a model that takes two, as in a Dataset.
 
     Raises ConfigError for a batch size that does not suit the model or the data, or for missing labels.
     """
@@ -113,6 +127,8 @@ def loader_for(
             f"{model.name} learns from labels, and these data have none; `tinygen data` lists others, and "
             "in folder:PATH each subfolder is a label, if every image lies in one"
         )
+    if model.takes_domains and other is None:
+        raise ConfigError(NO_OTHER.format(model.name))
     if batch > (most := largest_batch(model, examples)):
         enough = f"enough for {most:,} at most; write --batch {most}" if most else f"too few for {model.name}"
         raise ConfigError(f"batch is {batch}, but {len(examples):,} examples are {enough}")
@@ -128,6 +144,8 @@ def loader_for(
         model.defaults.get("shuffle", True),
         labels=labels if model.takes_labels else None,
         augment=augment,
+        other=other.train if model.takes_domains and other is not None else None,
+        paired=paired,
     )
 
 
@@ -135,6 +153,12 @@ def largest_batch(model: Model, examples: Any) -> int:
     """The largest batch size for which these examples fill all batches of a step."""
     most = len(examples) // model.batches_per_step
     return most - most % model.batch_unit
+
+
+NO_OTHER = (
+    "{} learns from two domains; give a Dataset with an `other`, such as tinygen.data.two_domains(a, b), on the "
+    "command line --data A --data-b B"
+)
 
 
 class LoaderBatches:
