@@ -123,6 +123,10 @@ IMAGES = [
     (L.AvgPool(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
     (L.UpSampling(3), nn.UpsamplingNearest2d(scale_factor=3)),
     (L.UpSampling(2, "bilinear"), nn.Upsample(scale_factor=2, mode="bilinear")),
+    (L.Pad(2), nn.ReflectionPad2d(2)),
+    (L.Pad(((0, 1), (2, 0)), "edge"), nn.ReplicationPad2d((2, 0, 0, 1))),
+    (L.Pad(((0, 1), (2, 0)), "wrap"), nn.CircularPad2d((2, 0, 0, 1))),
+    (L.Pad(1, "constant"), nn.ZeroPad2d(1)),
     (L.PixelShuffle(2), nn.PixelShuffle(2)),
 ]
 
@@ -151,6 +155,7 @@ ACTIVATIONS = [
     (L.ReLU(), nn.ReLU()),
     (L.LeakyReLU(), nn.LeakyReLU(0.2)),
     (L.LeakyReLU(0.01), nn.LeakyReLU(0.01)),
+    (L.PReLU(1, 0.25, np.float64), nn.PReLU(dtype=torch.float64)),
     (L.Tanh(), nn.Tanh()),
     (L.Sigmoid(), nn.Sigmoid()),
     (L.Softplus(), nn.Softplus(threshold=1e9)),  # PyTorch's takes x itself beyond 20

@@ -191,7 +191,10 @@ def split(d: Draw, name: str) -> None:
 def pad(d: Draw, name: str) -> None:
     x = d.pick(lambda v: v.ndim and v.ndim < 4)
     each = [(int(a), int(b)) for a, b in d.rng.integers(0, 2, (d[x].ndim, 2))]
-    d.call(name, x, d.one_of([1, (1, 0), each]), **({"constant_values": d.number(-1, 1)} if d.chance(0.5) else {}))
+    if d.chance(0.3) and min(d[x].shape) > 1:
+        d.call(name, x, each, d.one_of(["reflect", "edge", "wrap"]))
+    else:
+        d.call(name, x, d.one_of([1, (1, 0), each]), **({"constant_values": d.number(-1, 1)} if d.chance(0.5) else {}))
 
 
 def getitem(d: Draw, name: str) -> None:
@@ -205,6 +208,11 @@ def take_along_axis(d: Draw, name: str) -> None:
     shape = [n if d.chance(0.7) else 1 for n in d[x].shape]
     shape[axis] = d.one_of([1, 2, 4])
     d.call(name, x, d.whole(tuple(shape), d[x].shape[axis], "int64", "index"), axis)
+
+
+def prelu(d: Draw, name: str) -> None:
+    x = d.off_zero(d.pick(lambda v: v.ndim > 1))
+    d.call(name, x, d.fit(d[x].shape[-1]) if d.chance(0.5) else d.number(-1, 1))
 
 
 def where(d: Draw, name: str) -> None:

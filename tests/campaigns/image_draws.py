@@ -66,6 +66,11 @@ def larger(d: Draw, name: str) -> None:
     d.call(name, d.image(), d.one_of([1, 2, (2, 1), (1, 3)]))
 
 
+def resize(d: Draw, name: str) -> None:
+    size, mode = d.one_of([1, 2, (3, 1), (2, 5)]), d.one_of(["nearest", "bilinear", "bicubic"])
+    d.call(name, d.image(), size, mode, antialias=d.chance(0.5))
+
+
 def pixel_shuffle(d: Draw, name: str) -> None:
     x = d.image()
     d.call(name, x, 2 if d[x].shape[3] % 4 == 0 else 1)

@@ -108,6 +108,29 @@ def test_a_module_dict_is_a_dict():
         heads["a"]
 
 
+def test_a_skip_adds_or_joins_what_goes_around_its_layers():
+    x, rng = np.random.default_rng(0).normal(size=(2, 3, 3, 2)).astype(np.float32), tg.Generator(0)
+    conv, around = L.Conv(2, 3, 3, rng=rng), L.Conv(2, 3, 1, rng=rng)
+    y, other = conv(x).numpy(), around(x).numpy()
+    np.testing.assert_array_equal(L.Skip(conv, shortcut=around)(x).numpy(), other + y)
+    np.testing.assert_array_equal(L.Skip(L.Tanh(), L.ReLU())(x), x + np.maximum(np.tanh(x), 0))
+    np.testing.assert_array_equal(L.Skip()(x), x + x)
+    joined = L.Skip(conv, join="concatenate")
+    np.testing.assert_array_equal(joined(x).numpy(), np.concatenate([x, y], -1))
+    assert names(L.Sequential(L.Skip(conv, shortcut=around)))[::2] == ["0.body.0.w", "0.shortcut.w"]
+    assert repr(joined).splitlines()[0] == "Skip(join='concatenate'" and repr(L.Skip()).startswith("Skip(\n")
+
+
+def test_a_skip_whose_two_ways_do_not_fit_is_refused():
+    x = np.ones((1, 4, 4, 2), np.float32)
+    with pytest.raises(ValueError, match=r"Skip: the layers give \(1, 4, 4, 3\), but the way .*; give a shortcut"):
+        L.Skip(L.Conv(2, 3, 3))(x)
+    with pytest.raises(ValueError, match=r"Skip: the layers give \(1, 2, 2, 3\)"):
+        L.Skip(L.Conv(2, 3, 3, 2), join="concatenate")(x)
+    with pytest.raises(ValueError, match='Skip: join is \'sum\', but it must be "add" or "concatenate"'):
+        L.Skip(join="sum")
+
+
 @pytest.mark.parametrize("name", ["", "a.b", "items", "training", "_path", 3, None])
 def test_a_name_that_can_name_no_module_is_refused(name):
     with pytest.raises(ValueError, match="can't name a module"):

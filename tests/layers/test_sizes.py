@@ -35,6 +35,7 @@ LAYERS = {  # how it is made, one example, and batches that do not fit
     "GlobalAvgPool": (lambda: L.GlobalAvgPool(), IMAGE, [(), (4,), (2, 4), (2, 0, 5, 4)]),
     "UpSampling": (lambda: L.UpSampling(), IMAGE, NOT_IMAGES),
     "UpSampling, bilinear": (lambda: L.UpSampling(2, "bilinear"), IMAGE, NOT_IMAGES),
+    "Pad": (lambda: L.Pad(2), IMAGE, [*NOT_IMAGES, (2, 5, 2, 4), (2, 0, 5, 4)]),
     "PixelShuffle": (lambda: L.PixelShuffle(), IMAGE, [*NOT_IMAGES, (2, 5, 5, 3), (2, 5, 5, 1)]),
     "Dropout": (lambda: L.Dropout(0.5), (4,), []),
     "Flatten": (lambda: L.Flatten(), IMAGE, [()]),
@@ -42,9 +43,12 @@ LAYERS = {  # how it is made, one example, and batches that do not fit
     "Reshape, -1": (lambda: L.Reshape((-1, 2)), IMAGE, [(), (4,), (2, 5), (0, 5)]),
     "ReLU": (lambda: L.ReLU(), (4,), []),
     "LeakyReLU": (lambda: L.LeakyReLU(), (4,), []),
+    "PReLU": (lambda: L.PReLU(), (4,), []),
+    "PReLU(4)": (lambda: L.PReLU(4), (4,), WRONG_FEATURES),
     "Tanh": (lambda: L.Tanh(), (4,), []),
     "Sigmoid": (lambda: L.Sigmoid(), (4,), []),
     "Softplus": (lambda: L.Softplus(), (4,), []),
+    "Skip": (lambda: L.Skip(L.Dense(4, 4)), (4,), WRONG_FEATURES),
     "Sequential": (lambda: L.Sequential(L.Dense(4, 3), L.ReLU(), L.LayerNorm(3)), (4,), WRONG_FEATURES),
 }
 CASES = [(name, shape) for name, (_, _, wrong) in LAYERS.items() for shape in wrong]

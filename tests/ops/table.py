@@ -74,6 +74,7 @@ TABLE = [
         oracle=lambda x, alpha=1.0: np.where(x > 0, x, alpha * np.expm1(x)),
         twin=lambda x, alpha=1.0: F.elu(x, alpha),
     ),
+    Op("prelu", draws.prelu, kept="xslope", oracle=lambda x, slope: np.where(x > 0, x, slope * x), twin=twins.prelu),
     Op("add", draws.binary, kept="", twin=twins.with_numbers("add")),
     Op("subtract", draws.binary, kept="", twin=twins.with_numbers("subtract")),
     Op("multiply", draws.binary, kept="ab", twin=twins.with_numbers("multiply")),
@@ -193,6 +194,7 @@ TABLE = [
         oracle=oracles.upsample_bilinear,
         twin=twins.upsample("bilinear", align_corners=False),
     ),
+    Op("resize", images.resize, kept="", oracle=oracles.resize, twin=twins.resize),
     Op(
         "pixel_shuffle",
         images.pixel_shuffle,

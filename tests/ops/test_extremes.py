@@ -110,7 +110,15 @@ def test_cross_entropy_at_infinity(t, dtype, backend):
 
 
 # f, and its slope at NaN, PyTorch's
-AT_NAN = [(ops.elu, 1), (ops.relu, 1), (ops.leaky_relu, 0.2), (ops.abs, 0), (ops.sigmoid, np.nan), (ops.tanh, np.nan)]
+AT_NAN = [
+    (ops.elu, 1),
+    (ops.relu, 1),
+    (ops.leaky_relu, 0.2),
+    (lambda x: ops.prelu(x, 0.2), 0.2),
+    (ops.abs, 0),
+    (ops.sigmoid, np.nan),
+    (ops.tanh, np.nan),
+]
 
 
 @pytest.mark.parametrize(("f", "slope"), AT_NAN)

@@ -71,9 +71,24 @@ def clip(x, min=None, max=None):
     return torch.clamp(x, min, max)
 
 
+def prelu(x, slope):
+    """PyTorch's, whose channel is the second axis."""
+    slope = torch.as_tensor(slope, dtype=x.dtype).reshape(-1)
+    return torch.movedim(F.prelu(torch.movedim(x, -1, 1), slope), 1, -1)
+
+
 def pad(x, width, mode="constant", constant_values=0.0):
-    pairs = np.broadcast_to(width, (x.ndim, 2))
-    return F.pad(x, pairs[::-1].ravel().tolist(), mode, constant_values)
+    """PyTorch's, which pads with an image's own elements only on its last axes: here one after another."""
+    pairs = np.broadcast_to(width, (x.ndim, 2)).tolist()
+    if mode == "constant":
+        return F.pad(x, np.ravel(pairs[::-1]).tolist(), mode, constant_values)
+    name = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}[mode]
+    for axis, pair in enumerate(pairs):
+        if any(pair):
+            last = torch.movedim(x, axis, -1)
+            rows = F.pad(last.reshape(1, -1, last.shape[-1]), pair, name)
+            x = torch.movedim(rows.reshape(*last.shape[:-1], -1), -1, axis)
+    return x
 
 
 def split(x, where, axis=0):
@@ -207,3 +222,9 @@ def upsample(mode, **options):
         return nhwc(F.interpolate(nchw(x), size=(height, width), mode=mode, **options))
 
     return call
+
+
+def resize(x, size, mode="nearest", antialias=True):
+    if mode == "nearest":
+        return nhwc(F.interpolate(nchw(x), size=two(size), mode="nearest-exact"))
+    return nhwc(F.interpolate(nchw(x), size=two(size), mode=mode, align_corners=False, antialias=antialias))

@@ -1,12 +1,12 @@
 """Layers: modules that own parameters and map (N, ..., C) to (N, ...). The channel is last."""
 
-from .activation import LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from .activation import LeakyReLU, PReLU, ReLU, Sigmoid, Softplus, Tanh
 from .basic import Dense, Dropout, Embedding, Flatten, Reshape
-from .containers import ModuleDict, ModuleList, Sequential
+from .containers import ModuleDict, ModuleList, Sequential, Skip
 from .conv import Conv, ConvTranspose
 from .module import Buffer, Module, evaluating
 from .norm import BatchNorm, InstanceNorm, LayerNorm
-from .resize import AvgPool, GlobalAvgPool, MaxPool, PixelShuffle, UpSampling
+from .resize import AvgPool, GlobalAvgPool, MaxPool, Pad, PixelShuffle, UpSampling
 from .spectral import SpectralNorm
 from .state import LeftOut
 
@@ -29,11 +29,14 @@ __all__ = [
     "Module",
     "ModuleDict",
     "ModuleList",
+    "PReLU",
+    "Pad",
     "PixelShuffle",
     "ReLU",
     "Reshape",
     "Sequential",
     "Sigmoid",
+    "Skip",
     "Softplus",
     "SpectralNorm",
     "Tanh",

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import ops
-from ..checks import check_input, number
-from ..tensor import Tensor
+import numpy as np
+
+from .. import init, ops
+from ..checks import check_input, number, whole
+from ..tensor import Parameter, Tensor
 from .module import Module
 
 
@@ -25,6 +27,26 @@ class LeakyReLU(Module):
 
     def _options(self) -> str:
         return str(self.slope)
+
+
+class PReLU(Module):
+    """x where x > 0, slope · x elsewhere, with slopes that are learnt: see ops.prelu.
+
+    features: 1, one slope for all, or C, one for each channel of x (..., C).  slope: at first.
+    Raises ValueError if x has another number of channels.
+    """
+
+    def __init__(self, features: int = 1, slope: float = 0.25, dtype: Any = np.float32):
+        whole("PReLU", "features", features, 1)
+        self.slope = Parameter(number("PReLU", "slope", slope) * init.ones((features,), dtype=dtype))
+
+    def forward(self, x: Any) -> Tensor:
+        features = self.slope.shape[0]
+        check_input(self, x, features=features if features > 1 else None)
+        return ops.prelu(x, self.slope)
+
+    def _options(self) -> str:
+        return str(self.slope.shape[0])
 
 
 class ReLU(Module):

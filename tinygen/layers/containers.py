@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from typing import Any
+from typing import Any, Literal
 
+from .. import ops
 from ..checks import type_of
 from ..tensor import Tensor
 from .module import Module
@@ -104,6 +105,31 @@ class Sequential(ModuleList):
 
     def _like(self, modules: list[Module]) -> Sequential:
         return Sequential(*modules)
+
+
+class Skip(Module):
+    """Layers f with a way around them: x + f(x), He et al. 2015, or [x, f(x)], the channels of both, as in a U-Net.
+
+    join: "add" or "concatenate".  shortcut: what x goes through on that way, such as a Conv that gives it f's channels.
+    Raises ValueError for another join, and if the two shapes don't go together.
+    """
+
+    def __init__(self, *layers: Module, join: Literal["add", "concatenate"] = "add", shortcut: Module | None = None):
+        if join not in ("add", "concatenate"):
+            raise ValueError(f'Skip: join is {join!r}, but it must be "add" or "concatenate"')
+        self.body, self.join, self.shortcut = Sequential(*layers), join, shortcut
+
+    def forward(self, x: Any) -> Tensor:
+        around, y = x if self.shortcut is None else self.shortcut(x), self.body(x)
+        alike = around.shape if self.join == "add" else (*around.shape[:-1], y.shape[-1])
+        if y.shape != alike:
+            raise ValueError(
+                f"Skip: the layers give {y.shape}, but the way around {around.shape}; give a shortcut, such as a Conv"
+            )
+        return around + y if self.join == "add" else ops.concatenate([around, y], -1)
+
+    def _options(self) -> str:
+        return "" if self.join == "add" else f"join={self.join!r}"
 
 
 class ModuleDict(Module):

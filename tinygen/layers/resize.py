@@ -1,4 +1,4 @@
-"""Layers without parameters that make images (N, H, W, C) smaller or larger."""
+"""Layers without parameters that make images (N, H, W, C) smaller or larger, or give them a border."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 from .. import ops
 from ..checks import check_input, whole
-from ..ops.windows import PaddingOption, pair, resolve_padding
+from ..kernels.reference_conv import Pair
+from ..ops.windows import PaddingOption, check_images, pair, resolve_padding
 from ..tensor import Tensor
 from .module import Module
 
@@ -75,6 +76,34 @@ class UpSampling(Module):
 
     def _options(self) -> str:
         return str(self.scale) + (f", {self.mode!r}" if self.mode != "nearest" else "")
+
+
+class Pad(Module):
+    """Images with a border: see ops.pad.
+
+    width: of all sides, (vertical, horizontal) or ((top, bottom), (left, right)).  mode: "reflect", "edge", "wrap", or
+    "constant", 0. Raises ValueError for another mode, and for a border wider than the image has pixels for.
+    """
+
+    def __init__(
+        self,
+        width: int | Pair | tuple[Pair, Pair],
+        mode: Literal["reflect", "edge", "wrap", "constant"] = "reflect",
+    ):
+        if mode not in (modes := ("reflect", "edge", "wrap", "constant")):
+            raise ValueError(f"Pad: mode is {mode!r}, but it must be one of {', '.join(modes)}")
+        both = width if isinstance(width, (tuple, list)) and len(width) == 2 else (width, width)
+        self.width = tuple(pair("Pad", "width", sides, least=0) for sides in both)
+        self.mode = mode
+
+    def forward(self, x: Any) -> Tensor:
+        check_input(self, x)
+        check_images("Pad", x)
+        return ops.pad(x, ((0, 0), *self.width, (0, 0)), self.mode)
+
+    def _options(self) -> str:
+        (top, bottom), (left, right) = self.width
+        return f"{top if top == bottom == left == right else self.width}, {self.mode!r}"
 
 
 class PixelShuffle(Module):

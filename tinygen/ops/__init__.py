@@ -2,7 +2,7 @@
 
 from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
-from .activations import dropout, elu, leaky_relu, relu, sigmoid, sigmoid_cross_entropy, softplus, tanh
+from .activations import dropout, elu, leaky_relu, prelu, relu, sigmoid, sigmoid_cross_entropy, softplus, tanh
 from .columns import col2im, im2col, textbook_conv2d
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
 from .elementwise import (
@@ -35,9 +35,10 @@ from .elementwise import (
 )
 from .linear import dense, einsum, matmul
 from .norm import batch_norm, batch_norm_with_statistics
+from .padding import pad
 from .pool import avg_pool2d, max_pool2d
 from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var
-from .resize import pixel_shuffle, upsample_bilinear, upsample_nearest
+from .resize import pixel_shuffle, resize, upsample_bilinear, upsample_nearest
 from .shape import (
     broadcast_to,
     concatenate,
@@ -45,7 +46,6 @@ from .shape import (
     flip,
     getitem,
     moveaxis,
-    pad,
     reshape,
     split,
     squeeze,

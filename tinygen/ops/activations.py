@@ -10,7 +10,7 @@ from typing import Any
 from .. import kernels
 from ..backend import Array, array_module
 from ..rules import flat
-from .elementwise import elementwise, exp, floats, less, less_equal, where
+from .elementwise import elementwise, exp, floats, greater, less, less_equal, where
 
 
 @elementwise
@@ -47,6 +47,12 @@ def leaky_relu(x: Any, slope: float = 0.2) -> Array:
 
 
 @elementwise
+def prelu(x: Any, slope: Any) -> Array:
+    """x where x > 0, slope · x elsewhere, where the slope is learnt: He et al. 2015, eq. 1. (C,): one a channel."""
+    return array_module(x).where(array_module(x).greater(x, 0), x, x * slope)
+
+
+@elementwise
 def elu(x: Any, alpha: float = 1.0) -> Array:
     """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15). alpha: at least 0 (or ValueError)."""
     if alpha < 0:
@@ -67,6 +73,10 @@ softplus.rules(lambda gy, y, x: gy * sigmoid(x))
 relu.rules(lambda gy, y, x: _leaky_relu_grad(gy, y, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
 leaky_relu.rules(lambda gy, y, x, slope: _leaky_relu_grad(gy, y, slope))
 _leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope), flat)
+prelu.rules(
+    lambda gy, y, x, slope: where(greater(x, 0), gy, gy * slope),
+    lambda gy, y, x, slope: where(greater(x, 0), 0.0, gy * x),
+)
 elu.rules(lambda gy, y, x, alpha: where(less_equal(x, 0), gy * alpha * exp(where(less(x, 0), x, 0.0)), gy))
 
 

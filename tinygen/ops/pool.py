@@ -10,8 +10,8 @@ import numpy as np
 from ..backend import array_module
 from ..kernels.reference_conv import Padding, Pair
 from .columns import im2col
+from .padding import pad
 from .reduce import max, mean
-from .shape import pad
 from .windows import PaddingOption, check_fits, check_images, pair, resolve_padding
 
 

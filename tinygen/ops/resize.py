@@ -1,4 +1,4 @@
-"""Larger images (N, H, W, C): upsampling by a whole number, and pixel shuffle."""
+"""Images (N, H, W, C) of another size: resizing to any, upsampling by a whole number, and pixel shuffle."""
 
 from __future__ import annotations
 
@@ -26,19 +26,57 @@ def upsample_bilinear(x: Any, scale: int | Pair) -> Any:
     Pixel i of the result lies at (i + ½) / scale - ½ of x, as in Keras and in PyTorch with align_corners=False.
     """
     check_images("upsample_bilinear", x)
-    (sh, sw), (N, H, W, C) = pair("upsample_bilinear", "scale", scale), x.shape
-    rows = matmul(_interpolation(H, sh, x), x.reshape(N, H, W * C))
-    y = matmul(_interpolation(W, sw, x), rows.reshape(N * H * sh, W, C))
-    return y.reshape(N, H * sh, W * sw, C)
+    sh, sw = pair("upsample_bilinear", "scale", scale)
+    return resize(x, (x.shape[1] * sh, x.shape[2] * sw), "bilinear")
 
 
-def _interpolation(n: int, scale: int, like: Any) -> Array:
-    """The matrix (n · scale, n) of the weights max(0, 1 - |p_i - j|) of the pixels j at the places p_i."""
-    xp = array_module(like)
-    places = (xp.arange(n * scale, dtype=np.float64) + 0.5) / scale - 0.5
-    away = xp.clip(places, 0, n - 1)[:, None] - xp.arange(n, dtype=np.float64)
+def resize(x: Any, size: int | Pair, mode: str = "nearest", antialias: bool = True) -> Any:
+    """Images of another size (height, width): (N, *size, C). Pixel i of the result lies at (i + ½) · H / height - ½.
+
+    mode: "nearest", or a mean of the pixels around that place, weighted by a kernel of their distance d. "bilinear":
+    1 - |d| where |d| < 1. "bicubic": Keys 1981, eq. 15, which reaches to |d| < 2, with a = -½.
+    antialias: where the result is smaller, the kernels are as much wider, so that every pixel counts; the weights of
+    the pixels inside the image sum to 1. So do Pillow, and PyTorch with antialias=True. Without it the kernels keep
+    their width, pixels outside are copies of the outermost, and a is -¾: PyTorch with antialias=False.
+    Raises ValueError for another mode, a size below 1, and images without pixels.
+    """
+    check_images("resize", x)
+    if mode not in _KERNELS:
+        raise ValueError(f'resize: mode is {mode!r}, but it must be "nearest", "bilinear" or "bicubic"')
+    (height, width), (N, H, W, C) = pair("resize", "size", size), x.shape
+    if not H * W:
+        raise ValueError(f"resize: x is {x.shape}, images without pixels")
+    y = matmul(_weights(H, height, mode, antialias, x), x.reshape(N, H, W * C))
+    y = matmul(_weights(W, width, mode, antialias, x), y.reshape(N * height, W, C))
+    return y.reshape(N, height, width, C)
+
+
+def _weights(n: int, m: int, mode: str, antialias: bool, like: Any) -> Array:
+    """The matrix (m, n) that resizes n pixels to m: in each row the weights of the pixels, for one place."""
+    xp, (kernel, reach) = array_module(like), _KERNELS[mode]
     dtype = like.dtype if like.dtype.kind == "f" else np.promote_types(like.dtype, np.float32)
-    return xp.maximum(1 - xp.abs(away), 0).astype(dtype)
+    if mode == "nearest":
+        return (((2 * xp.arange(m) + 1) * n // (2 * m))[:, None] == xp.arange(n)).astype(dtype)
+    places = (xp.arange(m, dtype=np.float64) + 0.5) * n / m - 0.5
+    outside = 0 if antialias else reach
+    pixels = xp.arange(-outside, n + outside, dtype=np.float64)
+    stretch = max(1.0, n / m) if antialias else 1.0
+    w = kernel(xp, xp.abs(places[:, None] - pixels) / stretch, -0.5 if antialias else -0.75)
+    if outside:
+        w = w @ (xp.clip(pixels, 0, n - 1)[:, None] == xp.arange(n)).astype(np.float64)
+    return (w / w.sum(axis=1, keepdims=True)).astype(dtype)
+
+
+def _linear(xp: Any, d: Array, a: float) -> Array:
+    return xp.maximum(1 - d, 0)
+
+
+def _cubic(xp: Any, d: Array, a: float) -> Array:
+    near, far = ((a + 2) * d - (a + 3)) * d * d + 1, (((d - 5) * d + 8) * d - 4) * a
+    return xp.where(d < 1, near, xp.where(d < 2, far, 0.0))
+
+
+_KERNELS: dict[str, tuple[Any, int]] = {"nearest": (None, 0), "bilinear": (_linear, 1), "bicubic": (_cubic, 2)}
 
 
 def pixel_shuffle(x: Any, factor: int) -> Any:

@@ -1,4 +1,4 @@
-"""Where the elements stand: reshape, transpose, join, cut, pad, pick. What NumPy gives as a view is a view."""
+"""Where the elements stand: reshape, transpose, join, cut, pick. What NumPy gives as a view is a view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from ..primitives import primitive
 from ..refusals import read_list
 from ..tape import brief, sum_to
 from ..tensor import Tensor
-from .elementwise import where
 
 
 @primitive
@@ -145,35 +144,6 @@ _stack.joint(
     lambda gy, y, axis, *xs: (
         None,
         *[getitem(gy, (slice(None),) * (axis % gy.ndim) + (i,)) for i in range(gy.shape[axis])],
-    )
-)
-
-
-# Padding
-
-
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0.0) -> Any:
-    """x with a border: pad_width is n, (before, after), or one such pair an axis. The only mode is "constant".
-
-    Raises ValueError for another mode.
-    """
-    if mode != "constant":
-        raise ValueError(f'pad: mode is {mode!r}, but it must be "constant"')
-    widths = np.broadcast_to(pad_width, (x.ndim, 2)).tolist()
-    if getattr(constant_values, "requires_grad", False):
-        inside = array_module(x).ones(x.shape, bool)
-        return where(_pad(inside, widths, False), _pad(x, widths, 0.0), constant_values)
-    return _pad(x, widths, constant_values)
-
-
-@primitive
-def _pad(x: Any, widths: Sequence[Sequence[int]], value: float) -> Array:
-    return array_module(x).pad(x, widths, constant_values=value)
-
-
-_pad.rules(
-    lambda gy, y, x, widths, value: getitem(
-        gy, tuple([slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True)])
     )
 )
 
