@@ -45,6 +45,15 @@ def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
     return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
 
 
+def variant(function: Callable[[], Any]) -> Any:
+    """function(): which of a few kinds this step is of, such as whether a penalty is due; something hashable.
+
+    A compiled step asks before it begins, and has a program for each answer. So the function may read anything that
+    the step has not changed when it asks.
+    """
+    return function() if _state.trace is None else _state.trace.variant(function)
+
+
 def reads(function: F) -> F:
     """Mark a function for per_step as one that changes nothing: a program calls it once, and uses what it returned
     until it calls a function that may change something."""

@@ -65,10 +65,11 @@ class Compiled:
     def _forget(self) -> None:
         self._state: State | None = None
         self._ready: dict[Any, _Ready] = {}
+        self._variants: list[Callable[[], Any]] = []  # what the step asks, to know of which kind it is
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes: no program, whose arrays are those of this step's networks."""
-        return vars(self) | {"_state": None, "_ready": {}, "program": None}
+        return vars(self) | {"_state": None, "_ready": {}, "_variants": [], "program": None}
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         arrays: list[Any] = []
@@ -94,7 +95,7 @@ class Compiled:
         if self._state is None or self._state.changed():
             self._forget()
         try:
-            ready = self._ready.get(key := _key(form, arrays)) or self._prepare(key, form, arrays)
+            ready = self._ready.get(self._key(form, arrays)) or self._prepare(form, arrays)
         except Untraceable as error:
             return None, reason_of(error)
         except Exception as error:  # perhaps one of the step's own, which it raises again
@@ -102,7 +103,11 @@ class Compiled:
         self.program = ready.program
         return ready, ""
 
-    def _prepare(self, key: Any, form: Any, arrays: list[Any]) -> _Ready:
+    def _key(self, form: Any, arrays: list[Any]) -> Any:
+        """On what a program depends, besides the state: what it is called with, and of which kind the step is."""
+        return _key(form, arrays), *(function() for function in self._variants)
+
+    def _prepare(self, form: Any, arrays: list[Any]) -> _Ready:
         """The program for such a batch. Raises Untraceable if there is none."""
         if self._traces >= _PATIENCE:
             raise Untraceable(f"its settings, or the shapes of its batches, changed {_PATIENCE} times")
@@ -113,16 +118,18 @@ class Compiled:
             device = _device_of_all(self._state, arrays)
             self.back_end = self._wanted or default_back_end(device)
             back_end = load_back_end(self.back_end, device)
-            program, returned, effects = self._written(self._state, form, arrays)
+            variants = {function: function() for function in self._variants}
+            program, returned, effects = self._written(self._state, form, arrays, variants)
             self._traces += 1
+            self._variants = [*variants]
             while len(self._ready) >= _KEPT:
                 self._ready.pop(next(iter(self._ready)))
             program = optimised(program)
-            self._ready[key] = _Ready(program, back_end(program), returned, effects)
+            ready = self._ready[self._key(form, arrays)] = _Ready(program, back_end(program), returned, effects)
             give_back()
         finally:
             self.seconds += time.perf_counter() - began
-        return self._ready[key]
+        return ready
 
     def trace(self, *arguments: Any, **named: Any) -> Program:
         """The step as it is written down for such a batch, before the passes; nothing is computed.
@@ -131,13 +138,18 @@ class Compiled:
         """
         arrays: list[Any] = []
         form = taken_apart((arguments, named), arrays)
-        return self._written(State({"": self._step}), form, arrays)[0]
+        return self._written(State({"": self._step}), form, arrays, {})[0]
 
-    def _written(self, state: State, form: Any, arrays: list[Any]) -> tuple[Program, Any, Effects]:
-        """The step as a program, the form of what it returns, and what else it does, if the next step is the same."""
+    def _written(
+        self, state: State, form: Any, arrays: list[Any], variants: dict[Callable[[], Any], Any]
+    ) -> tuple[Program, Any, Effects]:
+        """The step as a program, the form of what it returns, and what else it does, if the next step is the same.
+
+        variants: the answers of `tracing.variant`, to which those of this step are added.
+        """
         device, made = _device_of_all(state, arrays), []
         with state.kept():
-            for trace in (Trace(self.name, device), Trace(self.name, device)):
+            for trace in [Trace(self.name, device, variants) for _ in range(2)]:
                 with state.traced(trace), recording(trace):
                     batch = [trace.input(a, "x" if i == 0 else f"x{i}") for i, a in enumerate(arrays)]
                     outputs: list[Any] = []

@@ -29,8 +29,9 @@ from .traced import Storage, Traced, like_of
 class Trace:
     """What a step did, as it was written down: a program in the making."""
 
-    def __init__(self, name: str = "step", device: str = "cpu"):
+    def __init__(self, name: str = "step", device: str = "cpu", variants: dict[Callable[[], Any], Any] | None = None):
         self.name, self.device = name, device
+        self.variants = {} if variants is None else variants  # the answers of `variant` for this program
         self.instructions: list[Instruction] = []
         self.inputs: list[Value] = []
         self.arrays: dict[Value, Any] = {}
@@ -199,6 +200,13 @@ class Trace:
         self.instructions.append(instruction)
         made = tuple(Number(self, v, n) for v, n in zip(instruction.results, several, strict=True))
         return made if isinstance(now, tuple) else made[0]
+
+    def variant(self, function: Callable[[], Any]) -> Any:
+        """Which kind of step this is: the answer for which the program is written, the same in each trace."""
+        if function not in self.variants:
+            with paused():
+                self.variants[function] = function()
+        return self.variants[function]
 
     def draw(self, generator: Any, op: str, like: np.ndarray, *numbers: Any) -> Traced:
         """A draw of random numbers: from this generator, at this place among its draws."""
