@@ -22,8 +22,8 @@ def _warm(rate: Callable[[int], float], lr: float, warmup: int, step: int) -> fl
     return lr * (step + 1) / warmup if step < warmup else rate(step - warmup)
 
 
-def _linear(lr: float, final: float, steps: int, i: int) -> float:
-    return lr + (final - lr) * min(i / steps, 1.0)
+def _linear(lr: float, final: float, steps: int, constant: int, i: int) -> float:
+    return lr + (final - lr) * min(max(i - constant, 0) / steps, 1.0)
 
 
 def _cosine(lr: float, final: float, steps: int, i: int) -> float:
@@ -38,10 +38,13 @@ def _steps(lr: float, factor: float, every: int, i: int) -> float:
     return lr * factor ** (i // every)
 
 
-def linear_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:
-    """A linear rise to lr over warmup steps, then a straight line from lr to final over steps - warmup steps."""
+def linear_decay(
+    lr: float, steps: int, final: float = 0.0, warmup: int = 0, constant: int = 0
+) -> Callable[[int], float]:
+    """A linear rise to lr over warmup steps, lr for `constant` steps, then a straight line to final at step `steps`."""
     lr, steps, final, warmup = _span("linear_decay", lr, steps, final, warmup)
-    return partial(_warm, partial(_linear, lr, final, max(steps - warmup, 1)), lr, warmup)
+    flat = warmup + whole("linear_decay", "constant", constant, 0)
+    return partial(_warm, partial(_linear, lr, final, max(steps - flat, 1), flat - warmup), lr, warmup)
 
 
 def cosine_decay(lr: float, steps: int, final: float = 0.0, warmup: int = 0) -> Callable[[int], float]:

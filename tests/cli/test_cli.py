@@ -813,15 +813,18 @@ NARROW = "--data digits --batch 4 --set latent_dim=4 g_channels=6,4 d_channels=4
 FASTER = {"dcgan": NARROW, "dcgan64": NARROW, "sngan": NARROW, "betavae": "--data digits --batch 4"}
 FASTER |= dict.fromkeys(["gan", "cgan", "acgan", "lsgan", "hingegan", "wgan", "wgangp", "pacgan"], "--batch 8")
 FASTER |= {"convvae": "--batch 4", "vaegan": "--batch 4"}
+FASTER |= {"cyclegan": "--data negatives --batch 2 --set g_channels=4,6 d_channels=4,6 blocks=1"}
 
 
 @pytest.mark.parametrize("name", REAL)
 def test_every_model_trains_resumes_and_samples(run, tmp_path, name):
     assert run(f"train {name} --steps 2 --out run {FASTER.get(name, '')}").code == 0
     assert run(f"train {name} --resume --steps 3 --out run").code == 0
-    assert run("sample run -n 9").code == 0
-    folder = tmp_path / "run"
-    pictures = {"sample.png", "samples/step_000000.png", "samples/step_000002.png", "samples/step_000003.png"}
+    folder, pictures = tmp_path / "run", set()
+    if MODELS[name].sample is not Model.sample:
+        assert run("sample run -n 9").code == 0
+        pictures = {"sample.png"}
+    pictures |= {"samples/step_000000.png", "samples/step_000002.png", "samples/step_000003.png"}
     for picture in pictures | {"curves.png", "training.gif"}:
         with Image.open(folder / picture) as image:
             image.load()

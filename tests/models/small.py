@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import math
 from typing import Any
 
 import numpy as np
 
 from tinygen.backend import array_module
+from tinygen.data import Dataset
 from tinygen.layers import Buffer
 from tinygen.models import MODELS, Model
 from tinygen.models.networks import make_optimizer
@@ -32,16 +33,26 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "wgangp": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
     "pacgan": {"latent_dim": 4, "g_hidden": (7, 5), "d_hidden": (6, 4), "pack": 2},
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
+    "cyclegan": {"g_channels": (2, 3), "blocks": 1, "d_channels": (2, 3), "pool": 6, "constant": 2, "decay": 20},
 }
-IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan"}
+IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan"}
+SHAPES = {"cyclegan": (16, 16, 1)}  # of the images of models that take no smaller ones
+SAMPLING = [name for name, kind in MODELS.items() if kind.sample is not Model.sample]
 BATCH = 4
 CENTRES = np.array([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.5]], np.float32)  # of three classes
 
 
 def small(name: str, seed: int = 0, **settings: Any) -> Model:
-    """A model with few neurons for images of 3 by 2 pixels."""
+    """A model with few neurons for images of 3 by 2 pixels, or of the size in SHAPES."""
     kind = MODELS[name]
-    return kind(kind.Config(**{"data_shape": IMAGE, **SMALL[name], **settings}), seed)
+    settings = {"data_shape": IMAGE, **SMALL[name], **settings}
+    settings["data_shape"] = shape_for(name, settings["data_shape"])
+    return kind(kind.Config(**settings), seed)
+
+
+def shape_for(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of an example of a model where others take images of this shape."""
+    return SHAPES.get(name, shape) if shape == IMAGE else shape
 
 
 def batches(n: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, size: int = BATCH) -> np.ndarray:
@@ -50,7 +61,14 @@ def batches(n: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, size: int = B
 
 
 def fed(model: Model, x: Any) -> Any:
-    """A batch x as the model takes it: with labels 0, 1, 2, 0, ... if it takes labels."""
+    """A batch x as the model takes it: of its shape, with labels 0, 1, 2, 0, ... if it takes labels, or with 1 - x as
+    its second domain."""
+    if model.name in SHAPES and x.shape[1:] == IMAGE:
+        (n, *_), size, xp = x.shape, math.prod(SHAPES[model.name]), array_module(x)
+        repeated = xp.broadcast_to(x.reshape(n, 1, -1), (n, size, math.prod(IMAGE))).reshape(n, -1)
+        x = repeated[:, :size].reshape(n, *SHAPES[model.name])
+    if model.takes_domains:
+        return x, 1 - x
     if not model.takes_labels:
         return x
     return x, array_module(x).arange(len(x)) % model.config.classes
@@ -72,6 +90,14 @@ def learnt_classes(name: str) -> tuple[Model, list[np.ndarray]]:
     return gan, samples
 
 
+def data_for(name: str, n: int = 96, shape: tuple[int, ...] = IMAGE) -> Dataset:
+    """n examples in [0.05, 0.95] of three classes, as the model takes them, and a second domain if it takes two."""
+    labels = np.arange(n) % 3
+    x, y = (batches(1, shape_for(name, shape), seed, n)[0] for seed in (0, 1))
+    other = Dataset("other", y, y[::-1].copy()) if MODELS[name].takes_domains else None
+    return Dataset("toy", x, x[::-1].copy(), labels, labels, other=other)
+
+
 def in_float64(model: Model) -> Model:
     """An untrained model with its weights, buffers and optimisers in float64, to compare or to check."""
     new: dict[int, Parameter] = {}
@@ -83,6 +109,7 @@ def in_float64(model: Model) -> Model:
     for name, child in model.named_children():
         setattr(model, name, child)  # names the parameters by their paths again
     for name, optimizer in model.optimizers().items():
-        config = dataclasses.replace(model.config, lr=optimizer.lr)
-        setattr(model, name, make_optimizer(config, [new[id(p)] for p in optimizer.params]))
+        wide = make_optimizer(model.config, [new[id(p)] for p in optimizer.params])
+        wide.lr = optimizer.lr
+        setattr(model, name, wide)
     return model

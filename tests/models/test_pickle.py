@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from models.small import IMAGES_ONLY, POINT, batches, fed, small
+from models.small import IMAGES_ONLY, POINT, SAMPLING, batches, fed, small
 
 import tinygen as tg
 from tinygen import layers as L
@@ -49,7 +49,8 @@ def test_a_model_trains_on_as_if_it_had_never_been_away(name, copied):
     assert_equal(before, model.state_dict())
     steps(model, 2, 1)
     assert_equal(model.state_dict(), twin.state_dict())
-    np.testing.assert_array_equal(twin.sample(2), model.sample(2))
+    if name in SAMPLING:
+        np.testing.assert_array_equal(twin.sample(2), model.sample(2))
 
 
 @pytest.mark.parametrize("name", sorted(MODELS.keys() - IMAGES_ONLY))

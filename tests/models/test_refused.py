@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
-from models.small import IMAGE, batches, fed, small
+from models.small import IMAGE, SAMPLING, batches, fed, shape_for, small
 
 import tinygen as tg
 from tinygen.errors import DataError
@@ -36,10 +38,9 @@ WRONG = {
 def test_a_batch_of_another_kind_is_refused_before_anything_changes(name, wrong):
     model, x = small(name), WRONG[wrong]
     before = model.state_dict()
-    batch = (x, np.zeros(len(x), int)) if model.takes_labels else x
-    with pytest.raises(
-        DataError, match=rf"^{name}: the batch is a ndarray \(.*\), but it must be floats \(N, 3, 2, 1\)"
-    ):
+    batch = (x, np.zeros(len(x), int)) if model.takes_labels else (x, x) if model.takes_domains else x
+    wanted = re.escape(f"floats (N, {str(shape_for(name, IMAGE))[1:]}")
+    with pytest.raises(DataError, match=rf"^{name}: the batch is a ndarray \(.*\), but it must be {wanted}"):
         model.train_step(batch)
     for key, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[key])
@@ -50,10 +51,12 @@ def test_labels_belong_to_the_models_that_take_them(name):
     model = small(name)
     x = batches(1, size=4 * model.batches_per_step)[0]
     with pytest.raises(DataError, match=rf"^{name}: the batch is .*, but this model takes"):
-        model.train_step(x if model.takes_labels else (x, np.zeros(len(x), int)))
+        alone = model.takes_labels or model.takes_domains
+        model.train_step(x if alone else (x, np.zeros(len(x), int)))
     for batch in (x.tolist(), None, "digits"):
         with pytest.raises(TypeError, match=rf"^{name}: the batch is a \w+, but it must be a Tensor or an array"):
-            model.train_step((batch, np.zeros(4, int)) if model.takes_labels else batch)
+            pair = model.takes_labels or model.takes_domains
+            model.train_step((batch, np.zeros(4, int)) if pair else batch)
     if model.takes_labels:
         n = len(x)
         for labels in (np.zeros(n + 1, int), np.zeros((n, 1), int), np.zeros(n), np.zeros(n, bool)):
@@ -62,7 +65,7 @@ def test_labels_belong_to_the_models_that_take_them(name):
         for label in (-1, 3):
             with pytest.raises(IndexError, match=f"the input goes from .*{label}.*but it must be from 0 to 2"):
                 model.train_step((x, np.full(n, label)))
-    elif name != "memory":
+    elif name != "memory" and not model.takes_domains:
         model.train_step((x,))
 
 
@@ -77,7 +80,7 @@ def test_a_batch_of_doubles_or_a_tensor_is_as_good(name):
         np.testing.assert_array_equal(ours[key].numpy(), theirs[key].numpy())
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", SAMPLING)
 def test_what_sample_refuses(name):
     model = small(name)
     for rng in (3, 0, np.random.default_rng(0)):
@@ -86,7 +89,7 @@ def test_what_sample_refuses(name):
     for n in (-1, 1.5, "3", None):
         with pytest.raises(ValueError, match=f"{name}: n is .*, but it must be an int of at least 0"):
             model.sample(n)
-    assert model.sample(0).shape == (0, *IMAGE)
+    assert model.sample(0).shape == (0, *shape_for(name, IMAGE))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 from equal import assert_equal_arrays
-from models.small import SMALL, batches, small
+from models.small import IMAGE, SMALL, batches, data_for, small
 from train.compiled import DATA, EVERY, Net, assert_close, assert_same
 
 import tinygen as tg
@@ -178,9 +178,8 @@ def test_memory_stays_flat(campaign):
 
 @pytest.mark.parametrize("name", SMALL)
 def test_every_model_trains(name, steps_made):
-    shape = (64, 64, 1) if name == "dcgan64" else (3, 2, 1)
+    shape = (64, 64, 1) if name == "dcgan64" else IMAGE
     model = small(name, data_shape=shape)
-    images = np.random.default_rng(0).integers(0, 256, (8 * model.batches_per_step, *shape), np.uint8)
-    labels = np.arange(len(images)) % 3 if model.takes_labels else None
-    fit(model, loader_for(model, images, 4, labels=labels), 2, compile="on")
+    data = data_for(name, 8 * model.batches_per_step, shape)
+    fit(model, loader_for(model, data.train, 4, labels=data.labels, other=data.other), 2, compile="on")
     assert steps_made[0].reason is None and steps_made[0]._traces == 1

@@ -74,6 +74,8 @@ WALL, SHIRT, WHITE, IRIS, PUPIL, BLUSH, LIPS, THROAT, TEETH = (
     for colour in _rgb("a9cfe0", "e8725c", "fdfdfb", "3d7f8c", "15181c", "e8485a", "a93742", "5e1a26", "fbf8f2")
 )
 
+MOUTH = 0, 14, 24  # the middle and the side of the square that holds it, in the face
+
 _pixels = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
 X, Y = _pixels, _pixels[:, np.newaxis]  # in pixels from the centre, to the right and down
 
@@ -131,7 +133,7 @@ def _eye(
 
 def _mouth(planes: np.ndarray, smile: np.ndarray) -> None:
     """Two parabolas between the corners, the upper and the lower lip; they part as the smile grows."""
-    planes, x, y = _window(planes, 0, 14, 24)
+    planes, x, y = _window(planes, *MOUTH)
     half = 6 + 2.5 * smile
     arch = 1 - (x / half) ** 2  # 0 at the corners
     slope = np.sqrt(1 + (6 * smile * x / half**2) ** 2)
@@ -140,6 +142,13 @@ def _mouth(planes: np.ndarray, smile: np.ndarray) -> None:
     _paint(planes, np.maximum(gap - 0.9, np.abs(x) - half), LIPS)
     _paint(planes, gap + 0.3, THROAT)
     _paint(planes, np.maximum(gap + 0.3, y - upper - 2), TEETH)
+
+
+def mouth(size: int) -> tuple[slice, ...]:
+    """The index of the square with the mouth in faces (N, size, size, 3)."""
+    x, y, side = MOUTH
+    left, top = (round(c + (SIZE - side) / 2) * size // SIZE for c in (x, y))
+    return np.s_[:, top : top + side * size // SIZE, left : left + side * size // SIZE]
 
 
 def _window(planes: np.ndarray, x: float, y: float, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError
 from ..models.base import has
 from ..settings import did_you_mean
-from . import disentangle, images, likelihood, modes, reconstruction, transfer
+from . import disentangle, images, likelihood, modes, reconstruction, transfer, translation
 from .images import FEWEST, IMAGES
 from .subject import Score, Subject
 
@@ -23,6 +23,7 @@ PARTS: dict[str, ModuleType] = {  # each has ABOUT, a line on each score, and me
     "likelihood": likelihood,
     "reconstruction": reconstruction,
     "disentanglement": disentangle,
+    "translation": translation,
 }
 ABOUT: dict[str, str] = {name: line for part in PARTS.values() for name, line in part.ABOUT.items()}
 
@@ -45,13 +46,16 @@ def evaluate(
       likelihood        for a VAE of grey images: elbo and iwae, bounds of k draws, nats per binarised test image
       reconstruction    for a model that encodes and decodes: mse on the test set, images in [0, 1]
       disentanglement   for a model that encodes data with known factors: mig
+      translation       for a model that translates between two domains: fid_ab, fid_ba and others, on the test images
     n: the number of samples (default in brackets).  features: maps images (N, H, W, C) in [0, 1] to (N, D).
 
     All random numbers come from separate streams of `seed`: the model and its training don't change, and equal calls
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
     """
-    if isinstance(model, type) or not (has(model, "sample") or has(model, "codes")):
-        raise ConfigError(f"evaluate: model is {model!r:.60}, but it must be a model with sample() or codes()")
+    if isinstance(model, type) or not any(has(model, method) for method in ("sample", "codes", "translate")):
+        raise ConfigError(
+            f"evaluate: model is {model!r:.60}, but it must be a model with sample(), codes() or translate()"
+        )
     if not isinstance(dataset, Dataset):
         raise ConfigError(f"evaluate: dataset is {type_of(dataset)}, but it must be a Dataset, such as load('digits')")
     if isinstance(parts, str):

@@ -11,6 +11,7 @@ from .. import ops
 from ..backend import Array, to_device
 from ..checks import as_numbers
 from ..errors import DataError
+from ..models.base import has
 from ..random import Generator
 from .classifier import SHAPE, in_blocks, load_classifier, unit_images
 from .distances import fid, inception_score, kid
@@ -58,7 +59,7 @@ def image_scores(
     if features is None:
         features, classify, name = _default(fake.shape[1:], classify)
     else:
-        name = getattr(features, "__name__", type(features).__name__)
+        name = name_of(features)
     drawn = Generator(seed, "image_scores", device="cpu").permutation(len(train))[: len(fake)]
     real_features = in_blocks(features, test)
 
@@ -105,6 +106,19 @@ def _default(shape: tuple[int, ...], classify: Extractor | None) -> tuple[Extrac
     return lenet.features, classify or (lambda x: ops.softmax(lenet(x))), "LeNet trained on digits"
 
 
+def features_for(subject: Subject) -> tuple[Extractor, str]:
+    """The features by which images of a subject are compared, and their name."""
+    if subject.features is not None:
+        return subject.features, name_of(subject.features)
+    if has_drawn_faces(subject.data):
+        return face_features(), "judge of drawn faces"
+    return _default(subject.data.shape, None)[::2]
+
+
+def name_of(features: Extractor) -> str:
+    return getattr(features, "__name__", type(features).__name__)
+
+
 def face_features() -> Extractor:
     """The features of the judge of faces, with its name."""
     judge = load_face_judge()
@@ -134,6 +148,8 @@ ABOUT = {
 def measure(subject: Subject) -> dict[str, Score]:
     n = subject.n or IMAGES
     if len(subject.data.shape) != 3 or subject.data.name == "stacked" or min(n, len(subject.data.test)) < FEWEST:
+        return {}
+    if not has(subject.model, "sample"):
         return {}
     fake = subject.samples(n)
     features = subject.features or (face_features() if has_drawn_faces(subject.data) else None)

@@ -14,6 +14,7 @@ from ..checks import as_numbers, type_of
 from ..data import Modes
 from ..data.stacked import PLACES
 from ..errors import DataError
+from ..models.base import has
 from .classifier import load_classifier, predict
 from .subject import Score, Subject, beside_real
 
@@ -77,6 +78,8 @@ ABOUT = {
 
 
 def measure(subject: Subject) -> dict[str, Score]:
+    if not has(subject.model, "sample"):
+        return {}
     if subject.data.modes is not None:
         modes, n = subject.data.modes, subject.n or POINTS
         return beside_real(lambda points: mixture_scores(points, modes), subject.samples(n), subject.real(n))

@@ -18,11 +18,13 @@ MOST = 10_000  # examples to encode, or images to train a classifier on
 
 
 class Score(NamedTuple):
-    """A value; the same score of real data, where that is meaningful; and the name of the features compared, if any."""
+    """A value; the same score of real data, where that is meaningful; the name of the features compared, if any; and
+    the score of the simplest means, if there are any."""
 
     value: float
     reference: float | None = None
     features: str | None = None
+    plain: float | None = None
 
 
 @dataclass(frozen=True)

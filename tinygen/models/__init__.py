@@ -6,6 +6,7 @@ from .base import Model, ModelConfig
 from .betavae import BetaVAE, BetaVAEConfig
 from .cgan import CGAN, CGANConfig
 from .convvae import ConvVAE, ConvVAEConfig
+from .cyclegan import CycleGAN, CycleGANConfig
 from .dcgan import DCGAN, DCGAN64, DCGAN64Config, DCGANConfig
 from .gan import GAN, GANConfig
 from .hingegan import HingeGAN, HingeGANConfig
@@ -39,6 +40,8 @@ __all__ = [
     "CGANConfig",
     "ConvVAE",
     "ConvVAEConfig",
+    "CycleGAN",
+    "CycleGANConfig",
     "DCGAN64Config",
     "DCGANConfig",
     "GANConfig",
@@ -85,5 +88,6 @@ MODELS: dict[str, type[Model]] = {
         WGANGP,
         PacGAN,
         VAEGAN,
+        CycleGAN,
     )
 }

@@ -64,11 +64,11 @@ def watched() -> Iterator[dict[int, Any]]:
 
 def layers_of(model: Any) -> list[tuple[str, str, Module]]:
     """Every layer of every network that learns, with the name of the network and its path there; a mean of weights does
-    not learn."""
+    not, nor does what has none."""
     return [
         (network, name, layer)
         for network, module in model.named_children()
-        if not isinstance(module, Average)
+        if not isinstance(module, Average) and module.parameters()
         for name, layer in module.named_layers()
     ]
 
