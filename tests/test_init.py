@@ -17,6 +17,7 @@ LAWS = {
     init.glorot_normal: (lambda fan_in, fan_out: 2 / (fan_in + fan_out), 3.0),
     init.he_uniform: (lambda fan_in, fan_out: 2 / fan_in, 1.8),
     init.he_normal: (lambda fan_in, fan_out: 2 / fan_in, 3.0),
+    init.fan_in_uniform: (lambda fan_in, fan_out: 1 / (3 * fan_in), 1.8),
     init.normal: (lambda fan_in, fan_out: 0.02**2, 3.0),
 }
 ALL = [*LAWS, init.orthogonal, init.zeros, init.ones]
@@ -46,6 +47,19 @@ def test_uniform_laws_fill_their_interval(backend, law, bound):
     w = backend.to_host(law((300, 200), Generator(0)))
     assert w.max() <= np.float32(bound) and w.min() >= -np.float32(bound)
     assert w.max() > 0.999 * bound and w.min() < -0.999 * bound
+
+
+@pytest.mark.parametrize(
+    "make", [lambda rng: tg.layers.Dense(90, 400, weight_init=init.fan_in_uniform, rng=rng),
+             lambda rng: tg.layers.Conv(10, 400, 3, weight_init=init.fan_in_uniform, rng=rng),
+             lambda rng: tg.layers.ConvTranspose(8, 40, (3, 3), weight_init=init.fan_in_uniform, rng=rng)],
+)  # fmt: skip
+def test_biases_of_the_same_law(make):
+    layer = make(Generator(0))
+    a = 1 / math.sqrt(layer.w.size / layer.w.shape[-1])
+    for values in (layer.w.numpy(), layer.b.numpy()):
+        assert 0.9 * a < np.abs(values).max() <= a and abs(values.mean()) < a / 3
+    assert make(Generator(1)).b.numpy()[0] != layer.b.numpy()[0]
 
 
 def test_std_of_normal(backend):

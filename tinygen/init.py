@@ -17,6 +17,7 @@ from .random import Generator, default_rng
 
 __all__ = [
     "Init",
+    "fan_in_uniform",
     "glorot_normal",
     "glorot_uniform",
     "he_normal",
@@ -46,10 +47,16 @@ def weights(owner: str, init: Init, shape: tuple[int, ...], rng: Generator | Non
     return w
 
 
-def biases(owner: str, bias: bool, size: int, dtype: Any) -> Array | None:
-    """A layer's initial biases, None if it has none. Raises TypeError unless bias is True or False."""
+def biases(
+    owner: str, bias: bool, size: int, dtype: Any, init: Init, shape: tuple[int, ...], rng: Generator | None
+) -> Array | None:
+    """A layer's initial biases, 0 unless fan_in_uniform makes its weights, of this shape; None if it has none. Raises
+    TypeError unless bias is True or False."""
     if not isinstance(bias, (bool, np.bool_)):
         raise TypeError(f"{owner}: bias is {bias!r}, but it must be True or False; an activation is a layer of its own")
+    if bias and init is fan_in_uniform:
+        a = 1 / math.sqrt(_fans(shape)[0])
+        return _source(rng).uniform((size,), -a, a, dtype)
     return zeros((size,), None, dtype) if bias else None
 
 
@@ -109,6 +116,13 @@ def he_normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any =
     """N(0, 2 / fan_in): He et al. 2015, eq. 10, for layers before a ReLU."""
     shape = _shape(shape, dtype)
     return _source(rng).normal(shape, 0.0, math.sqrt(2 / _fans(shape)[0]), dtype)
+
+
+def fan_in_uniform(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
+    """U(-a, a) with a = 1 / √fan_in, in a layer the biases as well: what PyTorch's Linear and Conv begin with."""
+    shape = _shape(shape, dtype)
+    a = 1 / math.sqrt(_fans(shape)[0])
+    return _source(rng).uniform(shape, -a, a, dtype)
 
 
 def normal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32, std: float = 0.02) -> Array:

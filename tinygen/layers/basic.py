@@ -33,7 +33,7 @@ class Dense(Module):
     ):
         shape = whole("Dense", "in_features", in_features, 1), whole("Dense", "out_features", out_features, 1)
         self.w = Parameter(init.weights("Dense", weight_init, shape, rng, dtype))
-        b = init.biases("Dense", bias, out_features, dtype)
+        b = init.biases("Dense", bias, out_features, dtype, weight_init, shape, rng)
         self.b = None if b is None else Parameter(b)
 
     def forward(self, x: Any) -> Tensor:

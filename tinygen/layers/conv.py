@@ -39,8 +39,9 @@ class Conv(Module):
         C, out_channels = _channels("Conv", in_channels, out_channels, groups)
         kernel_size = pair("Conv", "kernel_size", kernel_size)
         _check_options("Conv", kernel_size, stride, padding, dilation)
-        self.w = Parameter(init.weights("Conv", weight_init, (*kernel_size, C // groups, out_channels), rng, dtype))
-        b = init.biases("Conv", bias, out_channels, dtype)
+        shape = (*kernel_size, C // groups, out_channels)
+        self.w = Parameter(init.weights("Conv", weight_init, shape, rng, dtype))
+        b = init.biases("Conv", bias, out_channels, dtype, weight_init, shape, rng)
         self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
@@ -82,7 +83,7 @@ class ConvTranspose(Module):
         _check_options("ConvTranspose", kernel_size, stride, padding, dilation)
         shape = (*kernel_size, out_channels // groups, C)
         self.w = Parameter(init.weights("ConvTranspose", weight_init, shape, rng, dtype))
-        b = init.biases("ConvTranspose", bias, out_channels, dtype)
+        b = init.biases("ConvTranspose", bias, out_channels, dtype, weight_init, shape, rng)
         self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
         self.options |= {"dilation": dilation, "groups": groups}
