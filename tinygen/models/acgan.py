@@ -19,7 +19,7 @@ from ..losses import cross_entropy
 from ..random import Generator
 from ..tensor import Tensor
 from .cgan import CGAN, CGANConfig
-from .networks import elements, mlp
+from .networks import elements, initial, mlp
 from .steps import Loss
 
 
@@ -41,7 +41,7 @@ class ACGAN(CGAN):
         """The layers of D: (N, *data_shape) to (N, 1 + classes), the score and the logits of the classes."""
         c = self.config
         widths = (elements(c.data_shape), *c.d_hidden, 1 + c.classes)
-        return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+        return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, **initial(c, rng))]
 
     def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:
         """-L_S - w L_C."""

@@ -22,7 +22,7 @@ from ..scopes import no_grad
 from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, plane_around
-from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
+from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
 from .steps import Loss, Step
 
 
@@ -34,6 +34,7 @@ class AutoencoderConfig(ModelConfig):
     hidden: Counts = (512, 256)
     activation: Activation = "relu"
     output: Output = "auto"
+    weight_init: WeightInit = "glorot"
 
 
 class Autoencoder(Model):
@@ -48,9 +49,10 @@ class Autoencoder(Model):
         c, rng = self.config, Generator(seed, "ae/init")
         size = elements(c.data_shape)
         output = output_for(c.output, c.data_shape, images="sigmoid")
-        self.encoder = layers.Sequential(layers.Flatten(), *mlp((size, *c.hidden, c.latent_dim), c.activation, rng=rng))
+        widths = (c.latent_dim, *reversed(c.hidden), size)
+        self.encoder = layers.Sequential(layers.Flatten(), *mlp(widths[::-1], c.activation, **initial(c, rng)))
         self.decoder = layers.Sequential(
-            *mlp((c.latent_dim, *reversed(c.hidden), size), c.activation, output, rng=rng),
+            *mlp(widths, c.activation, output, **initial(c, rng)),
             layers.Reshape(c.data_shape),
         )
         self.inputs = {"encoder": c.data_shape, "decoder": (c.latent_dim,)}
@@ -113,6 +115,7 @@ class MemoryConfig(ModelConfig):
     hidden: Counts = (128,)
     activation: Activation = "relu"
     output: Output = "auto"
+    weight_init: WeightInit = "glorot"
     lr: float = 3e-3
 
 
@@ -128,7 +131,7 @@ class Memory(Model):
         c, rng = self.config, Generator(seed, "memory/init")
         output = output_for(c.output, c.data_shape, images="sigmoid")
         self.decoder = layers.Sequential(
-            *mlp((c.images, *c.hidden, elements(c.data_shape)), c.activation, output, rng=rng),
+            *mlp((c.images, *c.hidden, elements(c.data_shape)), c.activation, output, **initial(c, rng)),
             layers.Reshape(c.data_shape),
         )
         self.inputs = {"decoder": (c.images,)}

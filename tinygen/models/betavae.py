@@ -12,7 +12,7 @@ t counts the steps taken. While beta(t) is small all latents carry information; 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from .. import ops
 from ..fields import Limits, NonNegative
@@ -38,7 +38,7 @@ class BetaVAEConfig(ConvVAEConfig):
     channels: tuple[int, ...] = (16, 32, 32, 64)
     hidden: tuple[int, ...] = (128,)
     kernel_size: int = 4
-    weight_init: Literal["glorot", "he"] = "he"
+    weight_init: str = "he"
     beta: float = 4.0
     anneal_steps: Annotated[int, Limits(0)] = 1000
     capacity: NonNegative = 0.0

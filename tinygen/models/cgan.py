@@ -20,7 +20,7 @@ from ..errors import ConfigError, DataError
 from ..fields import Count
 from ..random import Generator
 from .gan import GAN, GANConfig
-from .networks import elements, mlp
+from .networks import elements, initial, mlp
 
 COLUMNS = 16  # classes in a picture
 
@@ -78,14 +78,18 @@ class CGAN(GAN):
         join = JoinLabels(c.classes, c.label_width, rng)
         norm = {"momentum": c.bn_momentum, "eps": c.bn_eps} if c.batch_norm else None
         widths = (c.latent_dim + c.label_width, *c.g_hidden, elements(c.data_shape))
-        return [join, *mlp(widths, c.g_activation, output, c.slope, norm, rng), layers.Reshape(c.data_shape)]
+        return [
+            join,
+            *mlp(widths, c.g_activation, output, c.slope, norm, **initial(c, rng)),
+            layers.Reshape(c.data_shape),
+        ]
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
         """The layers of D: (N, *data_shape) and labels (N,) to the scores (N, 1)."""
         c = self.config
         join = JoinLabels(c.classes, c.label_width, rng)
         widths = (elements(c.data_shape) + c.label_width, *c.d_hidden, 1)
-        return [join, *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+        return [join, *mlp(widths, c.d_activation, "linear", c.slope, None, **initial(c, rng))]
 
     def sample(self, n: int, rng: Generator | None = None, labels: Any = None) -> Array:
         """n images of the classes in `labels`, one for all or one for each; by default 0, 1, 2, ... over and over.

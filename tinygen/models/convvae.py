@@ -10,16 +10,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from .. import init, layers
+from .. import layers
 from ..fields import Count, Counts
 from ..random import Generator
 from .dcgan import check_images, growth, halvings
-from .networks import activation, mlp
+from .networks import activation, initial, mlp
 from .vae import VAE, VAEConfig
-
-INITS = {"glorot": init.glorot_uniform, "he": init.he_uniform}
 
 
 @dataclass(frozen=True)
@@ -30,13 +28,11 @@ class ConvVAEConfig(VAEConfig):
 
     channels: of the maps in the encoder, each half as wide and high as the one before; reversed in the decoder.
     hidden: the dense layers between the smallest maps and the latents.
-    weight_init: "glorot", or "he", which keeps the scale of activations through many ReLU layers (He et al. 2015).
     """
 
     channels: Counts = (32, 64)
     hidden: tuple[int, ...] = (128,)
     kernel_size: Count = 3
-    weight_init: Literal["glorot", "he"] = "glorot"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -52,34 +48,34 @@ class ConvVAE(VAE):
 
     def encoder_layers(self, rng: Generator) -> list[layers.Module]:
         """Convolutions of stride 2, and dense layers to mu and logvar."""
-        c, weight_init = self.config, INITS[self.config.weight_init]
-        maps = convolutions(c.data_shape, c.channels, c.kernel_size, c.activation, rng, weight_init=weight_init)
+        c, weights = self.config, initial(self.config, rng)
+        maps = convolutions(c.data_shape, c.channels, c.kernel_size, c.activation, **weights)
         widths = (math.prod(smallest_maps(c.data_shape, c.channels)), *c.hidden, 2 * c.latent_dim)
-        return [*maps, layers.Flatten(), *mlp(widths, c.activation, rng=rng, weight_init=weight_init)]
+        return [*maps, layers.Flatten(), *mlp(widths, c.activation, **weights)]
 
     def decoder_layers(self, rng: Generator) -> list[layers.Module]:
         """The reverse: dense layers to the smallest maps, and transposed convolutions up to the image's logits."""
-        c, weight_init = self.config, INITS[self.config.weight_init]
+        c, weights = self.config, initial(self.config, rng)
         first = smallest_maps(c.data_shape, c.channels)
         sizes = halvings(c.data_shape[:2], len(c.channels))[::-1]
         widths = (c.latent_dim, *reversed(c.hidden), math.prod(first))
-        network = [*mlp(widths, c.activation, rng=rng, weight_init=weight_init), layers.Reshape(first)]
+        network = [*mlp(widths, c.activation, **weights), layers.Reshape(first)]
         for (size, larger), (channels, fewer) in zip(
             pairwise(sizes), pairwise((*reversed(c.channels), c.data_shape[-1])), strict=True
         ):
-            options = {**growth(size, larger), "weight_init": weight_init, "rng": rng}
+            options = {**growth(size, larger), **weights}
             grow = layers.ConvTranspose(channels, fewer, c.kernel_size, **options)
             network += [*activation(c.activation), grow]
         return network
 
 
 def convolutions(
-    data_shape: Sequence[int], channels: Sequence[int], kernel_size: int, kind: str, rng: Generator, **options: Any
+    data_shape: Sequence[int], channels: Sequence[int], kernel_size: int, kind: str, **options: Any
 ) -> list[layers.Module]:
     """Convolutions of stride 2, one for each number of channels, each with its activation."""
     network: list[layers.Module] = []
     for fewer, more in pairwise((data_shape[-1], *channels)):
-        network += [layers.Conv(fewer, more, kernel_size, 2, rng=rng, **options), *activation(kind)]
+        network += [layers.Conv(fewer, more, kernel_size, 2, **options), *activation(kind)]
     return network
 
 

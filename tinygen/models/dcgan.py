@@ -9,15 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from .. import init, layers
+from .. import layers
 from ..errors import ConfigError
 from ..fields import Count, Counts, Decay
 from ..kernels.reference_conv import Pair
 from ..random import Generator
 from .gan import GAN, AdversarialConfig
-from .networks import Activation, activation
+from .networks import Activation, activation, initial
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,6 @@ class DCGANConfig(AdversarialConfig):
     g_channels: of the maps in G; a dense layer makes the first.  d_channels: of the maps in D, each half as wide and
     high as the one before. The last len(d_channels) layers of G double the sides; those before them keep the size.
     d_batch_norm: batch norm in D, after every convolution but the first.  d_bias: biases in D; G has none.
-    weight_init: "glorot", or "normal", N(0, 0.02²).
     """
 
     g_channels: Counts = (256, 128, 64)
@@ -44,7 +43,6 @@ class DCGANConfig(AdversarialConfig):
     d_batch_norm: bool = False
     d_bias: bool = True
     dropout: Decay = 0.3
-    weight_init: Literal["glorot", "normal"] = "glorot"
     lr: float = 2e-4
     beta1: float = 0.5
     eps: float = 1e-7
@@ -65,7 +63,7 @@ class DCGAN(GAN):
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:
         """Noise, the smallest maps, and transposed convolutions up to the image."""
-        c, options = self.config, self._weights(rng)
+        c, options = self.config, initial(self.config, rng)
         doublings = min(len(c.d_channels), len(c.g_channels))
         sizes = halvings(c.data_shape[:2], doublings)[::-1]
         sizes = sizes[:1] * (len(c.g_channels) - doublings) + sizes
@@ -90,7 +88,7 @@ class DCGAN(GAN):
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
         """Convolutions of stride 2, and a score of the smallest maps."""
-        c, options, network = self.config, self._weights(rng), list[layers.Module]()
+        c, options, network = self.config, initial(self.config, rng), list[layers.Module]()
         for i, (channels, more) in enumerate(itertools.pairwise((c.data_shape[-1], *c.d_channels))):
             network.append(layers.Conv(channels, more, c.kernel_size, 2, bias=c.d_bias, **options))
             if c.d_batch_norm and i > 0:
@@ -101,10 +99,6 @@ class DCGAN(GAN):
         size = halvings(c.data_shape[:2], len(c.d_channels))[-1]
         features = math.prod(size) * (c.data_shape[-1], *c.d_channels)[-1]
         return [*network, layers.Flatten(), layers.Dense(features, 1, bias=c.d_bias, **options)]
-
-    def _weights(self, rng: Generator) -> dict[str, Any]:
-        kinds = {"glorot": init.glorot_uniform, "normal": init.normal}
-        return {"weight_init": kinds[self.config.weight_init], "rng": rng}
 
 
 @dataclass(frozen=True)
@@ -129,7 +123,7 @@ class DCGAN64Config(DCGANConfig):
     d_batch_norm: bool = True
     d_bias: bool = False
     dropout: float = 0.0
-    weight_init: Literal["glorot", "normal"] = "normal"
+    weight_init: str = "normal"
     lr: float = 2e-4
     beta1: float = 0.5
     eps: float = 1e-8

@@ -22,7 +22,7 @@ from ..tensor import Tensor
 from ..tracing import per_step
 from .average import Average
 from .base import Model, ModelConfig
-from .networks import VALUE_RANGES, Activation, Output, elements, make_optimizer, mlp, output_for
+from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
 from .penalties import r1_penalty
 from .steps import Loss, Step
 
@@ -34,6 +34,7 @@ class AdversarialConfig(ModelConfig):
     """The hyperparameters that all GANs have.
 
     batch_norm: in G.  bn_momentum: as in Keras; PyTorch's is 1 - momentum.
+    weight_init: "glorot", as in Keras; "fan_in", U(± 1/√fan_in), biases too, as in PyTorch; "he"; "normal", N(0, .02²).
     mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
     d_steps: steps of D for each step of G, each on its own batch.
     label_smoothing: s > 0: the target for real images is 1 - s (one-sided: Salimans et al. 2016, section 3.4).
@@ -51,6 +52,7 @@ class AdversarialConfig(ModelConfig):
     bn_momentum: Share = 0.8
     bn_eps: NonNegative = 1e-3
     output: Output = "auto"
+    weight_init: WeightInit = "glorot"
     loss: LossName = "nonsaturating"
     mean_d_loss: bool = False
     d_steps: Count = 1
@@ -109,13 +111,13 @@ class GAN(Model):
         c = self.config
         norm = {"momentum": c.bn_momentum, "eps": c.bn_eps} if c.batch_norm else None
         widths = (c.latent_dim, *c.g_hidden, elements(c.data_shape))
-        return [*mlp(widths, c.g_activation, output, c.slope, norm, rng), layers.Reshape(c.data_shape)]
+        return [*mlp(widths, c.g_activation, output, c.slope, norm, **initial(c, rng)), layers.Reshape(c.data_shape)]
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
         """The layers of D: (N, *data_shape) to the scores (N, 1)."""
         c = self.config
         widths = (elements(c.data_shape), *c.d_hidden, 1)
-        return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+        return [layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, **initial(c, rng))]
 
     def steps(self, batch: Any) -> list[Step]:
         """D learns d_steps times to tell x from G's images, then G to fool it: Goodfellow et al. 2014, algorithm 1.

@@ -23,6 +23,14 @@ ACTIVATIONS: dict[str, Any] = {
 }
 VALUE_RANGES: dict[str, tuple[float, float] | None] = {"tanh": (-1.0, 1.0), "sigmoid": (0.0, 1.0), "linear": None}
 
+WEIGHT_INITS: dict[str, init.Init] = {
+    "glorot": init.glorot_uniform,
+    "fan_in": init.fan_in_uniform,
+    "he": init.he_uniform,
+    "normal": init.normal,
+}
+
+WeightInit: TypeAlias = Annotated[str, Choices(WEIGHT_INITS)]
 Activation: TypeAlias = Annotated[str, Choices(ACTIVATIONS)]
 Output: TypeAlias = Annotated[str, Choices(["auto", *VALUE_RANGES])]
 
@@ -58,6 +66,11 @@ def mlp(
             network.append(layers.BatchNorm(n_out, **batch_norm))
     last = layers.Dense(widths[-2], widths[-1], weight_init=weight_init, rng=rng)
     return [*network, last, *activation(output, slope)]
+
+
+def initial(config: Any, rng: Generator) -> dict[str, Any]:
+    """The options of a layer, or of mlp(), that make its initial weights as a Config says, drawn from rng."""
+    return {"weight_init": WEIGHT_INITS[config.weight_init], "rng": rng}
 
 
 def elements(data_shape: Sequence[int]) -> int:

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..fields import Count
 from ..random import Generator
 from .gan import GAN, GANConfig
-from .networks import Activation, elements, mlp
+from .networks import Activation, elements, initial, mlp
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class PacGAN(GAN):
         """The layers of D: (N, *data_shape) to the scores (N/m, 1)."""
         c = self.config
         widths = (c.pack * elements(c.data_shape), *c.d_hidden, 1)
-        return [Pack(c.pack), layers.Flatten(), *mlp(widths, c.d_activation, "linear", c.slope, None, rng)]
+        network = mlp(widths, c.d_activation, "linear", c.slope, None, **initial(c, rng))
+        return [Pack(c.pack), layers.Flatten(), *network]
 
     def check_batch(self, batch: int) -> None:
         super().check_batch(batch)

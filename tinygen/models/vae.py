@@ -19,7 +19,7 @@ from ..scopes import no_grad
 from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, gaussian_plane
-from .networks import Activation, elements, make_optimizer, mlp
+from .networks import Activation, WeightInit, elements, initial, make_optimizer, mlp
 from .steps import Loss, Step
 
 
@@ -38,6 +38,7 @@ class VAEConfig(ModelConfig):
     activation: Activation = "relu"
     reconstruction: Literal["auto", "bernoulli", "mse"] = "auto"
     beta: NonNegative = 1.0
+    weight_init: WeightInit = "glorot"
 
 
 def _identity(y: Any) -> Any:
@@ -120,13 +121,14 @@ class VAE(GaussianEncoder):
     def encoder_layers(self, rng: Generator) -> list[layers.Module]:
         """The layers of the encoder: (N, *data_shape) to mu and logvar side by side, (N, 2 · latent_dim)."""
         c = self.config
-        return [layers.Flatten(), *mlp((elements(c.data_shape), *c.hidden, 2 * c.latent_dim), c.activation, rng=rng)]
+        widths = (elements(c.data_shape), *c.hidden, 2 * c.latent_dim)
+        return [layers.Flatten(), *mlp(widths, c.activation, **initial(c, rng))]
 
     def decoder_layers(self, rng: Generator) -> list[layers.Module]:
         """The layers of the decoder: (N, latent_dim) to (N, *data_shape), logits except for unbounded data."""
         c = self.config
         widths = (c.latent_dim, *reversed(c.hidden), elements(c.data_shape))
-        return [*mlp(widths, c.activation, rng=rng), layers.Reshape(c.data_shape)]
+        return [*mlp(widths, c.activation, **initial(c, rng)), layers.Reshape(c.data_shape)]
 
     def steps(self, batch: Any) -> list[Step]:
         """One step down the negative evidence lower bound of a batch."""

@@ -26,7 +26,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from .convvae import convolutions, smallest_maps
 from .dcgan import DCGAN, DCGANConfig
-from .networks import Activation, make_optimizer, mlp
+from .networks import Activation, initial, make_optimizer, mlp
 from .steps import Loss, Step, nothing, take_together
 from .vae import GaussianEncoder
 
@@ -71,9 +71,9 @@ class VAEGAN(GaussianEncoder, DCGAN):
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
         c, rng = self.config, Generator(seed, f"{self.name}/encoder")
-        maps = convolutions(c.data_shape, c.e_channels, c.kernel_size, c.g_activation, rng)
+        maps = convolutions(c.data_shape, c.e_channels, c.kernel_size, c.g_activation, **initial(c, rng))
         widths = (math.prod(smallest_maps(c.data_shape, c.e_channels)), 2 * c.latent_dim)
-        self.encoder = layers.Sequential(*maps, layers.Flatten(), *mlp(widths, c.g_activation, rng=rng))
+        self.encoder = layers.Sequential(*maps, layers.Flatten(), *mlp(widths, c.g_activation, **initial(c, rng)))
         self.inputs["encoder"] = c.data_shape
         self.opt_E = make_optimizer(c, self.encoder.parameters())
         ends = [0, *(i + 1 for i, layer in enumerate(self.D) if isinstance(layer, layers.LeakyReLU))]
