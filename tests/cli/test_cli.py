@@ -832,6 +832,16 @@ def test_every_model_trains_resumes_and_samples(run, tmp_path, name):
     assert steps == [1]
 
 
+def test_a_preset_sets_the_model_and_its_training(run, tmp_path):
+    assert run("train gan --preset keras --steps 2 --set g_hidden=8 d_hidden=8 eps=1e-6 --out run").code == 0
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["settings"]["batch"] == 32 and config["steps"] == 2  # what is given comes before the preset
+    assert (config["config"]["mean_d_loss"], config["config"]["eps"]) == (True, 1e-6)
+    assert refused(run("train gan --preset kers --out other"), "no preset 'kers'", "did you mean 'keras'?")
+    assert refused(run("train gan --preset keras --resume --out run"), "it is for a new run")
+    assert "--preset keras" in run("models gan").out
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_a_setting_that_does_not_fit_the_model_gets_one_line(run, name):
     assert refused(run(f"train {name} --set lr=-1 --steps 2"), "lr", "-1")

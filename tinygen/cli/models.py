@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 
-from ..settings import describe_settings
+from ..settings import describe_settings, format_value
 from ..tables import table
 from .arguments import Parser, first_line
 from .codes import OK
@@ -29,5 +29,9 @@ def run(args: argparse.Namespace) -> int:
         defaults = kind.defaults
         print(f"{name}: {first_line(kind)}")
         print(f"  trained on {defaults['data']} for {defaults['steps']:,} steps of batch {defaults['batch']}")
+        for preset, (about, settings, options) in kind.presets.items():
+            written = [f"{key}={format_value(value)}" for key, value in settings.items()]
+            written += [f"--{key} {format_value(value)}" for key, value in options.items()]
+            print(f"  --preset {preset}: {about}; {' '.join(written)}")
         print(table([("--set", "default", "may be"), *describe_settings(kind.Config)], indent=2), end="\n\n")
     return OK

@@ -6,6 +6,7 @@ checkpoints to resume from.
 examples:
   tinygen train gan
   tinygen train gan --steps 20000 --set loss=lsgan --out runs/lsgan
+  tinygen train gan --preset keras             the settings of a tutorial
   tinygen train vae --data fashion --batch 128 --set latent_dim=2 lr=3e-4
   tinygen train gan --data folder:photos --size 32 --fit pad --mirror
   tinygen train cgan --data folder:animals     a class for each folder in animals
@@ -40,6 +41,7 @@ from .runs import FROM_DATA, load_data, model_class
 if TYPE_CHECKING:
     from ..data import Dataset
     from ..models.base import Model
+    from ..models.presets import Preset
     from ..train import Callback
 
 
@@ -65,6 +67,7 @@ def add_arguments(command: Parser) -> None:
     about = "start with the weights of another run, or of one of its checkpoints"
     add("--init-from", type=path, metavar="RUN", help=about)
     add("--resume", action="store_true", help="resume the run in --out, with its options, from its last checkpoint")
+    add("--preset", metavar="NAME", help="settings that belong together; `tinygen models MODEL` lists them")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
     _add_options(command, INTERVALS)
 
@@ -84,7 +87,9 @@ def run(args: argparse.Namespace) -> int:
     from ..train.rebuild import build
 
     kind, out = model_class(args.model), Path(args.out or Path("runs", args.model))
-    settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from"])
+    settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from", "preset"])
+    if args.preset:
+        settings = {**_preset(args, kind).settings, **settings}
     chosen, config, changes = _resumed(args, kind, out, settings) if args.resume else _begun(args, kind, out)
     _check_apart(out, chosen["data"])
     _check_apart(out, chosen["data_b"] or "")
@@ -128,7 +133,16 @@ def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict
     given = _given(args)
     data = given.get("data", kind.defaults["data"])
     own = {name: x for name, x in kind.defaults.items() if name not in LOADING or takes(data, name)}
-    return {**DEFAULTS, **own, **given}, {}, {}
+    return {**DEFAULTS, **own, **(_preset(args, kind).options if args.preset else {}), **given}, {}, {}
+
+
+def _preset(args: argparse.Namespace, kind: type[Model]) -> Preset:
+    """The preset that the command line names. Raises ConfigError if there is none, or the run has begun already."""
+    from ..models.presets import find_preset
+
+    if args.resume:
+        raise ConfigError(f"--preset {args.preset}: it is for a new run; leave it out to resume one, as it began")
+    return find_preset(kind, args.preset)
 
 
 def _resumed(

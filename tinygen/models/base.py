@@ -23,6 +23,7 @@ from ..tensor import Tensor
 from .batch import checked
 from .collapse import Recent, Sign, collapse
 from .limits import check_config
+from .presets import Preset, find_preset
 from .steps import Loss, Step
 from .verdicts import verdicts
 
@@ -67,6 +68,7 @@ class Model(Module):
     Config: ClassVar[type] = NoConfig
     config: Any  # an instance of Config
     defaults: ClassVar[dict[str, Any]] = {"data": "digits", "steps": 5000, "batch": 64}
+    presets: ClassVar[Mapping[str, Preset]] = {}  # settings that belong together, by name
     value_range: tuple[float, float] | None = None  # of its inputs and samples; None: any
     takes_labels: ClassVar[bool] = False  # whether a batch is a pair (x, labels)
     takes_domains: ClassVar[bool] = False  # whether a batch is a pair (x, y) of examples of two domains
@@ -85,6 +87,7 @@ class Model(Module):
             if not isinstance(value := getattr(cls, option), kind):
                 raise ConfigError(f"{cls.__name__}: {option} is {value!r:.60}, but it must be {words}")
         cls.defaults = {**Model.defaults, **cls.defaults}
+        cls.presets = vars(cls).get("presets", {})  # those of a base are for the base's settings
 
     def __init__(self, config: Any = None, seed: int = 0):
         self.config = self.Config() if config is None else config
@@ -95,6 +98,11 @@ class Model(Module):
         self.seed = seed
         self.inputs: dict[str, tuple[int, ...]] = {}  # the shape of what each network takes, for summary()
         self.rng = Generator(seed, f"{self.name}/train")
+
+    @classmethod
+    def preset(cls, name: str, **settings: Any) -> Any:
+        """A Config with the settings of a preset, and others. Raises ConfigError if there is no such preset."""
+        return cls.Config(**{**find_preset(cls, name).settings, **settings})
 
     def has(self, method: str) -> bool:
         """Whether the model implements a method that this class only declares, such as "sample" or "score"."""

@@ -24,6 +24,7 @@ from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
 from .penalties import r1_penalty
+from .presets import Preset
 from .steps import Loss, Step
 
 LossName: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
@@ -89,6 +90,32 @@ class GAN(Model):
 
     name = "gan"
     Config: ClassVar[type] = GANConfig
+    presets: ClassVar = {
+        "keras": Preset(
+            "the Keras tutorial GAN (E. Linder-Norén 2017)",
+            {"weight_init": "glorot", "bn_momentum": 0.8, "bn_eps": 1e-3, "mean_d_loss": True, "eps": 1e-7},
+            {"batch": 32, "steps": 2000},
+        ),
+        "plain": Preset(
+            "as in many tutorials: no batch norm, Adam's defaults",
+            {"batch_norm": False, "lr": 1e-3, "beta1": 0.9},
+            {"batch": 128, "steps": 10_000},
+        ),
+        "minimax": Preset(
+            "small, with ReLU, a sigmoid and the loss of the paper's game",
+            {
+                "g_hidden": (128, 128),
+                "d_hidden": (128, 128),
+                "g_activation": "relu",
+                "d_activation": "relu",
+                "output": "sigmoid",
+                "batch_norm": False,
+                "lr": 1e-3,
+                "beta1": 0.9,
+                "loss": "minimax",
+            },
+        ),
+    }
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)

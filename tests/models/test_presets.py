@@ -1,0 +1,55 @@
+"""Presets: settings under a name, for a model and its training."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from tinygen.errors import ConfigError
+from tinygen.models import DCGAN, GAN, LSGAN, MODELS
+from tinygen.models.presets import Preset
+from tinygen.options import DEFAULTS
+
+ALL = [(name, preset) for name, kind in MODELS.items() for preset in kind.presets]
+
+
+@pytest.mark.parametrize("name, preset", ALL)
+def test_every_preset_is_one_of_its_model(name, preset):
+    about, settings, options = MODELS[name].presets[preset]
+    config = MODELS[name].preset(preset)
+    assert about and all(getattr(config, key) == value for key, value in settings.items())
+    assert options.keys() <= {*DEFAULTS, "steps"}
+
+
+def test_the_tutorials_settings():
+    keras = GAN.preset("keras")
+    assert (keras.weight_init, keras.bn_momentum, keras.bn_eps, keras.eps, keras.mean_d_loss) == (
+        *("glorot", 0.8, 1e-3, 1e-7),
+        True,
+    )
+    assert (keras.g_hidden, keras.d_hidden, keras.lr, keras.beta1) == ((256, 512, 1024), (512, 256), 2e-4, 0.5)
+    plain, minimax, tensorflow = GAN.preset("plain"), GAN.preset("minimax"), DCGAN.preset("tensorflow")
+    assert (plain.batch_norm, plain.lr, plain.beta1) == (False, 1e-3, 0.9)
+    assert (minimax.loss, minimax.output, minimax.g_hidden) == ("minimax", "sigmoid", (128, 128))
+    assert (tensorflow.lr, tensorflow.beta1, tensorflow.eps, tensorflow.dropout) == (1e-4, 0.9, 1e-7, 0.3)
+
+
+def test_settings_beside_a_preset_come_before_its_own():
+    assert GAN.preset("keras", lr=0.5, eps=0.1).eps == 0.1
+
+
+def test_presets_are_not_inherited():
+    assert not LSGAN.presets
+
+    class Mine(GAN):
+        presets: ClassVar = {"small": Preset("mine", {"g_hidden": (3,)})}
+
+    assert Mine.preset("small").g_hidden == (3,) and "small" not in GAN.presets
+
+
+def test_a_preset_that_is_not_there_is_refused():
+    with pytest.raises(ConfigError, match=r"gan: no preset 'kera' \(did you mean 'keras'\?\); there are keras, plain"):
+        GAN.preset("kera")
+    with pytest.raises(ConfigError, match="lsgan: no preset 'keras'; there are none"):
+        LSGAN.preset("keras")
