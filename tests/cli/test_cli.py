@@ -131,7 +131,8 @@ def weights(folder, step):
 
 
 @pytest.mark.parametrize(
-    "command", ["train", "sample", "evaluate", "report", "models", "data", "gradcheck", "explain", "doctor"]
+    "command",
+    ["train", "sample", "translate", "evaluate", "report", "models", "data", "gradcheck", "explain", "doctor"],
 )
 def test_every_command_has_help_with_examples(run, command):
     result = run(f"{command} --help")

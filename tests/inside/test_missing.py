@@ -151,6 +151,11 @@ def test_an_encoder_without_codes():
     assert "no codes(); write it: `return self.posterior(x)[0]`" in missing(clouds(), IMAGE)["latents"]
 
 
+def test_what_restores_images_needs_no_codes():
+    ways = {name: lambda self, x: self.net(x) for name in ("reconstruct", "degrade", "translate")}
+    assert missing(type("Restorer", (Coder,), {"name": "restorer", **ways})(), IMAGE) == {}
+
+
 def test_images_of_an_unknown_range():
     assert "no value_range; set it" in missing(pair(IMAGE, value_range=None), IMAGE)["pixels"]
 

@@ -4,6 +4,7 @@ examples:
   tinygen train gan                      a GAN learns handwritten digits; pictures in runs/gan
   tinygen train vae --set latent_dim=2 --out runs/plane
   tinygen sample runs/gan -n 64
+  tinygen translate runs/srgan photo.png  an image made of an image, here a larger one
   tinygen evaluate runs/gan              how good it is, in numbers
   tinygen report runs/gan                what happened inside of it: a web page
   tinygen models                         what can be trained, and every setting
@@ -38,7 +39,7 @@ from .. import terminal
 from ..errors import UserError
 from ..signals import finish, give_back, stop, take_over
 from ..version import __version__
-from . import data, doctor, evaluate, explain, gradcheck, models, report, sample, train
+from . import data, doctor, evaluate, explain, gradcheck, models, report, sample, train, translate
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
@@ -49,7 +50,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-COMMANDS = (train, sample, evaluate, report, models, data, gradcheck, explain, doctor)
+COMMANDS = (train, sample, translate, evaluate, report, models, data, gradcheck, explain, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """Measure how good a trained model is, with the scores that suit it and its data.
 
-It prints a table, in which real data stand beside the samples, and writes it to metrics.json in the run. The run
-itself is not changed, and the same options give the same numbers.
+It prints a table, in which real data stand beside the samples, and beside restored images what the simplest means make
+of the same input; and writes it to metrics.json in the run. The run itself is not changed, and the same options give
+the same numbers.
 
 examples:
   tinygen evaluate runs/gan
@@ -60,8 +61,12 @@ def run(args: argparse.Namespace) -> int:
     run.check_data(dataset)
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
     scores = measure(model, dataset, args.n, args.seed, k=args.k)
-    rows = [(name, cell(score.value), cell(score.reference), ABOUT[name]) for name, score in scores.items()]
-    print(table([("score", model.name, "real data", ""), *rows]))
+    values: dict[str, list[float | None]] = {model.name: [score.value for score in scores.values()]}
+    if any(score.plain is not None for score in scores.values()):
+        values["simplest means"] = [score.plain for score in scores.values()]
+    values["real data"] = [score.reference for score in scores.values()]
+    rows = zip(scores, *(map(cell, column) for column in values.values()), map(ABOUT.get, scores), strict=True)
+    print(table([("score", *values, ""), *rows]))
     for features in {score.features: None for score in scores.values() if score.features}:
         print(f"\nimages are compared by their features: {features}")
     record = {"model": model.name, "step": step, "data": dataset.name, "n": args.n, "seed": args.seed, "k": args.k}

@@ -42,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
         check_place(out)
     backend.use(args.device)
     model, labels = load(args.run), {}
+    if not model.has("sample"):
+        instead = f"tinygen translate {args.run} IMAGES" if model.has("translate") else "write a sample()"
+        raise ConfigError(f"{model.name} makes no images of noise: {instead}")
     n, columns = picture_layout(model)
     if args.label is not None:
         if not model.takes_labels:

@@ -75,6 +75,19 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
     return Dataset(f"folder:{shown(path)}", train, test, labels, test_labels, classes=classes, notes=tuple(notes))
 
 
+def load_picture(file: Path, channels: int = 3) -> np.ndarray:
+    """One picture in its own size, (H, W, channels) as uint8, read as load_folder reads many.
+
+    Raises DataError with the reason if it can't be read.
+    """
+    check_installed("data: a picture", "PIL")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it still reads
+        picture = read_picture(file, None, channels)
+    span = (0.0, 255.0) if picture.span is None else _span([picture.span], picture.whole)
+    return to_bytes(picture, span, None, channels)
+
+
 def _root(path: str) -> Path:
     """The folder at a path. Raises DataError if there is none."""
     try:

@@ -46,8 +46,8 @@ class Picture(NamedTuple):
     more: str = ""
 
 
-def read_picture(file: Path, size: int, channels: int, fit: str) -> Picture:
-    """The picture in a file for a square of that size.  fit: one of FITS.
+def read_picture(file: Path, size: int | None, channels: int, fit: str = "crop") -> Picture:
+    """The picture in a file for a square of that size, or in its own size if that is None.  fit: one of FITS.
 
     crop: the square in its middle.  pad: all of it, with the longer side as long as the square's.  stretch: all of it,
     to a square.  Raises DataError with the reason for a file that can't be read as a picture.
@@ -70,8 +70,9 @@ def read_picture(file: Path, size: int, channels: int, fit: str) -> Picture:
         raise DataError(f"can't be read: {error.strerror}" if refused else "broken or cut short") from None  # type: ignore
 
 
-def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: int) -> np.ndarray:
-    """The pixels (size, size, channels) as uint8; the rest of the square is black, or transparent.
+def to_bytes(picture: Picture, span: tuple[float, float], size: int | None, channels: int) -> np.ndarray:
+    """The pixels (size, size, channels) as uint8, or (h, w, channels) for no size; the rest of the square is black, or
+    transparent.
 
     Values of more than 8 bits are scaled from a span to 0 to 255. Transparent pixels are laid on white, unless there is
     a channel for opacity.
@@ -82,8 +83,9 @@ def to_bytes(picture: Picture, span: tuple[float, float], size: int, channels: i
     small = Image.fromarray(x[..., 0] if x.shape[2] == 1 else x)
     if small.mode == "RGBA" and channels < 4:
         small = Image.alpha_composite(Image.new("RGBA", small.size, "white"), small)
-    (w, h), square = small.size, np.zeros((size, size, channels), np.uint8)
-    inside = square[(size - h) // 2 :, (size - w) // 2 :][:h, :w]
+    w, h = small.size
+    square = np.zeros((size or h, size or w, channels), np.uint8)
+    inside = square[(len(square) - h) // 2 :, (square.shape[1] - w) // 2 :][:h, :w]
     inside[...] = np.asarray(small.convert(MODES[channels])).reshape(h, w, channels)
     return square
 
@@ -106,13 +108,15 @@ def _readers() -> dict[str, object]:
     return Image.OPEN  # type: ignore[return-value]
 
 
-def _read(image: Image.Image, file: Path, size: int, channels: int, fit: str) -> Picture:
+def _read(image: Image.Image, file: Path, size: int | None, channels: int, fit: str) -> Picture:
     shape, more = (image.height, image.width), _more(image)
-    image.draft(MODES[min(channels, 3)], (size, size))  # a JPEG is decoded up to 8 times smaller
+    if size:
+        image.draft(MODES[min(channels, 3)], (size, size))  # a JPEG is decoded up to 8 times smaller
     pixels = image.width * image.height
     if "progressive" in image.info:  # such a JPEG stays in memory whole until its last scan is read
         pixels = max(pixels, shape[0] * shape[1])
-    k = max(1, min(image.size) // (3 * size)) if pixels > LARGE else 1  # 3: what Pillow calls a fair reducing_gap
+    gap = 3 * size if size else min(image.size)  # 3: what Pillow calls a fair reducing_gap
+    k = max(1, min(image.size) // gap) if pixels > LARGE else 1
     rows = k * max(1, BAND // (image.width * k))
     streamed = k > 1 and _is_plain_png(image)
     if pixels * WEIGHT.get(str(image.format), 1) > MOST and not streamed:
@@ -127,7 +131,7 @@ def _read(image: Image.Image, file: Path, size: int, channels: int, fit: str) ->
         bands = _cut(images, rows) if k > 1 else [images]
     planes, span, turn = _shrunk(bands, k)
     w, h = image.width / k, image.height / k  # not whole: the last pixel of a plane may stand for fewer than k
-    x = np.dstack([np.asarray(_fitted(plane, w, h, size, fit)) for plane in planes])
+    x = np.dstack([np.asarray(_fitted(plane, w, h, size, fit) if size else plane) for plane in planes])
     whole = image.mode != "F"
     return Picture(_turned(x, turn), shape, span, whole, more)
 

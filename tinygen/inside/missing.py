@@ -77,6 +77,8 @@ def _for_pixels(model: Model) -> list[str]:
 
 
 def _for_latents(model: Model, named: Named, arrays: Collection[str]) -> list[str]:
+    if model.has("degrade"):  # it restores images, without codes
+        return []
     if model.has("codes"):
         return [] if "reconstructions" in arrays else ["has no decode(); write it"]
     if model.has("posterior"):

@@ -86,9 +86,12 @@ class Observer:
         if model.has("codes"):
             with undisturbed(model):
                 latents = model.codes(first_examples(dataset, self.shown, model.value_range)[0]).shape[1]
-        n = few or max(self.shown, min(ENCODED, LATENTS // latents))
+        n = few or (max(self.shown, min(ENCODED, LATENTS // latents)) if model.has("codes") else self.shown)
         x, labels = first_examples(dataset, n, model.value_range, test=not few)
         self.constants["data"] = to_host(x[: self.shown])
+        if model.has("degrade") and model.has("plain"):
+            with undisturbed(model):
+                self.constants["plain"] = to_host(array_of(model.plain(model.degrade(x[: self.shown]))))
         if labels is not None and model.has("codes"):
             self.constants["data_labels"] = labels
         return x

@@ -20,7 +20,7 @@ from ..train.snapshot import identity
 from ..version import __version__
 from .budget import Budget
 from .observer import Observer
-from .recording import Recording, image_bytes, quantised
+from .recording import IMAGES, Recording, image_bytes, quantised
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -157,9 +157,7 @@ class Recorder(Callback):
         data = {"data": self._dataset.name, "data_shape": list(self._dataset.shape)}
         facts = {"version": __version__, **identity(model), **data, "value_range": model.value_range, "layers": layers}
         constants = self._examples() | observer.constants
-        arrays = {
-            n: image_bytes(x, model.value_range) if n in ("data", "data_other") else x for n, x in constants.items()
-        }
+        arrays = {n: image_bytes(x, model.value_range) if n in IMAGES else x for n, x in constants.items()}
         return facts | observer.facts, arrays
 
     def _examples(self) -> dict[str, np.ndarray]:

@@ -17,8 +17,8 @@ from ..settings import did_you_mean
 from ..train import checkpoint, contents
 from ..train.run import RunDirectory
 
-CONSTANTS = {"data", "data_labels", "data_other", "labels", "centres"}  # arrays that have no axis of steps
-IMAGES = ("samples", "reconstructions", "data", "data_other")
+CONSTANTS = {"data", "data_labels", "data_other", "plain", "labels", "centres"}  # arrays that have no axis of steps
+IMAGES = ("samples", "reconstructions", "data", "data_other", "plain")
 GRADIENTS = ("score_gradient", "pixel_gradient")
 HALVES = ("mu", "logvar", "field")  # kept in float16
 FACTS = {

@@ -9,6 +9,7 @@ from .images import image_scores, pooled_pixels
 from .likelihood import binarise, likelihood_bounds
 from .modes import mixture_scores, reverse_kl, stacked_scores
 from .neighbours import density_coverage, precision_recall
+from .restoration import psnr, ssim
 from .subject import Score
 from .transfer import Augmented, augmentation, gan_test, gan_train
 
@@ -39,8 +40,10 @@ __all__ = [
     "precision_recall",
     "predict",
     "probabilities",
+    "psnr",
     "read_factors",
     "reverse_kl",
+    "ssim",
     "stacked_scores",
     "train_classifier",
     "train_face_judge",

@@ -12,7 +12,7 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError
 from ..models.base import has
 from ..settings import did_you_mean
-from . import disentangle, images, likelihood, modes, reconstruction, transfer, translation
+from . import disentangle, images, likelihood, modes, reconstruction, restoration, transfer, translation
 from .images import FEWEST, IMAGES
 from .subject import Score, Subject
 
@@ -22,6 +22,7 @@ PARTS: dict[str, ModuleType] = {  # each has ABOUT, a line on each score, and me
     "transfer": transfer,
     "likelihood": likelihood,
     "reconstruction": reconstruction,
+    "restoration": restoration,
     "disentanglement": disentangle,
     "translation": translation,
 }
@@ -45,6 +46,8 @@ def evaluate(
       transfer          for a model that takes labels, 28x28 grey images: gan_train, gan_test (n: all training images)
       likelihood        for a VAE of grey images: elbo and iwae, bounds of k draws, nats per binarised test image
       reconstruction    for a model that encodes and decodes: mse on the test set, images in [0, 1]
+      restoration       for a model that degrades and restores images: psnr, ssim and others, on the test images (n:
+                        10,000), each beside that of the simplest means, `plain`
       disentanglement   for a model that encodes data with known factors: mig
       translation       for a model that translates between two domains: fid_ab, fid_ba and others, on the test images
     n: the number of samples (default in brackets).  features: maps images (N, H, W, C) in [0, 1] to (N, D).

@@ -57,7 +57,7 @@ def image_scores(
         shapes = ", ".join(str(tuple(x.shape[1:])) for x in (fake, test, train))
         raise DataError(f"image_scores: fake, test and train images must be of one shape, but they are {shapes}")
     if features is None:
-        features, classify, name = _default(fake.shape[1:], classify)
+        features, classify, name = default_features(fake.shape[1:], classify)
     else:
         name = name_of(features)
     drawn = Generator(seed, "image_scores", device="cpu").permutation(len(train))[: len(fake)]
@@ -98,7 +98,14 @@ def _averages(n: int) -> np.ndarray:
     return (member / member.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
-def _default(shape: tuple[int, ...], classify: Extractor | None) -> tuple[Extractor, Extractor | None, str]:
+def name_of(features: Extractor) -> str:
+    """How scores name these features."""
+    return getattr(features, "__name__", type(features).__name__)
+
+
+def default_features(
+    shape: tuple[int, ...], classify: Extractor | None = None
+) -> tuple[Extractor, Extractor | None, str]:
     """Features, classes, and the name of the features, for images of a shape."""
     if shape != SHAPE:
         return pooled_pixels, classify, "pixels averaged to 8x8 (a stand-in: no network)"
@@ -146,8 +153,10 @@ ABOUT = {
 
 
 def measure(subject: Subject) -> dict[str, Score]:
-    n = subject.n or IMAGES
-    if len(subject.data.shape) != 3 or subject.data.name == "stacked" or min(n, len(subject.data.test)) < FEWEST:
+    n, data = subject.n or IMAGES, subject.data
+    if len(data.shape) != 3 or data.name == "stacked" or min(n, len(data.test)) < FEWEST:
+        return {}
+    if not has(subject.model, "sample"):
         return {}
     if not has(subject.model, "sample"):
         return {}

@@ -242,6 +242,26 @@ class Model(Module):
         """log p(x|z) of each example, (N,), for x and z of equal length."""
         raise NotImplementedError(f"{type(self).__name__} has no log_likelihood(); write it")
 
+    # For images that are made of images
+
+    @property
+    def accepts(self) -> tuple[int | None, ...] | None:
+        """The shape of an image that translate takes, None for any length; by default, data_shape."""
+        return self.data_shape
+
+    def translate(self, x: Array) -> Array:
+        """Images made of images x (N, H, W, C) in value_range. What else it takes, by name, are its options:
+        `direction`, a text, and `mask`, booleans (N, H, W, 1), have an option in `tinygen translate`."""
+        raise NotImplementedError(f"{type(self).__name__} has no translate(); write it")
+
+    def degrade(self, x: Array) -> Array:
+        """What translate takes in the place of true images x, if it restores them."""
+        raise NotImplementedError(f"{type(self).__name__} has no degrade(); write it")
+
+    def plain(self, x: Array) -> Array:
+        """What the simplest means make of x = degrade(...), in place of translate: it must be better than that."""
+        raise NotImplementedError(f"{type(self).__name__} has no plain(); write it")
+
     # What is recorded
 
     def observe(self, x: Array, fake: Array, *labels: Array) -> dict[str, Any]:

@@ -9,9 +9,13 @@ view({
     "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones.",
     ...(runs.some((run) => run.adversarial) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
   ],
-  suits: (run) => (Boolean(run.image) && !hasPush(run)) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
-  make: (body, runs) => beside(body, runs, (panel, run) => (run.image ? recordedSamples : hasPlainPoints(run) ? recordedPoints : samplePictures)(panel, run)),
+  suits: (run) => (hasImages(run) && !hasPush(run)) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
+  make: (body, runs) => beside(body, runs, (panel, run) => (hasImages(run) ? recordedSamples : hasPlainPoints(run) ? recordedPoints : samplePictures)(panel, run)),
 });
+
+function hasImages(run) {
+  return Boolean(run.image) && run.has("samples");
+}
 
 /** Whether its samples are points in the plane that the game in the plane doesn't show. */
 function hasPlainPoints(run) {

@@ -1,0 +1,100 @@
+"""How close restored images are to the true ones, beside what the simplest means make of the same input."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, to_host
+from ..checks import as_numbers
+from ..errors import DataError
+from ..models.base import has
+from .classifier import SHAPE, accuracy, in_blocks, load_classifier, unit_images
+from .distances import fid
+from .images import FEWEST, default_features, name_of
+from .subject import MOST, Score, Subject
+
+WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03  # Wang et al. 2004, section III.B
+
+
+def psnr(x: Array, y: Array) -> float:
+    """10 log₁₀(1 / mean (x - y)²) of each pair of images in [0, 1], in dB; the mean over all pairs.
+
+    x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError for two shapes.
+    """
+    x, y = _pairs("psnr", x, y)
+    with np.errstate(divide="ignore"):  # equal images: infinitely alike
+        return float((-10 * np.log10(np.square(x - y).mean(axis=(1, 2, 3)))).mean())
+
+
+def ssim(x: Array, y: Array) -> float:
+    """The structural similarity of each pair of images, 1 if they are equal; the mean over all: Wang et al. 2004.
+
+    (2 μx μy + c1) (2 σxy + c2) / ((μx² + μy² + c1) (σx² + σy² + c2)) at each window that lies in the image, for each
+    channel, with moments weighted by a Gaussian of 11x11 pixels, σ = 1.5; c1 = .01², c2 = .03² (eq. 13 to 16).
+    x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError for two shapes, and for a side below 11.
+    """
+    x, y = _pairs("ssim", x, y)
+    if min(x.shape[1:3]) < WINDOW:
+        raise DataError(f"ssim: the images are {x.shape[1]}x{x.shape[2]}, but a window has {WINDOW}x{WINDOW} pixels")
+    c1, c2 = K1**2, K2**2
+    mx, my = _windows(x), _windows(y)
+    vx, vy, cov = _windows(x * x) - mx * mx, _windows(y * y) - my * my, _windows(x * y) - mx * my
+    return float(((2 * mx * my + c1) * (2 * cov + c2) / ((mx**2 + my**2 + c1) * (vx + vy + c2))).mean())
+
+
+def _pairs(metric: str, x: Array, y: Array) -> tuple[np.ndarray, np.ndarray]:
+    """Both on the host, in [0, 1], as float64."""
+    x, y = (to_host(unit_images(as_numbers(metric, "images", images))).astype(np.float64) for images in (x, y))
+    if x.shape != y.shape:
+        raise DataError(f"{metric}: the images are {x.shape} and {y.shape}, but each needs its true one")
+    return x, y
+
+
+def _windows(x: np.ndarray) -> np.ndarray:
+    """The weighted means of all windows in images (N, H, W, C): (N, H - 10, W - 10, C)."""
+    w = np.exp(-0.5 * ((np.arange(WINDOW) - WINDOW // 2) / SIGMA) ** 2)
+    w /= w.sum()
+    for axis in (1, 2):
+        x = np.lib.stride_tricks.sliding_window_view(x, WINDOW, axis) @ w
+    return x
+
+
+ABOUT = {
+    "psnr": "peak signal-to-noise ratio of restored images, in dB; higher is better",
+    "ssim": "their structural similarity to the true ones, at most 1; higher is better",
+    "restored_fid": "Fréchet distance of restored to true test images; lower is better",
+    "restored_accuracy": "share of restored digits seen as their class; higher is better",
+}
+
+
+def measure(subject: Subject) -> dict[str, Score]:
+    model, data = subject.model, subject.data
+    if not (has(model, "degrade") and has(model, "translate")) or len(data.shape) != 3:
+        return {}
+    x = data.test[: subject.n or MOST]
+    true, left = unit_images(x), [model.degrade(batch) for batch in subject.batches(x)]
+
+    def images(restore: Callable[[Array], Array]) -> np.ndarray:
+        return np.concatenate([unit_images(to_host(restore(z)), model.value_range) for z in left])
+
+    restored, plain = images(model.translate), images(model.plain) if has(model, "plain") else None
+
+    def score(measured: Callable[[Any], float], reference: float | None = None, features: str | None = None) -> Score:
+        return Score(measured(restored), reference, features, None if plain is None else measured(plain))
+
+    scores = {"psnr": score(lambda y: psnr(y, true))}
+    if min(x.shape[1:3]) >= WINDOW:
+        scores["ssim"] = score(lambda y: ssim(y, true))
+    if len(x) >= FEWEST:
+        features = subject.features
+        features, name = default_features(data.shape)[::2] if features is None else (features, name_of(features))
+        of_true, of_train = (in_blocks(features, images) for images in (true, data.train[: len(x)]))
+        scores["restored_fid"] = score(lambda y: fid(of_true, in_blocks(features, y)), fid(of_true, of_train), name)
+    labels = None if data.test_labels is None else data.test_labels[: len(x)]
+    if data.shape == SHAPE and data.name in ("digits", "mnist") and labels is not None:
+        judge = load_classifier()
+        scores["restored_accuracy"] = score(lambda y: accuracy(judge, y, labels), accuracy(judge, true, labels))
+    return scores
