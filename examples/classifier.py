@@ -1,4 +1,4 @@
-"""Train the classifier that tinygen's metrics of digits use, and write its weights, which ship in tinygen/metrics."""
+"""Train the classifier that tinygen's metrics of digits use, and write its weights, which ship in tinygen/judges."""
 
 import hashlib
 from pathlib import Path

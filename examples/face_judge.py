@@ -1,4 +1,4 @@
-"""Train the judge of drawn faces that tinygen's metrics use, and write its weights, which ship in tinygen/metrics."""
+"""Train the judge of drawn faces that tinygen's metrics use, and write its weights, which ship in tinygen/judges."""
 
 import hashlib
 from pathlib import Path

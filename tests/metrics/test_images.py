@@ -8,8 +8,8 @@ import pytest
 from tinygen import use
 from tinygen.data import load
 from tinygen.errors import ConfigError, DataError
+from tinygen.judges.classifier import in_blocks
 from tinygen.metrics import fid, image_scores, load_classifier, pooled_pixels, probabilities
-from tinygen.metrics.classifier import in_blocks
 
 SCORES = ["fid", "kid", "kid_spread", "precision", "recall", "density", "coverage", "inception_score"]
 

@@ -1,10 +1,10 @@
 """Metrics: how good the samples of a model are."""
 
-from .classifier import LeNet, accuracy, load_classifier, predict, probabilities, train_classifier, unit_images
+from ..judges.classifier import LeNet, accuracy, load_classifier, predict, probabilities, train_classifier, unit_images
+from ..judges.faces import FaceJudge, load_face_judge, read_factors, train_face_judge
 from .disentangle import mig, mutual_information
 from .distances import fid, frechet_distance, inception_score, kid
 from .evaluate import evaluate
-from .faces import FaceJudge, load_face_judge, read_factors, train_face_judge
 from .images import image_scores, pooled_pixels
 from .likelihood import binarise, likelihood_bounds
 from .modes import mixture_scores, reverse_kl, stacked_scores

@@ -11,11 +11,11 @@ from .. import ops
 from ..backend import Array, to_device
 from ..checks import as_numbers
 from ..errors import DataError
+from ..judges.classifier import SHAPE, in_blocks, load_classifier, unit_images
+from ..judges.faces import has_drawn_faces, load_face_judge
 from ..models.base import has
 from ..random import Generator
-from .classifier import SHAPE, in_blocks, load_classifier, unit_images
 from .distances import fid, inception_score, kid
-from .faces import has_drawn_faces, load_face_judge
 from .neighbours import density_coverage, precision_recall
 from .subject import MOST, Score, Subject
 
@@ -137,6 +137,11 @@ def face_features() -> Extractor:
     return features
 
 
+def features_for(subject: Subject) -> Extractor | None:
+    """The features to compare images of this data by, if they are not those that are usual for the shape."""
+    return subject.features or (face_features() if has_drawn_faces(subject.data) else None)
+
+
 IMAGES = 5_000  # samples to compare with the test images
 FEWEST = 6  # samples, and test images: density and coverage need the fifth nearest
 
@@ -161,7 +166,6 @@ def measure(subject: Subject) -> dict[str, Score]:
     if not has(subject.model, "sample"):
         return {}
     fake = subject.samples(n)
-    features = subject.features or (face_features() if has_drawn_faces(subject.data) else None)
-    scores = image_scores(fake, subject.data.test[:MOST], subject.data.train, features, seed=subject.seed)
+    scores = image_scores(fake, data.test[:MOST], data.train, features_for(subject), seed=subject.seed)
     features, reference = scores.pop("features"), scores.pop("reference")
     return {name: Score(value, reference[name], features) for name, value in scores.items()}

@@ -16,11 +16,11 @@ from .. import ops
 from ..backend import Array, array_module, to_device, to_host
 from ..checks import type_of, whole
 from ..errors import ConfigError, DataError
+from ..judges.classifier import unit_images
 from ..layers import evaluating
 from ..models.base import Model, has
 from ..random import Generator
 from ..scopes import no_grad
-from .classifier import unit_images
 from .subject import Score, Subject
 
 EXAMPLES, DRAWS = 64, 64  # per example, at a time: bounds the memory, whatever k is

@@ -14,8 +14,8 @@ from ..checks import as_numbers, type_of
 from ..data import Modes
 from ..data.stacked import PLACES
 from ..errors import DataError
+from ..judges.classifier import load_classifier, predict
 from ..models.base import has
-from .classifier import load_classifier, predict
 from .subject import Score, Subject, beside_real
 
 POINTS, STACKED = 2_500, 26_000  # samples in the papers

@@ -10,8 +10,8 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..data import Dataset, batch_of
+from ..judges.classifier import unit_images
 from ..random import Generator
-from .classifier import unit_images
 
 BLOCK = 500  # examples per call of the model: bounds the memory
 MOST = 10_000  # examples to encode, or images to train a classifier on

@@ -10,8 +10,8 @@ import numpy as np
 from ..backend import Array, to_host
 from ..checks import whole
 from ..errors import ConfigError
+from ..judges.classifier import SHAPE, LeNet, accuracy, checked_labels, load_classifier, train_classifier, unit_images
 from ..random import Generator
-from .classifier import SHAPE, LeNet, accuracy, checked_labels, load_classifier, train_classifier, unit_images
 from .subject import MOST, Score, Subject
 
 

@@ -11,8 +11,9 @@ import tinygen as tg
 from tinygen.data import load
 from tinygen.data.sixfactors import draw_faces
 from tinygen.errors import DataError
-from tinygen.metrics import evaluate, faces, fid, load_face_judge, read_factors, train_face_judge
-from tinygen.metrics.classifier import in_blocks
+from tinygen.judges import faces
+from tinygen.judges.classifier import in_blocks
+from tinygen.metrics import evaluate, fid, load_face_judge, read_factors, train_face_judge
 
 
 @pytest.fixture(scope="module")

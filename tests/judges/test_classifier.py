@@ -10,10 +10,11 @@ import pytest
 import tinygen as tg
 from tinygen.data import Shift, load
 from tinygen.errors import ConfigError, DataError
+from tinygen.judges import classifier
+from tinygen.judges.classifier import in_blocks
 from tinygen.metrics import (
     LeNet,
     accuracy,
-    classifier,
     load_classifier,
     precision_recall,
     predict,
@@ -21,7 +22,6 @@ from tinygen.metrics import (
     train_classifier,
     unit_images,
 )
-from tinygen.metrics.classifier import in_blocks
 
 
 @pytest.fixture(scope="module")

@@ -59,11 +59,22 @@ class LeNet(Module):
         """
         return unit_features(self._dense(x))
 
+    def maps(self, x: Any) -> Any:
+        """The maps of the second convolution, (N, 10, 10, 32), after a ReLU: what an image shows, and where."""
+        x = _checked(x)
+        for layer in list(self.body)[:3]:
+            x = layer(x)
+        return ops.relu(x)
+
     def _dense(self, x: Any) -> Any:
-        """Raises DataError for images of another shape."""
-        if x.shape[1:] != SHAPE:
-            raise DataError(f"LeNet: x is {tuple(x.shape)}, but it takes images (N, 28, 28, 1)")
-        return self.body(x)
+        return self.body(_checked(x))
+
+
+def _checked(x: Any) -> Any:
+    """Raises DataError for images of another shape."""
+    if x.shape[1:] != SHAPE:
+        raise DataError(f"LeNet: x is {tuple(x.shape)}, but it takes images (N, 28, 28, 1)")
+    return x
 
 
 def unit_features(h: Any) -> Any:

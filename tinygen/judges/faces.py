@@ -51,12 +51,23 @@ class FaceJudge(Module):
         """The input of the last layer, (N, 64), before its ReLU, scaled to mean square 1: see LeNet.features."""
         return unit_features(self._dense(x))
 
+    def maps(self, x: Any) -> Any:
+        """The maps of the second convolution, (N, 16, 16, 32), after their ReLU: what a face shows, and where."""
+        x = _shrunk(x)
+        for layer in list(self.body)[:4]:
+            x = layer(x)
+        return x
+
     def _dense(self, x: Any) -> Any:
-        """Raises DataError for images that are no such squares."""
-        if not is_face(tuple(x.shape[1:])):
-            raise DataError(f"FaceJudge: x is {tuple(x.shape)}, but it takes faces (N, 32, 32, 3), or a multiple of 32")
-        k = x.shape[1] // SIZE
-        return self.body(ops.avg_pool2d(x, k) if k > 1 else x)
+        return self.body(_shrunk(x))
+
+
+def _shrunk(x: Any) -> Any:
+    """Faces of 32x32 pixels. Raises DataError for images that are no such squares."""
+    if not is_face(tuple(x.shape[1:])):
+        raise DataError(f"FaceJudge: x is {tuple(x.shape)}, but it takes faces (N, 32, 32, 3), or a multiple of 32")
+    k = x.shape[1] // SIZE
+    return ops.avg_pool2d(x, k) if k > 1 else x
 
 
 def is_face(shape: tuple[int, ...]) -> bool:
