@@ -125,3 +125,13 @@ def test_without_a_generator_weights_follow_from_the_seed(backend, f):
 def test_a_vector_has_no_fan(f):
     with pytest.raises(ValueError, match=r"weights of shape \(5,\) have no fan; expected at least \(in, out\)"):
         f((5,))
+
+
+def test_icnr_gives_the_channels_of_a_pixel_one_draw(backend):
+    w = backend.to_host(init.icnr(3, init.he_normal)((3, 3, 4, 18), Generator(2), np.float64)).reshape(3, 3, 4, 2, 9)
+    drawn = backend.to_host(init.he_normal((3, 3, 4, 2), Generator(2), np.float64))
+    np.testing.assert_array_equal(w, np.broadcast_to(drawn[..., None], w.shape))
+    with pytest.raises(ValueError, match=r"init\.icnr: 10 channels, but they must be a multiple of 3² = 9"):
+        init.icnr(3)((3, 3, 4, 10))
+    with pytest.raises(ValueError, match=r"init\.icnr: factor is 0"):
+        init.icnr(0)

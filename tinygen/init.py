@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .backend import Array, current_module, is_array
-from .checks import number, type_of
+from .checks import number, type_of, whole
 from .random import Generator, default_rng
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "glorot_uniform",
     "he_normal",
     "he_uniform",
+    "icnr",
     "normal",
     "ones",
     "orthogonal",
@@ -145,6 +146,20 @@ def orthogonal(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any 
     q, r = xp.linalg.qr(_source(rng).normal((max(fan_in, out), min(fan_in, out)), dtype=np.float64))
     q = q * xp.sign(xp.diagonal(r))
     return (q if fan_in >= out else q.T).reshape(shape).astype(dtype)
+
+
+def icnr(factor: int, weight_init: Init = glorot_uniform) -> Init:
+    """Weights for a convolution before pixel_shuffle by this factor: Aitken et al. 2017. Each weight_init draws goes to
+    all factor² channels of a block, so that at first the block is constant and the image has no checkerboard."""
+    r = whole("init.icnr", "factor", factor, 1)
+
+    def init(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:
+        shape = _shape(shape, dtype)
+        if shape[-1] % (r * r):
+            raise ValueError(f"init.icnr: {shape[-1]} channels, but they must be a multiple of {r}² = {r * r}")
+        return weight_init((*shape[:-1], shape[-1] // (r * r)), rng, dtype).repeat(r * r, axis=-1)
+
+    return init
 
 
 def zeros(shape: tuple[int, ...], rng: Generator | None = None, dtype: Any = np.float32) -> Array:

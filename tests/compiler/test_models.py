@@ -26,10 +26,12 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("dcgan", {"ema": 0.9, "r1": 0.5, "instance_noise": 0.1, "instance_noise_steps": 5}),
     ("cgan", {"ema": 0.9, "r1": 1.0, "loss": "hinge"}),
     ("wgangp", {"penalty": "one-sided"}),
+    ("srgan", {"adversarial": 0}),
+    ("srgan", {"batch_norm": False, "loss": "lsgan"}),
     ("vae", {"reconstruction": "mse"}),
 ]
 STEPS = 20
-NATIVE = "vae", "gan", "dcgan", "wgangp", "vaegan"  # code is made for each of their loops
+NATIVE = "vae", "gan", "dcgan", "wgangp", "vaegan", "srgan"  # code is made for each of their loops
 
 
 def named(setting: tuple[str, dict[str, Any]]) -> str:

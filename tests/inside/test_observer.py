@@ -190,6 +190,8 @@ def own_losses(model, observer):
             yield lambda: model.steps_on(x, *y)["D"].compute_loss().value
     elif name == "cyclegan":
         yield lambda: model.steps_on(leaf(x), *y)["GF"].compute_loss().value
+    elif name == "srgan":
+        yield lambda: srgan_loss(model, x)
     elif name == "memory":
         yield lambda: losses.mse(model.decoder(leaf(np.eye(4, dtype=np.float32))), x)
     elif name == "ae":
@@ -205,6 +207,13 @@ def leaf(x):
 def gan_loss(model, x, y):
     with tg.frozen(model.D):
         return model.loss_G(model.G(leaf(model.noise(len(x))), *y), *y).value
+
+
+def srgan_loss(model, x):
+    z = x.reshape(len(x), 2, 2, 2, 2, 1).mean((2, 4))
+    with tg.frozen(model.D):
+        y = model.G(z)
+        return losses.mse(y, x) + 0.01 * losses.bce_logits(model.D(y), 1.0)
 
 
 def vae_loss(model, leaf, x):

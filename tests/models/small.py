@@ -32,11 +32,12 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "wgan": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
     "wgangp": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
     "pacgan": {"latent_dim": 4, "g_hidden": (7, 5), "d_hidden": (6, 4), "pack": 2},
+    "srgan": {"d_channels": (2,), "scale": 2, "channels": 3, "blocks": 1, "warmup": 1},
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
     "cyclegan": {"g_channels": (2, 3), "blocks": 1, "d_channels": (2, 3), "pool": 6, "constant": 2, "decay": 20},
 }
-IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan"}
-SHAPES = {"cyclegan": (16, 16, 1)}  # of the images of models that take no smaller ones
+IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan", "srgan"}
+SHAPES = {"cyclegan": (16, 16, 1), "srgan": (4, 4, 1)}  # of the images of models that take no smaller ones
 SAMPLING = [name for name, kind in MODELS.items() if kind.sample is not Model.sample]
 BATCH = 4
 CENTRES = np.array([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.5]], np.float32)  # of three classes
@@ -64,9 +65,9 @@ def fed(model: Model, x: Any) -> Any:
     """A batch x as the model takes it: of its shape, with labels 0, 1, 2, 0, ... if it takes labels, or with 1 - x as
     its second domain."""
     if model.name in SHAPES and x.shape[1:] == IMAGE:
-        (n, *_), size, xp = x.shape, math.prod(SHAPES[model.name]), array_module(x)
+        (n, *_), size, xp = x.shape, math.prod(model.config.data_shape), array_module(x)
         repeated = xp.broadcast_to(x.reshape(n, 1, -1), (n, size, math.prod(IMAGE))).reshape(n, -1)
-        x = repeated[:, :size].reshape(n, *SHAPES[model.name])
+        x = repeated[:, :size].reshape(n, *model.config.data_shape)
     if model.takes_domains:
         return x, 1 - x
     if not model.takes_labels:

@@ -386,11 +386,13 @@ MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
 MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # larger ones matter only after many steps
 MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2}
+MEANT_BY_AUTO |= {("srgan", "ema"): 0.99 / 2, ("srgan", "content"): 0.01 / 2}  # no judge knows images of 4x4 pixels
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others
 TOGETHER |= {key: {"batch_norm": True} for key in ("bn_momentum", "bn_eps")}
 TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}, ("pacgan", "slope"): {"g_activation": "leaky_relu"}}
+TOGETHER |= {("srgan", "scale"): {"data_shape": (10, 20, 1)}}
 SIZES = {"images": 1, "d_steps": 2, "pack": 2}  # of a batch, in units of the setting
 
 

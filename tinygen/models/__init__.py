@@ -13,6 +13,7 @@ from .hingegan import HingeGAN, HingeGANConfig
 from .lsgan import LSGAN, LSGANConfig
 from .pacgan import PacGAN, PacGANConfig
 from .sngan import SNGAN, SNGANConfig
+from .srgan import SRGAN, SRGANConfig
 from .steps import Loss, Step
 from .vae import VAE, VAEConfig
 from .vaegan import VAEGAN, VAEGANConfig
@@ -28,6 +29,7 @@ __all__ = [
     "LSGAN",
     "MODELS",
     "SNGAN",
+    "SRGAN",
     "VAE",
     "VAEGAN",
     "WGAN",
@@ -56,6 +58,7 @@ __all__ = [
     "PacGAN",
     "PacGANConfig",
     "SNGANConfig",
+    "SRGANConfig",
     "Step",
     "VAEConfig",
     "VAEGANConfig",
@@ -89,5 +92,6 @@ MODELS: dict[str, type[Model]] = {
         PacGAN,
         VAEGAN,
         CycleGAN,
+        SRGAN,
     )
 }

@@ -1,208 +1,233 @@
-"""Super-resolution: Ledig et al. 2017. A network G makes images `scale` times larger, and a GAN makes them sharp.
+"""Super-resolution: Ledig et al. 2017. A residual network G makes images larger, and a GAN makes them sharp.
 
-    SRResNet:  G lowers  mse(G(z), x),                                        z = the means of scale x scale pixels of x
-    SRGAN:     G lowers  mse(G(z), x) + content · L_content + adversarial · L_G(D(G(z)))                          (eq. 3)
+    SRResNet   G lowers  mse(G(z), x),   z the means of scale x scale pixels of x
+    SRGAN      G lowers  mse(G(z), x) + content · L_content + adversarial · L_G(D(G(z)))                       (eq. 3)
                D lowers  L_D(D(x), D(G(z)))
-               L_content = mse(φ(G(z)), φ(x)) / mse(φ(x), 0),  φ: maps of a network that knows such images        (eq. 5)
 
-The mean squared error is lowest at the mean of all images that fit z, which is blurred; D tells that mean from an image.
-The first `warmup` steps are the SRResNet's (section 3.2: G begins with it, "to avoid undesired local optima"). Where
-the paper compares VGG19's maps alone, G keeps the error of the pixels, too: with maps of a small network alone, colours
-drift. `adversarial=0` trains the SRResNet alone.
+    L_content = mean (φ(G(z)) - φ(x))² / mean φ(x)²,  φ: a network that knows such images                      (eq. 5)
+
+The squared error is least at the mean of all images that z fits, which is blurred; D tells that mean from an image. The
+first `warmup` steps are the SRResNet's, as G must begin with it (section 3.2). Where the paper compares φ alone, the
+squared error of pixels stays: φ is small here, and does not see all that the eye sees.
 """
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from .. import init, layers, losses, ops
 from ..backend import Array
 from ..errors import ConfigError, DataError
-from ..fields import Count, Counts, Decay, LearningRate, Limits, NonNegative, Share
+from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Share
 from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from ..tracing import variant
-from .base import Model, ModelConfig
-from .dcgan import check_images
+from .base import ModelConfig
+from .dcgan import check_images, halvings
 from .gan import LossName
 from .networks import make_optimizer
+from .restoring import Restoring
 from .steps import Loss, Step
 
 
 @dataclass(frozen=True)
 class SRGANConfig(ModelConfig):
-    scale: Count = 4
+    """The hyperparameters. The defaults are a small form of Ledig et al. 2017 (figure 4, section 3.2) for digits of
+    7x7 pixels: 4 blocks of 32 channels instead of 16 of 64, 3x3 kernels everywhere, D of two convolutions of stride 2
+    without batch norm; PReLU, LeakyReLU(0.2) and beta1 are the paper's. lr is 1e-3 instead of 1e-4, as the steps are
+    few.
+
+    scale: how many times larger G makes images; the sides of data_shape must be multiples of it.
+    channels: of the maps in G.  d_channels: of the maps in D, each half as wide and high as the one before.
+    batch_norm: in G. If its running statistics don't fit an image, dots appear in it (Wang et al. 2018): set it to
+    false.  bn_momentum, bn_eps: PyTorch's, whose momentum is 1 - bn_momentum.
+    warmup: how many steps lower the squared error alone; all of them with adversarial=0, which trains the SRResNet.
+    content, adversarial: the weights of L_content and L_G. φ are the second convolution's maps of the classifier of
+    digits, for 28x28 grey images, or of the judge of drawn faces, for squares of 32, 64, ... in colour: content=0 for
+    other images of these sizes. For all other sizes L_content is 0.
+    d_lr: the learning rate of D, if it differs from G's; 0: lr.
+    """
+
+    scale: Annotated[int, Limits(2)] = 4
     blocks: Count = 4
     channels: Count = 32
     d_channels: Counts = (32, 64)
-    kernel_size: Count = 3
+    slope: Share = 0.2
     batch_norm: bool = True
     bn_momentum: Share = 0.9
     bn_eps: NonNegative = 1e-5
-    slope: Share = 0.2
-    warmup: Annotated[int, Limits(0)] = 360
+    warmup: Annotated[int, Limits(0)] = 500
     content: NonNegative = 0.01
     adversarial: NonNegative = 0.01
-    features: Literal["auto", "digits", "none"] = "auto"
     loss: LossName = "nonsaturating"
-    lr: float = 1e-3
     d_lr: LearningRate = 0.0
-    beta1: float = 0.9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_images(self.data_shape)
+        if any(n % self.scale for n in self.data_shape[:2]):
+            raise ConfigError(
+                f"data_shape is {self.data_shape}, but scale={self.scale} takes images whose sides are multiples of "
+                f"{self.scale}; choose another size of the data, or another scale"
+            )
 
 
-class SRGAN(Model):
-    """Super-resolution by a residual network, which a GAN then makes sharp."""
+class SRGAN(Restoring):
+    """Super-resolution by a residual network (SRResNet), whose images a GAN makes sharp."""
 
     name = "srgan"
-    Config = SRGANConfig
-    defaults: ClassVar = {"data": "digits", "steps": 760, "batch": 32}
-    value_range = (0.0, 1.0)
-    columns = 4
+    Config: ClassVar[type] = SRGANConfig
+    defaults: ClassVar = {"data": "digits", "steps": 1200, "batch": 32}
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
         c, rng = self.config, Generator(seed, f"{self.name}/init")
         height, width, channels = c.data_shape
-        self.G = layers.Sequential(*self.generator(channels, rng))
+        self.G = layers.Sequential(*self.generator(rng))
         self.inputs = {"G": (height // c.scale, width // c.scale, channels)}
         self.opt_G = make_optimizer(c, self.G.parameters())
-        self.D = None
+        self.D: Any = None
         if c.adversarial:
             self.D = layers.Sequential(*self.discriminator(rng))
             self.inputs["D"] = c.data_shape
             self.opt_D = make_optimizer(replace(c, lr=c.d_lr or c.lr), self.D.parameters())
-            self.game = GAN_LOSSES[c.loss]
-        self.maps: Any = None
-        if c.features == "digits" or (c.features == "auto" and c.data_shape == (28, 28, 1)):
-            from ..metrics.classifier import load_classifier
+            self.game: Any = GAN_LOSSES[c.loss]
+        self.maps = self._maps() if c.adversarial and c.content else None
 
-            self.maps = load_classifier().maps
+    def _maps(self) -> Any:
+        """φ, if there is one for such images."""
+        from ..judges.perception import maps_for  # judges load what training needs, which a model alone does not
 
-    def generator(self, channels: int, rng: Generator) -> list[layers.Module]:
-        c = self.config
+        return maps_for(self.config.data_shape)
 
-        def conv(n_in, n_out, size=c.kernel_size, weight_init=init.glorot_uniform):
-            return layers.Conv(n_in, n_out, size, weight_init=weight_init, rng=rng)
+    def generator(self, rng: Generator) -> list[layers.Module]:
+        """The layers of G: residual blocks at the small size, in one long skip; then pixel shuffles up to the image."""
+        c, n = self.config, self.config.channels
 
-        def norm():
-            return [layers.BatchNorm(c.channels, c.bn_momentum, c.bn_eps)] if c.batch_norm else []
+        def conv(n_in: int, n_out: int, weight_init: init.Init = init.glorot_uniform) -> layers.Module:
+            return layers.Conv(n_in, n_out, 3, weight_init=weight_init, rng=rng)
 
-        W = c.channels
-        blocks = [layers.Skip(conv(W, W), *norm(), layers.PReLU(), conv(W, W), *norm()) for _ in range(c.blocks)]
-        growth = []
-        for r in factors(c.scale):
-            growth += [conv(W, W * r * r, weight_init=init.icnr(r)), layers.PixelShuffle(r), layers.PReLU()]
-        return [
-            conv(channels, W, 2 * c.kernel_size + 1 if False else c.kernel_size),
-            layers.PReLU(),
-            layers.Skip(*blocks, conv(W, W), *norm()),
-            *growth,
-            conv(W, channels),
-            layers.Sigmoid(),
-        ]
+        def normed() -> list[layers.Module]:
+            if not c.batch_norm:
+                return [conv(n, n)]
+            return [layers.Conv(n, n, 3, bias=False, rng=rng), layers.BatchNorm(n, c.bn_momentum, c.bn_eps)]
+
+        first = [conv(c.data_shape[-1], n), layers.PReLU()]
+        blocks = [layers.Skip(*normed(), layers.PReLU(), *normed()) for _ in range(c.blocks)]
+        growth = list[layers.Module]()
+        for r in prime_factors(c.scale):
+            growth += [conv(n, n * r * r, init.icnr(r)), layers.PixelShuffle(r), layers.PReLU()]
+        return [*first, layers.Skip(*blocks, *normed()), *growth, conv(n, c.data_shape[-1]), layers.Sigmoid()]
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
-        c, net = self.config, []
-        size = c.data_shape[:2]
-        for n_in, n_out in itertools.pairwise((c.data_shape[-1], *c.d_channels)):
-            net += [layers.Conv(n_in, n_out, c.kernel_size, 2, rng=rng), layers.LeakyReLU(c.slope)]
-            size = tuple(-(-n // 2) for n in size)
-        return [*net, layers.Flatten(), layers.Dense(math.prod(size) * c.d_channels[-1], 1, rng=rng)]
+        """The layers of D: convolutions of stride 2, and a score of the smallest maps."""
+        c, network = self.config, list[layers.Module]()
+        channels = (c.data_shape[-1], *c.d_channels)
+        for n_in, n_out in itertools.pairwise(channels):
+            network += [layers.Conv(n_in, n_out, 3, 2, rng=rng), layers.LeakyReLU(c.slope)]
+        features = math.prod(halvings(c.data_shape[:2], len(c.d_channels))[-1]) * channels[-1]
+        return [*network, layers.Flatten(), layers.Dense(features, 1, rng=rng)]
+
+    # How it learns
 
     def warming_up(self) -> bool:
-        return self.opt_G.t < self.config.warmup
+        """Whether the next step lowers the squared error alone."""
+        return self.D is None or self.opt_G.t < self.config.warmup
 
     def train_step(self, batch: Any) -> dict[str, Tensor]:
-        if self.D is None or variant(self.warming_up):
-            steps = [self.step_pixels(*self.checked(batch))]
-        else:
-            steps = self.list_steps(batch)
+        """Take the SRResNet's step during the warm-up, then those of the GAN."""
+        steps = [self.step_pixels(*self.checked(batch))] if variant(self.warming_up) else self.list_steps(batch)
         return self.measured((step, step.take()) for step in steps)
 
     def steps(self, batch: Any) -> list[Step]:
+        """The steps after the warm-up: D learns to tell images from G's, then G to fool it and to stay near the image.
+
+        Without a GAN, the SRResNet's.
+        """
         (x,) = self.checked(batch)
         return [self.step_pixels(x)] if self.D is None else [self.step_D(x), self.step_G(x)]
 
-    def step_pixels(self, x):
-        def loss():
+    def step_pixels(self, x: Array) -> Step:
+        """G learns the mean of all images that its input fits."""
+
+        def loss() -> Loss:
             z = self.degrade(x)
             fake = self.G(z)
-            value = losses.mse(fake, x)
-            return Loss(value, self.compared(value, z, x), {"x": x, "z": z, "G(z)": fake})
+            error = losses.mse(fake, x)
+            return Loss(error, self.likeness(error, z, x), {"x": x, "z": z, "G(z)": fake})
 
         return Step("G", loss, {"G": self.G}, self.opt_G)
 
-    def step_D(self, x):
-        def loss():
+    def step_D(self, x: Array) -> Step:
+        """D learns to tell images x from G's; G is fixed."""
+
+        def loss() -> Loss:
             z = self.degrade(x)
-            with no_grad():
-                fake = self.G(z)
-            scores = ops.split(self.D(ops.concatenate([x, fake])), 2)
-            return Loss(
-                self.game.D(*scores), named={"x": x, "z": z, "G(z)": fake, "D(x)": scores[0], "D(G(z))": scores[1]}
-            )
+            fake = self.G(z)
+            real_score, fake_score = ops.split(self.D(ops.concatenate([x, fake])), 2)
+            named = {"x": x, "z": z, "G(z)": fake, "D(x)": real_score, "D(G(z))": fake_score}
+            return Loss(self.game.D(real_score, fake_score), named=named)
 
         return Step("D", loss, {"D": self.D}, self.opt_D, frozen={"G": self.G})
 
-    def step_G(self, x):
-        c = self.config
+    def step_G(self, x: Array) -> Step:
+        """G learns to be near x, in pixels and as φ sees it, and to pass for an image with D, which stays fixed."""
 
-        def loss():
-            z = self.degrade(x)
+        def loss() -> Loss:
+            c, z = self.config, self.degrade(x)
             fake = self.G(z)
-            pixels = losses.mse(fake, x)
-            score = self.D(fake)
-            value = pixels + c.adversarial * self.game.G(score)
-            if self.maps is not None and c.content:
-                seen = self.maps(x)
-                value = value + c.content * losses.mse(self.maps(fake), seen) / ops.mean(seen * seen)
-            return Loss(value, self.compared(pixels, z, x), {"x": x, "z": z, "G(z)": fake, "D(G(z))": score})
+            score, error = self.D(fake), losses.mse(fake, x)
+            value = error + c.adversarial * self.game.G(score) + c.content * self.content(fake, x)
+            return Loss(value, self.likeness(error, z, x), {"x": x, "z": z, "G(z)": fake, "D(G(z))": score})
 
         return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D})
 
-    def compared(self, pixels, z, x):
-        with no_grad():
-            psnr = -10 / math.log(10) * ops.log(pixels.detach())
-            plain = -10 / math.log(10) * ops.log(losses.mse(self.plain(z), x))
-        return {"psnr": psnr, "psnr_plain": plain if isinstance(plain, Tensor) else Tensor(plain)}
+    def content(self, fake: Any, x: Array) -> Any:
+        """L_content, relative to the size of φ(x); 0 without φ."""
+        if self.maps is None:
+            return 0.0
+        seen = self.maps(x)
+        return losses.mse(self.maps(fake), seen) / ops.mean(seen * seen)
 
     def score(self, x: Any) -> Any:
+        """D's score of each image."""
         return self.D(x)
 
+    # What it makes
+
+    @property
+    def accepts(self) -> tuple[int | None, ...]:
+        return None, None, self.config.data_shape[-1]
+
     def degrade(self, x: Array) -> Array:
+        """The means of scale x scale pixels. Raises DataError unless the sides are multiples of scale."""
+        if any(n % self.config.scale for n in x.shape[1:3]):
+            raise DataError(
+                f"{self.name}: the images are {x.shape[1]}x{x.shape[2]}, but their sides must be multiples of "
+                f"{self.config.scale}, the scale"
+            )
         return ops.avg_pool2d(x, self.config.scale)
 
     def plain(self, x: Array) -> Array:
-        s = self.config.scale
-        return ops.clip(ops.resize(x, (x.shape[1] * s, x.shape[2] * s), "bicubic"), 0.0, 1.0)
+        """Small images x (N, h, w, C) by bicubic enlargement."""
+        size = x.shape[1] * self.config.scale, x.shape[2] * self.config.scale
+        return ops.clip(ops.resize(x, size, "bicubic"), 0.0, 1.0)
 
     @no_grad()
     def translate(self, x: Array) -> Array:
+        """Small images x (N, h, w, C), of any size, `scale` times as large, with batch norm's running statistics."""
         with layers.evaluating(self.G):
             return self.G(x).data
 
-    def reconstruct(self, x: Array) -> Array:
-        return self.translate(self.degrade(x))
 
-    def preview(self, x: Array, n: int, rng: Generator | None = None) -> Array:
-        x = x[: max(n // 4, 1)]
-        z = self.degrade(x)
-        s = self.config.scale
-        rows = ops.stack([ops.upsample_nearest(z, s), self.plain(z), self.translate(z), x], 1)
-        return rows.reshape(-1, *x.shape[1:])
-
-
-def factors(n: int) -> list[int]:
-    found, p = [], 2
-    while n > 1:
-        while n % p == 0:
-            found.append(p)
-            n //= p
-        p += 1
-    return found
+def prime_factors(n: int) -> list[int]:
+    """The prime factors of n, the least first."""
+    for p in range(2, math.isqrt(n) + 1):
+        if n % p == 0:
+            return [p, *prime_factors(n // p)]
+    return [n]
