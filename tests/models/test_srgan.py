@@ -14,7 +14,6 @@ from tinygen.models import SRGAN, SRGANConfig
 from tinygen.models.collapse import Recent
 from tinygen.models.srgan import prime_factors
 
-
 SHAPE = SHAPES["srgan"]
 
 
@@ -99,7 +98,7 @@ def test_the_judge_of_faces_sees_faces():
 
 
 def test_the_gradients_of_the_losses_by_every_parameter():
-    model = in_float64(small("srgan", channels=1, d_channels=(1,), adversarial=0.5))
+    model = in_float64(small("srgan", channels=1, d_channels=(1,), batch_norm=False, adversarial=0.5))
     x = batches(1, SHAPE, size=2)[0].astype(np.float64)
     losses = lambda: tuple(step.compute_loss(freeze=False).value for step in model.steps(x))
     assert gradcheck(losses, model.parameters(), 1).error < 1e-6
@@ -141,6 +140,21 @@ def test_it_translates_images_of_any_size_and_degrades_those_of_a_multiple():
     assert bright.shape == (1, 8, 8, 1) and bright.max() == 1 and bright.min() == 0  # bicubic overshoots
     with pytest.raises(DataError, match="srgan: the images are 9x16, but their sides must be multiples of 4"):
         model.degrade(x[:, :9])
+
+
+def test_images_are_made_with_the_mean_of_the_weights():
+    model, x = small("srgan", ema=0.5), batches(1, SHAPE)[0]
+    weights = [model.G[0].w.numpy().copy()]
+    for _ in range(2):
+        model.train_step(x)
+        weights.append(model.G[0].w.numpy().copy())
+    d = 2 / 11, 3 / 12  # less than ema at first
+    mean = d[1] * (d[0] * weights[0] + (1 - d[0]) * weights[1]) + (1 - d[1]) * weights[2]
+    np.testing.assert_allclose(model.G_mean.network[0].w.numpy(), mean, rtol=1e-5)
+    z = model.degrade(x)
+    with tg.layers.evaluating(model.G_mean):
+        np.testing.assert_array_equal(model.translate(z), model.G_mean(z).numpy())
+    assert small("srgan", ema=0).G_mean is None
 
 
 def test_a_preview_shows_what_is_left_the_plain_way_its_own_and_the_truth():

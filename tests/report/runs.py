@@ -25,6 +25,7 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by name: the model, its 
     "acgan": ("acgan", "digits", DENSE),
     "pacgan": ("pacgan", "grid25", {**DENSE, "pack": 3}),
     "points": ("vae", "ring8", {"latent_dim": 2, "hidden": (12,)}),
+    "srgan": ("srgan", "digits", {"channels": 3, "blocks": 1, "d_channels": (2, 3), "warmup": 4}),
     "vaegan": ("vaegan", "digits", {"latent_dim": 2, "e_channels": (2,), "g_channels": (3, 2), "d_channels": (2, 3)}),
 }
 

@@ -17,6 +17,7 @@ VIEWS = {
     "wgangp": ["pixels", "step", "vanishing", "curves", "slopes", "program"],
     "ring8": ["field", "step", "vanishing", "curves", "program"],
     "vaegan": ["pixels", "step", "latents", "vanishing", "curves", "program"],
+    "srgan": ["pixels", "step", "restored", "vanishing", "curves", "program"],
     "pacgan": ["field", "step", "vanishing", "curves", "program"],
     "points": ["samples", "step", "latents", "vanishing", "curves", "program"],
 }

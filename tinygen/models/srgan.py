@@ -27,6 +27,7 @@ from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from ..tracing import variant
+from .average import Average
 from .base import ModelConfig
 from .dcgan import check_images, halvings
 from .gan import LossName
@@ -50,6 +51,8 @@ class SRGANConfig(ModelConfig):
     content, adversarial: the weights of L_content and L_G. φ are the second convolution's maps of the classifier of
     digits, for 28x28 grey images, or of the judge of drawn faces, for squares of 32, 64, ... in colour: content=0 for
     other images of these sizes. For all other sizes L_content is 0.
+    ema: images are made with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı et
+    al. 2019), where the paper lowers the rate in the end; 0: with the weights.
     d_lr: the learning rate of D, if it differs from G's; 0: lr.
     """
 
@@ -65,6 +68,7 @@ class SRGANConfig(ModelConfig):
     content: NonNegative = 0.01
     adversarial: NonNegative = 0.01
     loss: LossName = "nonsaturating"
+    ema: Share = 0.99
     d_lr: LearningRate = 0.0
 
     def __post_init__(self) -> None:
@@ -91,6 +95,9 @@ class SRGAN(Restoring):
         self.G = layers.Sequential(*self.generator(rng))
         self.inputs = {"G": (height // c.scale, width // c.scale, channels)}
         self.opt_G = make_optimizer(c, self.G.parameters())
+        self.G_mean = Average(self.G, c.ema) if c.ema else None
+        if self.G_mean is not None:
+            self.inputs["G_mean"] = self.inputs["G"]
         self.D: Any = None
         if c.adversarial:
             self.D = layers.Sequential(*self.discriminator(rng))
@@ -101,7 +108,7 @@ class SRGAN(Restoring):
 
     def _maps(self) -> Any:
         """φ, if there is one for such images."""
-        from ..judges.perception import maps_for  # judges load what training needs, which a model alone does not
+        from ..judges import maps_for  # judges load what training needs, which a model alone does not
 
         return maps_for(self.config.data_shape)
 
@@ -161,7 +168,7 @@ class SRGAN(Restoring):
             error = losses.mse(fake, x)
             return Loss(error, self.likeness(error, z, x), {"x": x, "z": z, "G(z)": fake})
 
-        return Step("G", loss, {"G": self.G}, self.opt_G)
+        return Step("G", loss, {"G": self.G}, self.opt_G, then=self.average)
 
     def step_D(self, x: Array) -> Step:
         """D learns to tell images x from G's; G is fixed."""
@@ -185,7 +192,7 @@ class SRGAN(Restoring):
             value = error + c.adversarial * self.game.G(score) + c.content * self.content(fake, x)
             return Loss(value, self.likeness(error, z, x), {"x": x, "z": z, "G(z)": fake, "D(G(z))": score})
 
-        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D})
+        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D}, then=self.average)
 
     def content(self, fake: Any, x: Array) -> Any:
         """L_content, relative to the size of φ(x); 0 without φ."""
@@ -193,6 +200,11 @@ class SRGAN(Restoring):
             return 0.0
         seen = self.maps(x)
         return losses.mse(self.maps(fake), seen) / ops.mean(seen * seen)
+
+    def average(self) -> None:
+        """Add G's weights after its step to their mean, if there is one."""
+        if self.G_mean is not None:
+            self.G_mean.update(self.G, self.opt_G.t)
 
     def score(self, x: Any) -> Any:
         """D's score of each image."""
@@ -221,8 +233,9 @@ class SRGAN(Restoring):
     @no_grad()
     def translate(self, x: Array) -> Array:
         """Small images x (N, h, w, C), of any size, `scale` times as large, with batch norm's running statistics."""
-        with layers.evaluating(self.G):
-            return self.G(x).data
+        G = self.G if self.G_mean is None else self.G_mean
+        with layers.evaluating(G):
+            return G(x).data
 
 
 def prime_factors(n: int) -> list[int]:

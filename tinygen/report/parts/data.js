@@ -53,7 +53,8 @@ class Run {
 
   /** Height, width and channels of an image; null for points. */
   get image() {
-    const shape = this.has("samples") && this.recording.value_range ? this.array("samples").shape.slice(2) : [];
+    const made = ["samples", "reconstructions"].find((name) => this.has(name)); // one that restores images makes no samples
+    const shape = made && this.recording.value_range ? this.array(made).shape.slice(2) : [];
     return shape.length === 3 ? shape : null;
   }
 
