@@ -7,7 +7,7 @@ The run itself is not changed.
 examples:
   tinygen translate runs/srgan small.png
   tinygen translate runs/srgan photos --out larger
-  tinygen translate runs/cyclegan faces --direction backward
+  tinygen translate runs/cyclegan faces --direction ba
   tinygen translate runs/inpaint photo.png --mask hole.png
 """
 
@@ -35,7 +35,7 @@ OVERVIEW, ROWS = "translated", 16  # the picture of pairs, and how many it shows
 def add_arguments(command: Parser) -> None:
     command.add_argument("run", type=path, metavar="RUN", help="a run directory, such as runs/srgan")
     command.add_argument("images", type=path, metavar="IMAGES", nargs="+", help="picture files, and folders of them")
-    command.add_argument("--direction", metavar="NAME", help="which way, if the model goes several")
+    command.add_argument("--direction", metavar="NAME", help="ab (the default) or ba, for a model of two domains")
     command.add_argument("--mask", type=path, metavar="FILE", help="a picture, white where the image is to be repaired")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", type=path, metavar="DIR", help="the folder of the results (RUN/translated)")

@@ -115,15 +115,13 @@ def default_features(
 
 def features_for(subject: Subject) -> tuple[Extractor, str]:
     """The features by which images of a subject are compared, and their name."""
-    if subject.features is not None:
-        return subject.features, name_of(subject.features)
-    if has_drawn_faces(subject.data):
-        return face_features(), "judge of drawn faces"
-    return _default(subject.data.shape, None)[::2]
+    features = chosen_features(subject)
+    return default_features(subject.data.shape)[::2] if features is None else (features, name_of(features))
 
 
-def name_of(features: Extractor) -> str:
-    return getattr(features, "__name__", type(features).__name__)
+def chosen_features(subject: Subject) -> Extractor | None:
+    """The features for a subject that are not usual for its shape: those given, or of drawn faces."""
+    return subject.features or (face_features() if has_drawn_faces(subject.data) else None)
 
 
 def face_features() -> Extractor:
@@ -135,11 +133,6 @@ def face_features() -> Extractor:
 
     features.__name__ = "judge of drawn faces"
     return features
-
-
-def features_for(subject: Subject) -> Extractor | None:
-    """The features to compare images of this data by, if they are not those that are usual for the shape."""
-    return subject.features or (face_features() if has_drawn_faces(subject.data) else None)
 
 
 IMAGES = 5_000  # samples to compare with the test images
@@ -163,9 +156,7 @@ def measure(subject: Subject) -> dict[str, Score]:
         return {}
     if not has(subject.model, "sample"):
         return {}
-    if not has(subject.model, "sample"):
-        return {}
     fake = subject.samples(n)
-    scores = image_scores(fake, data.test[:MOST], data.train, features_for(subject), seed=subject.seed)
+    scores = image_scores(fake, data.test[:MOST], data.train, chosen_features(subject), seed=subject.seed)
     features, reference = scores.pop("features"), scores.pop("reference")
     return {name: Score(value, reference[name], features) for name, value in scores.items()}

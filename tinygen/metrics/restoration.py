@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..judges.classifier import SHAPE, accuracy, in_blocks, load_classifier, unit_images
 from ..models.base import has
 from .distances import fid
-from .images import FEWEST, default_features, features_for, name_of
+from .images import FEWEST, features_for
 from .subject import MOST, Score, Subject
 
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03  # Wang et al. 2004, section III.B
@@ -89,8 +89,7 @@ def measure(subject: Subject) -> dict[str, Score]:
     if min(x.shape[1:3]) >= WINDOW:
         scores["ssim"] = score(lambda y: ssim(y, true))
     if len(x) >= FEWEST:
-        features = features_for(subject)
-        features, name = (features, name_of(features)) if features else default_features(data.shape)[::2]
+        features, name = features_for(subject)
         of_true, of_train = (in_blocks(features, images) for images in (true, data.train[: len(x)]))
         scores["restored_fid"] = score(lambda y: fid(of_true, in_blocks(features, y)), fid(of_true, of_train), name)
     labels = None if data.test_labels is None else data.test_labels[: len(x)]

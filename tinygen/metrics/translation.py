@@ -14,10 +14,10 @@ from ..backend import to_host
 from ..data import Dataset
 from ..data.domains import HAPPY, PARTNERS, SAD
 from ..data.sixfactors import draw_faces, mouth
+from ..judges.classifier import SHAPE, LeNet, accuracy, in_blocks, train_classifier, unit_images
+from ..judges.faces import has_drawn_faces, load_face_judge, read_factors
 from ..models.base import has
-from .classifier import SHAPE, LeNet, accuracy, in_blocks, train_classifier, unit_images
 from .distances import fid
-from .faces import has_drawn_faces, load_face_judge, read_factors
 from .images import FEWEST, features_for
 from .subject import MOST, Score, Subject
 
