@@ -18,6 +18,7 @@ from tinygen import compile
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in SMALL),
     ("gan", {"ema": 0.9, "r1": 1.0}),
+    ("gan", {"r1": 1.0, "r1_every": 3}),
     ("gan", {"instance_noise": 0.2, "instance_noise_steps": 7, "d_steps": 2}),
     ("gan", {"label_smoothing": 0.1, "mean_d_loss": True, "instance_noise": 0.1}),
     ("gan", {"loss": "minimax", "optimizer": "rmsprop"}),

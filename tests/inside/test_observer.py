@@ -59,6 +59,7 @@ class Inputs:
 
     def __init__(self, model, observer):
         self.pack, (self.x, *self.y) = model.batch_unit, observer.training_batch
+        self.y = self.y if model.takes_labels else []
         stream = Generator(0, "recorder/z")
         if model.name == "vaegan":
             stream.normal((len(self.x), model.config.latent_dim))  # eps, which comes first
@@ -132,13 +133,14 @@ def test_the_scores_and_the_samples(name):
     observer, found, part = observe(model)
     with undisturbed(model), tg.no_grad():
         fake = model.G(part.z, *part.y)
+        fake = tg.ops.split(fake, 2)[0] if model.takes_domains else fake
         scores = model.score(fake, *part.y).numpy()[:, 0].repeat(part.pack)
         real = model.score(toy().train[:64], *part.y_real).numpy()[:, 0].repeat(part.pack)
     np.testing.assert_array_equal(found["samples"], fake.numpy()[: observer.shown])
     np.testing.assert_allclose(found["score_fake"], scores, rtol=1e-6)
     np.testing.assert_allclose(found["score_real"], real, rtol=1e-5)
     assert len(found["score_fake"]) == observer.batch
-    of_copies = 2 if name == "vaegan" else 1  # its loss is a mean over the scores of copies, too
+    of_copies = 2 if name in ("vaegan", "cogan") else 1  # a mean over the scores of copies, or another domain, too
     assert observer.facts["scores"] * part.pack == of_copies * observer.batch
 
 
@@ -185,7 +187,7 @@ def own_losses(model, observer):
         yield lambda: vaegan_loss(model, x, "G")
         yield lambda: vaegan_loss(model, leaf(x), "E")
     elif isinstance(model, GAN):
-        yield lambda: gan_loss(model, x, y)
+        yield lambda: gan_loss(model, x, y if model.takes_labels else [])
         if "D" in model.labelled:  # no gradient of G's comes to the vectors of D's labels
             yield lambda: model.steps_on(x, *y)["D"].compute_loss().value
     elif name == "cyclegan":

@@ -33,10 +33,11 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "wgangp": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
     "pacgan": {"latent_dim": 4, "g_hidden": (7, 5), "d_hidden": (6, 4), "pack": 2},
     "srgan": {"d_channels": (2,), "scale": 2, "channels": 3, "blocks": 1, "warmup": 1},
+    "cogan": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3, "g_kernel_size": 3},
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
     "cyclegan": {"g_channels": (2, 3), "blocks": 1, "d_channels": (2, 3), "pool": 6, "constant": 2, "decay": 20},
 }
-IMAGES_ONLY = {"vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan", "srgan"}
+IMAGES_ONLY = {"cogan", "vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan", "srgan"}
 SHAPES = {"cyclegan": (16, 16, 1), "srgan": (4, 4, 1)}  # of the images of models that take no smaller ones
 SAMPLING = [name for name, kind in MODELS.items() if kind.sample is not Model.sample]
 BATCH = 4

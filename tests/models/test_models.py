@@ -367,7 +367,8 @@ def others(kind, field, hint):
     if isinstance(default, bool):
         return [not default]
     if isinstance(default, tuple):
-        return [*([] if field.name == "g_channels" else [()]), (3,), (5, 4, 3)]
+        needed = field.name == "g_channels" or (kind.name, field.name) == ("cogan", "d_channels")
+        return [*([] if needed else [()]), (3,), (5, 4, 3)]
     return [default + 1] if isinstance(default, int) else [default / 2 or 0.5]
 
 
@@ -385,11 +386,12 @@ MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", 
 MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
 MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # larger ones matter only after many steps
-MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2}
+MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2, ("cogan", "ema"): 0.98 / 2}
 MEANT_BY_AUTO |= {("srgan", "ema"): 0.99 / 2, ("srgan", "content"): 0.01 / 2}  # no judge knows images of 4x4 pixels
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others
+TOGETHER |= {"r1_every": {"r1": 1.0}}
 TOGETHER |= {key: {"batch_norm": True} for key in ("bn_momentum", "bn_eps")}
 TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}, ("pacgan", "slope"): {"g_activation": "leaky_relu"}}
 TOGETHER |= {("srgan", "scale"): {"data_shape": (10, 20, 1)}}

@@ -5,6 +5,7 @@ from .autoencoder import Autoencoder, AutoencoderConfig, Memory, MemoryConfig
 from .base import Model, ModelConfig
 from .betavae import BetaVAE, BetaVAEConfig
 from .cgan import CGAN, CGANConfig
+from .cogan import CoGAN, CoGANConfig
 from .convvae import ConvVAE, ConvVAEConfig
 from .cyclegan import CycleGAN, CycleGANConfig
 from .dcgan import DCGAN, DCGAN64, DCGAN64Config, DCGANConfig
@@ -40,6 +41,8 @@ __all__ = [
     "BetaVAE",
     "BetaVAEConfig",
     "CGANConfig",
+    "CoGAN",
+    "CoGANConfig",
     "ConvVAE",
     "ConvVAEConfig",
     "CycleGAN",
@@ -91,6 +94,7 @@ MODELS: dict[str, type[Model]] = {
         WGANGP,
         PacGAN,
         VAEGAN,
+        CoGAN,
         CycleGAN,
         SRGAN,
     )

@@ -192,6 +192,10 @@ class Model(Module):
         lacks = "takes labels, but has no labels_for(); write it" if self.takes_labels else "takes no labels"
         raise NotImplementedError(f"{type(self).__name__} {lacks}")
 
+    def sample_pairs(self, n: int, rng: Generator | None = None) -> tuple[Array, Array]:
+        """n new examples of each of two domains, of which those with one index belong together."""
+        raise NotImplementedError(f"{type(self).__name__} has no sample_pairs(); write it")
+
     # For two networks that play a game
 
     def noise(self, n: int, rng: Generator | None = None) -> Array:

@@ -19,7 +19,7 @@ from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
-from ..tracing import per_step
+from ..tracing import per_step, variant
 from .average import Average
 from .base import Model, ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
@@ -42,6 +42,7 @@ class AdversarialConfig(ModelConfig):
     instance_noise: the standard deviation of noise on all inputs of D, so that real and fake overlap (Sønderby et al.
     2017; Arjovsky and Bottou 2017); it falls linearly to 0 over instance_noise_steps steps of D; 0: it stays.
     r1: the weight γ of the penalty γ/2 E ‖∇D(x)‖² on real images (Mescheder et al. 2018, eq. 9).
+    r1_every: the penalty is taken every so many steps of D, so many times as heavy (Karras et al. 2020, section 3.1).
     ema: samples are drawn with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı
     et al. 2019); 0: with the weights.
     d_lr: the learning rate of D, if it differs from G's (two time scales: Heusel et al. 2017); 0: lr.
@@ -61,6 +62,7 @@ class AdversarialConfig(ModelConfig):
     instance_noise: NonNegative = 0.0
     instance_noise_steps: Annotated[int, Limits(0)] = 0
     r1: NonNegative = 0.0
+    r1_every: Count = 1
     ema: Share = 0.0
     lr: float = 2e-4
     d_lr: LearningRate = 0.0
@@ -188,9 +190,17 @@ class GAN(Model):
         loss = self.game.D(real_score, fake_score, *target)
         if c.mean_d_loss:
             loss = loss * 0.5
-        if c.r1:
-            loss = loss + 0.5 * c.r1 * r1_penalty(self.score, x, *y)
+        if c.r1 and (c.r1_every == 1 or variant(self.r1_due)):
+            loss = loss + 0.5 * c.r1 * c.r1_every * self.slope_penalty(x, *y)
         return loss
+
+    def r1_due(self) -> bool:
+        """Whether the penalty on D's slope is taken at this step of D: at the first, and each r1_every after it."""
+        return self.opt_D.t % self.config.r1_every == 0
+
+    def slope_penalty(self, x: Array, *y: Array) -> Tensor:
+        """E ‖∇D(x)‖² over real images x."""
+        return r1_penalty(self.score, x, *y)
 
     def loss_G(self, fake: Tensor, *y: Array) -> Loss:
         """What G lowers, given its images (and their labels)."""
