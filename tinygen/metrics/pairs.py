@@ -15,8 +15,8 @@ from ..backend import to_host
 from ..data import Dataset
 from ..data.domains import PARTNERS
 from ..errors import DataError
-from ..models.base import has
 from ..judges.classifier import SHAPE, LeNet, in_blocks, load_classifier, predict, train_classifier, unit_images
+from ..models.base import has
 from .distances import fid
 from .images import FEWEST, IMAGES
 from .subject import BLOCK, MOST, Score, Subject

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from .. import init, layers, ops
 from ..backend import Array
@@ -28,7 +28,7 @@ from ..scopes import no_grad
 from ..tensor import Tensor
 from .collapse import Recent, Sign, collapse
 from .dcgan import DCGAN, DCGANConfig, growth, halvings
-from .networks import Activation, activation
+from .networks import Activation, activation, initial
 from .penalties import r1_penalty
 from .steps import Loss, Step
 from .verdicts import verdicts
@@ -60,7 +60,6 @@ class CoGANConfig(DCGANConfig):
     bn_momentum: float = 0.9
     bn_eps: float = 1e-5
     dropout: float = 0.0
-    weight_init: Literal["glorot", "normal"] = "glorot"
     head_init: NonNegative = 0.01
     r1: float = 0.1
     r1_every: int = 4
@@ -114,7 +113,7 @@ class CoGAN(DCGAN):
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:
         """Noise, the smallest maps, transposed convolutions up to the image's size, and a convolution a domain."""
-        c, options = self.config, self._weights(rng)
+        c, options = self.config, initial(self.config, rng)
         sizes = halvings(c.data_shape[:2], len(c.g_channels) - 1)[::-1]
         network = self.first_maps(sizes[0], options)
         for (size, larger), (channels, fewer) in zip(pairwise(sizes), pairwise(c.g_channels), strict=True):
@@ -130,7 +129,7 @@ class CoGAN(DCGAN):
         """Those of the DCGAN, with a first convolution a domain."""
         c, (first, *shared) = self.config, super().discriminator(rng)
         channels = c.data_shape[-1], c.d_channels[0]
-        second = layers.Conv(*channels, c.kernel_size, 2, bias=c.d_bias, **self._weights(rng))
+        second = layers.Conv(*channels, c.kernel_size, 2, bias=c.d_bias, **initial(self.config, rng))
         return [Halves(first, second), *shared]
 
     @property
