@@ -66,7 +66,7 @@ def test_labels_belong_to_the_models_that_take_them(name):
             with pytest.raises(IndexError, match=f"the input goes from .*{label}.*but it must be from 0 to 2"):
                 model.train_step((x, np.full(n, label)))
     elif name != "memory" and not model.takes_domains:
-        model.train_step((x,))
+        model.train_step((fed(model, x),))
 
 
 @pytest.mark.parametrize("name", MODELS)
