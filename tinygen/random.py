@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from . import kernels
-from .backend import Array, array_of, current_device, device_module
-from .kernels.noise import GOLDEN
+from .backend import Array, array_module, array_of, current_device, device_module
+from .kernels.noise import GOLDEN, resolution
 from .tracing import Untraceable, tracing
 
 Shape: TypeAlias = "int | Sequence[int]"
@@ -52,6 +52,16 @@ class Generator:
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
         return _scale_and_shift(self._drawn("uniform", shape, dtype), high - low, low)
+
+    def gumbel(self, shape: Shape, loc: float = 0.0, scale: float = 1.0, dtype: Any = np.float32) -> Array:
+        """Independent draws from the standard Gumbel distribution, times scale, plus loc: -log(-log u), u ~ U(0, 1).
+
+        Where the draw u is 0, it is half of the smallest step that it can take, so all are finite.
+        """
+        u = self.uniform(shape, dtype=_draw_dtype(np.dtype(dtype)))
+        xp, (_, step) = array_module(u), resolution(u.dtype)
+        g = -xp.log(-xp.log(xp.maximum(u, step / 2)))
+        return _scale_and_shift(g, scale, loc).astype(dtype, copy=False)
 
     def bernoulli(self, p: float, like: Any) -> Array:
         """True with probability p, rounded to 2⁻¹⁶, for each element of an array or Tensor, with its memory layout."""

@@ -61,6 +61,12 @@ def over(d: Draw, name: str) -> None:
         d.call(name, x, **({"axis": d.axis(x)} if d.chance(0.7) else {}))
 
 
+def gumbel_softmax(d: Draw, name: str) -> None:
+    x = d.operand()
+    if d[x].ndim:
+        d.call(name, x, d.call("sin", x), **({"tau": d.number(0.5, 2)} if d.chance(0.7) else {}))
+
+
 def divide(d: Draw, name: str) -> None:
     a = d.pick()
     b = d.broadcasting(a)

@@ -142,6 +142,13 @@ TABLE = [
         oracle=lambda x, axis=-1: special.log_softmax(x, axis),
         twin=twins.over_all("log_softmax"),
     ),
+    Op(
+        "gumbel_softmax",
+        draws.gumbel_softmax,
+        kept="y",
+        oracle=lambda x, noise, tau=1.0: special.softmax((x + noise) / tau, -1),
+        twin=lambda x, noise, tau=1.0: F.softmax((x + noise) / tau, -1),
+    ),
     Op("matmul", draws.matmul, kept="ab"),
     Op("dense", draws.dense, kept="xw", oracle=lambda x, w, b: x @ w + b, twin=lambda x, w, b: F.linear(x, w.T, b)),
     Op("einsum", draws.einsum, kept="ab"),

@@ -6,6 +6,7 @@ from .containers import ModuleDict, ModuleList, Sequential, Skip
 from .conv import Conv, ConvTranspose
 from .module import Buffer, Module, evaluating
 from .norm import BatchNorm, InstanceNorm, LayerNorm
+from .recurrent import GRUCell, LSTMCell
 from .resize import AvgPool, GlobalAvgPool, MaxPool, Pad, PixelShuffle, UpSampling
 from .spectral import SpectralNorm
 from .state import LeftOut
@@ -20,8 +21,10 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GlobalAvgPool",
     "InstanceNorm",
+    "LSTMCell",
     "LayerNorm",
     "LeakyReLU",
     "LeftOut",

@@ -6,7 +6,7 @@ domain; the rest of the line is passed on unchanged.
 
 from __future__ import annotations
 
-from .. import layers
+from .. import layers, ops
 from .case import Case, between, distinct, index, layer, mask, normal, off_zero, op, positive, same_draw, uniform
 
 UNARY = {
@@ -192,6 +192,12 @@ CASES: list[Case] = [
     op("take_along_axis", normal(2, 3), index(3, 2, 1), -1),
     op("take_along_axis", normal(2, 3), index(3, 1, 4), 1),
     op("take_along_axis", normal(1, 3), index(3, 2, 4), 1),
+    # choices: one-hot rows times w are rows of w; straight_through is a derivative where both arguments are the same
+    layer("one_hot", lambda: lambda i, w: ops.one_hot(i, 4, w.dtype) @ w, index(4, 2, 3), normal(4, 2)),
+    layer("straight_through", lambda: lambda x: ops.straight_through(x, x) * ops.exp(x), normal(2, 3)),
+    op("gumbel_softmax", normal(2, 3), normal(2, 3)),
+    op("gumbel_softmax", normal(2, 2, 3), normal(2, 2, 3), 0.7),
+    op("gumbel_softmax", normal(0, 3), normal(0, 3), tau=0.5),
     # normalisation
     op("batch_norm", normal(6, 3), normal(3), normal(3)),
     op("batch_norm", normal(2, 2, 2, 3), normal(3), normal(3), eps=0.1),
@@ -269,6 +275,10 @@ CASES: list[Case] = [
     layer("SpectralNorm", lambda: layers.SpectralNorm(layers.ConvTranspose(2, 3, 2)).eval(), normal(1, 2, 2, 2)),
     layer("Dropout", lambda: same_draw(layers.Dropout(0.4)), normal(4, 5)),
     layer("Dropout", lambda: layers.Dropout(0.4).eval(), normal(2, 3), training=False),
+    layer("GRUCell", lambda: layers.GRUCell(2, 3), normal(4, 2), normal(4, 3)),
+    layer("GRUCell", lambda: layers.GRUCell(2, 3, bias=False), normal(4, 2), bias=False),
+    layer("LSTMCell", lambda: layers.LSTMCell(2, 3), normal(4, 2), normal(4, 3), normal(4, 3)),
+    layer("LSTMCell", lambda: layers.LSTMCell(2, 3, bias=False), normal(4, 2), bias=False),
     layer("LeakyReLU", lambda: layers.LeakyReLU(0.2), off_zero(2, 3)),
     layer("PReLU", lambda: layers.PReLU(3), off_zero(2, 3)),
     layer("ReLU", lambda: layers.ReLU(), off_zero(2, 3)),

@@ -1,0 +1,66 @@
+"""Choices among n: one-hot vectors, and gradients that pass a choice: straight-through, Gumbel softmax.
+
+A choice is a step function, so its derivative is 0 wherever it has one. What passes here in its place is by definition
+the gradient of something smooth.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..backend import Array, array_module, array_of
+from ..checks import check_array, check_indices
+from ..primitives import primitive
+from ..rules import flat
+from .reduce import softmax
+
+
+def one_hot(i: Any, n: int, dtype: Any = "float32") -> Array:
+    """1 at i and 0 elsewhere, for each integer i from 0 to n - 1: (..., n) for i (...). A plain array.
+
+    Raises TypeError unless i holds integers. One out of range, -1 included, raises IndexError on the CPU; on a GPU,
+    which isn't waited for, its row is 0.
+    """
+    check_indices("one_hot", i, n, "i")
+    return _one_hot(array_of(i), n, dtype)
+
+
+def _one_hot(i: Array, n: int, dtype: Any) -> Array:
+    xp = array_module(i)
+    return xp.equal(i[..., None], xp.arange(n)).astype(dtype)
+
+
+@primitive
+def straight_through(hard: Any, soft: Any) -> Array:
+    """hard, with the gradient of soft: dy/dsoft = 1 and dy/dhard = 0, by definition (Bengio et al. 2013, section 4).
+
+    Where hard = soft this is the derivative; elsewhere an estimate. Raises ValueError unless their shapes are equal.
+    """
+    if hard.shape != soft.shape:
+        raise ValueError(f"straight_through: hard is {hard.shape} and soft {soft.shape}, but they must have one shape")
+    return hard.astype(soft.dtype)
+
+
+straight_through.rules(flat, lambda gy, y, hard, soft: gy)
+
+
+def gumbel_softmax(x: Any, noise: Any, tau: float = 1.0, hard: bool = False) -> Any:
+    """softmax((x + noise) / τ) over the last axis, for noise of `Generator.gumbel`: Jang et al. 2016, eq. 2.
+
+    With noise, argmax(x + noise) is k with probability softmax(x)ₖ (eq. 1), and the result nears its one-hot vector as
+    τ falls to 0.  hard: that one-hot vector itself, with the gradient of the softmax (straight-through).
+    Raises ValueError for a τ that is not above 0, or if noise has not the shape of x.
+    """
+    for name, array in (("x", x), ("noise", noise)):
+        check_array("gumbel_softmax", array, name)
+    if x.shape != noise.shape or not x.shape:
+        raise ValueError(
+            f"gumbel_softmax: x is {x.shape} and noise {noise.shape}, but they must have one shape, the choices last"
+        )
+    if isinstance(tau, (int, float)) and not tau > 0:  # and not a number of a trace
+        raise ValueError(f"gumbel_softmax: tau is {tau}, but it must be above 0")
+    soft = softmax((x + noise) / tau)
+    if not hard:
+        return soft
+    chosen = array_of(soft)
+    return straight_through(_one_hot(chosen.argmax(axis=-1), x.shape[-1], chosen.dtype), soft)
