@@ -20,8 +20,10 @@ from .digits import load_digits
 from .domains import load_negatives, load_outlines, load_smiles, two_domains
 from .examples import kind_of
 from .folder import load_folder
+from .grammar import load_grammar
 from .loader import Loader, batch_of
 from .mnist import load_fashion, load_mnist
+from .sentences import to_sentences, to_tokens
 from .sixfactors import load_sixfactors
 from .stacked import load_stacked
 from .toys import load_grid25, load_ring8, load_swissroll
@@ -44,6 +46,8 @@ __all__ = [
     "placed",
     "takes",
     "two_domains",
+    "to_sentences",
+    "to_tokens",
 ]
 
 
@@ -73,6 +77,7 @@ DATASETS: dict[str, Entry] = {
     "outlines": Entry("two domains: digits, and the outlines of other digits, 28x28 grey", load_outlines),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
     "grid25": Entry("points in the plane: 25 narrow Gaussians on a 5x5 grid", load_grid25),
+    "grammar": Entry("6,000 sentences of a grammar of 32 words; their probabilities are known", load_grammar),
     "swissroll": Entry("points in the plane: a spiral", load_swissroll),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +12,11 @@ from ..backend import is_array
 from ..checks import whole
 from ..errors import DataError
 from ..random import Generator
-from .examples import check_examples, kind_of
+from .examples import check_examples, check_tokens, kind_of
 from .listing import listed
+
+if TYPE_CHECKING:
+    from .grammar import Grammar
 
 
 @dataclass(frozen=True)
@@ -30,12 +34,14 @@ class Modes:
 class Dataset:
     """Examples to train on and examples to test with, all in host memory.
 
-    train, test: uint8 images (N, H, W, C), where 0 is the background or black, or float32 points (N, 2).
+    train, test: uint8 images (N, H, W, C), where 0 is the background or black, float32 points (N, 2), or int64 tokens
+    (N, L), each a place in the vocabulary.
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
     factors, test_factors: float32 (N, K), what each example was made from, where known, else None.
     classes: the names of labels 0, 1, ..., if they have names.  notes: remarks on how the data set was made.
     other: a second domain, for models that learn from two, else None; its examples have the shape of this one's.
     paired: whether example i of both domains belongs together; if not, each is shuffled on its own.
+    vocabulary: the words of tokens.  grammar: that the sentences were drawn from, if it is known.
     Raises DataError for anything else.
     """
 
@@ -51,6 +57,8 @@ class Dataset:
     notes: tuple[str, ...] = field(default=(), repr=False)
     other: Dataset | None = None
     paired: bool = False
+    vocabulary: tuple[str, ...] | None = field(default=None, repr=False)
+    grammar: Grammar | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for part, labels in (("train", "labels"), ("test", "test_labels")):
@@ -58,6 +66,7 @@ class Dataset:
             check_examples("Dataset", part, x)
             if x.shape[1:] != self.train.shape[1:]:
                 raise DataError(f"Dataset: train has examples of shape {self.train.shape[1:]}, test of {x.shape[1:]}")
+            check_tokens("Dataset", part, x, self.vocabulary)
             if y is not None and (not is_array(y) or y.shape != x.shape[:1]):
                 raise DataError(f"Dataset: {labels} is {kind_of(y)}, but each of {len(x):,} examples needs one")
         if len(self.train) == 0:
@@ -82,13 +91,14 @@ class Dataset:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """The shape of one example: (H, W, C), or (2,) for points."""
+        """The shape of one example: (H, W, C), (2,) for points, or (L,) for tokens."""
         return self.train.shape[1:]
 
     def fingerprint(self) -> str:
         """SHA-256 of the examples, labels and factors, as 64 hex digits: the same on every machine for equal data.
 
-        It covers the values, dtypes and shapes of the arrays, in order; not the name, as data may be moved.
+        It covers the values, dtypes and shapes of the arrays, in order, and the vocabulary; not the name, as data may be
+        moved.
         """
         digest = hashlib.sha256()
         for name in EXAMPLES:
@@ -99,10 +109,14 @@ class Dataset:
                 digest.update(little.data)
         if self.other is not None:
             digest.update(f"other {self.paired} {self.other.fingerprint()}\n".encode())
+        if self.vocabulary is not None:
+            digest.update("\n".join(self.vocabulary).encode())
         return digest.hexdigest()
 
     def __str__(self) -> str:
         labels = "no labels" if self.labels is None else f"{len(np.unique(self.labels))} labels"
+        if self.vocabulary is not None:
+            labels = f"{len(self.vocabulary)} words, {labels}"
         if self.classes is not None:
             labels += f" ({listed(self.classes, 10)})"
         sizes = f"{len(self.train):,} to train and {len(self.test):,} to test"

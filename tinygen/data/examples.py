@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ TOLERANCE = 1e-3  # share of a range's length by which rounding may leave it
 
 
 def check_examples(owner: str, name: str, x: Any) -> None:
-    """Raise DataError unless x is an array of examples: uint8 or floats, (N, H, W, C) or (N, D)."""
+    """Raise DataError unless x is an array of examples: uint8 or floats, (N, H, W, C) or (N, D), or tokens (N, L)."""
     if not is_array(x) or x.ndim < 2:
         advice = ""
         if hasattr(x, "train") or hasattr(x, "numpy"):
@@ -26,8 +27,28 @@ def check_examples(owner: str, name: str, x: Any) -> None:
         elif isinstance(x, (str, os.PathLike)) or (isinstance(x, (list, tuple)) and len(x)):
             advice = '; tinygen.data.load("folder:PATH") reads the images in a folder'
         raise DataError(f"{owner}: {name} is {kind_of(x)}, but it must be an array (N, H, W, C) or (N, D){advice}")
-    if x.dtype != np.uint8 and x.dtype.kind != "f":
-        raise DataError(f"{owner}: {name} has dtype {x.dtype}, but it must be uint8 (0 to 255) or floating point")
+    if x.dtype != np.uint8 and x.dtype.kind != "f" and not are_tokens(x):
+        tokens = ", or signed integers (N, L) for tokens" if x.ndim == 2 else ""
+        raise DataError(
+            f"{owner}: {name} has dtype {x.dtype}, but it must be uint8 (0 to 255) or floating point{tokens}"
+        )
+
+
+def are_tokens(x: Any) -> bool:
+    """Whether examples are sentences, as signed integers (N, L); uint8 is for images."""
+    return x.dtype.kind == "i" and x.ndim == 2
+
+
+def check_tokens(owner: str, name: str, x: Array, vocabulary: Sequence[str] | None) -> None:
+    """Raise DataError unless tokens have a vocabulary in which all of them lie, and anything else has none."""
+    if are_tokens(x) != (vocabulary is not None):
+        there, lacks = ("tokens", "no vocabulary") if vocabulary is None else ("no tokens", "a vocabulary")
+        raise DataError(f"{owner}: {name} holds {there}, {x.dtype} {tuple(x.shape)}, but there is {lacks}")
+    if vocabulary is not None and x.size and not 0 <= int(x.min()) <= int(x.max()) < len(vocabulary):
+        raise DataError(
+            f"{owner}: {name} has tokens from {int(x.min())} to {int(x.max())}, but those of {len(vocabulary)} words "
+            f"go from 0 to {len(vocabulary) - 1}"
+        )
 
 
 def range_misfit(x: Array, value_range: tuple[float, float]) -> str | None:
