@@ -16,6 +16,7 @@ from .pacgan import PacGAN, PacGANConfig
 from .sngan import SNGAN, SNGANConfig
 from .srgan import SRGAN, SRGANConfig
 from .steps import Loss, Step
+from .textgan import TextGAN, TextGANConfig
 from .vae import VAE, VAEConfig
 from .vaegan import VAEGAN, VAEGANConfig
 from .wgan import WGAN, WGANConfig
@@ -63,6 +64,8 @@ __all__ = [
     "SNGANConfig",
     "SRGANConfig",
     "Step",
+    "TextGAN",
+    "TextGANConfig",
     "VAEConfig",
     "VAEGANConfig",
     "WGANConfig",
@@ -97,5 +100,6 @@ MODELS: dict[str, type[Model]] = {
         CoGAN,
         CycleGAN,
         SRGAN,
+        TextGAN,
     )
 }

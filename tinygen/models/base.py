@@ -117,6 +117,12 @@ class Model(Module):
             raise ConfigError(f"{self.name}: data_shape is {shape!r}, but it must be a tuple, such as (28, 28, 1)")
         return None if shape is None else tuple(shape)
 
+    @property
+    def vocabulary(self) -> tuple[str, ...] | None:
+        """The words of its examples, if these are sentences: tokens (N, L), whole numbers. None: they are floats."""
+        words = getattr(self.config, "vocabulary", None)
+        return tuple(words) if isinstance(words, (tuple, list)) else None
+
     # How it learns
 
     def steps(self, batch: Any) -> Sequence[Step]:

@@ -26,10 +26,11 @@ def checked(model: Model, batch: Any) -> tuple[Array, ...]:
         what = {1: "x alone", 2: "(x, labels)"}.get(len(arrays), f"{len(arrays)} arrays")
         raise DataError(f"{model.name}: the batch is {what}, but this model takes {in_words(model)}")
     x, *more = arrays
+    kind, numbers = ("f", "floats") if model.vocabulary is None else ("i", "tokens, signed integers")
     for examples in arrays if model.takes_domains else (x,):
-        if examples.shape[1:] != model.data_shape or not len(examples) or examples.dtype.kind != "f":
+        if examples.shape[1:] != model.data_shape or not len(examples) or examples.dtype.kind != kind:
             raise DataError(
-                f"{model.name}: the batch is {type_of(examples)}, but it must be floats "
+                f"{model.name}: the batch is {type_of(examples)}, but it must be {numbers} "
                 f"(N, {str(model.data_shape)[1:]}, at least one example; set data_shape to that of the data"
             )
     if model.takes_domains and len(more[0]) != len(x):

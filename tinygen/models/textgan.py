@@ -1,0 +1,242 @@
+"""A GAN that writes sentences, by three methods: TextGAN's relaxation, SeqGAN's policy gradient, and likelihood alone.
+
+    gumbel     D lowers E softplus(D(y) - D(x)) + γ/2 E ‖∇D(x)‖²,  G lowers E softplus(D(x) - D(y)),  y ~ G
+    reinforce  D lowers E softplus(-D(x)) + E softplus(D(y)) + γ/2 E ‖∇D(x)‖²
+               G lowers -E Σₜ Aₜ log q(yₜ|y₁...yₜ₋₁) - λ E log q(x)
+    mle        G lowers -E log q(x)
+
+A word is a choice, through which no gradient passes. gumbel draws it as argmax(logits + Gumbel noise) and gives D its
+one-hot vector, with the gradient of softmax((logits + noise) / τ) (Jang et al. 2016, straight-through), as Kusner and
+Hernández-Lobato 2016 and Nie et al. 2019 do; D and G compare a real sentence with a written one (Jolicoeur-Martineau
+2018, eq. 4 and 5). reinforce is SeqGAN (Yu et al. 2017): Aₜ is D's mean probability of the sentences that G makes of
+y₁...yₜ, less its mean over the batch. All of them know q(x), word by word.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from .. import losses, ops
+from ..backend import Array, array_module, array_of
+from ..checks import whole
+from ..data.grammar import LENGTH, WORDS
+from ..errors import ConfigError
+from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Positive, Share
+from ..gradients import grad
+from ..random import Generator
+from ..scopes import no_grad
+from ..tensor import Tensor, tensor
+from ..tracing import per_step
+from .base import Model, ModelConfig
+from .collapse import Recent, Sign
+from .networks import make_optimizer
+from .steps import Loss, Step
+from .writer import Writer, distinct_share, reader
+
+REPEATED = 0.1  # share of a batch's sentences that are distinct
+
+
+@dataclass(frozen=True)
+class TextGANConfig(ModelConfig):
+    """The hyperparameters. The sizes, γ, τ and Adam(1e-3, 0.5) were chosen by trial on the sentences of `grammar`: with
+    r1=1 or tau_end=0.3 gumbel learnt half as much, with lr=2e-3 it fell back.
+
+    vocabulary, data_shape: set from the data.  g_features: of the GRU.  embedding, d_channels, kernel_size, d_hidden,
+    slope: of D.  r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
+    pretrain: steps in which SeqGAN's G learns by likelihood, at lr; then it plays, at policy_lr.  rollouts: sentences
+    made of each beginning y₁...yₜ.  likelihood: λ.
+    """
+
+    data_shape: Counts = (LENGTH,)
+    vocabulary: tuple[str, ...] = WORDS
+    method: Literal["gumbel", "mle", "reinforce"] = "gumbel"
+    g_features: Count = 64
+    embedding: Count = 32
+    d_channels: Counts = (64, 64)
+    kernel_size: Count = 3
+    d_hidden: Count = 64
+    slope: Share = 0.2
+    r1: NonNegative = 0.1
+    tau: Positive = 1.0
+    tau_end: Positive = 0.5
+    tau_steps: Count = 3100
+    pretrain: Count = 800
+    policy_lr: LearningRate = 1e-4
+    rollouts: Count = 4
+    likelihood: NonNegative = 0.1
+    lr: LearningRate = 1e-3
+    beta1: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if len(self.data_shape) != 1:
+            raise ConfigError(
+                f"the data have the shape {self.data_shape}, but textgan takes sentences, tokens (L,), such as "
+                "--data grammar"
+            )
+        if len(self.vocabulary) < 2:
+            raise ConfigError(f"vocabulary has {len(self.vocabulary)} words, but there must be at least 2")
+
+
+class TextGAN(Model):
+    """A GAN that writes sentences: a recurrent network against one of convolutions."""
+
+    name = "textgan"
+    Config: ClassVar[type] = TextGANConfig
+    defaults: ClassVar = {"data": "grammar", "steps": 3100, "batch": 64}
+
+    def __init__(self, config: Any = None, seed: int = 0):
+        super().__init__(config, seed)
+        c, rng = self.config, Generator(seed, f"{self.name}/init")
+        (length,), words = c.data_shape, len(c.vocabulary)
+        self.G = Writer(words, length, c.g_features, rng)
+        self.opt_G = make_optimizer(c, self.G.parameters())
+        self.inputs = {"G": (length, words)}
+        self.D = None
+        if c.method != "mle":
+            self.D = reader(words, length, c.embedding, c.d_channels, c.kernel_size, c.d_hidden, c.slope, rng)
+            self.opt_D = make_optimizer(c, self.D.parameters())
+            self.inputs["D"] = (length, words)
+        if c.method == "reinforce":
+            self.opt_G.lr = functools.partial(_after, c.lr, c.pretrain, c.policy_lr)
+
+    def steps(self, batch: Any) -> list[Step]:
+        """D learns to tell x from G's sentences, then G to pass for x; or G alone, by likelihood."""
+        (x,) = self.checked(batch)
+        x = ops.one_hot(array_of(x), len(self.config.vocabulary))
+        if self.config.method == "gumbel":
+            return [self.step_D(x, self.compared), self.step_G(x)]
+        if self.config.method == "mle":
+            return [self.step_likelihood(x)]
+        learn = self.step_likelihood if per_step(self.pretrains) else self.step_policy
+        return [self.step_D(x, self.told_apart), learn(x)]
+
+    def pretrains(self) -> bool:
+        """Whether SeqGAN's G still learns by likelihood alone."""
+        return self.opt_G.t < self.config.pretrain
+
+    def step_D(self, x: Array, game: Callable[[Tensor, Tensor], Tensor]) -> Step:
+        """D learns to tell sentences x from G's, which is fixed."""
+
+        def loss() -> Loss:
+            z = self.noise(len(x))
+            y = self.G(z)
+            leaf = tensor(x, requires_grad=True)
+            real, fake = self.D(leaf), self.D(y)
+            (gx,) = grad(ops.sum(real), [leaf], create_graph=True)
+            penalty = ops.sum(gx * gx) * (0.5 * self.config.r1 / len(x))
+            named = {"x": x, "z": z, "G(z)": y, "D(x)": real, "D(G(z))": fake}
+            return Loss(game(real, fake) + penalty, _verdicts(real, fake), named)
+
+        return Step("D", loss, {"D": self.D}, self.opt_D, frozen={"G": self.G})
+
+    @staticmethod
+    def compared(real: Tensor, fake: Tensor) -> Tensor:
+        """E softplus(fake - real): what D lowers, and G with the two exchanged."""
+        return ops.mean(ops.softplus(fake - real))
+
+    @staticmethod
+    def told_apart(real: Tensor, fake: Tensor) -> Tensor:
+        """E softplus(-real) + E softplus(fake): Goodfellow et al. 2014."""
+        return losses.bce_logits(real, 1.0) + losses.bce_logits(fake, 0.0)
+
+    def step_G(self, x: Array) -> Step:
+        """G learns to write what D takes for more real than x: the gradient goes through D and the words drawn."""
+
+        def loss() -> Loss:
+            z = self.noise(len(x))
+            y = self.G(z, per_step(self.temperature))
+            real, fake = self.D(x), self.D(y)
+            named = {"z": z, "G(z)": y, "D(G(z))": fake}
+            return Loss(self.compared(fake, real), self.measures(y), named)
+
+        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D})
+
+    def step_likelihood(self, x: Array) -> Step:
+        """G learns by likelihood: each word given the true ones before it."""
+        return Step("G", lambda: Loss(self.nll(x), named={"x": x}), {"G": self.G}, self.opt_G)
+
+    def nll(self, x: Array) -> Tensor:
+        """-E log q(x), in nats a sentence."""
+        return ops.sum(self.G.log_probabilities(x)) * (-1 / len(x))
+
+    def step_policy(self, x: Array) -> Step:
+        """G learns by policy gradient, with a little likelihood of x: Yu et al. 2017, eq. 8."""
+
+        def loss() -> Loss:
+            z, words = self.noise(len(x)), len(self.config.vocabulary)
+            with no_grad():
+                drawn, rewards = self.rollouts(z)
+            advantage = rewards - rewards.mean(axis=0)
+            y = ops.one_hot(drawn, words, x.dtype)
+            policy = ops.sum(self.G.log_probabilities(y) * advantage) * (-1 / len(x))
+            nll = self.nll(x)
+            metrics = {"reward": tensor(rewards[:, -1].mean()), "nll": nll.detach(), **self.measures(y)}
+            return Loss(policy + self.config.likelihood * nll, metrics, {"z": z, "G(z)": y})
+
+        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D})
+
+    def rollouts(self, z: Array) -> tuple[Array, Array]:
+        """Sentences y of noise z as tokens (N, L), and for each beginning y₁...yₜ D's mean probability of what G makes
+        of it, (N, L): Yu et al. 2017, eq. 4."""
+        G, k, xp = self.G, self.config.rollouts, array_module(z)
+        N, L, V = z.shape
+        drawn, states = zip(*G.go_on(z, G._first(N), None), strict=True)
+        y, scores = xp.stack(drawn, axis=1), []
+        for t in range(1, L + 1):
+            n = k if t < L else 1
+            repeated = [xp.repeat(array_of(a), n, axis=0) for a in (y[:, :t], states[t - 1])]
+            noise = self.rng.gumbel((N * n, L - t, V), dtype=z.dtype)
+            rest = [word for word, _ in G.go_on(noise, ops.one_hot(repeated[0][:, -1], V, z.dtype), repeated[1])]
+            whole_ = xp.concatenate([repeated[0], *(word[:, None] for word in rest)], axis=1)
+            score = self.D(ops.one_hot(whole_, V, z.dtype))
+            scores.append(ops.sigmoid(array_of(score)).reshape(N, n).mean(axis=1))
+        return y, xp.stack(scores, axis=1)
+
+    def temperature(self) -> float:
+        """τ at this step of G."""
+        c = self.config
+        return c.tau + (c.tau_end - c.tau) * min(self.opt_G.t / c.tau_steps, 1.0)
+
+    def measures(self, y: Any) -> dict[str, Tensor]:
+        """What is logged of written sentences: the share that are distinct."""
+        return {"distinct": tensor(distinct_share(array_of(y).argmax(axis=-1)))}
+
+    def signs(self, recent: Recent) -> Iterator[Sign]:
+        """One repeated sentence: hardly any of a batch's sentences is distinct."""
+        rows = recent.rows
+        if all(row.get("distinct", 1.0) <= REPEATED for row in rows):
+            evidence = f"{rows[-1]['distinct']:.0%} of a batch's sentences were distinct in the last of {len(rows)} logs"
+            yield Sign("one sentence repeated", evidence, "a higher tau_end, a lower lr, or method=mle, which can't collapse")
+
+    def noise(self, n: int, rng: Generator | None = None) -> Array:
+        """Gumbel noise for n sentences, (n, L, words)."""
+        return (rng or self.rng).gumbel((n, *self.config.data_shape, len(self.config.vocabulary)))
+
+    def sample(self, n: int, rng: Generator | None = None) -> Array:
+        """n sentences as tokens, (n, L)."""
+        return self.draw(self.noise(whole(self.name, "n", n, 0), self.sampling_stream(rng)))
+
+    def draw(self, z: Array) -> Array:
+        """The sentences of Gumbel noise, as tokens (n, L)."""
+        return self.G.write(z)
+
+    @no_grad()
+    def log_probability(self, x: Array) -> Array:
+        """log q of each sentence, tokens (N, L), in nats: (N,)."""
+        (x,) = self.checked(x)
+        return array_of(self.G.log_probabilities(ops.one_hot(x, len(self.config.vocabulary)))).sum(axis=1)
+
+
+def _after(first: float, steps: int, then: float, t: int) -> float:
+    """The learning rate of step t: the first for so many steps, then the other."""
+    return first if t < steps else then
+
+
+def _verdicts(real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    """D's mean scores, and the share of pairs that it has in the right order."""
+    r, s = array_of(real), array_of(fake)
+    return {"acc": tensor((r > s).mean(dtype=r.dtype)), "D(x)": tensor(r.mean()), "D(G(z))": tensor(s.mean())}
