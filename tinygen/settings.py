@@ -18,7 +18,7 @@ from typing import Any, Literal, NamedTuple, Union
 from . import fields
 from .errors import ConfigError
 
-FROM_THE_DATA = {"data_shape", "classes"}  # fields that follow from the data set: no --set
+FROM_THE_DATA = {"data_shape", "classes", "vocabulary"}  # fields that follow from the data set: no --set
 BOOLS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 LARGEST = 2**31 - 1  # of any whole number
 PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
@@ -67,9 +67,12 @@ def parse_settings(config_class: type, assignments: Iterable[str], options: Sequ
 
 
 def from_data(config_class: type, dataset: Any) -> dict[str, Any]:
-    """The fields of a Config that follow from the data set: the shape of an example, and how many classes there are."""
-    facts = {"data_shape": dataset.shape}
-    if "classes" in {field.name for field in dataclasses.fields(config_class)} and dataset.labels is not None:
+    """The fields of a Config that follow from the data set: the shape of an example, how many classes there are, and
+    the words of sentences."""
+    facts, names = {"data_shape": dataset.shape}, {field.name for field in dataclasses.fields(config_class)}
+    if "vocabulary" in names and dataset.vocabulary is not None:
+        facts["vocabulary"] = dataset.vocabulary
+    if "classes" in names and dataset.labels is not None:
         facts["classes"] = int(dataset.labels.max()) + 1 if dataset.classes is None else len(dataset.classes)
     return facts
 

@@ -1,6 +1,6 @@
 """Draw samples of a trained model and save them as one picture.
 
-The run itself is not changed.
+The run itself is not changed. Sentences are printed, and written beside the picture, to RUN/sample.txt.
 
 examples:
   tinygen sample runs/gan
@@ -32,6 +32,7 @@ def add_arguments(command: Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from .. import backend, random, viz
+    from ..data import to_sentences
     from ..train import load
     from ..train.callbacks import picture_layout
 
@@ -53,7 +54,12 @@ def run(args: argparse.Namespace) -> int:
     n = args.n or n
     images = model.sample(n, random.Generator(args.seed, "sample"), **labels)
     with writing(out):
-        viz.save_grid(images, out, model.value_range, columns=columns)
+        viz.save_grid(images, out, model.value_range, columns=columns, vocabulary=model.vocabulary)
+    if model.vocabulary is not None:
+        text = "\n".join(to_sentences(images, model.vocabulary))
+        with writing(out.with_suffix(".txt")):
+            out.with_suffix(".txt").write_text(text + "\n", encoding="utf-8")
+        print(text + "\n")
     print(f"{n:,} samples of {model.name}: {out}")
     return OK
 

@@ -12,19 +12,19 @@ from ..checks import whole
 from ..errors import ConfigError, DataError
 from ..random import Generator, new_stream
 from .dataset import Dataset
-from .examples import check_examples, kind_of, range_misfit
+from .examples import are_tokens, check_examples, kind_of, range_misfit
 
 
 class Loader:
     """An endless stream of batches, epoch after epoch, each epoch in a new order.
 
     `for x in loader` yields the rest of the current epoch (a whole one at its start); `next_batch()` never
-    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or the pair of it and its labels if labels are given,
+    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or tokens (B, L), as they are; or the pair of it and its labels if labels are given,
     or of it and as many examples of a second domain.
 
     data: uint8 images (N, H, W, C), which are scaled from 0..255 to value_range, or floats (N, ...), which are not.
     They are moved to the current device once, and the batches are there too.
-    batch: examples per batch, 1 to N.  value_range: (low, high), or None for points that have no range.
+    batch: examples per batch, 1 to N.  value_range: (low, high), or None for points and tokens, which have no range.
     rng: a Generator on the CPU that decides the order, by default a stream of `tinygen.seed`.
     augment: changes each batch after scaling, f(x) -> x; its `state`, if any, is part of the loader's.
     drop_last: leave out an epoch's last batch if it is smaller than the others.
@@ -95,6 +95,8 @@ class Loader:
 
     def _scaled(self, x: Array) -> Array:
         """A fresh batch as float32; 0..255 becomes low..high, and both ends are exact for (-1, 1) and (0, 1)."""
+        if are_tokens(x):
+            return x
         if x.dtype != np.uint8 or self.value_range is None:
             return x.astype(np.float32, copy=False)
         low, high = self.value_range
@@ -206,6 +208,8 @@ def _check_range(data: Array, value_range: tuple[float, float] | None) -> None:
         if data.dtype == np.uint8:
             raise ConfigError("Loader: value_range is None, but uint8 images must be scaled to one: (-1, 1) or (0, 1)")
         return
+    if are_tokens(data):
+        raise ConfigError(f"Loader: value_range is {value_range!r}, but data are tokens, which have none; pass None")
     if len(value_range) != 2 or not value_range[0] < value_range[1]:
         raise ConfigError(f"Loader: value_range is {value_range!r}, but it must be None or (low, high)")
     if data.dtype != np.uint8 and (misfit := range_misfit(data, value_range)):

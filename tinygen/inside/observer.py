@@ -118,7 +118,9 @@ class Observer:
     def _follow(self, name: str, signals: Signals) -> dict[str, Any]:
         """The gradient of a step's loss at layers that no earlier step covered, and its terms' pulls on an encoder."""
         x, *more = self.training_batch
-        leaf: Any = Tensor(x).requires_grad_()  # so that the first layer has a gradient, even without weights
+        leaf: Any = x  # a leaf, so that the first layer has a gradient, even without weights; tokens can have none
+        if x.dtype.kind == "f":
+            leaf = Tensor(x).requires_grad_()
         step = self.model.steps_on(leaf, *more)[name]
         with watched() as outputs:
             loss = step.compute_loss()

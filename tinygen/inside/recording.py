@@ -130,7 +130,9 @@ def quantised(found: dict[str, np.ndarray], value_range: tuple[float, float] | N
 
 
 def image_bytes(x: np.ndarray, value_range: tuple[float, float] | None) -> np.ndarray:
-    """Images as uint8, 0 to 255 from low to high; points as float16."""
+    """Images as uint8, 0 to 255 from low to high; points as float16; tokens as int32."""
+    if x.dtype.kind == "i":
+        return x.astype(np.int32)
     if value_range is None:
         return x.astype(np.float16)
     low, high = value_range

@@ -12,7 +12,7 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError
 from ..models.base import has
 from ..settings import did_you_mean
-from . import disentangle, images, likelihood, modes, pairs, reconstruction, restoration, transfer, translation
+from . import disentangle, images, likelihood, modes, pairs, reconstruction, restoration, text, transfer, translation
 from .images import FEWEST, IMAGES
 from .subject import Score, Subject
 
@@ -26,6 +26,7 @@ PARTS: dict[str, ModuleType] = {  # each has ABOUT, a line on each score, and me
     "restoration": restoration,
     "disentanglement": disentangle,
     "translation": translation,
+    "text": text,
 }
 ABOUT: dict[str, str] = {name: line for part in PARTS.values() for name, line in part.ABOUT.items()}
 
@@ -52,6 +53,7 @@ def evaluate(
                         10,000), each beside that of the simplest means, `plain`
       disentanglement   for a model that encodes data with known factors: mig
       translation       for a model that translates between two domains: fid_ab, fid_ba and others, on the test images
+      text              for a model of sentences: distinct, and of a known grammar valid, unseen and kl (n: 1,000)
     n: the number of samples (default in brackets).  features: maps images (N, H, W, C) in [0, 1] to (N, D).
 
     All random numbers come from separate streams of `seed`: the model and its training don't change, and equal calls

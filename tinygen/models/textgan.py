@@ -30,6 +30,7 @@ from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor, tensor
 from ..tracing import per_step
+from .average import Average
 from .base import Model, ModelConfig
 from .collapse import Recent, Sign
 from .networks import make_optimizer
@@ -48,6 +49,7 @@ class TextGANConfig(ModelConfig):
     slope: of D.  r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
     pretrain: steps in which SeqGAN's G learns by likelihood, at lr; then it plays, at policy_lr.  rollouts: sentences
     made of each beginning y₁...yₜ.  likelihood: λ.
+    ema: samples are drawn with a running mean of G's weights (Yazıcı et al. 2019); 0: with the weights.
     """
 
     data_shape: Counts = (LENGTH,)
@@ -67,6 +69,7 @@ class TextGANConfig(ModelConfig):
     policy_lr: LearningRate = 1e-4
     rollouts: Count = 4
     likelihood: NonNegative = 0.1
+    ema: Share = 0.998
     lr: LearningRate = 1e-3
     beta1: float = 0.5
 
@@ -94,7 +97,8 @@ class TextGAN(Model):
         (length,), words = c.data_shape, len(c.vocabulary)
         self.G = Writer(words, length, c.g_features, rng)
         self.opt_G = make_optimizer(c, self.G.parameters())
-        self.inputs = {"G": (length, words)}
+        self.G_mean = Average(self.G, c.ema) if c.ema else None
+        self.inputs = {"G": (length, words)} | ({"G_mean": (length, words)} if c.ema else {})
         self.D = None
         if c.method != "mle":
             self.D = reader(words, length, c.embedding, c.d_channels, c.kernel_size, c.d_hidden, c.slope, rng)
@@ -153,11 +157,11 @@ class TextGAN(Model):
             named = {"z": z, "G(z)": y, "D(G(z))": fake}
             return Loss(self.compared(fake, real), self.measures(y), named)
 
-        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D})
+        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D}, then=self.average)
 
     def step_likelihood(self, x: Array) -> Step:
         """G learns by likelihood: each word given the true ones before it."""
-        return Step("G", lambda: Loss(self.nll(x), named={"x": x}), {"G": self.G}, self.opt_G)
+        return Step("G", lambda: Loss(self.nll(x), named={"x": x}), {"G": self.G}, self.opt_G, then=self.average)
 
     def nll(self, x: Array) -> Tensor:
         """-E log q(x), in nats a sentence."""
@@ -177,7 +181,17 @@ class TextGAN(Model):
             metrics = {"reward": tensor(rewards[:, -1].mean()), "nll": nll.detach(), **self.measures(y)}
             return Loss(policy + self.config.likelihood * nll, metrics, {"z": z, "G(z)": y})
 
-        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D})
+        return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D}, then=self.average)
+
+    def average(self) -> None:
+        """Add G's weights after its step to their mean, if there is one."""
+        if self.G_mean is not None:
+            self.G_mean.update(self.G, self.opt_G.t)
+
+    @property
+    def writer(self) -> Any:
+        """The G that samples are drawn with: the mean of its weights, if there is one."""
+        return self.G if self.G_mean is None else self.G_mean.network
 
     def rollouts(self, z: Array) -> tuple[Array, Array]:
         """Sentences y of noise z as tokens (N, L), and for each beginning y₁...yₜ D's mean probability of what G makes
@@ -203,13 +217,13 @@ class TextGAN(Model):
 
     def measures(self, y: Any) -> dict[str, Tensor]:
         """What is logged of written sentences: the share that are distinct."""
-        return {"distinct": tensor(distinct_share(array_of(y).argmax(axis=-1)))}
+        return {"distinct_share": tensor(distinct_share(array_of(y).argmax(axis=-1)))}
 
     def signs(self, recent: Recent) -> Iterator[Sign]:
         """One repeated sentence: hardly any of a batch's sentences is distinct."""
         rows = recent.rows
-        if all(row.get("distinct", 1.0) <= REPEATED for row in rows):
-            evidence = f"{rows[-1]['distinct']:.0%} of a batch's sentences were distinct in the last of {len(rows)} logs"
+        if all(row.get("distinct_share", 1.0) <= REPEATED for row in rows):
+            evidence = f"{rows[-1]['distinct_share']:.0%} of a batch's sentences were distinct in the last of {len(rows)} logs"
             yield Sign("one sentence repeated", evidence, "a higher tau_end, a lower lr, or method=mle, which can't collapse")
 
     def noise(self, n: int, rng: Generator | None = None) -> Array:
@@ -222,13 +236,13 @@ class TextGAN(Model):
 
     def draw(self, z: Array) -> Array:
         """The sentences of Gumbel noise, as tokens (n, L)."""
-        return self.G.write(z)
+        return self.writer.write(z)
 
     @no_grad()
     def log_probability(self, x: Array) -> Array:
         """log q of each sentence, tokens (N, L), in nats: (N,)."""
         (x,) = self.checked(x)
-        return array_of(self.G.log_probabilities(ops.one_hot(x, len(self.config.vocabulary)))).sum(axis=1)
+        return array_of(self.writer.log_probabilities(ops.one_hot(x, len(self.config.vocabulary)))).sum(axis=1)
 
 
 def _after(first: float, steps: int, then: float, t: int) -> float:

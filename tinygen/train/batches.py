@@ -12,7 +12,7 @@ from ..backend import is_array, to_device
 from ..checks import as_array
 from ..errors import ConfigError, DataError
 from ..tensor import Tensor
-from .suits import check_examples
+from .suits import check_examples, check_kind
 
 if TYPE_CHECKING:
     from ..data import Dataset, Loader
@@ -122,6 +122,7 @@ def loader_for(
 
     if len(examples) == 0:
         raise DataError(f"the data hold no examples; {model.name} has nothing to learn from")
+    check_kind(examples, model, f"the data are {examples.dtype} of shape {tuple(examples.shape)}")
     if model.takes_labels and labels is None:
         raise ConfigError(
             f"{model.name} learns from labels, and these data have none; `tinygen data` lists others, and "

@@ -180,7 +180,7 @@ class SamplePictures(Callback):
             return
         images = as_numbers("fit", f"the preview of {model.name}", images)
         with writing(path):
-            viz.save_grid(images, path, model.value_range, self._range, columns)
+            viz.save_grid(images, path, model.value_range, self._range, columns, model.vocabulary)
 
 
 class Curves(Callback):

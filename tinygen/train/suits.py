@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import Array
 from ..checks import takes
-from ..data.examples import between, range_misfit, scaling
+from ..data.examples import are_tokens, between, check_tokens, range_misfit, scaling
 from ..errors import ConfigError, DataError
 from ..layers import Module
 from ..models.probe import undisturbed
@@ -19,15 +19,19 @@ if TYPE_CHECKING:
 
 
 def check_examples(x: Array, model: Model, scaled: bool, what: str = "the data") -> None:
-    """Raise DataError unless x (N, ...) is what a model takes: floats in its value_range, of its data_shape.
+    """Raise DataError unless x (N, ...) is what a model takes: floats in its value_range, of its data_shape; or tokens
+    of its vocabulary.
 
     scaled: whether uint8 will be scaled to value_range, as a Loader does.  This waits for the GPU.
     """
     kind = f"fit: {what} are {x.dtype} of shape {tuple(x.shape)}"
     if x.ndim == 0 or len(x) == 0:
         raise DataError(f"{kind}, which holds no examples")
+    check_kind(x, model, kind)
     _check_shape(x, model, kind)
-    if x.dtype == np.uint8 and model.value_range is not None:
+    if model.vocabulary is not None:
+        check_tokens("fit", what, x, model.vocabulary)
+    elif x.dtype == np.uint8 and model.value_range is not None:
         if not scaled:
             advice = scaling((0, 255), model.value_range)
             raise DataError(
@@ -38,6 +42,20 @@ def check_examples(x: Array, model: Model, scaled: bool, what: str = "the data")
         raise DataError(f"{kind}, but {model.name} takes floats: x.astype(np.float32){_unequal(x)}")
     else:
         _check_range(x, model, kind)
+
+
+def check_kind(x: Array, model: Model, kind: str) -> None:
+    """Raise DataError for tokens if the model takes floats, and for floats if it takes tokens. kind: what x is."""
+    if model.vocabulary is None and are_tokens(x):
+        raise DataError(
+            f"{kind}, but {model.name} takes floats: x.astype(np.float32); or, if these are the words of sentences, "
+            "train a model that takes tokens, such as textgan"
+        )
+    if model.vocabulary is not None and not are_tokens(x):
+        raise DataError(
+            f"{kind}, but {model.name} takes sentences: signed integers (N, L), places in a vocabulary, such as "
+            'tinygen.data.load("grammar")'
+        )
 
 
 def check_steps(model: Model, batch: Any) -> None:

@@ -15,6 +15,7 @@ from ..checks import as_array, check_installed
 from ..files import replace_file
 from .plots import figure, write_png
 from .points import Range, histogram, scatter
+from .sentences import sentences_figure
 from .tiles import GUTTER_GREY, tiles
 
 if TYPE_CHECKING:
@@ -47,9 +48,10 @@ def save_grid(
     value_range: Range | None,
     points_range: Range | None = None,
     columns: int | None = None,
+    vocabulary: Sequence[str] | None = None,
 ) -> None:
     """Write images as a PNG grid, scaled up to a comfortable size; points (N, 2) as a scatter plot, (N, 1) as a
-    histogram.
+    histogram; tokens (N, L) of a vocabulary as lines of text.
 
     value_range, columns: as in `grid`.  points_range: used if there is no value_range, so that the frames of a film
     agree.  Raises OSError if the file can't be written; an existing file is then unchanged.
@@ -58,6 +60,9 @@ def save_grid(
     from PIL import Image
 
     images = to_host(as_array("grid", "images", images))
+    if vocabulary is not None:
+        write_png(sentences_figure(images, vocabulary), path)
+        return
     if are_points(images):
         write_png(points_figure(images, points_range), path)
         return
@@ -68,7 +73,9 @@ def save_grid(
 
 
 def samples(model: Any, n: int = 25) -> Figure:
-    """A Figure of n samples of a model: a grid of images, or a plot of points. Training is not affected."""
+    """A Figure of n samples of a model: a grid of images, a plot of points, or lines of text. Training is not affected."""
+    if model.vocabulary is not None:
+        return sentences_figure(model.sample(n), model.vocabulary)
     return made_figure(model.sample(n), model.value_range)
 
 
