@@ -36,16 +36,21 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "cogan": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3, "g_kernel_size": 3},
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
     "cyclegan": {"g_channels": (2, 3), "blocks": 1, "d_channels": (2, 3), "pool": 6, "constant": 2, "decay": 20},
-}
+    "textgan": {
+        "vocabulary": ("a", "b", "c", "d", "."), "g_features": 4, "embedding": 3, "d_channels": (3, 4), "d_hidden": 4,
+        "tau_steps": 3, "pretrain": 2,
+    },
+}  # fmt: skip
 IMAGES_ONLY = {"cogan", "vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan", "srgan"}
 SHAPES = {"cyclegan": (16, 16, 1), "srgan": (4, 4, 1)}  # of the images of models that take no smaller ones
+SENTENCES = {"textgan"}
 SAMPLING = [name for name, kind in MODELS.items() if kind.sample is not Model.sample]
 BATCH = 4
 CENTRES = np.array([[1.0, 0.0], [-1.0, 1.0], [0.0, -1.5]], np.float32)  # of three classes
 
 
 def small(name: str, seed: int = 0, **settings: Any) -> Model:
-    """A model with few neurons for images of 3 by 2 pixels, or of the size in SHAPES."""
+    """A model with few neurons for images of 3 by 2 pixels, or of the size in SHAPES, or for sentences of 6 words."""
     kind = MODELS[name]
     settings = {"data_shape": IMAGE, **SMALL[name], **settings}
     settings["data_shape"] = shape_for(name, settings["data_shape"])
@@ -53,7 +58,10 @@ def small(name: str, seed: int = 0, **settings: Any) -> Model:
 
 
 def shape_for(name: str, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of an example of a model where others take images of this shape."""
+    """The shape of an example of a model where others take images of this shape: of sentences as many words as there
+    are values in it."""
+    if name in SENTENCES:
+        return (math.prod(shape),)
     return SHAPES.get(name, shape) if shape == IMAGE else shape
 
 
@@ -63,8 +71,10 @@ def batches(n: int, shape: tuple[int, ...] = IMAGE, seed: int = 0, size: int = B
 
 
 def fed(model: Model, x: Any) -> Any:
-    """A batch x as the model takes it: of its shape, with labels 0, 1, 2, 0, ... if it takes labels, or with 1 - x as
-    its second domain."""
+    """A batch x as the model takes it: of its shape, with labels 0, 1, 2, 0, ... if it takes labels, with 1 - x as its
+    second domain, or as tokens if it takes sentences."""
+    if model.vocabulary is not None:
+        return (x.reshape(len(x), -1) * len(model.vocabulary)).astype(np.int64)
     if model.name in SHAPES and x.shape[1:] == IMAGE:
         (n, *_), size, xp = x.shape, math.prod(model.config.data_shape), array_module(x)
         repeated = xp.broadcast_to(x.reshape(n, 1, -1), (n, size, math.prod(IMAGE))).reshape(n, -1)

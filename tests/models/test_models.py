@@ -11,7 +11,20 @@ import numpy as np
 import pytest
 import standin
 from equal import assert_equal_arrays
-from models.small import BATCH, IMAGE, IMAGES_ONLY, POINT, SAMPLING, SMALL, batches, fed, in_float64, shape_for, small
+from models.small import (
+    BATCH,
+    IMAGE,
+    IMAGES_ONLY,
+    POINT,
+    SAMPLING,
+    SENTENCES,
+    SMALL,
+    batches,
+    fed,
+    in_float64,
+    shape_for,
+    small,
+)
 
 import tinygen as tg
 from tinygen import fields
@@ -84,6 +97,9 @@ class HostNoise:
 
     def uniform(self, shape, low=0.0, high=1.0, dtype=None):
         return self._xp.asarray(self._rng.uniform(low, high, shape))
+
+    def gumbel(self, shape, dtype=None):
+        return self._xp.asarray(self._rng.gumbel(size=shape))
 
     def bernoulli(self, p, like):
         return self._xp.asarray(self._rng.random(like.shape) < p)
@@ -202,12 +218,16 @@ def test_samples_follow_from_the_state_of_the_stream(backend, name):
     rng = Generator(7)
     there = rng.state
     first, more = to_host(model.sample(5, rng)), to_host(model.sample(5, rng))
-    assert first.shape == (5, *shape_for(name, IMAGE)) and first.dtype == np.float32
+    assert first.shape == (5, *shape_for(name, IMAGE)) and first.dtype == kind_of_examples(name)
     assert not np.array_equal(first, more)
     rng.state = there
     np.testing.assert_array_equal(to_host(model.sample(5, rng)), first)
     assert not np.array_equal(to_host(model.sample(5, Generator(8))), first)
     np.testing.assert_array_equal(to_host(model.sample(5)), to_host(model.sample(5)))
+
+
+def kind_of_examples(name):
+    return np.int64 if name in SENTENCES else np.float32
 
 
 @ALL
@@ -222,10 +242,10 @@ def test_samples_and_previews_are_arrays_in_the_range_of_the_data(backend, name,
     low, high = model.value_range or (-np.inf, np.inf)
     samples = [model.sample(6, Generator(0))] if name in SAMPLING else []
     for images in (*samples, model.preview(fed(model, x), 16, Generator(0))):
-        assert isinstance(images, backend.xp.ndarray) and images.dtype == np.float32
+        assert isinstance(images, backend.xp.ndarray) and images.dtype == kind_of_examples(name)
         assert images.shape[1:] == shape_for(name, shape)
         assert low <= to_host(images).min() and to_host(images).max() <= high
-    assert (model.value_range is None) == (shape == POINT)
+    assert (model.value_range is None) == (shape == POINT or name in SENTENCES)
 
 
 @ALL
@@ -388,6 +408,7 @@ MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its
 MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # larger ones matter only after many steps
 MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2, ("cogan", "ema"): 0.98 / 2}
 MEANT_BY_AUTO |= {("srgan", "ema"): 0.99 / 2, ("srgan", "content"): 0.01 / 2}  # no judge knows images of 4x4 pixels
+MEANT_BY_AUTO |= {("textgan", "ema"): 0.998 / 2}
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others
@@ -395,6 +416,9 @@ TOGETHER |= {"r1_every": {"r1": 1.0}}
 TOGETHER |= {key: {"batch_norm": True} for key in ("bn_momentum", "bn_eps")}
 TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}, ("pacgan", "slope"): {"g_activation": "leaky_relu"}}
 TOGETHER |= {("srgan", "scale"): {"data_shape": (10, 20, 1)}}
+REINFORCE = {"method": "reinforce", "pretrain": 2}
+TOGETHER |= {("textgan", field): REINFORCE for field in ("policy_lr", "rollouts", "likelihood")}
+TOGETHER |= {("textgan", "pretrain"): {"method": "reinforce"}, ("textgan", "mle_lr"): {"method": "mle"}}
 SIZES = {"images": 1, "d_steps": 2, "pack": 2}  # of a batch, in units of the setting
 
 

@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from models.small import IMAGE, SAMPLING, batches, fed, shape_for, small
+from models.small import IMAGE, SAMPLING, SENTENCES, batches, fed, shape_for, small
 
 import tinygen as tg
 from tinygen.errors import DataError
@@ -39,7 +39,8 @@ def test_a_batch_of_another_kind_is_refused_before_anything_changes(name, wrong)
     model, x = small(name), WRONG[wrong]
     before = model.state_dict()
     batch = (x, np.zeros(len(x), int)) if model.takes_labels else (x, x) if model.takes_domains else x
-    wanted = re.escape(f"floats (N, {str(shape_for(name, IMAGE))[1:]}")
+    numbers = "tokens, signed integers" if name in SENTENCES else "floats"
+    wanted = re.escape(f"{numbers} (N, {str(shape_for(name, IMAGE))[1:]}")
     with pytest.raises(DataError, match=rf"^{name}: the batch is a ndarray \(.*\), but it must be {wanted}"):
         model.train_step(batch)
     for key, array in model.state_dict().items():

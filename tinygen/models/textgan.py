@@ -14,7 +14,6 @@ y₁...yₜ, less its mean over the batch. All of them know q(x), word by word.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
@@ -27,9 +26,10 @@ from ..errors import ConfigError
 from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Positive, Share
 from ..gradients import grad
 from ..random import Generator
+from ..schedules import linear_decay
 from ..scopes import no_grad
 from ..tensor import Tensor, tensor
-from ..tracing import per_step
+from ..tracing import Untraceable, per_step, tracing
 from .average import Average
 from .base import Model, ModelConfig
 from .collapse import Recent, Sign
@@ -47,8 +47,8 @@ class TextGANConfig(ModelConfig):
 
     vocabulary, data_shape: set from the data.  g_features: of the GRU.  embedding, d_channels, kernel_size, d_hidden,
     slope: of D.  r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
-    pretrain: steps in which SeqGAN's G learns by likelihood, at lr; then it plays, at policy_lr.  rollouts: sentences
-    made of each beginning y₁...yₜ.  likelihood: λ.
+    lr: of D, and of G with gumbel.  mle_lr: of G while it learns by likelihood.  pretrain: for how many steps it does so
+    with reinforce, while mle_lr falls to policy_lr, at which it then plays.  rollouts: sentences made of each beginning y₁...yₜ.  likelihood: λ.
     ema: samples are drawn with a running mean of G's weights (Yazıcı et al. 2019); 0: with the weights.
     """
 
@@ -66,6 +66,7 @@ class TextGANConfig(ModelConfig):
     tau_end: Positive = 0.5
     tau_steps: Count = 3100
     pretrain: Count = 800
+    mle_lr: LearningRate = 5e-3
     policy_lr: LearningRate = 1e-4
     rollouts: Count = 4
     likelihood: NonNegative = 0.1
@@ -80,8 +81,8 @@ class TextGANConfig(ModelConfig):
                 f"the data have the shape {self.data_shape}, but textgan takes sentences, tokens (L,), such as "
                 "--data grammar"
             )
-        if len(self.vocabulary) < 2:
-            raise ConfigError(f"vocabulary has {len(self.vocabulary)} words, but there must be at least 2")
+        if len(set(self.vocabulary)) < max(len(self.vocabulary), 2):
+            raise ConfigError(f"vocabulary is {self.vocabulary!r:.80}, but it must be at least 2 words, each once")
 
 
 class TextGAN(Model):
@@ -101,11 +102,14 @@ class TextGAN(Model):
         self.inputs = {"G": (length, words)} | ({"G_mean": (length, words)} if c.ema else {})
         self.D = None
         if c.method != "mle":
-            self.D = reader(words, length, c.embedding, c.d_channels, c.kernel_size, c.d_hidden, c.slope, rng)
+            sizes, alone = (c.embedding, c.d_channels, c.kernel_size, c.d_hidden), c.method == "reinforce"
+            self.D = reader(words, length, *sizes, c.slope, alone, rng)
             self.opt_D = make_optimizer(c, self.D.parameters())
             self.inputs["D"] = (length, words)
+        if c.method != "gumbel":
+            self.opt_G.lr = c.mle_lr
         if c.method == "reinforce":
-            self.opt_G.lr = functools.partial(_after, c.lr, c.pretrain, c.policy_lr)
+            self.opt_G.lr = linear_decay(c.mle_lr, c.pretrain, c.policy_lr)
 
     def steps(self, batch: Any) -> list[Step]:
         """D learns to tell x from G's sentences, then G to pass for x; or G alone, by likelihood."""
@@ -115,12 +119,10 @@ class TextGAN(Model):
             return [self.step_D(x, self.compared), self.step_G(x)]
         if self.config.method == "mle":
             return [self.step_likelihood(x)]
-        learn = self.step_likelihood if per_step(self.pretrains) else self.step_policy
+        if tracing() is not None:
+            raise Untraceable("with method=reinforce G learns by likelihood first, and plays only then")
+        learn = self.step_likelihood if self.opt_G.t < self.config.pretrain else self.step_policy
         return [self.step_D(x, self.told_apart), learn(x)]
-
-    def pretrains(self) -> bool:
-        """Whether SeqGAN's G still learns by likelihood alone."""
-        return self.opt_G.t < self.config.pretrain
 
     def step_D(self, x: Array, game: Callable[[Tensor, Tensor], Tensor]) -> Step:
         """D learns to tell sentences x from G's, which is fixed."""
@@ -243,11 +245,6 @@ class TextGAN(Model):
         """log q of each sentence, tokens (N, L), in nats: (N,)."""
         (x,) = self.checked(x)
         return array_of(self.writer.log_probabilities(ops.one_hot(x, len(self.config.vocabulary)))).sum(axis=1)
-
-
-def _after(first: float, steps: int, then: float, t: int) -> float:
-    """The learning rate of step t: the first for so many steps, then the other."""
-    return first if t < steps else then
 
 
 def _verdicts(real: Tensor, fake: Tensor) -> dict[str, Tensor]:

@@ -67,23 +67,26 @@ class Writer(layers.Module):
 
 def reader(
     vocabulary: int, length: int, embedding: int, channels: Sequence[int], kernel: int, hidden: int, slope: float,
-    rng: Generator,
+    bias: bool, rng: Generator,
 ) -> layers.Sequential:  # fmt: skip
     """D of one-hot vectors (N, length, vocabulary): their embeddings as an image of one column, convolutions along it,
-    and all their maps, not only the largest values, to a score: what is wrong may be how two distant words agree."""
+    and all their maps, not only the largest values, to a score: what is wrong may be how two distant words agree.
+
+    bias: of the score; where D's scores are only compared, it would add the same to both.
+    """
     network: list[layers.Module] = [layers.Dense(vocabulary, embedding, bias=False, rng=rng)]
     network.append(layers.Reshape((length, 1, embedding)))
     for before, after in zip((embedding, *channels), channels, strict=False):
         network += [layers.Conv(before, after, (kernel, 1), rng=rng), layers.LeakyReLU(slope)]
     flat = length * (embedding, *channels)[-1]
     network += [layers.Flatten(), layers.Dense(flat, hidden, rng=rng), layers.LeakyReLU(slope)]
-    return layers.Sequential(*network, layers.Dense(hidden, 1, rng=rng))
+    return layers.Sequential(*network, layers.Dense(hidden, 1, bias, rng=rng))
 
 
 def distinct_share(tokens: Array) -> Array:
     """The share of the sentences (N, L) that are no copies of an earlier one, as a 0-d array."""
     xp, n = array_module(tokens), len(tokens)
     same = (tokens[:, None, :] == tokens[None, :, :]).sum(axis=-1) == tokens.shape[1]
-    earlier = np.tri(n, k=-1, dtype=bool)
-    copies = (same & xp.asarray(earlier)).max(axis=1)
+    earlier = xp.arange(n) < xp.arange(n)[:, None]
+    copies = (same & earlier).max(axis=1)
     return 1 - copies.astype(np.float32).mean()
