@@ -151,6 +151,34 @@ def test_embedding(shape):
     assert_same(layer.w.grad, oracle.weight.grad)
 
 
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("ours, theirs, states", [(L.GRUCell, nn.GRUCell, 1), (L.LSTMCell, nn.LSTMCell, 2)])
+def test_recurrent_cells(ours, theirs, states, bias):
+    """Three steps in a row, from zeros and from a given state: outputs, and gradients of inputs and parameters."""
+    layer, oracle = ours(3, 4, bias, dtype=np.float64), theirs(3, 4, bias, dtype=torch.float64)
+    names = [("w_x", "weight_ih"), ("w_h", "weight_hh"), ("b_x", "bias_ih"), ("b_h", "bias_hh")][: 4 if bias else 2]
+    pairs = [(getattr(layer, a), getattr(oracle, b)) for a, b in names]
+    for p, q in pairs:
+        q.data = torch.tensor(p.numpy().T.copy())
+    xs, given = draw(3, 5, 3), list(draw(states, 5, 4, seed=2))
+    for state in ([], given):
+        x, theirs_x = tg.tensor(xs, requires_grad=True), torch.tensor(xs, requires_grad=True)
+        a, b = tuple(tg.tensor(s) for s in state), tuple(torch.tensor(s) for s in state)
+        for t in range(3):
+            y = layer(x[t], *a)
+            expected = oracle(theirs_x[t], None if not b else b if states == 2 else b[0])
+            a, b = (v if isinstance(v, tuple) else (v,) for v in (y, expected))
+        gys = draw(states, 5, 4, seed=3)
+        leaves = [x, *(p for p, _ in pairs)]
+        found = tg.grad(sum((v * gy for v, gy in zip(a, gys, strict=True)), 0.0).sum(), leaves)
+        total = sum((v * torch.tensor(gy)).sum() for v, gy in zip(b, gys, strict=True))
+        right = torch.autograd.grad(total, [theirs_x, *(q for _, q in pairs)])
+        for v, w in zip(a, b, strict=True):
+            assert_same(v, w)
+        for i, (g, h) in enumerate(zip(found, right, strict=True)):
+            np.testing.assert_allclose(g.numpy(), h.numpy() if i == 0 else h.numpy().T, rtol=1e-10, atol=1e-12)
+
+
 ACTIVATIONS = [
     (L.ReLU(), nn.ReLU()),
     (L.LeakyReLU(), nn.LeakyReLU(0.2)),

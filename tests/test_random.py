@@ -21,6 +21,7 @@ DRAWS = {
     "normal64": lambda rng, n: rng.normal((n,), dtype=np.float64),
     "uniform": lambda rng, n: rng.uniform((n,), -1.0, 1.0),
     "uniform64": lambda rng, n: rng.uniform((n,), dtype=np.float64),
+    "gumbel": lambda rng, n: rng.gumbel((n,), 1.0, 2.0),
     "integers": lambda rng, n: rng.integers(-3, 1000, (n,)),
     "permutation": lambda rng, n: rng.permutation(n),
     "bernoulli": lambda rng, n: rng.bernoulli(0.5, device_module(rng.device).empty(n)),
@@ -56,6 +57,22 @@ def test_uniform_is_uniform(backend, dtype):
     assert abs(u.var() - 1 / 12) < 4 * (1 / 180 / n) ** 0.5
     assert abs(((u[1:] - 0.5) * (u[:-1] - 0.5)).mean()) < 4 / 12 / n**0.5
     assert stats.kstest(u, "uniform").pvalue > 0.01
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_gumbel_is_gumbel(backend, dtype):
+    n = 200_000
+    x = Generator(5, "gumbel").gumbel((n,), 2.0, 3.0, dtype)
+    assert (x.dtype, x.shape) == (dtype, (n,))
+    assert stats.kstest((to_host(x).astype(np.float64) - 2) / 3, "gumbel_r").pvalue > 0.01
+
+
+@pytest.mark.parametrize("dtype", [np.float16, *FLOATS])
+def test_gumbel_noise_is_finite(cuda, dtype, monkeypatch):
+    for bits in (0, 2**64 - 1):
+        monkeypatch.setattr(noise, "bits", lambda out, first, bits=bits: standin.full(out.shape, bits, np.uint64))
+        g = Generator(0, device="cuda").gumbel((), dtype=dtype)
+        assert g.dtype == dtype and np.isfinite(float(g)) and (float(g) < -2 if bits == 0 else float(g) > 10)
 
 
 def test_integers_are_equally_likely(backend):

@@ -13,7 +13,7 @@ from tinygen.errors import ConfigError, DataError
 
 def test_the_table_has_them_all_in_a_line_each():
     names = ["digits", "mnist", "fashion", "folder:PATH", "sixfactors", "stacked", "smiles", "negatives", "outlines"]
-    names += ["ring8", "grid25", "swissroll"]
+    names += ["ring8", "grid25", "swissroll", "grammar"]
     assert list(DATASETS) == names
     for entry in DATASETS.values():
         assert 10 < len(entry.about) < 100 and "\n" not in entry.about

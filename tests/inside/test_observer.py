@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 import standin
-from models.small import IMAGE, IMAGES_ONLY, POINT, SAMPLING, batches, data_for, shape_for, small
+from models.small import IMAGE, IMAGES_ONLY, POINT, SAMPLING, SENTENCES, batches, data_for, shape_for, small
 
 import tinygen as tg
 from tinygen import layers, losses
@@ -48,9 +49,8 @@ def trained(name, steps=3, **settings):
 
 def observe(model, shape=IMAGE):
     """The observer, what it finds, and its own inputs."""
-    observer = Observer(
-        model, data_for(model.name, shape=shape) if model.name in MODELS and shape == IMAGE else toy(shape)
-    )
+    takes_own = model.name in SENTENCES or (model.name in MODELS and shape == IMAGE)
+    observer = Observer(model, data_for(model.name, shape=shape) if takes_own else toy(shape))
     return observer, observer(), Inputs(model, observer)
 
 
@@ -150,7 +150,7 @@ def test_the_scores_and_the_samples(name):
 @ALL
 def test_the_norms_of_layers_are_what_hooks_see(name):
     """Activations and gradients, caught on the way of the same pass by hooks, with weights that learn."""
-    model, caught = trained(name, **(RELU if "gan" in name and name not in IMAGES_ONLY else {})), {}
+    model, caught = trained(name, **(RELU if "gan" in name and name not in IMAGES_ONLY | SENTENCES else {})), {}
     observer = Observer(model, data_for(name))
     found = observer()
     keys = [(network, layer) for network, layer, _ in layers_of(model)]
@@ -194,6 +194,9 @@ def own_losses(model, observer):
         yield lambda: model.steps_on(leaf(x), *y)["GF"].compute_loss().value
     elif name == "srgan":
         yield lambda: srgan_loss(model, x)
+    elif name in SENTENCES:
+        yield lambda: model.steps_on(x)["D"].compute_loss().value
+        yield lambda: model.steps_on(x)["G"].compute_loss().value
     elif name == "memory":
         yield lambda: losses.mse(model.decoder(leaf(np.eye(4, dtype=np.float32))), x)
     elif name == "ae":
@@ -348,9 +351,10 @@ def test_twice_the_same_is_observed_and_on_a_gpu_too(gpu, name):
 @ALL
 def test_points_and_few_examples_too(name):
     if name not in IMAGES_ONLY:
-        assert observe(small(name, data_shape=POINT), POINT)[1]["samples"].shape == (256, 2)
+        shown = 16 if name in SENTENCES else 256
+        assert observe(small(name, data_shape=POINT), POINT)[1]["samples"].shape == (shown, 2)
     few = data_for(name, 5)
-    found = Observer(small(name), Dataset("few", few.train, few.test[:0], few.labels, other=few.other))()
+    found = Observer(small(name), dataclasses.replace(few, test=few.test[:0], test_labels=None))()
     assert name not in SAMPLING or found["samples"].shape == (16, *shape_for(name, IMAGE))
     assert math.isfinite(np.nansum(found["gradient_norm"]))
 

@@ -105,6 +105,9 @@ def learnt_classes(name: str) -> tuple[Model, list[np.ndarray]]:
 def data_for(name: str, n: int = 96, shape: tuple[int, ...] = IMAGE) -> Dataset:
     """n examples in [0.05, 0.95] of three classes, as the model takes them, and a second domain if it takes two."""
     labels = np.arange(n) % 3
+    if name in SENTENCES:
+        tokens = fed(small(name), batches(1, shape, size=n)[0])
+        return Dataset("toy", tokens, tokens[::-1].copy(), vocabulary=SMALL[name]["vocabulary"])
     x, y = (batches(1, shape_for(name, shape), seed, n)[0] for seed in (0, 1))
     other = Dataset("other", y, y[::-1].copy()) if MODELS[name].takes_domains else None
     return Dataset("toy", x, x[::-1].copy(), labels, labels, other=other)

@@ -21,7 +21,7 @@ def viz(monkeypatch):
         fake.drawn.append((Path(path).name, *content))
         Path(path).write_bytes(b"a picture")
 
-    def save_grid(images, path, value_range, points_range, columns=None):
+    def save_grid(images, path, value_range, points_range, columns=None, vocabulary=None):
         draw(path, images, value_range, points_range)
 
     fake.save_grid = save_grid

@@ -81,7 +81,7 @@ class InColumns(Tiny):
 
 def test_a_model_can_say_how_many_columns_its_pictures_have(tmp_path, monkeypatch):
     drawn = []
-    monkeypatch.setattr(real_viz, "save_grid", lambda images, *_: drawn.append((len(images), _[-1])) or _[0].touch())
+    monkeypatch.setattr(real_viz, "save_grid", lambda images, *_: drawn.append((len(images), _[3])) or _[0].touch())
     monkeypatch.setattr(real_viz, "save_gif", lambda *_: None)
     fit(InColumns(), Stream(), 1, out=tmp_path, **EVERY)
     assert drawn == [(9, 3), (9, 3)]

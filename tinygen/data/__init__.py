@@ -45,9 +45,9 @@ __all__ = [
     "load_chosen",
     "placed",
     "takes",
-    "two_domains",
     "to_sentences",
     "to_tokens",
+    "two_domains",
 ]
 
 
@@ -77,8 +77,8 @@ DATASETS: dict[str, Entry] = {
     "outlines": Entry("two domains: digits, and the outlines of other digits, 28x28 grey", load_outlines),
     "ring8": Entry("points in the plane: 8 narrow Gaussians on the unit circle", load_ring8),
     "grid25": Entry("points in the plane: 25 narrow Gaussians on a 5x5 grid", load_grid25),
-    "grammar": Entry("6,000 sentences of a grammar of 32 words; their probabilities are known", load_grammar),
     "swissroll": Entry("points in the plane: a spiral", load_swissroll),
+    "grammar": Entry("6,000 sentences of a grammar of 32 words; their probabilities are known", load_grammar),
 }
 
 

@@ -97,8 +97,8 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 of the examples, labels and factors, as 64 hex digits: the same on every machine for equal data.
 
-        It covers the values, dtypes and shapes of the arrays, in order, and the vocabulary; not the name, as data may be
-        moved.
+        It covers the values, dtypes and shapes of the arrays, in order, and the vocabulary; not the name, as data may
+        be moved.
         """
         digest = hashlib.sha256()
         for name in EXAMPLES:

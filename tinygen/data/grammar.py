@@ -11,7 +11,7 @@ a sentence and fills it up to LENGTH words.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 

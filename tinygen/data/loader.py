@@ -19,8 +19,8 @@ class Loader:
     """An endless stream of batches, epoch after epoch, each epoch in a new order.
 
     `for x in loader` yields the rest of the current epoch (a whole one at its start); `next_batch()` never
-    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or tokens (B, L), as they are; or the pair of it and its labels if labels are given,
-    or of it and as many examples of a second domain.
+    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or tokens (B, L) as they are; or the pair of it and its
+    labels if labels are given, or of it and as many examples of a second domain.
 
     data: uint8 images (N, H, W, C), which are scaled from 0..255 to value_range, or floats (N, ...), which are not.
     They are moved to the current device once, and the batches are there too.

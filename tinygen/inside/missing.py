@@ -32,7 +32,7 @@ def missing(model: Model, shape: tuple[int, ...], named: Named, arrays: Collecti
     plays = model.game is not None or {"D", "G"} <= named.keys()
     game, slopes = _for_game(model, named) if plays else [], any("x̂" in names for names in named.values())
     views = {
-        "field": [*game, *_for_field(model)] if plays and shape == (2,) else [],
+        "field": [*game, *_for_field(model)] if plays and shape == (2,) and model.vocabulary is None else [],
         "pixels": [*game, *_for_pixels(model)] if plays and len(shape) == 3 else [],
         "latents": _for_latents(model, named, arrays),
         "vanishing": [] if named else [NO_STEPS],

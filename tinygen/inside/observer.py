@@ -43,7 +43,7 @@ class Observer:
 
     def __init__(self, model: Model, dataset: Dataset):
         self.model, self.dataset = model, dataset
-        self.plane = dataset.shape == (2,)
+        self.plane = dataset.shape == (2,) and dataset.vocabulary is None
         self.batch = POINTS if self.plane else IMAGES
         self.shown = POINTS if self.plane else max(2, min(SHOWN, SHOWN_VALUES // math.prod(dataset.shape)))
         self.facts: dict[str, Any] = {"shown": self.shown}

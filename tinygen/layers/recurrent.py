@@ -79,8 +79,8 @@ class GRUCell(_Cell):
 
 
 class LSTMCell(_Cell):
-    """(h', c') = (o · tanh(c'), f · c + i · g) for x (N, in_features), h and c (N, features): Hochreiter and Schmidhuber
-    1997, with the forget gate of Gers et al. 2000, as PyTorch has it.
+    """(h', c') = (o · tanh(c'), f · c + i · g) for x (N, in_features), h and c (N, features): Hochreiter and
+    Schmidhuber 1997, with the forget gate of Gers et al. 2000, as PyTorch has it.
 
     i = σ(x w_xi + b_xi + h w_hi + b_hi), f and o likewise, g = tanh(x w_xg + b_xg + h w_hg + b_hg); each weight and
     bias holds i, f, g and o side by side, in this order.

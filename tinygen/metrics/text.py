@@ -12,9 +12,9 @@ SENTENCES = 1_000  # samples; the share that are distinct depends on their numbe
 
 ABOUT = {
     "valid": "share of the sentences that the grammar allows; higher is better",
-    "distinct": "share of the sentences that differ from all before; near that of real ones is best",
+    "distinct": "share of the sentences that differ from all before; best as for real ones",
     "unseen": "share of the valid sentences that are not among those trained on",
-    "kl": "KL(data ‖ G) = E log p(x) - log q(x) over test sentences x, in nats a sentence; lower is better",
+    "kl": "KL(data ‖ G) over the test sentences, in nats a sentence; lower is better",
 }
 
 
@@ -26,7 +26,8 @@ def distinct(tokens: np.ndarray) -> float:
 def measure(subject: Subject) -> dict[str, Score]:
     """The scores of a model of sentences; `valid`, `unseen` and `kl` where their distribution p is known.
 
-    q(x) is the probability of exactly x: the product of those of its words, each given the ones before it.
+    kl is E log p(x) - log q(x) over test sentences x: KL(data ‖ G) = E log p/q, with the exact p and q, the latter the
+    product of the probabilities that G gives to each word after the ones before it.
     """
     data, model, n = subject.data, subject.model, subject.n or SENTENCES
     if data.vocabulary is None or not has(model, "sample"):

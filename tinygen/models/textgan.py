@@ -23,7 +23,7 @@ from ..backend import Array, array_module, array_of
 from ..checks import whole
 from ..data.grammar import LENGTH, WORDS
 from ..errors import ConfigError
-from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Positive, Share
+from ..fields import Count, Counts, LearningRate, NonNegative, Positive, Share
 from ..gradients import grad
 from ..random import Generator
 from ..schedules import linear_decay
@@ -47,8 +47,9 @@ class TextGANConfig(ModelConfig):
 
     vocabulary, data_shape: set from the data.  g_features: of the GRU.  embedding, d_channels, kernel_size, d_hidden,
     slope: of D.  r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
-    lr: of D, and of G with gumbel.  mle_lr: of G while it learns by likelihood.  pretrain: for how many steps it does so
-    with reinforce, while mle_lr falls to policy_lr, at which it then plays.  rollouts: sentences made of each beginning y₁...yₜ.  likelihood: λ.
+    lr: of D, and of G with gumbel.  mle_lr: of G while it learns by likelihood.
+    pretrain: for how many steps G learns by likelihood with reinforce, while mle_lr falls to policy_lr, at which it
+    then plays.  rollouts: sentences made of each beginning y₁...yₜ.  likelihood: λ.
     ema: samples are drawn with a running mean of G's weights (Yazıcı et al. 2019); 0: with the weights.
     """
 
@@ -114,7 +115,7 @@ class TextGAN(Model):
     def steps(self, batch: Any) -> list[Step]:
         """D learns to tell x from G's sentences, then G to pass for x; or G alone, by likelihood."""
         (x,) = self.checked(batch)
-        x = ops.one_hot(array_of(x), len(self.config.vocabulary))
+        x = self.one_hot(x)
         if self.config.method == "gumbel":
             return [self.step_D(x, self.compared), self.step_G(x)]
         if self.config.method == "mle":
@@ -123,6 +124,10 @@ class TextGAN(Model):
             raise Untraceable("with method=reinforce G learns by likelihood first, and plays only then")
         learn = self.step_likelihood if self.opt_G.t < self.config.pretrain else self.step_policy
         return [self.step_D(x, self.told_apart), learn(x)]
+
+    def one_hot(self, x: Any) -> Array:
+        """Tokens (N, L) as one-hot vectors (N, L, words), in the dtype of the weights."""
+        return ops.one_hot(array_of(x), len(self.config.vocabulary), self.G.start.w.dtype)
 
     def step_D(self, x: Array, game: Callable[[Tensor, Tensor], Tensor]) -> Step:
         """D learns to tell sentences x from G's, which is fixed."""
@@ -173,11 +178,11 @@ class TextGAN(Model):
         """G learns by policy gradient, with a little likelihood of x: Yu et al. 2017, eq. 8."""
 
         def loss() -> Loss:
-            z, words = self.noise(len(x)), len(self.config.vocabulary)
+            z = self.noise(len(x))
             with no_grad():
                 drawn, rewards = self.rollouts(z)
             advantage = rewards - rewards.mean(axis=0)
-            y = ops.one_hot(drawn, words, x.dtype)
+            y = self.one_hot(drawn)
             policy = ops.sum(self.G.log_probabilities(y) * advantage) * (-1 / len(x))
             nll = self.nll(x)
             metrics = {"reward": tensor(rewards[:, -1].mean()), "nll": nll.detach(), **self.measures(y)}
@@ -200,15 +205,15 @@ class TextGAN(Model):
         of it, (N, L): Yu et al. 2017, eq. 4."""
         G, k, xp = self.G, self.config.rollouts, array_module(z)
         N, L, V = z.shape
-        drawn, states = zip(*G.go_on(z, G._first(N), None), strict=True)
+        drawn, states = zip(*G.go_on(z, G.first(z), None), strict=True)
         y, scores = xp.stack(drawn, axis=1), []
         for t in range(1, L + 1):
             n = k if t < L else 1
             repeated = [xp.repeat(array_of(a), n, axis=0) for a in (y[:, :t], states[t - 1])]
             noise = self.rng.gumbel((N * n, L - t, V), dtype=z.dtype)
             rest = [word for word, _ in G.go_on(noise, ops.one_hot(repeated[0][:, -1], V, z.dtype), repeated[1])]
-            whole_ = xp.concatenate([repeated[0], *(word[:, None] for word in rest)], axis=1)
-            score = self.D(ops.one_hot(whole_, V, z.dtype))
+            ended = xp.concatenate([repeated[0], *(word[:, None] for word in rest)], axis=1)
+            score = self.D(self.one_hot(ended))
             scores.append(ops.sigmoid(array_of(score)).reshape(N, n).mean(axis=1))
         return y, xp.stack(scores, axis=1)
 
@@ -225,8 +230,9 @@ class TextGAN(Model):
         """One repeated sentence: hardly any of a batch's sentences is distinct."""
         rows = recent.rows
         if all(row.get("distinct_share", 1.0) <= REPEATED for row in rows):
-            evidence = f"{rows[-1]['distinct_share']:.0%} of a batch's sentences were distinct in the last of {len(rows)} logs"
-            yield Sign("one sentence repeated", evidence, "a higher tau_end, a lower lr, or method=mle, which can't collapse")
+            share = rows[-1]["distinct_share"]
+            evidence = f"{share:.0%} of a batch's sentences were distinct in the last of {len(rows)} logs"
+            yield Sign("one sentence repeated", evidence, "a higher tau_end, a lower lr, or method=mle")
 
     def noise(self, n: int, rng: Generator | None = None) -> Array:
         """Gumbel noise for n sentences, (n, L, words)."""
@@ -244,7 +250,7 @@ class TextGAN(Model):
     def log_probability(self, x: Array) -> Array:
         """log q of each sentence, tokens (N, L), in nats: (N,)."""
         (x,) = self.checked(x)
-        return array_of(self.writer.log_probabilities(ops.one_hot(x, len(self.config.vocabulary)))).sum(axis=1)
+        return array_of(self.writer.log_probabilities(self.one_hot(x))).sum(axis=1)
 
 
 def _verdicts(real: Tensor, fake: Tensor) -> dict[str, Tensor]:

@@ -7,29 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from .. import init, layers, ops
+from .. import layers, ops
 from ..backend import Array, array_module, array_of
 from ..random import Generator
 from ..scopes import no_grad
-from ..tensor import Parameter, Tensor
+from ..tensor import Tensor
 
 
 class Writer(layers.Module):
     """q(x) = Πₜ softmax(w hₜ + b)[xₜ], hₜ = GRU(xₜ₋₁, hₜ₋₁): sentences of `length` words out of `vocabulary`.
 
-    A word is its one-hot vector; `start`, which is learnt, stands before the first. Word t is drawn as
+    A word is its one-hot vector; `start`, which is learnt too, stands before the first. Word t is drawn as
     argmax(w hₜ + b + noiseₜ) for Gumbel noise (N, length, vocabulary), so that its probability is the softmax's.
     """
 
     def __init__(self, vocabulary: int, length: int, features: int, rng: Generator):
-        self.start = Parameter(init.normal((1, vocabulary), rng, std=1.0))
+        self.start = layers.Embedding(1, vocabulary, rng)
         self.cell = layers.GRUCell(vocabulary, features, rng=rng)
         self.words = layers.Dense(features, vocabulary, rng=rng)
         self.vocabulary, self.length = vocabulary, length
 
     def forward(self, noise: Any, tau: float = 1.0) -> Tensor:
         """One-hot vectors (N, length, vocabulary), with the gradient of softmax((logits + noise) / τ)."""
-        word, h, words = self._first(len(noise)), None, []
+        word, h, words = self.first(noise), None, []
         for t in range(self.length):
             h = self.cell(word, h)
             word = ops.gumbel_softmax(self.words(h), noise[:, t], tau, hard=True)
@@ -39,7 +39,7 @@ class Writer(layers.Module):
     @no_grad()
     def write(self, noise: Array) -> Array:
         """The tokens (N, length) of the same sentences."""
-        words = [word for word, _ in self.go_on(noise, self._first(len(noise)), None)]
+        words = [word for word, _ in self.go_on(noise, self.first(noise), None)]
         return array_module(noise).stack(words, axis=1)
 
     def go_on(self, noise: Array, word: Any, h: Any) -> Iterator[tuple[Array, Any]]:
@@ -53,7 +53,7 @@ class Writer(layers.Module):
 
     def log_probabilities(self, x: Any) -> Tensor:
         """log q(xₜ | x₁ ... xₜ₋₁) of each word, (N, length), for one-hot vectors x (N, length, vocabulary)."""
-        word, h, states = self._first(len(x)), None, []
+        word, h, states = self.first(x), None, []
         for t in range(self.length):
             h = self.cell(word, h)
             states.append(h)
@@ -61,8 +61,9 @@ class Writer(layers.Module):
         logits = self.words(ops.stack(states, axis=1))
         return ops.sum(x * logits, axis=-1) - ops.logsumexp(logits, axis=-1)
 
-    def _first(self, n: int) -> Tensor:
-        return ops.broadcast_to(self.start, (n, self.vocabulary))
+    def first(self, like: Any) -> Tensor:
+        """What stands before the first word of as many sentences, (N, vocabulary)."""
+        return self.start(array_module(like).zeros(len(like), np.int64))
 
 
 def reader(

@@ -74,7 +74,9 @@ def gather(path: Path, budget: int, model: Any = None) -> dict[str, Any]:
 
 def _has_drawable_samples(recording: Recording) -> bool:
     """Whether the page can draw the recorded samples: images, or points in the plane."""
-    shape = recording.arrays["samples"].shape[2:] if "samples" in recording else ()
+    shape = recording["samples"].shape[2:] if "samples" in recording else ()
+    if shape and recording["samples"].dtype == np.int32:  # tokens
+        return False
     return shape == (2,) or (len(shape) == 3 and recording.facts.get("value_range") is not None)
 
 

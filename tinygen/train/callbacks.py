@@ -257,6 +257,6 @@ class Drawings(Callback):
 def picture_layout(model: Model) -> tuple[int, int | None]:
     """How many samples a picture of a model shows, and in how many columns (None: as near to square as possible)."""
     columns, shape = model.columns, model.data_shape or (1, 1, 1)
-    if model.value_range is None and shape in ((1,), (2,)):
+    if model.value_range is None and shape in ((1,), (2,)) and model.vocabulary is None:
         return SAMPLE_POINTS, columns
     return columns**2 if columns else min(SAMPLE_IMAGES, max(SAMPLE_VALUES // math.prod(shape), 1)), columns
