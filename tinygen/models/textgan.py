@@ -137,10 +137,12 @@ class TextGAN(Model):
             y = self.G(z)
             leaf = tensor(x, requires_grad=True)
             real, fake = self.D(leaf), self.D(y)
-            (gx,) = grad(ops.sum(real), [leaf], create_graph=True)
-            penalty = ops.sum(gx * gx) * (0.5 * self.config.r1 / len(x))
+            value = game(real, fake)
+            if self.config.r1:
+                (gx,) = grad(ops.sum(real), [leaf], create_graph=True)
+                value = value + ops.sum(gx * gx) * (0.5 * self.config.r1 / len(x))
             named = {"x": x, "z": z, "G(z)": y, "D(x)": real, "D(G(z))": fake}
-            return Loss(game(real, fake) + penalty, _verdicts(real, fake), named)
+            return Loss(value, _verdicts(real, fake), named)
 
         return Step("D", loss, {"D": self.D}, self.opt_D, frozen={"G": self.G})
 
