@@ -239,7 +239,9 @@ def test_what_is_in_the_file(name, tmp_path, viz):
     for signal in ("activation_norm", "activation_zeros", "gradient_norm", "gradient_zeros", "weight_norm"):
         assert recording[signal].shape == (T, L) and recording[signal].dtype == np.float32
     assert np.isfinite(recording["gradient_norm"]).all()
-    assert {x.dtype.name for x in recording.arrays.values()} <= {*("float32", "float16", "uint8", "int8", "int32", "int64")}
+    assert {x.dtype.name for x in recording.arrays.values()} <= {
+        *("float32", "float16", "uint8", "int8", "int32", "int64")
+    }
 
 
 def test_a_default_run_is_small():

@@ -21,6 +21,11 @@ def test_one_hot_is_a_row_of_the_identity(backend, shape, dtype):
     np.testing.assert_array_equal(to_host(y), np.eye(5, dtype=dtype)[i])
 
 
+def test_one_hot_of_a_tensor_is_one_without_a_gradient():
+    y = ops.one_hot(tensor([2, 0]), 3)
+    assert isinstance(y, tg.Tensor) and not y.requires_grad and y.numpy().tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
 def test_one_hot_refuses_what_is_no_choice():
     for i in (-1, 3):
         with pytest.raises(IndexError, match=f"one_hot: i goes from {i} to {i}, but it must be from 0 to 2"):

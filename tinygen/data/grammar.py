@@ -64,9 +64,9 @@ class Grammar:
         x = np.asarray(to_host(tokens))
         if x.ndim != 2 or x.shape[1] != self.length or x.dtype.kind not in "iu":
             raise DataError(f"Grammar: tokens are {x.dtype} {x.shape}, but they must be integers (N, {self.length})")
-        known = ((x >= 0) & (x < len(self.words))).all(axis=1)
+        known = np.all((x >= 0) & (x < len(self.words)), axis=1)
         state, p = np.zeros(len(x), np.int64), np.ones((self.length, len(x)))
-        for i, word in enumerate(np.where(known[:, np.newaxis], x, 0).T):
+        for i, word in enumerate(np.where(np.expand_dims(known, 1), x, 0).T):
             p[i], state = self._p[state, word], self._next[state, word]
         with np.errstate(divide="ignore"):
             return np.where(known & (state == self._end), np.log(p).sum(axis=0), -np.inf)

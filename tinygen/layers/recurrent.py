@@ -33,7 +33,8 @@ class _Cell(Module):
         bound, biases = 1 / math.sqrt(self.features), [(wide,), (wide,)] if bias else []
         shapes = [(self.in_features, wide), (self.features, wide), *biases]
         made = [Parameter(rng.uniform(shape, -bound, bound, dtype)) for shape in shapes]
-        self.w_x, self.w_h, self.b_x, self.b_h = (*made, None, None)[:4]
+        self.w_x, self.w_h = made[:2]
+        self.b_x, self.b_h = made[2:] or (None, None)
 
     def _parts(self, x: Any, h: Any) -> tuple[list[Tensor], list[Tensor]]:
         """w_x x + b_x and w_h h + b_h, each cut into its gates."""

@@ -101,7 +101,7 @@ class TextGAN(Model):
         self.opt_G = make_optimizer(c, self.G.parameters())
         self.G_mean = Average(self.G, c.ema) if c.ema else None
         self.inputs = {"G": (length, words)} | ({"G_mean": (length, words)} if c.ema else {})
-        self.D = None
+        self.D: Any = None
         if c.method != "mle":
             sizes, alone = (c.embedding, c.d_channels, c.kernel_size, c.d_hidden), c.method == "reinforce"
             self.D = reader(words, length, *sizes, c.slope, alone, rng)

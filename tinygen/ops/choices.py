@@ -8,26 +8,29 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy.typing as npt
+
 from ..backend import Array, array_module, array_of
 from ..checks import check_array, check_indices
 from ..primitives import primitive
 from ..rules import flat
+from .elementwise import astype, equal
 from .reduce import softmax
+from .shape import expand_dims
 
 
-def one_hot(i: Any, n: int, dtype: Any = "float32") -> Array:
-    """1 at i and 0 elsewhere, for each integer i from 0 to n - 1: (..., n) for i (...). A plain array.
+def one_hot(i: Any, n: int, dtype: npt.DTypeLike = "float32") -> Any:
+    """1 at i and 0 elsewhere, for each integer i from 0 to n - 1: (..., n) for i (...).
 
     Raises TypeError unless i holds integers. One out of range, -1 included, raises IndexError on the CPU; on a GPU,
     which isn't waited for, its row is 0.
     """
     check_indices("one_hot", i, n, "i")
-    return _one_hot(array_of(i), n, dtype)
+    return _one_hot(i, n, dtype)
 
 
-def _one_hot(i: Array, n: int, dtype: Any) -> Array:
-    xp = array_module(i)
-    return xp.equal(i[..., None], xp.arange(n)).astype(dtype)
+def _one_hot(i: Any, n: int, dtype: npt.DTypeLike) -> Any:
+    return astype(equal(expand_dims(i, -1), array_module(i).arange(n)), dtype)
 
 
 @primitive

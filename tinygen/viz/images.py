@@ -73,7 +73,7 @@ def save_grid(
 
 
 def samples(model: Any, n: int = 25) -> Figure:
-    """A Figure of n samples of a model: images in a grid, a plot of points, or lines of text. Training is not affected."""
+    """A Figure of n samples of a model: a grid of images, points, or lines of text. Training is not affected."""
     if (vocabulary := getattr(model, "vocabulary", None)) is not None:
         return sentences_figure(model.sample(n), vocabulary)
     return made_figure(model.sample(n), model.value_range)
