@@ -30,6 +30,7 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
     ("srgan", {"adversarial": 0}),
     ("srgan", {"batch_norm": False, "loss": "lsgan"}),
     ("vae", {"reconstruction": "mse"}),
+    ("textgan", {"method": "mle"}),
 ]
 STEPS = 20
 NATIVE = "vae", "gan", "dcgan", "wgangp", "vaegan", "srgan"  # code is made for each of their loops

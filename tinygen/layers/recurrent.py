@@ -29,12 +29,15 @@ class _Cell(Module):
         name = type(self).__name__
         self.in_features = whole(name, "in_features", in_features, 1)
         self.features = whole(name, "features", features, 1)
-        rng, wide = default_rng() if rng is None else init.checked_rng(rng), self.gates * self.features
-        bound, biases = 1 / math.sqrt(self.features), [(wide,), (wide,)] if bias else []
-        shapes = [(self.in_features, wide), (self.features, wide), *biases]
-        made = [Parameter(rng.uniform(shape, -bound, bound, dtype)) for shape in shapes]
-        self.w_x, self.w_h = made[:2]
-        self.b_x, self.b_h = made[2:] or (None, None)
+        rng = default_rng() if rng is None else init.checked_rng(rng)
+        wide, bound = self.gates * self.features, 1 / math.sqrt(self.features)
+
+        def new(*shape: int) -> Parameter:
+            return Parameter(rng.uniform(shape, -bound, bound, dtype))
+
+        self.w_x, self.w_h = new(self.in_features, wide), new(self.features, wide)
+        self.b_x = new(wide) if bias else None
+        self.b_h = new(wide) if bias else None
 
     def _parts(self, x: Any, h: Any) -> tuple[list[Tensor], list[Tensor]]:
         """w_x x + b_x and w_h h + b_h, each cut into its gates."""

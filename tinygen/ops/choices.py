@@ -35,7 +35,7 @@ def _one_hot(i: Any, n: int, dtype: npt.DTypeLike) -> Any:
 
 @primitive
 def straight_through(hard: Any, soft: Any) -> Array:
-    """hard, with the gradient of soft: dy/dsoft = 1 and dy/dhard = 0, by definition (Bengio et al. 2013, section 4).
+    """hard, with the gradient of soft: dy/dsoft = 1 and dy/dhard = 0, by definition (Bengio et al. 2013).
 
     Where hard = soft this is the derivative; elsewhere an estimate. Raises ValueError unless their shapes are equal.
     """
