@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .run import RunDirectory
 
-QUICK = ("modes", "images", "reconstruction")  # these take seconds; classifiers and likelihoods take minutes
+QUICK = ("modes", "images", "reconstruction", "text")  # these take seconds; classifiers and likelihoods take minutes
 
 
 class Evaluate(Callback):
