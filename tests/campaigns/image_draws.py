@@ -74,3 +74,15 @@ def resize(d: Draw, name: str) -> None:
 def pixel_shuffle(d: Draw, name: str) -> None:
     x = d.image()
     d.call(name, x, 2 if d[x].shape[3] % 4 == 0 else 1)
+
+
+def blur(d: Draw, name: str) -> None:
+    d.call(name, d.image(), d.one_of([1.0, 4.0]))
+
+
+def modulated(d: Draw, name: str) -> None:
+    x = d.image()
+    N, _, _, C = d[x].shape
+    channels = (C, d.one_of([1, 2]))
+    w = d.fit(d.one_of([1, 2, 3]), d.one_of([1, 2]), *(channels if name == "modulated_conv2d" else channels[::-1]))
+    windows(d, name, x, w, d.fit(N, C), d.one_of([True, False]), 1e-2, d.one_of([1, 2]), d.one_of([1, "same"]))

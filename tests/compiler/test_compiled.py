@@ -22,6 +22,7 @@ from tinygen.compiler.backends import default_back_end
 from tinygen.errors import ConfigError, UserError
 from tinygen.optim import SGD, AdamW, Optimizer, RMSprop, cosine_decay, step_decay
 from tinygen.random import Generator
+from tinygen.tracing import variant
 
 
 def trainer(**options: Any) -> Any:
@@ -70,6 +71,59 @@ def test_optimisers(optimizer, back_end):
 
     compiled = follow(lambda: trainer(optimizer=optimizer), state=state, back_end=back_end)
     assert compiled.reason is None
+
+
+# Steps of several kinds
+
+
+class Lazy(Trainer):
+    """Each third step is another, and each fourth returns more."""
+
+    def due(self) -> tuple[bool, bool]:
+        return self.opt.t % 3 == 2, self.opt.t % 4 == 3
+
+    def step(self, x: Any) -> Any:
+        penalised, told = variant(self.due)
+        loss = super().step(x + 1 if penalised else x)
+        return [loss, loss * 2] if told else [loss]
+
+
+def test_each_kind_of_step_has_a_program(back_end):
+    def lazy():
+        made = Lazy()
+        return made.step, made
+
+    compiled = follow(lazy, [(x,) for x in DATA[:13]], back_end=back_end)
+    assert compiled.reason is None and len(compiled._ready) == 4
+
+
+def test_a_kind_that_is_asked_for_in_some_steps_alone():
+    def lazy():
+        made = Lazy()
+        seen = lambda: made.opt.t > 4
+        return (lambda x: made.step(x * 2 if made.opt and variant(made.due)[0] and variant(seen) else x)), made
+
+    assert follow(lazy, [(x,) for x in DATA[:13]]).reason is None
+
+
+def test_a_buffer_that_changes_after_it_was_copied():
+    """The copy lies where the buffer will lie, and must be taken before."""
+
+    class Followed(Trainer):
+        def __init__(self):
+            super().__init__()
+            self.net.sum, self.net.last = layers.Buffer(np.zeros(3)), layers.Buffer(np.zeros(3))
+
+        def step(self, x: Any) -> Any:
+            self.net.sum.assign(self.net.sum.data + x.sum(0))
+            self.net.last.assign(self.net.sum.data)
+            self.net.sum.assign(self.net.sum.data * 2)
+
+    def followed():
+        made = Followed()
+        return made.step, made
+
+    assert follow(followed).reason is None
 
 
 # Batches

@@ -31,6 +31,9 @@ GANS = pytest.mark.parametrize("name", [name for name, kind in MODELS.items() if
 MODES = Modes(np.array([[0.2, 0.2], [0.8, 0.8]]), std=0.2)
 
 
+PLAIN = {"stylegan": {"mixing": 0.0}}  # its samples are G(z)
+
+
 def toy(shape=IMAGE, n=96):
     """Examples in [0.05, 0.95] of three classes."""
     x, labels = batches(1, shape, size=n)[0], np.arange(n) % 3
@@ -58,7 +61,8 @@ class Inputs:
     """The noise, the labels and the examples of an observer, drawn again."""
 
     def __init__(self, model, observer):
-        self.pack, (self.x, *self.y) = model.batch_unit, observer.training_batch
+        self.pack = 1 if model.name == "stylegan" else model.batch_unit  # its D judges each image, beside others
+        self.x, *self.y = observer.training_batch
         self.y = self.y if model.takes_labels else []
         stream = Generator(0, "recorder/z")
         if model.name == "vaegan":
@@ -129,7 +133,7 @@ def test_a_least_squares_gan_has_its_own_labels():
 
 @GANS
 def test_the_scores_and_the_samples(name):
-    model = trained(name)
+    model = trained(name, **PLAIN.get(name, {}))
     observer, found, part = observe(model)
     with undisturbed(model), tg.no_grad():
         fake = model.G(part.z, *part.y)
@@ -150,7 +154,8 @@ def test_the_scores_and_the_samples(name):
 @ALL
 def test_the_norms_of_layers_are_what_hooks_see(name):
     """Activations and gradients, caught on the way of the same pass by hooks, with weights that learn."""
-    settings = {"r1": 0.0} if name in SENTENCES else RELU if "gan" in name and name not in IMAGES_ONLY else {}
+    usual = RELU if "gan" in name and name not in IMAGES_ONLY else PLAIN.get(name, {})
+    settings = {"r1": 0.0} if name in SENTENCES else usual
     model, caught = trained(name, **settings), {}
     observer = Observer(model, data_for(name))
     found = observer()

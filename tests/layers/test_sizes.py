@@ -28,6 +28,10 @@ LAYERS = {  # how it is made, one example, and batches that do not fit
     "ConvTranspose": (lambda: L.ConvTranspose(4, 3, 3, 2), IMAGE, WRONG_CHANNELS + NOT_IMAGES),
     "SpectralNorm": (lambda: L.SpectralNorm(L.Dense(4, 3)), (4,), WRONG_FEATURES),
     "SpectralNorm of Conv": (lambda: L.SpectralNorm(L.Conv(4, 3, 3)), IMAGE, WRONG_CHANNELS + NOT_IMAGES),
+    "EqualizedDense": (lambda: L.EqualizedDense(4, 3), (4,), WRONG_FEATURES),
+    "EqualizedConv": (lambda: L.EqualizedConv(4, 3, 3, 2), IMAGE, WRONG_CHANNELS + NOT_IMAGES),
+    "Blur": (lambda: L.Blur(), IMAGE, NOT_IMAGES),
+    "MinibatchStd": (lambda: L.MinibatchStd(1), IMAGE, [(), (4,)]),
     "MaxPool": (lambda: L.MaxPool(), IMAGE, [*NOT_IMAGES, (2, 1, 5, 4)]),
     "MaxPool, padded": (lambda: L.MaxPool(3, 2, 1), IMAGE, NOT_IMAGES),
     "AvgPool": (lambda: L.AvgPool(), IMAGE, [*NOT_IMAGES, (2, 5, 1, 4)]),
@@ -58,7 +62,7 @@ CASES = [(name, shape) for name, (_, _, wrong) in LAYERS.items() for shape in wr
 def test_every_layer_is_here():
     made = {type(make()).__name__ for make, _, _ in LAYERS.values()}
     public = {name for name, kind in vars(L).items() if isinstance(kind, type) and issubclass(kind, L.Module)}
-    assert public - made == {"Module", "ModuleList", "ModuleDict", "Embedding", "LSTMCell"}
+    assert public - made == {"Module", "ModuleList", "ModuleDict", "Embedding", "LSTMCell", "ModulatedConv"}
 
 
 @pytest.mark.parametrize("training", [True, False])

@@ -379,6 +379,9 @@ def test_not_strict_takes_weights_alone_or_some_of_them(name):
 # Settings
 
 
+NEEDED = {("cogan", "d_channels"), ("stylegan", "channels")}  # at least one
+
+
 def others(kind, field, hint):
     """Values that a field may have beside its default."""
     default = getattr(kind.Config(), field.name)
@@ -387,7 +390,7 @@ def others(kind, field, hint):
     if isinstance(default, bool):
         return [not default]
     if isinstance(default, tuple):
-        needed = field.name == "g_channels" or (kind.name, field.name) == ("cogan", "d_channels")
+        needed = field.name == "g_channels" or (kind.name, field.name) in NEEDED
         return [*([] if needed else [()]), (3,), (5, 4, 3)]
     return [default + 1] if isinstance(default, int) else [default / 2 or 0.5]
 
@@ -406,7 +409,8 @@ MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", 
 MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
 MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # larger ones matter only after many steps
-MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2, ("cogan", "ema"): 0.98 / 2}
+MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2, ("cogan", "ema"): 0.98 / 2, ("stylegan", "ema"): 0.998 / 2}
+MEANT_BY_AUTO |= {("stylegan", "ada_target"): 0.6 / 2, ("stylegan", "ada_images"): 50_001}  # p rises after many steps
 MEANT_BY_AUTO |= {("srgan", "ema"): 0.99 / 2, ("srgan", "content"): 0.01 / 2}  # no judge knows images of 4x4 pixels
 MEANT_BY_AUTO |= {("textgan", "ema"): 0.998 / 2}
 
@@ -419,7 +423,8 @@ TOGETHER |= {("srgan", "scale"): {"data_shape": (10, 20, 1)}}
 REINFORCE = {"method": "reinforce", "pretrain": 2}
 TOGETHER |= {("textgan", field): REINFORCE for field in ("policy_lr", "rollouts", "likelihood")}
 TOGETHER |= {("textgan", "pretrain"): {"method": "reinforce"}, ("textgan", "mle_lr"): {"method": "mle"}}
-SIZES = {"images": 1, "d_steps": 2, "pack": 2}  # of a batch, in units of the setting
+TOGETHER |= {key: {"ada": True} for key in ("ada_target", "ada_images")} | {"path_every": {"path": 1.0}}
+SIZES = {"images": 1, "d_steps": 2, "pack": 2, "group": 4}  # of a batch, in units of the setting
 
 
 @functools.cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from scipy import ndimage
 
 
 def batch_norm(x, gamma, beta, eps=1e-5):
@@ -149,3 +150,32 @@ def pixel_shuffle(x, r):
     for i, j in np.ndindex(r, r):
         y[:, i::r, j::r] = x[..., i * r + j :: r * r]
     return y
+
+
+def blur(x, gain=1.0):
+    """SciPy's filter along one axis, then along the other."""
+    y = np.asarray(x, np.float64)
+    for axis in (1, 2):
+        y = ndimage.correlate1d(y, [0.25, 0.5, 0.25], axis, mode="constant") if y.size else y
+    return (gain * y).astype(x.dtype)
+
+
+def modulated(conv, x, w, s, per_channel, demodulate, eps):
+    """A kernel of its own for each example, and a convolution of its own."""
+    images = [conv(x[:0], w)]
+    for image, style in zip(x, s, strict=True):
+        own = w * style.reshape(per_channel)
+        if demodulate:
+            axes = tuple(a for a in (0, 1, 2, 3) if a == per_channel.index(-1) or a < 2)
+            own = own / np.sqrt((own * own).sum(axes, keepdims=True) + eps)
+        images.append(conv(image[None], own))
+    return np.concatenate(images)
+
+
+def modulated_conv2d(x, w, s, demodulate=True, eps=1e-8, stride=1, padding="same"):
+    return modulated(lambda x, w: conv2d(x, w, stride, padding), x, w, s, (1, 1, -1, 1), demodulate, eps)
+
+
+def modulated_conv_transpose2d(x, w, s, demodulate=True, eps=1e-8, stride=2, padding="same", output_padding=0):
+    conv = lambda x, w: conv_transpose2d(x, w, stride, padding, output_padding)
+    return modulated(conv, x, w, s, (1, 1, 1, -1), demodulate, eps)

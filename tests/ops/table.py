@@ -209,7 +209,17 @@ TABLE = [
         oracle=oracles.pixel_shuffle,
         twin=lambda x, r: twins.nhwc(F.pixel_shuffle(twins.nchw(x), r)),
     ),
+    Op("blur", images.blur, kept="", oracle=oracles.blur, twin=twins.blur),
+    Op("modulated_conv2d", images.modulated, kept="ab", oracle=oracles.modulated_conv2d, twin=twins.modulated_conv2d),
+    Op(
+        "modulated_conv_transpose2d",
+        images.modulated,
+        kept="ab",
+        oracle=oracles.modulated_conv_transpose2d,
+        twin=twins.modulated_conv_transpose2d,
+    ),
     # not drawn: derivatives of others, and batch_norm with more results
+    Op("_blur", None, kept="", oracle=oracles.blur, twin=twins.blur),
     Op("put", None, kept="", oracle=oracles.put, twin=None),
     Op(
         "_leaky_relu_grad",

@@ -228,3 +228,27 @@ def resize(x, size, mode="nearest", antialias=True):
     if mode == "nearest":
         return nhwc(F.interpolate(nchw(x), size=two(size), mode="nearest-exact"))
     return nhwc(F.interpolate(nchw(x), size=two(size), mode=mode, align_corners=False, antialias=antialias))
+
+
+def blur(x, gain=1.0):
+    """A convolution of each channel."""
+    row = torch.tensor([0.25, 0.5, 0.25], dtype=x.dtype)
+    kernel = (gain * row[:, None] * row).expand(x.shape[3], 1, 3, 3)
+    return nhwc(F.conv2d(nchw(x), kernel, None, 1, 1, 1, x.shape[3]))
+
+
+def modulated(conv, x, w, s, demodulate, eps):
+    """A kernel of its own for each example, w (KH, KW, C, CO)."""
+    own = w * s[:, None, None, :, None]
+    if demodulate:
+        own = own / (own * own).sum((1, 2, 3), keepdim=True).add(eps).sqrt()
+    return torch.cat([conv(image[None], kernel) for image, kernel in zip(x, own, strict=True)])
+
+
+def modulated_conv2d(x, w, s, demodulate=True, eps=1e-8, stride=1, padding="same"):
+    return modulated(lambda x, w: conv2d(x, w, stride, padding), x, w, s, demodulate, eps)
+
+
+def modulated_conv_transpose2d(x, w, s, demodulate=True, eps=1e-8, stride=2, padding="same", output_padding=0):
+    conv = lambda x, w: conv_transpose2d(x, w.swapaxes(2, 3), stride, padding, output_padding)
+    return modulated(conv, x, w.swapaxes(2, 3), s, demodulate, eps)

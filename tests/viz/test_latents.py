@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -197,3 +198,18 @@ def test_what_is_decoded_may_be_of_any_shape(shape):
     x = np.zeros((4, *shape), np.float32)
     for fig in (viz.traversals(model, x), viz.manifold(model, x, side=3), viz.latent_walk(model, x)):
         assert fig.axes
+
+
+def test_styles_of_two_images_meet():
+    """The layers up to there are those of the image at the left, the rest those of the one at the top."""
+    model = small("stylegan")
+    sheets = [np.asarray(pixels(viz.style_mixing(model, side=3, layers=n))) for n in (0, 4)]
+    height, width = (n // 4 for n in sheets[0].shape[:2])
+
+    def cell(sheet, i, j):
+        return sheet[i * height : (i + 1) * height, j * width : (j + 1) * width][4:-4, 4:-4]
+
+    for i, j in itertools.product(range(1, 4), repeat=2):
+        np.testing.assert_array_equal(cell(sheets[0], i, j), cell(sheets[0], 0, j))
+        np.testing.assert_array_equal(cell(sheets[1], i, j), cell(sheets[1], i, 0))
+    assert model.drawings() == ("style_mixing",)

@@ -148,7 +148,7 @@ class TracedModule:
             raise Untraceable(f"pad: mode {mode!r} is not among what a program knows")
         widths = np.broadcast_to(np.asarray(widths), (x.ndim, 2)).tolist()
         shape = [before + n + after for n, (before, after) in zip(x.shape, widths, strict=True)]
-        y = self.full(shape, constant_values, x.dtype)
+        y = self._trace.filled(np.empty_like(x.like, shape=shape), constant_values)  # lies as x does
         y[tuple(slice(before, before + n) for n, (before, _) in zip(x.shape, widths, strict=True))] = x
         return y
 

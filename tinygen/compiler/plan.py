@@ -55,10 +55,14 @@ class Plan:
     def finish(self) -> list[Any]:
         """The end of a step: the outputs, as arrays of their own, and then the copies. What is read may be a state."""
         outputs = [self[value].copy() for value in self.program.outputs]
-        new = [self[value].copy() if value.root.op == "state" else self[value] for value, _ in self.copies]
+        new = [self[value].copy() if self._lies_in_state(value) else self[value] for value, _ in self.copies]
         for (_, state), array in zip(self.copies, new, strict=True):
             self[state][...] = array
         return outputs
+
+    def _lies_in_state(self, value: Value) -> bool:
+        """Whether a value lies in the memory of a state, which a copy to that state would overwrite."""
+        return value.root.op == "state" or value.root in self._in_state
 
     def _updated_in_place(self) -> dict[Value, Value]:
         """The values that are written into the memory of a state; the others are noted as copies."""

@@ -32,10 +32,10 @@ class Adversary:
 
     def __init__(self, model: Model, dataset: Dataset, batch: tuple[Array, ...], shown: int):
         assert model.game is not None
-        self.model, self.game, self.shown, self.pack = model, model.game, shown, model.batch_unit
+        self.model, self.game, self.shown = model, model.game, shown
         self.batch = batch
         x, labels = first_examples(dataset, len(batch[0]), model.value_range)
-        self.x = x[: len(x) // self.pack * self.pack]
+        self.x = x[: len(x) // model.batch_unit * model.batch_unit]
         self.y_real = [] if labels is None or not model.takes_labels else [to_device(labels[: len(self.x)])]
         self.plain: bool | None = None  # whether the scores determine G's gradient: see _is_plain
         with undisturbed(model):
@@ -45,7 +45,7 @@ class Adversary:
             "game": self.game.describe(),
             "probability": self.game.probability,
             "threshold": self.game.threshold,
-            "scores": len(batch[0]) // self.pack,
+            "scores": len(batch[0]),
             "separable": self.separable,
         }
         self.constants = {"labels": to_host(batch[1])[:shown]} if model.takes_labels else {}
@@ -73,32 +73,37 @@ class Adversary:
         if scores is None:
             (found["pixel_gradient"],) = (g.data[: self.shown] for g in signals.take(loss.value, outputs, fake))
             return found
+        if self.plain is None:
+            self.facts["scores"] = len(self.batch[0]) * scores.size // len(fake)  # fewer, if D judges packs
         (score_gradient,) = grad(ops.sum(scores), [fake], retain_graph=True)
         (pixel_gradient,) = signals.take(loss.value, outputs, fake)
-        found |= {"score_fake": self._each(scores), "score_gradient": score_gradient.data[: self.shown]}
+        found |= {"score_fake": _each(scores, len(fake)), "score_gradient": score_gradient.data[: self.shown]}
         if not self._is_plain(scores, score_gradient.data, pixel_gradient.data):
             found["pixel_gradient"] = pixel_gradient.data[: self.shown]
         if model.has("score"):
             with no_grad():
-                found["score_real"] = self._each(model.score(model.augmented(self.x), *self.y_real))
+                found["score_real"] = _each(model.score(model.augmented(self.x), *self.y_real), len(self.x))
         found |= model.observe(self.x, fake.data[: len(self.x)], *self.y_real)
         return found if self.field is None else found | self.field.hits(fake.data)
-
-    def _each(self, scores: Tensor) -> Array:
-        """The score of each image; if D judges packs, the score of its pack."""
-        return scores.data.reshape(-1).repeat(self.pack)
 
     def _is_plain(self, scores: Tensor, score_gradient: Array, pixel_gradient: Array) -> bool:
         """Whether L_G depends on each score alone, so that dL_G/dx = L'(s)/N · ds/dx need not be stored."""
         if self.plain is None and self.separable:
             slope = self.game.slope(scores.data.reshape(-1)) / scores.size
-            derived = score_gradient * slope.repeat(self.pack).reshape(-1, *[1] * (pixel_gradient.ndim - 1))
+            derived = score_gradient * slope.repeat(len(pixel_gradient) // scores.size).reshape(
+                -1, *[1] * (pixel_gradient.ndim - 1)
+            )
             share = float((derived * pixel_gradient).sum()) / (float((derived * derived).sum()) or 1.0)
             difference = float(length(share * derived - pixel_gradient))
             self.plain = difference <= 1e-3 * float(length(pixel_gradient))
             if self.plain and share:  # 1/2, say, if the loss is a mean over as many other scores, too
                 self.facts["scores"] = round(scores.size / share)
         return bool(self.plain)
+
+
+def _each(scores: Tensor, n: int) -> Array:
+    """The score of each of n images; if D judges packs, the score of its pack."""
+    return scores.data.reshape(-1).repeat(n // scores.size)
 
 
 class Field:

@@ -4,22 +4,27 @@ from .activation import LeakyReLU, PReLU, ReLU, Sigmoid, Softplus, Tanh
 from .basic import Dense, Dropout, Embedding, Flatten, Reshape
 from .containers import ModuleDict, ModuleList, Sequential, Skip
 from .conv import Conv, ConvTranspose
+from .equalized import EqualizedConv, EqualizedDense
 from .module import Buffer, Module, evaluating
 from .norm import BatchNorm, InstanceNorm, LayerNorm
 from .recurrent import GRUCell, LSTMCell
 from .resize import AvgPool, GlobalAvgPool, MaxPool, Pad, PixelShuffle, UpSampling
 from .spectral import SpectralNorm
 from .state import LeftOut
+from .style import Blur, MinibatchStd, ModulatedConv
 
 __all__ = [
     "AvgPool",
     "BatchNorm",
+    "Blur",
     "Buffer",
     "Conv",
     "ConvTranspose",
     "Dense",
     "Dropout",
     "Embedding",
+    "EqualizedConv",
+    "EqualizedDense",
     "Flatten",
     "GRUCell",
     "GlobalAvgPool",
@@ -29,6 +34,8 @@ __all__ = [
     "LeakyReLU",
     "LeftOut",
     "MaxPool",
+    "MinibatchStd",
+    "ModulatedConv",
     "Module",
     "ModuleDict",
     "ModuleList",

@@ -17,6 +17,7 @@ from .sngan import SNGAN, SNGANConfig
 from .srgan import SRGAN, SRGANConfig
 from .steps import Loss, Step
 from .textgan import TextGAN, TextGANConfig
+from .stylegan import StyleGAN, StyleGANConfig
 from .vae import VAE, VAEConfig
 from .vaegan import VAEGAN, VAEGANConfig
 from .wgan import WGAN, WGANConfig
@@ -66,6 +67,8 @@ __all__ = [
     "Step",
     "TextGAN",
     "TextGANConfig",
+    "StyleGAN",
+    "StyleGANConfig",
     "VAEConfig",
     "VAEGANConfig",
     "WGANConfig",
@@ -96,6 +99,7 @@ MODELS: dict[str, type[Model]] = {
         WGAN,
         WGANGP,
         PacGAN,
+        StyleGAN,
         VAEGAN,
         CoGAN,
         CycleGAN,

@@ -31,11 +31,9 @@ LossName: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
 
 
 @dataclass(frozen=True)
-class AdversarialConfig(ModelConfig):
-    """The hyperparameters that all GANs have.
+class GameConfig(ModelConfig):
+    """The hyperparameters of every game of G and D, whatever their networks.
 
-    batch_norm: in G.  bn_momentum: as in Keras; PyTorch's is 1 - momentum.
-    weight_init: "glorot", as in Keras; "fan_in", U(± 1/√fan_in), biases too, as in PyTorch; "he"; "normal", N(0, .02²).
     mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
     d_steps: steps of D for each step of G, each on its own batch.
     label_smoothing: s > 0: the target for real images is 1 - s (one-sided: Salimans et al. 2016, section 3.4).
@@ -50,11 +48,6 @@ class AdversarialConfig(ModelConfig):
 
     latent_dim: Count = 100
     slope: Share = 0.2
-    batch_norm: bool = True
-    bn_momentum: Share = 0.8
-    bn_eps: NonNegative = 1e-3
-    output: Output = "auto"
-    weight_init: WeightInit = "glorot"
     loss: LossName = "nonsaturating"
     mean_d_loss: bool = False
     d_steps: Count = 1
@@ -72,6 +65,21 @@ class AdversarialConfig(ModelConfig):
         super().__post_init__()
         if self.label_smoothing and not GAN_LOSSES[self.loss].labelled:
             raise ConfigError(f"label_smoothing={self.label_smoothing:g}: the loss {self.loss!r} has no labels")
+
+
+@dataclass(frozen=True)
+class AdversarialConfig(GameConfig):
+    """The hyperparameters that all GANs with plain networks have.
+
+    batch_norm: in G.  bn_momentum: as in Keras; PyTorch's is 1 - momentum.
+    weight_init: "glorot", as in Keras; "fan_in", U(± 1/√fan_in), biases too, as in PyTorch; "he"; "normal", N(0, .02²).
+    """
+
+    batch_norm: bool = True
+    bn_momentum: Share = 0.8
+    bn_eps: NonNegative = 1e-3
+    output: Output = "auto"
+    weight_init: WeightInit = "glorot"
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,7 @@ class GAN(Model):
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
         c, rng = self.config, Generator(seed, f"{self.name}/init")
-        output = output_for(c.output, c.data_shape, images="tanh")
+        output = self.output()
         self.G = layers.Sequential(*self.generator(output, rng))
         self.D = layers.Sequential(*self.discriminator(rng))
         self.inputs = {"G": (c.latent_dim,), "D": c.data_shape}
@@ -134,6 +142,10 @@ class GAN(Model):
         self.game: Any = GAN_LOSSES[c.loss]
         self.batches_per_step = c.d_steps
         self.value_range = VALUE_RANGES[output]
+
+    def output(self) -> str:
+        """The last activation of G."""
+        return output_for(self.config.output, self.config.data_shape, images="tanh")
 
     def generator(self, output: str, rng: Generator) -> list[layers.Module]:
         """The layers of G: (N, latent_dim) to (N, *data_shape); output: the last activation."""
@@ -161,7 +173,7 @@ class GAN(Model):
 
         def loss() -> Loss:
             z = self.noise(len(x))
-            fake = self.G(z, *y)
+            fake = self.generate(z, *y)
             return self.loss_D(x, fake, *y).naming({"x": x, "z": z, "G(z)": fake})
 
         return Step("D", loss, {"D": self.D}, self.opt_D, frozen={"G": self.G})
@@ -171,10 +183,14 @@ class GAN(Model):
 
         def loss() -> Loss:
             z = self.noise(len(x))
-            fake = self.G(z, *y)
+            fake = self.generate(z, *y)
             return self.loss_G(fake, *y).naming({"z": z, "G(z)": fake})
 
         return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D}, then=self.average)
+
+    def generate(self, z: Array, *y: Array) -> Tensor:
+        """G(z) as it learns from it."""
+        return self.G(z, *y)
 
     def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:
         """What D lowers, given real and fake images (and their labels)."""

@@ -55,6 +55,7 @@ from .shape import (
     take_along_axis,
     transpose,
 )
+from .style import blur, modulated_conv2d, modulated_conv_transpose2d
 
 _THEMSELVES = ("getitem", "matmul", "dense")  # they say why they fail, as primitives do
 

@@ -8,7 +8,7 @@ from ..graph import Graph, graph, lines
 from .film import save_gif
 from .gradients import pixel_gradients
 from .images import grid, samples, save_grid
-from .latents import DRAWINGS, latent_plane, latent_walk, manifold, save_drawing, traversals
+from .latents import DRAWINGS, latent_plane, latent_walk, manifold, save_drawing, style_mixing, traversals
 from .plots import curves, save_curves
 from .points import scatter
 
@@ -29,6 +29,7 @@ __all__ = [
     "save_gif",
     "save_grid",
     "scatter",
+    "style_mixing",
     "traversals",
 ]
 

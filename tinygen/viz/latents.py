@@ -64,6 +64,25 @@ def traversals(model: Any, x: Array, labels: Array | None = None, columns: int =
     return sheet_figure(images, model.value_range, columns, rows)
 
 
+def style_mixing(
+    model: Any, x: Array | None = None, labels: Array | None = None, side: int = 6, layers: int | None = None
+) -> Figure:
+    """A row for each image at the left, a column for each image at the top: where they meet, the image with the styles
+    of the left one in the first layers (by default, in half of them) and those of the top one in the rest.
+
+    For models with styles: Karras et al. 2019, figure 3. x and labels are ignored.
+    """
+    w = to_host(model.styles(model.noise(2 * side, Generator(0, "style mixing"))))
+    left, top, n = w[:side], w[side:], model.parts[1].styles
+    first = (np.arange(n) < (n // 2 if layers is None else layers))[:, None]
+    mixed = np.where(first, left[:, None, None], top[None, :, None]).reshape(side * side, n, -1)
+    images, sources = (to_host(model.synthesise(to_device(a.astype(np.float32)))) for a in (mixed, w))
+    sheet = np.ones((side + 1, side + 1, *images.shape[1:]), images.dtype)
+    sheet[1:, 1:] = images.reshape(side, side, *images.shape[1:])
+    sheet[1:, 0], sheet[0, 1:] = sources[:side], sources[side:]
+    return made_figure(sheet.reshape(-1, *images.shape[1:]), model.value_range, side + 1)
+
+
 def latent_walk(
     model: Any,
     x: Array | None = None,
@@ -113,6 +132,7 @@ def _colours(n: int) -> Any:
 DRAWINGS: dict[str, Callable[..., Figure]] = {
     "latent_plane": latent_plane,
     "manifold": manifold,
+    "style_mixing": style_mixing,
     "traversals": traversals,
 }
 

@@ -18,6 +18,7 @@ from tinygen.compiler.passes import (
     merge_equal,
     optimised,
     simplify,
+    split_sums,
     update_at_once,
 )
 
@@ -86,6 +87,29 @@ def test_the_same_number_everywhere_is_computed_now():
 %0: f32[4, 3] = full(value=-2)
 %1: f32[4, 3] = add(x, -2)
 """,
+    )
+
+
+# Sums
+
+
+def test_a_sum_over_axes_that_lie_apart_is_two():
+    """Images that lie as H, N, W, C: a loop sums over its outer dimensions, or over its inner ones."""
+    x = np.rint(floats(3, 2, 4, 5)).swapaxes(0, 1)
+    check(
+        split_sums,
+        lambda x: [x.sum((1, 2)), x.sum((0, 2)), x.sum((0, 1)), x.sum((2, 3)), x.sum((1, 3), keepdims=True)],
+        """
+%0: f32[2, 4, 5] = sum(x, axes=(1,))
+%1: f32[2, 5] = sum(%0, axes=(1,))
+%2: f32[3, 5] = sum(x, axes=(0, 2))
+%3: f32[4, 5] = sum(x, axes=(0, 1))
+%4: f32[2, 3] = sum(x, axes=(2, 3))
+%5: f32[2, 4, 5] = sum(x, axes=(1,))
+%6: f32[2, 4] = sum(%5, axes=(2,))
+%7: f32[2, 1, 4, 1] = reshape(%6, shape=(2, 1, 4, 1))
+""",
+        (x,),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..program import Program
 from .again import compute_large_again, compute_small_again
+from .apart import split_sums
 from .beside import side_by_side
 from .common import merge_equal
 from .dead import drop_unused
@@ -17,6 +18,7 @@ PASSES = (
     simplify,
     merge_equal,
     drop_unused,
+    split_sums,
     fuse,
     update_at_once,
     compute_large_again,
@@ -33,6 +35,7 @@ __all__ = [
     "optimised",
     "side_by_side",
     "simplify",
+    "split_sums",
     "update_at_once",
 ]
 
