@@ -16,8 +16,8 @@ from .pacgan import PacGAN, PacGANConfig
 from .sngan import SNGAN, SNGANConfig
 from .srgan import SRGAN, SRGANConfig
 from .steps import Loss, Step
-from .textgan import TextGAN, TextGANConfig
 from .stylegan import StyleGAN, StyleGANConfig
+from .textgan import TextGAN, TextGANConfig
 from .vae import VAE, VAEConfig
 from .vaegan import VAEGAN, VAEGANConfig
 from .wgan import WGAN, WGANConfig
@@ -65,10 +65,10 @@ __all__ = [
     "SNGANConfig",
     "SRGANConfig",
     "Step",
-    "TextGAN",
-    "TextGANConfig",
     "StyleGAN",
     "StyleGANConfig",
+    "TextGAN",
+    "TextGANConfig",
     "VAEConfig",
     "VAEGANConfig",
     "WGANConfig",
