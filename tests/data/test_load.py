@@ -31,7 +31,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(name, nearest):
 
 
 def test_an_unknown_name_like_no_other_is_answered_with_the_list():
-    with pytest.raises(DataError, match=r"there is no data set 'cats'; there are digits, .*swissroll$"):
+    with pytest.raises(DataError, match=r"there is no data set 'cats'; there are digits, .*grammar$"):
         load("cats")
 
 

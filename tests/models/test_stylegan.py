@@ -106,7 +106,7 @@ def test_the_score_of_a_group_depends_on_its_own_kind_alone():
 
 @pytest.mark.parametrize("name", ["D", "G", "path"])
 def test_the_gradient_of_each_loss(name, monkeypatch):
-    """Of the whole step, with the second derivatives of R1 and of the path's lengths, by every parameter that learns."""
+    """Of the whole step, with the second derivatives of R1 and of the path's lengths, by all that learns."""
     monkeypatch.setattr(stylegan, "LENGTHS", 1.0)  # the mean of the path lengths is taken as a number
     model: Any = in_float64(tiny(r1_every=1, path=2.0, path_every=1, data_shape=(4, 4, 1), channels=(2, 2)))
     for _, p in model.named_parameters():  # biases and noise weights off 0, kinks off the data
