@@ -52,7 +52,7 @@ def generated(x: np.ndarray, labels: np.ndarray, seed: int) -> tuple[np.ndarray,
     """Digits of a conditional GAN that has learnt from x alone, in [0, 1], as many of each class."""
     tg.seed(seed)
     model = tg.models.CGAN(seed=seed)
-    loader = loader_for(model, x, 64, tg.Generator(seed, "loader", "cpu"), labels)
+    loader = loader_for(model, x, min(64, len(x)), tg.Generator(seed, "loader", "cpu"), labels)
     tg.fit(model, loader, steps, checkpoint_every=steps, progress=False)
     wanted = np.arange(GENERATED) % 10
     images = model.sample(GENERATED, tg.Generator(seed, "augmentation"), labels=wanted)
