@@ -211,8 +211,9 @@ class GAN(Model):
         return loss
 
     def r1_due(self) -> bool:
-        """Whether the penalty on D's slope is taken at this step of D: at the first, and each r1_every after it."""
-        return self.opt_D.t % self.config.r1_every == 0
+        """Whether the penalty on D's slope is taken now: at the first step and each r1_every after it; the d_steps of D
+        before a step of G are of one kind."""
+        return self.opt_D.t // self.config.d_steps % self.config.r1_every == 0
 
     def slope_penalty(self, x: Array, *y: Array) -> Tensor:
         """E ‖∇D(x)‖² over real images x."""
