@@ -59,7 +59,7 @@ def evaluate(
     All random numbers come from separate streams of `seed`: the model and its training don't change, and equal calls
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
     """
-    if isinstance(model, type) or not any(has(model, method) for method in ("sample", "codes", "translate")):
+    if isinstance(model, (type, str)) or not any(has(model, method) for method in ("sample", "codes", "translate")):
         raise ConfigError(
             f"evaluate: model is {model!r:.60}, but it must be a model with sample(), codes() or translate()"
         )
