@@ -93,7 +93,7 @@ class TextGAN(Model):
 
     name = "textgan"
     Config: ClassVar[type] = TextGANConfig
-    defaults: ClassVar = {"data": "grammar", "steps": 3100, "batch": 64}
+    defaults: ClassVar = {"data": "grammar", "steps": 5000, "batch": 64}
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)
