@@ -64,7 +64,7 @@ class SRGANConfig(ModelConfig):
     batch_norm: bool = True
     bn_momentum: Share = 0.9
     bn_eps: NonNegative = 1e-5
-    warmup: Annotated[int, Limits(0)] = 500
+    warmup: Annotated[int, Limits(0)] = 300
     content: NonNegative = 0.01
     adversarial: NonNegative = 0.01
     loss: LossName = "nonsaturating"
