@@ -18,12 +18,12 @@ from tinygen import compile
 SETTINGS: list[tuple[str, dict[str, Any]]] = [
     *((name, {}) for name in SMALL),
     ("gan", {"ema": 0.9, "r1": 1.0}),
-    ("gan", {"r1": 1.0, "r1_every": 3}),
     ("gan", {"instance_noise": 0.2, "instance_noise_steps": 7, "d_steps": 2}),
     ("gan", {"label_smoothing": 0.1, "mean_d_loss": True, "instance_noise": 0.1}),
     ("gan", {"loss": "minimax", "optimizer": "rmsprop"}),
     ("gan", {"loss": "lsgan", "optimizer": "adamw", "batch_norm": False}),
     ("gan", {"loss": "wasserstein", "optimizer": "sgd"}),
+    ("gan", {"r1": 1.0, "r1_every": 3, "d_steps": 2}),
     ("dcgan", {"ema": 0.9, "r1": 0.5, "instance_noise": 0.1, "instance_noise_steps": 5}),
     ("cgan", {"ema": 0.9, "r1": 1.0, "loss": "hinge"}),
     ("wgangp", {"penalty": "one-sided"}),
