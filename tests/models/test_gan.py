@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -378,27 +379,25 @@ def test_batch_norm_needs_a_batch():
     GAN(GANConfig(g_hidden=(4,), d_hidden=(4,), batch_norm=False)).check_batch(1)
 
 
-README = (Path(__file__).parents[2] / "README.md").read_text().replace("\\\n", " ")
+README = (Path(__file__).parents[2] / "README.md").read_text()
 KERAS = {"optimizer": "adam", "beta2": 0.999, "slope": 0.2, "latent_dim": 100, "data_shape": (28, 28, 1)}
 
 
 @pytest.mark.parametrize(
     "which, expected",
     [
-        ("mean_d_loss=true", {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7, "batch_norm": True, "mean_d_loss": True}),
+        ("keras", {"lr": 2e-4, "beta1": 0.5, "eps": 1e-7, "batch_norm": True, "mean_d_loss": True}),
         (
-            "batch_norm=false lr=1e-3",
+            "plain",
             {"lr": 1e-3, "beta1": 0.9, "eps": 1e-8, "batch_norm": False, "loss": "nonsaturating"},
         ),
         (
-            "g_hidden=128,128",
+            "minimax",
             {"lr": 1e-3, "beta1": 0.9, "output": "sigmoid", "loss": "minimax", "d_activation": "relu"},
         ),
     ],
 )
 def test_the_three_gans_of_the_readme(which, expected):
-    (line,) = [
-        line for line in README.splitlines() if line.startswith("tinygen train gan") and f"--set {which}" in line
-    ]
-    config = GANConfig(**parse_settings(GANConfig, line.partition("--set ")[2].partition("#")[0].split()))
+    assert re.search(rf"^tinygen train gan --preset {which} ", README, re.M)
+    config = GAN.preset(which)
     assert {name: getattr(config, name) for name in (KERAS | expected)} == KERAS | expected

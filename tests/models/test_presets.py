@@ -23,15 +23,9 @@ def test_every_preset_is_one_of_its_model(name, preset):
 
 
 def test_the_tutorials_settings():
-    keras = GAN.preset("keras")
-    assert (keras.weight_init, keras.bn_momentum, keras.bn_eps, keras.eps, keras.mean_d_loss) == (
-        *("glorot", 0.8, 1e-3, 1e-7),
-        True,
-    )
-    assert (keras.g_hidden, keras.d_hidden, keras.lr, keras.beta1) == ((256, 512, 1024), (512, 256), 2e-4, 0.5)
-    plain, minimax, tensorflow = GAN.preset("plain"), GAN.preset("minimax"), DCGAN.preset("tensorflow")
-    assert (plain.batch_norm, plain.lr, plain.beta1) == (False, 1e-3, 0.9)
-    assert (minimax.loss, minimax.output, minimax.g_hidden) == ("minimax", "sigmoid", (128, 128))
+    keras, tensorflow = GAN.preset("keras"), DCGAN.preset("tensorflow")
+    assert (keras.weight_init, keras.bn_momentum, keras.bn_eps) == ("glorot", 0.8, 1e-3)
+    assert (keras.g_hidden, keras.d_hidden) == ((256, 512, 1024), (512, 256))
     assert (tensorflow.lr, tensorflow.beta1, tensorflow.eps, tensorflow.dropout) == (1e-4, 0.9, 1e-7, 0.3)
 
 
