@@ -200,6 +200,8 @@ def own_losses(model, observer):
         yield lambda: model.steps_on(leaf(x), *y)["GF"].compute_loss().value
     elif name == "srgan":
         yield lambda: srgan_loss(model, x)
+    elif name == "inpaint":
+        yield lambda: model.steps_on(leaf(x))["G"].compute_loss().value
     elif name in SENTENCES:
         yield lambda: model.steps_on(x)["D"].compute_loss().value
         yield lambda: model.steps_on(x)["G"].compute_loss().value

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tinygen import ops
-from tinygen.data import Dataset
+from tinygen.data import Dataset, load
 from tinygen.errors import ConfigError, DataError
 from tinygen.metrics import evaluate, psnr, ssim
 from tinygen.metrics.evaluate import ABOUT
@@ -100,7 +100,7 @@ def smooth(n=12, shape=(16, 14, 1), **more):
 def test_restored_images_stand_beside_the_simplest_means():
     data, model = smooth(), Halves(ModelConfig(data_shape=(16, 14, 1)))
     scores = evaluate(model, data)
-    assert list(scores) == ["psnr", "ssim", "restored_fid"] and scores.keys() <= ABOUT.keys()
+    assert list(scores) == ["psnr", "ssim", "sharpness", "restored_fid"] and scores.keys() <= ABOUT.keys()
     x = data.test.astype(np.float32) / 255
     z = model.degrade(x)
     for name, measured in (("psnr", psnr), ("ssim", ssim)):
@@ -110,8 +110,9 @@ def test_restored_images_stand_beside_the_simplest_means():
         assert score.value > score.plain and score.reference is None
     assert scores["restored_fid"].plain < scores["restored_fid"].value  # of means that repeated pixels keep
     assert scores["restored_fid"].features.startswith("pixels averaged")
-    assert evaluate(model, data, n=3).keys() == {"psnr", "ssim"}  # too few for a distance
-    assert evaluate(model, smooth(shape=(10, 10, 1)), parts=["restoration"]).keys() == {"psnr", "restored_fid"}
+    assert evaluate(model, data, n=3).keys() == {"psnr", "ssim", "sharpness"}  # too few for a distance
+    narrow = evaluate(model, smooth(shape=(10, 10, 1)), parts=["restoration"])
+    assert narrow.keys() == {"psnr", "sharpness", "restored_fid"}
 
 
 def test_restored_digits_are_classified(monkeypatch):
@@ -119,7 +120,7 @@ def test_restored_digits_are_classified(monkeypatch):
     images, labels = rng.integers(0, 256, (16, 28, 28, 1)).astype(np.uint8), np.arange(8)
     data = Dataset("digits", images[:8], images[8:], labels, labels)
     scores = evaluate(Halves(), data)
-    assert list(scores) == ["psnr", "ssim", "restored_fid", "restored_accuracy"]
+    assert list(scores) == ["psnr", "ssim", "sharpness", "restored_fid", "restored_accuracy"]
     accuracy = scores["restored_accuracy"]
     assert all(
         0 <= share <= 1 and share * 8 == int(share * 8)
@@ -137,3 +138,53 @@ def test_without_plain_the_model_stands_alone_and_what_only_translates_has_no_sc
     monkeypatch.setattr(Halves, "degrade", Model.degrade)
     with pytest.raises(ConfigError, match="nothing suits halves on waves"):
         evaluate(model, smooth())
+
+
+class Blinds(Halves):
+    """Restores the left half of an image as grey; the rest is not its own."""
+
+    remade = slice(None), slice(0, 7)
+
+    def degrade(self, x):
+        return x
+
+    def translate(self, x):
+        return ops.concatenate([x[:, :, :7] * 0 + 0.5, x[:, :, 7:]], 2)
+
+    plain = translate
+
+
+def test_what_is_remade_alone_is_compared():
+    data, model = smooth(), Blinds(ModelConfig(data_shape=(16, 14, 1)))
+    scores = evaluate(model, data)
+    x = data.test.astype(np.float32)[:, :, :7] / 255
+    assert scores["psnr"].value == pytest.approx(psnr(x * 0 + 0.5, x), rel=1e-6)
+    assert (scores["sharpness"].value, scores["sharpness"].reference) == (0, 1) and "ssim" not in scores
+
+
+def test_sharpness_is_the_contrast_of_neighbours():
+    data, model = smooth(), Halves(ModelConfig(data_shape=(16, 14, 1)))
+    x = data.test.astype(np.float64) / 255
+    contrast = lambda x: np.abs(np.diff(x, axis=1)).mean() + np.abs(np.diff(x, axis=2)).mean()
+    score = evaluate(model, data)["sharpness"]
+    assert score.value == pytest.approx(contrast(model.reconstruct(x.astype(np.float32))) / contrast(x), rel=1e-4)
+
+
+def test_the_smiles_of_restored_faces():
+    """Of faces whose mouth is grey, none smiles more than others; of whole ones as many as of the true ones."""
+    data = load("sixfactors", size=32, train=8, test=60)
+
+    class Mouthless(Halves):
+        def degrade(self, x):
+            return x
+
+        def plain(self, x):
+            return x
+
+        def translate(self, x):
+            y = x.copy()
+            y[:, 17:29, 8:24] = 0.5
+            return y
+
+    score = evaluate(Mouthless(ModelConfig(data_shape=(32, 32, 3))), data, parts=["restoration"])["smile_spread"]
+    assert score.plain == pytest.approx(1) and score.value < 0.3

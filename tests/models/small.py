@@ -33,6 +33,7 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "wgangp": {"latent_dim": 3, "g_hidden": (7, 5), "d_hidden": (6, 4), "d_steps": 2},
     "pacgan": {"latent_dim": 4, "g_hidden": (7, 5), "d_hidden": (6, 4), "pack": 2},
     "srgan": {"d_channels": (2,), "scale": 2, "channels": 3, "blocks": 1, "warmup": 1},
+    "inpaint": {"hole": (1, 1, 2, 2), "e_channels": (2, 3), "bottleneck": 3, "d_channels": (2,), "frame": 1, "seen": 1},
     "cogan": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3, "g_kernel_size": 3},
     "stylegan": {"latent_dim": 3, "channels": (4, 3), "depth": 2, "group": 2, "r1_every": 3},
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
@@ -42,8 +43,9 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
         "tau_steps": 3, "pretrain": 2,
     },
 }  # fmt: skip
-IMAGES_ONLY = {"stylegan", "cogan", "vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan", "cyclegan", "srgan"}
-SHAPES = {"cyclegan": (16, 16, 1), "srgan": (4, 4, 1)}  # of the images of models that take no smaller ones
+IMAGES_ONLY = {"stylegan", "cogan", "vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan"}
+IMAGES_ONLY |= {"cyclegan", "srgan", "inpaint"}
+SHAPES = {"cyclegan": (16, 16, 1), "srgan": (4, 4, 1), "inpaint": (5, 4, 1)}  # of models that take no smaller images
 SENTENCES = {"textgan"}
 SAMPLING = [name for name, kind in MODELS.items() if kind.sample is not Model.sample]
 BATCH = 4

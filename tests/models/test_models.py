@@ -379,7 +379,7 @@ def test_not_strict_takes_weights_alone_or_some_of_them(name):
 # Settings
 
 
-NEEDED = {("cogan", "d_channels"), ("stylegan", "channels")}  # at least one
+NEEDED = {("cogan", "d_channels"), ("stylegan", "channels"), ("inpaint", "e_channels")}  # at least one
 
 
 def others(kind, field, hint):
@@ -389,6 +389,8 @@ def others(kind, field, hint):
         return [choice for choice in typing.get_args(hint) if choice != default]
     if isinstance(default, bool):
         return [not default]
+    if field.name == "hole":
+        return [(2, 1, 2, 2), (1, 1, 1, 2)]
     if isinstance(default, tuple):
         needed = field.name == "g_channels" or (kind.name, field.name) in NEEDED
         return [*([] if needed else [()]), (3,), (5, 4, 3)]
@@ -409,7 +411,8 @@ MEANT_BY_AUTO |= {(name, "reconstruction"): "bernoulli" for name in ("convvae", 
 MEANT_BY_AUTO |= {("vae", "reconstruction"): "bernoulli"}
 MEANT_BY_AUTO |= {("sngan", "loss"): "wasserstein"}  # the hinge loss within its margin, which D can't leave so soon
 MEANT_BY_AUTO |= {(name, "ema"): 0.999 / 2 for name in ("cgan", "acgan")}  # larger ones matter only after many steps
-MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2, ("cogan", "ema"): 0.98 / 2, ("stylegan", "ema"): 0.998 / 2}
+MEANT_BY_AUTO |= {("pacgan", "ema"): 0.99 / 2, ("cogan", "ema"): 0.98 / 2, ("inpaint", "ema"): 0.98 / 2}
+MEANT_BY_AUTO |= {("stylegan", "ema"): 0.998 / 2}
 MEANT_BY_AUTO |= {("stylegan", "ada_target"): 0.6 / 2, ("stylegan", "ada_images"): 50_001}  # p rises after many steps
 MEANT_BY_AUTO |= {("srgan", "ema"): 0.99 / 2, ("srgan", "content"): 0.01 / 2}  # no judge knows images of 4x4 pixels
 MEANT_BY_AUTO |= {("textgan", "ema"): 0.998 / 2}

@@ -9,13 +9,16 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..checks import as_numbers
+from ..data.sixfactors import FACTORS
 from ..errors import DataError
 from ..judges.classifier import SHAPE, accuracy, in_blocks, load_classifier, unit_images
+from ..judges.faces import has_drawn_faces, load_face_judge, read_factors
 from ..models.base import has
 from .distances import fid
 from .images import FEWEST, features_for
 from .subject import MOST, Score, Subject
 
+SMILE = list(FACTORS).index("smile")
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03  # Wang et al. 2004, section III.B
 
 
@@ -62,9 +65,17 @@ def _windows(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def contrast(x: np.ndarray) -> float:
+    """The mean |difference| of neighbouring pixels, down and across, of images (N, H, W, C): how sharp they are."""
+    down, across = (float(np.abs(np.diff(x, axis=axis)).mean()) if x.shape[axis] > 1 else 0.0 for axis in (1, 2))
+    return (down + across) / 2
+
+
 ABOUT = {
-    "psnr": "peak signal-to-noise ratio of restored images, in dB; higher is better",
+    "psnr": "peak signal-to-noise ratio of what was restored, in dB; higher is better",
     "ssim": "their structural similarity to the true ones, at most 1; higher is better",
+    "sharpness": "contrast of neighbouring pixels, as a share of that of the true images",
+    "smile_spread": "spread of the smiles that the judge sees, as a share of the true ones",
     "restored_fid": "Fréchet distance of restored to true test images; lower is better",
     "restored_accuracy": "share of restored digits seen as their class; higher is better",
 }
@@ -85,9 +96,17 @@ def measure(subject: Subject) -> dict[str, Score]:
     def score(measured: Callable[[Any], float], reference: float | None = None, features: str | None = None) -> Score:
         return Score(measured(restored), reference, features, None if plain is None else measured(plain))
 
-    scores = {"psnr": score(lambda y: psnr(y, true))}
-    if min(x.shape[1:3]) >= WINDOW:
-        scores["ssim"] = score(lambda y: ssim(y, true))
+    rows, columns = getattr(model, "remade", (slice(None), slice(None)))
+    part = true[:, rows, columns]
+    scores = {"psnr": score(lambda y: psnr(y[:, rows, columns], part))}
+    if min(part.shape[1:3]) >= WINDOW:
+        scores["ssim"] = score(lambda y: ssim(y[:, rows, columns], part))
+    if contrast(part):
+        scores["sharpness"] = score(lambda y: contrast(y[:, rows, columns]) / contrast(part), 1.0)
+    if has_drawn_faces(data):
+        judge_of_faces = load_face_judge()
+        spread = np.std(read_factors(judge_of_faces, true)[:, SMILE])
+        scores["smile_spread"] = score(lambda y: float(np.std(read_factors(judge_of_faces, y)[:, SMILE]) / spread), 1.0)
     if len(x) >= FEWEST:
         features, name = features_for(subject)
         of_true, of_train = (in_blocks(features, images) for images in (true, data.train[: len(x)]))

@@ -11,6 +11,7 @@ from .cyclegan import CycleGAN, CycleGANConfig
 from .dcgan import DCGAN, DCGAN64, DCGAN64Config, DCGANConfig
 from .gan import GAN, GANConfig
 from .hingegan import HingeGAN, HingeGANConfig
+from .inpaint import Inpaint, InpaintConfig
 from .lsgan import LSGAN, LSGANConfig
 from .pacgan import PacGAN, PacGANConfig
 from .sngan import SNGAN, SNGANConfig
@@ -54,6 +55,8 @@ __all__ = [
     "GANConfig",
     "HingeGAN",
     "HingeGANConfig",
+    "Inpaint",
+    "InpaintConfig",
     "LSGANConfig",
     "Loss",
     "Memory",
@@ -103,6 +106,7 @@ MODELS: dict[str, type[Model]] = {
         VAEGAN,
         CoGAN,
         CycleGAN,
+        Inpaint,
         SRGAN,
         TextGAN,
     )

@@ -268,6 +268,11 @@ class Model(Module):
         """What translate takes in the place of true images x, if it restores them."""
         raise NotImplementedError(f"{type(self).__name__} has no degrade(); write it")
 
+    @property
+    def remade(self) -> tuple[slice, slice]:
+        """The rows and columns of an image that translate makes anew; by default, all."""
+        return slice(None), slice(None)
+
     def plain(self, x: Array) -> Array:
         """What the simplest means make of x = degrade(...), in place of translate: it must be better than that."""
         raise NotImplementedError(f"{type(self).__name__} has no plain(); write it")
