@@ -53,6 +53,7 @@ def share(score: str, sign: str = "", bar: float | None = None) -> Bar:
 
 
 WAYS = ("ab", "ba")
+HOLE = Bar("psnr", ">=", 22), Bar("restored_fid", digits=3), Bar("sharpness"), Bar("smile_spread")
 SYSTEMS = {
     "cyclegan": System(
         "cyclegan",
@@ -78,6 +79,17 @@ SYSTEMS = {
             *(Bar("fid", "<=", 6), Bar("fid_other", "<=", 6)),
         ),
     ),
+    "textgan": System(
+        "textgan",
+        (share("valid", ">=", 0.85), share("distinct", ">=", 0.88), Bar("kl", "<=", 0.45, digits=3), share("unseen")),
+    ),
+    "likelihood": System(
+        "textgan --steps 800 --set method=mle",
+        (share("valid"), share("distinct"), Bar("kl", digits=3), share("unseen")),
+    ),
+    "inpaint": System("inpaint", HOLE),
+    "inpaint_l2": System("inpaint --set adversarial=0", HOLE),
+    "stylegan": System("stylegan", (Bar("fid", "<=", 0.5, digits=3), Bar("least_spread", ">=", 0.85), Bar("spread"))),
 }
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 

@@ -39,8 +39,8 @@ def test_the_defaults():
     assert layers.count("UpSampling(2)") == 2 and sum(layer.startswith("Skip") for layer in layers) == 3
     convolutions = [layer for layer in map(repr, model.D_X) if layer.startswith("Conv")]
     assert convolutions == ["Conv(3, 32, 4, stride=2)", "Conv(32, 64, 4, stride=2)", "Conv(64, 1, 4)"]
-    rates = [model.opt_G.lr(i) for i in (0, 599, 600, 900, 1200, 5000)]
-    assert rates == pytest.approx([8e-4, 8e-4, 8e-4, 4e-4, 0, 0])
+    rates = [model.opt_G.lr(i) for i in (0, 999, 1000, 1500, 2000, 5000)]
+    assert rates == pytest.approx([4e-4, 4e-4, 4e-4, 2e-4, 0, 0])
 
 
 def test_the_losses_by_hand():

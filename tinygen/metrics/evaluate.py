@@ -12,13 +12,26 @@ from ..data import Dataset
 from ..errors import ConfigError, DataError
 from ..models.base import has
 from ..settings import did_you_mean
-from . import disentangle, images, likelihood, modes, pairs, reconstruction, restoration, text, transfer, translation
+from . import (
+    disentangle,
+    factors,
+    images,
+    likelihood,
+    modes,
+    pairs,
+    reconstruction,
+    restoration,
+    text,
+    transfer,
+    translation,
+)
 from .images import FEWEST, IMAGES
 from .subject import Score, Subject
 
 PARTS: dict[str, ModuleType] = {  # each has ABOUT, a line on each score, and measure(subject)
     "modes": modes,
     "images": images,
+    "factors": factors,
     "pairs": pairs,
     "transfer": transfer,
     "likelihood": likelihood,
@@ -46,6 +59,7 @@ def evaluate(
       modes             for a mixture, or stacked digits: modes, high_quality, reverse_kl (n: 2,500 and 26,000)
       images            for images except stacked digits: fid, kid, precision and others, see image_scores (n: 5,000)
       pairs             for a model that draws pairs of two domains: classes_agree, pixels_agree, fid_other (n: 5,000)
+      factors           for the drawn faces of sixfactors: spread, least_spread (n: 5,000)
       transfer          for a model that takes labels, 28x28 grey images: gan_train, gan_test (n: all training images)
       likelihood        for a VAE of grey images: elbo and iwae, bounds of k draws, nats per binarised test image
       reconstruction    for a model that encodes and decodes: mse on the test set, images in [0, 1]

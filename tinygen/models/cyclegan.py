@@ -39,8 +39,8 @@ STILL, CERTAIN = 0.01, 0.9  # of the range of values; the share of patches that 
 class CycleGANConfig(ModelConfig):
     """The hyperparameters. The defaults are a small form of Zhu et al. 2017 (appendix): the losses' weights 10 and 5
     (section 5.2), the pool of 50, Adam(β₁ = 0.5), and a rate that is constant, then falls linearly to 0; a quarter of
-    the paper's channels, 3 residual blocks instead of 6, two convolutions in D, and 8e-4 instead of 2e-4, as there are
-    minutes (with 4e-4 mouths were less sharp).
+    the paper's channels, 3 residual blocks instead of 6, two convolutions in D, and 4e-4 instead of 2e-4, as there are
+    minutes.
 
     g_channels: of the maps of G and F, each half as wide and high as the one before.  blocks: residual, in the middle.
     d_channels: of the maps of D_X and D_Y, each half as wide and high as the one before.
@@ -59,9 +59,9 @@ class CycleGANConfig(ModelConfig):
     cycle: NonNegative = 10.0
     identity: NonNegative = 5.0
     pool: Annotated[int, Limits(0)] = 50
-    constant: Annotated[int, Limits(0)] = 600
-    decay: Annotated[int, Limits(0)] = 600
-    lr: LearningRate = 8e-4
+    constant: Annotated[int, Limits(0)] = 1000
+    decay: Annotated[int, Limits(0)] = 1000
+    lr: LearningRate = 4e-4
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -90,7 +90,7 @@ class CycleGAN(Model):
     name = "cyclegan"
     Config: ClassVar[type] = CycleGANConfig
     takes_domains = True
-    defaults: ClassVar = {"data": "smiles", "steps": 1200, "batch": 4}
+    defaults: ClassVar = {"data": "smiles", "steps": 2000, "batch": 4}
     columns = COLUMNS
     value_range = (-1.0, 1.0)
 
