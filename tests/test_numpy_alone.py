@@ -61,7 +61,7 @@ NEEDS = {
     'tg.viz.save_grid(x, folder + "/x.png", (0, 1))': "save_grid needs pillow",
     'tg.viz.save_gif([folder + "/x.png"], folder + "/x.gif")': "save_gif needs pillow",
     'tg.data.load("folder:" + folder)': "data: a folder of images needs pillow tqdm",
-    "tg.metrics.load_classifier()": "load_classifier needs safetensors",
+    "tg.metrics.load_classifier()": "a judge needs safetensors",
 }
 
 

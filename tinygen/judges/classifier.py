@@ -167,7 +167,7 @@ def load_classifier() -> LeNet:
 
 def load_weights(model: M, path: Path, sha256: str) -> M:
     """A judge with the weights that come with the package, in eval mode and frozen. Raises DataError for others."""
-    check_installed("metrics", "safetensors")
+    check_installed("a judge", "safetensors")
     import hashlib
 
     from safetensors.numpy import load

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import layers, ops
+from .. import init, layers, ops
 from ..backend import Array, array_module, array_of
 from ..random import Generator
 from ..scopes import no_grad
-from ..tensor import Tensor
+from ..tensor import Parameter, Tensor
 
 
 class Writer(layers.Module):
@@ -22,7 +22,7 @@ class Writer(layers.Module):
     """
 
     def __init__(self, vocabulary: int, length: int, features: int, rng: Generator):
-        self.start = layers.Embedding(1, vocabulary, rng)
+        self.start = Parameter(init.normal((1, vocabulary), rng, std=1.0))
         self.cell = layers.GRUCell(vocabulary, features, rng=rng)
         self.words = layers.Dense(features, vocabulary, rng=rng)
         self.vocabulary, self.length = vocabulary, length
@@ -63,7 +63,7 @@ class Writer(layers.Module):
 
     def first(self, like: Any) -> Tensor:
         """What stands before the first word of as many sentences, (N, vocabulary)."""
-        return self.start(array_module(like).zeros(len(like), np.int64))
+        return ops.broadcast_to(self.start, (len(like), self.vocabulary))
 
 
 def reader(
