@@ -62,7 +62,7 @@ def test_the_commands_are_of_models_that_there_are():
 
 def test_few_digits_alone_and_with_generated_ones(monkeypatch):
     module = script("augmentation")
-    for name, value in (("steps", 2), ("CLASSIFIER_STEPS", 40), ("GENERATED", 60)):
+    for name, value in (("steps", 2), ("CLASSIFIER_STEPS", 15), ("GENERATED", 60)):
         monkeypatch.setattr(module, name, value)
     digits = tg.data.load("digits")
     seen = []

@@ -22,6 +22,7 @@ import tinygen
 from tinygen import backend, cli, doctor, random, viz
 from tinygen.cli import main
 from tinygen.data import DATASETS
+from tinygen.data.domains import load_smiles
 from tinygen.data.sixfactors import load_sixfactors
 from tinygen.inside import Recording
 from tinygen.models import MODELS, Model
@@ -92,9 +93,15 @@ def few_faces():
     return load_sixfactors(300, 30)
 
 
+@functools.cache
+def few_smiles():
+    return load_smiles(30, 30)
+
+
 @pytest.fixture(autouse=True)
 def in_a_fresh_folder(monkeypatch, tmp_path):
     monkeypatch.setitem(DATASETS, "sixfactors", DATASETS["sixfactors"]._replace(make=lambda: few_faces()))  # 4 s less
+    monkeypatch.setitem(DATASETS, "smiles", DATASETS["smiles"]._replace(make=lambda: few_smiles()))
     monkeypatch.setitem(MODELS, "mean", Mean)
     monkeypatch.setitem(MODELS, "other", type("Other", (Mean,), {"name": "other", "__doc__": "Learns the same."}))
     monkeypatch.chdir(tmp_path)

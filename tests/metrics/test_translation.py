@@ -84,9 +84,9 @@ def test_the_mouth_is_where_the_smile_is():
 
 
 def test_digits_have_partners_and_classes(monkeypatch):
-    monkeypatch.setattr(translation, "train_classifier", partial(translation.train_classifier, steps=100))
+    monkeypatch.setattr(translation, "train_classifier", partial(translation.train_classifier, steps=40))
     data = load("negatives")
     few = replace(data, test=data.test[:100], test_labels=data.test_labels[:100])
     found = scores(lambda x, direction: negative(x), few)
     assert found["partner_error_ab"].value < 1e-6 < 0.5 < found["partner_error_ab"].plain
-    assert "partner_error_ba" not in found and found["class_kept_ab"].value > 0.6 > found["class_kept_ab"].plain
+    assert "partner_error_ba" not in found and found["class_kept_ab"].value > 0.4 > found["class_kept_ab"].plain

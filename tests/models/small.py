@@ -45,7 +45,7 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
 }  # fmt: skip
 IMAGES_ONLY = {"stylegan", "cogan", "vaegan", "convvae", "betavae", "dcgan", "dcgan64", "sngan"}
 IMAGES_ONLY |= {"cyclegan", "srgan", "inpaint"}
-SHAPES = {"cyclegan": (16, 16, 1), "srgan": (4, 4, 1), "inpaint": (5, 4, 1)}  # of models that take no smaller images
+SHAPES = {"cyclegan": (8, 8, 1), "srgan": (4, 4, 1), "inpaint": (5, 4, 1)}  # of models that take no smaller images
 SENTENCES = {"textgan"}
 SAMPLING = [name for name, kind in MODELS.items() if kind.sample is not Model.sample]
 BATCH = 4

@@ -74,10 +74,9 @@ def test_each_step_moves_its_own_networks():
         before = {n: p.numpy().copy() for n, p in model.named_parameters()}
 
 
-@pytest.mark.parametrize("residual", [True, False])
-def test_the_gradients_of_both_losses(residual):
+def test_the_gradients_of_both_losses():
     narrow = {"data_shape": (4, 4, 1), "g_channels": (2,), "d_channels": (2,)}
-    model = in_float64(small("cyclegan", residual=residual, pool=0, **narrow, **W))
+    model = in_float64(small("cyclegan", pool=0, **narrow, **W))
     for p in model.parameters():  # off the small weights of the last layer, and off what is symmetric
         p.assign(p.data + Generator(0, p.name).normal(p.shape, std=0.1, dtype=np.float64))
     x, y = np.random.default_rng(0).uniform(size=(2, 2, 4, 4, 1))
@@ -109,7 +108,7 @@ def test_it_learns_to_brighten_squares_and_to_darken_them_without_pairs():
     model = CycleGAN(CycleGANConfig(data_shape=(8, 8, 1), **settings), seed=0)
     loader = Loader(x, 8, (-1, 1), Generator(0, "order", "cpu"), other=y)
     step = tg.compile(model, "numpy")
-    for _ in range(80):
+    for _ in range(60):
         step(loader.next_batch())
     there, back = model.translate(x), model.translate(y, "ba")
     square, other = x > -0.9, y > -0.9
@@ -175,4 +174,4 @@ def test_one_domain_alone_is_refused():
     with pytest.raises(DataError, match="4 examples of one domain and 3 of the other"):
         model.train_step((x, y[:3]))
     with pytest.raises(ConfigError, match="cyclegan learns from two domains; give a Dataset with an `other`"):
-        tg.fit(model, np.zeros((8, 16, 16, 1), np.float32), 1)
+        tg.fit(model, np.zeros((8, 8, 8, 1), np.float32), 1)
