@@ -71,7 +71,7 @@ def test_the_likelihood_is_that_of_each_word_after_the_ones_before_it():
     model = tiny(method="mle", ema=0.0)
     total = 0.0
     for sentence in X:
-        h, word = None, model.G.start
+        h, word = None, model.G.start.w
         for token in sentence:
             h = model.G.cell(word, h)
             p = ops.softmax(model.G.words(h)).numpy()[0]

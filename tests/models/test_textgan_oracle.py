@@ -37,7 +37,7 @@ class Oracle:
         cell = nn.GRUCell(V, H, dtype=torch.float64)
         weights = {"weight_ih": p["G.cell.w_x"].T, "weight_hh": p["G.cell.w_h"].T}
         weights |= {"bias_ih": p["G.cell.b_x"], "bias_hh": p["G.cell.b_h"]}
-        h, x, words = torch.zeros(N, H, dtype=torch.float64), p["G.start"].expand(N, V), []
+        h, x, words = torch.zeros(N, H, dtype=torch.float64), p["G.start.w"].expand(N, V), []
         for t in range(L):
             h = torch.func.functional_call(cell, weights, (x, h))
             soft = F.softmax((self.linear("G.words", h) + noise[:, t]) / TAU, -1)

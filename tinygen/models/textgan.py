@@ -129,7 +129,7 @@ class TextGAN(Model):
 
     def one_hot(self, x: Any) -> Array:
         """Tokens (N, L) as one-hot vectors (N, L, words), in the dtype of the weights."""
-        return ops.one_hot(array_of(x), len(self.config.vocabulary), self.G.start.dtype)
+        return ops.one_hot(array_of(x), len(self.config.vocabulary), self.G.start.w.dtype)
 
     def step_D(self, x: Array, game: Callable[[Tensor, Tensor], Tensor]) -> Step:
         """D learns to tell sentences x from G's, which is fixed."""

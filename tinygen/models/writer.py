@@ -14,6 +14,16 @@ from ..scopes import no_grad
 from ..tensor import Parameter, Tensor
 
 
+class Start(layers.Module):
+    """What stands before the first word of each of N sentences: the same learnt vector, (N, vocabulary)."""
+
+    def __init__(self, vocabulary: int, rng: Generator):
+        self.w = Parameter(init.normal((1, vocabulary), rng, std=1.0))
+
+    def forward(self, like: Any) -> Tensor:
+        return ops.broadcast_to(self.w, (len(like), self.w.shape[1]))
+
+
 class Writer(layers.Module):
     """q(x) = Πₜ softmax(w hₜ + b)[xₜ], hₜ = GRU(xₜ₋₁, hₜ₋₁): sentences of `length` words out of `vocabulary`.
 
@@ -22,7 +32,7 @@ class Writer(layers.Module):
     """
 
     def __init__(self, vocabulary: int, length: int, features: int, rng: Generator):
-        self.start = Parameter(init.normal((1, vocabulary), rng, std=1.0))
+        self.start = Start(vocabulary, rng)
         self.cell = layers.GRUCell(vocabulary, features, rng=rng)
         self.words = layers.Dense(features, vocabulary, rng=rng)
         self.vocabulary, self.length = vocabulary, length
@@ -63,7 +73,7 @@ class Writer(layers.Module):
 
     def first(self, like: Any) -> Tensor:
         """What stands before the first word of as many sentences, (N, vocabulary)."""
-        return ops.broadcast_to(self.start, (len(like), self.vocabulary))
+        return self.start(like)
 
 
 def reader(
