@@ -72,9 +72,8 @@ def clip(x, min=None, max=None):
 
 
 def prelu(x, slope):
-    """PyTorch's, whose channel is the second axis."""
-    slope = torch.as_tensor(slope, dtype=x.dtype).reshape(-1)
-    return torch.movedim(F.prelu(torch.movedim(x, -1, 1), slope), 1, -1)
+    """By PyTorch's where: the second derivative of its prelu fails for some layouts of a gradient."""
+    return torch.where(x > 0, x, x * slope)
 
 
 def pad(x, width, mode="constant", constant_values=0.0):
