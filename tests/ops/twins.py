@@ -72,8 +72,9 @@ def clip(x, min=None, max=None):
 
 
 def prelu(x, slope):
-    """By PyTorch's where: the second derivative of its prelu fails for some layouts of a gradient."""
-    return torch.where(x > 0, x, x * slope)
+    """PyTorch's, whose channel is the second axis."""
+    slope = torch.as_tensor(slope, dtype=x.dtype).reshape(-1)
+    return torch.movedim(F.prelu(torch.movedim(x, -1, 1), slope), 1, -1)
 
 
 def pad(x, width, mode="constant", constant_values=0.0):
@@ -245,7 +246,9 @@ def modulated(conv, x, w, s, demodulate, eps):
 
 
 def modulated_conv2d(x, w, s, demodulate=True, eps=1e-8, stride=1, padding="same"):
-    return modulated(lambda x, w: conv2d(x, w, stride, padding), x, w, s, demodulate, eps)
+    """By windows: the second derivative of PyTorch's convolution fails for some layouts of a gradient."""
+    conv = lambda x, w: torch.einsum("nhwklc,klco->nhwo", im2col(x, w.shape[:2], stride, padding), w)
+    return modulated(conv, x, w, s, demodulate, eps)
 
 
 def modulated_conv_transpose2d(x, w, s, demodulate=True, eps=1e-8, stride=2, padding="same", output_padding=0):
