@@ -252,5 +252,11 @@ def modulated_conv2d(x, w, s, demodulate=True, eps=1e-8, stride=1, padding="same
 
 
 def modulated_conv_transpose2d(x, w, s, demodulate=True, eps=1e-8, stride=2, padding="same", output_padding=0):
-    conv = lambda x, w: conv_transpose2d(x, w.swapaxes(2, 3), stride, padding, output_padding)
+    """By windows, too, which are added where they overlap."""
+    with torch.no_grad():
+        _, *size, _ = conv_transpose2d(x[:1], w, stride, padding, output_padding).shape
+
+    def conv(x, w):
+        return col2im(torch.einsum("nhwc,klco->nhwklo", x, w), size, stride, padding)
+
     return modulated(conv, x, w.swapaxes(2, 3), s, demodulate, eps)
