@@ -401,7 +401,8 @@ FIELDS = [
     pytest.param(name, field.name, value, id=f"{name}-{field.name}={value}")
     for name, kind in MODELS.items()
     for field in dataclasses.fields(kind.Config)
-    if field.name not in FROM_THE_DATA and (name not in LOSS_ALONE or field.name in vars(kind.Config)["__annotations__"])
+    if field.name not in FROM_THE_DATA
+    and (name not in LOSS_ALONE or field.name in vars(kind.Config)["__annotations__"])
     for value in others(kind, field, fields.types(kind.Config)[field.name])
 ]
 MEANT_BY_AUTO = {("memory", "output"): "sigmoid", ("ae", "output"): "sigmoid"}
