@@ -12,6 +12,7 @@ from .backend import DEVICES
 from .kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, MAY_TEXT, SWITCH, TEXT, TEXTS, Kind
 
 CompileMode = Literal["auto", "on", "off"]
+FITS = ("crop", "pad", "stretch")  # how pictures become squares: see data.load_folder
 COMPILE_MODES = get_args(CompileMode)
 COMPILE = Kind('"auto", "on" or "off"', lambda x: x in COMPILE_MODES)
 DEVICE = Kind(" or ".join(DEVICES), lambda x: x in [*DEVICES])
@@ -33,7 +34,7 @@ DATA = (
     Option("data_b", MAY_TEXT, "the second domain, for models of two, such as cyclegan", None, "NAME"),
     Option("size", MAY_COUNT, "the side of the squares that folder: images become, or of drawn faces"),
     Option("channels", MAY_COUNT, "of folder: images: grey, colour, or with opacity (3)", None, "1|3|4"),
-    Option("fit", MAY_TEXT, "how folder: images become squares (crop)", None, "crop|pad|stretch"),
+    Option("fit", MAY_TEXT, "how folder: images become squares (crop)", None, "|".join(FITS)),
     Option("mirror", SWITCH, "show each image mirrored half of the time"),
 )
 LOADING = ("size", "channels", "fit")  # those of DATA that tinygen.data.load takes

@@ -138,7 +138,11 @@ def test_a_mask_is_true_where_it_is_white(run, tmp_path):
     )
     picture(tmp_path / "small.png", (7, 28))
     takes = "the picture is 7x28 (height x width), but twice of this run takes 28x28"
-    refused(run("translate run small.png"), f"small.png: {takes}")
+    refused(run("translate run small.png"), f"small.png: {takes}; --fit crop, pad or stretch makes it so")
+    mask = np.where(pixels(tmp_path / "mask.png") > 127, 255, 90)
+    Image.fromarray(np.full((40, 60), 90, np.uint8)).save(tmp_path / "wide.png")
+    assert run("translate run wide.png --mask mask.png --fit crop --out made").code == 0
+    np.testing.assert_array_equal(pixels(tmp_path / "made/wide.png"), mask)
     refused(run("translate run x.png --mask small.png"), "--mask small.png: it is 7x28, but x.png is 28x28")
 
 

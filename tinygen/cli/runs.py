@@ -37,6 +37,6 @@ def load_data(settings: dict[str, Any], moved: bool = False, two: bool = True) -
     except DataError as error:
         if moved and any(str(settings.get(name)).startswith("folder:") for name in ("data", "data_b")):
             raise DataError(
-                f"{error}; if the images have moved, give their new place with --data folder:PATH"
+                f"{error}; if the images have moved, give their new place with --data (or --data-b) folder:PATH"
             ) from None
         raise

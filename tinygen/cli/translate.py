@@ -7,7 +7,7 @@ The run itself is not changed.
 examples:
   tinygen translate runs/srgan small.png
   tinygen translate runs/srgan photos --out larger
-  tinygen translate runs/cyclegan faces --direction ba
+  tinygen translate runs/cyclegan photos --direction ba --fit crop
   tinygen translate runs/inpaint photo.png --mask hole.png
 """
 
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..backend import DEVICES
 from ..errors import ConfigError, DataError
 from ..files import check_place, replace_file, writing
+from ..options import FITS
 from .arguments import Parser, path
 from .codes import OK
 
@@ -37,6 +38,8 @@ def add_arguments(command: Parser) -> None:
     command.add_argument("images", type=path, metavar="IMAGES", nargs="+", help="picture files, and folders of them")
     command.add_argument("--direction", metavar="NAME", help="ab (the default) or ba, for a model of two domains")
     command.add_argument("--mask", type=path, metavar="FILE", help="a picture, white where the image is to be repaired")
+    about = "crop, pad or stretch pictures to the square that the model takes (refuse those of another size)"
+    command.add_argument("--fit", choices=FITS, help=about)
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", type=path, metavar="DIR", help="the folder of the results (RUN/translated)")
 
@@ -59,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
     files = _files(args.images)
     pairs, names = list[tuple[np.ndarray, np.ndarray]](), {OVERVIEW}
     for file in files:
-        x = batch_of(_image(file, model)[None], model.value_range)
+        x = batch_of(_image(file, model, args.fit)[None], model.value_range)
         if "mask" in options and options["mask"].shape[1:3] != x.shape[1:3]:
             raise DataError(f"--mask {args.mask}: it is {_size(options['mask'][0])}, but {file} is {_size(x[0])}")
         y = backend.to_host(model.translate(x, **options))
@@ -99,24 +102,26 @@ def _files(places: list[str]) -> list[Path]:
     return files
 
 
-def _read(file: Path, channels: int) -> np.ndarray:
-    """The picture in a file, (H, W, channels). Raises DataError, which names the file."""
+def _read(file: Path, channels: int, size: int | None = None, fit: str = "crop") -> np.ndarray:
+    """The picture in a file, (H, W, channels), or fitted to a square. Raises DataError, which names the file."""
     from ..data.folder import load_picture
 
     if not file.is_file():
         raise DataError(f"{file}: there is no such file")
     try:
-        return load_picture(file, channels)
+        return load_picture(file, channels, size, fit)
     except DataError as error:
         raise DataError(f"{file}: {error}") from None
 
 
-def _image(file: Path, model: Model) -> np.ndarray:
-    """A picture as the model takes it, in bytes. Raises DataError if it has another size, or colours."""
+def _image(file: Path, model: Model, fit: str | None) -> np.ndarray:
+    """A picture as the model takes it, in bytes. Raises DataError if it has another size, unless it is to be fitted to
+    the model's square, or colours."""
     wanted = model.accepts or (None, None, None)
     if len(wanted) != 3 or wanted[2] not in (1, 3, 4, None):
         raise ConfigError(f"{model.name} of this run takes examples {wanted}, which are no pictures")
-    image = _read(file, 4 if wanted[2] == 4 else 3)
+    size = wanted[0] if fit and wanted[0] == wanted[1] else None
+    image = _read(file, 4 if wanted[2] == 4 else 3, size, fit or "crop")
     if wanted[2] == 1:
         if (image != image[..., :1]).any():
             raise DataError(f"{file}: the picture has colours, but {model.name} of this run takes grey ones")
@@ -125,6 +130,7 @@ def _image(file: Path, model: Model) -> np.ndarray:
         takes = "x".join("any" if n is None else str(n) for n in wanted[:2])
         raise DataError(
             f"{file}: the picture is {_size(image)} (height x width), but {model.name} of this run takes {takes}"
+            f"{'; --fit crop, pad or stretch makes it so' if wanted[0] == wanted[1] else ''}"
         )
     return image
 

@@ -13,11 +13,12 @@ import numpy as np
 
 from ..checks import check_installed, whole
 from ..errors import ConfigError, DataError
+from ..options import FITS
 from ..terminal import is_terminal
 from .classes import arrange
 from .dataset import Dataset
 from .listing import SUFFIXES, Skipped, counted, find_pictures, listed, shown
-from .pictures import FITS, MODES, Picture, read_picture, to_bytes
+from .pictures import MODES, Picture, read_picture, to_bytes
 
 LARGEST = 4096  # size
 NO_PIXELS = np.empty((0, 0, 0), np.uint8)
@@ -75,17 +76,17 @@ def load_folder(path: str, size: int = 64, channels: int = 3, fit: str = "crop",
     return Dataset(f"folder:{shown(path)}", train, test, labels, test_labels, classes=classes, notes=tuple(notes))
 
 
-def load_picture(file: Path, channels: int = 3) -> np.ndarray:
-    """One picture in its own size, (H, W, channels) as uint8, read as load_folder reads many.
+def load_picture(file: Path, channels: int = 3, size: int | None = None, fit: str = "crop") -> np.ndarray:
+    """One picture as uint8, read as load_folder reads many: (size, size, channels), or in its own size.
 
     Raises DataError with the reason if it can't be read.
     """
     check_installed("data: a picture", "PIL")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow's, about oddities of files that it still reads
-        picture = read_picture(file, None, channels)
+        picture = read_picture(file, size, channels, fit)
     span = (0.0, 255.0) if picture.span is None else _span([picture.span], picture.whole)
-    return to_bytes(picture, span, None, channels)
+    return to_bytes(picture, span, size, channels)
 
 
 def _root(path: str) -> Path:

@@ -16,7 +16,6 @@ from ..errors import DataError
 if TYPE_CHECKING:
     from PIL import Image
 
-FITS = ("crop", "pad", "stretch")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}  # Pillow's, by the number of channels
 
 # Pillow reads more; EPS starts Ghostscript, and the others are not pictures to learn from.
