@@ -36,7 +36,8 @@ def load_data(settings: dict[str, Any], moved: bool = False, two: bool = True) -
         return load_chosen(settings)
     except DataError as error:
         if moved and any(str(settings.get(name)).startswith("folder:") for name in ("data", "data_b")):
+            which = "--data or --data-b" if settings.get("data_b") else "--data"
             raise DataError(
-                f"{error}; if the images have moved, give their new place with --data (or --data-b) folder:PATH"
+                f"{error}; if the images have moved, give their new place with {which} folder:PATH"
             ) from None
         raise
