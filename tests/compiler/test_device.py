@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import contextmanager, nullcontext
 
 import cuda_on_host
 import numpy as np
@@ -23,22 +24,36 @@ def on_standin():
         yield current
 
 
+@contextmanager
+def no_waits(backend):
+    """Fails if a step waits for the device. CuPy itself can tell of its copies to the host."""
+    if backend.name == "cupy":
+        import cupyx
+
+        with cupyx.allow_synchronize(False):
+            yield
+    else:
+        with standin.count_syncs() as syncs:
+            yield
+        assert syncs.count == 0, syncs
+
+
 def trained(name, step_of, backend):
-    """A small model after five steps, what the last one returned, and how often it waited for the device."""
+    """A small model after five steps, what the last one returned, and the step. From the second on none may wait."""
     model = in_float64(small(name))
     step = step_of(model)
-    for x in backend.xp.asarray(batches(5)).astype(np.float64):
-        with standin.count_syncs() as syncs:
-            made = step(fed(model, x))
-    return model, made, step, syncs
+    for i, x in enumerate(backend.xp.asarray(batches(5)).astype(np.float64)):
+        batch = fed(model, x)
+        with no_waits(backend) if i and step != model.train_step else nullcontext():
+            made = step(batch)
+    return model, made, step
 
 
 @pytest.mark.parametrize("name", SMALL)
-def test_every_model_compiled_is_as_eager(name, on_standin):
-    eager, expected, *_ = trained(name, lambda model: model.train_step, on_standin)
-    model, made, step, syncs = trained(name, tg.compile, on_standin)
+def test_every_model_compiled_is_as_eager(name, gpu):
+    eager, expected, _ = trained(name, lambda model: model.train_step, gpu)
+    model, made, step = trained(name, tg.compile, gpu)
     assert step.reason is None and step.program is not None
-    assert syncs.count == 0, syncs
     assert expected.keys() == made.keys()
     for key in expected:
         np.testing.assert_allclose(to_host(made[key]), to_host(expected[key]), rtol=1e-9, atol=1e-12, err_msg=key)
@@ -57,8 +72,8 @@ class OnHost(cuda_on_host.ElementwiseKernel):
 def test_a_model_with_the_kernels_of_its_loops(on_standin, monkeypatch):
     eager, *_ = trained("vae", lambda model: model.train_step, on_standin)
     monkeypatch.setattr(standin, "ElementwiseKernel", OnHost, raising=False)
-    model, _, step, syncs = trained("vae", tg.compile, on_standin)
-    assert step.reason is None and syncs.count == 0
+    model, _, step = trained("vae", tg.compile, on_standin)
+    assert step.reason is None
     for (path, a), (_, b) in zip(eager.named_tensors(), model.named_tensors(), strict=True):
         np.testing.assert_allclose(to_host(b), to_host(a), rtol=1e-8, atol=1e-10, err_msg=path)
 
