@@ -149,12 +149,18 @@ def train_classifier(
     model = LeNet(classes, Generator(seed, "classifier/init"))
     order = Generator(seed, "classifier/order", device="cpu")
     loader = Loader(x, min(batch, len(x)), value_range=(0, 1), rng=order, labels=labels, augment=augment)
+    return trained(model, loader, steps, losses.cross_entropy)
+
+
+def trained(model: M, loader: Loader, steps: int, loss: Callable[..., Any]) -> M:
+    """A judge after `steps` steps of Adam down its loss; the rate falls from 2e-3 to 0 as a cosine."""
     parameters = model.parameters()
     opt = Adam(parameters, lr=cosine_decay(2e-3, steps))
     for _ in range(steps):
         images, targets = loader.next_batch()
-        opt.step(grad(losses.cross_entropy(model(images), targets), parameters))
-    return model.eval()
+        opt.step(grad(loss(model(images), targets), parameters))
+    model.eval()
+    return model
 
 
 def load_classifier() -> LeNet:

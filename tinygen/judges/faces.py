@@ -16,11 +16,9 @@ from ..checks import as_numbers, whole
 from ..data import Dataset, Loader
 from ..data.sixfactors import FACTORS
 from ..errors import DataError
-from ..gradients import grad
 from ..layers import Conv, Dense, Flatten, Module, ReLU, Sequential, evaluating
-from ..optim import Adam, cosine_decay
 from ..random import Generator
-from .classifier import in_blocks, load_weights, unit_features
+from .classifier import in_blocks, load_weights, trained, unit_features
 
 WEIGHTS = Path(__file__).with_name("face_judge.safetensors")
 SHA256 = "df1d73dcd7cd9d07b0b44ad9a32304dc711e5a4abbaaf6391aa72a0548233073"
@@ -86,13 +84,7 @@ def read_factors(judge: Module, x: Array) -> np.ndarray:
         return in_blocks(judge, x)
 
 
-def train_face_judge(
-    x: Array,
-    factors: Array,
-    steps: int = 1500,
-    batch: int = 64,
-    seed: int = 0,
-) -> FaceJudge:
+def train_face_judge(x: Array, factors: Array, steps: int = 1500, batch: int = 64, seed: int = 0) -> FaceJudge:
     """A FaceJudge trained for `steps` steps of Adam on the squared error; the rate falls from 2e-3 to 0 as a cosine.
 
     x: (N, 32, 32, 3), uint8 or floats in [0, 1].  factors: (N, 6).  Raises DataError if they don't fit.
@@ -104,12 +96,7 @@ def train_face_judge(
     judge = FaceJudge(Generator(seed, "face judge/init"))
     order = Generator(seed, "face judge/order", device="cpu")
     loader = Loader(x, min(batch, len(x)), value_range=(0, 1), rng=order, labels=factors)
-    parameters = judge.parameters()
-    opt = Adam(parameters, lr=cosine_decay(2e-3, steps))
-    for _ in range(steps):
-        faces, targets = loader.next_batch()
-        opt.step(grad(losses.mse(judge(faces), targets), parameters))
-    return judge.eval()
+    return trained(judge, loader, steps, losses.mse)
 
 
 def load_face_judge() -> FaceJudge:

@@ -70,12 +70,12 @@ class ConvVAE(VAE):
 
 
 def convolutions(
-    data_shape: Sequence[int], channels: Sequence[int], kernel_size: int, kind: str, **options: Any
+    data_shape: Sequence[int], channels: Sequence[int], kernel_size: int, kind: str, slope: float = 0.2, **options: Any
 ) -> list[layers.Module]:
     """Convolutions of stride 2, one for each number of channels, each with its activation."""
     network: list[layers.Module] = []
     for fewer, more in pairwise((data_shape[-1], *channels)):
-        network += [layers.Conv(fewer, more, kernel_size, 2, **options), *activation(kind)]
+        network += [layers.Conv(fewer, more, kernel_size, 2, **options), *activation(kind, slope)]
     return network
 
 

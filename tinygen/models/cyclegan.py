@@ -12,6 +12,7 @@ ones (Shrivastava et al. 2017): see pool.py.
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
@@ -27,7 +28,7 @@ from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .collapse import Recent, Sign
 from .dcgan import check_images, halvings
-from .networks import make_optimizer
+from .networks import WeightInit, initial, make_optimizer
 from .pool import Pool
 from .steps import Loss, Step
 
@@ -39,15 +40,15 @@ STILL, CERTAIN = 0.01, 0.9  # of the range of values; the share of patches that 
 class CycleGANConfig(ModelConfig):
     """The hyperparameters. The defaults are a small form of Zhu et al. 2017 (appendix): the losses' weights 10 and 5
     (section 5.2), the pool of 50, Adam(β₁ = 0.5), and a rate that is constant, then falls linearly to 0; a quarter of
-    the paper's channels, 3 residual blocks instead of 6, two convolutions in D, and 4e-4 instead of 2e-4, as there are
-    minutes.
+    the paper's channels, 3 residual blocks instead of 6, two convolutions in D, and 4e-4 instead of 2e-4, because a
+    training takes minutes.
 
     g_channels: of the maps of G and F, each half as wide and high as the one before.  blocks: residual, in the middle.
     d_channels: of the maps of D_X and D_Y, each half as wide and high as the one before.
-    residual: G(x) = x + net(x), for small changes: the two begin as what they are to change only in part. false: the
-    paper's tanh net(x).
+    weight_init: as in the GAN.
+    residual: G(x) = x + net(x), for small changes: G and F begin close to the identity. false: the paper's tanh net(x).
     pool: how many images each D remembers; 0: none.
-    constant, decay: steps at lr, and then to 0.
+    constant: steps at lr.  decay: steps in which the rate then falls to 0; 0: it stays at lr.
     """
 
     data_shape: Counts = (32, 32, 3)
@@ -55,6 +56,7 @@ class CycleGANConfig(ModelConfig):
     blocks: Count = 3
     d_channels: Counts = (32, 64)
     slope: Share = 0.2
+    weight_init: WeightInit = "normal"
     residual: bool = True
     cycle: NonNegative = 10.0
     identity: NonNegative = 5.0
@@ -101,9 +103,8 @@ class CycleGAN(Model):
         self.D_X, self.D_Y = self.discriminator(rng), self.discriminator(rng)
         self.inputs = dict.fromkeys(("G", "F", "D_X", "D_Y"), c.data_shape)
         rate = linear_decay(c.lr, c.constant + c.decay, constant=c.constant) if c.decay else c.lr
-        self.opt_G = make_optimizer(c, [*self.G.parameters(), *self.F.parameters()])
-        self.opt_D = make_optimizer(c, [*self.D_X.parameters(), *self.D_Y.parameters()])
-        self.opt_G.lr = self.opt_D.lr = rate
+        self.opt_G = make_optimizer(c, [*self.G.parameters(), *self.F.parameters()], rate)
+        self.opt_D = make_optimizer(c, [*self.D_X.parameters(), *self.D_Y.parameters()], rate)
         pools = (Pool(c.pool, c.data_shape, Generator(seed, f"{self.name}/pool/{d}")) if c.pool else None for d in "XY")
         self.pool_X, self.pool_Y = pools
 
@@ -113,32 +114,32 @@ class CycleGAN(Model):
         Upwards, each pixel is repeated and then convolved: transposed convolutions left checkerboards (Odena et al.
         2016).
         """
-        c = self.config
-        first, *more = c.g_channels
-        network: list[layers.Module] = [*_conv(c.data_shape[-1], first, 7, rng), *_normed(first)]
-        for channels, wider in zip(c.g_channels, more, strict=False):
-            network += [layers.Conv(channels, wider, 3, 2, weight_init=init.normal, rng=rng), *_normed(wider)]
+        c, weights = self.config, initial(self.config, rng)
+        first = c.g_channels[0]
+        network: list[layers.Module] = [*_conv(c.data_shape[-1], first, 7, **weights), *_normed(first)]
+        for channels, wider in itertools.pairwise(c.g_channels):
+            network += [layers.Conv(channels, wider, 3, 2, **weights), *_normed(wider)]
         for _ in range(c.blocks):
-            half = [*_conv(c.g_channels[-1], c.g_channels[-1], 3, rng), layers.InstanceNorm(c.g_channels[-1])]
-            rest = [*_conv(c.g_channels[-1], c.g_channels[-1], 3, rng), layers.InstanceNorm(c.g_channels[-1])]
-            network.append(layers.Skip(*half, layers.ReLU(), *rest))
-        for channels, fewer in zip(c.g_channels[:0:-1], c.g_channels[-2::-1], strict=True):
-            network += [layers.UpSampling(2), *_conv(channels, fewer, 3, rng), *_normed(fewer)]
-        small = functools.partial(init.normal, std=0.002) if c.residual else init.normal
-        network += _conv(first, c.data_shape[-1], 7, rng, small)
+            last = c.g_channels[-1]
+            halves = [[*_conv(last, last, 3, **weights), layers.InstanceNorm(last)] for _ in range(2)]
+            network.append(layers.Skip(*halves[0], layers.ReLU(), *halves[1]))
+        for channels, fewer in itertools.pairwise(c.g_channels[::-1]):
+            network += [layers.UpSampling(2), *_conv(channels, fewer, 3, **weights), *_normed(fewer)]
+        if c.residual:  # G begins by changing next to nothing
+            weights["weight_init"] = functools.partial(init.normal, std=0.002)
+        network += _conv(first, c.data_shape[-1], 7, **weights)
         return layers.Skip(*network) if c.residual else layers.Sequential(*network, layers.Tanh())
 
     def discriminator(self, rng: Generator) -> layers.Sequential:
         """D_X or D_Y: convolutions of stride 2, and a score for each patch, which of two of them has 22 pixels a side
         (appendix 7.2)."""
-        c, network = self.config, list[layers.Module]()
-        channels = c.data_shape[-1]
-        for i, more in enumerate(c.d_channels):
-            network.append(layers.Conv(channels, more, 4, 2, weight_init=init.normal, rng=rng))
+        c, weights, network = self.config, initial(self.config, rng), list[layers.Module]()
+        widths = (c.data_shape[-1], *c.d_channels)
+        for i, (channels, more) in enumerate(itertools.pairwise(widths)):
+            network.append(layers.Conv(channels, more, 4, 2, **weights))
             network += [layers.InstanceNorm(more)] if i else []
             network.append(layers.LeakyReLU(c.slope))
-            channels = more
-        return layers.Sequential(*network, layers.Conv(channels, 1, 4, weight_init=init.normal, rng=rng))
+        return layers.Sequential(*network, layers.Conv(widths[-1], 1, 4, **weights))
 
     def steps(self, batch: Any) -> list[Step]:
         """G and F learn together; then D_X and D_Y, from images that G and F made before they did."""
@@ -214,11 +215,9 @@ class CycleGAN(Model):
             yield Sign("both generators do nothing", evidence, remedy)
 
 
-def _conv(
-    channels: int, more: int, size: int, rng: Generator, weight_init: init.Init = init.normal
-) -> list[layers.Module]:
-    """A convolution of stride 1 that keeps the size of images, which reflect at their edges."""
-    return [layers.Pad(size // 2), layers.Conv(channels, more, size, padding="valid", weight_init=weight_init, rng=rng)]
+def _conv(channels: int, more: int, size: int, **weights: Any) -> list[layers.Module]:
+    """A convolution of stride 1 that keeps the size of images, which are reflected at their edges."""
+    return [layers.Pad(size // 2), layers.Conv(channels, more, size, padding="valid", **weights)]
 
 
 def _normed(channels: int) -> list[layers.Module]:

@@ -8,7 +8,7 @@ D ends without a sigmoid: its output is a score, the logit of D(x). The losses t
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, TypeAlias
 
 from .. import layers, ops
@@ -20,8 +20,8 @@ from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from ..tracing import per_step, variant
-from .average import Average
-from .base import Model, ModelConfig
+from .average import AveragedG
+from .base import ModelConfig
 from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
 from .penalties import r1_penalty
 from .presets import Preset
@@ -95,7 +95,7 @@ class GANConfig(AdversarialConfig):
     d_activation: Activation = "leaky_relu"
 
 
-class GAN(Model):
+class GAN(AveragedG):
     """A GAN of dense layers, with or without batch norm."""
 
     name = "gan"
@@ -134,11 +134,9 @@ class GAN(Model):
         self.G = layers.Sequential(*self.generator(output, rng))
         self.D = layers.Sequential(*self.discriminator(rng))
         self.inputs = {"G": (c.latent_dim,), "D": c.data_shape}
-        self.opt_D = make_optimizer(replace(c, lr=c.d_lr or c.lr), self.D.parameters())
+        self.opt_D = make_optimizer(c, self.D.parameters(), c.d_lr)
         self.opt_G = make_optimizer(c, self.G.parameters())
-        self.G_mean = Average(self.G, c.ema) if c.ema else None
-        if self.G_mean is not None:
-            self.inputs["G_mean"] = self.inputs["G"]
+        self.keep_mean()
         self.game: Any = GAN_LOSSES[c.loss]
         self.batches_per_step = c.d_steps
         self.value_range = VALUE_RANGES[output]
@@ -228,11 +226,6 @@ class GAN(Model):
         """D's score of each image (with its label)."""
         return self.D(x, *y)
 
-    def average(self) -> None:
-        """Add G's weights after its step to their mean, if there is one."""
-        if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
-
     def split_batch(self, batch: Any) -> Iterator[tuple[Array, ...]]:
         """The batch in d_steps equal parts, each (x,) or (x, labels)."""
         arrays, steps = self.checked(batch), self.batches_per_step
@@ -278,6 +271,6 @@ class GAN(Model):
     @no_grad()
     def draw(self, z: Array, *y: Array) -> Array:
         """G(z), by the mean of G's weights if there is one, with batch norm's running statistics."""
-        G = self.G if self.G_mean is None else self.G_mean
+        G = self.drawing_G
         with layers.evaluating(G):
             return G(z, *y).data

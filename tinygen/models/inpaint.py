@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
@@ -30,8 +30,8 @@ from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from ..tracing import variant
-from .average import Average
 from .base import ModelConfig
+from .convvae import convolutions, smallest_maps
 from .dcgan import check_images, growth, halvings
 from .gan import LossName
 from .networks import WeightInit, initial, make_optimizer
@@ -112,14 +112,12 @@ class Inpaint(Restoring):
         self.G = layers.Sequential(*self.generator(rng))
         self.inputs = {"G": (*size, channels + 1)}
         self.opt_G = make_optimizer(c, self.G.parameters())
-        self.G_mean = Average(self.G, c.ema) if c.ema else None
-        if self.G_mean is not None:
-            self.inputs["G_mean"] = self.inputs["G"]
+        self.keep_mean()
         self.D: Any = None
         if c.adversarial:
             self.D = layers.Sequential(*self.discriminator(rng))
             self.inputs["D"] = (*self.window, channels)
-            self.opt_D = make_optimizer(replace(c, lr=c.d_lr or c.lr), self.D.parameters())
+            self.opt_D = make_optimizer(c, self.D.parameters(), c.d_lr)
             self.game: Any = GAN_LOSSES[c.loss]
 
     def generator(self, rng: Generator) -> list[layers.Module]:
@@ -148,12 +146,9 @@ class Inpaint(Restoring):
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
         """The layers of D: the fill and the strip around it to a score, (N, 1)."""
-        c, options, network = self.config, initial(self.config, rng), list[layers.Module]()
-        channels = (c.data_shape[-1], *c.d_channels)
-        for fewer, more in itertools.pairwise(channels):
-            network += [layers.Conv(fewer, more, 4, 2, **options), layers.LeakyReLU(c.slope)]
-        features = math.prod(halvings(self.window, len(c.d_channels))[-1]) * channels[-1]
-        return [*network, layers.Flatten(), layers.Dense(features, 1, **options)]
+        c, options, shape = self.config, initial(self.config, rng), (*self.window, self.config.data_shape[-1])
+        maps = convolutions(shape, c.d_channels, 4, "leaky_relu", c.slope, **options)
+        return [*maps, layers.Flatten(), layers.Dense(math.prod(smallest_maps(shape, c.d_channels)), 1, **options)]
 
     @property
     def window(self) -> tuple[int, int]:
@@ -203,11 +198,6 @@ class Inpaint(Restoring):
 
         frozen = {} if self.D is None else {"D": self.D}
         return Step("G", loss, {"G": self.G}, self.opt_G, frozen=frozen, then=self.average)
-
-    def average(self) -> None:
-        """Add G's weights after its step to their mean, if there is one."""
-        if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
 
     def score(self, x: Any) -> Any:
         """D's score of what is in and around the hole of each image."""
@@ -259,7 +249,7 @@ class Inpaint(Restoring):
         mask: (N or 1, H, W, 1), true in another hole, which may have any shape; G is at its best with its own. Raises
         DataError for a mask of another shape.
         """
-        G, hole = self.G if self.G_mean is None else self.G_mean, self.mask
+        G, hole = self.drawing_G, self.mask
         if mask is not None:
             mask = as_array(self.name, "mask", mask)
             if mask.shape[1:] != hole.shape[1:] or mask.shape[0] not in (1, len(x)):

@@ -11,6 +11,7 @@ from .. import init, layers
 from ..errors import ConfigError
 from ..fields import Choices
 from ..optim import OPTIMIZERS, Optimizer
+from ..optimizer import Rate
 from ..random import Generator
 from ..tensor import Parameter
 from .base import ModelConfig
@@ -83,7 +84,10 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
     return output if output != "auto" else "linear" if len(data_shape) == 1 else images
 
 
-def make_optimizer(config: ModelConfig, parameters: list[Parameter]) -> Optimizer:
-    """The optimiser that a Config names, with its lr, and its betas and eps where the optimiser has them."""
+def make_optimizer(config: ModelConfig, parameters: list[Parameter], lr: Rate = 0.0) -> Optimizer:
+    """The optimiser that a Config names, with its betas and eps where the optimiser has them.
+
+    lr: a number or a schedule; 0: the Config's.
+    """
     kind: Any = OPTIMIZERS[config.optimizer]  # each has a signature of its own
-    return kind(parameters, config.lr, **kind.options_of(config))
+    return kind(parameters, lr or config.lr, **kind.options_of(config))

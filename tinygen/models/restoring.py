@@ -16,13 +16,13 @@ from ..backend import Array
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor, tensor
-from .base import Model
+from .average import AveragedG
 from .collapse import Recent, Sign
 
 COLUMNS = 4  # of the sample picture: what is left, restored plainly, restored, true
 
 
-class Restoring(Model):
+class Restoring(AveragedG):
     """A model with degrade(), translate() and plain(), whose images lie from 0 to 1."""
 
     value_range = (0.0, 1.0)

@@ -13,9 +13,8 @@ squared error of pixels stays: φ is small here, and does not see all that the e
 
 from __future__ import annotations
 
-import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from .. import init, layers, losses, ops
@@ -27,11 +26,11 @@ from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from ..tracing import variant
-from .average import Average
 from .base import ModelConfig
-from .dcgan import check_images, halvings
+from .convvae import convolutions, smallest_maps
+from .dcgan import check_images
 from .gan import LossName
-from .networks import make_optimizer
+from .networks import WeightInit, initial, make_optimizer
 from .restoring import Restoring
 from .steps import Loss, Step
 
@@ -47,6 +46,7 @@ class SRGANConfig(ModelConfig):
     channels: of the maps in G.  d_channels: of the maps in D, each half as wide and high as the one before.
     batch_norm: in G. If its running statistics don't fit an image, dots appear in it (Wang et al. 2018): set it to
     false.  bn_momentum, bn_eps: PyTorch's, whose momentum is 1 - bn_momentum.
+    weight_init: as in the GAN; convolutions before a pixel shuffle begin as nearest neighbours (init.icnr).
     warmup: how many steps lower the squared error alone; all of them with adversarial=0, which trains the SRResNet.
     content, adversarial: the weights of L_content and L_G. φ are the second convolution's maps of the classifier of
     digits, for 28x28 grey images, or of the judge of drawn faces, for squares of 32, 64, ... in colour: content=0 for
@@ -64,6 +64,7 @@ class SRGANConfig(ModelConfig):
     batch_norm: bool = True
     bn_momentum: Share = 0.9
     bn_eps: NonNegative = 1e-5
+    weight_init: WeightInit = "glorot"
     warmup: Annotated[int, Limits(0)] = 300
     content: NonNegative = 0.01
     adversarial: NonNegative = 0.01
@@ -95,14 +96,12 @@ class SRGAN(Restoring):
         self.G = layers.Sequential(*self.generator(rng))
         self.inputs = {"G": (height // c.scale, width // c.scale, channels)}
         self.opt_G = make_optimizer(c, self.G.parameters())
-        self.G_mean = Average(self.G, c.ema) if c.ema else None
-        if self.G_mean is not None:
-            self.inputs["G_mean"] = self.inputs["G"]
+        self.keep_mean()
         self.D: Any = None
         if c.adversarial:
             self.D = layers.Sequential(*self.discriminator(rng))
             self.inputs["D"] = c.data_shape
-            self.opt_D = make_optimizer(replace(c, lr=c.d_lr or c.lr), self.D.parameters())
+            self.opt_D = make_optimizer(c, self.D.parameters(), c.d_lr)
             self.game: Any = GAN_LOSSES[c.loss]
         self.maps = self._maps() if c.adversarial and c.content else None
 
@@ -116,29 +115,29 @@ class SRGAN(Restoring):
         """The layers of G: residual blocks at the small size, in one long skip; then pixel shuffles up to the image."""
         c, n = self.config, self.config.channels
 
-        def conv(n_in: int, n_out: int, weight_init: init.Init = init.glorot_uniform) -> layers.Module:
-            return layers.Conv(n_in, n_out, 3, weight_init=weight_init, rng=rng)
+        options = initial(c, rng)
+
+        def conv(n_in: int, n_out: int, **others: Any) -> layers.Module:
+            return layers.Conv(n_in, n_out, 3, **{**options, **others})
 
         def normed() -> list[layers.Module]:
             if not c.batch_norm:
                 return [conv(n, n)]
-            return [layers.Conv(n, n, 3, bias=False, rng=rng), layers.BatchNorm(n, c.bn_momentum, c.bn_eps)]
+            return [conv(n, n, bias=False), layers.BatchNorm(n, c.bn_momentum, c.bn_eps)]
 
         first = [conv(c.data_shape[-1], n), layers.PReLU()]
         blocks = [layers.Skip(*normed(), layers.PReLU(), *normed()) for _ in range(c.blocks)]
         growth = list[layers.Module]()
         for r in prime_factors(c.scale):
-            growth += [conv(n, n * r * r, init.icnr(r)), layers.PixelShuffle(r), layers.PReLU()]
+            growth += [conv(n, n * r * r, weight_init=init.icnr(r)), layers.PixelShuffle(r), layers.PReLU()]
         return [*first, layers.Skip(*blocks, *normed()), *growth, conv(n, c.data_shape[-1]), layers.Sigmoid()]
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:
         """The layers of D: convolutions of stride 2, and a score of the smallest maps."""
-        c, network = self.config, list[layers.Module]()
-        channels = (c.data_shape[-1], *c.d_channels)
-        for n_in, n_out in itertools.pairwise(channels):
-            network += [layers.Conv(n_in, n_out, 3, 2, rng=rng), layers.LeakyReLU(c.slope)]
-        features = math.prod(halvings(c.data_shape[:2], len(c.d_channels))[-1]) * channels[-1]
-        return [*network, layers.Flatten(), layers.Dense(features, 1, rng=rng)]
+        c, options = self.config, initial(self.config, rng)
+        maps = convolutions(c.data_shape, c.d_channels, 3, "leaky_relu", c.slope, **options)
+        features = math.prod(smallest_maps(c.data_shape, c.d_channels))
+        return [*maps, layers.Flatten(), layers.Dense(features, 1, **options)]
 
     # How it learns
 
@@ -201,11 +200,6 @@ class SRGAN(Restoring):
         seen = self.maps(x)
         return losses.mse(self.maps(fake), seen) / ops.mean(seen * seen)
 
-    def average(self) -> None:
-        """Add G's weights after its step to their mean, if there is one."""
-        if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
-
     def score(self, x: Any) -> Any:
         """D's score of each image."""
         return self.D(x)
@@ -233,7 +227,7 @@ class SRGAN(Restoring):
     @no_grad()
     def translate(self, x: Array) -> Array:
         """Small images x (N, h, w, C), of any size, `scale` times as large, with batch norm's running statistics."""
-        G = self.G if self.G_mean is None else self.G_mean
+        G = self.drawing_G
         with layers.evaluating(G):
             return G(x).data
 

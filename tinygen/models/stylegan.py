@@ -221,4 +221,4 @@ class StyleGAN(GAN):
     @property
     def drawing_parts(self) -> Sequence[Any]:
         """The mapping and the synthesis that draw samples: with the mean of G's weights, if there is one."""
-        return self.parts if self.G_mean is None else [part for _, part in self.G_mean.network.named_children()]
+        return list(self.drawing_G)

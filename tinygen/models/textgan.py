@@ -32,10 +32,10 @@ from ..schedules import linear_decay
 from ..scopes import no_grad
 from ..tensor import Tensor, tensor
 from ..tracing import Untraceable, per_step, tracing
-from .average import Average
-from .base import Model, ModelConfig
+from .average import AveragedG
+from .base import ModelConfig
 from .collapse import Recent, Sign
-from .networks import make_optimizer
+from .networks import WeightInit, initial, make_optimizer
 from .steps import Loss, Step
 from .writer import Writer, distinct_share, reader
 
@@ -48,7 +48,8 @@ class TextGANConfig(ModelConfig):
     γ = 1, τ to 0.3 and dropout in D together gumbel learnt half as much, and with lr=2e-3 it fell back.
 
     vocabulary, data_shape: set from the data.  g_features: of the GRU.  embedding, d_channels, kernel_size, d_hidden,
-    slope: of D.  r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
+    slope: of D.  weight_init: as in the GAN, of all but the GRU.
+    r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
     lr: of D, and of G with gumbel.  mle_lr: of G while it learns by likelihood.
     pretrain: for how many steps G learns by likelihood with reinforce, while mle_lr falls to policy_lr, at which it
     then plays.  rollouts: sentences made of each beginning y₁...yₜ.  likelihood: λ.
@@ -64,6 +65,7 @@ class TextGANConfig(ModelConfig):
     kernel_size: Count = 3
     d_hidden: Count = 64
     slope: Share = 0.2
+    weight_init: WeightInit = "glorot"
     r1: NonNegative = 0.1
     tau: Positive = 1.0
     tau_end: Positive = 0.5
@@ -88,7 +90,7 @@ class TextGANConfig(ModelConfig):
             raise ConfigError(f"vocabulary is {self.vocabulary!r:.80}, but it must be at least 2 words, each once")
 
 
-class TextGAN(Model):
+class TextGAN(AveragedG):
     """A GAN that writes sentences: a recurrent network against one of convolutions."""
 
     name = "textgan"
@@ -99,14 +101,15 @@ class TextGAN(Model):
         super().__init__(config, seed)
         c, rng = self.config, Generator(seed, f"{self.name}/init")
         (length,), words = c.data_shape, len(c.vocabulary)
-        self.G = Writer(words, length, c.g_features, rng)
+        weights = initial(c, rng)
+        self.G = Writer(words, length, c.g_features, **weights)
         self.opt_G = make_optimizer(c, self.G.parameters())
-        self.G_mean = Average(self.G, c.ema) if c.ema else None
-        self.inputs = {"G": (length, words)} | ({"G_mean": (length, words)} if c.ema else {})
+        self.inputs = {"G": (length, words)}
+        self.keep_mean()
         self.D: Any = None
         if c.method != "mle":
             sizes, alone = (c.embedding, c.d_channels, c.kernel_size, c.d_hidden), c.method == "reinforce"
-            self.D = reader(words, length, *sizes, c.slope, alone, rng)
+            self.D = reader(words, length, *sizes, c.slope, alone, **weights)
             self.opt_D = make_optimizer(c, self.D.parameters())
             self.inputs["D"] = (length, words)
         if c.method != "gumbel":
@@ -194,16 +197,6 @@ class TextGAN(Model):
 
         return Step("G", loss, {"G": self.G}, self.opt_G, frozen={"D": self.D}, then=self.average)
 
-    def average(self) -> None:
-        """Add G's weights after its step to their mean, if there is one."""
-        if self.G_mean is not None:
-            self.G_mean.update(self.G, self.opt_G.t)
-
-    @property
-    def writer(self) -> Any:
-        """The G that samples are drawn with: the mean of its weights, if there is one."""
-        return self.G if self.G_mean is None else self.G_mean.network
-
     def rollouts(self, z: Array) -> tuple[Array, Array]:
         """Sentences y of noise z as tokens (N, L), and for each beginning y₁...yₜ D's mean probability of what G makes
         of it, (N, L): Yu et al. 2017, eq. 4."""
@@ -248,13 +241,13 @@ class TextGAN(Model):
 
     def draw(self, z: Array) -> Array:
         """The sentences of Gumbel noise, as tokens (n, L)."""
-        return self.writer.write(z)
+        return self.drawing_G.write(z)
 
     @no_grad()
     def log_probability(self, x: Array) -> Array:
         """log q of each sentence, tokens (N, L), in nats: (N,)."""
         (x,) = self.checked(x)
-        return array_of(self.writer.log_probabilities(self.one_hot(x))).sum(axis=1)
+        return array_of(self.drawing_G.log_probabilities(self.one_hot(x))).sum(axis=1)
 
 
 def _verdicts(real: Tensor, fake: Tensor) -> dict[str, Tensor]:

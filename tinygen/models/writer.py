@@ -31,10 +31,10 @@ class Writer(layers.Module):
     argmax(w hₜ + b + noiseₜ) for Gumbel noise (N, length, vocabulary), so that its probability is the softmax's.
     """
 
-    def __init__(self, vocabulary: int, length: int, features: int, rng: Generator):
+    def __init__(self, vocabulary: int, length: int, features: int, weight_init: init.Init, rng: Generator):
         self.start = Start(vocabulary, rng)
         self.cell = layers.GRUCell(vocabulary, features, rng=rng)
-        self.words = layers.Dense(features, vocabulary, rng=rng)
+        self.words = layers.Dense(features, vocabulary, weight_init=weight_init, rng=rng)
         self.vocabulary, self.length = vocabulary, length
 
     def forward(self, noise: Any, tau: float = 1.0) -> Tensor:
@@ -78,20 +78,20 @@ class Writer(layers.Module):
 
 def reader(
     vocabulary: int, length: int, embedding: int, channels: Sequence[int], kernel: int, hidden: int, slope: float,
-    bias: bool, rng: Generator,
+    bias: bool, **weights: Any,
 ) -> layers.Sequential:  # fmt: skip
     """D of one-hot vectors (N, length, vocabulary): their embeddings as an image of one column, convolutions along it,
     and all their maps, not only the largest values, to a score: what is wrong may be how two distant words agree.
 
     bias: of the score; where D's scores are only compared, it would add the same to both.
     """
-    network: list[layers.Module] = [layers.Dense(vocabulary, embedding, bias=False, rng=rng)]
+    network: list[layers.Module] = [layers.Dense(vocabulary, embedding, bias=False, **weights)]
     network.append(layers.Reshape((length, 1, embedding)))
     for before, after in zip((embedding, *channels), channels, strict=False):
-        network += [layers.Conv(before, after, (kernel, 1), rng=rng), layers.LeakyReLU(slope)]
+        network += [layers.Conv(before, after, (kernel, 1), **weights), layers.LeakyReLU(slope)]
     flat = length * (embedding, *channels)[-1]
-    network += [layers.Flatten(), layers.Dense(flat, hidden, rng=rng), layers.LeakyReLU(slope)]
-    return layers.Sequential(*network, layers.Dense(hidden, 1, bias, rng=rng))
+    network += [layers.Flatten(), layers.Dense(flat, hidden, **weights), layers.LeakyReLU(slope)]
+    return layers.Sequential(*network, layers.Dense(hidden, 1, bias, **weights))
 
 
 def distinct_share(tokens: Array) -> Array:
