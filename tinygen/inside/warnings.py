@@ -31,15 +31,16 @@ STATE = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [
 
 
 class CollapseWarning(UserWarning):
-    """A GAN shows a sign of collapse."""
+    """A model shows a sign that its training fails, such as a GAN that collapses."""
 
 
 class Warnings(Callback):
     """A CollapseWarning the first time that a model's signs() finds a sign in `patience` consecutive logs.
 
-    The signs of a GAN are those of models.collapse. Samples are of fixed noise; with labels, each class is compared
-    with itself. A model that declares no steps, or plays no game, gets no warnings. Each warning is a row of the run's
-    events.jsonl.  dataset: the samples are compared with its training examples.
+    The signs of a GAN are those of models.collapse; a model's own signs() may find others, such as images that are
+    restored worse than by the simplest means. A model gets no warnings if it declares no steps, or has neither a game
+    nor signs() of its own. Samples are of fixed noise; with labels, each class is compared with itself. Each warning is
+    a row of the run's events.jsonl.  dataset: the samples are compared with its training examples.
     """
 
     def __init__(self, dataset: Dataset, patience: int = 10):
