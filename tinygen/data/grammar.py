@@ -1,11 +1,11 @@
 """Sentences of a small grammar of English whose probabilities are known, so that what a model has learnt is measured.
 
     S  = NP (.4: preposition NP) VP                    the old dog near some cats follows a fox .
-    NP = determiner (.5: adjective) noun               of either number with probability .5, the determiner's the noun's
+    NP = determiner (.5: adjective) noun               singular or plural, with probability .5 each
     VP = .6: transitive verb NP  or  .4: intransitive verb (.5: adverb)
 
-A verb has the number of the first noun, whatever noun stands between them. What is not said is equally likely. "." ends
-a sentence and fills it up to LENGTH words.
+A determiner agrees with its noun, and a verb with the first noun, whatever noun stands between them. Where no
+probability is given, all words are equally likely. "." ends a sentence and fills it up to LENGTH words.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ Rule: TypeAlias = "tuple[State, Sequence[str], float, State]"  # from a state, b
 class Grammar:
     """Sentences as walks through states: each word is drawn with the probabilities of a state, and leads to the next.
 
-    words: the vocabulary; a token is a place in it.  length: of a sentence, in words.  Raises DataError for tokens that
-    are not integers (N, length).
+    words: the vocabulary; a token is an index into it.  length: of a sentence, in words.  Raises DataError for tokens
+    that are not integers (N, length).
     """
 
     def __init__(self, words: Sequence[str], length: int, rules: Sequence[Rule], start: State, end: State):
@@ -60,7 +60,7 @@ class Grammar:
         return f"Grammar({len(self.words)} words, sentences of {self.length})"
 
     def log_probability(self, tokens: Array) -> np.ndarray:
-        """log p of each sentence (N, length), in nats, -inf for what is no sentence; float64 (N,)."""
+        """log p of each sentence (N, length), in nats; -inf for what is no sentence; float64 (N,)."""
         x = np.asarray(to_host(tokens))
         if x.ndim != 2 or x.shape[1] != self.length or x.dtype.kind not in "iu":
             raise DataError(f"Grammar: tokens are {x.dtype} {x.shape}, but they must be integers (N, {self.length})")
@@ -72,7 +72,7 @@ class Grammar:
             return np.where(known & (state == self._end), np.log(p).sum(axis=0), -np.inf)
 
     def entropy(self) -> float:
-        """-E log p of a sentence, in nats: of each state what its words have, times how often it is visited."""
+        """-E log p of a sentence, in nats: the entropy of each state's words, times how often the state is visited."""
         p, at, total = self._p, np.eye(len(self._p))[0], 0.0
         each = -np.sum(p * np.log(np.where(p > 0, p, 1)), axis=1)
         move = np.zeros((len(p), len(p)))
@@ -95,11 +95,9 @@ class Grammar:
 
 def _noun_phrase(name: State, then: Callable[[str], State]) -> Iterator[Rule]:
     """The rules of a noun phrase from the state `name`; then: the state after a noun of either number."""
-    the, *_ = shared = [word for word in DETERMINERS[ONE] if word in DETERMINERS[SEVERAL]]
-    yield name, [the], 1 / len(DETERMINERS[ONE]), (*name, EITHER)
+    yield name, ["the"], 1 / 3, (*name, EITHER)  # one of three determiners, whatever the number
     for number, words in DETERMINERS.items():
-        own = [word for word in words if word not in shared]
-        yield name, own, 0.5 * len(own) / len(words), (*name, number)
+        yield name, [word for word in words if word != "the"], 1 / 3, (*name, number)
     for number in (ONE, SEVERAL, EITHER):
         for state, p in (((*name, number), 0.5), ((*name, number, "adjective"), 1.0)):
             for noun in (ONE, SEVERAL) if number == EITHER else (number,):
@@ -112,8 +110,8 @@ def _rules() -> Iterator[Rule]:
     yield from _noun_phrase(("subject",), lambda number: ("after subject", number))
     for number in (ONE, SEVERAL):
         subject, verb = ("after subject", number), ("verb", number)
-        yield subject, PREPOSITIONS, 0.4, ("near", number)
-        yield from _noun_phrase(("near", number), lambda _, verb=verb: verb)  # type: ignore[misc]
+        yield subject, PREPOSITIONS, 0.4, ("after preposition", number)
+        yield from _noun_phrase(("after preposition", number), lambda _, verb=verb: verb)  # type: ignore[misc]
         for state, p in ((subject, 0.6), (verb, 1.0)):
             yield state, TRANSITIVE[number], p * 0.6, ("object",)
             yield state, INTRANSITIVE[number], p * 0.4, adverb
