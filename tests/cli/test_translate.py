@@ -138,7 +138,7 @@ def test_a_mask_is_true_where_it_is_white(run, tmp_path):
     )
     picture(tmp_path / "small.png", (7, 28))
     takes = "the picture is 7x28 (height x width), but twice of this run takes 28x28"
-    refused(run("translate run small.png"), f"small.png: {takes}; --fit crop, pad or stretch makes it so")
+    refused(run("translate run small.png"), f"small.png: {takes}; --fit crop, pad or stretch makes it fit")
     mask = np.where(pixels(tmp_path / "mask.png") > 127, 255, 90)
     Image.fromarray(np.full((40, 60), 90, np.uint8)).save(tmp_path / "wide.png")
     assert run("translate run wide.png --mask mask.png --fit crop --out made").code == 0
@@ -163,10 +163,10 @@ def test_what_can_t_be_translated_is_refused_in_one_line(run, trained, tmp_path)
 def test_a_model_that_makes_no_images_of_images_and_options_that_it_does_not_take(run, tmp_path):
     picture(tmp_path / "x.png")
     assert run("train other --steps 1 --batch 2 --record none --out other").code == 0
-    refused(run("translate other x.png"), "other makes no images of images; see tinygen sample other")
-    refused(run("sample other"), "other makes no images of noise: write a sample()")
+    refused(run("translate other x.png"), "other makes no images from images; see tinygen sample other")
+    refused(run("sample other"), "other makes no images from noise; write a sample()")
     assert run("train twice --steps 1 --batch 2 --record none --out run").code == 0
-    refused(run("sample run"), "twice makes no images of noise: tinygen translate run IMAGES")
+    refused(run("sample run"), "twice makes no images from noise; see tinygen translate run")
 
 
 def test_an_option_that_the_model_does_not_take_is_refused(run, trained, tmp_path, monkeypatch):

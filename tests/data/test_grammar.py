@@ -120,7 +120,7 @@ def test_tokens_need_a_vocabulary_and_lie_in_it():
         Dataset("mine", tokens, tokens)
     with pytest.raises(DataError, match=r"train holds no tokens, float32 .* but there is a vocabulary"):
         Dataset("mine", floats, floats, vocabulary=("a",))
-    with pytest.raises(DataError, match="test: tokens go from 0 to 2, but those of 2 words from 0 to 1"):
+    with pytest.raises(DataError, match="test: tokens go from 0 to 2, but with 2 words they must go from 0 to 1"):
         Dataset("mine", tokens[:1], tokens, vocabulary=("a", "b"))
     with pytest.raises(DataError, match=r"dtype uint32, but it must be uint8 .* or signed integers"):
         Dataset("mine", tokens.astype(np.uint32), tokens, vocabulary=("a", "b", "c"))

@@ -240,7 +240,9 @@ def test_images_for_a_model_of_text_and_sentences_for_one_of_images():
     images, tokens = np.zeros((64, 5), np.float32), np.resize(X, (64, 5))
     with pytest.raises(DataError, match=r"fit: the data are float32 .* but textgan takes sentences: signed integers"):
         fit(tiny(), images, 1)
-    with pytest.raises(DataError, match="fit: the data: tokens go from 0 to 2, but those of 2 words from 0 to 1"):
+    with pytest.raises(
+        DataError, match="fit: the data: tokens go from 0 to 2, but with 2 words they must go from 0 to 1"
+    ):
         fit(tiny(vocabulary=("a", "b")), tokens, 1)
     gan = tg.models.GAN(tg.models.GANConfig(data_shape=(5,)))
     with pytest.raises(DataError, match=r"fit: the data are int64 .* but gan takes floats.* a model that takes tokens"):

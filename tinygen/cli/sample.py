@@ -44,8 +44,8 @@ def run(args: argparse.Namespace) -> int:
     backend.use(args.device)
     model, labels = load(args.run), {}
     if not model.has("sample"):
-        instead = f"tinygen translate {args.run} IMAGES" if model.has("translate") else "write a sample()"
-        raise ConfigError(f"{model.name} makes no images of noise: {instead}")
+        instead = f"see tinygen translate {args.run}" if model.has("translate") else "write a sample()"
+        raise ConfigError(f"{model.name} makes no images from noise; {instead}")
     n, columns = picture_layout(model)
     if args.label is not None:
         if not model.takes_labels:

@@ -141,7 +141,7 @@ def _preset(args: argparse.Namespace, kind: type[Model]) -> Preset:
     from ..models.presets import find_preset
 
     if args.resume:
-        raise ConfigError(f"--preset {args.preset}: it is for a new run; leave it out to resume one, as it began")
+        raise ConfigError(f"--preset {args.preset}: it is for a new run; leave it out to resume one as it began")
     return find_preset(kind, args.preset)
 
 

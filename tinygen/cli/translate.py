@@ -1,4 +1,4 @@
-"""Make images of images, by a trained model that translates or restores them.
+"""Make images from images, with a trained model that translates or restores them.
 
 Each picture file gives a PNG of the same name, and translated.png shows the first ones beside what became of them. A
 super-resolution model takes the small images; others say what they take if a picture does not fit.
@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     backend.use(args.device)
     model = load(args.run)
     if not model.has("translate"):
-        raise ConfigError(f"{model.name} makes no images of images; see tinygen sample {args.run}")
+        raise ConfigError(f"{model.name} makes no images from images; see tinygen sample {args.run}")
     options = _options(args, model)
     files = _files(args.images)
     pairs, names = list[tuple[np.ndarray, np.ndarray]](), {OVERVIEW}
@@ -115,8 +115,8 @@ def _read(file: Path, channels: int, size: int | None = None, fit: str = "crop")
 
 
 def _image(file: Path, model: Model, fit: str | None) -> np.ndarray:
-    """A picture as the model takes it, in bytes. Raises DataError if it has another size, unless it is to be fitted to
-    the model's square, or colours."""
+    """A picture as the model takes it, in bytes. Raises DataError if it has colours and the model takes none, or if it
+    has another size and is not to be fitted to the model's square."""
     wanted = model.accepts or (None, None, None)
     if len(wanted) != 3 or wanted[2] not in (1, 3, 4, None):
         raise ConfigError(f"{model.name} of this run takes examples {wanted}, which are no pictures")
@@ -130,7 +130,7 @@ def _image(file: Path, model: Model, fit: str | None) -> np.ndarray:
         takes = "x".join("any" if n is None else str(n) for n in wanted[:2])
         raise DataError(
             f"{file}: the picture is {_size(image)} (height x width), but {model.name} of this run takes {takes}"
-            f"{'; --fit crop, pad or stretch makes it so' if wanted[0] == wanted[1] else ''}"
+            f"{'; --fit crop, pad or stretch makes it fit' if wanted[0] == wanted[1] else ''}"
         )
     return image
 
@@ -159,7 +159,7 @@ def _save(image: np.ndarray, file: Path, model: Model) -> None:
 
 
 def _save_pairs(pairs: list[tuple[np.ndarray, np.ndarray]], file: Path, model: Model) -> None:
-    """Write rows of an input, as large as its result, and the result; smaller ones amid black."""
+    """Write a grid whose rows are an input, as large as its result, and the result. Smaller images lie on black."""
     import numpy as np
 
     from .. import ops, viz

@@ -46,8 +46,8 @@ def check_tokens(owner: str, name: str, x: Array, vocabulary: Sequence[str] | No
         raise DataError(f"{owner}: {name} holds {there}, {x.dtype} {tuple(x.shape)}, but there is {lacks}")
     if vocabulary is not None and x.size and not 0 <= int(x.min()) <= int(x.max()) < len(vocabulary):
         raise DataError(
-            f"{owner}: {name}: tokens go from {int(x.min())} to {int(x.max())}, but those of {len(vocabulary)} words "
-            f"from 0 to {len(vocabulary) - 1}"
+            f"{owner}: {name}: tokens go from {int(x.min())} to {int(x.max())}, but with {len(vocabulary)} words "
+            f"they must go from 0 to {len(vocabulary) - 1}"
         )
 
 
