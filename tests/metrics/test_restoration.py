@@ -60,7 +60,7 @@ def test_equal_images_and_bytes():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda x: psnr(x, x[:, :9]), r"psnr: the images are \(3, 17, 14, 2\) and \(3, 9, 14, 2\), but each needs its"),
+        (lambda x: psnr(x, x[:, :9]), r"psnr: the images are \(3, 17, 14, 2\) and \(3, 9, 14, 2\), but they must have"),
         (lambda x: ssim(x[:, :10], x[:, :10]), "ssim: the images are 10x14, but a window has 11x11 pixels"),
         (lambda x: ssim(x[0], x[0]), r"metrics: expected images \(N, H, W, C\)"),
         (lambda x: psnr(x, 2 * x), "outside of"),

@@ -10,13 +10,13 @@ from .images import FEWEST, IMAGES
 from .subject import MOST, Score, Subject
 
 ABOUT = {
-    "spread": "spread of the factors of faces, as a share of the true one, their mean",
-    "least_spread": "that of the factor that varies least; below 1: all alike in it",
+    "spread": "spread of each factor of faces, as a share of the true one; the mean of all",
+    "least_spread": "spread of the factor that varies least, as a share of the true one",
 }
 
 
 def factor_spreads(faces: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """The standard deviation of each factor of faces, by that of test faces, (6,). Both uint8 or in [0, 1]."""
+    """The standard deviation of each factor of faces, divided by that of test faces: (6,). Both uint8 or in [0, 1]."""
     judge = load_face_judge()
     return read_factors(judge, faces).std(axis=0) / read_factors(judge, test).std(axis=0)
 

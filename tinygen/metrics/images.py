@@ -116,11 +116,14 @@ def default_features(
 def features_for(subject: Subject) -> tuple[Extractor, str]:
     """The features by which images of a subject are compared, and their name."""
     features = chosen_features(subject)
-    return default_features(subject.data.shape)[::2] if features is None else (features, name_of(features))
+    if features is not None:
+        return features, name_of(features)
+    features, _, name = default_features(subject.data.shape)
+    return features, name
 
 
 def chosen_features(subject: Subject) -> Extractor | None:
-    """The features for a subject that are not usual for its shape: those given, or of drawn faces."""
+    """The features that were given, else for drawn faces those of their judge, else None: the default for the shape."""
     return subject.features or (face_features() if has_drawn_faces(subject.data) else None)
 
 
@@ -152,9 +155,8 @@ ABOUT = {
 
 def measure(subject: Subject) -> dict[str, Score]:
     n, data = subject.n or IMAGES, subject.data
-    if len(data.shape) != 3 or data.name == "stacked" or min(n, len(data.test)) < FEWEST:
-        return {}
-    if not has(subject.model, "sample"):
+    suits = len(data.shape) == 3 and data.name != "stacked" and has(subject.model, "sample")
+    if not suits or min(n, len(data.test)) < FEWEST:
         return {}
     fake = subject.samples(n)
     scores = image_scores(fake, data.test[:MOST], data.train, chosen_features(subject), seed=subject.seed)

@@ -49,10 +49,10 @@ class Judge(NamedTuple):
 def pixels_agree(x: np.ndarray, y: np.ndarray) -> float:
     """The share of values that are on the same side of 1/2 in x and in y, both uint8 or both in [0, 1].
 
-    Raises DataError for two shapes.
+    Raises DataError if their shapes differ.
     """
     if x.shape != y.shape:
-        raise DataError(f"pixels_agree: the images are {x.shape} and {y.shape}, but each pair must be alike")
+        raise DataError(f"pixels_agree: the images are {x.shape} and {y.shape}, but they must have one shape")
     return float(((unit_images(x) > 0.5) == (unit_images(y) > 0.5)).mean())
 
 

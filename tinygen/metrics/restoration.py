@@ -18,17 +18,17 @@ from .distances import fid
 from .images import FEWEST, features_for
 from .subject import MOST, Score, Subject
 
-SMILE = list(FACTORS).index("smile")
+SMILE = FACTORS.index("smile")
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03  # Wang et al. 2004, section III.B
 
 
 def psnr(x: Array, y: Array) -> float:
     """10 log₁₀(1 / mean (x - y)²) of each pair of images in [0, 1], in dB; the mean over all pairs.
 
-    x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError for two shapes.
+    x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError if their shapes differ.
     """
     x, y = _pairs("psnr", x, y)
-    with np.errstate(divide="ignore"):  # equal images: infinitely alike
+    with np.errstate(divide="ignore"):  # of equal images it is infinite
         return float((-10 * np.log10(np.square(x - y).mean(axis=(1, 2, 3)))).mean())
 
 
@@ -37,7 +37,7 @@ def ssim(x: Array, y: Array) -> float:
 
     (2 μx μy + c1) (2 σxy + c2) / ((μx² + μy² + c1) (σx² + σy² + c2)) at each window that lies in the image, for each
     channel, with moments weighted by a Gaussian of 11x11 pixels, σ = 1.5; c1 = .01², c2 = .03² (eq. 13 to 16).
-    x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError for two shapes, and for a side below 11.
+    x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError if their shapes differ, and for a side below 11.
     """
     x, y = _pairs("ssim", x, y)
     if min(x.shape[1:3]) < WINDOW:
@@ -52,7 +52,7 @@ def _pairs(metric: str, x: Array, y: Array) -> tuple[np.ndarray, np.ndarray]:
     """Both on the host, in [0, 1], as float64."""
     x, y = (to_host(unit_images(as_numbers(metric, "images", images))).astype(np.float64) for images in (x, y))
     if x.shape != y.shape:
-        raise DataError(f"{metric}: the images are {x.shape} and {y.shape}, but each needs its true one")
+        raise DataError(f"{metric}: the images are {x.shape} and {y.shape}, but they must have one shape")
     return x, y
 
 
@@ -73,7 +73,7 @@ def contrast(x: np.ndarray) -> float:
 
 ABOUT = {
     "psnr": "peak signal-to-noise ratio of what was restored, in dB; higher is better",
-    "ssim": "their structural similarity to the true ones, at most 1; higher is better",
+    "ssim": "structural similarity of restored to true images, at most 1; higher is better",
     "sharpness": "contrast of neighbouring pixels, as a share of that of the true images",
     "smile_spread": "spread of the smiles that the judge sees, as a share of the true ones",
     "restored_fid": "Fréchet distance of restored to true test images; lower is better",
@@ -86,10 +86,10 @@ def measure(subject: Subject) -> dict[str, Score]:
     if not (has(model, "degrade") and has(model, "translate")) or len(data.shape) != 3:
         return {}
     x = data.test[: subject.n or MOST]
-    true, left = unit_images(x), [model.degrade(batch) for batch in subject.batches(x)]
+    true, degraded = unit_images(x), [model.degrade(batch) for batch in subject.batches(x)]
 
     def images(restore: Callable[[Array], Array]) -> np.ndarray:
-        return np.concatenate([unit_images(to_host(restore(z)), model.value_range) for z in left])
+        return np.concatenate([unit_images(to_host(restore(z)), model.value_range) for z in degraded])
 
     restored, plain = images(model.translate), images(model.plain) if has(model, "plain") else None
 

@@ -42,7 +42,7 @@ class Subject:
         return Generator(self.seed, f"evaluate/{name}")
 
     def samples(self, n: int, labels: np.ndarray | None = None) -> np.ndarray:
-        """n samples on the host, points or images in [0, 1]; labels: by default drawn from those of the data."""
+        """n samples on the host: points, tokens, or images in [0, 1]; labels: by default drawn from the data's."""
         if self.model.takes_labels and labels is None:
             assert self.data.labels is not None
             labels = self.data.labels[to_host(self.stream("labels").integers(0, len(self.data.labels), n))]

@@ -12,7 +12,7 @@ SENTENCES = 1_000  # samples; the share that are distinct depends on their numbe
 
 ABOUT = {
     "valid": "share of the sentences that the grammar allows; higher is better",
-    "distinct": "share of the sentences that differ from all before; best as for real ones",
+    "distinct": "share of the sentences that are no copies; best as high as of real ones",
     "unseen": "share of the valid sentences that are not among those trained on",
     "kl": "KL(data ‖ G) over the test sentences, in nats a sentence; lower is better",
 }

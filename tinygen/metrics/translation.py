@@ -14,20 +14,21 @@ from ..backend import to_host
 from ..data import Dataset
 from ..data.domains import HAPPY, PARTNERS, SAD
 from ..data.sixfactors import draw_faces, mouth
-from ..judges.classifier import SHAPE, LeNet, accuracy, in_blocks, train_classifier, unit_images
+from ..judges.classifier import SHAPE, accuracy, in_blocks, train_classifier, unit_images
 from ..judges.faces import has_drawn_faces, load_face_judge, read_factors
 from ..models.base import has
 from .distances import fid
 from .images import FEWEST, features_for
 from .subject import MOST, Score, Subject
 
-NEAR, SURE = 0.15, 0.1  # a factor is kept if it moves less; a smile is that of a domain if it lies no further outside
+KEPT = 0.15  # a factor that moves by less is kept
+MARGIN = 0.1  # a smile this far outside of a domain's range still counts as one of the domain
 BACK = {"ab": "ba", "ba": "ab"}
 LINES = {
     "fid": "Fréchet distance to the images of the other domain; lower is better",
     "round_trip": "absolute difference of images there and back; lower is better",
-    "moved": "share of smiles that are of the other domain; higher is better",
-    "moved_alone": "share of those with all else kept; higher is better",
+    "moved": "share of faces with a smile of the other domain; higher is better",
+    "moved_alone": "share of faces with such a smile and all else kept; higher is better",
     "mouth_error": "absolute error of mouths to the drawn truth; lower is better",
     "partner_error": "absolute error to the true partner; lower is better",
     "class_kept": "share of digits still seen as their class; higher is better",
@@ -45,11 +46,11 @@ def measure(subject: Subject) -> dict[str, Score]:
     data, model = subject.data, subject.model
     if not getattr(model, "takes_domains", False) or not has(model, "translate") or data.other is None:
         return {}
-    there, back = _Way(subject, "ab", data, data.other), _Way(subject, "ba", data.other, data)
-    return {f"{name}_{way.direction}": score for way in (there, back) for name, score in way.scores().items()}
+    there, back = _Translated(subject, "ab", data, data.other), _Translated(subject, "ba", data.other, data)
+    return {f"{name}_{y.direction}": score for y in (there, back) for name, score in y.scores().items()}
 
 
-class _Way:
+class _Translated:
     """The test images of one domain, translated to the other."""
 
     def __init__(self, subject: Subject, direction: str, source: Dataset, target: Dataset):
@@ -94,11 +95,11 @@ class _Way:
 
         def moved(images: np.ndarray) -> np.ndarray:
             smile = read_factors(judge, images)[:, 0]
-            return (smile > low - SURE) & (smile < high + SURE)
+            return (smile > low - MARGIN) & (smile < high + MARGIN)
 
         def alone(images: np.ndarray) -> float:
             others = np.abs(read_factors(judge, images)[:, 1:] - known[:, 1:])
-            return float((moved(images) & (others < NEAR).all(axis=1)).mean())
+            return float((moved(images) & (others < KEPT).all(axis=1)).mean())
 
         def error(images: np.ndarray) -> float:
             smile = np.clip(read_factors(judge, images)[:, :1], low, high)  # of the domain, as near as it can be
@@ -115,7 +116,7 @@ class _Way:
             partners = unit_images(change(self.source.test[: len(self.x)]))
             measures["partner_error"] = lambda images: float(np.abs(images - partners).mean())
         if self.x.shape[1:] == SHAPE and labels is not None and self.target.labels is not None:
-            judge: LeNet = train_classifier(self.target.train, self.target.labels, seed=self.subject.seed)
+            judge = train_classifier(self.target.train, self.target.labels, seed=self.subject.seed)
             known = labels[: len(self.x)]
             measures["class_kept"] = lambda images: accuracy(judge, images, known)
         return measures
