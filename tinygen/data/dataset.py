@@ -35,13 +35,13 @@ class Dataset:
     """Examples to train on and examples to test with, all in host memory.
 
     train, test: uint8 images (N, H, W, C), where 0 is the background or black, float32 points (N, 2), or int64 tokens
-    (N, L), each a place in the vocabulary.
+    (N, L), each an index into the vocabulary.
     labels, test_labels: int64 (N,), or None where the data has none.  modes: of a mixture of Gaussians, else None.
     factors, test_factors: float32 (N, K), what each example was made from, where known, else None.
     classes: the names of labels 0, 1, ..., if they have names.  notes: remarks on how the data set was made.
     other: a second domain, for models that learn from two, else None; its examples have the shape of this one's.
     paired: whether example i of both domains belongs together; if not, each is shuffled on its own.
-    vocabulary: the words of tokens.  grammar: that the sentences were drawn from, if it is known.
+    vocabulary: the words of tokens.  grammar: the one that the sentences were drawn from, if it is known.
     Raises DataError for anything else.
     """
 
@@ -124,8 +124,7 @@ class Dataset:
         lines = [about, *(f"  {note}" for note in self.notes)]
         if self.other is not None:
             how = "in pairs with the first" if self.paired else "not paired with the first: each is shuffled on its own"
-            lines += [f"and {line}" if i == 0 else line for i, line in enumerate(str(self.other).split("\n"))]
-            lines.append(f"  the second domain is {how}")
+            lines += [f"and {self.other}", f"  the second domain is {how}"]
         return "\n".join(lines)
 
     def __repr__(self) -> str:

@@ -52,7 +52,7 @@ def outline(x: np.ndarray) -> np.ndarray:
 
 
 PARTNERS: dict[str, Callable[[np.ndarray], np.ndarray]] = {"negatives": negative, "outlines": outline}
-"""The second domain's image of an example of the first, uint8, where a data set has a known one; by its name."""
+"""For data sets, by name: what turns an image of the first domain, uint8, into its known partner in the second."""
 
 
 def _two_halves(name: str, change: Callable[[np.ndarray], np.ndarray]) -> Dataset:

@@ -19,8 +19,8 @@ class Loader:
     """An endless stream of batches, epoch after epoch, each epoch in a new order.
 
     `for x in loader` yields the rest of the current epoch (a whole one at its start); `next_batch()` never
-    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or tokens (B, L) as they are; or the pair of it and its
-    labels if labels are given, or of it and as many examples of a second domain.
+    ends. A batch is a new float32 array (B, H, W, C) or (B, D), or tokens (B, L) as they are. With labels it is the
+    pair of examples and labels, and with a second domain the pair of examples and as many of the other.
 
     data: uint8 images (N, H, W, C), which are scaled from 0..255 to value_range, or floats (N, ...), which are not.
     They are moved to the current device once, and the batches are there too.
@@ -29,7 +29,7 @@ class Loader:
     augment: changes each batch after scaling, f(x) -> x; its `state`, if any, is part of the loader's.
     drop_last: leave out an epoch's last batch if it is smaller than the others.
     other: examples of a second domain, scaled and augmented like data. They have an order of their own, unless they are
-    paired, and an epoch is one of data.
+    paired. An epoch is one pass over data.
 
     Raises ConfigError for an option and DataError for data that don't fit.
     """
@@ -94,7 +94,10 @@ class Loader:
         return x if self.augment is None else self.augment(x)
 
     def _scaled(self, x: Array) -> Array:
-        """A fresh batch as float32; 0..255 becomes low..high, and both ends are exact for (-1, 1) and (0, 1)."""
+        """A fresh batch as float32, or tokens as they are.
+
+        0..255 becomes low..high, and both ends are exact for (-1, 1) and (0, 1).
+        """
         if are_tokens(x):
             return x
         if x.dtype != np.uint8 or self.value_range is None:

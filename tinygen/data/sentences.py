@@ -1,4 +1,4 @@
-"""Sentences as tokens, the places of their words in a vocabulary. The last word is repeated to fill a sentence up."""
+"""Sentences as tokens: indices of words in a vocabulary. The last word is repeated to fill a sentence up."""
 
 from __future__ import annotations
 

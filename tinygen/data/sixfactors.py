@@ -74,7 +74,7 @@ WALL, SHIRT, WHITE, IRIS, PUPIL, BLUSH, LIPS, THROAT, TEETH = (
     for colour in _rgb("a9cfe0", "e8725c", "fdfdfb", "3d7f8c", "15181c", "e8485a", "a93742", "5e1a26", "fbf8f2")
 )
 
-MOUTH = 0, 14, 24  # the middle and the side of the square that holds it, in the face
+MOUTH = 0, 14, 24  # x and y of the centre of the square that holds it, and its side, in pixels
 
 _pixels = np.arange(SIZE, dtype=np.float32) - (SIZE - 1) / 2
 X, Y = _pixels, _pixels[:, np.newaxis]  # in pixels from the centre, to the right and down

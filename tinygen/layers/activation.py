@@ -32,7 +32,7 @@ class LeakyReLU(Module):
 class PReLU(Module):
     """x where x > 0, slope · x elsewhere, with slopes that are learnt: see ops.prelu.
 
-    features: 1, one slope for all, or C, one for each channel of x (..., C).  slope: at first.
+    features: 1, one slope for all, or C, one for each channel of x (..., C).  slope: the value of each at first.
     Raises ValueError if x has another number of channels.
     """
 

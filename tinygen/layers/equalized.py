@@ -23,10 +23,10 @@ from .conv import Conv
 class EqualizedDense(Dense):
     """y = x @ (c · w) + rate · b with c = rate · gain / √in_features, and w ~ N(0, 1 / rate²) at first.
 
-    rate: how fast this layer learns beside others: both w and b, in what they do, move rate times as far in a step
-    (Karras et al. 2019, appendix C).  gain: the standard deviation of y at first, for x of the standard deviation 1.
-    start: of b, in what it does.  Raises ValueError for a size below 1, a rate of 0, and if the length of the last
-    axis of x is not in_features.
+    rate: how fast this layer learns beside others: c · w and rate · b move rate times as far in a step as with a rate
+    of 1 (Karras et al. 2019, appendix C).  gain: the standard deviation of y at first, for x of standard deviation 1.
+    start: rate · b at first.  Raises ValueError for a size below 1, a gain or rate that is not above 0, and if the
+    length of the last axis of x is not in_features.
     """
 
     def __init__(

@@ -48,11 +48,11 @@ class _Cell(Module):
     def _state(self, x: Any, h: Any, name: str = "h") -> Any:
         """h, or zeros if it is None. Raises ValueError unless x and h fit."""
         check_input(self, x, least=2, features=self.in_features)
+        wanted = (*x.shape[:-1], self.features)
         if h is None:
-            return array_module(x).zeros((*x.shape[:-1], self.features), array_of(self.w_h).dtype)
+            return array_module(x).zeros(wanted, array_of(self.w_h).dtype)
         check_input(self, h)
-        if h.shape != (*x.shape[:-1], self.features):
-            wanted = (*x.shape[:-1], self.features)
+        if h.shape != wanted:
             raise ValueError(f"{type(self).__name__}: {name} is {h.shape}, but for x of {x.shape} it must be {wanted}")
         return h
 

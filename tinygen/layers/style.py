@@ -33,7 +33,8 @@ class Blur(Module):
 
 class ModulatedConv(Module):
     """A convolution of x (N, H, W, in_channels) whose kernel a style w (N, style_features) modulates for each example:
-    see ops.modulated_conv2d. Of w, an equalised dense layer makes the factors s, (N, in_channels), 1 at first.
+    see ops.modulated_conv2d. An equalised dense layer, whose bias is 1 at first, makes the factors s (N, in_channels)
+    from w.
 
     up: None, or the stride of a transposed convolution, by which the sides grow; output_padding: as of ConvTranspose.
     The kernel is N(0, 1) at first, and divided by √fan_in in each pass. There is no bias. Raises ValueError for a wrong
@@ -82,7 +83,7 @@ class ModulatedConv(Module):
 class MinibatchStd(Module):
     """x (N, H, W, C) and one more channel: how far the examples of a group differ, one number for each group.
 
-    Each `group` consecutive examples are a group. The number is the mean over all pixels and channels of their standard
+    `group` consecutive examples form a group. The number is the mean over all pixels and channels of their standard
     deviation √(σ² + eps) within the group, with the biased σ²: Karras et al. 2018, section 3. A D that sees it notices
     samples that are all alike. Raises ValueError unless the group divides the batch.
     """

@@ -52,7 +52,7 @@ def gumbel_softmax(x: Any, noise: Any, tau: float = 1.0, hard: bool = False) -> 
 
     With noise, argmax(x + noise) is k with probability softmax(x)ₖ (eq. 1), and the result nears its one-hot vector as
     τ falls to 0.  hard: that one-hot vector itself, with the gradient of the softmax (straight-through).
-    Raises ValueError for a τ that is not above 0, or if noise has not the shape of x.
+    Raises ValueError for a τ that is not above 0, or if noise does not have the shape of x.
     """
     for name, array in (("x", x), ("noise", noise)):
         check_array("gumbel_softmax", array, name)
@@ -60,7 +60,7 @@ def gumbel_softmax(x: Any, noise: Any, tau: float = 1.0, hard: bool = False) -> 
         raise ValueError(
             f"gumbel_softmax: x is {x.shape} and noise {noise.shape}, but they must have one shape, the choices last"
         )
-    if isinstance(tau, (int, float)) and not tau > 0:  # and not a number of a trace
+    if isinstance(tau, (int, float)) and not tau > 0:  # a trace has stand-ins for numbers, which are not compared
         raise ValueError(f"gumbel_softmax: tau is {tau}, but it must be above 0")
     soft = softmax((x + noise) / tau)
     if not hard:

@@ -35,9 +35,9 @@ def resize(x: Any, size: int | Pair, mode: str = "nearest", antialias: bool = Tr
 
     mode: "nearest", or a mean of the pixels around that place, weighted by a kernel of their distance d. "bilinear":
     1 - |d| where |d| < 1. "bicubic": Keys 1981, eq. 15, which reaches to |d| < 2, with a = -½.
-    antialias: where the result is smaller, the kernels are as much wider, so that every pixel counts; the weights of
-    the pixels inside the image sum to 1. So do Pillow, and PyTorch with antialias=True. Without it the kernels keep
-    their width, pixels outside are copies of the outermost, and a is -¾: PyTorch with antialias=False.
+    antialias: where the result is smaller, the kernels are wider by the same factor, so that every pixel counts; the
+    weights of the pixels inside the image sum to 1. Pillow does so, and PyTorch with antialias=True. Without it the
+    kernels keep their width, pixels outside are copies of the outermost, and a is -¾: PyTorch with antialias=False.
     Raises ValueError for another mode, a size below 1, and images without pixels.
     """
     check_images("resize", x)

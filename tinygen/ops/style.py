@@ -1,4 +1,4 @@
-"""What a generator of styles adds to convolutions: a blur against aliasing, and kernels that a style modulates."""
+"""What StyleGAN2 adds to convolutions: a blur against aliasing, and kernels that a style modulates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .windows import PaddingOption, check_images
 def blur(x: Any, gain: float = 1.0) -> Any:
     """Each pixel of x (N, H, W, C) mixed with its neighbours by [1, 2, 1] / 4 along both axes, times gain.
 
-    Outside of the image is 0. Karras et al. 2019, section 3. Raises ValueError unless x is a batch of images.
+    Pixels outside of the image are 0. Karras et al. 2019, section 3. Raises ValueError unless x is a batch of images.
     """
     check_images("blur", x)
     return _blur(x, gain)
