@@ -2,9 +2,9 @@
 
 As with medical images, there are few examples, and the GAN learns from these alone. A conditional GAN is trained on
 100, 300 or 1,000 digits; then a LeNet, always for as many steps, on these digits as they are; shifted and rotated at
-random; with as many digits of the GAN beside them; and with both. Each is judged by the 1,000 test digits. Three seeds
-draw other digits; nothing is selected. A GAN that has seen all 9,000 digits brings more (see the leaderboard), but
-where it is at hand, so are the 9,000.
+random; with 5,000 digits of the GAN beside them; and with both. Each is tested on the 1,000 test digits. Each of three
+seeds draws other digits; nothing is selected. A GAN that has seen all 9,000 digits helps more (see the leaderboard),
+but whoever has that GAN has the 9,000 digits, too.
 
     python examples/augmentation.py                         nine GANs, about 15 minutes on one core
     python examples/augmentation.py --sizes 100 --seeds 0   a taste

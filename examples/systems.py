@@ -1,8 +1,8 @@
-"""The second leaderboard: what the founding documents name as uses of GANs, each from one command to its bar.
+"""The second leaderboard: what GANs are for, each trained by one command and held against a bar.
 
 Each system is trained by the command line for three seeds, with its defaults, and measured by `tinygen evaluate`. The
 table has the mean of the seeds ± their standard deviation, the bar that was set beforehand, and beside it what doing
-nothing, or the simplest means, score, and what real data score. Finished runs stay on disk: stop the script whenever
+nothing, or the simplest means, scores, and what real data score. Finished runs stay on disk: stop the script whenever
 you like; the next call does the rest.
 
     python examples/systems.py                             all of it
@@ -27,7 +27,7 @@ import numpy as np
 
 
 class Bar(NamedTuple):
-    """A score with the least (or the most) that it must be, if it has a bar; scale: 100 for a percentage."""
+    """A score, and the least or the most that it must be, if it has a bar; scale: 100 for a percentage."""
 
     score: str
     sign: str = ""
@@ -54,6 +54,7 @@ def share(score: str, sign: str = "", bar: float | None = None) -> Bar:
 
 WAYS = ("ab", "ba")
 HOLE = Bar("psnr", ">=", 22), Bar("restored_fid", digits=3), Bar("sharpness"), Bar("smile_spread")
+LARGER = Bar("psnr"), Bar("ssim", digits=3), Bar("restored_fid", digits=3), share("restored_accuracy")
 SYSTEMS = {
     "cyclegan": System(
         "cyclegan",
@@ -65,18 +66,15 @@ SYSTEMS = {
             *(Bar(f"round_trip_{way}", digits=4) for way in WAYS),
         ),
     ),
-    "srresnet": System(
-        "srgan --set adversarial=0",
-        (Bar("psnr"), Bar("ssim", digits=3), Bar("restored_fid", digits=3), share("restored_accuracy")),
-    ),
-    "srgan": System(
-        "srgan", (Bar("psnr"), Bar("ssim", digits=3), Bar("restored_fid", digits=3), share("restored_accuracy"))
-    ),
+    "srresnet": System("srgan --set adversarial=0", LARGER),
+    "srgan": System("srgan", LARGER),
     "cogan": System(
         "cogan",
         (
-            *(share("classes_agree", ">=", 0.7), share("pixels_agree", ">=", 0.95)),
-            *(Bar("fid", "<=", 6), Bar("fid_other", "<=", 6)),
+            share("classes_agree", ">=", 0.7),
+            share("pixels_agree", ">=", 0.95),
+            Bar("fid", "<=", 6),
+            Bar("fid_other", "<=", 6),
         ),
     ),
     "textgan": System(
@@ -162,7 +160,7 @@ def report(systems: list[str], seeds: list[int], out: Path) -> None:
 
 
 def table(name: str, results: list[dict[str, Any]], seconds: list[float]) -> list[str]:
-    """The scores of a system."""
+    """The scores of a system over its seeds, as lines of Markdown."""
     system, steps = SYSTEMS[name], results[0]["step"]
     minutes = np.mean(seconds) / 60
     lines = [
