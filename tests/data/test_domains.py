@@ -109,6 +109,8 @@ def test_domains_that_are_not_alike_are_refused():
         two_domains(wide, two_domains(wide, wide))
     with pytest.raises(DataError, match="they must be alike"):
         loader(marked(6, 0), wide)
+    with pytest.raises(DataError, match="Loader: other holds no examples"):
+        Loader(wide.train, 2, (0, 255), Generator(0, "order", "cpu"), other=wide.train[:0])
     with pytest.raises(ConfigError, match="not both"):
         loader(marked(6, 0), marked(6, 0), labels=np.arange(6))
     with pytest.raises(ConfigError, match="augment would change the examples of a pair differently"):

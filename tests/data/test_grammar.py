@@ -131,5 +131,5 @@ def test_a_loader_gives_tokens_as_they_are(backend):
     batch = Loader(data.train, 4, value_range=None, shuffle=False).next_batch()
     assert type(batch) is backend.xp.ndarray and batch.dtype == np.int64
     np.testing.assert_array_equal(backend.to_host(batch), data.train[:4])
-    with pytest.raises(ConfigError, match=r"value_range is .*, but data are tokens, which have none; pass None"):
+    with pytest.raises(ConfigError, match=r"value_range is .*, but data holds tokens, which have none; pass None"):
         Loader(data.train, 4)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .dataset import Dataset, own_stream
 from .digits import load_digits
-from .sixfactors import FACTORS, draw_faces
+from .sixfactors import FACTORS, SMILE, draw_faces
 
 SAD, HAPPY = (0.0, 0.3), (0.7, 1.0)  # the smiles of the two domains of faces
 
@@ -20,7 +20,7 @@ def load_smiles(train: int = 3_000, test: int = 1_000, seed: int = 0, size: int 
     domains = []
     for name, (low, high) in (("sad", SAD), ("happy", HAPPY)):
         factors = rng.uniform((train + test, len(FACTORS)))
-        factors[:, 0] = low + (high - low) * factors[:, 0]
+        factors[:, SMILE] = low + (high - low) * factors[:, SMILE]
         faces = draw_faces(factors, np.uint8, size)
         known = {"factors": factors[:train], "test_factors": factors[train:]}
         domains.append(Dataset(f"smiles: {name}", faces[:train], faces[train:], **known))

@@ -47,7 +47,7 @@ class Loader:
         other: Array | None = None,
         paired: bool = False,
     ):
-        _check_data(data, labels, value_range)
+        _check_data("data", data, labels, value_range)
         _check_other(other, paired, data, labels, value_range)
         _check_augment(augment, data, value_range)
         if paired and augment is not None:
@@ -182,13 +182,13 @@ def _host_stream() -> Generator:
     return Generator(stream.seed, stream.name, device="cpu")
 
 
-def _check_data(data: Array, labels: Array | None, value_range: tuple[float, float] | None) -> None:
-    check_examples("Loader", "data", data)
+def _check_data(name: str, data: Array, labels: Array | None, value_range: tuple[float, float] | None) -> None:
+    check_examples("Loader", name, data)
     if len(data) == 0:
-        raise DataError("Loader: data holds no examples")
+        raise DataError(f"Loader: {name} holds no examples")
     if labels is not None and (not is_array(labels) or len(labels) != len(data)):
         raise DataError(f"Loader: labels is {kind_of(labels)}, but each of {len(data):,} examples needs one")
-    _check_range(data, value_range)
+    _check_range(name, data, value_range)
 
 
 def _check_other(
@@ -198,7 +198,7 @@ def _check_other(
         return
     if labels is not None:
         raise ConfigError("Loader: a batch holds labels or examples of a second domain, not both; give one of them")
-    _check_data(other, None, value_range)
+    _check_data("other", other, None, value_range)
     if other.shape[1:] != data.shape[1:] or other.dtype != data.dtype or (paired and len(other) != len(data)):
         pairs = "; pairs need equally many" if paired else ""
         raise DataError(
@@ -206,17 +206,19 @@ def _check_other(
         )
 
 
-def _check_range(data: Array, value_range: tuple[float, float] | None) -> None:
+def _check_range(name: str, data: Array, value_range: tuple[float, float] | None) -> None:
     if value_range is None:
         if data.dtype == np.uint8:
             raise ConfigError("Loader: value_range is None, but uint8 images must be scaled to one: (-1, 1) or (0, 1)")
         return
     if are_tokens(data):
-        raise ConfigError(f"Loader: value_range is {value_range!r}, but data are tokens, which have none; pass None")
+        raise ConfigError(
+            f"Loader: value_range is {value_range!r}, but {name} holds tokens, which have none; pass None"
+        )
     if len(value_range) != 2 or not value_range[0] < value_range[1]:
         raise ConfigError(f"Loader: value_range is {value_range!r}, but it must be None or (low, high)")
     if data.dtype != np.uint8 and (misfit := range_misfit(data, value_range)):
-        raise DataError(f"Loader: data has {misfit}; floats are taken as they are, and value_range=None takes any")
+        raise DataError(f"Loader: {name} has {misfit}; floats are taken as they are, and value_range=None takes any")
 
 
 def _check_augment(augment: object, data: Array, value_range: tuple[float, float] | None) -> None:

@@ -16,6 +16,7 @@ from ..errors import ConfigError, DataError
 from .dataset import Dataset, own_stream
 
 FACTORS = ("smile", "face width", "skin tone", "hair colour", "eye size", "gaze")
+SMILE = FACTORS.index("smile")
 
 SIZE = 64  # of the drawing
 CHUNK = 32  # images at a time: a plane of them, 512 KB, stays in the cache
@@ -147,13 +148,18 @@ def _mouth(planes: np.ndarray, smile: np.ndarray) -> None:
 def mouth(size: int) -> tuple[slice, ...]:
     """The index of the square with the mouth in faces (N, size, size, 3)."""
     x, y, side = MOUTH
-    left, top = (round(c + (SIZE - side) / 2) * size // SIZE for c in (x, y))
+    left, top = (corner * size // SIZE for corner in _corner(x, y, side))
     return np.s_[:, top : top + side * size // SIZE, left : left + side * size // SIZE]
+
+
+def _corner(x: float, y: float, size: int) -> tuple[int, int]:
+    """The left and the top of the square of that size about (x, y), in pixels of the drawing."""
+    return round(x + (SIZE - size) / 2), round(y + (SIZE - size) / 2)
 
 
 def _window(planes: np.ndarray, x: float, y: float, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The square of that size about (x, y), as a view, and its coordinates about (x, y)."""
-    left, top = (round(c + (SIZE - size) / 2) for c in (x, y))
+    left, top = _corner(x, y, size)
     rows, columns = slice(top, top + size), slice(left, left + size)
     return planes[:, :, rows, columns], X[columns] - np.float32(x), Y[rows] - np.float32(y)
 

@@ -1,4 +1,4 @@
-"""Observing a model while it learns: the recorder, its recording, and warnings that a GAN collapses."""
+"""Observing a model while it learns: the recorder, its recording, and warnings that a training fails."""
 
 from .recorder import Recorder
 from .recording import Recording

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..backend import Array, to_host
 from ..checks import as_numbers
-from ..data.sixfactors import FACTORS
+from ..data.sixfactors import SMILE
 from ..errors import DataError
 from ..judges.classifier import SHAPE, accuracy, in_blocks, load_classifier, unit_images
 from ..judges.faces import has_drawn_faces, load_face_judge, read_factors
@@ -18,7 +18,6 @@ from .distances import fid
 from .images import FEWEST, features_for
 from .subject import MOST, Score, Subject
 
-SMILE = FACTORS.index("smile")
 WINDOW, SIGMA, K1, K2 = 11, 1.5, 0.01, 0.03  # Wang et al. 2004, section III.B
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import to_host
 from ..data import Dataset
 from ..data.domains import HAPPY, PARTNERS, SAD
-from ..data.sixfactors import draw_faces, mouth
+from ..data.sixfactors import SMILE, draw_faces, mouth
 from ..judges.classifier import SHAPE, accuracy, in_blocks, train_classifier, unit_images
 from ..judges.faces import has_drawn_faces, load_face_judge, read_factors
 from ..models.base import has
@@ -94,7 +94,7 @@ class _Translated:
         place = mouth(self.x.shape[1])
 
         def moved(images: np.ndarray) -> np.ndarray:
-            smile = read_factors(judge, images)[:, 0]
+            smile = read_factors(judge, images)[:, SMILE]
             return (smile > low - MARGIN) & (smile < high + MARGIN)
 
         def alone(images: np.ndarray) -> float:

@@ -26,8 +26,8 @@ function notShown(runs) {
 }
 
 function sentence(run) {
-  const { data, batch } = run.settings;
-  const parts = [run.about || run.model, data ? `data: ${data}` : null, `${whole(run.reached)} of ${whole(run.steps)} steps`, batch ? `batch ${batch}` : null];
+  const { data, data_b: other, batch } = run.settings;
+  const parts = [run.about || run.model, data ? `data: ${data}${other ? ` and ${other}` : ""}` : null, `${whole(run.reached)} of ${whole(run.steps)} steps`, batch ? `batch ${batch}` : null];
   return parts.filter(Boolean).map((part, i) => (i ? part.replaceAll(" ", "\u00a0") : part)).join(" · ");
 }
 

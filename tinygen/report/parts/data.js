@@ -58,6 +58,11 @@ class Run {
     return shape.length === 3 ? shape : null;
   }
 
+  /** Whether it makes images from what is left of them, not from random numbers. */
+  get restores() {
+    return this.has("plain");
+  }
+
   /** The name of the loss that this run trained with. */
   get loss() {
     return this.recording?.loss ?? this.config.loss;

@@ -23,7 +23,12 @@ view({
   id: "pixels",
   order: 1,
   title: "Pixel push",
-  caption: "G never sees a real image. All that it learns from is this: for each pixel, whether a little more or a little less of it would look more real to D.",
+  caption: (runs) => {
+    const push = "for each pixel, whether a little more or a little less of it would look more real to D.";
+    return runs.some((run) => run.restores)
+      ? `Beside the error of its pixels, G learns from this: ${push}`
+      : `G never sees a real image. All that it learns from is this: ${push}`;
+  },
   hints: (runs) => [
     "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
     ...lossesThat(runs, (loss) => whenFake(loss) === "fades", (titles) => `Choose ${titles} while D is sure that an image is fake: the push all but vanishes. The direction is still there (stretch the colours to see it), but G gets almost no signal. That is the vanishing gradient.`),
