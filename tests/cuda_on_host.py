@@ -197,7 +197,16 @@ def flushed(x: Any) -> Any:
 
 
 class ElementwiseKernel:
-    def __init__(self, in_params: str, out_params: str, operation: str, name: str = "kernel", preamble: str = ""):
+    def __init__(
+        self,
+        in_params: str,
+        out_params: str,
+        operation: str,
+        name: str = "kernel",
+        reduce_dims: bool = True,
+        preamble: str = "",
+    ):
+        assert isinstance(reduce_dims, bool), f"reduce_dims: {reduce_dims!r}"
         self.inputs, self.outputs = _parameters(in_params), _parameters(out_params)
         self.text = (in_params, out_params, operation, name, preamble)
 

@@ -362,6 +362,10 @@ def test_no_kernel_of_floats_computes_in_doubles(tmp_path):
 def test_cupy_takes_the_texts():
     """As far as it looks at them without a GPU."""
     cupy, cuda = pytest.importorskip("cupy"), on_host()
+    line = cupy.ElementwiseKernel.__doc__.splitlines()[0]  # which begins with the signature
+    its = [part.split("=")[0] for part in line.partition("(")[2].split(", ")]
+    ours = [*inspect.signature(cuda_on_host.ElementwiseKernel).parameters]
+    assert ours == its[: len(ours)]
     for name, text in (cuda.ELEMENTWISE | noise.CUDA | on_host("cuda_conv").GATHERS).items():
         kernel = cupy.ElementwiseKernel(*text, name)
         assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name

@@ -50,7 +50,7 @@ def launched(body, outputs, numbers=()):
     text = text_of(body, outputs)
     arrays = [v.like for v in text.arrays]
     outs = [np.zeros(SHAPE, v.dtype, order="F") for v in outputs]
-    cuda_on_host.ElementwiseKernel(*text.kernel)(*arrays, *(dict(numbers)[v] for v in text.numbers), *outs)
+    text.kernel(cuda_on_host)(*arrays, *(dict(numbers)[v] for v in text.numbers), *outs)
     return outs
 
 
@@ -101,7 +101,7 @@ def test_numbers_and_what_is_written_where_it_is_read():
     text = text_of([scaled, shifted, doubled], [shifted.result, doubled.result])
     assert text.in_params == "float32 x0, float32 s0" and text.out_params == "float32 y0, float32 y1"
     before, other = x.like.copy(), np.zeros(SHAPE, np.float32)
-    cuda_on_host.ElementwiseKernel(*text.kernel)(x.like, 0.3, x.like, other)
+    text.kernel(cuda_on_host)(x.like, 0.3, x.like, other)
     right = before * np.float32(0.3) - np.float32(0.1)
     np.testing.assert_allclose(x.like, right, rtol=1e-6)
     np.testing.assert_allclose(other, right + 1, rtol=1e-6)

@@ -108,10 +108,11 @@ class Text(NamedTuple):
     arrays: list[Value]
     numbers: list[Value]
 
-    @property
-    def kernel(self) -> tuple[str, str, str, str, str]:
-        """What CuPy takes."""
-        return self[:5]
+    def kernel(self, xp: Any) -> Any:
+        """The kernel, made by CuPy."""
+        return xp.ElementwiseKernel(
+            self.in_params, self.out_params, self.operation, self.name, preamble=self.preamble
+        )
 
 
 def text_of(body: Sequence[Instruction], outputs: Sequence[Value]) -> Text | None:

@@ -122,7 +122,7 @@ class CuPyLowering(Lowering):
         outs = [arrays[v] for v in outputs]
         if text is None:
             return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers.now)
-        kernel = self.xp.ElementwiseKernel(*text.kernel)
+        kernel = text.kernel(self.xp)
         return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers.now)
 
     def _borrow(self, kinds: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
