@@ -237,6 +237,8 @@ class ElementwiseKernel:
 
 ndarray = np.ndarray
 arange, ascontiguousarray, cos, log, sqrt = np.arange, np.ascontiguousarray, np.cos, np.log, np.sqrt
+asarray, broadcast_to, searchsorted = np.asarray, np.broadcast_to, np.searchsorted
+argsort = functools.partial(np.argsort, kind="stable")
 
 
 def empty(shape: Any, dtype: Any = float) -> np.ndarray:

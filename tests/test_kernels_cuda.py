@@ -275,6 +275,40 @@ def test_convolutions(shape, kernel, out_channels, stride, padding, dtype):
         np.testing.assert_allclose(getattr(cuda, name)(*args), right, rtol=2e-4, atol=2e-5, err_msg=name)
 
 
+@every_dtype
+@pytest.mark.parametrize("name", ["im2col", "col2im"])
+def test_large_arrays_are_gathered_by_whole_numbers_of_64_bits(name, dtype):
+    cuda, rng = on_host("cuda_conv"), np.random.default_rng(0)
+    sizes = (5, 7, 3, 3, 3, 3, 3, 2, 2, 1, 0)  # H W C OH OW KH KW sh sw top left
+    images, columns = (2, 5, 7, 3), (2, 3, 3, 3, 3, 3)
+    given, made = (images, columns) if name == "im2col" else (columns, images)
+    x = rng.normal(size=given).astype(dtype)
+    small, large = (cuda._gather(name, bits)(x, *sizes, np.zeros(made, dtype)) for bits in (32, 64))
+    np.testing.assert_array_equal(small, large)
+    assert np.any(small)
+
+
+@every_dtype
+def test_add_at_adds_in_the_order_of_the_values(dtype):
+    add, rng = on_host("cuda_add").add_at, np.random.default_rng(0)
+    for shape, index in [
+        ((5, 4), rng.integers(-5, 5, 300)),
+        ((5, 4), (slice(1, None), rng.integers(0, 4, (2, 30)))),
+        ((3, 4, 2), (rng.integers(0, 3, (6, 1)), slice(None), rng.integers(0, 2, (1, 7)))),
+        ((1,), np.zeros(1000, int)),
+        ((4, 3), np.zeros(0, int)),
+    ]:
+        x = rng.normal(size=shape).astype(dtype)
+        value = rng.normal(size=x[index].shape).astype(dtype)
+        right = x.copy()
+        np.add.at(right, index, value)
+        add(x, index, value)
+        np.testing.assert_array_equal(x, right)
+    whole = np.zeros(3, int)
+    add(whole, np.array([1, 1, 2]), 2)
+    assert whole.tolist() == [0, 4, 2]
+
+
 def test_the_twins_take_what_the_definitions_take():
     twins = {name: f for name, f in vars(on_host()).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
     assert len(twins) == 10
@@ -333,13 +367,24 @@ def test_what_cupy_would_not_check_is_checked():
 # The compiler of CUDA, and CuPy itself
 
 
+def gathers():
+    """The kernels of the convolutions, for small arrays and for large ones."""
+    conv = on_host("cuda_conv")
+    return {f"{name}{bits}": conv.gather_text(name, bits) for name in conv.GATHERS for bits in (32, 64)}
+
+
 def compile_all(dtype, folder, *options):
     """What nvcc makes of all kernels; as PTX, of all but the noise, which is computed in float64 for every dtype."""
     if shutil.which("nvcc") is None:
         pytest.skip("no nvcc, which compiles CUDA")
     cuda = on_host()
     sources = [cuda.column_source(dtype), noise.MIX_CUDA]
-    texts = cuda.ELEMENTWISE | on_host("cuda_conv").GATHERS | ({} if "-ptx" in options else noise.CUDA)
+    texts = (
+        cuda.ELEMENTWISE
+        | gathers()
+        | {"add_at": on_host("cuda_add").SEGMENTS}
+        | ({} if "-ptx" in options else noise.CUDA)
+    )
     sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
     (folder / "all.cu").write_text("\n".join(sources))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
@@ -366,7 +411,7 @@ def test_cupy_takes_the_texts():
     its = [part.split("=")[0] for part in line.partition("(")[2].split(", ")]
     ours = [*inspect.signature(cuda_on_host.ElementwiseKernel).parameters]
     assert ours == its[: len(ours)]
-    for name, text in (cuda.ELEMENTWISE | noise.CUDA | on_host("cuda_conv").GATHERS).items():
+    for name, text in (cuda.ELEMENTWISE | noise.CUDA | gathers()).items():
         kernel = cupy.ElementwiseKernel(*text, name)
         assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
     for dtype in DTYPES:

@@ -6,7 +6,6 @@ made. Each can store its position and return to it, so a run resumes to the bit.
 
 from __future__ import annotations
 
-import math
 import zlib
 from collections.abc import Sequence
 from typing import Any, TypeAlias
@@ -88,61 +87,16 @@ class Generator:
     def fill(self, kind: str, out: Array, *numbers: Any) -> Array:
         """Fill an array with standard draws of a kind: "normal" (std: 0 draws nothing), "uniform", "bernoulli" (p),
         "integers" (low, high) or "permutation"."""
-        return getattr(self, f"_fill_{kind}")(out, *numbers)
-
-    def _fill_normal(self, out: Array, std: float = 1.0) -> Array:
-        if std == 0:
-            out[...] = 0
-            return out
         if self._numpy is None:
-            return kernels.normal(out, self._first(2 * out.size))
-        return self._draw_into(self._numpy.standard_normal, out)
-
-    def _fill_uniform(self, out: Array) -> Array:
-        if self._numpy is None:
-            return kernels.uniform(out, self._first(out.size))
-        return self._draw_into(self._numpy.random, out)
-
-    @staticmethod
-    def _draw_into(draw: Any, out: Array) -> Array:
-        """Draws of NumPy: straight into the array, if NumPy can draw in its dtype and layout."""
-        if out.dtype.char in "fd" and out.flags.c_contiguous:
-            draw(dtype=out.dtype, out=out)
-        else:
-            out[...] = draw(out.shape, _draw_dtype(out.dtype))
+            return fill_from(self.take(kind, out.size, *numbers), kind, out, *numbers)
+        _BY_NUMPY[kind](self._numpy, out, *numbers)
         return out
 
-    def _fill_bernoulli(self, out: Array, p: float) -> Array:
-        below = round(p * 65536)
-        if self._numpy is None:
-            return kernels.bernoulli(out, self._first(out.size), below)
-        flat = out.ravel(order="K")  # a view: in the order of the memory
-        flat[...] = self._numpy.bit_generator.random_raw(-(-flat.size // 4)).view(np.uint16)[: flat.size] < below
-        return out
-
-    def _fill_integers(self, out: Array, low: int, high: int) -> Array:
-        if self._numpy is not None:
-            out[...] = self._numpy.integers(low, high, out.shape)
-        else:
-            u = kernels.uniform(device_module(self.device).empty(out.shape, np.float64), self._first(out.size))
-            out[...] = (u * (high - low)).astype(np.int64) + low
-        return out
-
-    def _fill_permutation(self, out: Array) -> Array:
-        if self._numpy is not None:
-            out[...] = self._numpy.permutation(len(out))
-        else:
-            out[...] = device_module(self.device).argsort(self._bits(out.shape))
-        return out
-
-    def _first(self, n: int) -> np.uint64:
-        """The place of the next number in SplitMix64's sequence, from which n numbers are taken."""
+    def take(self, kind: str, n: int, *numbers: Any) -> np.uint64:
+        """On a GPU: leave n draws of a kind behind, without making them. Returns their place, for `fill_from`."""
         first = (self._key + (self._counter + 1) * GOLDEN) & _MASK
-        self._counter += n
+        self._counter += 0 if _draws_nothing(kind, *numbers) else 2 * n if kind == "normal" else n
         return np.uint64(first)
-
-    def _bits(self, shape: tuple[int, ...]) -> Array:
-        return kernels.bits(device_module(self.device).empty(shape, np.uint64), self._first(math.prod(shape)))
 
     @property
     def state(self) -> dict[str, Any]:
@@ -161,6 +115,79 @@ class Generator:
             self._counter = state["where"]["counter"]
         else:
             self._numpy.bit_generator.state = state["where"]
+
+
+def _normal(source: np.random.Generator, out: Array, std: float = 1.0) -> None:
+    if _draws_nothing("normal", std):
+        out[...] = 0
+    else:
+        _draw_into(source.standard_normal, out)
+
+
+def _uniform(source: np.random.Generator, out: Array) -> None:
+    _draw_into(source.random, out)
+
+
+def _draw_into(draw: Any, out: Array) -> None:
+    """Draws of NumPy: straight into the array, if NumPy can draw in its dtype and layout."""
+    if out.dtype.char in "fd" and out.flags.c_contiguous:
+        draw(dtype=out.dtype, out=out)
+    else:
+        out[...] = draw(out.shape, _draw_dtype(out.dtype))
+
+
+def _bernoulli(source: np.random.Generator, out: Array, p: float) -> None:
+    flat = out.ravel(order="K")  # a view: in the order of the memory
+    raw = source.bit_generator.random_raw(-(-flat.size // 4)).view(np.uint16)
+    flat[...] = raw[: flat.size] < _below(p)
+
+
+def _integers(source: np.random.Generator, out: Array, low: int, high: int) -> None:
+    out[...] = source.integers(low, high, out.shape)
+
+
+def _permutation(source: np.random.Generator, out: Array) -> None:
+    out[...] = source.permutation(len(out))
+
+
+_BY_NUMPY: dict[str, Any] = {
+    "normal": _normal,
+    "uniform": _uniform,
+    "bernoulli": _bernoulli,
+    "integers": _integers,
+    "permutation": _permutation,
+}
+
+
+def fill_from(first: Any, kind: str, out: Array, *numbers: Any) -> Array:
+    """Fill an array of a GPU with the draws of a kind at a place in a stream, as Generator.fill does.
+
+    first: what Generator.take returned, or a 0-d array on the GPU that holds it.
+    """
+    xp = array_module(out)
+    if _draws_nothing(kind, *numbers):
+        out[...] = 0
+    elif kind == "bernoulli":
+        kernels.bernoulli(out, first, _below(*numbers))
+    elif kind == "integers":
+        low, high = numbers
+        u = kernels.uniform(xp.empty(out.shape, np.float64), first)
+        out[...] = (u * (high - low)).astype(np.int64) + low
+    elif kind == "permutation":
+        out[...] = xp.argsort(kernels.bits(xp.empty(out.shape, np.uint64), first))
+    else:
+        getattr(kernels, kind)(out, first)
+    return out
+
+
+def _draws_nothing(kind: str, std: float = 1.0, *_: Any) -> bool:
+    """Whether it is a draw from the normal distribution of no width, for which the stream does not move."""
+    return kind == "normal" and std == 0
+
+
+def _below(p: float) -> int:
+    """How many of the numbers of 16 bits lie below p, as a share."""
+    return round(p * 65536)
 
 
 def _draw_dtype(dtype: Any) -> Any:

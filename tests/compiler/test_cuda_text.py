@@ -50,7 +50,7 @@ def launched(body, outputs, numbers=()):
     text = text_of(body, outputs)
     arrays = [v.like for v in text.arrays]
     outs = [np.zeros(SHAPE, v.dtype, order="F") for v in outputs]
-    text.kernel(cuda_on_host)(*arrays, *(dict(numbers)[v] for v in text.numbers), *outs)
+    text.kernel(cuda_on_host)(*arrays, *(dict(numbers)[v] for v, _ in text.numbers), *outs)
     return outs
 
 

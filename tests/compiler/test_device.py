@@ -61,6 +61,19 @@ def test_every_model_compiled_is_as_eager(name, gpu):
         np.testing.assert_allclose(to_host(b), to_host(a), rtol=1e-8, atol=1e-10, err_msg=path)
 
 
+@pytest.mark.parametrize("name", SMALL)
+def test_the_launches_of_every_model_can_be_captured(name, on_standin):
+    """While a graph is captured nothing may wait for the device or be copied from the host."""
+    model = small(name)
+    step = tg.compile(model)
+    step(fed(model, on_standin.xp.asarray(batches(1)[0])))
+    assert step.reason is None
+    for ready in step._ready.values():
+        with standin.capturing():
+            for call in ready.executable.calls:
+                call()
+
+
 class OnHost(cuda_on_host.ElementwiseKernel):
     """A kernel run by the host, on what arrays of the stand-in hide."""
 

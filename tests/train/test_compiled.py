@@ -88,7 +88,7 @@ def test_another_mode_is_accepted_and_recorded(tmp_path, viz, capsys):
     ],
 )
 def test_what_is_decided(asked, recorded, steps, mode, why, monkeypatch):
-    monkeypatch.setattr(backends, "load_back_end", lambda *_: None)  # as where llvmlite is installed
+    monkeypatch.setattr(backends, "load_back_end", lambda **_: None)  # as where llvmlite is installed
     assert decide(asked, recorded, steps) == (mode, why)
 
 
@@ -99,15 +99,16 @@ def test_numpy_alone_compiles_too(monkeypatch):
 
 
 def test_a_back_end_that_is_too_old_is_said(monkeypatch):
-    def refuse(name=None):
+    def refuse(name=None, device="cpu"):
         raise ImportError("compiled steps need llvmlite 0.45 or newer")
 
     monkeypatch.setattr(backends, "load_back_end", refuse)
     assert decide("on", None, 1) == Decision("off", "compiled steps need llvmlite 0.45 or newer")
 
 
-def test_steps_on_a_gpu_are_not_compiled(gpu):
-    assert decide("on", None, 10**6) == Decision("off", "it runs on a GPU")
+def test_steps_on_a_gpu_are_compiled_too(gpu):
+    assert decide("auto", None, PAYS_FROM) == Decision("on")
+    assert decide("auto", None, PAYS_FROM - 1).mode == "off"
 
 
 def test_an_unknown_mode_is_refused():

@@ -106,13 +106,11 @@ class Text(NamedTuple):
     name: str
     preamble: str
     arrays: list[Value]
-    numbers: list[Value]
+    numbers: list[tuple[Value, str]]  # with the dtype in which it is read
 
     def kernel(self, xp: Any) -> Any:
         """The kernel, made by CuPy."""
-        return xp.ElementwiseKernel(
-            self.in_params, self.out_params, self.operation, self.name, preamble=self.preamble
-        )
+        return xp.ElementwiseKernel(self.in_params, self.out_params, self.operation, self.name, preamble=self.preamble)
 
 
 def text_of(body: Sequence[Instruction], outputs: Sequence[Value]) -> Text | None:
@@ -183,7 +181,7 @@ class _Writer:
             "_".join(["tinygen", *ops])[:60],
             HELPERS * ("remainder" in ops or "floor_divide" in ops) + "\n".join(map(function_of, ops)),
             self.arrays,
-            [value for value, _ in self.numbers],
+            [*self.numbers],
         )
 
 

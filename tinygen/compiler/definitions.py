@@ -29,7 +29,7 @@ def _put_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
 
 def _add_at(x: Array, value: Array, *arrays: Array, index: Any) -> Array:
     y = x.copy()
-    array_module(y).add.at(y, joined(index, arrays), value)
+    kernels.add_at(y, joined(index, arrays), value)
     return y
 
 

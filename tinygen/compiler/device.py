@@ -1,7 +1,8 @@
 """The back end for CuPy: a program as a list of launches into memory of the GPU that is planned once.
 
 A fused group is one launch of a kernel that is made for it (cuda_text.py), and its sums are taken of what that leaves.
-Nothing within a step waits for the GPU.
+Nothing within a step waits for the GPU. First Python computes the scalars of the step and its places in the random
+streams, then they are copied to the GPU, and then all is launched, from the second step on as a CUDA graph (graph.py).
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from .. import kernels
 from ..backend import Array, device_module, device_of
 from ..kernels.reference_conv import windows_by_taps
+from ..random import fill_from
 from ..tracing import Untraceable
 from .cuda_text import text_of
 from .definitions import definition
 from .lowering import Call, Executable, Lowering, Numbers
 from .passes import compute_small_again, side_by_side
 from .plan import Plan
-from .program import VIEWS, Instruction, Program, Value
+from .program import DRAWS, VIEWS, Instruction, Program, Value
 
 
 class DeviceStep(Executable):
@@ -32,15 +36,78 @@ class DeviceStep(Executable):
                 raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
         program = side_by_side(compute_small_again(program))
         super().__init__(Plan(program, "cuda"))
-        lowering = CuPyLowering(self.plan)
-        self.calls = [call for instruction in program.instructions for call in lowering.calls(instruction)]
+        self.launches = _launches()
+        self._lowering = CuPyLowering(self.plan, self.launches)
+        self.calls = [call for instruction in program.instructions for call in self._lowering.calls(instruction)]
+
+    def _take(self) -> None:
+        for call in self._lowering.on_host:
+            call()
+        self._lowering.numbers.upload()
+        if self.launches is None:
+            super()._take()
+        else:
+            self.launches.run(self.calls)
+
+
+def _launches() -> Any:
+    """What makes a graph of launches; None for what only stands for CuPy."""
+    if device_module("cuda").__name__ != "cupy":
+        return None
+    from .graph import Launches
+
+    return Launches()
+
+
+class DeviceNumbers(Numbers):
+    """The scalars of a program, with arrays on the GPU to which all are copied at once."""
+
+    def __init__(self, program: Program, xp: Any):
+        super().__init__()
+        count = sum(2 * len(i.results) if i.op == "call" else i.op in DRAWS for i in program.instructions)
+        self._here, self._there = np.zeros(count, np.uint64), xp.zeros(count, np.uint64)
+        self._on_device: dict[tuple[Value, np.dtype[Any]], Array] = {}
+        self._copy: Any = None
+
+    def array(self, value: Value, dtype: Any) -> Array:
+        """A 0-d array on the GPU that holds the scalar from the next upload on."""
+        dtype = np.dtype(dtype)
+        if (value, dtype) not in self._on_device:
+            n = len(self._on_device)
+            here, there = (x[n : n + 1].view(dtype)[:1].reshape(()) for x in (self._here, self._there))
+            self._arrays.setdefault(value, {})[dtype], self._on_device[value, dtype] = here, there
+        return self._on_device[value, dtype]
+
+    def upload(self) -> None:
+        """Copy them to the GPU, in order with the launches."""
+        if self._on_device and self._copy is None:
+            self._copy = _upload_to(self._there)
+        if self._on_device:
+            self._copy(self._here)
+
+
+def _upload_to(there: Array) -> Any:
+    """What copies an array of the host there."""
+    if device_module("cuda").__name__ != "cupy":
+        return there.set
+    from .graph import Upload
+
+    return Upload(there)
 
 
 class CuPyLowering(Lowering):
-    """What each instruction becomes with CuPy."""
+    """What each instruction becomes with CuPy.
 
-    def __init__(self, plan: Plan):
-        super().__init__(plan, Numbers(), device_module("cuda"))
+    on_host: calls that compute scalars; they need nothing of the GPU, and come before all launches.
+    """
+
+    numbers: DeviceNumbers
+
+    def __init__(self, plan: Plan, launches: Any = None):
+        xp = device_module("cuda")
+        super().__init__(plan, DeviceNumbers(plan.program, xp), xp)
+        self.on_host: list[Call] = []
+        self._launches = launches
         self._scratch: list[Array] = []
         self._read = _read_as_arrays(plan.program)
 
@@ -48,7 +115,31 @@ class CuPyLowering(Lowering):
         """The calls of an instruction; none, too, for a number everywhere that only loops read."""
         if instruction.op == "full" and instruction.result not in self._read:
             return []
+        if instruction.op == "call":
+            self.on_host += super().calls(instruction)
+            return []
+        if instruction.op in DRAWS:
+            return [self._drawn(instruction)]
         return super().calls(instruction)
+
+    def _drawn(self, draw: Instruction) -> Call:
+        """The launch of a draw. Its place in the stream is a scalar of the step."""
+        kind, out, value = draw.op, self.plan[draw.result], draw.result
+        generator, first = draw.options["generator"], self.numbers.array(value, np.uint64)
+
+        def take() -> None:
+            self.numbers.set(value, generator.take(kind, out.size, *self._numbers(draw)))
+
+        self.on_host.append(take)
+        if not any(draw.values):
+            return functools.partial(fill_from, first, kind, out, *draw.operands)
+        self._stay_single(f"how {kind} numbers are drawn changes from step to step")
+        return lambda: fill_from(first, kind, out, *self._numbers(draw))
+
+    def _stay_single(self, why: str) -> None:
+        """Make no graph of the launches."""
+        if self._launches is not None:
+            self._launches.why_not = why
 
     def _convolution(self, instruction: Instruction) -> list[Call]:
         if self._are_matrices(instruction):
@@ -89,8 +180,15 @@ class CuPyLowering(Lowering):
         gather = functools.partial(kernels.im2col, x, shape[3:5], options["stride"], options["padding"], cols)
         return gather, cols.reshape(windows_by_taps(shape))
 
+    def _single(self, instruction: Instruction) -> Call:
+        if instruction.op == "matmul":
+            return self._product(*(self.plan[v] for v in (*instruction.values, instruction.result)))
+        return super()._single(instruction)
+
     def _product(self, a: Array, b: Array, out: Array) -> Call:
-        return functools.partial(self.xp.matmul, a, b, out=out)
+        products = self._launches and self._launches.products
+        call = products.product(a, b, out) if products else None
+        return call or functools.partial(self.xp.matmul, a, b, out=out)
 
     def _update(self, instruction: Instruction) -> list[Call]:
         """The product, into scratch memory, and the optimiser's loop."""
@@ -121,9 +219,11 @@ class CuPyLowering(Lowering):
         text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
         outs = [arrays[v] for v in outputs]
         if text is None:
+            if any(v.op == "call" for v in group.values):
+                self._stay_single("a loop of a dtype that kernels don't take reads numbers of the step")
             return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers.now)
-        kernel = text.kernel(self.xp)
-        return Launch(kernel, [arrays[v] for v in text.arrays], text.numbers, outs, self.numbers.now)
+        numbers = [self.numbers.array(v, kind) for v, kind in text.numbers]
+        return functools.partial(text.kernel(self.xp), *(arrays[v] for v in text.arrays), *numbers, *outs)
 
     def _borrow(self, kinds: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
         """Memory for the time of one instruction: the next ones use the same, as launches run in their order."""
@@ -136,18 +236,6 @@ class CuPyLowering(Lowering):
                 self._scratch[n] = self.xp.empty(size, "u1")
             made.append(self._scratch[n][:size].view(dtype).reshape(shape))
         return made
-
-
-class Launch:
-    """A kernel with its arguments."""
-
-    def __init__(
-        self, kernel: Any, arrays: list[Array], numbers: list[Value], outs: list[Array], now: dict[Value, Any]
-    ):
-        self._kernel, self._arrays, self._numbers, self._outs, self._now = kernel, arrays, numbers, outs, now
-
-    def __call__(self) -> None:
-        self._kernel(*self._arrays, *[self._now[v] for v in self._numbers], *self._outs)
 
 
 class BodyByCalls:

@@ -27,9 +27,12 @@ class Executable:
         """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
         for value, x in zip(self.plan.program.inputs, inputs, strict=True):
             self.plan[value][...] = x
+        self._take()
+        return self.plan.finish()
+
+    def _take(self) -> None:
         for call in self.calls:
             call()
-        return self.plan.finish()
 
 
 class Numbers:
@@ -37,17 +40,16 @@ class Numbers:
 
     def __init__(self) -> None:
         self.now: dict[Value, Any] = {}
-        self._arrays: dict[tuple[Value, Any], Array] = {}
+        self._arrays: dict[Value, dict[np.dtype[Any], np.ndarray]] = {}
 
     def array(self, value: Value, dtype: Any) -> Array:
         """A 0-d array that always holds the scalar."""
-        return self._arrays.setdefault((value, np.dtype(dtype)), np.zeros((), dtype))
+        return self._arrays.setdefault(value, {}).setdefault(np.dtype(dtype), np.zeros((), dtype))
 
     def set(self, value: Value, now: Any) -> None:
         self.now[value] = now
-        for (other, _), array in self._arrays.items():
-            if other is value:
-                array[...] = now
+        for array in self._arrays.get(value, {}).values():
+            array[...] = now
 
 
 class Lowering:

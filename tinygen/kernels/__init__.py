@@ -4,8 +4,9 @@
     numba.py, thin.py, gemm.py
                         for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
-    cuda.py, cuda_conv.py, cuda_noise.py
+    cuda.py, cuda_conv.py, cuda_noise.py, cuda_add.py
                         for CuPy
+    cublas.py           for CuPy, products that can be captured in a graph
 
 Which of them serves an array is decided here, by its kind; a twin leaves what it is not made for, such as
 other dtypes, to the definition. What is compiled is loaded when it is first used.
@@ -31,6 +32,7 @@ _cuda = functools.cache(lambda name: importlib.import_module(f".{name}", __name_
 
 __all__ = [
     "adam",
+    "add_at",
     "batch_norm",
     "batch_norm_grad",
     "bernoulli",
@@ -110,6 +112,7 @@ def _in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 
 adam = _kernel(reference.adam, "numba", gpu="cuda")
+add_at = _kernel(reference.add_at, gpu="cuda_add")
 batch_norm = _kernel(reference.batch_norm, "numba", gpu="cuda")
 batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu="cuda")
 bernoulli = _kernel(noise.bernoulli, gpu="cuda_noise")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
@@ -155,3 +156,8 @@ def _adam_sizes(lr: float, beta1: float, beta2: float, eps: float, t: int) -> tu
     """What m / (√v + shift) is multiplied by, and the shift: both divided by √v's correction, which saves a pass."""
     correction = 1 / math.sqrt(1 - beta2**t)
     return lr / (1 - beta1**t) / correction, eps / correction
+
+
+def add_at(x: Array, index: Any, value: Any) -> None:
+    """x[index] += value, in place, where an element that the index picks twice gets both."""
+    array_module(x).add.at(x, index, value)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.exceptions import AxisError
 
+from .. import kernels
 from ..backend import Array, array_module, device_of, is_array, to_device
 from ..primitives import primitive
 from ..refusals import read_list
@@ -217,7 +218,7 @@ def put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) ->
     gx = xp.zeros(shape, gy.dtype)
     index = _joined(form, arrays) if arrays else form
     if any(a.dtype.kind != "b" for a in arrays):  # slices, whole numbers and masks pick nothing twice
-        xp.add.at(gx, index, gy)
+        kernels.add_at(gx, index, gy)
     else:
         gx[index] = gy
     return gx

@@ -35,12 +35,10 @@ def decide(asked: CompileMode, recorded: str | None, steps: int) -> Decision:
     mode = recorded or "on" if asked == "auto" else asked
     if mode == "off":
         return Decision("off", "compile is off" if asked == "off" else "the run began so")
-    if current_device() != "cpu":
-        return Decision("off", "it runs on a GPU")
     if asked == "auto" and recorded is None and steps < PAYS_FROM:
         return Decision("off", f"that pays from {PAYS_FROM:,} steps on")
     try:
-        load_back_end()
+        load_back_end(device=current_device())
     except ImportError as error:
         return Decision("off", str(error))
     return Decision("on")
