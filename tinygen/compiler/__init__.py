@@ -9,7 +9,7 @@ lowering.py                                   what the back ends share: a progra
 calls.py, blocks.py                           the back end for NumPy alone
 machine.py, jobs.py, loops.py, native/        the back end for native code, made with LLVM
 convolutions.py                               convolutions as products, for both of these
-device.py, cuda_text.py                       the back end for CuPy
+device.py, cuda_text.py, graph.py             the back end for CuPy
 threads.py, shares.py                         how many threads there are, and which does what
 compiled.py                                   `tg.compile`
 """

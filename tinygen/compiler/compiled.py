@@ -55,7 +55,8 @@ class Compiled:
             return f"not compiled: {self.reason}"
         if self.program is None:
             return "not compiled yet"
-        return f"compiled: {self.program.size()}, {in_words(self.back_end)}"
+        notes = {ready.executable.note for ready in self._ready.values()} - {""}
+        return ", ".join([f"compiled: {self.program.size()}", in_words(self.back_end), *sorted(notes)])
 
     @property
     def function(self) -> Callable[..., Any]:

@@ -129,6 +129,8 @@ def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any
 class Interpreted:
     """A program run as it reads."""
 
+    note = ""
+
     def __init__(self, program: Program):
         self._program = program
 

@@ -40,6 +40,11 @@ class DeviceStep(Executable):
         self._lowering = CuPyLowering(self.plan, self.launches)
         self.calls = [call for instruction in program.instructions for call in self._lowering.calls(instruction)]
 
+    @property
+    def note(self) -> str:
+        why_not = self.launches.why_not if self.launches else ""
+        return f"launched one by one, as they can't be a CUDA graph: {why_not}" if why_not else ""
+
     def _take(self) -> None:
         for call in self._lowering.on_host:
             call()

@@ -23,6 +23,11 @@ class Executable:
         self.plan = plan
         self.calls: list[Call] = []
 
+    @property
+    def note(self) -> str:
+        """What there is to say about how it runs."""
+        return ""
+
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Take a step: with this batch, on the program's states. Returns its outputs, as arrays of their own."""
         for value, x in zip(self.plan.program.inputs, inputs, strict=True):

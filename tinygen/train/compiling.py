@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 # Tracing and compiling take what 40 (dense GAN, WGAN-GP) to 150 steps (VAE) win back, or up to 400 if no loop is on the
 # disk yet: 0.2 to 0.7 s of one core, and 0.5 to 1.5 s for the loops. NumPy's calls take 0.79 (dense GAN, batch 32)
-# to 0.92 (batch 128) of the time of the step as it is written, which is won back after 3 (DCGAN) to 90 steps.
+# to 0.92 (batch 128) of the time of the step as it is written, which is won back after 3 (DCGAN) to 90 steps. On an
+# H200 the first step takes 0.3 to 0.9 s, or 1.5 to 7.5 s if no kernel is on the disk yet; the others save 4 to 10 ms.
 PAYS_FROM = 1000  # steps
 
 
