@@ -19,7 +19,13 @@ WITHIN = 1e-9  # of each tensor's relative norm
 
 CLASSIC = {}  # the defaults: BatchNorm(0.8) after LeakyReLU(0.2), Adam(2e-4, 0.5)
 PLAIN = {"batch_norm": False, "lr": 1e-3, "beta1": 0.9}  # no batch norm, and Adam's own defaults
-NARROW = {"data_shape": (6, 5, 1), "latent_dim": 10, "g_hidden": (12, 16, 24), "d_hidden": (20, 14)}
+NARROW = {
+    "data_shape": (6, 5, 1),
+    "latent_dim": 10,
+    "g_hidden": (12, 16, 24),
+    "d_hidden": (20, 14),
+    "weight_init": "glorot",  # with "fan_in" all scores stay within the hinge's margin, and D's last bias where it is
+}
 
 LOSSES = {  # of D and of G, on scores, as PyTorch users write them
     "nonsaturating": (

@@ -20,7 +20,7 @@ def layers_of(network):
 
 # Learning
 
-SIZES = {"data_shape": (2,), "latent_dim": 4, "g_hidden": (32,), "d_hidden": (32,)}
+SIZES = {"data_shape": (2,), "latent_dim": 4, "g_hidden": (32,), "d_hidden": (32,), "weight_init": "glorot"}
 FAST = {"lr": 1e-3, "beta1": 0.0}
 LEARNS = {
     "lsgan": FAST,

@@ -17,7 +17,7 @@ from ..errors import ConfigError
 from ..fields import Count
 from ..random import Generator
 from .gan import GAN, GANConfig
-from .networks import Activation, elements, initial, mlp
+from .networks import Activation, WeightInit, elements, initial, mlp
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class PacGANConfig(GANConfig):
     g_activation: Activation = "relu"
     d_activation: Activation = "relu"
     batch_norm: bool = False
+    weight_init: WeightInit = "glorot"
     lr: float = 5e-4
     d_lr: float = 2e-3
     ema: float = 0.99
