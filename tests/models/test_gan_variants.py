@@ -143,7 +143,7 @@ def test_the_singular_values_of_the_sngan_are_divided_out():
 
 
 def test_the_wgan_of_algorithm_1():
-    model = WGAN()
+    model = WGAN(WGAN.preset("paper"))
     for optimizer in (model.opt_D, model.opt_G):
         assert (type(optimizer), optimizer.lr, optimizer.alpha) == (RMSprop, 5e-5, 0.99)
     assert (model.config.clip, model.batches_per_step) == (0.01, 5)

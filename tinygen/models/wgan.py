@@ -16,14 +16,17 @@ from ..backend import Array
 from ..fields import Positive
 from .base import OptimizerName
 from .gan import GAN, GANConfig
+from .presets import Preset
 from .steps import Step
 
 
 @dataclass(frozen=True)
 class WGANConfig(GANConfig):
-    """The hyperparameters. The defaults are those of the paper's algorithm 1: RMSProp(5e-5), clipping at 0.01, five
-    steps of the critic for each step of G, batches of 64; beta2, RMSProp's alpha, is from its code (PyTorch's default).
-    The networks are those of the GAN here; like every D of dense layers, the critic has no batch norm.
+    """The hyperparameters. The defaults are those of the paper's algorithm 1: RMSProp, clipping at 0.01, five steps of
+    the critic for each step of G, batches of 64; beta2, RMSProp's alpha, is from its code (PyTorch's default). The
+    learning rate is five times the paper's: at 5e-5 (preset "paper") 2,000 steps give no digits yet, but an FID of 25;
+    at 2.5e-4 it is 4, at 5e-4 it is 6. The networks are those of the GAN here; like every D of dense layers, the critic
+    has no batch norm.
 
     clip: the bound of D's weights.
     """
@@ -32,7 +35,7 @@ class WGANConfig(GANConfig):
     clip: Positive = 0.01
     d_steps: int = 5
     optimizer: OptimizerName = "rmsprop"
-    lr: float = 5e-5
+    lr: float = 2.5e-4
     beta2: float = 0.99
 
 
@@ -41,6 +44,7 @@ class WGAN(GAN):
 
     name = "wgan"
     Config = WGANConfig
+    presets: ClassVar = {"paper": Preset("the learning rate of the paper", {"lr": 5e-5})}
     defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
 
     def step_D(self, x: Array, *y: Array) -> Step:
