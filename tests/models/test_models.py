@@ -421,7 +421,7 @@ MEANT_BY_AUTO |= {("textgan", "ema"): 0.998 / 2}
 
 
 TOGETHER = {"instance_noise_steps": {"instance_noise": 0.1}}  # settings that matter with others
-TOGETHER |= {"r1_every": {"r1": 1.0}}
+TOGETHER |= {"r1_every": {"r1": 1.0}, "constant": {"decay": 4}}
 TOGETHER |= {key: {"batch_norm": True} for key in ("bn_momentum", "bn_eps")}
 TOGETHER |= {("wgan", "beta1"): {"optimizer": "adam"}, ("pacgan", "slope"): {"g_activation": "leaky_relu"}}
 TOGETHER |= {("srgan", "scale"): {"data_shape": (10, 20, 1)}, ("cyclegan", "d_channels"): {"data_shape": (16, 16, 1)}}

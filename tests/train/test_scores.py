@@ -30,6 +30,19 @@ def test_the_rows_of_the_history():
     assert {f"score.{name}": score.value for name, score in scores.items()} == {n: rows[-1][n] for n in NAMES}
 
 
+@pytest.mark.parametrize(
+    ("name", "score"), [("inpaint", "psnr"), ("srgan", "psnr"), ("cyclegan", "round_trip_ab"), ("ae", "mse")]
+)
+def test_models_of_every_kind_are_scored(name, score):
+    model = small(name)
+    x = np.random.default_rng(0).integers(0, 256, (30, *model.config.data_shape), np.uint8)
+    dataset = tg.data.Dataset("noise", x[:20], x[20:])
+    if model.takes_domains:
+        dataset = tg.data.Dataset.paired(dataset, dataset)
+    history = fit(model, dataset, 1, batch=4, callbacks=[Evaluate(1, dataset, 10)])
+    assert np.isfinite(history.rows[0][f"score.{score}"])
+
+
 def test_it_never_changes_the_run():
     (blind, _), (watched, _) = trained(6), trained(6, callbacks=[Evaluate(1, RING, 50)])
     for (name, a), b in zip(blind.state_dict().items(), watched.state_dict().values(), strict=True):

@@ -22,7 +22,6 @@ from ..backend import Array
 from ..errors import ConfigError
 from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Share
 from ..random import Generator
-from ..schedules import linear_decay
 from ..scopes import no_grad
 from ..tensor import Tensor
 from .base import Model, ModelConfig
@@ -102,9 +101,8 @@ class CycleGAN(Model):
         self.G, self.F = self.translator(rng), self.translator(rng)
         self.D_X, self.D_Y = self.discriminator(rng), self.discriminator(rng)
         self.inputs = dict.fromkeys(("G", "F", "D_X", "D_Y"), c.data_shape)
-        rate = linear_decay(c.lr, c.constant + c.decay, constant=c.constant) if c.decay else c.lr
-        self.opt_G = make_optimizer(c, [*self.G.parameters(), *self.F.parameters()], rate)
-        self.opt_D = make_optimizer(c, [*self.D_X.parameters(), *self.D_Y.parameters()], rate)
+        self.opt_G = make_optimizer(c, [*self.G.parameters(), *self.F.parameters()])
+        self.opt_D = make_optimizer(c, [*self.D_X.parameters(), *self.D_Y.parameters()])
         pools = (Pool(c.pool, c.data_shape, Generator(seed, f"{self.name}/pool/{d}")) if c.pool else None for d in "XY")
         self.pool_X, self.pool_Y = pools
 

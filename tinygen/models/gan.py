@@ -44,6 +44,7 @@ class GameConfig(ModelConfig):
     ema: samples are drawn with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı
     et al. 2019); 0: with the weights.
     d_lr: the learning rate of D, if it differs from G's (two time scales: Heusel et al. 2017); 0: lr.
+    constant: steps of each optimiser at its rate.  decay: steps in which it then falls to 0; 0: it stays.
     """
 
     latent_dim: Count = 100
@@ -59,6 +60,8 @@ class GameConfig(ModelConfig):
     ema: Share = 0.0
     lr: float = 2e-4
     d_lr: LearningRate = 0.0
+    constant: Annotated[int, Limits(0)] = 0
+    decay: Annotated[int, Limits(0)] = 0
     beta1: float = 0.5
 
     def __post_init__(self) -> None:

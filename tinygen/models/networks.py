@@ -13,6 +13,7 @@ from ..fields import Choices
 from ..optim import OPTIMIZERS, Optimizer
 from ..optimizer import Rate
 from ..random import Generator
+from ..schedules import linear_decay
 from ..tensor import Parameter
 from .base import ModelConfig
 
@@ -84,10 +85,14 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
     return output if output != "auto" else "linear" if len(data_shape) == 1 else images
 
 
-def make_optimizer(config: ModelConfig, parameters: list[Parameter], lr: Rate = 0.0) -> Optimizer:
+def make_optimizer(config: ModelConfig, parameters: list[Parameter], lr: float = 0.0) -> Optimizer:
     """The optimiser that a Config names, with its betas and eps where the optimiser has them.
 
-    lr: a number or a schedule; 0: the Config's.
+    lr: 0: the Config's. If the Config has a decay, the rate is lr for `constant` steps, and falls to 0 within `decay`.
     """
     kind: Any = OPTIMIZERS[config.optimizer]  # each has a signature of its own
-    return kind(parameters, lr or config.lr, **kind.options_of(config))
+    rate: Rate = lr or config.lr
+    if decay := getattr(config, "decay", 0):
+        constant = getattr(config, "constant", 0)
+        rate = linear_decay(lr or config.lr, constant + decay, constant=constant)
+    return kind(parameters, rate, **kind.options_of(config))

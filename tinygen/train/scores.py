@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from ..models.base import Model
     from .run import RunDirectory
 
-QUICK = ("modes", "images", "reconstruction", "text")  # these take seconds; classifiers and likelihoods take minutes
+# These take seconds; classifiers and likelihoods take minutes.
+QUICK = ("modes", "images", "factors", "pairs", "reconstruction", "restoration", "translation", "text")
 
 
 class Evaluate(Callback):
