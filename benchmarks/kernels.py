@@ -52,6 +52,7 @@ def elementwise(rows: int, c: int) -> list[Kernel]:
         Kernel("column_sum", size, lambda: (x(),)),
         Kernel("total", size, lambda: (x(), (0,))),
         Kernel("total_into", size, lambda: (x(), (0,), column())),
+        Kernel("add_at", size, lambda: (draw(10, c), np.arange(rows) % 10, x())),
         Kernel("bits", size, lambda: (np.empty((rows, c), np.uint64), FIRST)),
         Kernel("bernoulli", size, lambda: (np.empty((rows, c), bool), FIRST, 1 << 15)),
         Kernel("uniform", size, lambda: (x(), FIRST)),

@@ -194,10 +194,10 @@ DCGAN_28 = {  # the TensorFlow tutorial's
     "G": Network(
         (100,),
         (
-            *(Dense(100, 7 * 7 * 256, bias=False), BatchNorm(7 * 7 * 256, 0.99, 1e-3), LeakyReLU(0.3)),
+            *(Dense(100, 7 * 7 * 256, bias=False), BatchNorm(7 * 7 * 256, 0.9, 1e-5), LeakyReLU(0.3)),
             Reshape((7, 7, 256)),
-            *(ConvT(256, 128, 5, 1, bias=False), BatchNorm(128, 0.99, 1e-3), LeakyReLU(0.3)),
-            *(ConvT(128, 64, 5, 2, bias=False), BatchNorm(64, 0.99, 1e-3), LeakyReLU(0.3)),
+            *(ConvT(256, 128, 5, 1, bias=False), BatchNorm(128, 0.9, 1e-5), LeakyReLU(0.3)),
+            *(ConvT(128, 64, 5, 2, bias=False), BatchNorm(64, 0.9, 1e-5), LeakyReLU(0.3)),
             *(ConvT(64, 1, 5, 2, bias=False), Tanh()),
         ),
     ),
@@ -243,7 +243,7 @@ WORKLOADS = {
         Workload("vae_128", "VAE 784-400-20, batch 128", VAE, 128, (28, 28, 1), 20, "VAE", 1e-3, 0.9, low=0.0),
         replace(_GAN, name="wgangp_64", title="WGAN-GP, batch 64", model="WGANGP", batch=64, **_GULRAJANI),
         Workload(
-            "dcgan28_256", "DCGAN 28x28, batch 256", DCGAN_28, 256, (28, 28, 1), 100, "DCGAN", 2e-4, 0.5, eps=1e-7
+            "dcgan28_256", "DCGAN 28x28, batch 256", DCGAN_28, 256, (28, 28, 1), 100, "DCGAN", 1e-3, 0.5, eps=1e-7
         ),
         Workload(
             "dcgan64_128", "DCGAN 64x64x3, batch 128", DCGAN_64, 128, (64, 64, 3), 100, "DCGAN64", 2e-4, 0.5, images=512

@@ -22,7 +22,7 @@ def total(network, buffers=True):
 
 
 def test_the_dcgan_of_tensorflows_tutorial():
-    gan = DCGAN()
+    gan = DCGAN(DCGAN.preset("tensorflow"))
     assert layers_of(gan.G) == [
         *("Dense(100, 12544, bias=False)", "BatchNorm(12544, momentum=0.99, eps=0.001)", "LeakyReLU(0.3)"),
         *("Reshape((7, 7, 256))", "ConvTranspose(256, 128, 5, bias=False)"),
@@ -39,7 +39,7 @@ def test_the_dcgan_of_tensorflows_tutorial():
     assert (total(gan.G), total(gan.D)) == (2_330_944, 212_865)  # from the tutorial's model.summary()
     for optimizer in (gan.opt_D, gan.opt_G):
         assert type(optimizer) is Adam
-        assert (optimizer.lr, optimizer.betas, optimizer.eps) == (2e-4, (0.5, 0.999), 1e-7)
+        assert (optimizer.lr, optimizer.betas, optimizer.eps) == (1e-4, (0.9, 0.999), 1e-7)
     assert gan.value_range == (-1, 1) and (gan.config.loss, gan.config.mean_d_loss) == ("nonsaturating", False)
 
 

@@ -53,7 +53,7 @@ class TorchDCGAN(TorchGAN):
     """The one in TensorFlow's tutorial, for images of 12 by 12. "Same" with stride 2 pads 1 before and 2 after."""
 
     def networks(self, model):
-        c, bn = model.config, {"eps": 1e-3, "momentum": 0.01}
+        c, bn = model.config, {"eps": 1e-5, "momentum": 0.1}
         a, b, d = c.g_channels
         G = nn.Sequential(
             *(nn.Linear(c.latent_dim, 9 * a, bias=False), nn.BatchNorm1d(9 * a, **bn), nn.LeakyReLU(0.3), Maps(3, 3)),

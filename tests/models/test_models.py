@@ -112,12 +112,13 @@ class HostNoise:
 @ALL
 def test_the_full_size_learns_the_same_on_a_gpu(gpu, name):
     """In float64: two orders of the same sums differ by 1e-4 in a DCGAN's second step in float32, here by 1e-12."""
-    original, losses = MODELS[name](), []
+    config = MODELS[name].Config(group=BATCH) if name == "stylegan" else None
+    original, losses = MODELS[name](config), []
     weights, size = original.state_dict(), BATCH * original.batches_per_step
     xs = batches(2, original.config.data_shape, size=size).astype(np.float64)
     for device, xp in (("cuda", gpu.xp), ("cpu", np)):
         with tg.use(device):
-            model = MODELS[name]()
+            model = MODELS[name](config)
             model.load_state_dict(weights)
             model = in_float64(model)
             for _, module in model.named_modules():

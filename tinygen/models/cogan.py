@@ -28,7 +28,7 @@ from ..scopes import no_grad
 from ..tensor import Tensor
 from .collapse import Recent, Sign, collapse
 from .dcgan import DCGAN, DCGANConfig, growth, halvings
-from .networks import Activation, activation, initial
+from .networks import Activation, WeightInit, activation, initial
 from .penalties import r1_penalty
 from .steps import Loss, Step
 from .verdicts import verdicts
@@ -59,6 +59,7 @@ class CoGANConfig(DCGANConfig):
     slope: float = 0.2
     bn_momentum: float = 0.9
     bn_eps: float = 1e-5
+    weight_init: WeightInit = "glorot"
     dropout: float = 0.0
     head_init: NonNegative = 0.01
     r1: float = 0.1

@@ -26,7 +26,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from .convvae import convolutions, smallest_maps
 from .dcgan import DCGAN, DCGANConfig
-from .networks import Activation, initial, make_optimizer, mlp
+from .networks import Activation, WeightInit, initial, make_optimizer, mlp
 from .steps import Loss, Step, nothing, take_together
 from .vae import GaussianEncoder
 
@@ -53,6 +53,7 @@ class VAEGANConfig(DCGANConfig):
     slope: float = 0.2
     bn_momentum: float = 0.9
     bn_eps: float = 1e-5
+    weight_init: WeightInit = "glorot"
     dropout: float = 0.0
     similarity: Literal["learned", "pixels"] = "learned"
     feature_layer: Count = 1
