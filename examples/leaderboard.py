@@ -58,6 +58,7 @@ SETTINGS: dict[str, dict[str, Any]] = {  # what differs from a model's defaults
         "d_hidden": (512, 256),
         "pack": 2,
         "ema": 0.0,
+        "weight_init": "fan_in",
         **OF_IMAGES,
     },
 }

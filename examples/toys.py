@@ -15,6 +15,7 @@ batch, seeds = 128, (0, 1, 2)
 networks = {
     "data_shape": (2,), "latent_dim": 2, "g_hidden": (128, 128, 128), "d_hidden": (128, 128, 128),
     "g_activation": "relu", "d_activation": "relu", "batch_norm": False, "ema": 0.99,
+    "weight_init": "glorot",
 }  # fmt: skip
 adam = {"lr": 5e-4, "d_lr": 2e-3}
 rows = {

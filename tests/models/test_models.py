@@ -153,6 +153,17 @@ def test_no_step_leaves_gradients_or_changes_its_batch(name):
 
 
 @ALL
+def test_a_batch_of_one_is_refused_by_name_or_learnt_from(name):
+    model = small(name, **({"batch_norm": True} if hasattr(MODELS[name].Config, "batch_norm") else {}))
+    try:
+        model.check_batch(1)
+    except ConfigError as error:
+        assert "batch" in str(error)
+    else:
+        step(model, batches(1, size=model.batches_per_step)[0])
+
+
+@ALL
 def test_every_parameter_is_in_exactly_one_optimiser_and_learns(name):
     others = {"weight_init": "glorot"} if name == "wgan" else {}  # biases of 0: others are clipped, and stay there
     model = small(name, **others)

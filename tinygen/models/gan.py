@@ -22,7 +22,18 @@ from ..tensor import Tensor
 from ..tracing import per_step, variant
 from .average import AveragedG
 from .base import ModelConfig
-from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
+from .networks import (
+    VALUE_RANGES,
+    Activation,
+    Output,
+    WeightInit,
+    check_batch_norm,
+    elements,
+    initial,
+    make_optimizer,
+    mlp,
+    output_for,
+)
 from .penalties import r1_penalty
 from .presets import Preset
 from .steps import Loss, Step
@@ -260,10 +271,7 @@ class GAN(AveragedG):
         return ops.split(self.D(ops.concatenate([x, fake]), *(ops.concatenate([a, a]) for a in y)), 2)
 
     def check_batch(self, batch: int) -> None:
-        if self.config.batch_norm and batch < 2:
-            raise ConfigError(
-                f"{self.name}: batch norm needs a batch of at least 2, not {batch}; or set batch_norm=false"
-            )
+        check_batch_norm(self, batch)
 
     def noise(self, n: int, rng: Generator | None = None) -> Array:
         """n latent vectors z ~ N(0, 1), (n, latent_dim)."""

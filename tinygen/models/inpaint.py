@@ -34,7 +34,7 @@ from .base import ModelConfig
 from .convvae import convolutions, smallest_maps
 from .dcgan import check_images, growth, halvings
 from .gan import LossName
-from .networks import WeightInit, initial, make_optimizer
+from .networks import WeightInit, check_batch_norm, initial, make_optimizer
 from .penalties import r1_penalty
 from .restoring import Restoring, psnr
 from .steps import Loss, Step
@@ -155,6 +155,9 @@ class Inpaint(Restoring):
         """The height and width of what D sees."""
         rows, columns = self.place(self.config.seen)
         return rows.stop - rows.start, columns.stop - columns.start
+
+    def check_batch(self, batch: int) -> None:
+        check_batch_norm(self, batch)
 
     # How it learns
 

@@ -85,6 +85,12 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
     return output if output != "auto" else "linear" if len(data_shape) == 1 else images
 
 
+def check_batch_norm(model: Any, batch: int) -> None:
+    """Raise ConfigError for a model with batch norm of vectors, and a batch of one, which has no spread."""
+    if model.config.batch_norm and batch < 2:
+        raise ConfigError(f"{model.name}: batch norm needs a batch of at least 2, not {batch}; or set batch_norm=false")
+
+
 def make_optimizer(config: ModelConfig, parameters: list[Parameter], lr: float = 0.0) -> Optimizer:
     """The optimiser that a Config names, with its betas and eps where the optimiser has them.
 
