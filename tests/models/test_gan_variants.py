@@ -125,7 +125,7 @@ def test_the_sngan_is_a_dcgan_with_every_layer_of_D_normed():
         *("SpectralNorm(", "  (normed) Dense(3136, 1)", ")"),
     ]
     assert [n for n, _ in model.D.named_tensors()][:4] == ["0.normed.w", "0.normed.b", "0.u", "0.v"]
-    assert (type(model.opt_D), model.opt_D.lr, model.opt_D.betas) == (Adam, 1e-3, (0.5, 0.999))
+    assert (type(model.opt_D), model.opt_D.lr, model.opt_D.betas) == (Adam, 5e-4, (0.5, 0.999))
     assert model.config.loss == "hinge"
 
 
