@@ -35,7 +35,16 @@ SMALL: dict[str, dict[str, Any]] = {  # a model without an entry here fails the 
     "srgan": {"d_channels": (2,), "scale": 2, "channels": 3, "blocks": 1, "warmup": 1},
     "inpaint": {"hole": (1, 1, 2, 2), "e_channels": (2, 3), "bottleneck": 3, "d_channels": (2,), "frame": 1, "seen": 1},
     "cogan": {"latent_dim": 3, "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3, "g_kernel_size": 3},
-    "stylegan": {"latent_dim": 3, "channels": (4, 3), "depth": 2, "group": 2, "r1_every": 3, "constant": 2, "decay": 9},
+    "stylegan": {
+        "latent_dim": 3,
+        "channels": (4, 3),
+        "depth": 2,
+        "mixing": 0.9,
+        "group": 2,
+        "r1_every": 3,
+        "constant": 2,
+        "decay": 9,
+    },
     "vaegan": {"latent_dim": 3, "e_channels": (2,), "g_channels": (4, 3), "d_channels": (3, 4), "kernel_size": 3},
     "cyclegan": {"g_channels": (2, 3), "blocks": 1, "d_channels": (2, 3), "pool": 6, "constant": 2, "decay": 20},
     "textgan": {
