@@ -822,7 +822,7 @@ NARROW = "--data digits --batch 4 --set latent_dim=4 g_channels=6,4 d_channels=4
 FASTER = {"dcgan": NARROW, "dcgan64": NARROW, "sngan": NARROW, "betavae": "--data digits --batch 4"}
 FASTER |= dict.fromkeys(["gan", "cgan", "acgan", "lsgan", "hingegan", "wgan", "wgangp", "pacgan"], "--batch 8")
 FASTER |= {"convvae": "--batch 4", "vaegan": "--batch 4", "srgan": "--batch 4 --set blocks=1 channels=4 warmup=1"}
-FASTER |= {"stylegan": "--data digits --batch 4 --set channels=4,4 latent_dim=8"}
+FASTER |= {"stylegan": "--data digits --batch 4 --set channels=4,4 latent_dim=8 group=4"}
 FASTER |= {"inpaint": "--batch 4 --set e_channels=4,6 d_channels=4,6"}
 FASTER |= {"cyclegan": "--data negatives --batch 2 --set g_channels=4,6 d_channels=4,6 blocks=1"}
 
