@@ -93,7 +93,7 @@ class Generator:
         return out
 
     def take(self, kind: str, n: int, *numbers: Any) -> np.uint64:
-        """On a GPU: leave n draws of a kind behind, without making them. Returns their place, for `fill_from`."""
+        """On a GPU: move past n draws of a kind without making them. Returns their place, for `fill_from`."""
         first = (self._key + (self._counter + 1) * GOLDEN) & _MASK
         self._counter += 0 if _draws_nothing(kind, *numbers) else 2 * n if kind == "normal" else n
         return np.uint64(first)
@@ -186,7 +186,7 @@ def _draws_nothing(kind: str, std: float = 1.0, *_: Any) -> bool:
 
 
 def _below(p: float) -> int:
-    """How many of the numbers of 16 bits lie below p, as a share."""
+    """The bound below which a share p of all numbers of 16 bits lies."""
     return round(p * 65536)
 
 

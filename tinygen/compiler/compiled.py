@@ -210,7 +210,7 @@ def compile(step: Any, back_end: str | None = None) -> Compiled:
     the step as written. A step that does what a program can't, such as to decide by a value, runs as it was written;
     `reason` says why. Use its networks in no other thread during a call: see `Compiled`.
     back_end: "native", "numpy" or "plain"; by default "native" if llvmlite is installed and TINYGEN_NUMBA is not 0,
-    else "numpy". On a GPU it is "cupy".
+    else "numpy". On a GPU it is "cupy", and the step is launched as one CUDA graph where it can be.
     Raises UserError unless step is a model or a function, and ConfigError for another back_end.
     """
     name = getattr(step, "__name__", type(step).__name__)

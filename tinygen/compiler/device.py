@@ -8,6 +8,7 @@ streams, then they are copied to the GPU, and then all is launched, from the sec
 from __future__ import annotations
 
 import functools
+import importlib
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +37,8 @@ class DeviceStep(Executable):
                 raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
         program = side_by_side(compute_small_again(program))
         super().__init__(Plan(program, "cuda"))
-        self.launches = _launches()
+        graph = _graph()
+        self.launches = graph.Launches() if graph else None
         self._lowering = CuPyLowering(self.plan, self.launches)
         self.calls = [call for instruction in program.instructions for call in self._lowering.calls(instruction)]
 
@@ -55,13 +57,9 @@ class DeviceStep(Executable):
             self.launches.run(self.calls)
 
 
-def _launches() -> Any:
-    """What makes a graph of launches; None for what only stands for CuPy."""
-    if device_module("cuda").__name__ != "cupy":
-        return None
-    from .graph import Launches
-
-    return Launches()
+def _graph() -> Any:
+    """The module that makes graphs of launches; None for what only stands for CuPy."""
+    return importlib.import_module(".graph", __package__) if device_module("cuda").__name__ == "cupy" else None
 
 
 class DeviceNumbers(Numbers):
@@ -72,7 +70,8 @@ class DeviceNumbers(Numbers):
         count = sum(2 * len(i.results) if i.op == "call" else i.op in DRAWS for i in program.instructions)
         self._here, self._there = np.zeros(count, np.uint64), xp.zeros(count, np.uint64)
         self._on_device: dict[tuple[Value, np.dtype[Any]], Array] = {}
-        self._copy: Any = None
+        graph = _graph()
+        self._copy = graph.Upload(self._there) if graph and count else self._there.set
 
     def array(self, value: Value, dtype: Any) -> Array:
         """A 0-d array on the GPU that holds the scalar from the next upload on."""
@@ -85,19 +84,8 @@ class DeviceNumbers(Numbers):
 
     def upload(self) -> None:
         """Copy them to the GPU, in order with the launches."""
-        if self._on_device and self._copy is None:
-            self._copy = _upload_to(self._there)
         if self._on_device:
             self._copy(self._here)
-
-
-def _upload_to(there: Array) -> Any:
-    """What copies an array of the host there."""
-    if device_module("cuda").__name__ != "cupy":
-        return there.set
-    from .graph import Upload
-
-    return Upload(there)
 
 
 class CuPyLowering(Lowering):

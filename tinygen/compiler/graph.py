@@ -1,4 +1,4 @@
-"""The launches of a step as one CUDA graph: the GPU is told once what to do, and then only when.
+"""The launches of a step as one CUDA graph: the GPU is told once what to do, and later only to do it.
 
 A launch takes Python and the driver several microseconds, more than most kernels of a small network run. What differs
 from step to step, such as learning rates and places in random streams, is copied to the GPU before each step, and the
@@ -21,8 +21,9 @@ from .lowering import Call
 class Launches:
     """Launches on a stream of their own: one by one in the first step, then captured, and from then on as a graph.
 
-    What they need for a moment comes from a pool of their own, so that nothing else is ever put there.
-    why_not: why there is no graph, if there is none: they are then launched one by one.
+    Their temporary arrays come from a memory pool of their own: a graph uses the same addresses each time, and nobody
+    else may.
+    why_not: why there is no graph; "" if there is one, or can be. Without one they are launched one by one.
     """
 
     def __init__(self) -> None:
@@ -76,8 +77,8 @@ class Launches:
 class Upload:
     """Copies a small array of the host to the GPU in order with the launches, without waiting for them.
 
-    The copy is made from pinned memory, in which a number must stay until it has been copied. There is room for as many
-    steps as Python may be ahead of the GPU.
+    The copy is made from pinned memory, which must not change until it is done. There is room for as many steps as
+    Python may be ahead of the GPU.
     """
 
     AHEAD = 8

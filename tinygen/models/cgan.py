@@ -30,8 +30,8 @@ class CGANConfig(GANConfig):
     """The hyperparameters. The paper's are for maxout units and SGD; these networks are the GAN's, but smaller, and
     Adam's lr suits a budget of minutes. G has no batch norm, which mixes the classes of a batch: in a trial each class
     collapsed to one image, or to noise. R1 holds D back (Mescheder et al. 2018), and samples are drawn with the mean of
-    G's weights (Yazıcı et al. 2019). Weights begin as Keras's: with the GAN's own the FID was higher, in the ACGAN by a
-    factor of three.
+    G's weights (Yazıcı et al. 2019). The initial weights are those of Keras: with the GAN's the FID was higher, in the
+    ACGAN by a factor of three.
 
     classes: set from the data.  label_width: of the vector of a label.
     """

@@ -25,10 +25,10 @@ from .presets import Preset
 class DCGANConfig(AdversarialConfig):
     """The hyperparameters. The networks are those of TensorFlow's tutorial (tensorflow.org/tutorials/generative/dcgan):
     256-128-64 and 64-128 channels, 5x5 kernels, LeakyReLU(0.3), Dropout(0.3) in D; so is Adam's eps 1e-7. Its beta1 of
-    0.5 is that of Radford et al. 2015 (section 4). The rate, five times theirs, and PyTorch's batch norm and weights
-    were chosen by measurement: after 2,000 steps of batch 64 the FID on the digits is 1.9, at 2e-4 with Keras's it is
-    2.5.
-    With the tutorial's Adam(1e-4, 0.9) and batch of 256 it drew only strokes after ten minutes.
+    0.5 is that of Radford et al. 2015 (section 4). The rate, five times theirs, and the settings of PyTorch for batch
+    norm and initial weights were chosen by measurement: after 2,000 steps of batch 64 the FID on the digits is 1.9; at
+    2e-4 and with those of Keras it is 2.5. With the tutorial's Adam(1e-4, 0.9) and batch of 256, ten minutes of
+    training gave strokes, but no digits.
 
     g_channels: of the maps in G; a dense layer makes the first.  d_channels: of the maps in D, each half as wide and
     high as the one before. The last len(d_channels) layers of G double the sides; those before them keep the size.

@@ -100,8 +100,8 @@ class AdversarialConfig(GameConfig):
 class GANConfig(AdversarialConfig):
     """The hyperparameters. The defaults are those of the classic Keras tutorial GAN on MNIST (E. Linder-Norén 2017):
     widths 256-512-1024 and 512-256, LeakyReLU(0.2) then BatchNorm(0.8) in G, tanh, Adam(2e-4, 0.5); its momentum of 0.5
-    and its lr are those of the DCGAN (Radford et al. 2015, section 4). Weights begin as PyTorch's: with Keras's the FID
-    on the digits was twice as high after 2,000 steps, and samples less varied.
+    and its lr are those of the DCGAN (Radford et al. 2015, section 4). The initial weights are
+    PyTorch's: with those of Keras the FID on the digits was twice as high after 2,000 steps, and samples varied less.
     """
 
     weight_init: WeightInit = "fan_in"

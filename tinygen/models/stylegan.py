@@ -41,8 +41,8 @@ class StyleGANConfig(GameConfig):
     mixing and Adam(2.5e-3, 0, 0.99) with EMA, as for small images in Karras et al. 2020b (appendix D; mixing is 0.9 for
     large ones). Chosen for 32x32 on a CPU: channels, 64 features instead of 512, a mapping of 3 layers instead of 8,
     γ = 3 every 8 steps, EMA 0.998 in batches of 16. The whole batch is one group of MinibatchStd (the papers' groups
-    have 4), and the rate falls to 0: otherwise G is always on its way from one gaze, or size of eyes, to the next, and
-    the mean of its weights has neither.
+    have 4), and the rate falls to 0: at a constant rate G keeps moving between directions of gaze and sizes of eyes,
+    and the mean of its weights shows only their average.
 
     channels: of the maps, the smallest first; each level doubles the sides (at most: those of the smaller maps are
     halves, rounded up), and D has the same from the other end.

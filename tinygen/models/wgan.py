@@ -24,9 +24,9 @@ from .steps import Step
 class WGANConfig(GANConfig):
     """The hyperparameters. The defaults are those of the paper's algorithm 1: RMSProp, clipping at 0.01, five steps of
     the critic for each step of G, batches of 64; beta2, RMSProp's alpha, is from its code (PyTorch's default). The
-    learning rate is five times the paper's: at 5e-5 (preset "paper") 2,000 steps give no digits yet, but an FID of 25;
-    at 2.5e-4 it is 4, at 5e-4 it is 6. The networks are those of the GAN here; like every D of dense layers, the critic
-    has no batch norm.
+    learning rate is five times the paper's: after 2,000 steps at 5e-5 (preset "paper") there are no digits yet, and the
+    FID is 25; at 2.5e-4 it is 4, at 5e-4 it is 6. The networks are those of the GAN here; like every D of dense layers,
+    the critic has no batch norm.
 
     clip: the bound of D's weights.
     """
