@@ -160,7 +160,7 @@ def test_what_can_t_be_translated_is_refused_in_one_line(run, trained, tmp_path)
     assert not (tmp_path / "run/translated").exists()
 
 
-def test_a_model_that_makes_no_images_of_images_and_options_that_it_does_not_take(run, tmp_path):
+def test_a_model_that_maps_no_images_and_options_that_it_does_not_take(run, tmp_path):
     picture(tmp_path / "x.png")
     assert run("train other --steps 1 --batch 2 --record none --out other").code == 0
     refused(run("translate other x.png"), "other makes no images from images; see tinygen sample other")

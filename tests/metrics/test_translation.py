@@ -11,7 +11,7 @@ import pytest
 import tinygen as tg
 from tinygen.data import load
 from tinygen.data.domains import negative
-from tinygen.data.sixfactors import draw_faces, mouth
+from tinygen.data.sixfactors import draw_faces, mouth_index
 from tinygen.metrics import evaluate, translation
 from tinygen.metrics.evaluate import ABOUT
 
@@ -79,7 +79,7 @@ def test_the_mouth_is_where_the_smile_is():
         sad, happy = draw_faces(factors, size=size)
         changed = (sad != happy)[None]
         inside = np.zeros_like(changed)
-        inside[mouth(size)] = True
+        inside[mouth_index(size)] = True
         assert changed.any() and not (changed & ~inside).any()
 
 

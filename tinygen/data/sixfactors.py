@@ -145,7 +145,7 @@ def _mouth(planes: np.ndarray, smile: np.ndarray) -> None:
     _paint(planes, np.maximum(gap + 0.3, y - upper - 2), TEETH)
 
 
-def mouth(size: int) -> tuple[slice, ...]:
+def mouth_index(size: int) -> tuple[slice, ...]:
     """The index of the square with the mouth in faces (N, size, size, 3)."""
     x, y, side = MOUTH
     left, top = (corner * size // SIZE for corner in _corner(x, y, side))

@@ -58,8 +58,8 @@ def evaluate(
     parts: which of PARTS to measure (default all). A part that does not suit is left out:
       modes             for a mixture, or stacked digits: modes, high_quality, reverse_kl (n: 2,500 and 26,000)
       images            for images except stacked digits: fid, kid, precision and others, see image_scores (n: 5,000)
-      pairs             for a model that draws pairs of two domains: classes_agree, pixels_agree, fid_other (n: 5,000)
       factors           for the drawn faces of sixfactors: spread, least_spread (n: 5,000)
+      pairs             for a model that draws pairs of two domains: classes_agree, pixels_agree, fid_other (n: 5,000)
       transfer          for a model that takes labels, 28x28 grey images: gan_train, gan_test (n: all training images)
       likelihood        for a VAE of grey images: elbo and iwae, bounds of k draws, nats per binarised test image
       reconstruction    for a model that encodes and decodes: mse on the test set, images in [0, 1]

@@ -13,7 +13,7 @@ import numpy as np
 from ..backend import to_host
 from ..data import Dataset
 from ..data.domains import HAPPY, PARTNERS, SAD
-from ..data.sixfactors import SMILE, draw_faces, mouth
+from ..data.sixfactors import SMILE, draw_faces, mouth_index
 from ..judges.classifier import SHAPE, accuracy, in_blocks, train_classifier, unit_images
 from ..judges.faces import has_drawn_faces, load_face_judge, read_factors
 from ..models.base import has
@@ -91,7 +91,7 @@ class _Translated:
         """Whether the judge sees the smile moved and all else kept, and the error to a drawing with that smile."""
         judge, known = load_face_judge(), self.source.test_factors[: len(self.x)]  # type: ignore[index]
         low, high = HAPPY if self.direction == "ab" else SAD
-        place = mouth(self.x.shape[1])
+        place = mouth_index(self.x.shape[1])
 
         def moved(images: np.ndarray) -> np.ndarray:
             smile = read_factors(judge, images)[:, SMILE]
