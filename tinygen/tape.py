@@ -121,6 +121,15 @@ def walk_back(
     return results
 
 
+def pass_back(node: Node, gy: Any, wrap: Callable[..., Any]) -> list[Any]:
+    """The gradients that an op's rules make of gy, one for each of its parents. What the op saved counts as constant."""
+    plan = node.plan
+    saved = _unpack(node, lambda x, source, version=None: wrap(x, None))
+    joint = None if plan.rules is not None else plan.joint_gradients(gy, saved, node.aux, True)
+    made = {i: plan.rules[i](gy, *saved) if joint is None else joint[i] for i in plan.positions}
+    return [_fit(made[i], gy, parent, plan.op, i) for i, parent in zip(plan.positions, node.parents, strict=True)]
+
+
 def note_maker(y: Any, maker: Any, first: int) -> None:
     """Note on y's node that the nodes from `first` up to it have one maker: a module's call (a weak reference to the
     module), or the rules of a node (that node) under create_graph. Pictures of the tape fold by it."""

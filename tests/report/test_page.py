@@ -104,6 +104,17 @@ def test_light_and_dark(opened):
     browser.run("localStorage.clear()")
 
 
+def test_the_address_names_the_view_and_back_goes_back(opened):
+    browser, _ = opened("gan", "pixels")
+    browser.click("[data-view=curves]")
+    assert browser.run("location.hash") == "#curves"
+    browser.run("history.back()")
+    browser.wait("document.querySelector('#view h2').textContent === 'Pixel push'")
+    browser.run("location.hash = 'vanishing'")
+    browser.wait("document.querySelector('#view h2').textContent === 'Vanishing signal'")
+    assert browser.errors == []
+
+
 def test_keys(opened):
     browser, recording = opened("gan", "pixels")
     last = len(recording.steps) - 1
@@ -193,9 +204,12 @@ def test_the_heatmap_s_numbers_are_the_recording_s(opened):
     move_to(browser, 3)
     names = [f"{layer['network']}.{layer['name']}" for layer in recording.facts["layers"]]
     drawn = []
-    for quantity in ("gradient_norm", "activation_zeros", "update_ratio"):
+    for quantity in ("gradient_norm", "activation_zeros", "update_ratio"):  # a leaky ReLU has no zeros
         browser.click(f"[data-key={quantity}]")
-        drawn.append(browser.pixels("canvas.heat"))
+        shown = bool((np.nan_to_num(recording[quantity]) > 0).any())
+        assert shown == (not browser.run("document.querySelector('canvas.heat').hidden"))
+        assert shown == browser.run("document.querySelector('.none').hidden")
+        drawn.append(browser.pixels("canvas.heat") if shown else None)
         rows = browser.run(
             "[...document.querySelectorAll('main table tr')].map(r => [...r.cells].map(c => c.textContent))"
         )

@@ -78,14 +78,17 @@ def test_the_toggles_show_who_gets_what(opened, name):
         assert float(browser.text(f".received .now [data-network={step}]")) == pytest.approx(doubled, rel=1e-3)
         assert "were not cleared" in browser.text(".verdict")
         browser.click(".guard")
+        mixed = cell(cases, False, False, other)
+        assert float(browser.text(f".received .now [data-network={other}]")) == pytest.approx(mixed, rel=1e-3)
+        assert browser.text(".verdict").startswith(f"Mistake: {other} was not kept out and its gradients were not")
+        assert "It points against what" in browser.text(".verdict")
         browser.click(".clear")
         stray = cell(cases, False, True, other)
         assert float(browser.text(f".received .now [data-network={other}]")) == pytest.approx(stray, rel=1e-3)
-        assert "Mistake" in browser.text(".verdict")
+        assert browser.text(".verdict").startswith("Wasteful, but not wrong")
         assert (
             now(browser)[2] > right or step == "G"
-        )  # D's loss runs on through G; D's own layers are on the way anyhow
-        browser.click(".guard")
+        )  # D's loss runs on through G; D's own layers are on the way anyhow; the next step begins without a mistake
     assert browser.errors == []
 
 
@@ -165,7 +168,9 @@ def test_a_second_tape_is_told_apart(opened):
     browser, _ = opened("wgangp")
     browser.click("[data-key=D]")
     assert browser.run("document.querySelectorAll('.tape .rule').length") > 2
-    assert "second tape" in browser.text(".hints")
+    assert "second tape" in browser.text(".notes")
+    browser.click("[data-key=G]")
+    assert "second tape" not in browser.text(".notes")
 
 
 def test_it_is_absent_without_a_checkpoint(browser, recorded, tmp_path):

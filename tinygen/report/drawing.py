@@ -14,6 +14,7 @@ import numpy as np
 
 from ..backend import Array, array_of, is_array, to_host
 from ..graph import Box, Edge, Graph, graph
+from ..graph.boxes import argument
 from ..graph.fold import reach
 from ..layers import Module
 from ..models.steps import Step
@@ -22,6 +23,7 @@ from ..scopes import trace
 from ..tape import Node
 from ..tensor import Tensor
 from .embed import embed_array
+from .numbers import follow_numbers
 from .rewound import Rewound
 
 BINS = 24
@@ -31,16 +33,20 @@ BETWEEN = {inspect.getsourcefile(Module), inspect.getsourcefile(Step)}
 
 
 class Origin(tuple[Place, ...]):
-    """What a node of the tape keeps about its op: the lines of code that called it, and its value."""
+    """What a node of the tape keeps about its op: the lines of code that called it, its value, and the gradients that
+    its rules made, in the order of the arguments that get one."""
 
     value: Array
+    leaves: list[Array]
 
 
 def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
-    """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges}.
+    """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges, numbers}.
 
-    A node has, beside what the picture needs, `value` and `gradient` (see `summary`), `sources` (the networks whose
-    parameters lead to it), `part` and, if it is a layer or its rules on a second tape, `inner`: the graph of its ops.
+    A node has, beside what the picture needs, `value` and `gradient` (see `summary`), `leaves` (the gradients that it
+    passes on, by the rule that makes each), `sources` (the networks whose parameters lead to it), `named` (whether its
+    value has a name in the loss), `part` and, if it is a layer or its rules on a second tape, `inner`: the graph of its
+    ops.
     """
     arrays: dict[int, Array] = {}  # by id, kept alive: they are drawn as constants
 
@@ -49,8 +55,12 @@ def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
             return where
         arrays.update((id(x), x) for x in inputs if is_array(x))
         origin = Origin(lines_above(inspect.currentframe().f_back))  # type: ignore[union-attr]
-        origin.value = y
+        origin.value, origin.leaves = y, []
         return origin
+
+    def leave(op: str, phase: str, inputs: Any, y: Any, where: Any) -> None:
+        if isinstance(where, Origin):
+            where.leaves.append(y)
 
     with trace(note):
         made = model.loss(step.name, careful=False)
@@ -61,13 +71,16 @@ def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
     gradients: dict[int, Array] = {}
     for node in nodes:
         node.hooks = {0: partial(gradients.__setitem__, node.order)}
-    loss.backward()
+    with trace(leave):
+        loss.backward(retain_graph=True)
+    numbers = follow_numbers(step, made, nodes, gradients)
     tensors = {name: t for name, t in made.named.items() if isinstance(t, Tensor)}
     names = {str(t.node.order): name for name, t in tensors.items() if t.node is not None}
     names |= {f"c{key}": name for key, name in _named_constants(made.named, arrays).items()}
     names[str(loss.node.order)] = "the loss"
     found = _Drawing(model, step, nodes, arrays, gradients, names).json(folded, unfolded)
     plain = {str(node.order): str(i) for i, node in enumerate(nodes)}
+    found["numbers"] = numbers
     return _renamed(found, plain | {f"c{key}": f"c{i}" for i, key in enumerate(arrays)})
 
 
@@ -77,8 +90,8 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
         return [_renamed(item, names) for item in value]
     if not isinstance(value, dict):
         return value
-    ids = ("id", "source", "target")
-    return {key: names.get(x, x) if key in ids else _renamed(x, names) for key, x in value.items()}
+    ids = ("id", "source", "target", "node")
+    return {key: names.get(str(x), x) if key in ids else _renamed(x, names) for key, x in value.items()}
 
 
 def _named_constants(named: Mapping[str, Any], arrays: dict[int, Array]) -> dict[int, str]:
@@ -145,12 +158,13 @@ class _Drawing:
         return {
             "id": box.id, "kind": box.kind, "title": box.title, "lines": box.lines, "x": box.x, "y": box.y,
             "width": box.width, "height": box.height, "op": box.op, "formula": box.formula, "rules": box.rules,
-            "helpers": box.helpers,
+            "helpers": box.helpers, "named": box.id in self.names,
             "path": box.path, "network": box.network, "shape": list(box.shape), "where": self._where(box),
             "sources": sorted(self.sources[int(box.id)]) if node is not None else [],
             "part": self.parts[int(box.id)] if node is not None else "",
             "value": None if value is None else summary(value),
             "gradient": None if gradient is None else summary(gradient),
+            "leaves": self._leaving(box),
             "inner": inner or None,
         }  # fmt: skip
 
@@ -162,6 +176,14 @@ class _Drawing:
             return node.where.value
         t = node.leaf and node.leaf()
         return None if t is None else t.data
+
+    def _leaving(self, box: Box) -> dict[str, Any]:
+        """The gradients that a box of one op passes on, by name: {"gx": ..., "gw": ...}."""
+        node = self.nodes.get(box.id)
+        if node is None or len(box.nodes) > 1 or not isinstance(node.where, Origin):
+            return {}
+        names = [f"g{argument(node, i)}" for i in node.plan.positions]
+        return {name: summary(g) for name, g in zip(names, node.where.leaves, strict=False)}  # none if no gradient came
 
     def _inside(self, box: Box, unfolded: Graph) -> dict[str, Any]:
         """The ops in a box, and a layer's parameters, as a graph of their own."""
@@ -187,8 +209,8 @@ def _line(place: Place) -> str:
 
 
 def summary(x: Array) -> dict[str, Any]:
-    """An array in a few numbers: {norm, low, high, zeros, bins}, or {item} for one element; with {picture}, the first
-    of images.
+    """An array in a few numbers: {shape, norm, low, high, zeros, bins}, or {item} for one element; with {picture}, the
+    first of images.
 
     zeros: the share that is exactly 0.  bins: how many values lie in each of 24 equal parts from low to high.
     """
@@ -200,6 +222,7 @@ def summary(x: Array) -> dict[str, Any]:
     low, high = (float(values.min()), float(values.max())) if values.size else (math.nan, math.nan)
     bins = np.histogram(values, BINS, (low, high))[0].tolist() if low < high else [int(values.size)]
     found = {
+        "shape": list(x.shape),
         "norm": float(np.linalg.norm(values)),
         "low": low,
         "high": high,

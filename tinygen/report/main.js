@@ -56,9 +56,10 @@ function start() {
   document.getElementById("head").append(...header(runs));
   document.getElementById("missing").append(...notShown(runs));
   const views = VIEWS.filter((one) => runs.some((run) => one.suits(run))).sort((a, b) => a.order - b.order);
+  const named = () => views.find((one) => `#${one.id}` === location.hash);
   const open = (one) => {
+    if (named() !== one) history.pushState(null, "", `#${one.id}`); // Back undoes it
     showView(one, runs);
-    history.replaceState(null, "", `#${one.id}`);
   };
   document.getElementById("tabs").append(...views.map((one, i) => h("button", {
     type: "button", "data-view": one.id, title: `key ${i + 1}`, onclick: () => open(one),
@@ -72,7 +73,8 @@ function start() {
   document.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur()); // space is to play
   clock.listeners.push(repaint);
   addEventListener("resize", repaint);
-  if (views.length) showView(views.find((one) => `#${one.id}` === location.hash) ?? views[0], runs);
+  addEventListener("popstate", () => showView(named() ?? views[0], runs));
+  if (views.length) showView(named() ?? views[0], runs);
   clock.show(clock.index);
 }
 

@@ -87,9 +87,11 @@ function path(steps, values, x, y) {
   return text.endsWith("L") || !text.includes("L") && text ? `${text}h.1` : text; // a point alone is a dot
 }
 
+/** The mean of each value and its neighbours, as many on either side: near an end fewer, so that the ends stay true. */
 function runningMean(values, reach) {
   return Array.from(values, (_, i) => {
-    const near = values.slice(Math.max(0, i - reach), i + reach + 1).filter((value) => !Number.isNaN(value));
+    const room = Math.min(reach, i, values.length - 1 - i);
+    const near = values.slice(i - room, i + room + 1).filter((value) => !Number.isNaN(value));
     return near.length ? mean(near) : NaN;
   });
 }

@@ -56,6 +56,11 @@ function choice(options, chosen, onchoose, label) {
   return h("div", { class: "row", role: "group", "aria-label": label }, buttons);
 }
 
+/** How to scroll to what moves: at once for those who asked for less motion. */
+function smoothly() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+}
+
 function clamp(value, low, high) {
   return Math.min(high, Math.max(low, value));
 }

@@ -52,12 +52,12 @@ function wayOfGradient(run, layers) {
 /** The shades mean the same in all of the runs. */
 function heatmap(panel, run, runs, state) {
   const canvas = h("canvas", { class: "heat", role: "img" });
-  const scale = h("div", { class: "key" });
+  const scale = h("div", { class: "key" }), none = h("p", { class: "none" }, "None: at no recorded step is anything of it zero.");
   const table = h("table", {});
   const across = placeOfFrames(run, 0.5), right = 64, row = 22, names = 12 + widest(run.recording.layers.map(layerName));
   const left = (width) => Math.max(52, names + (width > 640 ? 190 : 0));
   const accuracy = accuracyChart(run, { left, right });
-  panel.append(scale, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), h("div", { class: "scroll" }, table)));
+  panel.append(scale, none, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), h("div", { class: "scroll" }, table)));
   canvas.onpointerdown = canvas.onpointermove = (event) => {
     if (event.type === "pointermove" && !event.buttons) return;
     const start = left(canvas.clientWidth), share = (event.offsetX - start) / (canvas.clientWidth - start - right);
@@ -69,9 +69,11 @@ function heatmap(panel, run, runs, state) {
     const layers = wayOfGradient(run, run.layers(state.quantity));
     const format = log ? short : percent, turn = log ? (value) => (value > 0 ? Math.log10(value) : NaN) : (value) => value;
     const all = runs.flatMap((one) => one.layers(state.quantity)).flatMap((layer) => layer.values.map(turn)).filter(Number.isFinite);
+    none.hidden = log || all.some((value) => value > 0);
+    canvas.hidden = scale.hidden = !none.hidden;
     const low = log ? -greatest(all, (value) => -value) : 0, high = log ? greatest(all) : 1;
     const share = (value) => (Number.isFinite(turn(value)) ? (turn(value) - low) / (high - low || 1) : log && value === 0 ? 0 : NaN);
-    drawHeat(canvas, run, layers, frame, share, format, { left: left(canvas.clientWidth), names, right, row });
+    if (!canvas.hidden) drawHeat(canvas, run, layers, frame, share, format, { left: left(canvas.clientWidth), names, right, row });
     canvas.setAttribute("aria-label", `${QUANTITIES[state.quantity].name}, layer by step`);
     scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (logarithmic)` : "100%");
     table.replaceChildren(...layers.map(({ network, name, title, values }) =>
