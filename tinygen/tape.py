@@ -122,7 +122,7 @@ def walk_back(
 
 
 def pass_back(node: Node, gy: Any, wrap: Callable[..., Any]) -> list[Any]:
-    """The gradients that an op's rules make of gy, one for each of its parents. What the op saved counts as constant."""
+    """The gradients that an op's rules make of gy, one for each parent. What the op saved counts as constant."""
     plan = node.plan
     saved = _unpack(node, lambda x, source, version=None: wrap(x, None))
     joint = None if plan.rules is not None else plan.joint_gradients(gy, saved, node.aux, True)

@@ -119,7 +119,8 @@ def test_stops_at_random_moments(commands, tmp_path, campaign, mode):
     began = time.perf_counter()
     assert train(commands, tmp_path / "straight", mode) == 0, (tmp_path / "straight.err").read_text()
     takes, moment = time.perf_counter() - began, random.Random(0)
-    stops = ["KILL"] * (60 if campaign else 2) + ["INT", "TERM", "HUP", "PIPE"] * (10 if campaign else 1)
+    few = ["KILL", "INT", "TERM"] if mode == "on" else ["KILL", "INT", "HUP", "PIPE"]
+    stops = ["KILL"] * 60 + ["INT", "TERM", "HUP", "PIPE"] * 10 if campaign else few
     for i, stop in enumerate(stops):
         out = tmp_path / f"{i}-{stop}"
         code = train(commands, out, mode, stop, moment.uniform(0.05 * campaign, takes))

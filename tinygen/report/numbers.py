@@ -70,9 +70,10 @@ def _targets(step: Step, made: Loss) -> Iterator[tuple[str, Node]]:
 
 
 def _weights(name: str, network: Module) -> Iterator[tuple[str, Node]]:
-    matrices = [(path, p) for path, p in network.named_parameters() if p.ndim > 1 and p.node is not None]
-    for path, p in dict([matrices[0], matrices[-1]]).items() if matrices else ():
-        yield f"{name}.{path}", p.node
+    nodes = [(path, p.node) for path, p in network.named_parameters() if p.ndim > 1]
+    matrices = [(path, node) for path, node in nodes if node is not None]
+    for path, node in dict([matrices[0], matrices[-1]]).items() if matrices else ():
+        yield f"{name}.{path}", node
 
 
 def _hops(
