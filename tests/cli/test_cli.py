@@ -716,7 +716,8 @@ def test_scores_are_a_table_beside_those_of_real_data_and_a_file(run, points, tm
 
 
 @pytest.mark.parametrize("line", ["evaluate run --out no/a.json", "sample run --out no/a.png",
-                                  "report run --out no/a.html", "play --out no/a.html", "explain x --svg no/a.svg"])  # fmt: skip
+                                  "report run --out no/a.html", "play --out no/a.html",
+                                  "explain x --svg no/a.svg"])  # fmt: skip
 def test_where_a_file_can_not_go_is_said_before_the_work(run, points, monkeypatch, line):
     """Nothing of a run is read before, and nothing is printed."""
     monkeypatch.setattr("tinygen.train.checkpoint.load", lambda *args: pytest.fail("the run was read"))

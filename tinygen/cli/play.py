@@ -17,7 +17,9 @@ from .codes import OK
 
 
 def add_arguments(command: Parser) -> None:
-    command.add_argument("--out", type=path, default="play.html", metavar="FILE", help="the page, an HTML file (play.html)")
+    command.add_argument(
+        "--out", type=path, default="play.html", metavar="FILE", help="the page, an HTML file (play.html)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -13,5 +13,5 @@ const GAMES = {
     D: (r, s) => ops.add(ops.mean(ops.relu(affine(r, -1, 1))), ops.mean(ops.relu(affine(s, 1, 1)))),
     G: minusMean,
   },
-  wasserstein: { D: (r, s) => ops.subtract(ops.mean(s), ops.mean(r)), G: minusMean, clip: 0.1 },
+  wasserstein: { D: (r, s) => ops.subtract(ops.mean(s), ops.mean(r)), G: minusMean, clip: 0.4 },
 };

@@ -3,7 +3,7 @@
 const BATCH = 64; // real points of a batch, and as many of G's
 const SHOWN = 160; // of G's points and of the real ones in the picture: of the same z and offsets all the time
 const WITHIN = 3; // standard deviations: a point as close as that to a centre is good
-const FIELD = 32; // places along each side of the view where D is asked
+const FIELD = 25; // places along each side of the view where D is asked
 
 const DEFAULTS = {
   data: "ring", loss: "nonsaturating", seed: 0, latent: 2, widthsG: [32, 32], widthsD: [32, 32],

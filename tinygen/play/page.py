@@ -1,4 +1,4 @@
-"""play(): the page, put together from page.html, the style and parts of the report, and the JavaScript beside this file."""
+"""play(): the page, put together from page.html, parts of the report, and the style and scripts of this folder."""
 
 from __future__ import annotations
 
