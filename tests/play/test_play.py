@@ -53,7 +53,7 @@ def opened(browser, tmp_path):
 
     def opened(**how):
         browser.open(play(tmp_path / "play.html"), still=True, **how)
-        browser.wait("document.body.dataset.ready")
+        browser.wait("globalThis.page")
         return browser
 
     return opened
@@ -128,11 +128,12 @@ def test_single_moves(opened):
     first = seen(browser)
     assert browser.text("#step") == "step 0" and "play" in browser.text(".play")
     browser.click("#stepD")
-    browser.wait("document.querySelector('.turns [aria-current]')?.dataset.phase === 'arrows' && player.share === 1")
+    browser.wait("page.player.phase === 'arrows' && !page.player.gliding")
+    assert browser.text(".turns [aria-current]") == "2 the arrows" and "gradient" in browser.text("#now")
     judged = seen(browser)
     assert judged != first and browser.text("#step") == "step 0"
     browser.click("#stepG")
-    browser.wait("document.querySelector('.turns [aria-current]').dataset.phase === 'G' && player.share === 1")
+    browser.wait("page.player.phase === 'G' && !page.player.gliding")
     assert seen(browser) != judged and browser.text("#step") == "step 1"
     browser.click("#whole")
     browser.wait("document.querySelector('#step').textContent === 'step 2'")
@@ -148,7 +149,7 @@ def test_space_plays_and_each_choice_goes_on_without_an_error(opened):
     for id, values in {**choices, "widthsG": "8", "widthsD": "16", "speed": "max"}.items():
         for value in values.split():
             choose(browser, id, value)
-            browser.wait("player.lab.step > 2")
+            browser.wait("page.player.lab.step > 2")
             assert re.search(r"D (tells|scores)", browser.text("#numbers"))
             assert browser.run("document.documentElement.scrollWidth") <= 390
     assert browser.errors == []
@@ -166,7 +167,7 @@ def test_data_are_dragged_and_added(opened):
         browser.call("Input.dispatchMouseEvent", type=f"mouse{kind}", button="left", buttons=1, clickCount=1, **place)
 
     def centres():
-        return browser.run("player.lab.centres.map(({ x, y }) => [x, y])")
+        return browser.run("page.player.lab.centres.map(({ x, y }) => [x, y])")
 
     for kind, x, y in (("Pressed", 0.8, 0), ("Moved", 0.5, 0.3), ("Moved", 0.2, 0.5), ("Released", 0.2, 0.5)):
         mouse(kind, x, y)
@@ -202,7 +203,7 @@ def test_phones_get_large_targets_and_text(opened):
 
 def test_without_reduced_motion_it_plays_at_once(browser, tmp_path):
     browser.open(play(tmp_path / "play.html"))
-    browser.wait("player.lab.step > 0")
+    browser.wait("page.player.lab.step > 0")
     assert "pause" in browser.text(".play") and browser.errors == []
 
 

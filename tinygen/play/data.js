@@ -1,8 +1,8 @@
-// The real points. A data set is a list of centres, each with the spread of the points around it: drag one, and they come.
+// The real points. A data set is a list of centres, each with points around it, which come along when it moves.
 
 const REACH = 1.5; // the view goes from -1.5 to 1.5
 
-/** A centre has x, y and the standard deviation `spread` of its points. modes: whether it makes sense to count centres. */
+/** A centre has x, y, and the standard deviation `spread` of its points. modes: whether its centres are counted. */
 const DATASETS = {
   ring: { title: "ring of 8", modes: true, centres: () => around(8, 1, 0.05) },
   grid: { title: "grid of 9", modes: true, centres: () => grid(3, 1, 0.05) },
@@ -26,11 +26,11 @@ function grid(side, reach, spread) {
   }));
 }
 
-/** Two half circles, one open to the top and one to the bottom, each within the other. */
+/** Two half circles, one open to the top and one to the bottom, each reaching into the other. */
 function moons(each, spread) {
   return Array.from({ length: 2 * each }, (_, i) => {
     const turn = (Math.PI * (i % each)) / (each - 1), [x, y] = [0.8 * Math.cos(turn), 0.8 * Math.sin(turn)];
-    return i < each ? { x: x - 0.4, y: y - 0.2, spread } : { x: 0.4 - x, y: 0.2 - y + 0, spread };
+    return i < each ? { x: x - 0.4, y: y - 0.2, spread } : { x: 0.4 - x, y: 0.2 - y, spread };
   });
 }
 

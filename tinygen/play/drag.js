@@ -1,85 +1,91 @@
-// Data by hand: drag a real point and all those around its centre come along; in "your own", click to add a centre.
+// Data by hand: drag a real point, and all those around its centre come along; in "your own", click to add a centre.
 
 const GRIP = 24; // pixels: how near to a point it can be taken hold of
+const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+const STRIDE = 0.05; // of an arrow key
 
-const HOW_TO = {
-  moved: "Drag the green points: training goes on with them. Keys: Page Up and Page Down choose a centre, the arrows move it.",
-  own: "Click to add points and drag them as you like. Keys: Page Up and Page Down choose a centre, the arrows move it, Enter adds one, Delete removes it.",
-};
+/** The reader's hand on a canvas. lab(): whose data it moves. changed(text): they change; text says how, at the end. */
+class Hand {
+  constructor(canvas, lab, changed) {
+    Object.assign(this, { canvas, lab, changed, held: null, chosen: null, pressed: false, moved: false });
+    const on = (name, act, options) => canvas.addEventListener(name, act, options);
+    on("pointerdown", (event) => this.press(event));
+    on("pointermove", (event) => (this.pressed ? this.pull(this.placeOf(event)) : this.hover(this.placeOf(event))));
+    on("pointerup", () => this.release());
+    on("pointercancel", () => { this.pressed = false; });
+    on("blur", () => { this.chosen = null; changed(); });
+    on("keydown", (event) => { if (this.key(event.key)) event.preventDefault(); });
+    on("touchstart", (event) => { // a finger on a point drags it; elsewhere it scrolls the page
+      if (this.pointAt(this.placeOf(event.touches[0]))) event.preventDefault();
+    }, { passive: false });
+  }
 
-/** Let the reader change a lab's data on the canvas. at(): the lab; onchange(text): they have changed, and how. */
-function makeDraggable(canvas, at, onchange) {
-  const hand = { held: null, chosen: null, moved: false };
-  const scale = () => (2 * REACH) / canvas.clientWidth;
-  const placeOf = ({ clientX, clientY }) => {
-    const box = canvas.getBoundingClientRect();
-    return [(clientX - box.left) * scale() - REACH, REACH - (clientY - box.top) * scale()];
-  };
-  const isOwn = () => at().settings.data === "own";
+  get centres() { return this.lab().centres; }
 
-  canvas.addEventListener("pointerdown", (event) => {
-    hand.last = placeOf(event);
-    hand.held = nearestCentre(at(), hand.last, GRIP * scale());
-    hand.moved = false;
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const place = placeOf(event);
-    if (!event.buttons) canvas.style.cursor = nearestCentre(at(), place, GRIP * scale()) ? "grab" : isOwn() ? "copy" : "default";
-    else if (hand.held) {
-      move(hand.held, place[0] - hand.last[0], place[1] - hand.last[1]);
-      hand.moved = true;
-      hand.last = place;
-      onchange();
-    }
-  });
-  canvas.addEventListener("pointerup", () => {
-    if (!hand.held && isOwn()) add(hand.last);
-    else if (hand.moved) onchange(`the data have changed`);
-    hand.held = null;
-  });
-  canvas.addEventListener("pointercancel", () => { hand.held = null; });
-  canvas.addEventListener("touchstart", (event) => { // a finger on a point drags it; elsewhere it scrolls the page
-    if (nearestCentre(at(), placeOf(event.touches[0]), GRIP * scale())) event.preventDefault();
-  }, { passive: false });
-  canvas.addEventListener("blur", () => { hand.chosen = null; onchange(); });
-  canvas.addEventListener("keydown", (event) => {
-    if (byKey(event.key)) event.preventDefault();
-  });
+  get own() { return this.lab().settings.data === "own"; }
 
-  function byKey(key) {
-    const { centres } = at(), n = centres.length, arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[key];
-    if (key === "Enter" && isOwn()) add([0, 0]);
-    else if (!n) return false;
-    else if (key === "PageDown" || key === "PageUp") choose(hand.chosen === null ? 0 : (hand.chosen + (key === "PageDown" ? 1 : n - 1)) % n);
-    else if (arrow) {
-      hand.chosen ??= 0;
-      move(centres[hand.chosen], 0.05 * arrow[0], 0.05 * arrow[1]);
-      onchange(spoken());
-    } else if ((key === "Delete" || key === "Backspace") && isOwn() && hand.chosen !== null) {
-      centres.splice(hand.chosen, 1);
-      hand.chosen = null;
-      onchange(`removed; ${centres.length} left`);
-    } else return false;
+  get scale() { return (2 * REACH) / this.canvas.clientWidth; }
+
+  placeOf({ clientX, clientY }) {
+    const box = this.canvas.getBoundingClientRect();
+    return [(clientX - box.left) * this.scale - REACH, REACH - (clientY - box.top) * this.scale];
+  }
+
+  pointAt(place) { return nearestCentre(this.lab(), place, GRIP * this.scale); }
+
+  hover(place) { this.canvas.style.cursor = this.pointAt(place) ? "grab" : this.own ? "copy" : "default"; }
+
+  press(event) {
+    if (event.button !== 0) return;
+    const place = this.placeOf(event);
+    Object.assign(this, { pressed: true, moved: false, last: place, held: this.pointAt(place) });
+    this.canvas.setPointerCapture(event.pointerId);
+  }
+
+  pull(place) {
+    if (!this.held) return;
+    move(this.held, place[0] - this.last[0], place[1] - this.last[1]);
+    Object.assign(this, { moved: true, last: place });
+    this.changed();
+  }
+
+  release() {
+    if (!this.pressed) return;
+    this.pressed = false;
+    if (this.moved) this.changed("the data have changed");
+    else if (!this.held && this.own) this.add(this.last);
+  }
+
+  /** Whether a key was one of these, and is done. */
+  key(key) {
+    const n = this.centres.length, next = { PageDown: 1, PageUp: n - 1 }[key];
+    if (key === "Enter" && this.own) this.add([0, 0]);
+    else if (n && next !== undefined) this.choose(this.chosen === null ? 0 : (this.chosen + next) % n);
+    else if (n && key in MOVES) this.nudge(...MOVES[key]);
+    else if (key === "Delete" && this.own && this.chosen !== null) this.remove();
+    else return false;
     return true;
   }
 
-  function add([x, y]) {
-    const { centres } = at();
-    centres.push({ x, y, spread: OWN_SPREAD });
-    choose(centres.length - 1);
+  nudge(right, up) {
+    this.chosen ??= 0;
+    move(this.centres[this.chosen], STRIDE * right, STRIDE * up);
+    this.choose(this.chosen);
   }
 
-  function choose(i) {
-    hand.chosen = i;
-    onchange(spoken());
+  add([x, y]) { this.choose(this.centres.push({ x, y, spread: OWN_SPREAD }) - 1); }
+
+  remove() {
+    this.centres.splice(this.chosen, 1);
+    this.chosen = null;
+    this.changed(`removed; ${this.centres.length} left`);
   }
 
-  function spoken() {
-    const { centres } = at(), { x, y } = centres[hand.chosen];
-    return `centre ${hand.chosen + 1} of ${centres.length}, at ${x.toFixed(2)}, ${y.toFixed(2)}`;
+  choose(i) {
+    const { x, y } = this.centres[i];
+    this.chosen = i;
+    this.changed(`centre ${i + 1} of ${this.centres.length}, at ${x.toFixed(2)}, ${y.toFixed(2)}`);
   }
-  return hand;
 }
 
 function move(centre, dx, dy) {
@@ -87,14 +93,14 @@ function move(centre, dx, dy) {
   centre.y = clamp(centre.y + dy, -REACH, REACH);
 }
 
-/** The centre of the real point, or the centre itself, that is nearest to a place and within reach of it. */
+/** The centre of the real point, or the centre itself, that is nearest to a place and within reach of it; or null. */
 function nearestCentre(lab, [x, y], reach) {
-  const { centres } = lab, found = { centre: null, distance: reach };
+  let nearest = null;
   const consider = (px, py, centre) => {
     const distance = Math.hypot(px - x, py - y);
-    if (distance < found.distance) Object.assign(found, { centre, distance });
+    if (distance < reach) [nearest, reach] = [centre, distance];
   };
-  pairs(lab.real()).forEach(([px, py], i) => consider(px, py, centres[i % centres.length]));
-  centres.forEach((centre) => consider(centre.x, centre.y, centre));
-  return found.centre;
+  lab.centres.forEach((centre) => consider(centre.x, centre.y, centre));
+  pairs(lab.real()).forEach(([px, py], i) => consider(px, py, lab.centres[i % lab.centres.length]));
+  return nearest;
 }

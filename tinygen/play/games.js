@@ -2,9 +2,9 @@
 
 const logisticD = (r, s) => ops.add(ops.mean(ops.softplus(ops.negative(r))), ops.mean(ops.softplus(s)));
 const minusMean = (s) => ops.negative(ops.mean(s));
-const halfSquare = (x, label) => affine(ops.mean(ops.square(affine(x, 1, -label))), 0.5, 0);
+const halfSquare = (x, label) => affine(ops.mean(ops.square(affine(x, 1, -label))), 0.5);
 
-/** By the name of the loss in tinygen; their formulas and what their scores mean come from there. softplus(s) = −log(1 − σ(s)). */
+/** By the name of the loss in tinygen, which knows its formulas. softplus(s) = −log(1 − σ(s)). clip: of D's weights. */
 const GAMES = {
   nonsaturating: { D: logisticD, G: (s) => ops.mean(ops.softplus(ops.negative(s))) },
   minimax: { D: logisticD, G: (s) => ops.negative(ops.mean(ops.softplus(s))) },

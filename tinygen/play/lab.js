@@ -11,7 +11,7 @@ const DEFAULTS = {
 };
 
 class Lab {
-  /** settings: as DEFAULTS; rateG, rateD and stepsD may change while it runs. meaning: what tinygen says of the loss. */
+  /** settings: as DEFAULTS; rateG, rateD and stepsD may change at any time. meaning: tinygen's words on the loss. */
   constructor(settings, meaning) {
     const stream = new Stream(settings.seed);
     Object.assign(this, { settings, meaning, stream, step: 0, game: GAMES[settings.loss], losses: {}, verdicts: {} });
@@ -66,7 +66,7 @@ class Lab {
   /** The real points of the picture: each keeps its place beside its centre. */
   real() {
     return map(this.offsets, (offset, i) => {
-      const centre = this.centres[(i >> 1) % this.centres.length];
+      const centre = this.centres[Math.floor(i / 2) % this.centres.length];
       return centre ? centre[i % 2 ? "y" : "x"] + centre.spread * offset : NaN;
     });
   }
@@ -81,8 +81,10 @@ class Lab {
 
   /** D's scores on a grid over the view, row by row from below. */
   field() {
-    const place = (i) => REACH * ((2 * i) / (FIELD - 1) - 1);
-    const places = map(new Matrix(FIELD * FIELD, 2), (_, i) => place(i % 2 ? Math.floor(i / 2 / FIELD) : (i >> 1) % FIELD));
+    const places = map(new Matrix(FIELD * FIELD, 2), (_, i) => {
+      const [row, column] = [Math.floor(i / 2 / FIELD), Math.floor(i / 2) % FIELD];
+      return REACH * ((2 * (i % 2 ? row : column)) / (FIELD - 1) - 1);
+    });
     return Object.assign(this.D.forward(places).data, { shape: [FIELD, FIELD] });
   }
 }
@@ -92,20 +94,20 @@ function clipTo(parameters, limit) {
   for (const p of parameters) p.data.forEach((value, i) => { p.data[i] = clamp(value, -limit, limit); });
 }
 
-/** How G does: { modes: centres with a point nearby, good: the share of points near one, outside: points out of view }. */
+/** { modes: centres with a point of G's near, good: the share of such points, outside: how many are out of view }. */
 function countPoints(points, centres) {
-  const covered = new Set();
-  let good = 0, outside = 0;
-  for (let i = 0; i < points.rows; i++) {
-    const [x, y] = points.data.subarray(2 * i, 2 * i + 2), distance = (centre) => Math.hypot(x - centre.x, y - centre.y);
-    const near = centres.filter((centre) => distance(centre) < WITHIN * centre.spread);
-    if (near.length) {
-      covered.add(near.reduce((a, b) => (distance(b) < distance(a) ? b : a)));
-      good += 1;
-    }
-    if (Math.max(Math.abs(x), Math.abs(y)) > REACH) outside += 1;
-  }
-  return { modes: covered.size, good: good / points.rows, outside };
+  const near = ([x, y], centre) => Math.hypot(x - centre.x, y - centre.y) < WITHIN * centre.spread;
+  const all = pairs(points);
+  return {
+    modes: centres.filter((centre) => all.some((point) => near(point, centre))).length,
+    good: mean(all.map((point) => Number(centres.some((centre) => near(point, centre))))),
+    outside: all.filter(([x, y]) => !(Math.max(Math.abs(x), Math.abs(y)) <= REACH)).length,
+  };
+}
+
+/** The rows of points (N, 2) as pairs [x, y]. */
+function pairs({ data, rows }) {
+  return Array.from({ length: rows }, (_, i) => [data[2 * i], data[2 * i + 1]]);
 }
 
 /** The share of points that D takes for what they are, real and fake alike; undefined if scores only rank them. */

@@ -1,108 +1,143 @@
-// What puts the page together and starts it.
+// The page: it ties the lab, the player, the picture and the controls together.
 
 const ARROWS = { unit: "arrows: as long as the push", same: "all the same length", none: "none" };
 const WORDS_EVERY = 250; // milliseconds between two texts and curves while it plays
 const SPOKEN_EVERY = 20_000; // and between two announcements to a screen reader
 
-function start() {
-  const { losses } = JSON.parse(document.getElementById("data").textContent);
-  const still = matchMedia("(prefers-reduced-motion: reduce)").matches, settings = { ...DEFAULTS };
-  const state = { arrows: "unit", written: 0, spoken: performance.now() }, part = makeParts();
-  const player = new Player(new Lab(settings, losses[settings.loss]), still, draw, turn);
-  const hand = makeDraggable(part.canvas, () => player.lab, (text) => {
-    if (player.share === 1) player.see();
-    draw();
-    write();
-    if (text) say(text);
-  });
-  startTheme();
-  shown = { paint: () => { draw(); write(); } }; // for another theme
-  addEventListener("resize", repaint);
-  place();
-  repaint();
-  turn();
-  if (!still) player.play();
-  Object.assign(globalThis, { player, restart }); // for the curious, in the browser's console
+class Page {
+  /** losses: tinygen's descriptions, by name. still: nothing moves until something is pressed, and nothing glides. */
+  constructor(losses, still) {
+    Object.assign(this, { losses, settings: { ...DEFAULTS }, part: makeParts(), arrows: "unit" });
+    this.written = this.spoken = performance.now();
+    this.player = new Player(this.newLab(), still, () => this.draw(), () => this.turn());
+    this.hand = new Hand(this.part.canvas, () => this.player.lab, (text) => this.dataChanged(text));
+    this.play = button("", () => this.toggle(), { class: "play" });
+    this.clear = button("remove all points", () => this.removeAll(), { id: "clear" });
+    this.place();
+    this.begin();
+    if (!still) this.toggle();
+  }
 
-  function restart(change = {}) {
-    Object.assign(settings, change);
-    player.take(new Lab(settings, losses[settings.loss]));
-    hand.chosen = null;
+  newLab() { return new Lab(this.settings, this.losses[this.settings.loss]); }
+
+  /** Fill the parts with controls, and put them on the page. */
+  place() {
+    const { part, settings, player } = this, restart = (change) => this.restart(change);
+    const datasets = Object.fromEntries(Object.entries(DATASETS).map(([key, { title }]) => [key, title]));
+    part.moves.append(
+      button("D's step", () => this.make("D", "arrows"), { id: "stepD" }),
+      button("G's step", () => this.make("G"), { id: "stepG" }),
+      button("whole step", () => this.make(...PHASES), { id: "whole" }),
+      button("start again", () => restart(), { id: "again" }));
+    part.choices.append(
+      selection("data", "chosen", datasets, settings.data, (data) => restart({ data })),
+      selection("loss", "loss", lossTitles(this.losses), settings.loss, (loss) => restart({ loss })), this.clear);
+    part.arrows.append(choice(ARROWS, this.arrows, (key) => { this.arrows = key; this.draw(); }, "arrows"));
+    part.settings.append(...settingsPanel(settings, restart, (change) => Object.assign(settings, change)));
+    const speed = selection("speed", "speed", SPEEDS, player.speed, (value) => { player.speed = value; this.turn(); });
+    document.getElementById("head").append(header());
+    document.getElementById("view").append(...layout(part));
+    document.getElementById("time").append(h("div", {}, this.play, speed, part.step));
+    document.addEventListener("keydown", (event) => this.key(event));
+  }
+
+  restart(change = {}) {
+    Object.assign(this.settings, change);
+    this.player.take(this.newLab());
+    this.hand.chosen = null;
+    this.begin();
+    this.say("started again");
+  }
+
+  /** Show a lab that is new. */
+  begin() {
+    const { part, settings, player } = this, own = settings.data === "own";
     part.key.replaceChildren(fieldKey(player.lab.meaning.probability));
-    part.loss.replaceChildren(...lossText(losses[settings.loss]));
-    part.howTo.textContent = settings.data === "own" ? HOW_TO.own : HOW_TO.moved;
-    part.clear.hidden = settings.data !== "own";
+    part.loss.replaceChildren(...lossText(player.lab.meaning));
+    part.howTo.textContent = own ? HOW_TO.own : HOW_TO.move;
+    this.clear.hidden = !own;
     if (player.playing) player.go();
-    turn();
-    repaint();
-    if (document.body.dataset.ready) say("started again");
+    else this.turn();
+    this.draw();
+    this.write();
   }
 
-  function draw() {
-    const unit = state.arrows === "same" ? 0 : player.unit, grown = state.arrows === "none" ? 0 : player.grown;
-    drawPicture(part.canvas, player.lab, player.seen, { grown, unit, chosen: hand.chosen });
-    const now = performance.now();
-    if (now - state.written > WORDS_EVERY) write();
-    if (player.playing && now - state.spoken > SPOKEN_EVERY) say(part.numbers.textContent);
+  draw() {
+    const { player, hand } = this, now = performance.now();
+    const grown = this.arrows === "none" ? 0 : player.grown, unit = this.arrows === "same" ? 0 : player.unit;
+    drawPicture(this.part.canvas, player.lab, player.seen, { grown, unit, chosen: hand.chosen });
+    if (now - this.written > WORDS_EVERY) this.write();
+    if (player.playing && now - this.spoken > SPOKEN_EVERY) this.say(this.part.numbers.textContent);
   }
 
-  function write() {
-    state.written = performance.now();
-    part.step.textContent = `step ${whole(player.lab.step)}`;
-    part.numbers.replaceChildren(...(player.lab.ready ? numbersText(player.lab, player.after) : []));
-    drawCurves(part.curves, player.history, player.lab.meaning.probability);
+  /** The numbers and curves. */
+  write() {
+    const { part, player: { lab, after, history } } = this;
+    this.written = performance.now();
+    part.step.textContent = `step ${whole(lab.step)}`;
+    part.numbers.replaceChildren(...(lab.ready ? numbersText(lab, after) : []));
+    drawCurves(part.curves, history, lab.meaning.probability);
   }
 
-  /** Another phase, or play and pause. */
-  function turn() {
-    part.play.textContent = player.playing ? "❚❚ pause" : "▶ play";
+  /** Another phase has begun, or play, or a rest. */
+  turn() {
+    const { part, player } = this;
+    this.play.textContent = player.playing ? "❚❚ pause" : "▶ play";
     part.now.textContent = nowText(player);
     for (const one of part.turns.children) {
       if (one.dataset.phase === player.phase) one.setAttribute("aria-current", "step");
       else one.removeAttribute("aria-current");
     }
-    if (!player.queue.length && player.share === 1) write();
+    if (!player.playing && !player.gliding) this.write();
   }
 
-  function say(text) {
-    state.spoken = performance.now();
-    part.status.textContent = `Step ${whole(player.lab.step)}: ${text}`;
+  /** Tell a screen reader. */
+  say(text) {
+    this.spoken = performance.now();
+    this.part.status.textContent = `Step ${whole(this.player.lab.step)}: ${text}`;
   }
 
-  function toggle() {
+  toggle() {
+    const { player } = this;
     player.playing ? player.pause() : player.play();
-    say(player.playing ? "playing" : `paused. ${part.numbers.textContent}`);
+    this.say(player.playing ? "playing" : `paused. ${this.part.numbers.textContent}`);
   }
 
-  function make(...phases) {
-    player.make(...phases);
-    say(phases.map((phase) => TURNS[phase].slice(2)).join(", "));
+  make(...phases) {
+    this.player.make(...phases);
+    this.say(phases.map((phase) => TURNS[phase]).join(", "));
   }
 
-  function place() {
-    const titles = Object.fromEntries(Object.entries(DATASETS).map(([key, { title }]) => [key, title]));
-    document.getElementById("head").append(h("div", { class: "top" }, h("div", {}, h("h1", {}, "A GAN learns, live"),
-      h("p", { class: "quiet" }, "G makes points of random numbers, D tells them from real ones, and both learn on this page.")), themeSwitch()));
-    part.canvas.setAttribute("aria-describedby", "how");
-    part.moves.append(
-      button("D's step", () => make("D", "arrows"), { id: "stepD" }), button("G's step", () => make("G"), { id: "stepG" }),
-      button("whole step", () => make(...PHASES), { id: "whole" }), button("start again", () => restart(), { id: "again" }));
-    part.data.append(selection("data", "chosen", titles, settings.data, (data) => restart({ data })),
-      selection("loss", "loss", lossTitles(losses), settings.loss, (loss) => restart({ loss })), part.clear);
-    part.arrows.append(choice(ARROWS, state.arrows, (key) => { state.arrows = key; draw(); }, "arrows"));
-    part.settings.append(...settingsPanel(settings, restart, (change) => Object.assign(settings, change)));
-    part.clear.addEventListener("click", () => { player.lab.centres.length = 0; player.pause(); player.see(); repaint(); say("no data"); });
-    part.play.addEventListener("click", toggle);
-    document.getElementById("time").append(h("div", {}, part.play,
-      selection("speed", "speed", SPEEDS, player.speed, (speed) => { player.speed = speed; turn(); }), part.step));
-    document.getElementById("view").append(...layout(part));
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== " " || event.ctrlKey || event.metaKey || event.altKey || event.target.matches("button, select, input, summary")) return;
-      event.preventDefault();
-      toggle();
-    });
-    document.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur()); // space is to play
-    restart();
-    document.body.dataset.ready = "yes";
+  /** text: what has been done to the data; none while it is being done. */
+  dataChanged(text) {
+    if (this.player.share === 1) this.player.see();
+    this.draw();
+    if (!text) return;
+    this.turn();
+    this.say(text);
   }
+
+  removeAll() {
+    this.player.lab.centres.length = 0;
+    this.player.pause();
+    this.dataChanged("no data");
+  }
+
+  /** Space plays and pauses, but on a control it is the control's. */
+  key(event) {
+    const modified = event.ctrlKey || event.metaKey || event.altKey;
+    if (event.key !== " " || modified || event.target.matches("button, select, input, summary")) return;
+    event.preventDefault();
+    this.toggle();
+  }
+}
+
+function start() {
+  startTheme();
+  const { losses } = JSON.parse(document.getElementById("data").textContent);
+  const page = new Page(losses, matchMedia("(prefers-reduced-motion: reduce)").matches);
+  shown = { paint: () => { page.draw(); page.write(); } }; // for another theme
+  addEventListener("resize", repaint);
+  document.addEventListener("click", (event) => event.detail && event.target.closest("button")?.blur()); // space plays
+  globalThis.page = page; // for the curious, in the browser's console
 }

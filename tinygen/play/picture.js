@@ -3,7 +3,7 @@
 const LONGEST = 0.12; // of an arrow, as a share of the picture's side
 const REAL = "rgb(0 110 80 / 70%)", RING = "rgb(0 120 85)", ARROW = "rgb(30 30 40 / 55%)", MADE = "rgb(20 20 30)";
 
-/** How D's scores become verdicts from -1, fake, to 1, real. Scores without a probability are seen beside each other. */
+/** D's scores as verdicts from -1, fake, to 1, real. Without a probability they only mean something side by side. */
 function verdictsOf({ probability, threshold }, field) {
   if (probability) return (score) => 2 * logistic(score) - 1;
   const middle = threshold ?? mean(field), spread = 2 * mean(field.map((score) => Math.abs(score - middle))) || 1;
@@ -12,35 +12,37 @@ function verdictsOf({ probability, threshold }, field) {
 
 /**
  * Draw what `seen` holds, as Lab.look gives it.
- * grown: how much of each arrow, from 0 to 1.  unit: the push whose arrow is a half of the longest; 0: all are as long.
+ * grown: how much of each arrow, from 0 to 1.  unit: the push whose arrow has half of LONGEST; 0: all are equal.
  * chosen: the centre that the keyboard moves, if any.
  */
 function drawPicture(canvas, lab, seen, { grown, unit, chosen }) {
   const verdict = verdictsOf(lab.meaning, seen.field), ends = [-REACH, REACH];
-  const { context, x, y, size } = drawPlane(canvas, ends, ends, seen.field, (score) => tint(verdict(score)));
+  const plane = drawPlane(canvas, ends, ends, seen.field, (score) => tint(verdict(score))), { context, x, y } = plane;
   for (const [px, py] of pairs(seen.real)) drawDot(context, x(px), y(py), 1.6, REAL);
-  drawRings(context, lab, x, y, size, chosen);
+  drawRings(plane, lab, chosen);
+  drawArrows(plane, seen, grown, unit);
+  context.lineWidth = 1;
+  for (const [px, py] of pairs(seen.points)) drawDot(context, x(px), y(py), 2.8, MADE, "white"); // nothing hides them
+}
+
+function drawRings({ context, x, y, size }, lab, chosen) {
+  lab.centres.forEach((centre, i) => {
+    if (i !== chosen && !DATASETS[lab.settings.data].modes) return;
+    context.lineWidth = i === chosen ? 4 : 2;
+    const radius = (WITHIN * centre.spread * size) / (2 * REACH);
+    drawDot(context, x(centre.x), y(centre.y), Math.max(8, radius), null, RING);
+  });
+}
+
+function drawArrows({ context, x, y, size }, { points, from = points, pushes }, grown, unit) {
+  const starts = pairs(from);
   context.strokeStyle = ARROW;
   context.lineWidth = 1.2;
-  const starts = pairs(seen.from ?? seen.points);
-  if (grown > 0) pairs(seen.pushes).forEach(([u, v], i) => {
-    const length = Math.hypot(u, v) || 1, long = LONGEST * size * grown * (unit ? Math.min(1, (0.5 * length) / unit) : 0.4);
-    drawArrow(context, x(starts[i][0]), y(starts[i][1]), (u / length) * long, (-v / length) * long);
+  pairs(pushes).forEach(([u, v], i) => {
+    const push = Math.hypot(u, v) || 1, share = unit ? Math.min(1, (0.5 * push) / unit) : 0.4;
+    const stretch = (LONGEST * size * grown * share) / push;
+    drawArrow(context, x(starts[i][0]), y(starts[i][1]), u * stretch, -v * stretch);
   });
-  context.lineWidth = 1;
-  for (const [px, py] of pairs(seen.points)) drawDot(context, x(px), y(py), 2.8, MADE, "white");
-}
-
-function drawRings(context, lab, x, y, size, chosen) {
-  lab.centres.forEach((centre, i) => {
-    const radius = Math.max(8, ((WITHIN * centre.spread) / (2 * REACH)) * size);
-    context.lineWidth = i === chosen ? 4 : 2;
-    if (i === chosen || DATASETS[lab.settings.data].modes) drawDot(context, x(centre.x), y(centre.y), radius, null, RING);
-  });
-}
-
-function pairs({ data, rows }) {
-  return Array.from({ length: rows }, (_, i) => [data[2 * i], data[2 * i + 1]]);
 }
 
 /** The push that nine tenths of the points don't exceed. */
