@@ -12,7 +12,7 @@ const PHASE = 1200; // milliseconds of a phase in slow motion
 const BUDGET = 11; // milliseconds of learning in a frame, of the 16 that 60 frames a second leave
 
 class Player {
-  /** still: nothing glides. ondraw(): the picture has changed. onturn(): another phase has begun, or play, or a rest. */
+  /** still: nothing glides. ondraw(): the picture has changed. onturn(): another phase begins, or play, or a rest. */
   constructor(lab, still, ondraw, onturn) {
     Object.assign(this, { still, ondraw, onturn, speed: "60", playing: false, frame: null });
     this.take(lab);
@@ -119,7 +119,7 @@ class Player {
     for (; this.debt >= 1 && this.lab.ready && !this.lab.broken; this.debt -= 1) {
       this.lab.learn();
       this.history.add(this.lab);
-      if (performance.now() > end) this.debt = 0; // what can't be done in time is left out
+      if (performance.now() > end) break;
     }
     this.see();
   }

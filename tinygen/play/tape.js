@@ -116,19 +116,23 @@ function product(a, b) {
 
 /** a @ b.T */
 function rowsTimesRows(a, b) {
-  const y = new Matrix(a.rows, b.rows), [A, B, n] = [a.data, b.data, a.columns];
-  for (let i = 0; i < a.rows; i++) {
-    for (let j = 0; j < b.rows; j++) {
+  const y = new Matrix(a.rows, b.rows), [A, B, Y, n] = [a.data, b.data, y.data, a.columns];
+  for (let i = 0, at = 0; i < A.length; i += n) {
+    for (let j = 0; j < B.length; j += n) {
       let sum = 0;
-      for (let k = 0; k < n; k++) sum += A[i * n + k] * B[j * n + k];
-      y.data[i * b.rows + j] = sum;
+      for (let k = 0; k < n; k++) sum += A[i + k] * B[j + k];
+      Y[at++] = sum;
     }
   }
   return y;
 }
 
 function transposed(x) {
-  return map(new Matrix(x.columns, x.rows), (_, i) => x.data[(i % x.rows) * x.columns + Math.floor(i / x.rows)]);
+  const y = new Matrix(x.columns, x.rows);
+  for (let i = 0; i < x.rows; i++) {
+    for (let j = 0; j < x.columns; j++) y.data[j * x.rows + i] = x.data[i * x.columns + j];
+  }
+  return y;
 }
 
 function columnSums(x) {

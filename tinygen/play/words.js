@@ -11,7 +11,7 @@ const HINTS = [
   "Mode collapse: give G a learning rate of 0.01. Its dots crowd into a place or two, D turns those blue, and the " +
     "dots move on together, round and round.",
   "A D that is too good: ten steps of D for one of G, G's learning rate 0.0001, and start again. D soon tells more " +
-    "than 90% apart, and its verdict on G's points falls towards 0.",
+    "than 90% apart, and its mean verdict on G's points falls.",
   "Drag real points away when G has learnt them: D notices first, then the arrows turn, then G follows.",
 ];
 
