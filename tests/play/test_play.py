@@ -8,6 +8,7 @@ import pytest
 from models.small import in_float64
 
 import tinygen as tg
+from tinygen.cli import main
 from tinygen.losses import GAN_LOSSES
 from tinygen.models import GAN, GANConfig
 from tinygen.play import play
@@ -142,6 +143,19 @@ def test_single_moves(opened):
     assert browser.errors == []
 
 
+def test_slow_motion_shows_one_move_after_the_other_and_a_pause_ends_it(opened):
+    browser = opened()
+    choose(browser, "speed", "slow")
+    browser.key(" ")
+    browser.wait("page.player.phase === 'D'")
+    assert browser.text(".turns [aria-current]") == "1 D judges" and "learns from 64" in browser.text("#now")
+    browser.wait("page.player.phase === 'arrows'")
+    browser.key(" ")
+    browser.wait("!page.player.gliding && page.player.frame === null")
+    assert browser.text(".turns [aria-current]") == "2 the arrows" and browser.text("#step") == "step 0"
+    assert browser.text("#status").startswith("Step 0: paused. D tells")
+
+
 def test_space_plays_and_each_choice_goes_on_without_an_error(opened):
     browser = opened(width=390, height=844)
     browser.key(" ")
@@ -205,6 +219,14 @@ def test_without_reduced_motion_it_plays_at_once(browser, tmp_path):
     browser.open(play(tmp_path / "play.html"))
     browser.wait("page.player.lab.step > 0")
     assert "pause" in browser.text(".play") and browser.errors == []
+
+
+def test_the_command_writes_the_page(capsys, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for command, name in (("play", "play.html"), ("play --out lab.htm", "lab.htm")):
+        assert main(command.split()) == 0
+        assert capsys.readouterr().out == f"open {name} in a browser\n"
+        assert (tmp_path / name).read_text(encoding="utf-8") == page()
 
 
 def test_the_page_is_one_file_that_asks_for_nothing():

@@ -1,7 +1,7 @@
 """Write a web page on which a small GAN learns, live.
 
-One file, which opens in any browser without a network. Points in the plane: watch D judge, its arrows push, and G's
-points follow, at full speed or in slow motion; drag the data, and choose the loss, learning rates and networks.
+One file, which opens in any browser without a network. Watch D judge points in the plane, its arrows push them, and G
+follow, at full speed or in slow motion; drag the data, and choose the loss, the learning rates and the networks.
 
 examples:
   tinygen play

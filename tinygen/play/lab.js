@@ -1,4 +1,4 @@
-// The game itself, without a picture: G makes points of random numbers, D tells them from real ones, and both learn.
+// The game itself, without a picture: G turns random numbers into points, D tells them from real ones, both learn.
 
 const BATCH = 64; // real points of a batch, and as many of G's
 const SHOWN = 160; // of G's points and of the real ones in the picture: of the same z and offsets all the time
@@ -11,7 +11,7 @@ const DEFAULTS = {
 };
 
 class Lab {
-  /** settings: as DEFAULTS; rateG, rateD and stepsD may change at any time. meaning: tinygen's words on the loss. */
+  /** settings: as DEFAULTS; rateG, rateD and stepsD may change at any time. meaning: the loss, described by tinygen. */
   constructor(settings, meaning) {
     const stream = new Stream(settings.seed);
     Object.assign(this, { settings, meaning, stream, step: 0, game: GAMES[settings.loss], losses: {}, verdicts: {} });

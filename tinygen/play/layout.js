@@ -26,7 +26,7 @@ function makeParts() {
 }
 
 function header() {
-  const about = "G makes points of random numbers, D tells them from real ones, and both learn on this page.";
+  const about = "G turns random numbers into points, D tells them from real ones, and both learn on this page.";
   return h("div", { class: "top" },
     h("div", {}, h("h1", {}, "A GAN learns, live"), h("p", { class: "quiet" }, about)),
     themeSwitch());

@@ -23,7 +23,7 @@ const HOW_TO = {
 };
 
 const NOW = {
-  empty: "There are no data. Click into the plane to add some.",
+  empty: "There are no data. Click in the plane to add some.",
   broken: "The numbers have grown beyond all bounds. Choose smaller learning rates and start again.",
   D: `D learns from ${BATCH} real points and ${BATCH} of G's to tell them apart a little better: the colours change.`,
   arrows: "Each arrow shows where D would find the point more real: −∂L/∂x, the gradient of G's loss. It is all that " +
