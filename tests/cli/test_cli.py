@@ -139,7 +139,7 @@ def weights(folder, step):
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "sample", "translate", "evaluate", "report", "models", "data", "gradcheck", "explain", "doctor"],
+    ["train", "sample", "translate", "evaluate", "report", "play", "models", "data", "gradcheck", "explain", "doctor"],
 )
 def test_every_command_has_help_with_examples(run, command):
     result = run(f"{command} --help")
@@ -218,6 +218,9 @@ BAD_USAGE = {
     "sample --out= run": ["--out", "empty"],
     "evaluate --out= run": ["--out", "empty"],
     "report --out= run": ["--out", "empty"],
+    "play --out=": ["--out", "empty"],
+    "play --out a.png": ["--out a.png", ".html"],
+    "play lab.html": ["'lab.html'", "tinygen play --help"],
     "explain x --svg=": ["--svg", "empty"],
     "train mean --set seed=3": ["write --seed 3"],
     "train mean --set log-every=3": ["write --log-every 3"],
@@ -713,7 +716,8 @@ def test_scores_are_a_table_beside_those_of_real_data_and_a_file(run, points, tm
 
 
 @pytest.mark.parametrize("line", ["evaluate run --out no/a.json", "sample run --out no/a.png",
-                                  "report run --out no/a.html", "explain x --svg no/a.svg"])  # fmt: skip
+                                  "report run --out no/a.html", "play --out no/a.html",
+                                  "explain x --svg no/a.svg"])  # fmt: skip
 def test_where_a_file_can_not_go_is_said_before_the_work(run, points, monkeypatch, line):
     """Nothing of a run is read before, and nothing is printed."""
     monkeypatch.setattr("tinygen.train.checkpoint.load", lambda *args: pytest.fail("the run was read"))

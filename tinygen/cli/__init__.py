@@ -7,6 +7,7 @@ examples:
   tinygen translate runs/srgan photo.png  an image made of an image, here a larger one
   tinygen evaluate runs/gan              how good it is, in numbers
   tinygen report runs/gan                what happened inside of it: a web page
+  tinygen play                           a GAN that learns live, on a web page to play with
   tinygen models                         what can be trained, and every setting
   tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
   tinygen COMMAND --help                 more, with examples
@@ -39,7 +40,7 @@ from .. import terminal
 from ..errors import UserError
 from ..signals import finish, give_back, stop, take_over
 from ..version import __version__
-from . import data, doctor, evaluate, explain, gradcheck, models, report, sample, train, translate
+from . import data, doctor, evaluate, explain, gradcheck, models, play, report, sample, train, translate
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
@@ -50,7 +51,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-COMMANDS = (train, sample, translate, evaluate, report, models, data, gradcheck, explain, doctor)
+COMMANDS = (train, sample, translate, evaluate, report, play, models, data, gradcheck, explain, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
