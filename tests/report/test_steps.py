@@ -77,8 +77,8 @@ def test_the_mistakes_of_a_gan_are_those_of_direct_computation(recorded, name):
 
 @pytest.mark.parametrize("name", ["gan", "wgangp", "ring8"])
 def test_a_loss_pulls_the_other_network_against_its_own(recorded, name):
-    """By way of D's scores of G's examples. There a critic's two losses are each other's negatives, whatever the penalty
-    and the real examples ask for besides."""
+    """By way of D's scores of G's examples. There a critic's two losses are each other's negatives, whatever else
+    the penalty and the real examples ask for."""
     followed = follow(recorded(name))
     for step, other in (("D", "G"), ("G", "D")):
         assert of(followed, step)["along"][other] is None
