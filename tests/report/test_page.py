@@ -11,14 +11,14 @@ from tinygen.report import report
 from tinygen.train import checkpoint
 
 VIEWS = {
-    "gan": ["pixels", "step", "vanishing", "curves", "program"],
-    "dcgan": ["pixels", "step", "vanishing", "curves", "program"],
-    "vae": ["samples", "step", "latents", "vanishing", "curves", "program"],
-    "wgangp": ["pixels", "step", "vanishing", "curves", "slopes", "program"],
-    "ring8": ["field", "step", "vanishing", "curves", "program"],
-    "vaegan": ["pixels", "step", "latents", "vanishing", "curves", "program"],
-    "srgan": ["pixels", "step", "restored", "vanishing", "curves", "program"],
-    "pacgan": ["field", "step", "vanishing", "curves", "program"],
+    "gan": ["start", "pixels", "step", "vanishing", "curves", "program"],
+    "dcgan": ["start", "pixels", "step", "vanishing", "curves", "program"],
+    "vae": ["start", "samples", "step", "latents", "vanishing", "curves", "program"],
+    "wgangp": ["start", "pixels", "step", "vanishing", "curves", "slopes", "program"],
+    "ring8": ["start", "field", "step", "vanishing", "curves", "program"],
+    "vaegan": ["start", "pixels", "step", "latents", "vanishing", "curves", "program"],
+    "srgan": ["start", "pixels", "step", "restored", "vanishing", "curves", "program"],
+    "pacgan": ["start", "field", "step", "vanishing", "curves", "program"],
     "points": ["samples", "step", "latents", "vanishing", "curves", "program"],
 }
 LOSSES = ["minimax", "nonsaturating", "lsgan", "hinge"]  # hinge and wasserstein are one for G
@@ -128,7 +128,7 @@ def test_keys(opened):
     browser.wait("document.querySelector('#step').textContent !== 'step 1'")
     browser.key(" ")
     assert "play" in browser.text(".play")
-    browser.key("3")
+    browser.key("4")
     assert browser.text("#view h2") == "Vanishing signal"
     browser.key("End")
     assert browser.text("#step") == f"step {STEPS}"
@@ -335,6 +335,7 @@ def test_a_gan_of_ones_own_is_shown_by_what_its_recording_says(browser, recorded
     (run / "metrics.jsonl").write_text(text.replace("loss_D", "judge").replace("loss_G", "maker").replace("acc", "won"))
     browser.open(report(run), "#vanishing", width=390, height=844)
     assert browser.run("[...document.querySelectorAll('#tabs button')].map(tab => tab.dataset.view)") == [
+        "start",
         "field",
         "vanishing",
         "curves",

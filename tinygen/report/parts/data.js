@@ -58,6 +58,11 @@ class Run {
     return shape.length === 3 ? shape : null;
   }
 
+  /** What its examples are called: "images" or "points". */
+  get things() {
+    return this.image ? "images" : "points";
+  }
+
   /** Whether it makes images from what is left of them, not from random numbers. */
   get restores() {
     return this.has("plain");
