@@ -1,11 +1,13 @@
 """The page in a real browser: every view is drawn without an error, what moves moves, and the numbers are the run's."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from report.runs import STEPS, copy
 
+from tinygen import report as package
 from tinygen.inside import Recording
 from tinygen.report import report
 from tinygen.train import checkpoint
@@ -21,6 +23,7 @@ VIEWS = {
     "pacgan": ["start", "field", "step", "vanishing", "curves", "program"],
     "points": ["samples", "step", "latents", "vanishing", "curves", "program"],
 }
+PARTS = Path(package.__file__).parent / "parts"
 LOSSES = ["minimax", "nonsaturating", "lsgan", "hinge"]  # hinge and wasserstein are one for G
 
 
@@ -293,6 +296,24 @@ def test_two_runs_stand_side_by_side(browser, recorded, tmp_path):
     browser.click("#tabs [data-view=field]")  # which suits one of them
     assert browser.run("document.querySelectorAll('.panel').length") == 1
     assert browser.errors == []
+
+
+@pytest.mark.parametrize("names", [("gan", "wgangp"), ("vae", "vaegan")], ids="-".join)
+def test_every_view_of_two_runs(browser, recorded, tmp_path, names):
+    page, width = report(*map(recorded, names), out=tmp_path / "two.html"), 390
+    browser.open(page, width=width, height=844)
+    for view in dict.fromkeys(VIEWS[names[0]] + VIEWS[names[1]]):
+        browser.click(f"#tabs [data-view={view}]")
+        assert browser.run("document.querySelectorAll('.panel').length") == sum(view in VIEWS[name] for name in names)
+        assert browser.run("document.documentElement.scrollWidth") <= width, view
+        browser.key("ArrowLeft")
+    assert browser.errors == []
+
+
+def test_a_running_mean_keeps_the_start_and_the_end_of_a_curve(browser):
+    parts = "\n".join((PARTS / name).read_text() for name in ("dom.js", "chart.js"))
+    found = browser.run(f"(() => {{ {parts}; return runningMean([1.32, 0.4, 0.5, 0.6, NaN, 0.2], 2); }})()")
+    assert found == pytest.approx([1.32, 2.22 / 3, 2.82 / 4, 1.7 / 4, 0.4, 0.2])
 
 
 def test_a_run_without_a_recording(browser, recorded, tmp_path):
