@@ -8,7 +8,7 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from io import TextIOWrapper
 from typing import Any
 
@@ -43,6 +43,13 @@ def is_closed(stream: Any) -> bool:
 def is_terminal(stream: Any) -> bool:
     """Whether a line on it can be redrawn, as a progress bar is."""
     return not is_closed(stream) and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def write_line(line: str, stream: Any) -> None:
+    """Write a line; a progress bar on the terminal makes way for it, and is drawn again below."""
+    bars = sys.modules.get("tqdm")
+    with bars.tqdm.external_write_mode(stream) if bars else nullcontext():
+        print(line, file=stream, flush=True)
 
 
 def columns() -> int:

@@ -107,7 +107,7 @@ def _print_error(message: object, code: int) -> int:
 
 def _write_line(text: str) -> None:
     with suppress(OSError):  # if nobody reads, the exit code must suffice
-        print(text, file=sys.stderr, flush=True)
+        terminal.write_line(text, sys.stderr)
 
 
 def _is_non_finite(error: UserError) -> bool:
