@@ -7,7 +7,7 @@ examples:
   tinygen translate runs/srgan photo.png  an image made of an image, here a larger one
   tinygen evaluate runs/gan              how good it is, in numbers
   tinygen report runs/gan                what happened inside of it: a web page
-  tinygen models                         what can be trained, and every setting
+  tinygen models                         what can be trained; with a name, every setting of that model
   tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
   tinygen COMMAND --help                 more, with examples
 
