@@ -14,6 +14,8 @@ from typing import Any
 
 WIDTHS = 40, 120  # columns between which help is wrapped, however narrow or wide the terminal is
 LETTERS = dict(zip("·×≤≥≈−–—→←‘’“”½", [*"*x", "<=", ">=", *"~---", "->", "<-", *"''\"\"", "1/2"], strict=True))
+LETTERS |= {"γ": "gamma", "λ": "lambda", "τ": "tau", "Σ": "sum", "∇": "grad ", "√": "sqrt", "‖": "||", "±": "+-"}
+LETTERS |= {"ı": "i", "ø": "o"}
 
 
 @contextmanager
