@@ -89,6 +89,8 @@ codecs.register_error("plain_letters", plain_letters)
 def _plain(c: str) -> str:
     if "\udc80" <= c <= "\udcff":  # a byte of a file name that is no character
         return f"\\x{ord(c) - 0xDC00:02x}"
+    if unicodedata.combining(c):  # an accent of its own, as in x̂
+        return ""
     return LETTERS.get(c) or unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode() or "?"
 
 
