@@ -17,6 +17,7 @@ from tinygen.models.gan import GANConfig
 from tinygen.settings import describe_settings, parse_settings
 
 COLOURS = {"red": 1, "green": 2}
+LearningRateOfPaint = Annotated[float, Limits(0), "any rate"]
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Paint(ModelConfig):
     """The Config of somebody's own model."""
 
     colour: Annotated[str, Choices(COLOURS)] = "red"
-    coats: Count = 2
+    coats: Annotated[Count, "how often it is painted"] = 2
     gloss: Annotated[float, Limits(0, 1)] | None = None
     price: float = -3.0
     name: str = "wall"
@@ -59,6 +60,18 @@ def test_a_plain_annotation_keeps_what_the_base_says_and_another_replaces_it():
     assert fields.types(Enamel) == fields.types(Paint)
     assert fields.limits(OneCoat)["coats"] == Limits(1, 1)
     assert fields.types(OneCoat)["colour"] == Literal["red"]
+
+
+def test_a_phrase_is_inherited_too_and_the_outermost_counts():
+    assert fields.phrases(Enamel)["coats"] == "how often it is painted" and "price" not in fields.phrases(Enamel)
+
+    @dataclass(frozen=True)
+    class Lacquer(Paint):
+        coats: Annotated[int, "layers"] = 3
+        lr: Annotated[LearningRateOfPaint, "how fast it dries"] = 1.0
+
+    assert fields.phrases(Lacquer) | {"coats": "layers", "lr": "how fast it dries"} == fields.phrases(Lacquer)
+    assert fields.limits(Lacquer)["coats"] == Limits(1)
 
 
 @pytest.mark.parametrize("kind", [Paint, Enamel])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal, Optional
+from typing import Annotated, Literal, Optional
 
 import pytest
 
@@ -18,7 +18,7 @@ class Config:
     latent: int = 100
     batch_norm: bool = True
     loss: Literal["minimax", "non-saturating", "least-squares"] = "non-saturating"
-    widths: tuple[int, ...] = (256, 512, 1024)
+    widths: Annotated[tuple[int, ...], "of the hidden layers"] = (256, 512, 1024)
     betas: tuple[float, float] = (0.5, 0.999)
     clip: float | None = None
     limit: Optional[int] = 3  # noqa: UP045 (both ways to write it are in use)
@@ -106,9 +106,9 @@ def test_what_is_shown_as_the_default_parses_to_the_default():
 
 def test_settings_are_described_in_words():
     described = {setting.name: setting[1:] for setting in describe_settings(Config)}
-    assert described["widths"] == ("256,512,1024", "whole numbers separated by commas")
-    assert described["loss"] == ("non-saturating", "minimax, non-saturating or least-squares")
-    assert described["clip"] == ("none", "a number or none")
+    assert described["widths"] == ("256,512,1024", "whole numbers separated by commas", "of the hidden layers")
+    assert described["loss"] == ("non-saturating", "minimax, non-saturating or least-squares", "")
+    assert described["clip"] == ("none", "a number or none", "")
     assert "data_shape" not in described and "derived" not in described
 
 

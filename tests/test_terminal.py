@@ -20,6 +20,7 @@ def stream(encoding, errors="strict"):
     ("encoding", "text", "written"),
     [
         ("ascii", "Fréchet · ½ 28×28 → “x” ≈ ²", 'Frechet * 1/2 28x28 -> "x" ~ 2'),
+        ("ascii", "γ/2 E ‖∇D(x̂)‖² (Yazıcı), ± 1/√n", "gamma/2 E ||grad D(x)||2 (Yazici), +- 1/sqrtn"),
         ("cp1252", "Fréchet · ½ 28×28 → 猫 😀", "Fréchet · ½ 28×28 -> ? ?"),
         ("ascii", "caf\udce9 \ud83d", "caf\\xe9 ?"),
         ("utf-8", "café 猫 😀 \udce9", "café 猫 😀 \\xe9"),

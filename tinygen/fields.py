@@ -1,9 +1,10 @@
 """What the fields of a Config may be: a field's annotation says its type, its limits and its choices.
 
-    lr: Annotated[float, Limits(0)] = 1e-3
+    lr: Annotated[float, Limits(0), "the learning rate"] = 1e-3
     optimizer: Annotated[str, Choices(OPTIMIZERS)] = "adam"
 
-A field with a plain annotation keeps the limits and choices that its base class gives it; if none does, it has none.
+A text is a phrase that explains the field. A field with a plain annotation keeps the phrase, limits and choices that
+its base class gives it; if none does, it has none.
 """
 
 from __future__ import annotations
@@ -60,6 +61,11 @@ def limits(config_class: type) -> dict[str, Limits]:
 @functools.cache  # a Config is checked whenever one is made
 def _plain(config_class: type) -> dict[str, Any]:
     return typing.get_type_hints(config_class)
+
+
+def phrases(config_class: type) -> dict[str, str]:
+    """What the fields that are explained are, in a phrase each."""
+    return _notes(config_class, str)
 
 
 def rates(config_class: type) -> list[str]:

@@ -25,11 +25,12 @@ PLURALS = {int: "whole numbers", float: "numbers", str: "words"}
 
 
 class Setting(NamedTuple):
-    """One hyperparameter: its name, its default as `--set` takes it, and what it may be, in words."""
+    """One hyperparameter: its name, its default as `--set` takes it, what it may be, and what it is, in words."""
 
     name: str
     default: str
     type: str
+    about: str
 
 
 def parse_settings(config_class: type, assignments: Iterable[str], options: Sequence[str] = ()) -> dict[str, Any]:
@@ -78,10 +79,10 @@ def from_data(config_class: type, dataset: Any) -> dict[str, Any]:
 
 
 def describe_settings(config_class: type) -> list[Setting]:
-    """Every hyperparameter of a Config with its default and its type, in the order of its definition."""
-    defaults = config_class()
+    """Every hyperparameter of a Config with its default, its type and its phrase, in the order of its definition."""
+    defaults, phrases = config_class(), fields.phrases(config_class)
     return [
-        Setting(name, format_value(getattr(defaults, name)), describe_type(hint))
+        Setting(name, format_value(getattr(defaults, name)), describe_type(hint), phrases.get(name, ""))
         for name, hint in _hints(config_class).items()
     ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Collection, Iterable, Sequence
 
 
@@ -10,6 +11,18 @@ def table(rows: Iterable[Sequence[str]], indent: int = 0, right: Collection[int]
     lines = list(rows)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(" " * indent + _line(line, widths, right) for line in lines)
+
+
+def glossary(entries: Iterable[tuple[str, str]], width: int, indent: int = 0) -> str:
+    """Terms, each with its explanation beside it, in lines no longer than the width; below it, if the term is long."""
+    left, lines = width // 3, []
+    for term, explanation in entries:
+        first = f"{' ' * indent}{term}"
+        if len(first) + 2 > left:
+            lines.append(first)
+            first = ""
+        lines.append(textwrap.fill(explanation, width, initial_indent=first.ljust(left), subsequent_indent=" " * left))
+    return "\n".join(lines)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], right: Collection[int]) -> str:

@@ -8,12 +8,14 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from io import TextIOWrapper
 from typing import Any
 
 WIDTHS = 40, 120  # columns between which help is wrapped, however narrow or wide the terminal is
 LETTERS = dict(zip("·×≤≥≈−–—→←‘’“”½", [*"*x", "<=", ">=", *"~---", "->", "<-", *"''\"\"", "1/2"], strict=True))
+LETTERS |= {"γ": "gamma", "λ": "lambda", "τ": "tau", "Σ": "sum", "∇": "grad ", "√": "sqrt", "‖": "||", "±": "+-"}
+LETTERS |= {"ı": "i", "ø": "o"}
 
 
 @contextmanager
@@ -43,6 +45,13 @@ def is_closed(stream: Any) -> bool:
 def is_terminal(stream: Any) -> bool:
     """Whether a line on it can be redrawn, as a progress bar is."""
     return not is_closed(stream) and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def write_line(line: str, stream: Any) -> None:
+    """Write a line; a progress bar on the terminal makes way for it, and is drawn again below."""
+    bars = sys.modules.get("tqdm")
+    with bars.tqdm.external_write_mode(stream) if bars else nullcontext():
+        print(line, file=stream, flush=True)
 
 
 def columns() -> int:
@@ -80,6 +89,8 @@ codecs.register_error("plain_letters", plain_letters)
 def _plain(c: str) -> str:
     if "\udc80" <= c <= "\udcff":  # a byte of a file name that is no character
         return f"\\x{ord(c) - 0xDC00:02x}"
+    if unicodedata.combining(c):  # an accent of its own, as in x̂
+        return ""
     return LETTERS.get(c) or unicodedata.normalize("NFKD", c).encode("ascii", "ignore").decode() or "?"
 
 

@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ class Mean(Model):
     @dataclass(frozen=True)
     class Config:
         data_shape: tuple[int, ...] = (28, 28, 1)
-        rate: float = 0.1
+        rate: Annotated[float, "how far the mean moves"] = 0.1
         noise: float = 0.2
         mood: Literal["calm", "broken", "hungry", "impatient"] = "calm"
 
@@ -276,7 +276,10 @@ def test_a_training_leaves_its_run_directory(run, tmp_path):
     result = run("train mean --log-every 5 --sample-every 10 --checkpoint-every 10 --seed 3 --set rate=0.5 mood=calm")
     assert result.code == 0 and result.err == ""
     assert "mean: 784 parameters" in result.out and "20 steps of batch 16, seed 3, cpu" in result.out
-    assert "training.gif" in result.out.splitlines()[-1]
+    lines = result.out.splitlines()
+    assert "pictures appear in runs/mean/samples, one every 10 steps" in lines
+    assert lines.count("the first picture is there: runs/mean/samples/step_000010.png") == 1
+    assert "training.gif" in lines[-2] and lines[-1] == "tinygen report runs/mean  shows what happened inside"
     folder = tmp_path / "runs" / "mean"
     config = json.loads((folder / "config.json").read_text())
     assert config["config"] == {"data_shape": [28, 28, 1], "rate": 0.5, "noise": 0.2, "mood": "calm"}
@@ -313,7 +316,7 @@ def test_scores_and_warnings_while_a_gan_trains(run, tmp_path):
     """A GAN that draws the same whatever the noise: with a rate of 0 it stays so."""
     train = "train gan --data grid25 --batch 8 --log-every 1 --steps 12 --evaluate-every 6 --out run --set"
     result = run(f"{train} lr=0 g_hidden=4 d_hidden=4 batch_norm=false slope=0 latent_dim=1 loss=wasserstein")
-    assert result.code == 0 and "step 6   score.modes" in result.out
+    assert result.code == 0 and "step 6  score.modes" in result.out
     (warning,) = [line for line in result.err.splitlines() if "compiling" not in line]  # Numba's loops, the first time
     assert warning.startswith("tinygen: warning: step 10: samples alike: ")
     events = (tmp_path / "run" / "events.jsonl").read_text().splitlines()
@@ -420,6 +423,20 @@ def test_a_warning_is_one_line(run, tmp_path):
     assert result.code == 0
     assert result.err.startswith("tinygen: warning: ") and "broken.png" in result.err and result.err.count("\n") == 1
     assert warnings.showwarning is before
+
+
+@pytest.mark.parametrize(
+    ("installed", "device", "named"),
+    [({"numba", "llvmlite"}, "cpu", False), ({"llvmlite"}, "cpu", False), ((), "cpu", True), ((), "cuda", False)],
+)
+def test_in_the_end_the_report_is_named_and_the_fast_extra_where_it_helps(
+    monkeypatch, capsys, installed, device, named
+):
+    monkeypatch.setattr(cli.train, "installed", lambda package: package in installed)
+    cli.train._say_what_next(Path("my runs/gan"), device)
+    report, *rest = capsys.readouterr().out.splitlines()
+    assert report == "tinygen report 'my runs/gan'  shows what happened inside"
+    assert rest == ['pip install "tinygen[fast]"  makes training faster'] * named
 
 
 def test_a_run_that_is_there_is_left_alone(run, tmp_path):
@@ -765,19 +782,33 @@ def test_data_that_no_score_suits_get_one_line(run, monkeypatch):
 # models, data, gradcheck, explain, doctor
 
 
-def test_models_lists_what_a_setting_may_be(run):
+def test_models_explains_the_settings_of_one(run):
     out = run("models mean").out
     assert out.startswith("mean: Learns the mean image, and draws it with noise.\n")
     assert "second paragraph" not in out and "other" not in out and "data_shape" not in out
     assert "digits for 20 steps of batch 16" in out
-    assert ["rate", "0.1", "a", "number"] in [line.split() for line in out.splitlines()]
+    lines = [line.split() for line in out.splitlines()]
+    assert ["rate=0.1", "how", "far", "the", "mean", "moves", "[a", "number]"] in lines
+    assert ["noise=0.2", "a", "number"] in lines  # explained by nobody
     assert "calm, broken, hungry or impatient" in out
 
 
-def test_models_lists_all_of_them(run):
-    out = run("models").out
-    for name, model in MODELS.items():
-        assert f"{name}: {model.__doc__.strip().splitlines()[0]}" in out
+def test_models_says_the_defaults_for_a_kind_of_data(run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
+    described = " ".join(run("models gan").out.split())
+    assert "--preset plane for points in the plane (the defaults for such data): latent_dim=2 " in described
+    assert "--preset plane" not in run("models dcgan").out
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_models_is_a_line_a_model(run, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    lines = run("models").out.splitlines()
+    assert [line.split()[0] for line in lines[: len(MODELS)]] == [*MODELS]
+    assert all(len(line) <= columns for line in lines[: len(MODELS)])
+    assert "..." not in "".join(lines) or columns < 80
+    assert lines[-1].startswith("`tinygen models gan` explains the settings of one")
+    assert max(map(len, run("models gan").out.splitlines()[2:])) <= columns
 
 
 def test_data_lists_the_data_sets(run):
@@ -857,6 +888,25 @@ def test_a_preset_sets_the_model_and_its_training(run, tmp_path):
     assert "--preset keras" in run("models gan").out
 
 
+def test_points_in_the_plane_get_the_settings_for_them(run, tmp_path):
+    """Chosen by the shape of the data; what is given comes first, and a preset that is named takes their place."""
+
+    def begun(out, options):
+        result = run(f"train gan --data grid25 --steps 2 --record none --out {out} {options}")
+        assert result.code == 0
+        run_config = json.loads((tmp_path / out / "config.json").read_text())
+        return result.out, run_config["config"], run_config["settings"]["batch"]
+
+    out, config, batch = begun("a", "--set d_hidden=32")
+    assert "settings for points in the plane; `tinygen models gan` lists them\n" in out
+    assert (config["g_hidden"], config["d_hidden"], config["batch_norm"], batch) == ([64, 64], [32], False, 128)
+    resumed = run("train gan --resume --steps 3 --out a")
+    assert resumed.code == 0 and "settings for" not in resumed.out
+    out, config, batch = begun("b", "--preset plain --batch 8")
+    assert "settings for" not in out
+    assert (config["g_hidden"], config["latent_dim"], batch) == ([256, 512, 1024], 100, 8)
+
+
 @pytest.mark.parametrize("name", REAL)
 def test_a_setting_that_does_not_fit_the_model_gets_one_line(run, name):
     assert refused(run(f"train {name} --set lr=-1 --steps 2"), "lr", "-1")
@@ -906,7 +956,7 @@ def test_after_ctrl_c_a_run_goes_on_as_if_nothing_had_happened(run, tmp_path):
     command = [sys.executable, "-c", CTRL_C_ARRIVES, *options.split(), "--steps", "100000", "--out", "parts"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
     for line in process.stdout:
-        if line.startswith("step 3 "):
+        if line.split()[:1] == ["3"]:
             process.send_signal(signal.SIGINT)
             break
     out, err = process.communicate()

@@ -484,6 +484,11 @@ def test_every_setting_can_be_written_as_text(name):
 
 
 @ALL
+def test_every_setting_is_explained_in_a_phrase(name):
+    assert [setting.name for setting in describe_settings(MODELS[name].Config) if not setting.about] == []
+
+
+@ALL
 def test_a_width_of_nothing_is_refused(name):
     field = next(f for f in SMALL[name] if f.endswith(("hidden", "channels")))
     with pytest.raises(ValueError):

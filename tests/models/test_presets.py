@@ -7,8 +7,8 @@ from typing import ClassVar
 import pytest
 
 from tinygen.errors import ConfigError
-from tinygen.models import DCGAN, GAN, LSGAN, MODELS
-from tinygen.models.presets import Preset
+from tinygen.models import DCGAN, GAN, LSGAN, MODELS, PacGAN
+from tinygen.models.presets import POINTS, Preset, preset_for
 from tinygen.options import DEFAULTS
 
 ALL = [(name, preset) for name, kind in MODELS.items() for preset in kind.presets]
@@ -16,7 +16,7 @@ ALL = [(name, preset) for name, kind in MODELS.items() for preset in kind.preset
 
 @pytest.mark.parametrize("name, preset", ALL)
 def test_every_preset_is_one_of_its_model(name, preset):
-    about, settings, options = MODELS[name].presets[preset]
+    about, settings, options, _ = MODELS[name].presets[preset]
     config = MODELS[name].preset(preset)
     assert about and all(getattr(config, key) == value for key, value in settings.items())
     assert options.keys() <= {*DEFAULTS, "steps"}
@@ -33,8 +33,23 @@ def test_settings_beside_a_preset_come_before_its_own():
     assert GAN.preset("keras", lr=0.5, eps=0.1).eps == 0.1
 
 
+FOR_POINTS = ["ae", "vae", "gan", "cgan", "acgan", "lsgan", "hingegan", "wgan", "wgangp"]
+
+
+def test_the_models_that_have_defaults_for_points():
+    """pacgan's own defaults are for them."""
+    assert [name for name, kind in MODELS.items() if preset_for(kind, POINTS)] == FOR_POINTS
+    assert preset_for(GAN, POINTS) == "plane" and preset_for(GAN, (28, 28, 1)) is None
+    assert GAN.presets["plane"].settings["batch_norm"] is False
+
+
+def test_the_library_keeps_the_plain_defaults():
+    assert GAN.Config(data_shape=POINTS).g_hidden == (256, 512, 1024)
+    assert GAN.preset("plane", data_shape=POINTS).g_hidden == (64, 64)
+
+
 def test_presets_are_not_inherited():
-    assert not LSGAN.presets
+    assert "keras" in GAN.presets and "keras" not in LSGAN.presets
 
     class Mine(GAN):
         presets: ClassVar = {"small": Preset("mine", {"g_hidden": (3,)})}
@@ -45,5 +60,5 @@ def test_presets_are_not_inherited():
 def test_a_preset_that_is_not_there_is_refused():
     with pytest.raises(ConfigError, match=r"gan: no preset 'kera' \(did you mean 'keras'\?\); there are keras, plain"):
         GAN.preset("kera")
-    with pytest.raises(ConfigError, match="lsgan: no preset 'keras'; there are none"):
-        LSGAN.preset("keras")
+    with pytest.raises(ConfigError, match="pacgan: no preset 'keras'; there are none"):
+        PacGAN.preset("keras")

@@ -8,7 +8,7 @@ examples:
   tinygen evaluate runs/gan              how good it is, in numbers
   tinygen report runs/gan                what happened inside of it: a web page
   tinygen play                           a GAN that learns live, on a web page to play with
-  tinygen models                         what can be trained, and every setting
+  tinygen models                         what can be trained; with a name, every setting of that model
   tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
   tinygen COMMAND --help                 more, with examples
 
@@ -108,7 +108,7 @@ def _print_error(message: object, code: int) -> int:
 
 def _write_line(text: str) -> None:
     with suppress(OSError):  # if nobody reads, the exit code must suffice
-        print(text, file=sys.stderr, flush=True)
+        terminal.write_line(text, sys.stderr)
 
 
 def _is_non_finite(error: UserError) -> bool:

@@ -1,11 +1,12 @@
 """Train a model, or resume a run.
 
 It leaves a run directory: pictures of samples while it learns, training.gif, curves.png, metrics.jsonl, and
-checkpoints to resume from.
+checkpoints to resume from. The first lines say where the pictures appear and, after a second, how long it will take.
 
 examples:
   tinygen train gan
   tinygen train gan --steps 20000 --set loss=lsgan --out runs/lsgan
+  tinygen train gan --data ring8               points in the plane, with the model's settings for them
   tinygen train gan --preset keras             the settings of a tutorial
   tinygen train vae --data fashion --batch 128 --set latent_dim=2 lr=3e-4
   tinygen train gan --data folder:photos --size 32 --fit pad --mirror
@@ -16,7 +17,7 @@ examples:
   tinygen train gan --resume --data folder:new/place/of/photos
   tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
   tinygen train vae --compile off              each step as it is written, not as a program
-  tinygen models                               the models, and what --set can change
+  tinygen models gan                           what --set can change, and what it means
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import fields
 from ..backend import DEVICES
+from ..checks import installed
 from ..errors import ConfigError, RunError
 from ..kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, SWITCH, Kind
 from ..options import COMPILE, COMPILE_MODES, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, LOADING, OPTIONS, Option
@@ -39,7 +41,7 @@ from .codes import OK
 from .runs import FROM_DATA, load_data, model_class
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data import Dataset, Loader
     from ..models.base import Model
     from ..models.presets import Preset
     from ..train import Callback
@@ -80,32 +82,23 @@ def _add_options(command: Parser, options: Iterable[Option]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from .. import backend, random
-    from ..data import Flip
     from ..train import fit
-    from ..train.batches import loader_for
     from ..train.rebuild import build
 
     kind, out = model_class(args.model), Path(args.out or Path("runs", args.model))
     settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from", "preset"])
-    if args.preset:
-        settings = {**_preset(args, kind).settings, **settings}
-    chosen, config, changes = _resumed(args, kind, out, settings) if args.resume else _begun(args, kind, out)
-    _check_apart(out, chosen["data"])
-    _check_apart(out, chosen["data_b"] or "")
+    chosen, config, changes = _resumed(args, kind, out, settings) if args.resume else (_begun(args, kind, out), {}, {})
+    dataset = _load(args, kind, out, chosen)
+    if args.resume:
+        model = build(out, kind, config, {})
+    else:
+        preset = _preset(args, kind, dataset.shape)
+        chosen = {**chosen, **preset.options, **_given(args)}
+        model = _build(kind, {**preset.settings, **settings}, dataset, chosen["seed"])
     steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
-
-    seed, batch, device = options["seed"], options["batch"], options["device"]
-    backend.use(device)
-    random.seed(seed)
-    dataset = load_data(options, moved=args.resume and not args.data, two=kind.takes_domains)
-    model = build(out, kind, config, {}) if args.resume else _build(kind, settings, dataset, seed)
-    mirror, order = Flip() if options["mirror"] else None, random.Generator(seed, "loader", "cpu")
-    loader = loader_for(
-        model, dataset.train, batch, order, dataset.labels, mirror, other=dataset.other, paired=dataset.paired
-    )
+    loader = _loader(model, dataset, options)
     if not args.resume:
-        print(f"{model.summary()}\n\n{dataset}\n{steps:,} steps of batch {batch}, seed {seed}, {device}\n", flush=True)
+        _introduce(model, dataset, steps, options, "" if args.preset else preset.about)
     with _advice_after_nan(args.model, out, model):
         fit(
             model,
@@ -121,11 +114,12 @@ def run(args: argparse.Namespace) -> int:
             compile=options["compile"] or "auto",  # None: the run was begun before a step could be compiled
             **{name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")},
         )
+    _say_what_next(out, options["device"])
     return OK
 
 
-def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict[str, Any], ...]:
-    """The options of a new run; it has no config yet, and no changes."""
+def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> dict[str, Any]:
+    """The options of a new run, as far as they don't depend on the data."""
     from ..data import takes
     from ..train import RunDirectory
 
@@ -133,22 +127,60 @@ def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> tuple[dict
     given = _given(args)
     data = given.get("data", kind.defaults["data"])
     own = {name: x for name, x in kind.defaults.items() if name not in LOADING or takes(data, name)}
-    return {**DEFAULTS, **own, **(_preset(args, kind).options if args.preset else {}), **given}, {}, {}
+    return {**DEFAULTS, **own, **_preset(args, kind).options, **given}
 
 
-def _preset(args: argparse.Namespace, kind: type[Model]) -> Preset:
-    """The preset that the command line names. Raises ConfigError if there is none, or the run has begun already."""
-    from ..models.presets import find_preset
+def _preset(args: argparse.Namespace, kind: type[Model], shape: tuple[int, ...] = ()) -> Preset:
+    """The preset that the command line names or, if it names none, that for examples of this shape; may be empty."""
+    from ..models.presets import Preset, find_preset, preset_for
 
-    if args.resume:
-        raise ConfigError(f"--preset {args.preset}: it is for a new run; leave it out to resume one as it began")
-    return find_preset(kind, args.preset)
+    name = args.preset or preset_for(kind, shape)
+    return find_preset(kind, name) if name else Preset("", {})
+
+
+def _load(args: argparse.Namespace, kind: type[Model], out: Path, options: dict[str, Any]) -> Dataset:
+    """The data set that the options name, with the device and the random numbers set up as they say."""
+    from .. import backend, random
+
+    _check_apart(out, options["data"])
+    _check_apart(out, options["data_b"] or "")
+    backend.use(options["device"])
+    random.seed(options["seed"])
+    return load_data(options, moved=args.resume and not args.data, two=kind.takes_domains)
+
+
+def _loader(model: Model, dataset: Dataset, options: dict[str, Any]) -> Loader:
+    """Batches of a data set for a model, in an order that the seed decides."""
+    from ..data import Flip
+    from ..random import Generator
+    from ..train.batches import loader_for
+
+    mirror, order = Flip() if options["mirror"] else None, Generator(options["seed"], "loader", "cpu")
+    beside: dict[str, Any] = {"other": dataset.other, "paired": dataset.paired}
+    return loader_for(model, dataset.train, options["batch"], order, dataset.labels, mirror, **beside)
+
+
+def _introduce(model: Model, dataset: Dataset, steps: int, options: dict[str, Any], suited: str) -> None:
+    """Print what is about to be trained.  suited: what the settings are for, if the kind of data chose them."""
+    print(f"{model.summary()}\n\n{dataset}")
+    if suited:
+        print(f"settings {suited}; `tinygen models {model.name}` lists them")
+    print(f"{steps:,} steps of batch {options['batch']}, seed {options['seed']}, {options['device']}\n", flush=True)
+
+
+def _say_what_next(out: Path, device: str) -> None:
+    """Print what to do with a run that has ended, and how the next may be faster."""
+    print(f"tinygen report {shlex.quote(str(out))}  shows what happened inside")
+    if device == "cpu" and not (installed("numba") or installed("llvmlite")):
+        print('pip install "tinygen[fast]"  makes training faster')
 
 
 def _resumed(
     args: argparse.Namespace, kind: type[Model], out: Path, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], ...]:
     """The options of an existing run, its model's config, and what the command line changes in both."""
+    if args.preset:
+        raise ConfigError(f"--preset {args.preset}: it is for a new run; leave it out to resume one as it began")
     saved = _saved_run(out, args.model, args.init_from)
     rates = fields.rates(kind.Config)
     may_change = {*rates, *(option.name for option in OPTIONS if option.may_change)}

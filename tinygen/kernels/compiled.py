@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from ..terminal import write_line
+
 _forked = False  # GNU's OpenMP, on which Numba's threads may run, ends a forked process that uses it
 
 
@@ -70,7 +72,7 @@ def _announce_compilation() -> None:
             function = getattr(event.data.get("dispatcher"), "py_func", None)
             if not self.said and getattr(function, "__module__", "").startswith("tinygen."):
                 self.said = True
-                print("tinygen: compiling its loops for this machine, once ...", file=sys.stderr, flush=True)
+                write_line("tinygen: compiling its loops for this machine, once ...", sys.stderr)
 
         def on_end(self, event: Any) -> None:
             pass

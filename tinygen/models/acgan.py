@@ -10,7 +10,7 @@ score of an image and, beside it, the logits of its class. Fakes are given the l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import layers
 from ..backend import Array
@@ -19,22 +19,24 @@ from ..losses import cross_entropy
 from ..random import Generator
 from ..tensor import Tensor
 from .cgan import CGAN, CGANConfig
+from .gan import plane
 from .networks import elements, initial, mlp
 from .steps import Loss
 
 
 @dataclass(frozen=True)
 class ACGANConfig(CGANConfig):
-    """The hyperparameters: class_weight is w (1 in the paper); the rest are the conditional GAN's."""
+    """The hyperparameters: the conditional GAN's, and one more."""
 
-    class_weight: NonNegative = 1.0
+    class_weight: Annotated[NonNegative, "w, the weight of the classes in both losses; 1 in the paper"] = 1.0
 
 
 class ACGAN(CGAN):
-    """A GAN of dense layers that draws the class it is asked for, because its D is a classifier too."""
+    """A GAN of dense layers that draws a given class; D classifies, too."""
 
     name = "acgan"
     Config: ClassVar[type] = ACGANConfig
+    presets: ClassVar = {"plane": plane(3000, label_width=8, r1=0.0)}
     labelled = ("G", "G_mean")
 
     def discriminator(self, rng: Generator) -> list[layers.Module]:

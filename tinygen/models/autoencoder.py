@@ -10,7 +10,7 @@ codes it has learnt nothing: what to draw there is the question that autoencoder
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import layers, losses, ops
 from ..backend import Array, array_module
@@ -23,6 +23,7 @@ from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, plane_around
 from .networks import VALUE_RANGES, Activation, Output, WeightInit, elements, initial, make_optimizer, mlp, output_for
+from .presets import POINTS, Preset
 from .steps import Loss, Step
 
 
@@ -30,8 +31,8 @@ from .steps import Loss, Step
 class AutoencoderConfig(ModelConfig):
     """The hyperparameters. The defaults are a small form of Hinton and Salakhutdinov 2006, trained in one piece."""
 
-    latent_dim: Count = 32
-    hidden: Counts = (512, 256)
+    latent_dim: Annotated[Count, "how many numbers a code has"] = 32
+    hidden: Annotated[Counts, "the widths of the encoder's hidden layers; reversed in the decoder"] = (512, 256)
     activation: Activation = "relu"
     output: Output = "auto"
     weight_init: WeightInit = "glorot"
@@ -42,6 +43,14 @@ class Autoencoder(Model):
 
     name = "ae"
     Config = AutoencoderConfig
+    presets: ClassVar = {
+        "plane": Preset(
+            "for points in the plane",
+            {"latent_dim": 1, "hidden": (64, 64)},  # with two numbers a code would be the point itself
+            {"steps": 3000, "batch": 128},
+            POINTS,
+        )
+    }
     defaults: ClassVar = {"data": "digits", "steps": 3000, "batch": 128}
 
     def __init__(self, config: AutoencoderConfig | None = None, seed: int = 0):
@@ -109,10 +118,10 @@ class Autoencoder(Model):
 
 @dataclass(frozen=True)
 class MemoryConfig(ModelConfig):
-    """The hyperparameters. images: how many to learn by heart; also the length of their one-hot codes."""
+    """The hyperparameters."""
 
-    images: Count = 4
-    hidden: Counts = (128,)
+    images: Annotated[Count, "how many to learn by heart; also the length of their one-hot codes"] = 4
+    hidden: Annotated[Counts, "the widths of the decoder's hidden layers"] = (128,)
     activation: Activation = "relu"
     output: Output = "auto"
     weight_init: WeightInit = "glorot"
@@ -120,7 +129,10 @@ class MemoryConfig(ModelConfig):
 
 
 class Memory(Model):
-    """A decoder that learns a few images by heart, from one-hot codes; its samples lie between them."""
+    """A decoder that learns a few images by heart, from one-hot codes.
+
+    Its samples lie between them.
+    """
 
     name = "memory"
     Config = MemoryConfig

@@ -27,23 +27,22 @@ from .presets import Preset, find_preset
 from .steps import Loss, Step
 from .verdicts import verdicts
 
-OptimizerName: TypeAlias = Annotated[str, Choices(OPTIMIZERS)]
+OptimizerName: TypeAlias = Annotated[str, Choices(OPTIMIZERS), "how a gradient changes the weights"]
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """The hyperparameters that all models have. Raises ConfigError for a value that makes no sense.
 
-    data_shape: of one example, (H, W, C) or (features,).  beta1, beta2, eps: of Adam; SGD takes beta1 as its momentum,
-    RMSprop beta2 as its alpha.
+    data_shape: of one example, (H, W, C) or (features,).
     """
 
     data_shape: Counts = (28, 28, 1)
     optimizer: OptimizerName = "adam"
-    lr: LearningRate = 1e-3
-    beta1: Decay = 0.9
-    beta2: Decay = 0.999
-    eps: NonNegative = 1e-8
+    lr: Annotated[LearningRate, "the learning rate"] = 1e-3
+    beta1: Annotated[Decay, "how much of the mean gradient Adam keeps at each step; the momentum of SGD"] = 0.9
+    beta2: Annotated[Decay, "how much of the mean squared gradient Adam keeps; the alpha of RMSprop"] = 0.999
+    eps: Annotated[NonNegative, "added where Adam and RMSprop divide by the root of the mean square"] = 1e-8
 
     def __post_init__(self) -> None:
         check_config(self)

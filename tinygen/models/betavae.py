@@ -27,10 +27,6 @@ class BetaVAEConfig(ConvVAEConfig):
     Burgess et al. 2018 (appendix A.1). They have four layers of 32 channels and two of 256 features; here the first
     layer, which costs most, is narrower and there is one of 128 features, so that a run takes minutes; and Adam(1e-3)
     in place of 5e-4, as there are far fewer steps. With weights from "he" they learn several times as fast.
-
-    beta: the weight of the KL term.  anneal_steps: over which beta, or C, rises from 0; 0: no rise.
-    capacity: C, the KL in nats that the latents reach in the end; 0: the loss of Higgins et al. With a capacity, beta
-    should be large (1000 in Burgess et al.).
     """
 
     data_shape: tuple[int, ...] = (64, 64, 3)
@@ -40,12 +36,19 @@ class BetaVAEConfig(ConvVAEConfig):
     kernel_size: int = 4
     weight_init: str = "he"
     beta: float = 4.0
-    anneal_steps: Annotated[int, Limits(0)] = 1000
-    capacity: NonNegative = 0.0
+    anneal_steps: Annotated[int, Limits(0), "steps over which beta, or the capacity, rises from 0; 0: no rise"] = 1000
+    capacity: Annotated[
+        NonNegative,
+        "C, the KL in nats that the latents reach in the end; 0: the loss of Higgins et al. 2017. With a capacity, "
+        "beta should be large (1000 in Burgess et al. 2018)",
+    ] = 0.0
 
 
 class BetaVAE(ConvVAE):
-    """A VAE of convolutions with a heavier KL term, so that each latent comes to stand for one factor."""
+    """A VAE of convolutions whose latents come to stand for one factor each.
+
+    A heavier KL term makes them.
+    """
 
     name = "betavae"
     Config = BetaVAEConfig

@@ -9,7 +9,7 @@ gan.py.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..checks import check_input
 from ..errors import ConfigError, DataError
 from ..fields import Count
 from ..random import Generator
-from .gan import GAN, GANConfig
+from .gan import GAN, GANConfig, plane
 from .networks import WeightInit, elements, initial, mlp
 
 COLUMNS = 16  # classes in a picture
@@ -33,7 +33,7 @@ class CGANConfig(GANConfig):
     G's weights (Yazıcı et al. 2019). The initial weights are those of Keras: with the GAN's the FID was higher, in the
     ACGAN by a factor of three.
 
-    classes: set from the data.  label_width: of the vector of a label.
+    classes: set from the data.
     """
 
     g_hidden: tuple[int, ...] = (256, 512)
@@ -44,7 +44,7 @@ class CGANConfig(GANConfig):
     ema: float = 0.999
     lr: float = 1e-3
     classes: Count = 10
-    label_width: Count = 50
+    label_width: Annotated[Count, "how many numbers stand for a label"] = 50
 
 
 class JoinLabels(layers.Module):
@@ -67,6 +67,7 @@ class CGAN(GAN):
     name = "cgan"
     Config: ClassVar[type] = CGANConfig
     takes_labels = True
+    presets: ClassVar = {"plane": plane(3000, label_width=8, r1=0.0)}
     defaults: ClassVar = {"data": "digits", "steps": 7000, "batch": 64}
     labelled: ClassVar[tuple[str, ...]] = ("G", "G_mean", "D")
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import init, layers, ops
 from ..backend import Array
@@ -43,25 +43,31 @@ class CoGANConfig(DCGANConfig):
     it has up to 1,024, 16 latents instead of 100, R1 every 4 steps, Adam(5e-4, 0.5) with twice the rate for D, and
     samples of G's running mean. These were chosen by measurement.
 
-    g_channels: of the maps that G's two halves share; all but the first are twice as large as the one before.
-    d_channels: as in the DCGAN; the first are each domain's own.
-    kernel_size: of D, and of the last layers of G.  g_kernel_size: of G's shared layers.
-    head_init: N(0, head_init²) are the weights with which the last layers of G begin, the same in both domains. With
-    larger ones both begin by drawing one image; where the second domain is the negative of the first, its strokes then
-    grow where the first has none: with Glorot's, about 0.09, 20% to 73% of the pairs showed one class, by the seed.
+    The last layers of G begin with small weights, head_init. With larger ones both begin by drawing one image; where
+    the second domain is the negative of the first, its strokes then grow where the first has none: with Glorot's, about
+    0.09, 20% to 73% of the pairs showed one class, by the seed.
     """
 
     latent_dim: int = 16
-    g_channels: tuple[int, ...] = (48, 32, 8)
-    d_channels: tuple[int, ...] = (16, 32)
-    g_kernel_size: Count = 4
+    g_channels: Annotated[
+        tuple[int, ...],
+        "the channels of the maps that G's two halves share; all but the first are twice as large as those before",
+    ] = (48, 32, 8)
+    d_channels: Annotated[
+        tuple[int, ...],
+        "the channels of D's maps, each half as wide and high as those before; the first are each domain's own",
+    ] = (16, 32)
+    kernel_size: Annotated[int, "the side of the kernels in D, and in the last layers of G, in pixels"] = 5
+    g_kernel_size: Annotated[Count, "the side of the kernels in the layers that G's two halves share, in pixels"] = 4
     g_activation: Activation = "relu"
     slope: float = 0.2
     bn_momentum: float = 0.9
     bn_eps: float = 1e-5
     weight_init: WeightInit = "glorot"
     dropout: float = 0.0
-    head_init: NonNegative = 0.01
+    head_init: Annotated[
+        NonNegative, "G's last layers begin with weights from N(0, head_init²), the same in both domains"
+    ] = 0.01
     r1: float = 0.1
     r1_every: int = 4
     ema: float = 0.98
@@ -104,7 +110,10 @@ class Halves(layers.Module):
 
 
 class CoGAN(DCGAN):
-    """Two GANs that share layers. Where both domains meet in a batch, those of the first come first."""
+    """Two GANs that share layers, and draw pairs of images of two domains.
+
+    Where both domains meet in a batch, those of the first come first.
+    """
 
     name = "cogan"
     Config: ClassVar[type] = CoGANConfig

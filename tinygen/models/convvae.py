@@ -10,13 +10,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import layers
-from ..fields import Count, Counts
 from ..random import Generator
 from .dcgan import check_images, growth, halvings
-from .networks import activation, initial, mlp
+from .networks import ChannelsOfEncoder, KernelSize, activation, initial, mlp
 from .vae import VAE, VAEConfig
 
 
@@ -25,14 +24,13 @@ class ConvVAEConfig(VAEConfig):
     """The hyperparameters. The defaults are those of Keras's example, 32 and 64 channels, 3x3 kernels, Adam(1e-3) and
     batches of 128, except: 20 latents as in the VAE of dense layers, not 2, and so 128 features between the maps and
     the latents, not 16; and one transposed convolution fewer, so that the decoder mirrors the encoder.
-
-    channels: of the maps in the encoder, each half as wide and high as the one before; reversed in the decoder.
-    hidden: the dense layers between the smallest maps and the latents.
     """
 
-    channels: Counts = (32, 64)
-    hidden: tuple[int, ...] = (128,)
-    kernel_size: Count = 3
+    channels: ChannelsOfEncoder = (32, 64)
+    hidden: Annotated[
+        tuple[int, ...], "the widths of the dense layers between the smallest maps and the latents; reversed to decode"
+    ] = (128,)
+    kernel_size: KernelSize = 3
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -20,14 +20,14 @@ from typing import Annotated, Any, ClassVar, Literal
 from .. import init, layers, losses, ops
 from ..backend import Array
 from ..errors import ConfigError
-from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Share
+from ..fields import Count, Counts, Limits, NonNegative
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .collapse import Recent, Sign
 from .dcgan import check_images, halvings
-from .networks import WeightInit, initial, make_optimizer
+from .networks import ChannelsOfD, RateFalls, RateStays, Slope, WeightInit, initial, make_optimizer
 from .pool import Pool
 from .steps import Loss, Step
 
@@ -41,28 +41,26 @@ class CycleGANConfig(ModelConfig):
     (section 5.2), the pool of 50, Adam(β₁ = 0.5), and a rate that is constant, then falls linearly to 0; a quarter of
     the paper's channels, 3 residual blocks instead of 6, two convolutions in D, and 4e-4 instead of 2e-4, because a
     training takes minutes.
-
-    g_channels: of the maps of G and F, each half as wide and high as the one before.  blocks: residual, in the middle.
-    d_channels: of the maps of D_X and D_Y, each half as wide and high as the one before.
-    weight_init: as in the GAN.
-    residual: G(x) = x + net(x), for small changes: G and F begin close to the identity. false: the paper's tanh net(x).
-    pool: how many images each D remembers; 0: none.
-    constant: steps at lr.  decay: steps in which the rate then falls to 0; 0: it stays at lr.
     """
 
     data_shape: Counts = (32, 32, 3)
-    g_channels: Counts = (16, 32, 64)
-    blocks: Count = 3
-    d_channels: Counts = (32, 64)
-    slope: Share = 0.2
+    g_channels: Annotated[
+        Counts, "the channels of the maps of G and F, each half as wide and high as those before; reversed upwards"
+    ] = (16, 32, 64)
+    blocks: Annotated[Count, "residual blocks in the middle of G and F"] = 3
+    d_channels: ChannelsOfD = (32, 64)
+    slope: Slope = 0.2
     weight_init: WeightInit = "normal"
-    residual: bool = True
-    cycle: NonNegative = 10.0
-    identity: NonNegative = 5.0
-    pool: Annotated[int, Limits(0)] = 50
-    constant: Annotated[int, Limits(0)] = 1000
-    decay: Annotated[int, Limits(0)] = 1000
-    lr: LearningRate = 4e-4
+    residual: Annotated[
+        bool,
+        "G(x) = x + net(x), for small changes: G and F begin close to the identity. false: the paper's tanh net(x)",
+    ] = True
+    cycle: Annotated[NonNegative, "the weight of the error of an image that went there and back"] = 10.0
+    identity: Annotated[NonNegative, "the weight of what G changes in a y, and F in an x, which need no change"] = 5.0
+    pool: Annotated[int, Limits(0), "how many images each D remembers; 0: none"] = 50
+    constant: RateStays = 1000
+    decay: RateFalls = 1000
+    lr: float = 4e-4
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -86,7 +84,10 @@ class CycleGANConfig(ModelConfig):
 
 
 class CycleGAN(Model):
-    """Two generators that turn the images of each of two domains into the other's, learnt without pairs."""
+    """Two generators that turn images of two domains into each other's.
+
+    They learn without pairs.
+    """
 
     name = "cyclegan"
     Config: ClassVar[type] = CycleGANConfig

@@ -9,15 +9,15 @@ from __future__ import annotations
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import layers
 from ..errors import ConfigError
-from ..fields import Count, Counts, Decay
+from ..fields import Counts, Decay
 from ..kernels.reference_conv import Pair
 from ..random import Generator
 from .gan import GAN, AdversarialConfig
-from .networks import Activation, WeightInit, activation, initial
+from .networks import Activation, ChannelsOfD, KernelSize, WeightInit, activation, initial
 from .presets import Preset
 
 
@@ -29,23 +29,23 @@ class DCGANConfig(AdversarialConfig):
     norm and initial weights were chosen by measurement: after 2,000 steps of batch 64 the FID on the digits is 1.9; at
     2e-4 and with those of Keras it is 2.5. With the tutorial's Adam(1e-4, 0.9) and batch of 256, ten minutes of
     training gave strokes, but no digits.
-
-    g_channels: of the maps in G; a dense layer makes the first.  d_channels: of the maps in D, each half as wide and
-    high as the one before. The last len(d_channels) layers of G double the sides; those before them keep the size.
-    d_batch_norm: batch norm in D, after every convolution but the first.  d_bias: biases in D; G has none.
     """
 
-    g_channels: Counts = (256, 128, 64)
-    d_channels: Counts = (64, 128)
-    kernel_size: Count = 5
-    g_activation: Activation = "leaky_relu"
+    g_channels: Annotated[
+        Counts,
+        "the channels of G's maps; a dense layer makes the first. As many layers as D has, the last ones, double the "
+        "sides; those before them keep the size",
+    ] = (256, 128, 64)
+    d_channels: ChannelsOfD = (64, 128)
+    kernel_size: KernelSize = 5
+    g_activation: Annotated[Activation, "the activation of G's hidden layers"] = "leaky_relu"
     slope: float = 0.3
     bn_momentum: float = 0.9
     bn_eps: float = 1e-5
     weight_init: WeightInit = "fan_in"
-    d_batch_norm: bool = False
-    d_bias: bool = True
-    dropout: Decay = 0.3
+    d_batch_norm: Annotated[bool, "batch norm in D, after every convolution but the first"] = False
+    d_bias: Annotated[bool, "biases in D; G has none"] = True
+    dropout: Annotated[Decay, "the share of D's features that is dropped while D learns"] = 0.3
     lr: float = 1e-3
     beta1: float = 0.5
     eps: float = 1e-7
@@ -58,7 +58,10 @@ class DCGANConfig(AdversarialConfig):
 
 
 class DCGAN(GAN):
-    """A GAN of convolutions, for images of any size; by default the 28x28 one of TensorFlow's tutorial."""
+    """A GAN of convolutions, for images of any size.
+
+    By default it is the one of TensorFlow's tutorial, for 28x28.
+    """
 
     name = "dcgan"
     Config: ClassVar[type] = DCGANConfig
@@ -139,7 +142,10 @@ class DCGAN64Config(DCGANConfig):
 
 
 class DCGAN64(DCGAN):
-    """The DCGAN of Radford et al. 2015, for images of 64x64 pixels, with batch norm in both networks."""
+    """The DCGAN of Radford et al. 2015, for images of 64x64 pixels.
+
+    It has batch norm in both networks.
+    """
 
     name = "dcgan64"
     Config = DCGAN64Config

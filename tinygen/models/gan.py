@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeAlias
 from .. import layers, ops
 from ..backend import Array
 from ..errors import ConfigError
-from ..fields import Choices, Count, Counts, LearningRate, Limits, NonNegative, Share
+from ..fields import Choices, Count, Counts, Limits, NonNegative, Share
 from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..scopes import no_grad
@@ -25,7 +25,16 @@ from .base import ModelConfig
 from .networks import (
     VALUE_RANGES,
     Activation,
+    KeptMean,
+    Momentum,
+    NormEps,
     Output,
+    PenaltyEvery,
+    RateFalls,
+    RateOfD,
+    RateStays,
+    Slope,
+    SlopePenalty,
     WeightInit,
     check_batch_norm,
     elements,
@@ -35,44 +44,39 @@ from .networks import (
     output_for,
 )
 from .penalties import r1_penalty
-from .presets import Preset
+from .presets import POINTS, Preset
 from .steps import Loss, Step
 
-LossName: TypeAlias = Annotated[str, Choices(GAN_LOSSES)]
+LossName: TypeAlias = Annotated[str, Choices(GAN_LOSSES), "what D and G lower"]
 
 
 @dataclass(frozen=True)
 class GameConfig(ModelConfig):
-    """The hyperparameters of every game of G and D, whatever their networks.
+    """The hyperparameters of every game of G and D, whatever their networks."""
 
-    mean_d_loss: D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper).
-    d_steps: steps of D for each step of G, each on its own batch.
-    label_smoothing: s > 0: the target for real images is 1 - s (one-sided: Salimans et al. 2016, section 3.4).
-    instance_noise: the standard deviation of noise on all inputs of D, so that real and fake overlap (Sønderby et al.
-    2017; Arjovsky and Bottou 2017); it falls linearly to 0 over instance_noise_steps steps of D; 0: it stays.
-    r1: the weight γ of the penalty γ/2 E ‖∇D(x)‖² on real images (Mescheder et al. 2018, eq. 9).
-    r1_every: the penalty is taken every so many steps of D, so many times as heavy (Karras et al. 2020, section 3.1).
-    ema: samples are drawn with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı
-    et al. 2019); 0: with the weights.
-    d_lr: the learning rate of D, if it differs from G's (two time scales: Heusel et al. 2017); 0: lr.
-    constant: steps of each optimiser at its rate.  decay: steps in which it then falls to 0; 0: it stays.
-    """
-
-    latent_dim: Count = 100
-    slope: Share = 0.2
+    latent_dim: Annotated[Count, "how many numbers the noise z has"] = 100
+    slope: Slope = 0.2
     loss: LossName = "nonsaturating"
-    mean_d_loss: bool = False
-    d_steps: Count = 1
-    label_smoothing: Share = 0.0
-    instance_noise: NonNegative = 0.0
-    instance_noise_steps: Annotated[int, Limits(0)] = 0
-    r1: NonNegative = 0.0
-    r1_every: Count = 1
-    ema: Share = 0.0
-    lr: float = 2e-4
-    d_lr: LearningRate = 0.0
-    constant: Annotated[int, Limits(0)] = 0
-    decay: Annotated[int, Limits(0)] = 0
+    mean_d_loss: Annotated[
+        bool, "D's loss is the mean of its real and fake halves (Keras tutorials) instead of their sum (the paper)"
+    ] = False
+    d_steps: Annotated[Count, "steps of D for each step of G, each on its own batch"] = 1
+    label_smoothing: Annotated[
+        Share, "above 0, D's target for real images is 1 minus this (one-sided: Salimans et al. 2016, section 3.4)"
+    ] = 0.0
+    instance_noise: Annotated[
+        NonNegative,
+        "the standard deviation of noise on all inputs of D, so that real and fake overlap (Sønderby et al. 2017; "
+        "Arjovsky and Bottou 2017)",
+    ] = 0.0
+    instance_noise_steps: Annotated[int, Limits(0), "steps of D over which this noise falls to 0; 0: it stays"] = 0
+    r1: SlopePenalty = 0.0
+    r1_every: PenaltyEvery = 1
+    ema: KeptMean = 0.0
+    lr: Annotated[float, "the learning rate of G, and of D unless d_lr is given"] = 2e-4
+    d_lr: RateOfD = 0.0
+    constant: RateStays = 0
+    decay: RateFalls = 0
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -83,15 +87,11 @@ class GameConfig(ModelConfig):
 
 @dataclass(frozen=True)
 class AdversarialConfig(GameConfig):
-    """The hyperparameters that all GANs with plain networks have.
+    """The hyperparameters that all GANs with plain networks have."""
 
-    batch_norm: in G.  bn_momentum: as in Keras; PyTorch's is 1 - momentum.
-    weight_init: "glorot", as in Keras; "fan_in", U(± 1/√fan_in), biases too, as in PyTorch; "he"; "normal", N(0, .02²).
-    """
-
-    batch_norm: bool = True
-    bn_momentum: Share = 0.8
-    bn_eps: NonNegative = 1e-3
+    batch_norm: Annotated[bool, "batch norm in G"] = True
+    bn_momentum: Momentum = 0.8
+    bn_eps: NormEps = 1e-3
     output: Output = "auto"
     weight_init: WeightInit = "glorot"
 
@@ -105,10 +105,31 @@ class GANConfig(AdversarialConfig):
     """
 
     weight_init: WeightInit = "fan_in"
-    g_hidden: Counts = (256, 512, 1024)
-    d_hidden: Counts = (512, 256)
-    g_activation: Activation = "leaky_relu"
-    d_activation: Activation = "leaky_relu"
+    g_hidden: Annotated[Counts, "the widths of G's hidden layers, from the noise on"] = (256, 512, 1024)
+    d_hidden: Annotated[Counts, "the widths of D's hidden layers, from the example on"] = (512, 256)
+    g_activation: Annotated[Activation, "the activation of G's hidden layers"] = "leaky_relu"
+    d_activation: Annotated[Activation, "the activation of D's hidden layers"] = "leaky_relu"
+
+
+def plane(steps: int = 4000, **settings: Any) -> Preset:
+    """The preset of a GAN of dense layers for points in the plane, with further settings of its own.
+
+    Small networks without batch norm, D's rate twice G's, and samples of G's running mean: on ring8 all 8 modes after
+    1,000 steps, for nine seeds. With the networks for images there was none after 5,000.
+    """
+    networks: dict[str, Any] = {
+        "latent_dim": 2,
+        "g_hidden": (64, 64),
+        "d_hidden": (64, 64),
+        "g_activation": "relu",
+        "d_activation": "relu",
+        "batch_norm": False,
+        "weight_init": "glorot",
+        "ema": 0.99,
+        "lr": 1e-3,
+        "d_lr": 2e-3,
+    }
+    return Preset("for points in the plane", networks | settings, {"batch": 128, "steps": steps}, POINTS)
 
 
 class GAN(AveragedG):
@@ -142,6 +163,7 @@ class GAN(AveragedG):
                 "loss": "minimax",
             },
         ),
+        "plane": plane(),
     }
 
     def __init__(self, config: Any = None, seed: int = 0):

@@ -9,9 +9,9 @@ never fades.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
-from .gan import GAN, GANConfig
+from .gan import GAN, GANConfig, plane
 
 
 @dataclass(frozen=True)
@@ -26,3 +26,4 @@ class HingeGAN(GAN):
 
     name = "hingegan"
     Config = HingeGANConfig
+    presets: ClassVar = {"plane": plane()}

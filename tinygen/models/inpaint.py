@@ -24,7 +24,7 @@ from .. import layers, losses, ops
 from ..backend import Array, to_device
 from ..checks import as_array
 from ..errors import ConfigError, DataError
-from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Share
+from ..fields import Count, Counts, Limits, NonNegative
 from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..scopes import no_grad
@@ -34,7 +34,21 @@ from .base import ModelConfig
 from .convvae import convolutions, smallest_maps
 from .dcgan import check_images, growth, halvings
 from .gan import LossName
-from .networks import WeightInit, check_batch_norm, initial, make_optimizer
+from .networks import (
+    ChannelsOfD,
+    ChannelsOfEncoder,
+    KeptMean,
+    Momentum,
+    NormEps,
+    PenaltyEvery,
+    RateOfD,
+    Slope,
+    SlopePenalty,
+    WeightInit,
+    check_batch_norm,
+    initial,
+    make_optimizer,
+)
 from .penalties import r1_penalty
 from .restoring import Restoring, psnr
 from .steps import Loss, Step
@@ -47,37 +61,33 @@ class InpaintConfig(ModelConfig):
     """The hyperparameters. The plan is that of Pathak et al. 2016 (figure 9) in small, for drawn faces: an encoder of
     32-64-128 channels with 4x4 kernels of stride 2, a dense bottleneck of 128 and its mirror image as decoder, batch
     norm, and D of 32-64 channels. The paper's weights are .999 and .001 for images in [-1, 1]; these were measured.
-
-    hole: its top, left, height and width; by default the mouth of sixfactors at 32x32. Pixels must remain all around.
-    e_channels: of the encoder's maps, each half as wide and high as the one before; reversed in the decoder.
-    bottleneck: features between the two.  d_channels: of the maps in D, each half as wide and high.
-    adversarial: the weight of L_G; 0 trains without D, by the squared error alone.
-    ring: the weight of the squared error in the frame, which is `frame` pixels wide, so that the fill continues it.
-    seen: the width of the strip around the fill that D sees.
-    r1, r1_every: a penalty on D's slope, as in the GAN.
-    ema: images are made with a running mean of G's weights (Yazıcı et al. 2019); 0: with the weights.
-    d_lr: the learning rate of D, if it differs from G's; 0: lr.
     """
 
     data_shape: Counts = (32, 32, 3)
-    hole: Counts = (17, 8, 12, 16)
-    e_channels: Counts = (32, 64, 128)
-    bottleneck: Count = 128
-    d_channels: Counts = (32, 64)
-    slope: Share = 0.2
-    batch_norm: bool = True
-    bn_momentum: Share = 0.9
-    bn_eps: NonNegative = 1e-5
+    hole: Annotated[
+        Counts,
+        "its top, left, height and width; the default is the mouth of sixfactors at 32x32. Pixels must remain "
+        "all around",
+    ] = (17, 8, 12, 16)
+    e_channels: ChannelsOfEncoder = (32, 64, 128)
+    bottleneck: Annotated[Count, "features between the encoder and the decoder"] = 128
+    d_channels: ChannelsOfD = (32, 64)
+    slope: Slope = 0.2
+    batch_norm: Annotated[bool, "batch norm in G"] = True
+    bn_momentum: Momentum = 0.9
+    bn_eps: NormEps = 1e-5
     weight_init: WeightInit = "glorot"
-    adversarial: NonNegative = 0.05
-    ring: NonNegative = 0.1
-    frame: Count = 2
-    seen: Annotated[int, Limits(0)] = 2
+    adversarial: Annotated[NonNegative, "the weight of L_G; 0 trains without D, by the squared error alone"] = 0.05
+    ring: Annotated[
+        NonNegative, "the weight of the squared error in the frame around the hole, so that the fill continues it"
+    ] = 0.1
+    frame: Annotated[Count, "the width of this frame, in pixels"] = 2
+    seen: Annotated[int, Limits(0), "the width of the strip around the fill that D sees, in pixels"] = 2
     loss: LossName = "nonsaturating"
-    r1: NonNegative = 0.1
-    r1_every: Count = 4
-    ema: Share = 0.98
-    d_lr: LearningRate = 2e-3
+    r1: SlopePenalty = 0.1
+    r1_every: PenaltyEvery = 4
+    ema: KeptMean = 0.98
+    d_lr: RateOfD = 2e-3
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -96,7 +106,7 @@ class InpaintConfig(ModelConfig):
 
 
 class Inpaint(Restoring):
-    """An encoder and a decoder that fill a hole, and a discriminator of fills."""
+    """An encoder and a decoder that fill a hole, and a D that judges it."""
 
     name = "inpaint"
     Config: ClassVar[type] = InpaintConfig

@@ -9,10 +9,10 @@ gradient grows with the distance from the label: G also learns from fakes that D
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from ..losses import least_squares
-from .gan import GAN, GANConfig
+from .gan import GAN, GANConfig, plane
 
 
 @dataclass(frozen=True)
@@ -20,14 +20,12 @@ class LSGANConfig(GANConfig):
     """The hyperparameters. The labels are the paper's 0-1 coding (eq. 9), as used for its images; a = -1, b = 1,
     c = 0 (eq. 8) makes the game the Pearson χ² divergence. The networks and Adam are those of the GAN here, where the
     paper has convolutions, so that the loss is all that differs.
-
-    a, b, c: the labels of fake images, of real ones, and the one that G aims for.  label_smoothing: 1 - s replaces b.
     """
 
     loss: Literal["lsgan"] = "lsgan"
-    a: float = 0.0
-    b: float = 1.0
-    c: float = 1.0
+    a: Annotated[float, "the label of fake images"] = 0.0
+    b: Annotated[float, "the label of real images; label_smoothing replaces it"] = 1.0
+    c: Annotated[float, "the label that G aims for"] = 1.0
 
 
 class LSGAN(GAN):
@@ -35,6 +33,7 @@ class LSGAN(GAN):
 
     name = "lsgan"
     Config = LSGANConfig
+    presets: ClassVar = {"plane": plane()}
 
     def __init__(self, config: Any = None, seed: int = 0):
         super().__init__(config, seed)

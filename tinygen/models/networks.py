@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeAlias
 
 from .. import init, layers
 from ..errors import ConfigError
-from ..fields import Choices
+from ..fields import Choices, Count, Counts, LearningRate, Limits, NonNegative, Share
 from ..optim import OPTIMIZERS, Optimizer
 from ..optimizer import Rate
 from ..random import Generator
@@ -32,9 +32,45 @@ WEIGHT_INITS: dict[str, init.Init] = {
     "normal": init.normal,
 }
 
-WeightInit: TypeAlias = Annotated[str, Choices(WEIGHT_INITS)]
-Activation: TypeAlias = Annotated[str, Choices(ACTIVATIONS)]
-Output: TypeAlias = Annotated[str, Choices(["auto", *VALUE_RANGES])]
+# The kinds of fields that several models have, with what they mean.
+WeightInit: TypeAlias = Annotated[
+    str,
+    Choices(WEIGHT_INITS),
+    "how the weights begin: glorot, as in Keras; fan_in, U(± 1/√fan_in), biases too, as in PyTorch; he; or normal, "
+    "N(0, .02²)",
+]
+Activation: TypeAlias = Annotated[str, Choices(ACTIVATIONS), "the activation of the hidden layers"]
+Output: TypeAlias = Annotated[
+    str,
+    Choices(["auto", *VALUE_RANGES]),
+    "the activation of the last layer that makes an example; auto is linear for points, and suits images",
+]
+Slope: TypeAlias = Annotated[Share, "the slope of a leaky ReLU below 0"]
+Momentum: TypeAlias = Annotated[
+    Share, "how much of its running mean batch norm keeps at each step, as in Keras; PyTorch's momentum is 1 minus this"
+]
+NormEps: TypeAlias = Annotated[NonNegative, "added to the variance by which batch norm divides"]
+KeptMean: TypeAlias = Annotated[
+    Share,
+    "examples are made with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı et "
+    "al. 2019); 0: with the weights",
+]
+RateOfD: TypeAlias = Annotated[
+    LearningRate, "the learning rate of D, if it differs from G's (two time scales: Heusel et al. 2017); 0: lr"
+]
+RateStays: TypeAlias = Annotated[int, Limits(0), "steps at the learning rate, before it falls"]
+RateFalls: TypeAlias = Annotated[int, Limits(0), "steps over which the learning rate then falls to 0; 0: it stays"]
+KernelSize: TypeAlias = Annotated[Count, "the side of the kernels, in pixels"]
+ChannelsOfEncoder: TypeAlias = Annotated[
+    Counts, "the channels of the encoder's maps, each half as wide and high as those before; reversed in the decoder"
+]
+ChannelsOfD: TypeAlias = Annotated[Counts, "the channels of D's maps, each half as wide and high as those before"]
+SlopePenalty: TypeAlias = Annotated[
+    NonNegative, "the weight γ of the penalty γ/2 E ‖∇D(x)‖² on real examples (Mescheder et al. 2018, eq. 9); 0: none"
+]
+PenaltyEvery: TypeAlias = Annotated[
+    Count, "the penalty r1 is taken every so many steps of D, so many times as heavy (Karras et al. 2020, section 3.1)"
+]
 
 
 def activation(name: str, slope: float = 0.2) -> list[layers.Module]:

@@ -9,7 +9,7 @@ The samples of a pack are joined along their channels; D's first layer is wider,
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import layers, ops
 from ..checks import check_input, whole
@@ -26,8 +26,6 @@ class PacGANConfig(GANConfig):
     (its program: G of four layers of 400 with batch norm, D of three maxout layers of 200, Adam(1e-4, 0.8), batches of
     100 packs) learns for 400,000 steps. Narrower networks without batch norm, and faster rates, D's four times G's,
     learn within minutes; samples are drawn with the mean of G's weights, as G itself swings about the modes.
-
-    pack: how many samples D judges together; 1 is the GAN. A batch of samples makes batch / pack packs.
     """
 
     latent_dim: int = 2
@@ -40,7 +38,9 @@ class PacGANConfig(GANConfig):
     lr: float = 5e-4
     d_lr: float = 2e-3
     ema: float = 0.99
-    pack: Count = 2
+    pack: Annotated[
+        Count, "how many samples D judges together; 1 is the GAN. A batch of samples makes batch / pack packs"
+    ] = 2
 
 
 class Pack(layers.Module):

@@ -10,7 +10,7 @@ no more than √(KH KW).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import layers
 from ..fields import Count
@@ -26,8 +26,6 @@ class SNGANConfig(DCGANConfig):
     here, with half the channels and without dropout, instead of the paper's deeper ones for photographs. The rate is
     2.5 times the paper's: after 2,000 steps of batch 64 the FID on the digits is 2.2, at 2e-4 it is 2.5; at 1e-3 it is
     1.5 for two seeds and 4.4 for a third.
-
-    power_iterations: of SpectralNorm, per pass.
     """
 
     g_channels: tuple[int, ...] = (128, 64, 32)
@@ -36,7 +34,7 @@ class SNGANConfig(DCGANConfig):
     loss: LossName = "hinge"
     dropout: float = 0.0
     lr: float = 5e-4
-    power_iterations: Count = 1
+    power_iterations: Annotated[Count, "steps of the power method per pass, for D's largest singular values"] = 1
 
 
 class SNGAN(DCGAN):

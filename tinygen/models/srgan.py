@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar
 from .. import init, layers, losses, ops
 from ..backend import Array
 from ..errors import ConfigError, DataError
-from ..fields import Count, Counts, LearningRate, Limits, NonNegative, Share
+from ..fields import Count, Limits, NonNegative
 from ..losses import GAN_LOSSES
 from ..random import Generator
 from ..scopes import no_grad
@@ -30,7 +30,7 @@ from .base import ModelConfig
 from .convvae import convolutions, smallest_maps
 from .dcgan import check_images
 from .gan import LossName
-from .networks import WeightInit, initial, make_optimizer
+from .networks import ChannelsOfD, KeptMean, Momentum, NormEps, RateOfD, Slope, WeightInit, initial, make_optimizer
 from .restoring import Restoring
 from .steps import Loss, Step
 
@@ -40,37 +40,39 @@ class SRGANConfig(ModelConfig):
     """The hyperparameters. The defaults are a small form of Ledig et al. 2017 (figure 4, section 3.2) for digits of
     7x7 pixels: 4 blocks of 32 channels instead of 16 of 64, 3x3 kernels everywhere, D of two convolutions of stride 2
     without batch norm; PReLU, LeakyReLU(0.2) and beta1 are the paper's. lr is 1e-3 instead of 1e-4, as the steps are
-    few.
-
-    scale: how many times larger G makes images; the sides of data_shape must be multiples of it.
-    channels: of the maps in G.  d_channels: of the maps in D, each half as wide and high as the one before.
-    batch_norm: in G. If its running statistics don't fit an image, dots appear in it (Wang et al. 2018): set it to
-    false.  bn_momentum, bn_eps: PyTorch's, whose momentum is 1 - bn_momentum.
-    weight_init: as in the GAN; convolutions before a pixel shuffle begin as nearest neighbours (init.icnr).
-    warmup: how many steps lower the squared error alone; all of them with adversarial=0, which trains the SRResNet.
-    content, adversarial: the weights of L_content and L_G. φ are the second convolution's maps of the classifier of
-    digits, for 28x28 grey images, or of the judge of drawn faces, for squares of 32, 64, ... in colour: content=0 for
-    other images of these sizes. For all other sizes L_content is 0.
-    ema: images are made with a running mean of G's weights, ema · mean + (1 - ema) · weights after each step (Yazıcı et
-    al. 2019), where the paper lowers the rate in the end; 0: with the weights.
-    d_lr: the learning rate of D, if it differs from G's; 0: lr.
+    few. The mean of G's weights takes the place of the paper's lower rate in the end. Convolutions before a pixel
+    shuffle begin as nearest neighbours (init.icnr). φ are the second convolution's maps of the classifier of digits,
+    for 28x28 grey images, or of the judge of drawn faces, for squares of 32, 64, ... in colour. For all other sizes
+    L_content is 0.
     """
 
-    scale: Annotated[int, Limits(2)] = 4
-    blocks: Count = 4
-    channels: Count = 32
-    d_channels: Counts = (32, 64)
-    slope: Share = 0.2
-    batch_norm: bool = True
-    bn_momentum: Share = 0.9
-    bn_eps: NonNegative = 1e-5
+    scale: Annotated[
+        int, Limits(2), "how many times larger G makes images; the sides of the true ones must be multiples of it"
+    ] = 4
+    blocks: Annotated[Count, "residual blocks in G"] = 4
+    channels: Annotated[Count, "the channels of G's maps"] = 32
+    d_channels: ChannelsOfD = (32, 64)
+    slope: Slope = 0.2
+    batch_norm: Annotated[
+        bool,
+        "batch norm in G. If its running statistics don't fit an image, dots appear in it (Wang et al. 2018): set this "
+        "to false",
+    ] = True
+    bn_momentum: Momentum = 0.9
+    bn_eps: NormEps = 1e-5
     weight_init: WeightInit = "glorot"
-    warmup: Annotated[int, Limits(0)] = 300
-    content: NonNegative = 0.01
-    adversarial: NonNegative = 0.01
+    warmup: Annotated[
+        int, Limits(0), "how many steps lower the squared error alone; all of them with adversarial=0, the SRResNet"
+    ] = 300
+    content: Annotated[
+        NonNegative,
+        "the weight of L_content, which is for digits and drawn faces: 0 for other images of 28x28 or of 32x32, "
+        "64x64, ...",
+    ] = 0.01
+    adversarial: Annotated[NonNegative, "the weight of L_G; 0 trains without D"] = 0.01
     loss: LossName = "nonsaturating"
-    ema: Share = 0.99
-    d_lr: LearningRate = 0.0
+    ema: KeptMean = 0.99
+    d_lr: RateOfD = 0.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -83,7 +85,10 @@ class SRGANConfig(ModelConfig):
 
 
 class SRGAN(Restoring):
-    """Super-resolution by a residual network (SRResNet), whose images a GAN makes sharp."""
+    """Super-resolution by a residual network, made sharp by a GAN.
+
+    Alone, the network is the SRResNet.
+    """
 
     name = "srgan"
     Config: ClassVar[type] = SRGANConfig

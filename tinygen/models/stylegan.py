@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from .. import init, layers, ops
 from ..backend import Array
@@ -43,29 +43,27 @@ class StyleGANConfig(GameConfig):
     γ = 3 every 8 steps, EMA 0.998 in batches of 16. The whole batch is one group of MinibatchStd (the papers' groups
     have 4), and the rate falls to 0: at a constant rate G keeps moving between directions of gaze and sizes of eyes,
     and the mean of its weights shows only their average.
-
-    channels: of the maps, the smallest first; each level doubles the sides (at most: those of the smaller maps are
-    halves, rounded up), and D has the same from the other end.
-    latent_dim: of z and w.  depth: dense layers of the mapping.  mixing: the share of images with two styles.
-    group: of MinibatchStd; the batch must be a multiple.
-    path: the weight of the path length penalty (2020, section 3.2; there 2), every path_every steps; 0: none.
-    ada: distort what D sees, as much as keeps E sign(D(x)) at ada_target for real images x; p may rise to 1 within
-    ada_images images (2020b, section 3; there 500,000).
     """
 
     data_shape: tuple[int, ...] = (32, 32, 3)
-    latent_dim: int = 64
-    channels: Counts = (64, 64, 48, 24)
-    depth: Count = 3
-    mixing: Share = 0.0
-    group: Count = 16
+    latent_dim: Annotated[int, "how many numbers the noise z has, and the style w"] = 64
+    channels: Annotated[
+        Counts,
+        "the channels of G's maps, the smallest first; each level doubles the sides (at most: those of the smaller "
+        "maps are halves, rounded up), and D has the same from the other end",
+    ] = (64, 64, 48, 24)
+    depth: Annotated[Count, "dense layers of the mapping"] = 3
+    mixing: Annotated[Share, "the share of images with two styles"] = 0.0
+    group: Annotated[Count, "images that MinibatchStd compares; the batch must be a multiple"] = 16
     r1: float = 3.0
     r1_every: int = 8
-    path: NonNegative = 0.0
-    path_every: Count = 4
-    ada: bool = False
-    ada_target: Share = 0.6
-    ada_images: Count = 50_000
+    path: Annotated[NonNegative, "the weight of the path length penalty (2020, section 3.2; there 2); 0: none"] = 0.0
+    path_every: Annotated[Count, "this penalty is taken every so many steps"] = 4
+    ada: Annotated[bool, "distort what D sees, as much as keeps E sign(D(x)) at ada_target for real images x"] = False
+    ada_target: Annotated[Share, "the mean sign of D(x) that ada keeps to"] = 0.6
+    ada_images: Annotated[
+        Count, "images within which the chance of a distortion may rise to 1 (2020b, section 3; there 500,000)"
+    ] = 50_000
     ema: float = 0.998
     lr: float = 2.5e-3
     constant: int = 6000

@@ -18,14 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from .. import losses, ops
 from ..backend import Array, array_module, array_of
 from ..checks import whole
 from ..data.grammar import LENGTH, WORDS
 from ..errors import ConfigError
-from ..fields import Count, Counts, LearningRate, NonNegative, Positive, Share
+from ..fields import Count, Counts, LearningRate, NonNegative, Positive
 from ..gradients import grad
 from ..random import Generator
 from ..schedules import linear_decay
@@ -35,7 +35,7 @@ from ..tracing import Untraceable, per_step, tracing
 from .average import AveragedG
 from .base import ModelConfig
 from .collapse import Recent, Sign
-from .networks import WeightInit, initial, make_optimizer
+from .networks import KeptMean, Slope, SlopePenalty, WeightInit, initial, make_optimizer
 from .steps import Loss, Step
 from .writer import Writer, distinct_share, reader
 
@@ -47,36 +47,34 @@ class TextGANConfig(ModelConfig):
     """The hyperparameters. The sizes, γ, τ and Adam(1e-3, 0.5) were chosen by trial on the sentences of `grammar`: with
     γ = 1, τ to 0.3 and dropout in D together gumbel learnt half as much, and with lr=2e-3 it fell back.
 
-    vocabulary, data_shape: set from the data.  g_features: of the GRU.  embedding, d_channels, kernel_size, d_hidden,
-    slope: of D.  weight_init: as in the GAN, of all but the GRU.
-    r1: γ.  tau: falls linearly to tau_end over tau_steps steps.
-    lr: of D, and of G with gumbel.  mle_lr: of G while it learns by likelihood.
-    pretrain: for how many steps G learns by likelihood with reinforce, while mle_lr falls to policy_lr, at which it
-    then plays.  rollouts: sentences made of each beginning y₁...yₜ.  likelihood: λ.
-    ema: samples are drawn with a running mean of G's weights (Yazıcı et al. 2019); 0: with the weights.
+    vocabulary, data_shape: set from the data.  weight_init: of all but the GRU.
     """
 
     data_shape: Counts = (LENGTH,)
     vocabulary: tuple[str, ...] = WORDS
-    method: Literal["gumbel", "mle", "reinforce"] = "gumbel"
-    g_features: Count = 64
-    embedding: Count = 32
-    d_channels: Counts = (64, 64)
-    kernel_size: Count = 3
-    d_hidden: Count = 64
-    slope: Share = 0.2
+    method: Annotated[
+        Literal["gumbel", "mle", "reinforce"], "how G learns: softened words, likelihood alone, or a policy's gradient"
+    ] = "gumbel"
+    g_features: Annotated[Count, "the features of G's GRU"] = 64
+    embedding: Annotated[Count, "how many numbers stand for a word in D"] = 32
+    d_channels: Annotated[Counts, "the channels of D's convolutions"] = (64, 64)
+    kernel_size: Annotated[Count, "the words that a kernel of D spans"] = 3
+    d_hidden: Annotated[Count, "the width of D's hidden layer"] = 64
+    slope: Slope = 0.2
     weight_init: WeightInit = "glorot"
-    r1: NonNegative = 0.1
-    tau: Positive = 1.0
-    tau_end: Positive = 0.5
-    tau_steps: Count = 3100
-    pretrain: Count = 800
-    mle_lr: LearningRate = 5e-3
-    policy_lr: LearningRate = 1e-4
-    rollouts: Count = 4
-    likelihood: NonNegative = 0.1
-    ema: Share = 0.998
-    lr: LearningRate = 1e-3
+    r1: SlopePenalty = 0.1
+    tau: Annotated[Positive, "the temperature τ at first, with gumbel"] = 1.0
+    tau_end: Annotated[Positive, "the temperature to which τ falls"] = 0.5
+    tau_steps: Annotated[Count, "steps over which τ falls, linearly"] = 3100
+    pretrain: Annotated[
+        Count, "steps in which G learns by likelihood, before it plays with reinforce; mle_lr falls to policy_lr"
+    ] = 800
+    mle_lr: Annotated[LearningRate, "the learning rate of G while it learns by likelihood"] = 5e-3
+    policy_lr: Annotated[LearningRate, "the learning rate of G while it plays with reinforce"] = 1e-4
+    rollouts: Annotated[Count, "sentences that reinforce makes of each beginning y₁...yₜ"] = 4
+    likelihood: Annotated[NonNegative, "λ, the weight of the likelihood beside reinforce"] = 0.1
+    ema: KeptMean = 0.998
+    lr: Annotated[float, "the learning rate of D, and of G with gumbel"] = 1e-3
     beta1: float = 0.5
 
     def __post_init__(self) -> None:
@@ -91,7 +89,10 @@ class TextGANConfig(ModelConfig):
 
 
 class TextGAN(AveragedG):
-    """A GAN that writes sentences: a recurrent network against one of convolutions."""
+    """A GAN that writes sentences.
+
+    G is a recurrent network, and D one of convolutions.
+    """
 
     name = "textgan"
     Config: ClassVar[type] = TextGANConfig

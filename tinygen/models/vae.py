@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from .. import layers, losses, ops
 from ..backend import Array
@@ -20,6 +20,7 @@ from ..tensor import Tensor
 from .base import Model, ModelConfig
 from .latents import PLANE, gaussian_plane
 from .networks import Activation, WeightInit, elements, initial, make_optimizer, mlp
+from .presets import POINTS, Preset
 from .steps import Loss, Step
 
 
@@ -27,17 +28,17 @@ from .steps import Loss, Step
 class VAEConfig(ModelConfig):
     """The hyperparameters. The defaults are the common form of the paper's MNIST model: one hidden layer of 400 in
     both encoder and decoder, 20 latents, grey values taken as Bernoulli means, Adam(1e-3).
-
-    reconstruction: "bernoulli", -log p(x|z) = cross entropy of each pixel (x in [0, 1]); or "mse", ½ Σ (x - x̂)², a
-    Gaussian of unit variance; "auto" is the first for images, the second for points.  beta: the weight of the KL term
-    (Higgins et al. 2017); 1 is the VAE.
     """
 
-    latent_dim: Count = 20
-    hidden: Counts = (400,)
+    latent_dim: Annotated[Count, "how many numbers the latent z has"] = 20
+    hidden: Annotated[Counts, "the widths of the encoder's hidden layers; reversed in the decoder"] = (400,)
     activation: Activation = "relu"
-    reconstruction: Literal["auto", "bernoulli", "mse"] = "auto"
-    beta: NonNegative = 1.0
+    reconstruction: Annotated[
+        Literal["auto", "bernoulli", "mse"],
+        "-log p(x|z): bernoulli, the cross entropy of each pixel (x in [0, 1]); or mse, ½ Σ (x - x̂)², a Gaussian of "
+        "unit variance; auto is the first for images, the second for points",
+    ] = "auto"
+    beta: Annotated[NonNegative, "the weight of the KL term (Higgins et al. 2017); 1 is the VAE"] = 1.0
     weight_init: WeightInit = "glorot"
 
 
@@ -104,6 +105,14 @@ class VAE(GaussianEncoder):
         "steps": 3500,
         "batch": 128,
     }  # 3,500 steps are 50 epochs of the 9,000 digits
+    presets: ClassVar = {
+        "plane": Preset(
+            "for points in the plane",
+            {"latent_dim": 2, "hidden": (64, 64), "beta": 0.003},  # a Gaussian of variance beta, instead of 1
+            {"steps": 4000, "batch": 128},
+            POINTS,
+        )
+    }
 
     def __init__(self, config: VAEConfig | None = None, seed: int = 0):
         super().__init__(config, seed)

@@ -17,7 +17,7 @@ import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from .. import layers, losses, ops
 from ..backend import Array
@@ -36,16 +36,12 @@ class VAEGANConfig(DCGANConfig):
     """The hyperparameters. The defaults are a small form of Larsen et al. 2016 (table 1) for digits: ReLU
     in E and G, batch norm in G, fewer layers of fewer channels with 4x4 kernels, and Adam(5e-4, 0.5), which learns
     faster than the paper's RMSprop(3e-4); D without batch norm, so that an image's features depend on it alone.
-
-    e_channels: of the encoder's maps, each half as wide and high as the one before.
-    similarity: "learned", L_llike by D's features, or "pixels", ½ ‖x - G(z)‖², the plain sum of a VAE and a GAN.
-    feature_layer: which of D's convolutions gives the features, counted from the last, 1; beyond the first, the image.
-    gamma: the weight of L_llike for G, relative to D's verdict.
-    beta: the weight of the KL term, 1 in the paper. Less, say 0.1, gives closer reconstructions but no better samples.
     """
 
-    latent_dim: int = 16
-    e_channels: Counts = (32, 64)
+    latent_dim: Annotated[int, "how many numbers the latent z has"] = 16
+    e_channels: Annotated[
+        Counts, "the channels of the encoder's maps, each half as wide and high as the ones before"
+    ] = (32, 64)
     g_channels: tuple[int, ...] = (64, 32)
     d_channels: tuple[int, ...] = (32, 64)
     kernel_size: int = 4
@@ -55,15 +51,23 @@ class VAEGANConfig(DCGANConfig):
     bn_eps: float = 1e-5
     weight_init: WeightInit = "glorot"
     dropout: float = 0.0
-    similarity: Literal["learned", "pixels"] = "learned"
-    feature_layer: Count = 1
-    gamma: NonNegative = 0.01
-    beta: NonNegative = 1.0
-    lr: float = 5e-4
+    similarity: Annotated[
+        Literal["learned", "pixels"],
+        "L_llike: learned, by D's features, or pixels, ½ ‖x - G(z)‖², the plain sum of a VAE and a GAN",
+    ] = "learned"
+    feature_layer: Annotated[
+        Count, "which of D's convolutions gives the features, counted from the last, 1; beyond the first, the image"
+    ] = 1
+    gamma: Annotated[NonNegative, "the weight of L_llike for G, relative to D's verdict"] = 0.01
+    beta: Annotated[
+        NonNegative,
+        "the weight of the KL term, 1 in the paper. Less, say 0.1, gives closer reconstructions but no better samples",
+    ] = 1.0
+    lr: Annotated[float, "the learning rate of the encoder and G, and of D unless d_lr is given"] = 5e-4
 
 
 class VAEGAN(GaussianEncoder, DCGAN):
-    """An autoencoder judged by a GAN's discriminator; it samples as a GAN does."""
+    """An autoencoder judged by the D of a GAN; it samples as a GAN does."""
 
     name = "vaegan"
     Config: ClassVar[type] = VAEGANConfig

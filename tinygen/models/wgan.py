@@ -9,13 +9,13 @@ gap, E D(x) - E D(G(z)), estimates K times the earth mover's distance: it falls 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from .. import ops
 from ..backend import Array
 from ..fields import Positive
 from .base import OptimizerName
-from .gan import GAN, GANConfig
+from .gan import GAN, GANConfig, plane
 from .presets import Preset
 from .steps import Step
 
@@ -27,12 +27,10 @@ class WGANConfig(GANConfig):
     learning rate is five times the paper's: after 2,000 steps at 5e-5 (preset "paper") there are no digits yet, and the
     FID is 25; at 2.5e-4 it is 4, at 5e-4 it is 6. The networks are those of the GAN here; like every D of dense layers,
     the critic has no batch norm.
-
-    clip: the bound of D's weights.
     """
 
     loss: Literal["wasserstein"] = "wasserstein"
-    clip: Positive = 0.01
+    clip: Annotated[Positive, "the bound of D's weights: each is kept in [-clip, clip]"] = 0.01
     d_steps: int = 5
     optimizer: OptimizerName = "rmsprop"
     lr: float = 2.5e-4
@@ -44,7 +42,10 @@ class WGAN(GAN):
 
     name = "wgan"
     Config = WGANConfig
-    presets: ClassVar = {"paper": Preset("the learning rate of the paper", {"lr": 5e-5})}
+    presets: ClassVar = {
+        "paper": Preset("the learning rate of the paper", {"lr": 5e-5}),
+        "plane": plane(2000, lr=5e-4, d_lr=0.0, clip=0.1),
+    }
     defaults: ClassVar = {"data": "digits", "steps": 4000, "batch": 64}
 
     def step_D(self, x: Array, *y: Array) -> Step:

@@ -11,7 +11,7 @@ so E (n - 1) n = gap / 2λ. Both sides are logged; where they agree, the critic 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from .. import ops
 from ..backend import Array
@@ -19,7 +19,7 @@ from ..fields import Positive
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
-from .gan import GAN, GANConfig
+from .gan import GAN, GANConfig, plane
 from .penalties import slopes
 from .steps import Loss
 
@@ -29,13 +29,13 @@ class WGANGPConfig(GANConfig):
     """The hyperparameters. The defaults are those of the paper: λ = 10 and five steps of the critic (algorithm 1),
     Adam(1e-4, 0.5, 0.9) (its code for images; algorithm 1 has beta1 = 0), batches of 64, no batch norm in the critic,
     as n is defined for each example alone. The networks are those of the GAN here.
-
-    gp: the penalty's weight λ.  penalty: "one-sided" is (max(0, n - 1))² instead of (n - 1)² (section 4).
     """
 
     loss: Literal["wasserstein"] = "wasserstein"
-    gp: Positive = 10.0
-    penalty: Literal["two-sided", "one-sided"] = "two-sided"
+    gp: Annotated[Positive, "the weight λ of the penalty on the critic's slope n"] = 10.0
+    penalty: Annotated[
+        Literal["two-sided", "one-sided"], "the penalty: (n - 1)² or, one-sided, (max(0, n - 1))² (section 4)"
+    ] = "two-sided"
     d_steps: int = 5
     lr: float = 1e-4
     beta1: float = 0.5
@@ -43,10 +43,11 @@ class WGANGPConfig(GANConfig):
 
 
 class WGANGP(GAN):
-    """A Wasserstein GAN of dense layers, whose critic's slope is kept near 1."""
+    """A Wasserstein GAN of dense layers, with the slope of D kept near 1."""
 
     name = "wgangp"
     Config = WGANGPConfig
+    presets: ClassVar = {"plane": plane(2000, gp=0.1)}  # λ as in the paper's code for points
     defaults: ClassVar = {"data": "digits", "steps": 3000, "batch": 64}
 
     def loss_D(self, x: Array, fake: Tensor, *y: Array) -> Loss:

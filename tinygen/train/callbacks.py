@@ -16,6 +16,7 @@ from ..rows import Rows
 from ..viz.points import range_around_zero
 from .batches import Batches
 from .disk import writing
+from .progress import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -142,7 +143,8 @@ def checked_dataset(owner: str, dataset: Any) -> Dataset:
 class SamplePictures(Callback):
     """samples/step_000200.png every so many steps, always of the same noise, so that they show the model learn.
 
-    For a model without samples there are none; on_end() says so.
+    Lines say where they will be, and when the first is there. For a model without samples there are none; on_end()
+    says so.
     """
 
     def __init__(self, batches: Batches, every: int):
@@ -155,12 +157,18 @@ class SamplePictures(Callback):
         x = first[0] if isinstance(first, tuple) else first
         self._range = range_around_zero(x) if model.value_range is None else None
         self._why_none = ""  # the reason for no pictures, if there are none
+        self._drawn = False  # whether there is a picture of what it has learnt here
         if step == 0:
             self._draw(0)
+        if run.samples():
+            say(f"pictures appear in {run.sample_file(0).parent}, one every {self._every:,} steps")
 
     def on_step(self, step: int, metrics: dict[str, Any]) -> None:
         if step % self._every == 0:
             self._draw(step)
+            if not (self._drawn or self._why_none):
+                say(f"the first picture is there: {self._run.sample_file(step)}")
+            self._drawn = True
 
     def on_end(self, history: History) -> str:
         if history.steps not in self._run.samples():

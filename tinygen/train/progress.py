@@ -1,8 +1,9 @@
-"""What a training prints: a bar on a terminal, a line for each logged step elsewhere."""
+"""What a training prints: a table with a row for each logged step and, on a terminal, a bar below it."""
 
 from __future__ import annotations
 
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,8 +11,13 @@ from contextvars import ContextVar
 from types import TracebackType
 from typing import Any
 
+from .. import terminal
 from ..checks import installed
-from ..terminal import is_terminal
+
+CELL = 8  # characters of a number in the table
+ROWS = 20  # after which the head is shown again, so that it stays on the screen
+TIMED = 1.0  # seconds of steps, after the first one, from which the time left is told
+BAR = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{left}"
 
 _quiet = ContextVar("quiet", default=False)
 
@@ -29,7 +35,7 @@ def quietly(quiet: bool) -> Iterator[None]:
 def say(line: str) -> None:
     """Print a line, unless the training is quiet."""
     if not _quiet.get():
-        print(line, flush=True)
+        terminal.write_line(line, sys.stdout)
 
 
 class Progress:
@@ -39,13 +45,28 @@ class Progress:
     """
 
     def __init__(self, step: int, steps: int, lost: Callable[[OSError], None]):
-        self._steps, self._lost, self._bar = steps, lost, None
-        self._logged, self._trained = step, 0.0  # the step of the last line, and the seconds of training since then
+        self._step, self._steps, self._lost = step, steps, lost
+        self._logged, self._trained = step, 0.0  # the step of the last row, and the seconds of training since then
         self._began: float | None = time.perf_counter()  # None while the clock is stopped
-        if is_terminal(sys.stderr) and not _quiet.get() and installed("tqdm"):
-            from tqdm import tqdm
+        self._timed: tuple[int, float] | None = None  # the first step here, and when it was done
+        self._told = False  # whether a line has told the time left
+        self._names, self._rows = list[str](), 0  # of the table since its last head
+        self._bar = self._make_bar() if terminal.is_terminal(sys.stderr) and not _quiet.get() else None
 
-            self._bar = tqdm(total=steps, initial=step, unit=" steps", dynamic_ncols=True)
+    def _make_bar(self) -> Any:
+        if not installed("tqdm"):
+            return None
+        from tqdm import tqdm
+
+        progress = self
+
+        class Bar(tqdm):
+            @property
+            def format_dict(self) -> dict[str, Any]:
+                left = progress._left()
+                return {**super().format_dict, "left": "" if left is None else f", {self.format_interval(left)} left"}
+
+        return Bar(total=self._steps, initial=self._step, bar_format=BAR, dynamic_ncols=True, leave=False)
 
     def __enter__(self) -> Progress:
         return self
@@ -61,30 +82,38 @@ class Progress:
 
     def advance(self) -> None:
         """One more step is done."""
+        self._step += 1
         if self._began is None:
             self._began = time.perf_counter()
+        if self._timed is None:
+            self._timed = self._step, time.perf_counter()
+        elif not self._told and time.perf_counter() - self._timed[1] >= TIMED and (left := self._left()):
+            self._told = True
+            self._say(f"{_in_words(left)} left")
         if self._bar is not None:
             self._bar.update()
 
     def log(self, step: int, values: dict[str, float]) -> None:
-        """Show the metrics of a step: `step 200  loss_D 0.610  loss_G 0.982  acc 63%   112 steps/s`."""
-        if self._bar is not None:
-            self._bar.set_postfix_str(_join(values), refresh=False)
-        else:
-            self._say(f"{self._at(step)}  {_join(values)}   {self._rate(step)} steps/s")
+        """Show the metrics of a step as a row of the table, as many as fit beside each other."""
+        names = ["step", "steps/s", *values]
+        if names != self._names or self._rows == ROWS:
+            self._say(self._row(names, names))
+            self._names, self._rows = names, 0
+        self._say(self._row(names, [str(step), self._rate(step), *map(_format, values, values.values())]))
+        self._rows += 1
 
     def measured(self, step: int, values: dict[str, float], seconds: float) -> None:
         """Show what a callback measured at a step, in `seconds` that don't count as training."""
-        self.aside(seconds, f"{self._at(step)}  {_join(values)}")
+        items = [f"{name}\xa0{_format(name, value)}" for name, value in values.items()]  # not to be broken
+        line = f"step\xa0{step}  {'  '.join(items)}"
+        self.aside(seconds, textwrap.fill(line, self._width() or sys.maxsize, subsequent_indent="  "))
 
     def aside(self, seconds: float, line: str = "") -> None:
         """Leave out seconds that don't count as training, and show a line about them, if any."""
         if self._began is not None:
             self._began += seconds
-        if line and self._bar is not None:
-            self._bar.write(line)
-        elif line:
-            self._say(line)
+        if line:
+            self._say(line.replace("\xa0", " "))
 
     def _say(self, line: str) -> None:
         try:
@@ -92,8 +121,28 @@ class Progress:
         except OSError as error:
             self._lost(error)
 
-    def _at(self, step: int) -> str:
-        return f"step {step:<{len(str(self._steps))}}"
+    def _row(self, names: list[str], cells: list[str]) -> str:
+        """Cells in columns as wide as the names, or as a number; on a terminal, as many as fit."""
+        widths = [max(len(name), CELL) for name in names]
+        widths[0] = max(len("step"), len(str(self._steps)))
+        row = ""
+        for cell, width in zip(cells, widths, strict=True):
+            longer = f"{row} {cell:>{width}}" if row else f"{cell:>{width}}"
+            if len(longer) > (self._width() or sys.maxsize):
+                break
+            row = longer
+        return row
+
+    def _width(self) -> int | None:
+        """The columns of the terminal; None if the lines go elsewhere, and can be of any length."""
+        return terminal.columns() if terminal.is_terminal(sys.stdout) else None
+
+    def _left(self) -> float | None:
+        """The seconds that the steps to come will take if they are like those before; None before two steps."""
+        if self._timed is None or self._step == self._timed[0]:
+            return None
+        first, began = self._timed
+        return (self._steps - self._step) * (time.perf_counter() - began) / (self._step - first)
 
     def _rate(self, step: int) -> str:
         self.pause()
@@ -102,14 +151,19 @@ class Progress:
         return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
-def _join(values: dict[str, float]) -> str:
-    return "  ".join(_format(name, value) for name, value in values.items())
+def _in_words(seconds: float) -> str:
+    """About how long that is: "about 2 minutes"."""
+    if seconds < 90:
+        return f"about {max(round(seconds / 5), 1) * 5} seconds"
+    if seconds < 90 * 60:
+        return f"about {round(seconds / 60)} minutes"
+    return f"about {seconds / 3600:.1f} hours"
 
 
 def _format(name: str, value: Any) -> str:
     if name.startswith("acc"):
-        return f"{name} {value:.0%}"
+        return f"{value:.0%}"
     size = abs(value)
     if size != 0 and not 1e-3 <= size < 1e5:
-        return f"{name} {value:.1e}"
-    return f"{name} {value:.3f}" if size < 100 else f"{name} {value:.1f}"
+        return f"{value:.1e}"
+    return f"{value:.3f}" if size < 100 else f"{value:.1f}"
