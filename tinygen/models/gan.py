@@ -115,7 +115,7 @@ def plane(steps: int = 4000, **settings: Any) -> Preset:
     """The preset of a GAN of dense layers for points in the plane, with further settings of its own.
 
     Small networks without batch norm, D's rate twice G's, and samples of G's running mean: on ring8 all 8 modes after
-    1,000 steps, for nine seeds. With the networks for images there was none after 5,000.
+    1,000 steps, for nine seeds. The networks for images had 6 and 5 after 5,000, with 4% and 7% of the points near one.
     """
     networks: dict[str, Any] = {
         "latent_dim": 2,
