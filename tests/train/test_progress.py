@@ -138,6 +138,14 @@ def test_how_long_it_will_take_is_told_once_after_a_second_of_steps(capsys, cloc
     assert capsys.readouterr().out.splitlines() == [said]
 
 
+def test_a_step_that_compiles_the_others_does_not_count(capsys, clock):
+    progress = Progress(0, 1000, print)
+    for a_step in (0.1, 9.0, *[0.1] * 20):
+        progress.advance()
+        clock.now += a_step
+    assert capsys.readouterr().out.splitlines() == ["about 2 minutes left"]
+
+
 def test_a_bar_on_a_terminal_keeps_to_a_line_of_its_own(capsys, monkeypatch):
     terminal(monkeypatch, 80, "stderr")
 

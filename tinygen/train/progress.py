@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import textwrap
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from statistics import median
 from types import TracebackType
 from typing import Any
 
@@ -48,7 +51,8 @@ class Progress:
         self._step, self._steps, self._lost = step, steps, lost
         self._logged, self._trained = step, 0.0  # the step of the last row, and the seconds of training since then
         self._began: float | None = time.perf_counter()  # None while the clock is stopped
-        self._timed: tuple[int, float] | None = None  # the first step here, and when it was done
+        self._first = self._done = math.nan  # when the first step here was done, and the last
+        self._took = deque[float](maxlen=50)  # seconds of each of the last steps, but for the first
         self._told = False  # whether a line has told the time left
         self._names, self._rows = list[str](), 0  # of the table since its last head
         self._bar = self._make_bar() if terminal.is_terminal(sys.stderr) and not _quiet.get() else None
@@ -85,9 +89,13 @@ class Progress:
         self._step += 1
         if self._began is None:
             self._began = time.perf_counter()
-        if self._timed is None:
-            self._timed = self._step, time.perf_counter()
-        elif not self._told and time.perf_counter() - self._timed[1] >= TIMED and (left := self._left()):
+        now = time.perf_counter()
+        if math.isnan(self._first):
+            self._first = now
+        else:
+            self._took.append(now - self._done)
+        self._done = now
+        if not self._told and now - self._first >= TIMED and (left := self._left()):
             self._told = True
             self._say(f"{_in_words(left)} left")
         if self._bar is not None:
@@ -138,11 +146,9 @@ class Progress:
         return terminal.columns() if terminal.is_terminal(sys.stdout) else None
 
     def _left(self) -> float | None:
-        """The seconds that the steps to come will take if they are like those before; None before two steps."""
-        if self._timed is None or self._step == self._timed[0]:
-            return None
-        first, began = self._timed
-        return (self._steps - self._step) * (time.perf_counter() - began) / (self._step - first)
+        """The seconds that the steps to come will take, each as long as the median of the last ones: of the first few,
+        one compiles the rest. None before there are three."""
+        return (self._steps - self._step) * median(self._took) if len(self._took) >= 3 else None
 
     def _rate(self, step: int) -> str:
         self.pause()
