@@ -21,12 +21,14 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("view")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--beside", type=Path, help="another run, to stand beside it")
     parser.add_argument("--width", type=int, default=1100)
     parser.add_argument("--height", type=int, default=900)
     parser.add_argument("--press", type=int, default=0, help="how often to press the right arrow")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, chromium(Path(folder)) as browser:
-        browser.open(report(options.run), f"#{options.view}", width=options.width, height=options.height + 400)
+        runs = [options.run, *([options.beside] if options.beside else [])]
+        browser.open(report(*runs, out=Path(folder, "page.html")), f"#{options.view}", width=options.width, height=options.height + 400)
         for _ in range(options.press):
             browser.key("ArrowRight")
         top = round(browser.run("document.querySelector('.panel').getBoundingClientRect().top"))
