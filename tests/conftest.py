@@ -69,6 +69,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="the long forms of the campaigns")
 
 
+FAMILIES = ("memory", "ae", "vae", "gan", "cgan", "vaegan", "srgan", "textgan", "cyclegan")  # a model of each
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out models of a family that another stands for, where a test is marked so and runs on the stand-in."""
+
+    def stands_in(item: pytest.Item) -> bool:
+        given = item.callspec.params if hasattr(item, "callspec") else {}
+        slow = "standin" in given.values() and given.get("name") not in FAMILIES
+        return item.get_closest_marker("families") is not None and slow
+
+    left_out = [] if config.getoption("--campaign") else [item for item in items if stands_in(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
 @pytest.fixture(scope="session")
 def campaign(request: pytest.FixtureRequest) -> bool:
     """Whether the long forms were asked for."""

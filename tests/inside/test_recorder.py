@@ -23,7 +23,6 @@ from tinygen.train import Callback, fit
 from tinygen.train.batches import loader_for
 
 ALL = pytest.mark.parametrize("name", MODELS)
-FAMILIES = ("memory", "ae", "vae", "gan", "cgan", "vaegan", "srgan", "textgan", "cyclegan")  # one of each
 ANY = 1e9  # a share of the time that is never used up
 
 
@@ -44,10 +43,9 @@ def state(model):
 
 
 @ALL
+@pytest.mark.families
 def test_it_never_changes_the_run(backend, name):
     """Weights, buffers, optimisers and streams to the bit, with every step recorded."""
-    if backend.name != "numpy" and name not in FAMILIES:
-        return
     (blind, streams), (watched, its) = state(run(name, 5)), state(run(name, 5, Recorder(data_for(name), 1, ANY)))
     assert_equal_arrays(blind, watched)
     assert streams == its

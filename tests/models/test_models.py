@@ -110,6 +110,7 @@ class HostNoise:
 
 
 @ALL
+@pytest.mark.families
 def test_the_full_size_learns_the_same_on_a_gpu(gpu, name):
     """In float64: two orders of the same sums differ by 1e-4 in a DCGAN's second step in float32, here by 1e-12."""
     config = MODELS[name].Config(group=BATCH) if name == "stylegan" else None
@@ -207,6 +208,7 @@ def test_a_seed_decides_everything(name):
 
 
 @ALL
+@pytest.mark.families
 def test_looking_never_changes_the_run(backend, name):
     xs = backend.asarray(batches(6))
     blind, watched = small(name), small(name)
@@ -298,6 +300,7 @@ def test_a_saved_model_goes_on_to_the_bit_by_another_optimizer(name, optimizer):
 
 
 @ALL
+@pytest.mark.families
 def test_a_saved_model_goes_on_to_the_bit(backend, name):
     assert_that_it_goes_on(backend, name, "adam")
 
