@@ -28,7 +28,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, chromium(Path(folder)) as browser:
         runs = [options.run, *([options.beside] if options.beside else [])]
-        browser.open(report(*runs, out=Path(folder, "page.html")), f"#{options.view}", width=options.width, height=options.height + 400)
+        page = report(*runs, out=Path(folder, "page.html"))
+        browser.open(page, f"#{options.view}", width=options.width, height=options.height + 400)
         for _ in range(options.press):
             browser.key("ArrowRight")
         top = round(browser.run("document.querySelector('.panel').getBoundingClientRect().top"))
