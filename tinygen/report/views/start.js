@@ -65,9 +65,9 @@ function judgement(run, frame) {
 
 /** What G made of the same random numbers at the next recorded step, and that it was D's gradient that moved it. */
 function movement(run, scene, frame, next, later) {
-  const start = run.restores
-    ? `G follows that push, and the error of its pixels besides, back through its layers by the chain rule. `
-    : `G never sees a real ${run.things.slice(0, -1)}. It follows that push back through its layers by the chain rule. `;
+  const more = run.restores ? ", and the error of its pixels besides," : run.has("pixel_gradient") ? ", and what else its loss asks for," : "";
+  const unseen = more ? "" : `G never sees a real ${run.things.slice(0, -1)}. `;
+  const start = `${unseen}${more ? "G" : "It"} follows that push${more} back through its layers by the chain rule. `;
   if (next === frame) return [start, "This is the last recorded step: drag the bar to the left to see G move."];
   return [start, `Here is what it made ${later === 1 ? "one step" : `${whole(later)} steps`} later of the same ${run.restores ? "input" : "random numbers"}`, ...scene.after(next)];
 }
@@ -80,7 +80,7 @@ function imageScene(run) {
     judged: h("div", { class: "two" }, run.has("data") ? figure(real, "real") : null, figure(fake, "G's")),
     pushed: figure(push, "D's push on G's image"),
     moved: figure(after, "G's image, later"),
-    push: (frame) => [`D's gradient says of each pixel whether more of it (orange) or less (blue) would look more real. It is the only thing that D tells G. Its length here: `, h("b", { class: "number" }, short(norm(pushOn(run, frame, i, run.loss, score(frame))))), "."],
+    push: (frame) => [`D's gradient says of each pixel whether more of it (orange) or less (blue) would look more real. It is all that D tells G. Its length here: `, h("b", { class: "number" }, short(norm(pushOn(run, frame, i, run.loss, score(frame))))), "."],
     after: (next) => ["; D's verdict then: ", h("b", { class: "number" }, verdictText(run, score(next), true)), "."],
     paint: (frame, next) => {
       const x = at(run.array("samples"), frame, i), gradient = pushOn(run, frame, i, run.loss, score(frame));
@@ -109,7 +109,7 @@ function planeScene(run) {
   };
   return {
     judged: canvases[0], pushed: canvases[1], moved: canvases[2],
-    push: (frame) => ["D's gradient says of each of G's points in which direction it would look more real: the arrows. It is the only thing that D tells G. Their mean length: ", h("b", { class: "number" }, short(mean(lengths(frame)))), "."],
+    push: (frame) => ["D's gradient says of each of G's points in which direction it would look more real: the arrows. It is all that D tells G. Their mean length: ", h("b", { class: "number" }, short(mean(lengths(frame)))), "."],
     after: (next) => (run.has("modes") ? [": the points cover ", h("b", { class: "number" }, short(run.array("modes")[next])), ` of ${run.array("centres").shape[0]} modes.`] : ["."]),
     paint: (frame, next) => [[frame, false], [frame, true], [next, false]].forEach(([points, arrows], i) => draw(canvases[i], frame, points, arrows)),
   };
