@@ -7,7 +7,7 @@ view({
   order: 0.5,
   title: "The game in the plane",
   caption: "Each black dot is a point that G makes. The colour behind it is D's verdict on that place, and its arrow shows where D's gradient pushes it.",
-  hints: (runs) => [...hintsOnPoints(runs), ...hintsOnColours(runs), ...hintsOnArrows(runs)],
+  hints: (runs) => [...hintsOnPoints(runs), ...hintsOnColours(runs), ...hintsOnArrows(runs), ...hintOnPacks(runs)],
   suits: hasField,
   make: (body, runs) => {
     const state = { arrows: "film" }, motion = new SlowMotion(body);
@@ -48,6 +48,11 @@ function hintsOnColours(runs) {
 function hintsOnArrows(runs) {
   const flat = "Where the field is flat the arrows are short: dots there learn nothing, however wrong they are.";
   return [runs.some((run) => run.has("slopes")) ? `${flat} A gradient penalty keeps a slope everywhere.` : flat];
+}
+
+function hintOnPacks(runs) {
+  const packed = runs.find((run) => run.config.pack > 1);
+  return packed ? [`This D judges packs of ${packed.config.pack} points. The colour of a place is its verdict on a whole pack there, and a point's arrow depends on the others in its pack.`] : [];
 }
 
 function plane(panel, run, state, motion) {
@@ -147,7 +152,7 @@ function wayText(run, from, to) {
   if (steps === 0) return "In slow motion nothing moves here: this run recorded no step between.";
   const between = `In slow motion: from step ${whole(first)} to step ${whole(last)}.`;
   if (steps === 1) return `${between} Each way is drawn straight.`;
-  return `${between} D and G took turns ${whole(steps)} times; here all of D's moves come first, and then all of G's. Between recorded steps the way is drawn straight.`;
+  return `${between} D and G took turns ${steps === 2 ? "twice" : `${whole(steps)} times`}; here all of D's moves come first, and then all of G's. Between recorded steps the way is drawn straight.`;
 }
 
 /** The length that nine tenths of all arrows, over all steps, don't exceed. */

@@ -32,7 +32,7 @@ function paintEstimate(run, { made, push, step }, seen) {
   drawImage(step.canvas, moved.image, channels);
   made.text.replaceChildren(...verdictWords(run, seen.score, "before"));
   push.text.replaceChildren("length ", h("b", { class: "number", id: "length" }, short(norm(seen.push))));
-  const would = { says: "D would say about ", gives: "D would give it about " };
+  const would = { says: "D would say about ", scores: "D would score it about " };
   step.text.replaceChildren(...verdictWords(run, after, "after", would), h("span", { class: "quiet" }, " (first-order estimate)"));
 }
 
@@ -63,12 +63,12 @@ function paintNext(run, { canvas, text }, { frame, image, x, push }) {
   canvas.hidden = last;
   if (last) {
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
-    text.replaceChildren("This is the last recorded step. Go back to an earlier one, and what training made next stands here.");
+    text.replaceChildren("This is the last recorded step. Go back to an earlier one to see what training made next.");
     return [];
   }
   const steps = stepsText(run.recorded[later] - run.recorded[frame]), next = at(run.array("samples"), later, image);
   drawImage(canvas, next, run.image[2]);
-  const then = { says: "D then says ", gives: "D then gives it " };
+  const then = { says: "D then says ", scores: "D then scores it " };
   text.replaceChildren(`${steps} later, from the same ${input}. `, ...verdictWords(run, at(run.array("score_fake"), later)[image], "next", then));
   const cosine = cosineOf(push, Float32Array.from(next, (value, i) => value - x[i]));
   return [

@@ -191,10 +191,10 @@ function verdictText(run, score) {
   return run.recording.probability ? percent(sigmoid(score)) : short(score, 2);
 }
 
-/** "D says 12% real", or "D gives it 0.31", as pieces of text. */
-function verdictWords(run, score, id, { says = "D says ", gives = "D gives it " } = {}) {
+/** "D says 12% real", or "D scores it 0.31", as pieces of text. */
+function verdictWords(run, score, id, { says = "D says ", scores = "D scores it " } = {}) {
   const { probability } = run.recording;
-  return [probability ? says : gives, h("b", { id }, probability ? `${percent(sigmoid(score))} real` : short(score))];
+  return [probability ? says : scores, h("b", { id }, probability ? `${percent(sigmoid(score))} real` : short(score))];
 }
 
 /** One image of "score_gradient", ds/dx, or "pixel_gradient", in units of the pixels' values. */
