@@ -52,7 +52,7 @@ function lowersMore(run) {
 
 function hintsOnPictures(runs) {
   return [
-    "Early in training the push is noise all over the image; later it follows the shapes, completes them, and wipes out specks.",
+    "Early in training the push is noise; later it follows the shapes, completes them, and wipes out specks.",
     "After a small step along the push the verdict rises. If a step that you can hardly see changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
     "Compare the estimate with the next recorded step. G can't move one image without the others, D learns at the same time, and there may be many steps between, so expect the same tendency and not the same picture.",
   ];
