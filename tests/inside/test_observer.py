@@ -148,6 +148,18 @@ def test_the_scores_and_the_samples(name):
     assert observer.facts["scores"] * part.pack == of_copies * observer.batch
 
 
+@pytest.mark.parametrize("name", ["vaegan", "srgan", "inpaint"])
+def test_real_images_are_kept_with_their_scores_beside_those_that_are_encoded(name):
+    model = trained(name)
+    observer, found, _ = observe(model)
+    real, data = observer.constants["real"], data_for(name)
+    np.testing.assert_array_equal(real, data.train[: observer.shown])
+    np.testing.assert_array_equal(observer.constants["data"], data.test[: observer.shown])
+    with undisturbed(model), tg.no_grad():
+        np.testing.assert_allclose(found["score_real"][: len(real)], model.score(real).numpy()[:, 0], rtol=1e-4)
+    assert "real" not in observe(trained("gan"))[0].constants  # "data" are those that D judges
+
+
 # The layers
 
 

@@ -175,7 +175,7 @@ def test_the_step_is_what_the_caption_says(opened):
     for loss, score in (("hinge", 1.0), ("minimax", sigmoid(recording["score_fake"][-1, image]))):
         browser.click(f"[data-loss={loss}]")
         moved = np.clip(x + score * slope * 255 * 0.1 / np.abs(slope).max(), 0, 255)
-        shown = np.array(browser.pixels("figure:nth-child(3) canvas")).reshape(28, 28, 4)[..., :1]
+        shown = np.array(browser.pixels("[data-picture=step] canvas")).reshape(28, 28, 4)[..., :1]
         assert np.abs(shown - moved).max() <= 1
         after = recording["score_fake"][-1, image] + (slope * (moved - x)).sum() * 2 / 255  # the value range is (-1, 1)
         assert number(browser.text("#after").split()[0]) == pytest.approx(sigmoid(after), abs=0.006)
@@ -183,7 +183,7 @@ def test_the_step_is_what_the_caption_says(opened):
 
 def test_the_switches_of_the_push_change_what_is_drawn(opened):
     browser, _ = opened("gan", "pixels")
-    middle, right = "figure:nth-child(2) canvas", "figure:nth-child(3) canvas"
+    middle, right = "[data-picture=push] canvas", "[data-picture=step] canvas"
     browser.click("[data-loss=minimax]")
     dim, moved = browser.pixels(middle), browser.pixels(right)
     browser.click("[data-key=own]")

@@ -60,6 +60,8 @@ class Observer:
             self.adversary = Adversary(model, dataset, batch_for(model, dataset, self.batch, True), self.shown)
             self.facts |= self.adversary.facts
             self.constants |= self.adversary.constants
+            if self.encoded is not None and not self.plane:  # "data" are those that are encoded
+                self.constants["real"] = to_host(self.adversary.x[: self.shown])
         self._named = names_in_losses(model, self.training_batch)
 
     def __call__(self) -> dict[str, np.ndarray]:

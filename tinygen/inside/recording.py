@@ -17,8 +17,8 @@ from ..settings import did_you_mean
 from ..train import checkpoint, contents
 from ..train.run import RunDirectory
 
-CONSTANTS = {"data", "data_labels", "data_other", "plain", "labels", "centres"}  # arrays that have no axis of steps
-IMAGES = ("samples", "reconstructions", "data", "data_other", "plain")
+CONSTANTS = {"data", "data_labels", "data_other", "real", "plain", "labels", "centres"}  # they have no axis of steps
+IMAGES = ("samples", "reconstructions", "data", "data_other", "real", "plain")
 GRADIENTS = ("score_gradient", "pixel_gradient")
 HALVES = ("mu", "logvar", "field")  # kept in float16
 FACTS = {
@@ -40,7 +40,8 @@ class Recording:
     """What a Recorder kept of a run: arrays by name, whose first axis is that of `steps`, and facts.
 
     Images are uint8, 0 to 255 from the lower end of the model's value_range to the upper; points are float16. Gradients
-    are int8, each image's with a scale: `gradient()` gives their values.
+    are int8, each image's with a scale: `gradient()` gives their values. "score_real" are D's scores of the first real
+    examples: those of "real" if the recording has it, else those of "data".
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]):

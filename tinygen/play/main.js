@@ -84,10 +84,7 @@ class Page {
     const { part, player } = this;
     this.play.textContent = player.playing ? "❚❚ pause" : "▶ play";
     part.now.textContent = nowText(player);
-    for (const one of part.turns.children) {
-      if (one.dataset.phase === player.phase) one.setAttribute("aria-current", "step");
-      else one.removeAttribute("aria-current");
-    }
+    markTurn(part.turns.children, player.phase);
     if (!player.playing && !player.gliding) this.write();
   }
 

@@ -13,7 +13,7 @@ from ..report.embed import to_script
 from ..version import __version__
 
 HERE, REPORT = Path(__file__).parent, Path(report_package.__file__).parent
-SHARED = ("dom", "theme", "images", "plane", "losses", "clock", "views", "chart")  # of the report's parts
+SHARED = ("dom", "theme", "images", "plane", "turns", "losses", "clock", "views", "chart")  # of the report's parts
 OWN = ("tape", "networks", "games", "data", "lab", "curves", "picture", "player", "words", "controls", "drag", "layout")
 
 

@@ -1,6 +1,7 @@
 // The picture: D's field, the real points, the arrows along which D pushes G's points, and those points on top.
 
 const LONGEST = 0.12; // of an arrow, as a share of the picture's side
+const DOT = 2.8; // the radius of a point of G's
 const REAL = "rgb(0 110 80 / 70%)", RING = "rgb(0 120 85)", ARROW = "rgb(30 30 40 / 55%)", MADE = "rgb(20 20 30)";
 
 /** D's scores as verdicts from -1, fake, to 1, real. Without a probability they only mean something side by side. */
@@ -22,7 +23,7 @@ function drawPicture(canvas, lab, seen, { grown, unit, chosen }) {
   drawRings(plane, lab, chosen);
   drawArrows(plane, seen, grown, unit);
   context.lineWidth = 1;
-  for (const [px, py] of pairs(seen.points)) drawDot(context, x(px), y(py), 2.8, MADE, "white"); // nothing hides them
+  for (const [px, py] of pairs(seen.points)) drawDot(context, x(px), y(py), DOT, MADE, "white"); // nothing hides them
 }
 
 function drawRings({ context, x, y, size }, lab, chosen) {
@@ -37,11 +38,11 @@ function drawRings({ context, x, y, size }, lab, chosen) {
 function drawArrows({ context, x, y, size }, { points, from = points, pushes }, grown, unit) {
   const starts = pairs(from);
   context.strokeStyle = ARROW;
-  context.lineWidth = 1.2;
+  context.lineWidth = 1;
   pairs(pushes).forEach(([u, v], i) => {
     const push = Math.hypot(u, v) || 1, share = unit ? Math.min(1, (0.5 * push) / unit) : 0.4;
     const stretch = (LONGEST * size * grown * share) / push;
-    drawArrow(context, x(starts[i][0]), y(starts[i][1]), u * stretch, -v * stretch);
+    drawArrow(context, x(starts[i][0]), y(starts[i][1]), u * stretch, -v * stretch, DOT);
   });
 }
 
@@ -53,7 +54,6 @@ function usualPushOf({ pushes }) {
 
 /** What is seen on the way from one look to another: D's field, or G's points, a share of the way. */
 function between(before, after, share) {
-  const mix = (a, b) => a.map((value, i) => value + share * (b[i] - value));
-  const points = new Matrix(after.points.rows, 2, mix(before.points.data, after.points.data));
-  return { ...after, points, field: Object.assign(mix(before.field, after.field), { shape: after.field.shape }) };
+  const points = new Matrix(after.points.rows, 2, mix(before.points.data, after.points.data, share));
+  return { ...after, points, field: Object.assign(mix(before.field, after.field, share), { shape: after.field.shape }) };
 }

@@ -1,6 +1,6 @@
 // Time: plays step after step, or in slow motion D's move, the arrows and G's move, one after the other.
 
-const PHASES = ["D", "arrows", "G"];
+const PHASES = Object.keys(TURNS);
 const SPEEDS = {
   slow: "slow motion",
   5: "5 steps a second",

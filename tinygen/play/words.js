@@ -1,7 +1,5 @@
 // What the page says: what there is to see, what happens now, how it goes, and what the chosen loss does.
 
-const TURNS = { D: "1 D judges", arrows: "2 the arrows", G: "3 G moves" };
-
 const CAPTION = "Black dots are points that G makes, green dots are real. The colour behind them is D's verdict on " +
   "that place, and each arrow shows where D's gradient pushes a point of G's.";
 
@@ -54,8 +52,7 @@ function numbersText(lab, seen) {
   const covered = DATASETS[lab.settings.data].modes
     ? [bold(modes), ` of ${lab.centres.length} modes covered; `, bold(percent(good)), " of G's points are good. "]
     : [];
-  const verb = outside === 1 ? "is" : "are";
-  return [...judged, ...covered, bold(outside), ` of ${seen.points.rows} points ${verb} out of view.`];
+  return [...judged, ...covered, ...outsideText(outside, seen.points.rows)];
 }
 
 const PUSHES = {

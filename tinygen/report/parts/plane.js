@@ -32,10 +32,13 @@ function drawDot(context, x, y, radius, fill, stroke) {
   if (stroke) { context.strokeStyle = stroke; context.stroke(); }
 }
 
-function drawArrow(context, x, y, dx, dy) {
+/** An arrow from a dot at (x, y): it begins at the rim, so that it doesn't hide the dot. */
+function drawArrow(context, x, y, dx, dy, rim = 0) {
   const length = Math.hypot(dx, dy), head = Math.min(5, 0.5 * length);
   if (length < 0.5) return;
   const [ux, uy] = [dx / length, dy / length];
+  x += rim * ux;
+  y += rim * uy;
   context.beginPath();
   context.moveTo(x, y);
   context.lineTo(x + dx, y + dy);
@@ -43,4 +46,26 @@ function drawArrow(context, x, y, dx, dy) {
   context.moveTo(x + dx, y + dy);
   context.lineTo(x + dx - head * (ux - 0.6 * uy), y + dy - head * (uy + 0.6 * ux));
   context.stroke();
+}
+
+/** How many of n points a picture doesn't show, as pieces of text with the number in bold. */
+function outsideText(outside, n) {
+  return [h("b", { class: "number outside" }, outside), ` of ${n} points ${outside === 1 ? "lies" : "lie"} outside of this picture.`];
+}
+
+/**
+ * A grid of numbers over the plane from -reach to reach, read at a place: { value, slope: [by x, by y] }, linear between
+ * the four numbers around it; null outside of the grid.
+ */
+function gridAt(grid, reach, x, y) {
+  const last = grid.shape[0] - 1, cell = (2 * reach) / last, across = (x + reach) / cell, up = (y + reach) / cell;
+  if (!(across >= 0 && up >= 0 && across <= last && up <= last)) return null;
+  const column = Math.min(Math.floor(across), last - 1), row = Math.min(Math.floor(up), last - 1);
+  const [a, b] = [across - column, up - row];
+  const [low, high] = [at(grid, row), at(grid, row + 1)].map((numbers) => numbers.subarray(column, column + 2));
+  const along = (left, right, share) => left + share * (right - left);
+  return {
+    value: along(along(low[0], low[1], a), along(high[0], high[1], a), b),
+    slope: [along(low[1] - low[0], high[1] - high[0], b) / cell, along(high[0] - low[0], high[1] - low[1], a) / cell],
+  };
 }

@@ -1,24 +1,24 @@
 // The game in the plane: D's field, G's points, and the arrow along which D pushes each of them.
 
+const POINT = 2.5; // the radius of a point of G's
+
 view({
   id: "field",
   order: 0.5,
   title: "The game in the plane",
-  caption: "Each dot is a point that G makes. The colour behind it is D's verdict on that place, and its arrow shows where D's gradient pushes it.",
-  hints: (runs) => [
-    ...(runs.some((run) => run.has("centres")) ? [
-      "Real points lie within the green rings. In a good run the dots gather in all of them, and D turns white there: one half, because it can't tell. Between the rings it may stay sure, as there are no data.",
-      "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots move on to the next ones together, round and round.",
-    ] : ["Real points are the small green dots. In a good run G's dots come to lie among them, and D turns white there: one half, because it can't tell."]),
-    "A probability has the same colour at every step. A critic's scores only mean something beside each other, so their colours are stretched again at each step.",
-    "Where the field is flat the arrows are short: dots there learn nothing, however wrong they are. A critic with a gradient penalty keeps a slope everywhere.",
-  ],
+  caption: "Each black dot is a point that G makes. The colour behind it is D's verdict on that place, and its arrow shows where D's gradient pushes it.",
+  hints: (runs) => [...hintsOnPoints(runs), ...hintsOnColours(runs), ...hintsOnArrows(runs), ...hintOnPacks(runs)],
   suits: hasField,
   make: (body, runs) => {
-    const state = { arrows: "film" };
+    const state = { arrows: "film" }, motion = new SlowMotion(body);
     const lengths = { film: "arrows: one scale for all steps", equal: "all the same length", none: "none" };
-    body.append(choice(lengths, state.arrows, (key) => { state.arrows = key; repaint(); }, "arrows"));
-    return beside(body, runs, (panel, run) => plane(panel, run, state));
+    body.append(motion.controls);
+    const paint = beside(body, runs, (panel, run) => plane(panel, run, state, motion));
+    body.append(h("div", { class: "arrows" }, choice(lengths, state.arrows, (key) => { state.arrows = key; repaint(); }, "arrows")));
+    return (step) => {
+      motion.follow();
+      paint(step);
+    };
   },
 });
 
@@ -26,47 +26,133 @@ function hasField(run) {
   return run.game !== undefined && run.has("field", "samples", "score_gradient");
 }
 
-function plane(panel, run, state) {
-  const canvas = planeCanvas("D's field, G's points and their arrows"), { reach, within = 0, probability, threshold } = run.recording;
-  const n = run.array("samples").shape[1], field = run.array("field");
-  const centres = run.has("centres") ? run.array("centres") : null, real = run.has("data") ? run.array("data") : null;
-  const verdictAt = (frame) => {
-    if (probability) return (score) => 2 * sigmoid(score) - 1;
-    const shown = threshold === null ? at(field, frame) : field; // a critic's scores mean something only beside each other
-    const middle = threshold ?? mean(shown), spread = greatest(shown, (score) => Math.abs(score - middle)) || 1;
-    return (score) => clamp((score - middle) / spread, -1, 1);
+function hintsOnPoints(runs) {
+  const rings = runs.some((run) => run.has("centres")), scatter = runs.some((run) => !run.has("centres"));
+  return [
+    rings && "Real points lie within the green rings. In a good run the dots gather in all of them.",
+    scatter && "Real points are the small green dots. In a good run G's dots come to lie among them.",
+    rings && "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots move on to the next ones together, round and round.",
+  ].filter(Boolean);
+}
+
+function hintsOnColours(runs) {
+  const judges = runs.filter((run) => run.threshold !== null), critic = runs.length > judges.length;
+  const half = judges.some((run) => run.recording.probability), score = [...new Set(judges.filter((run) => !run.recording.probability).map((run) => run.threshold))];
+  return [
+    half && "White means one half: D can't tell there. In a good run it turns white where the dots lie among real points. Elsewhere it may stay sure, as there are no data.",
+    ...score.map((threshold) => `White means a score of ${threshold}, halfway between real and fake: D can't tell there. In a good run it turns white where the dots lie among real points.`),
+    critic && "A critic's scores only mean something beside each other, so the colours are stretched again at each step: orange for the higher scores, blue for the lower ones.",
+  ].filter(Boolean);
+}
+
+function hintsOnArrows(runs) {
+  const flat = "Where the field is flat the arrows are short: dots there learn nothing, however wrong they are.";
+  return [runs.some((run) => run.has("slopes")) ? `${flat} A gradient penalty keeps a slope everywhere.` : flat];
+}
+
+function hintOnPacks(runs) {
+  const packed = runs.find((run) => run.config.pack > 1);
+  return packed ? [`This D judges packs of ${packed.config.pack} points. The colour of a place is its verdict on a whole pack there, and a point's arrow depends on the others in its pack.`] : [];
+}
+
+function plane(panel, run, state, motion) {
+  const canvas = planeCanvas("D's field, G's points and their arrows"), usual = usualPush(run);
+  const way = h("p", { class: "quiet small way" }), counts = h("p", { class: "counts" }), charts = modeCharts(run);
+  panel.append(h("div", { class: "plot" },
+    h("div", {}, canvas, fieldKey(run.recording.probability), counts, way),
+    h("div", {}, charts.map((one) => one.element))));
+  return (step) => {
+    const frame = run.frame(step), [from, to] = motion.ends.map((end) => run.frame(end));
+    const seen = motion.turn ? gameBetween(run, from, to, motion) : recordedGame(run, frame);
+    drawGame(canvas, run, seen, state.arrows, usual);
+    way.textContent = wayText(run, from, to);
+    counts.replaceChildren(...countsText(run, frame, seen.points));
+    charts.forEach((one) => one.paint(step));
   };
-  const usual = usualPush(run), counts = h("p", { class: "counts" });
-  const charts = [
-    ["modes", "Modes covered", `How many of the ${centres?.shape[0]} modes have a dot within three standard deviations of their centre.`, { low: 0, high: centres?.shape[0] }],
+}
+
+function modeCharts(run) {
+  const modes = run.has("centres") ? run.array("centres").shape[0] : 0;
+  return [
+    ["modes", "Modes covered", `How many of the ${modes} modes have a dot within three standard deviations of their centre.`, { low: 0, high: modes }],
     ["high_quality", "Share of good points", "The share of dots that are as close to a centre as that.", { low: 0, high: 1 }],
   ].filter(([name]) => run.has(name)).map(([name, title, caption, ends]) => chart({
     title, caption, height: 120, place: placeOfFrames(run), events: run.events, ...ends, lines: [{ name: title.toLowerCase(), x: run.recorded, y: run.array(name) }],
   }));
-  panel.append(h("div", { class: "plot" }, h("div", {}, canvas, fieldKey(probability), counts), h("div", {}, charts.map((one) => one.element))));
+}
 
-  return (step) => {
-    const frame = run.frame(step), samples = at(run.array("samples"), frame), scores = at(run.array("score_fake"), frame), verdict = verdictAt(frame);
-    const { context, x, y, size } = drawPlane(canvas, [-reach, reach], [-reach, reach], at(field, frame), (score) => tint(verdict(score)));
-    if (real) for (let i = 0; i < real.shape[0]; i++) drawDot(context, x(real[2 * i]), y(real[2 * i + 1]), 1.2, "rgb(0 110 80 / 70%)");
-    context.lineWidth = 2;
-    if (centres) for (let i = 0; i < centres.shape[0]; i++) drawDot(context, x(centres[2 * i]), y(centres[2 * i + 1]), Math.max(8, (within / (2 * reach)) * size), null, "rgb(0 120 85)");
-    context.strokeStyle = "rgb(30 30 40 / 75%)";
-    context.lineWidth = 1.2;
-    for (let i = 0; i < n && state.arrows !== "none"; i++) {
-      const [u, v] = pushOn(run, frame, i, run.loss, scores[i]);
-      const reachOf = state.arrows === "equal" ? 0.05 / (Math.hypot(u, v) || 1) : 0.08 / usual;
-      const long = Math.min(1, 0.2 / (Math.hypot(u, v) * reachOf || 1)); // an arrow crosses a fifth of the plane at most
-      drawArrow(context, x(samples[2 * i]), y(samples[2 * i + 1]), u * reachOf * long * size, -v * reachOf * long * size);
-    }
-    context.lineWidth = 1;
-    for (let i = 0; i < n; i++) drawDot(context, x(samples[2 * i]), y(samples[2 * i + 1]), 2.5, "rgb(20 20 30)", "white");
-    counts.replaceChildren(...(centres ? [
-      h("b", { class: "number modes" }, short(run.array("modes")[frame])), ` of ${centres.shape[0]} modes covered; `,
-      h("b", { class: "number good" }, percent(run.array("high_quality")[frame])), " of the points are good",
-    ] : []));
-    charts.forEach((one) => one.paint(step));
+/** What is seen at a recorded step: D's verdicts from -1 to 1, G's points, the push on each, and where it begins. */
+function recordedGame(run, frame) {
+  const points = at(run.array("samples"), frame), scores = at(run.array("score_fake"), frame);
+  const pushes = Array.from({ length: points.shape[0] }, (_, i) => pushOn(run, frame, i, run.loss, scores[i]));
+  return { verdicts: verdictsAt(run, frame), points, starts: points, pushes, grown: 1 };
+}
+
+/** What is seen on the way from one recorded step to another: D's colours change, arrows grow, G's points move. */
+function gameBetween(run, from, to, { turn, share }) {
+  const [before, after] = [from, to].map((frame) => at(run.array("samples"), frame));
+  const [judged, judging] = [from, to].map((frame) => verdictsAt(run, frame));
+  return {
+    verdicts: Object.assign(mix(judged, judging, turn === "D" ? share : 1), { shape: judging.shape }),
+    points: Object.assign(mix(before, after, turn === "G" ? share : 0), { shape: before.shape }),
+    starts: before,
+    pushes: turn === "D" ? [] : pushesOfField(run, to, before),
+    grown: turn === "arrows" ? share : 1,
   };
+}
+
+/** The push on points of another step: D's slope there as the recorded field has it. */
+function pushesOfField(run, frame, points) {
+  const field = at(run.array("field"), frame);
+  return Array.from({ length: points.shape[0] }, (_, i) => {
+    const place = gridAt(field, run.recording.reach, ...at(points, i));
+    return place ? place.slope.map((slope) => slope * pushOf(run, run.loss, place.value)) : [0, 0];
+  });
+}
+
+function verdictsAt(run, frame) {
+  const { probability, threshold } = run.recording, field = at(run.array("field"), frame);
+  const shown = threshold === null ? field : run.array("field"); // a critic's scores mean something only beside each other
+  const middle = threshold ?? mean(shown), spread = greatest(shown, (score) => Math.abs(score - middle)) || 1;
+  const verdict = (score) => (probability ? 2 * sigmoid(score) - 1 : clamp((score - middle) / spread, -1, 1));
+  return Object.assign(Float32Array.from(field, verdict), { shape: field.shape });
+}
+
+/** Real points, arrows and G's points over D's verdicts; the points last, so that nothing hides them. */
+function drawGame(canvas, run, { verdicts, points, starts, pushes, grown }, arrows, usual) {
+  const { reach, within = 0 } = run.recording, ends = [-reach, reach];
+  const real = run.has("data") ? run.array("data") : [], centres = run.has("centres") ? run.array("centres") : [];
+  const { context, x, y, size } = drawPlane(canvas, ends, ends, verdicts, tint);
+  for (let i = 0; i < real.length; i += 2) drawDot(context, x(real[i]), y(real[i + 1]), 1.2, "rgb(0 110 80 / 70%)");
+  context.lineWidth = 2;
+  for (let i = 0; i < centres.length; i += 2) drawDot(context, x(centres[i]), y(centres[i + 1]), Math.max(8, (within / (2 * reach)) * size), null, "rgb(0 120 85)");
+  context.strokeStyle = "rgb(30 30 40 / 65%)";
+  context.lineWidth = 1;
+  if (arrows !== "none") pushes.forEach(([u, v], i) => {
+    const stretch = grown * size * (arrows === "equal" ? 0.05 / (Math.hypot(u, v) || 1) : 0.08 / usual);
+    const long = Math.min(1, (0.2 * size) / (Math.hypot(u, v) * stretch || 1)); // an arrow crosses a fifth of the plane at most
+    drawArrow(context, x(starts[2 * i]), y(starts[2 * i + 1]), u * stretch * long, -v * stretch * long, POINT);
+  });
+  for (let i = 0; i < points.length; i += 2) drawDot(context, x(points[i]), y(points[i + 1]), POINT, "rgb(20 20 30)", "white");
+}
+
+function countsText(run, frame, points) {
+  const [n] = points.shape, { reach } = run.recording;
+  const outside = Array.from({ length: n }, (_, i) => greatest(at(points, i), Math.abs) > reach).filter(Boolean).length;
+  const covered = run.has("centres") ? [
+    h("b", { class: "number modes" }, short(run.array("modes")[frame])), ` of ${run.array("centres").shape[0]} modes covered; `,
+    h("b", { class: "number good" }, percent(run.array("high_quality")[frame])), " of the points are good. ",
+  ] : [];
+  return [...covered, ...(outside ? outsideText(outside, n) : [])];
+}
+
+/** What slow motion shows of the steps between two recorded ones, and what it can't know. */
+function wayText(run, from, to) {
+  const [first, last] = [from, to].map((frame) => run.recorded[frame]), steps = last - first;
+  if (steps === 0) return "In slow motion nothing moves here: this run recorded no step between.";
+  const between = `In slow motion: from step ${whole(first)} to step ${whole(last)}.`;
+  if (steps === 1) return `${between} Each way is drawn straight.`;
+  return `${between} D and G took turns ${steps === 2 ? "twice" : `${whole(steps)} times`}; here all of D's moves come first, and then all of G's. Between recorded steps the way is drawn straight.`;
 }
 
 /** The length that nine tenths of all arrows, over all steps, don't exceed. */

@@ -4,12 +4,10 @@ view({
   id: "samples",
   order: 1.5,
   title: "Samples",
-  caption: "What the model makes of the same random numbers, or of the same images, at each step, so that you can watch it learn.",
+  caption: (runs) => `What the model makes of the same ${runs.every((run) => run.has("samples")) ? "random numbers" : "input"} at each step, so that you can watch it learn.`,
   hints: (runs) => [
-    runs.some(hasImages)
-      ? "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones."
-      : "Coarse things are learnt before fine ones.",
-    ...(runs.some((run) => run.adversarial) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
+    "Coarse things are learnt before fine ones.",
+    ...(runs.some((run) => run.adversarial && (!run.recording || run.has("samples"))) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
   ],
   suits: (run) => (hasImages(run) && !hasPush(run)) || hasPlainPoints(run) || Object.keys(run.pictures).length > 0,
   make: (body, runs) => beside(body, runs, (panel, run) => (hasImages(run) ? recordedSamples : hasPlainPoints(run) ? recordedPoints : samplePictures)(panel, run)),
