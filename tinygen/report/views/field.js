@@ -61,6 +61,7 @@ function plane(panel, run, state) {
     }
     context.lineWidth = 1;
     for (let i = 0; i < n; i++) drawDot(context, x(samples[2 * i]), y(samples[2 * i + 1]), 2.5, "rgb(20 20 30)", "white");
+    describe(canvas, `x of G's points ${extent(samples.filter((_, i) => i % 2 === 0))}, y ${extent(samples.filter((_, i) => i % 2))}; D gives them ${probability ? `${extent(scores.map(sigmoid), percent)} real` : `scores ${extent(scores)}`}`);
     counts.replaceChildren(...(centres ? [
       h("b", { class: "number modes" }, short(run.array("modes")[frame])), ` of ${centres.shape[0]} modes covered; `,
       h("b", { class: "number good" }, percent(run.array("high_quality")[frame])), " of the points are good",
