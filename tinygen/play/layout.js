@@ -21,7 +21,7 @@ function makeParts() {
     settings: h("div", { class: "settings" }),
     curves: h("div", { class: "beside" }),
     step: h("span", { class: "where number", id: "step" }),
-    status: h("p", { class: "unseen", id: "status", role: "status" }),
+    status: document.getElementById("status"),
   };
 }
 
@@ -42,8 +42,7 @@ function layout(part) {
         part.turns, part.now, part.moves, part.numbers, part.choices, part.howTo, part.loss, part.arrows,
         h("details", {}, h("summary", {}, "Learning rates and networks"), part.settings))),
     part.curves,
-    h("aside", { class: "hints" },
-      h("strong", {}, "What to look for"), h("ul", {}, HINTS.map((hint) => h("li", {}, hint)))),
-    part.status,
+    h("section", { class: "hints" },
+      h("h3", {}, "What to look for"), h("ul", {}, HINTS.map((hint) => h("li", {}, hint)))),
   ];
 }

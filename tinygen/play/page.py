@@ -13,7 +13,8 @@ from ..report.embed import to_script
 from ..version import __version__
 
 HERE, REPORT = Path(__file__).parent, Path(report_package.__file__).parent
-SHARED = ("dom", "theme", "images", "plane", "turns", "losses", "clock", "views", "chart")  # of the report's parts
+# Of the report's parts.
+SHARED = ("dom", "theme", "images", "plane", "turns", "losses", "announce", "described", "clock", "views", "chart")
 OWN = ("tape", "networks", "games", "data", "lab", "curves", "picture", "player", "words", "controls", "drag", "layout")
 
 

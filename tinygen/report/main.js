@@ -35,17 +35,17 @@ function facts(run) {
   const rows = (values, marked = []) => Object.entries(values).filter(([, value]) => value !== null).map(([key, value]) =>
     h("tr", {}, h("td", {}, key), h("td", {}, h(marked.includes(key) ? "strong" : "span", {}, Array.isArray(value) ? value.join(" × ") : String(value)))));
   return h("div", {},
-    h("h3", {}, run.name), h("p", { class: "quiet small" }, "Bold: not the model's default."),
-    h("div", { class: "scroll" }, h("table", {}, rows({ model: run.model, ...run.config }, run.changed), rows(run.settings))),
+    h("h2", {}, run.name), h("p", { class: "quiet small" }, "Bold: not the model's default."),
+    scrolling("its settings", h("table", {}, rows({ model: run.model, ...run.config }, run.changed), rows(run.settings))),
     networks(run));
 }
 
 function networks(run) {
   const layers = run.recording?.layers ?? [];
-  return [...new Set(layers.map((layer) => layer.network))].map((network) => h("div", { class: "scroll" },
+  return [...new Set(layers.map((layer) => layer.network))].flatMap((network) => [
     h("h3", {}, network),
-    h("table", {}, layers.filter((layer) => layer.network === network).map((layer) =>
-      h("tr", {}, h("td", {}, layer.name), h("td", {}, layer.title), h("td", { class: "number" }, layer.shape.join(" × ")))))));
+    scrolling(`the layers of ${network}`, h("table", {}, layers.filter((layer) => layer.network === network).map((layer) =>
+      h("tr", {}, h("td", {}, layer.name), h("td", {}, layer.title), h("td", { class: "number" }, layer.shape.join(" × "))))))]);
 }
 
 function start() {
@@ -54,7 +54,9 @@ function start() {
   startTheme();
   startClock(runs);
   document.getElementById("head").append(...header(runs));
-  document.getElementById("missing").append(...notShown(runs));
+  const missing = document.getElementById("missing");
+  missing.append(...notShown(runs));
+  missing.hidden = !missing.hasChildNodes();
   const views = VIEWS.filter((one) => runs.some((run) => one.suits(run))).sort((a, b) => a.order - b.order);
   const named = () => views.find((one) => `#${one.id}` === location.hash);
   const open = (one) => {

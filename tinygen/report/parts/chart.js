@@ -6,7 +6,7 @@
  * left(width), right: the room beside the plot.
  */
 function chart({ title, caption, lines, log = false, low, high, events = [], place, height = 200, left = () => 52, right = 10 }) {
-  const drawing = svg("svg", { class: "chart", role: "img", "aria-label": title });
+  const drawing = svg("svg", { class: "chart" }), paintSlider = stepSlider(drawing);
   const legend = h("div", { class: "legend" });
   const element = h("section", { class: "curve" }, h("h3", {}, title), caption ? h("p", { class: "quiet small" }, caption, place ? " Recorded steps are evenly spaced." : "") : null, drawing, legend);
   lines = lines.map((line, i) => ({ colour: SERIES[i % SERIES.length], dash: DASHES[i % DASHES.length], ...line }));
@@ -15,6 +15,7 @@ function chart({ title, caption, lines, log = false, low, high, events = [], pla
   const top = 8, bottom = 22;
   const values = lines.map(() => h("span", { class: "number" }));
   legend.append(...lines.map((line, i) => h("span", {}, sample(line), `${line.name} `, values[i])));
+  const seen = `${title} over ${whole(last)} ${last === 1 ? "step" : "steps"}: ${lines.map(course).join("; ")}.`;
   let width = 0, cursor;
 
   function draw() {
@@ -50,6 +51,7 @@ function chart({ title, caption, lines, log = false, low, high, events = [], pla
       cursor.setAttribute("x1", x);
       cursor.setAttribute("x2", x);
       lines.forEach((line, i) => { values[i].textContent = short(valueAt(line, step)); });
+      paintSlider(seen, lines.map((line, i) => `${line.name} ${values[i].textContent}`).join(", "));
     },
   };
 }

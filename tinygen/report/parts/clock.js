@@ -6,8 +6,10 @@ const clock = {
   get playing() { return this.timer !== null; },
   /** Show the recorded step with this index. */
   show(index) {
+    const before = this.index;
     this.index = clamp(index, 0, this.steps.length - 1);
     for (const listener of this.listeners) listener(this.step);
+    if (this.index !== before && !this.playing && !onSlider()) announce(`step ${whole(this.step)}`); // a slider says its own
   },
   /** Show the last recorded step that is not after `step`. */
   seek(step) { this.show(this.steps.findLastIndex((one) => one <= step)); },
@@ -15,11 +17,13 @@ const clock = {
     if (this.index === this.steps.length - 1) this.show(0);
     this.timer = setInterval(() => (this.index < this.steps.length - 1 ? this.show(this.index + 1) : this.pause()), 160);
     this.show(this.index);
+    announce("playing");
   },
   pause() {
     clearInterval(this.timer);
     this.timer = null;
     this.show(this.index);
+    announce(`paused at step ${whole(this.step)}`);
   },
   toggle() { this.playing ? this.pause() : this.play(); },
 };
@@ -45,10 +49,33 @@ function startClock(runs) {
   });
 }
 
+/** Whether the focus is on something that says itself where it moves to. */
+function onSlider() {
+  return document.activeElement.matches("[type=range], [role=slider]");
+}
+
+/**
+ * Make a picture over steps a slider, moved by the arrow keys that move all of the page.
+ * Returns paint(name, text): what it is called, with what is to be seen, and what it says of the step shown.
+ */
+function stepSlider(picture) {
+  const moves = clock.steps.length > 1;
+  picture.setAttribute("role", moves ? "slider" : "img");
+  if (moves) for (const [name, value] of Object.entries({ tabindex: 0, "aria-valuemin": 0, "aria-valuemax": clock.steps.length - 1 })) picture.setAttribute(name, value);
+  return (name, text) => {
+    picture.setAttribute("aria-label", name);
+    if (moves) {
+      picture.setAttribute("aria-valuenow", clock.index);
+      picture.setAttribute("aria-valuetext", `step ${whole(clock.step)}: ${text}`);
+    }
+  };
+}
+
 /** Arrows, Home, End and space; returns whether the key was one of them. */
 function clockKey(event) {
   const typing = event.target.matches("input:not(#scrubber), select");
-  if (typing || document.getElementById("time").hidden) return false;
+  const scrolls = event.target.matches(".scroll") && event.target.scrollWidth > event.target.clientWidth;
+  if (typing || scrolls || document.getElementById("time").hidden) return false;
   const moves = { ArrowLeft: -1, ArrowRight: 1, Home: -clock.steps.length, End: clock.steps.length };
   if (event.key in moves) clock.show(clock.index + moves[event.key]);
   else if (event.key === " " && !event.target.matches("button, summary")) clock.toggle();

@@ -56,6 +56,11 @@ function choice(options, chosen, onchoose, label) {
   return h("div", { class: "row", role: "group", "aria-label": label }, buttons);
 }
 
+/** What may be wider than its place: it scrolls by keyboard, too. */
+function scrolling(label, ...children) {
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": label }, children);
+}
+
 /** How to scroll to what moves: at once for those who asked for less motion. */
 function smoothly() {
   return matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";

@@ -2,7 +2,7 @@
 
 /** A canvas of an image's size that is scaled up without blur. */
 function pixelCanvas([height, width], label) {
-  return h("canvas", { class: "pixels", width, height, role: "img", "aria-label": label });
+  return h("canvas", { class: "pixels", width, height, role: "img", "aria-label": label, "data-name": label });
 }
 
 /** Draw pixels(i) = [r, g, b], i the number of the pixel. */
@@ -15,6 +15,7 @@ function drawPixels(canvas, pixels) {
 /** Draw an image whose values, 0 to 255, have 1 or 3 channels. */
 function drawImage(canvas, values, channels) {
   drawPixels(canvas, (i) => (channels >= 3 ? values.subarray(i * channels, i * channels + 3) : Array(3).fill(values[i * channels])));
+  describe(canvas, `${percent(mean(values) / 255)} of full brightness`);
 }
 
 /** Draw a signed array (mean over channels) as vermillion for more and blue for less, over a dim image. */
@@ -25,4 +26,6 @@ function drawPush(canvas, values, push, channels, largest) {
     const colour = value > 0 ? MORE : LESS, share = Math.abs(value) ** 0.7; // so that small ones are visible
     return colour.map((one) => grey + share * (one * 1.1 - grey));
   });
+  const shareOf = (holds) => percent(push.filter(holds).length / push.length);
+  describe(canvas, `above zero in ${shareOf((value) => value > 0)} of it, below in ${shareOf((value) => value < 0)}`);
 }

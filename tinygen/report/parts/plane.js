@@ -2,7 +2,7 @@
 
 /** A square canvas; paint it with drawPlane. */
 function planeCanvas(label) {
-  return h("canvas", { class: "plane", role: "img", "aria-label": label });
+  return h("canvas", { class: "plane", role: "img", "aria-label": label, "data-name": label });
 }
 
 /**

@@ -42,7 +42,7 @@ function showView(chosen, runs) {
     h("h2", {}, chosen.title),
     h("p", {}, given(chosen.caption)),
     body,
-    h("aside", { class: "hints" }, h("strong", {}, "What to look for"), h("ul", {}, given(chosen.hints).map((one) => h("li", {}, one)))),
+    h("section", { class: "hints" }, h("h3", {}, "What to look for"), h("ul", {}, given(chosen.hints).map((one) => h("li", {}, one)))),
   );
   shown = { view: chosen, paint: chosen.make(body, suiting) };
   for (const tab of document.querySelectorAll("#tabs button")) {

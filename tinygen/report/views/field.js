@@ -65,10 +65,18 @@ function plane(panel, run, state, motion) {
     const frame = run.frame(step), [from, to] = motion.ends.map((end) => run.frame(end));
     const seen = motion.turn ? gameBetween(run, from, to, motion) : recordedGame(run, frame);
     drawGame(canvas, run, seen, state.arrows, usual);
+    describe(canvas, gameText(run, frame, seen.points));
     way.textContent = wayText(run, from, to);
     counts.replaceChildren(...countsText(run, frame, seen.points));
     charts.forEach((one) => one.paint(step));
   };
+}
+
+/** Where G's points lie and what D gives them, in words. */
+function gameText(run, frame, points) {
+  const scores = at(run.array("score_fake"), frame), along = (axis) => extent(points.filter((_, i) => i % 2 === axis));
+  const given = run.recording.probability ? `${extent(scores.map(sigmoid), percent)} real` : `scores ${extent(scores)}`;
+  return `x of G's points ${along(0)}, y ${along(1)}; D gives them ${given}`;
 }
 
 function modeCharts(run) {

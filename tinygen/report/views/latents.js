@@ -24,9 +24,9 @@ function clouded(runs) {
 
 function latents(panel, run) {
   const [, n, dimensions] = run.array("mu").shape, chosen = mostTelling(run, dimensions);
-  const canvas = planeCanvas("latent plane"), shown = run.array("reconstructions").shape[1];
-  const pairs = run.image ? Array.from({ length: shown }, (_, i) => [pixelCanvas(run.image, `image ${i + 1}`), pixelCanvas(run.image, `its reconstruction`)]) : [];
-  const bars = run.has("kl") ? svg("svg", { class: "chart", role: "img", "aria-label": "KL of each latent" }) : null;
+  const canvas = planeCanvas(`the codes of ${n} images`), shown = run.array("reconstructions").shape[1];
+  const pairs = run.image ? Array.from({ length: shown }, (_, i) => [pixelCanvas(run.image, `image ${i + 1}`), pixelCanvas(run.image, `reconstruction ${i + 1}`)]) : [];
+  const bars = run.has("kl") ? svg("svg", { class: "chart", role: "img" }) : null;
   const half = Math.floor(run.recorded.length / 2); // KL starts with a spike, which would hide all that follows
   const usualKL = run.has("kl") ? greatest(run.recorded.slice(half), (step) => greatest(at(run.array("kl"), run.frame(step)))) : 1;
   const total = h("b", { class: "number", id: "kl" });
@@ -48,13 +48,16 @@ function latents(panel, run) {
   return (step) => {
     const frame = run.frame(step);
     drawLatents(canvas, run, frame, chosen);
+    describe(canvas, chosen.map((j) => `latent ${j + 1} ${extent(at(run.array("mu"), frame).filter((_, i) => i % dimensions === j))}`).join(", "));
     pairs.forEach(([image, copy], i) => {
       drawImage(image, at(run.array("data"), i), run.image[2]);
       drawImage(copy, at(run.array("reconstructions"), frame, i), run.image[2]);
     });
     if (bars) {
-      drawBars(bars, at(run.array("kl"), frame), usualKL);
-      total.textContent = short(dimensions * mean(at(run.array("kl"), frame)));
+      const kl = at(run.array("kl"), frame);
+      drawBars(bars, kl, usualKL);
+      bars.setAttribute("aria-label", `KL of each of ${dimensions} latents: ${extent(kl)} nats, the most in latent ${kl.indexOf(greatest(kl)) + 1}.`);
+      total.textContent = short(dimensions * mean(kl));
     }
     pulls?.paint(step);
   };

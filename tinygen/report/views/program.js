@@ -60,8 +60,9 @@ function inWords(value) {
 function programPanel(panel, run) {
   const { program } = run, { instructions } = program;
   const state = { index: 0, open: new Set(), span: null };
-  const lanes = h("canvas", { class: "strip", role: "img", "aria-label": `${instructions.length} instructions in order, by kind: ${kindsOf(program).map((kind) => `${countOf(program, kind)} ${kind}`).join(", ")}. The list below has each of them as text.` });
-  const memory = h("canvas", { class: "strip", role: "img", "aria-label": `memory by time: ${program.spans.length} arrays share ${sized(program.room)}. The panel of each instruction says where its arrays lie.` });
+  const slider = { class: "strip", role: "slider", tabindex: 0, "aria-valuemin": 1, "aria-valuemax": instructions.length };
+  const lanes = h("canvas", { ...slider, "aria-label": `${instructions.length} instructions in order, by kind: ${kindsOf(program).map((kind) => `${countOf(program, kind)} ${kind}`).join(", ")}. The list below has each of them as text.` });
+  const memory = h("canvas", { ...slider, "aria-label": `memory by time: ${program.spans.length} arrays share ${sized(program.room)}. The panel of each instruction says where its arrays lie.` });
   const under = h("p", { class: "number small under" }), place = h("span", { class: "number place" });
   const about = h("div", { class: "about" }), list = programList(program, state, (i) => machine.go(i, true));
   panel.append(
@@ -76,7 +77,7 @@ function programPanel(panel, run) {
   );
 
   const machine = {
-    move(by) { machine.go(state.index + by); },
+    move(by) { machine.go(state.index + by); if (!onSlider()) announce(rowText(instructions[state.index], state.index)); },
     go(index, toggle = false, span = null) {
       state.index = clamp(index, 0, instructions.length - 1);
       state.span = span;
@@ -99,6 +100,10 @@ function programPanel(panel, run) {
   lanes.onpointerleave = memory.onpointerleave = () => seen(rowText(instructions[state.index], state.index));
 
   function show() {
+    for (const picture of [lanes, memory]) {
+      picture.setAttribute("aria-valuenow", state.index + 1);
+      picture.setAttribute("aria-valuetext", rowText(instructions[state.index], state.index));
+    }
     drawLanes(lanes, program, state.index);
     drawMemory(memory, program, state);
     seen(rowText(instructions[state.index], state.index));
@@ -239,17 +244,17 @@ function makerOf({ instructions }, [name, first]) {
 
 /** All instructions as rows, under the steps and the lines of code that they come from. */
 function programList(program, state, onclick) {
-  const rows = [], element = h("div", { class: "instructions", role: "list", "aria-label": "the instructions in order" });
+  const rows = [], element = h("div", { class: "instructions", role: "group", "aria-label": "the instructions in order" });
   program.sections.forEach(({ first, step, name, line }, k) => {
     const before = program.sections[k - 1], end = program.sections[k + 1]?.first ?? program.instructions.length;
-    if (!before || before.step !== step) element.append(h("h4", {}, step >= 0 ? `step ${name}` : "beside the steps"));
+    if (!before || before.step !== step) element.append(h("h3", {}, step >= 0 ? `step ${name}` : "beside the steps"));
     if (line != null) element.append(h("p", { class: "small code" }, program.lines[line][2], h("span", { class: "quiet" }, ` ${program.lines[line][0]}`)));
     for (let i = first; i < end; i++) {
       const one = program.instructions[i], members = h("div", { class: "members" });
       const button = h("button", { type: "button", tabindex: -1, "data-index": i, onclick: () => onclick(i) },
         h("span", { class: "quiet" }, String(i + 1)), h("i", { style: `background: var(${WORK[one.kind][0]})` }),
         h("span", {}, shortCall(one)), h("span", { class: "quiet" }, one.members.length ? `${one.members.length} in one` : one.made[0][1]));
-      const row = h("div", { role: "listitem" }, button, members);
+      const row = h("div", {}, button, members);
       rows.push({ row, button, members });
       element.append(row);
     }
@@ -317,8 +322,8 @@ function passTable({ passes }) {
   const most = greatest(passes, (pass) => pass.instructions);
   return h("section", { class: "passes" },
     h("h3", {}, "What each pass leaves"),
-    h("div", { class: "scroll" }, h("table", {},
-      h("tr", {}, h("th", {}, ""), h("th", {}, "instructions"), h("th", { class: "wide" }, ""), h("th", {}, "views")),
+    scrolling("what each pass leaves", h("table", {},
+      h("tr", {}, h("th", {}, "pass"), h("th", {}, "instructions"), h("td", { class: "wide" }), h("th", {}, "views")),
       passes.map((pass) => h("tr", {},
         h("td", { title: pass.about }, PASS[pass.name] ?? pass.name), h("td", { class: "number count" }, whole(pass.instructions)),
         h("td", { class: "wide" }, h("div", { class: "bar" }, h("i", { style: `width: ${(100 * pass.instructions) / most}%` }))),
@@ -331,7 +336,7 @@ function memoryBars(program) {
   const rows = [["each operation's result by itself", passes[0].bytes], ["after fusion, each array by itself", bytesApart(program)], ["as planned: arrays share memory", room]];
   return h("section", { class: "passes" },
     h("h3", {}, "Memory"),
-    h("div", { class: "scroll" }, h("table", {}, rows.map(([text, bytes]) => h("tr", {},
+    scrolling("memory", h("table", {}, rows.map(([text, bytes]) => h("tr", {},
       h("td", {}, text), h("td", { class: "number" }, sized(bytes)),
       h("td", { class: "wide" }, h("div", { class: "bar" }, h("i", { style: `width: ${(100 * bytes) / greatest(rows, ([, one]) => one)}%` }))))))));
 }

@@ -13,7 +13,7 @@ view({
   make: (body, runs) => beside(body, runs, (panel, run) => {
     const rows = ["data", "plain", "reconstructions"], shown = run.array("plain").shape[0];
     const triples = Array.from({ length: shown }, (_, i) => [
-      pixelCanvas(run.image, `image ${i + 1}`), pixelCanvas(run.image, "restored by the simplest means"), pixelCanvas(run.image, "restored by the model"),
+      pixelCanvas(run.image, `image ${i + 1}`), pixelCanvas(run.image, `image ${i + 1}, restored by the simplest means`), pixelCanvas(run.image, `image ${i + 1}, restored by the model`),
     ]);
     panel.append(h("h3", {}, "Images above, restored by the simplest means and by the model below"),
       h("div", { class: "pairs" }, triples.map((triple) => h("div", {}, triple))));

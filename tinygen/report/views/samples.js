@@ -23,21 +23,24 @@ function hasPlainPoints(run) {
 }
 
 function recordedPoints(panel, run) {
-  const canvas = planeCanvas("samples"), samples = run.array("samples"), real = run.has("data") ? run.array("data") : null;
+  const canvas = planeCanvas(`${run.array("samples").shape[1]} generated points`), samples = run.array("samples"), real = run.has("data") ? run.array("data") : null;
   const reach = 1.1 * greatest(at(samples, samples.shape[0] - 1), Math.abs) || 1;
   panel.append(canvas, h("p", { class: "quiet small" }, `${samples.shape[1]} points${real ? "; green: real ones" : ""}.`));
   return (step) => {
     const points = at(samples, run.frame(step)), { context, x, y } = drawPlane(canvas, [-reach, reach], [-reach, reach]);
     if (real) for (let i = 0; i < real.shape[0]; i++) drawDot(context, x(real[2 * i]), y(real[2 * i + 1]), 2, styled("--c3"));
     for (let i = 0; i < points.shape[0]; i++) drawDot(context, x(points[2 * i]), y(points[2 * i + 1]), 2.5, styled("--c1"));
+    describe(canvas, `x ${extent(points.filter((_, i) => i % 2 === 0))}, y ${extent(points.filter((_, i) => i % 2))}`);
   };
 }
 
 function samplePictures(panel, run) {
-  const picture = h("img", { class: "sheet pixels", alt: "samples" }), steps = Object.keys(run.pictures).map(Number);
+  const picture = h("img", { class: "sheet pixels", }), steps = Object.keys(run.pictures).map(Number);
   panel.append(picture);
   return (step) => {
-    picture.src = run.pictures[steps.findLast((one) => one <= step) ?? steps[0]];
+    const own = steps.findLast((one) => one <= step) ?? steps[0];
+    picture.src = run.pictures[own];
+    picture.alt = `samples at step ${whole(own)}`;
   };
 }
 

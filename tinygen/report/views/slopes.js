@@ -28,7 +28,7 @@ function slopes(panel, run) {
     for (const slope of at(all, frame)) found[Math.min(bins - 1, Math.floor((slope / top) * bins))]++;
     return found;
   };
-  const drawing = svg("svg", { class: "chart", role: "img", "aria-label": "histogram of slopes" });
+  const drawing = svg("svg", { class: "chart", role: "img" });
   const share = (part) => Float32Array.from({ length: frames }, (_, frame) => at(all, frame).slice().sort()[Math.floor(part * (n - 1))]);
   const lines = [["steepest tenth begins at", 0.9], ["half are below", 0.5], ["flattest tenth ends at", 0.1]].map(([name, part]) => ({ name, x: run.recorded, y: share(part) }));
   const overTime = chart({ title: "Slopes through training", caption: "The median slope, and where the steepest and the flattest tenth begin.", lines, place: placeOfFrames(run), low: 0 });
@@ -42,7 +42,9 @@ function slopes(panel, run) {
       svg("line", { class: "event", x1: x(1), x2: x(1), y1: 4, y2: 175 }),
       ...ticks.map((tick) => svg("text", { x: x(tick), y: 194, "text-anchor": tick === 0 ? "start" : "middle" }, short(tick))),
     );
-    text.querySelector("#slope").textContent = short(mean(at(all, frame)));
+    const now = at(all, frame);
+    drawing.setAttribute("aria-label", `Histogram of ${n} slopes ${extent(now)}; ${percent(now.filter((slope) => slope > 1).length / n)} lie above 1.`);
+    text.querySelector("#slope").textContent = short(mean(now));
     overTime.paint(step);
   };
 }

@@ -48,10 +48,10 @@ function hueText(run) {
 function stepPanel(panel, run) {
   const { steps } = run.follow;
   const fresh = (step) => ({ step, careful: true, clear: true, index: 0, open: new Set(), followed: step.graph.numbers[0] ?? null });
-  const state = { run, ...fresh(steps.at(-1)), scale: 1, timer: null };
+  const state = { run, ...fresh(steps.at(-1)), scale: matchMedia("(max-width: 500px)").matches ? 1.1 : 1, timer: null };
   const map = stepMap(state, (id) => walk.find((one) => one.node.id === id || one.node.inside === id));
   const drawing = svg("svg", { class: "tape", role: "group", "aria-label": "the tape of a training step" });
-  const frame = h("div", { class: "scroll tapes", tabindex: 0, role: "region", "aria-label": "the tape; arrow keys walk over it" }, drawing);
+  const frame = h("div", { class: "scroll tapes", tabindex: 0, role: "group", "aria-label": "the tape; arrow keys walk over it" }, drawing);
   const about = h("div", { class: "about" }), table = h("div", {}), notes = h("ul", { class: "quiet small notes" });
   const walk = walkOver(state, drawing, show);
   const tools = toolbar(state, change, show, walk), numbers = h("div", {});
@@ -106,7 +106,12 @@ function stepPanel(panel, run) {
 function walkOver(state, drawing, show) {
   const last = () => walked(state).length - 1;
   const walk = {
-    go(index) { state.index = clamp(index, 0, last()); show(); },
+    go(index) {
+      state.index = clamp(index, 0, last());
+      show();
+      const all = walked(state), { node, phase } = all[state.index];
+      if (!state.timer) announce(`${phase}, ${node.title}, ${state.index + 1} of ${all.length}`);
+    },
     move(by) { walk.pause(); walk.go(state.index + by); },
     /** Go to the first place in the current phase for which something holds, else to the first of all. */
     find(holds) {
@@ -166,7 +171,7 @@ function toolbar(state, change, show, walk) {
 function moveBar(state, walk) {
   const button = (name, text, act) => h("button", { type: "button", class: name, onclick: act }, text);
   const range = h("input", { type: "range", class: "places", min: 0, "aria-label": "place in the step", oninput: () => { walk.pause(); walk.go(Number(range.value)); } });
-  const play = button("walk", "", () => walk.toggle()), place = h("span", { class: "number place", role: "status" });
+  const play = button("walk", "", () => walk.toggle()), place = h("span", { class: "number place" });
   const turn = button("turn", "", () => {
     const all = walked(state), { phase } = all[state.index];
     walk.pause();

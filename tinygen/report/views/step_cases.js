@@ -24,7 +24,7 @@ function received({ run, step, careful, clear }) {
     h("h3", {}, "Who gets a gradient"),
     h("p", { class: "quiet small" }, "The length of all of a network's gradients together after ", h("code", {}, "loss.backward()"), ", as measured on this checkpoint."),
     h("table", { class: "received" },
-      h("tr", {}, h("th", {}, ""), networks.map((name) => h("th", {}, name))),
+      h("tr", {}, h("td"), networks.map((name) => h("th", {}, name))),
       step.cases.map((one) => h("tr", { class: one === now ? "now" : "" }, h("td", {}, caseName(one)), networks.map((name) =>
         h("td", { class: "number", "data-network": name }, one.received[name] === null ? "nothing" : short(one.received[name], 4)))))),
     h("p", { class: "verdict" }, verdict(run, step, now)),

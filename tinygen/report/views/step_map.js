@@ -1,6 +1,6 @@
 // The map of a step: its networks, what goes in and comes out, and the loss, with the front of the walk moving over it.
 
-const STAGE = { height: 34, gap: 12, room: 96 }; // pixels of a stage, between two above each other, and for one with its arrow
+const STAGE = { height: 44, gap: 12, room: 96 }; // pixels of a stage, between two above each other, and for one with its arrow
 
 /** The map as { element, paint(all) }; onstage(id): goes to a box of the tape. */
 function stepMap(state, onstage) {

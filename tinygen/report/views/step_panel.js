@@ -92,7 +92,7 @@ function summaryBox(title, summary, kind, shape) {
   if ("item" in summary) return h("div", { class: kind }, h("h4", {}, title), h("p", { class: "number" }, short(summary.item, 4)));
   const most = Math.max(...summary.bins) || 1, width = 192, bar = width / summary.bins.length;
   const zero = summary.low < 0 && summary.high > 0 ? width * (-summary.low / (summary.high - summary.low)) : null;
-  const histogram = svg("svg", { class: `histogram ${kind}`, viewBox: `0 0 ${width} 56`, role: "img", "aria-label": `${title}: histogram` },
+  const histogram = svg("svg", { class: `histogram ${kind}`, viewBox: `0 0 ${width} 56`, role: "img", "aria-label": `${title}: values from ${short(summary.low)} to ${short(summary.high)}, ${percent(summary.zeros)} of them zero` },
     summary.bins.map((count, i) => svg("rect", { x: i * bar, width: Math.max(1, bar - 1), y: 54 - 52 * Math.sqrt(count / most), height: 52 * Math.sqrt(count / most) + 1 })),
     zero === null ? null : svg("line", { x1: zero, x2: zero, y1: 0, y2: 56 }));
   return h("div", { class: kind },

@@ -51,13 +51,13 @@ function wayOfGradient(run, layers) {
 
 /** The shades mean the same in all of the runs. */
 function heatmap(panel, run, runs, state) {
-  const canvas = h("canvas", { class: "heat", role: "img" });
+  const canvas = h("canvas", { class: "heat" }), paintSlider = stepSlider(canvas);
   const scale = h("div", { class: "key" }), none = h("p", { class: "none" }, "None: at no recorded step is anything of it zero.");
   const table = h("table", {});
   const across = placeOfFrames(run, 0.5), right = 64, row = 22, names = 12 + widest(run.recording.layers.map(layerName));
   const left = (width) => Math.max(52, names + (width > 640 ? 190 : 0));
   const accuracy = accuracyChart(run, { left, right });
-  panel.append(scale, none, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), h("div", { class: "scroll" }, table)));
+  panel.append(scale, none, canvas, ...(accuracy ? [accuracy.element] : []), h("details", {}, h("summary", {}, "The numbers at this step, as a table"), scrolling("the numbers of each layer", table)));
   canvas.onpointerdown = canvas.onpointermove = (event) => {
     if (event.type === "pointermove" && !event.buttons) return;
     const start = left(canvas.clientWidth), share = (event.offsetX - start) / (canvas.clientWidth - start - right);
@@ -74,7 +74,7 @@ function heatmap(panel, run, runs, state) {
     const low = log ? -greatest(all, (value) => -value) : 0, high = log ? greatest(all) : 1;
     const share = (value) => (Number.isFinite(turn(value)) ? (turn(value) - low) / (high - low || 1) : log && value === 0 ? 0 : NaN);
     if (!canvas.hidden) drawHeat(canvas, run, layers, frame, share, format, { left: left(canvas.clientWidth), names, right, row });
-    canvas.setAttribute("aria-label", `${QUANTITIES[state.quantity].name}, layer by step`);
+    paintSlider(heatSeen(layers, state.quantity, format), layers.map((layer) => `${layerName(layer)} ${format(layer.values[frame])}`).join(", "));
     scale.replaceChildren(log ? short(10 ** low) : "0%", rampKey(), log ? `${short(10 ** high)} (logarithmic)` : "100%");
     table.replaceChildren(...layers.map(({ network, name, title, values }) =>
       h("tr", {}, h("td", {}, layerName({ network, name })), h("td", {}, title ?? ""), h("td", { class: "number" }, format(values[frame])))));
@@ -110,6 +110,16 @@ function drawHeat(canvas, run, layers, frame, share, format, { left, names, righ
     context.lineWidth = thick;
     context.strokeRect(left + frame * column, 1, column, height - 3);
   }
+}
+
+/** What the heatmap shows: the ends of the first and of the last layer on the way, through training. */
+function heatSeen(layers, quantity, format) {
+  const way = (layer) => {
+    const known = layer.values.filter((value) => !Number.isNaN(value));
+    return `${layerName(layer)} ${known.length ? `${extent(known, format)}, and ${format(known.at(-1))} at the end` : "not measured"}`;
+  };
+  const ends = [...new Set([layers[0], layers.at(-1)].filter(Boolean))];
+  return `${QUANTITIES[quantity].name} of ${layers.length} layers at each recorded step: ${ends.map(way).join("; ")}.`;
 }
 
 /** The width of the widest of some texts, as the heatmap writes them. */
