@@ -63,6 +63,7 @@ function paintNext(run, { canvas, text }, { frame, image, x, push }) {
   canvas.hidden = last;
   if (last) {
     canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+    describe(canvas, "nothing yet");
     text.replaceChildren("This is the last recorded step. Go back to an earlier one to see what training made next.");
     return [];
   }
