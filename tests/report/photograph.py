@@ -24,14 +24,14 @@ def main() -> None:
     parser.add_argument("--beside", type=Path, help="another run, to stand beside it")
     parser.add_argument("--width", type=int, default=1100)
     parser.add_argument("--height", type=int, default=900)
-    parser.add_argument("--press", type=int, default=0, help="how often to press the right arrow")
+    parser.add_argument("--press", type=int, default=0, help="how often to press the right arrow; -2: twice the left")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, chromium(Path(folder)) as browser:
         runs = [options.run, *([options.beside] if options.beside else [])]
         page = report(*runs, out=Path(folder, "page.html"))
         browser.open(page, f"#{options.view}", width=options.width, height=options.height + 400)
-        for _ in range(options.press):
-            browser.key("ArrowRight")
+        for _ in range(abs(options.press)):
+            browser.key("ArrowRight" if options.press > 0 else "ArrowLeft")
         top = round(browser.run("document.querySelector('.panel').getBoundingClientRect().top"))
         picture = browser.picture()[top : top + options.height]
         rare_too = Image.Quantize.MAXCOVERAGE  # by their median, the few blocks of two kinds would get one colour
