@@ -7,11 +7,12 @@ view({
   caption: "Each dot is a point that G makes. The colour behind it is D's verdict on that place, and its arrow shows where D's gradient pushes it.",
   hints: (runs) => [
     ...(runs.some((run) => run.has("centres")) ? [
-      "Real points lie within the green rings. In a good run the dots gather in all of them, and D turns white there: one half, because it can't tell. Between the rings it may stay sure, as there are no data.",
+      `Real points lie within the green rings. In a good run the dots gather in all of them, and D turns white there${whiteMeans(runs)}. Between the rings it may stay sure, as there are no data.`,
       "Mode collapse: the dots crowd into a few rings, D turns those blue, and the dots move on to the next ones together, round and round.",
-    ] : ["Real points are the small green dots. In a good run G's dots come to lie among them, and D turns white there: one half, because it can't tell."]),
-    "A probability has the same colour at every step. A critic's scores only mean something beside each other, so their colours are stretched again at each step.",
-    "Where the field is flat the arrows are short: dots there learn nothing, however wrong they are. A critic with a gradient penalty keeps a slope everywhere.",
+    ] : [`Real points are the small green dots. In a good run G's dots come to lie among them, and D turns white there${whiteMeans(runs)}.`]),
+    ...(runs.some((run) => run.judgesByProbability) ? ["A probability has the same colour at every step."] : []),
+    ...(runs.some((run) => run.threshold === null) ? ["A critic's scores only mean something beside each other, so their colours are stretched again at each step."] : []),
+    `Where the field is flat the arrows are short: dots there learn nothing, however wrong they are.${runs.some((run) => run.has("slopes")) ? " A critic with a gradient penalty keeps a slope everywhere." : ""}`,
   ],
   suits: hasField,
   make: (body, runs) => {
@@ -21,6 +22,11 @@ view({
     return beside(body, runs, (panel, run) => plane(panel, run, state));
   },
 });
+
+/** What white means, if D's verdicts are probabilities. */
+function whiteMeans(runs) {
+  return runs.some((run) => run.judgesByProbability) ? ": one half, because it can't tell" : "";
+}
 
 function hasField(run) {
   return run.game !== undefined && run.has("field", "samples", "score_gradient");

@@ -30,10 +30,10 @@ view({
       : `G never sees a real image. All that it learns from is this: ${push}`;
   },
   hints: (runs) => [
-    "Early in training the push is noise all over the image; later it draws strokes, thickens them, or wipes out specks.",
-    ...lossesThat(runs, (loss) => whenFake(loss) === "fades", (titles) => `Choose ${titles} while D is sure that an image is fake: the push all but vanishes. The direction is still there (stretch the colours to see it), but G gets almost no signal. That is the vanishing gradient.`),
+    `Early in training the push is noise all over the image; later it ${runs.some((run) => run.hasStrokes) ? "draws strokes, thickens them, or" : "draws shapes and"} wipes out specks.`,
+    ...lossesThat(runs.filter((run) => run.judgesByProbability), (loss) => whenFake(loss) === "fades", (titles) => `Choose ${titles} while D is sure that an image is fake: the push all but vanishes. The direction is still there (stretch the colours to see it), but G gets almost no signal. That is the vanishing gradient.`),
     "On the same two networks all losses push in the same direction; they differ only in how hard. (D was trained for one of them; the others read its score as if it were theirs.)",
-    ...lossesThat(runs, (loss) => turningPoint(loss) !== undefined, (titles, [loss]) => `The push of ${titles} turns around where the score is above ${short(turningPoint(loss))}.`),
+    ...lossesThat(runs.filter((run) => run.threshold !== null), (loss) => turningPoint(loss) !== undefined, (titles, [loss]) => `The push of ${titles} turns around where the score is above ${short(turningPoint(loss))}.`),
     "After one small step the verdict rises. If a step that you can hardly see changes it a lot, D judges by details that you don't see. The estimate is a straight line along the gradient; D bends, so don't trust it over a long step.",
     ...(runs.some((run) => run.recording.separable === false) ? ["This D has batch norm, so an image's score depends on the others in its batch: the push shown is that of all their scores together."] : []),
   ],
@@ -43,7 +43,7 @@ view({
 
 /** A sentence on those of the first run's losses for which something holds; none if there are none. */
 function lossesThat([run], holds, sentence) {
-  const losses = Object.values(run.losses).filter(holds);
+  const losses = Object.values(run?.losses ?? {}).filter(holds);
   return losses.length ? [sentence(losses.map((loss) => loss.title).join(" or "), losses)] : [];
 }
 

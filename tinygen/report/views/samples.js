@@ -4,10 +4,10 @@ view({
   id: "samples",
   order: 1.5,
   title: "Samples",
-  caption: "What the model makes of the same random numbers, or of the same images, at each step, so that you can watch it learn.",
+  caption: (runs) => `What the model makes of the same ${[runs.some((run) => !run.restores) ? "random numbers" : null, runs.some((run) => run.restores) ? "images" : null].filter(Boolean).join(" or ")} at each step, so that you can watch it learn.`,
   hints: (runs) => [
     runs.some(hasImages)
-      ? "Blobs first, then strokes, then shapes: coarse things are learnt before fine ones."
+      ? `Blobs first, then ${runs.some((run) => run.hasStrokes) ? "strokes, then " : ""}shapes: coarse things are learnt before fine ones.`
       : "Coarse things are learnt before fine ones.",
     ...(runs.some((run) => run.adversarial) ? ["Samples that come to look like each other are a sign of collapse: the model has found one that passes, and makes it again and again."] : []),
   ],
