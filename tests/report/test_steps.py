@@ -180,6 +180,13 @@ def test_a_gradient_penalty_has_a_second_tape(recorded):
     assert not any(node["part"] for node in nodes(followed, "G"))
 
 
+def test_the_points_of_a_penalty_are_kept(recorded):
+    """Even those that no longer have a tensor when the step is drawn: a penalty on real examples makes its own."""
+    for name in ("wgangp", "acgan"):
+        (point,) = [node for node in nodes(follow(recorded(name)), "D") if node["kind"] == "input"]
+        assert point["value"]["norm"] > 0
+
+
 @pytest.mark.parametrize("name", ["gan", "ring8", "acgan"])
 def test_the_networks_behind_each_node(recorded, name):
     followed = follow(recorded(name))

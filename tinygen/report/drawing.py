@@ -33,9 +33,10 @@ BETWEEN = {inspect.getsourcefile(Module), inspect.getsourcefile(Step)}
 
 
 class Origin(tuple[Place, ...]):
-    """What a node of the tape keeps about its op: the lines of code that called it, its value, and the gradients that
-    its rules made, in the order of the arguments that get one."""
+    """What a node of the tape keeps about its op: the lines of code that called it, its arguments, its value, and the
+    gradients that its rules made, in the order of the arguments that get one."""
 
+    inputs: tuple[Any, ...]
     value: Array
     leaves: list[Array]
 
@@ -55,7 +56,7 @@ def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
             return where
         arrays.update((id(x), x) for x in inputs if is_array(x))
         origin = Origin(lines_above(inspect.currentframe().f_back))  # type: ignore[union-attr]
-        origin.value, origin.leaves = y, []
+        origin.inputs, origin.value, origin.leaves = inputs, y, []
         return origin
 
     def leave(op: str, phase: str, inputs: Any, y: Any, where: Any) -> None:
@@ -94,6 +95,17 @@ def _renamed(value: Any, names: dict[str, str]) -> Any:
     return {key: names.get(str(x), x) if key in ids else _renamed(x, names) for key, x in value.items()}
 
 
+def _given(nodes: list[Node]) -> dict[int, Array]:
+    """What the ops were given, by the node that it comes from: a tensor that a loss makes for itself, such as the x̂ of
+    a penalty, is gone once the loss is computed."""
+    readers = [(node, node.where) for node in nodes if isinstance(node.where, Origin)]
+    return {
+        parent.order: where.inputs[i]
+        for node, where in readers
+        for i, parent in zip(node.plan.positions, node.parents, strict=True)
+    }
+
+
 def _named_constants(named: Mapping[str, Any], arrays: dict[int, Array]) -> dict[int, str]:
     """The names of the batch and the noise, by id, even if they were reshaped."""
     hosts = [(to_host(array_of(x)), name) for name, x in named.items()]
@@ -109,6 +121,7 @@ class _Drawing:
         self.nodes = {str(node.order): node for node in nodes}
         self.value_range = model.model.value_range
         self.networks = {id(p): name for name, network in model.networks.items() for p in network.parameters()}
+        self.given = _given(nodes)
         self.sources: dict[int, set[str]] = {}
         self.parts: dict[int, str] = {}
         named = {name: int(key) for key, name in names.items() if not key.startswith("c")}
@@ -175,7 +188,7 @@ class _Drawing:
         if isinstance(node.where, Origin):
             return node.where.value
         t = node.leaf and node.leaf()
-        return None if t is None else t.data
+        return self.given.get(node.order) if t is None else t.data
 
     def _leaving(self, box: Box) -> dict[str, Any]:
         """The gradients that a box of one op passes on, by name: {"gx": ..., "gw": ...}."""

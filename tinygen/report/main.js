@@ -7,10 +7,16 @@ function header(runs) {
       themeSwitch()),
     h("details", {}, h("summary", {}, "How to read this page"),
       h("p", {}, "Everything here was measured in this run while it trained; nothing is an illustration of how it might be. Choose a view with the buttons above the picture. The bar at the bottom is time: drag it, or press ← and →, and every picture shows that training step; space plays it like a film. Click a chart to go to that step."),
-      runs.some((run) => run.adversarial) ? h("p", {}, "Two networks play a game. G, the generator, makes an example: of random numbers z or, if it restores images, of what is left of one. D, the discriminator, gives an example a score: high if it looks real. D learns to tell real from generated; G learns from D's gradient alone, which says of each number in the example whether more or less of it would look more real. Whether G can learn is decided by that gradient, so most views show it.") : null,
-      h("p", {}, "The length of a gradient is the square root of the sum of its squares. A probability is σ(s) = 1 / (1 + e^−s) of a score s.")),
+      runs.some((run) => run.adversarial) ? h("p", {}, `Two networks play a game. G, the generator, makes an example ${madeOf(runs)}. D, the discriminator, gives an example a score: high if it looks real. D learns to tell real from generated; G learns from D's gradient alone, which says of each number in the example whether more or less of it would look more real. Whether G can learn is decided by that gradient, so most views show it.`) : null,
+      h("p", {}, "The length of a gradient is the square root of the sum of its squares.", runs.some((run) => run.judgesByProbability) ? " A probability is σ(s) = 1 / (1 + e^−s) of a score s." : "")),
     h("details", {}, h("summary", {}, "What was trained"), runs.map(facts)),
   ].filter(Boolean);
+}
+
+/** What G makes its examples of. */
+function madeOf(runs) {
+  const games = runs.filter((run) => run.adversarial), restoring = games.filter((run) => run.restores).length;
+  return [restoring < games.length ? "of random numbers z" : null, restoring ? "of what is left of an image" : null].filter(Boolean).join(" or ");
 }
 
 /** What the page can't show of each run, why, and what to do about it. */

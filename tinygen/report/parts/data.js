@@ -78,6 +78,21 @@ class Run {
     return this.losses[this.loss];
   }
 
+  /** Whether D's verdicts are probabilities. */
+  get judgesByProbability() {
+    return Boolean(this.recording?.probability ?? this.game?.probability);
+  }
+
+  /** What one of its examples is. */
+  get example() {
+    return this.image ? "image" : this.config.data_shape?.length === 1 && this.config.data_shape[0] === 2 ? "point" : "example";
+  }
+
+  /** Whether its images are grey digits, which are made of strokes. */
+  get hasStrokes() {
+    return this.image?.[2] === 1 && /^(digits|mnist)/.test(this.settings.data ?? "");
+  }
+
   /** Whether two networks play against each other. */
   get adversarial() {
     return this.game !== undefined || this.recording?.loss != null;

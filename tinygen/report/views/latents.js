@@ -5,18 +5,23 @@ view({
   order: 2.5,
   title: "Latents",
   caption: (runs) => (clouded(runs)
-    ? "The encoder turns each image into a small cloud in latent space, with a centre μ and a width σ; the decoder has to recover the image from a point drawn from that cloud."
-    : "The encoder turns each image into one point of latent space; the decoder has to recover the image from it."),
+    ? `The encoder turns each ${exampleOf(runs)} into a small cloud in latent space, with a centre μ and a width σ; the decoder has to recover the ${exampleOf(runs)} from a place drawn from that cloud.`
+    : `The encoder turns each ${exampleOf(runs)} into one place in latent space; the decoder has to recover the ${exampleOf(runs)} from it.`),
   hints: (runs) => [
-    "Images of one kind gather, though nobody told the model which is which; where two kinds overlap, the reconstructions look like both.",
+    `${exampleOf(runs) === "image" ? "Images" : "Examples"} of one kind gather, though nobody told the model which is which; where two kinds overlap, the reconstructions look like both.`,
     ...(clouded(runs) ? [
-      "A latent whose KL is near 0 carries nothing: its cloud is the same for every image. If all latents are like that, the decoder has stopped listening (posterior collapse).",
-      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines of the chart needn't meet for that: they are lengths over all images, with the noise of one draw (lesson 5).",
+      `A latent whose KL is near 0 carries nothing: its cloud is the same for every ${exampleOf(runs)}. If all latents are like that, the decoder has stopped listening (posterior collapse).`,
+      "z = μ + σ ε lets the gradient through to μ and to σ. Reconstruction wants narrow clouds far apart; the KL term pulls them to 0 and to width 1. A latent stands still where the mean pulls cancel. The lines of the chart needn't meet for that: they are lengths over all examples, with the noise of one draw (lesson 5).",
     ] : ["Nothing keeps the points together or fills the gaps between them, so a point drawn there may decode to nothing in particular: that is what a VAE mends."]),
   ],
   suits: (run) => run.has("mu", "reconstructions", "data"),
   make: (body, runs) => beside(body, runs, latents),
 });
+
+/** What an example is. */
+function exampleOf(runs) {
+  return runs.every((run) => run.example === runs[0].example) ? runs[0].example : "example";
+}
 
 function clouded(runs) {
   return runs.some((run) => run.has("logvar"));
@@ -24,7 +29,7 @@ function clouded(runs) {
 
 function latents(panel, run) {
   const [, n, dimensions] = run.array("mu").shape, chosen = mostTelling(run, dimensions);
-  const canvas = planeCanvas(`the codes of ${n} images`), shown = run.array("reconstructions").shape[1];
+  const canvas = planeCanvas(`the codes of ${n} ${run.example}s`), shown = run.array("reconstructions").shape[1];
   const pairs = run.image ? Array.from({ length: shown }, (_, i) => [pixelCanvas(run.image, `image ${i + 1}`), pixelCanvas(run.image, `reconstruction ${i + 1}`)]) : [];
   const bars = run.has("kl") ? svg("svg", { class: "chart", role: "img" }) : null;
   const half = Math.floor(run.recorded.length / 2); // KL starts with a spike, which would hide all that follows
@@ -39,9 +44,9 @@ function latents(panel, run) {
   panel.append(
     h("div", { class: "plot" },
       h("div", {}, h("h3", {}, dimensions > 1 ? `The latent plane: latents ${chosen[0] + 1} and ${chosen[1] + 1}` : "The latent line"), canvas,
-        h("p", { class: "quiet small" }, `${n} images, ${run.has("data_labels") ? "each drawn as its label" : "a dot each"}${run.has("logvar") ? "; each ellipse is a cloud, one σ wide" : ""}.${dimensions > 2 ? " These two latents carry the most." : ""}`)),
+        h("p", { class: "quiet small" }, `${n} ${run.example}s, ${run.has("data_labels") ? "each drawn as its label" : "a dot each"}${run.has("logvar") ? "; each ellipse is a cloud, one σ wide" : ""}.${dimensions > 2 ? " These two latents carry the most." : ""}`)),
       h("div", {}, pairs.length ? [h("h3", {}, "Images above, their reconstructions below"), h("div", { class: "pairs" }, pairs.map((pair) => h("div", {}, pair)))] : null,
-        bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, "What each latent says about an image, on average; all together ", total, ". A nat is 1.44 bits.")] : null)),
+        bars ? [h("h3", {}, "KL of each latent, in nats"), bars, h("p", { class: "quiet small" }, `What each latent says about ${run.image ? "an image" : `one ${run.example}`}, on average; all together `, total, ". A nat is 1.44 bits.")] : null)),
     ...(pulls ? [pulls.element] : []),
   );
 

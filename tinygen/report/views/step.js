@@ -196,7 +196,7 @@ function chooseNumber(state, walk, show) {
   if (!numbers.length) return [];
   const buttons = choice(names, String(numbers.indexOf(state.followed)), (i) => { walk.pause(); state.followed = numbers[i]; show(); }, "number to follow");
   buttons.prepend(h("span", {}, "Follow one number back:"));
-  return [buttons, h("p", { class: "quiet small" }, "Dots mark the ops on its way. At each of them, backward, the panel multiplies what arrives by the local derivative. Of a pixel or weight that reaches the loss by many ways, the strongest is shown.")];
+  return [buttons, h("p", { class: "quiet small" }, "Dots mark the ops on its way. At each of them, backward, the panel multiplies what arrives by the local derivative. Of a number that reaches the loss by many ways, the strongest is shown.")];
 }
 
 /** What to look for in this very step. */
@@ -207,7 +207,7 @@ function notesOn(run, step) {
     judged && !isCutOff(step) ? `In ${step.name}'s step the gradient of ${judge}'s verdict runs all the way through ${judge} before it reaches ${step.name}.` : null,
     judged && drawn ? `The encoder's gradient comes through ${judge} as well: images are compared by what ${judge} makes of them on the way, and not by their pixels.` : null,
     drawn && !judged ? "z = mu + e^(logvar/2) · eps: on the way back the gradient splits at z, one way through mu and one through logvar, and the KL term joins them from below." : null,
-    parts.has("second tape") ? `The dashed boxes are a second tape: the rules of ${judge ?? "the network"}'s own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too. (x̂ is a point between a real example and a generated one.)` : null,
+    parts.has("second tape") ? `The dashed boxes are a second tape: the rules of ${judge ?? "the network"}'s own backward, recorded, because the penalty is on a gradient. The gradient runs back through them, too.${step.graph.nodes.some((node) => node.title === "x̂") ? " (x̂ is a point between a real example and a generated one.)" : ""}` : null,
     step.shielded.length ? `Take the guard off, and keep the gradients, and look at the table: ${step.shielded.join(" and ")} gets a gradient, too, and not that of its own loss.` : null,
   ].filter(Boolean);
 }

@@ -39,7 +39,7 @@ function verdict(run, step, now) {
   if (parts.length) return parts.join(" ");
   const others = step.shielded.join(" and ");
   if (!others) return "Right: one loss, and each network gets its gradient once.";
-  if (isCutOff(step)) return `Right: the images are constants for ${step.name}'s step, so ${step.name} learns and nothing is left in ${others}.`;
+  if (isCutOff(step)) return `Right: the generated examples are constants for ${step.name}'s step, so ${step.name} learns and nothing is left in ${others}.`;
   if (step.shielded.length === 1) return `Right: ${others} passes the gradient on to ${step.name} and keeps none.`;
   return `Right: the gradient runs through ${others} where they are on its way, and stays in ${step.name} alone.`;
 }
