@@ -88,11 +88,6 @@ class Run {
     return this.image ? "image" : this.config.data_shape?.length === 1 && this.config.data_shape[0] === 2 ? "point" : "example";
   }
 
-  /** Whether its images are grey digits, which are made of strokes. */
-  get hasStrokes() {
-    return this.image?.[2] === 1 && /^(digits|mnist)/.test(this.settings.data ?? "");
-  }
-
   /** Whether two networks play against each other. */
   get adversarial() {
     return this.game !== undefined || this.recording?.loss != null;

@@ -22,11 +22,6 @@ view({
   },
 });
 
-/** What white means, if D's verdicts are probabilities. */
-function whiteMeans(runs) {
-  return runs.some((run) => run.judgesByProbability) ? ": one half, because it can't tell" : "";
-}
-
 function hasField(run) {
   return run.game !== undefined && run.has("field", "samples", "score_gradient");
 }
