@@ -53,9 +53,13 @@ class Browser:
         wishes = {"color-scheme": "dark" if dark else "light", "reduced-motion": "reduce" if still else "no-preference"}
         features = [{"name": f"prefers-{name}", "value": value} for name, value in wishes.items()]
         self.call("Emulation.setEmulatedMedia", features=features)
-        self.call("Page.navigate", url="about:blank")  # a new fragment alone would not load it again
+        self.leave()  # a new fragment alone would not load it again
         self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
         self.wait("document.readyState === 'complete' && document.querySelector('#view h2')")
+
+    def leave(self) -> None:
+        """Leave the page."""
+        self.call("Page.navigate", url="about:blank")
 
     def wait(self, condition: str) -> None:
         """Wait until an expression is true."""

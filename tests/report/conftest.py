@@ -25,8 +25,15 @@ def recorded(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory):
+def one_browser(tmp_path_factory):
     if CHROMIUM is None:
         pytest.skip("there is no Chromium: apt-get install chromium")
     with chromium(tmp_path_factory.mktemp("profile")) as browser:
         yield browser
+
+
+@pytest.fixture
+def browser(one_browser):
+    """The browser, which leaves its page after the test: a page that plays would slow down the tests after it."""
+    yield one_browser
+    one_browser.leave()
