@@ -100,8 +100,8 @@ class AdversarialConfig(GameConfig):
 class GANConfig(AdversarialConfig):
     """The hyperparameters. The defaults are those of the classic Keras tutorial GAN on MNIST (E. Linder-Norén 2017):
     widths 256-512-1024 and 512-256, LeakyReLU(0.2) then BatchNorm(0.8) in G, tanh, Adam(2e-4, 0.5); its momentum of 0.5
-    and its lr are those of the DCGAN (Radford et al. 2015, section 4). The initial weights are
-    PyTorch's: with those of Keras the FID on the digits was twice as high after 2,000 steps, and samples varied less.
+    and its lr are those of the DCGAN (Radford et al. 2015, section 4). The initial weights are PyTorch's: with those of
+    Keras the FID on the digits was twice as high after 2,000 steps, and samples varied less.
     """
 
     weight_init: WeightInit = "fan_in"
@@ -114,8 +114,9 @@ class GANConfig(AdversarialConfig):
 def plane(steps: int = 4000, **settings: Any) -> Preset:
     """The preset of a GAN of dense layers for points in the plane, with further settings of its own.
 
-    Small networks without batch norm, D's rate twice G's, and samples of G's running mean: on ring8 all 8 modes after
-    1,000 steps, for nine seeds. The networks for images had 6 and 5 after 5,000, with 4% and 7% of the points near one.
+    Small networks without batch norm, D's rate twice G's, and samples of G's running mean: on ring8 they cover all 8
+    modes after 1,000 steps, for each of nine seeds. The networks for images covered 6 and 5 after 5,000 steps, with 4%
+    and 7% of the points near a mode.
     """
     networks: dict[str, Any] = {
         "latent_dim": 2,

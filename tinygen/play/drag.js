@@ -101,6 +101,6 @@ function nearestCentre(lab, [x, y], reach) {
     if (distance < reach) [nearest, reach] = [centre, distance];
   };
   lab.centres.forEach((centre) => consider(centre.x, centre.y, centre));
-  pairs(lab.real()).forEach(([px, py], i) => consider(px, py, lab.centres[i % lab.centres.length]));
+  pairs(lab.real().data).forEach(([px, py], i) => consider(px, py, lab.centres[i % lab.centres.length]));
   return nearest;
 }

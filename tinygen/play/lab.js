@@ -97,7 +97,7 @@ function clipTo(parameters, limit) {
 /** { modes: centres with a point of G's near, good: the share of such points, outside: how many are out of view }. */
 function countPoints(points, centres) {
   const near = ([x, y], centre) => Math.hypot(x - centre.x, y - centre.y) < WITHIN * centre.spread;
-  const all = pairs(points);
+  const all = pairs(points.data);
   return {
     modes: centres.filter((centre) => all.some((point) => near(point, centre))).length,
     good: mean(all.map((point) => Number(centres.some((centre) => near(point, centre))))),
@@ -105,14 +105,7 @@ function countPoints(points, centres) {
   };
 }
 
-/** The rows of points (N, 2) as pairs [x, y]. */
-function pairs({ data, rows }) {
-  return Array.from({ length: rows }, (_, i) => [data[2 * i], data[2 * i + 1]]);
-}
-
 /** The share of points that D takes for what they are, real and fake alike; undefined if scores only rank them. */
 function toldApart({ threshold }, { scores, realScores }) {
-  if (threshold === null) return undefined;
-  const above = ({ data }) => mean(data.map((score) => Number(score > threshold)));
-  return (above(realScores) + 1 - above(scores)) / 2;
+  return threshold === null ? undefined : shareRight(threshold, realScores.data, scores.data);
 }

@@ -52,7 +52,7 @@ class Page {
   /** Show a lab that is new. */
   begin() {
     const { part, settings, player } = this, own = settings.data === "own";
-    part.key.replaceChildren(fieldKey(player.lab.meaning.probability));
+    part.key.replaceChildren(gameKey(player.lab.meaning.probability));
     part.loss.replaceChildren(...lossText(player.lab.meaning));
     part.howTo.textContent = own ? HOW_TO.own : HOW_TO.move;
     this.clear.hidden = !own;

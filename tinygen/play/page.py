@@ -13,8 +13,8 @@ from ..report.embed import to_script
 from ..version import __version__
 
 HERE, REPORT = Path(__file__).parent, Path(report_package.__file__).parent
-# Of the report's parts.
-SHARED = ("dom", "theme", "images", "plane", "turns", "losses", "announce", "described", "clock", "views", "chart")
+SHARED = ("dom", "theme", "images", "plane", "game", "turns", "losses")  # parts of the report
+SHARED += ("announce", "described", "clock", "views", "chart")
 OWN = ("tape", "networks", "games", "data", "lab", "curves", "picture", "player", "words", "controls", "drag", "layout")
 
 
@@ -47,7 +47,7 @@ def script() -> str:
     """The JavaScript of the page; it does nothing until start() is called."""
     shared = [REPORT / "parts" / f"{name}.js" for name in SHARED]
     own = [HERE / f"{name}.js" for name in (*OWN, "main")]
-    return "\n".join(map(_read, (*shared, REPORT / "views" / "field.js", *own)))
+    return "\n".join(map(_read, (*shared, *own)))
 
 
 def _read(path: Path) -> str:

@@ -27,7 +27,8 @@ class Player {
   /** Look at the lab again, without a glide. */
   see() {
     this.before = this.after = this.lab.look();
-    this.unit = Math.max(this.unit, usualPushOf(this.after)); // one scale since the start, so that arrows can vanish
+    const usual = usualLength(pairs(this.after.pushes.data).map(norm));
+    this.unit = Math.max(this.unit, usual); // one scale since the start, so that arrows can vanish
   }
 
   /** What the picture shows now. Arrows stay where the points were until G has moved. */

@@ -29,3 +29,9 @@ function turningPoint({ low, high, slope }) {
   if (i < 0) return undefined;
   return low + ((i + slope[i] / (slope[i] - slope[i + 1])) / (slope.length - 1)) * (high - low);
 }
+
+/** The share of scores that D has on the right side of its threshold, real and fake examples alike. */
+function shareRight(threshold, real, fake) {
+  const share = (scores, holds) => mean(Array.from(scores, (score) => Number(holds(score))));
+  return 0.5 * (share(real, (score) => score > threshold) + share(fake, (score) => score <= threshold));
+}

@@ -1,7 +1,5 @@
 // The game in the plane: D's field, G's points, and the arrow along which D pushes each of them.
 
-const POINT = 2.5; // the radius of a point of G's
-
 view({
   id: "field",
   order: 0.5,
@@ -59,12 +57,12 @@ function plane(panel, run, state, motion) {
   const canvas = planeCanvas("D's field, G's points and their arrows"), usual = usualPush(run);
   const way = h("p", { class: "quiet small way" }), counts = h("p", { class: "counts" }), charts = modeCharts(run);
   panel.append(h("div", { class: "plot" },
-    h("div", {}, canvas, fieldKey(run.recording.probability), counts, way),
+    h("div", {}, canvas, gameKey(run.recording.probability), counts, way),
     h("div", {}, charts.map((one) => one.element))));
   return (step) => {
     const frame = run.frame(step), [from, to] = motion.ends.map((end) => run.frame(end));
     const seen = motion.turn ? gameBetween(run, from, to, motion) : recordedGame(run, frame);
-    drawGame(canvas, run, seen, state.arrows, usual);
+    drawGame(canvas, seen, arrowLength(state.arrows, usual, motion.turn === "arrows" ? motion.share : 1));
     describe(canvas, gameText(run, frame, seen.points));
     way.textContent = wayText(run, from, to);
     counts.replaceChildren(...countsText(run, frame, seen.points));
@@ -74,7 +72,7 @@ function plane(panel, run, state, motion) {
 
 /** Where G's points lie and what D gives them, in words. */
 function gameText(run, frame, points) {
-  const scores = at(run.array("score_fake"), frame), along = (axis) => extent(points.filter((_, i) => i % 2 === axis));
+  const scores = at(run.array("score_fake"), frame), along = (axis) => extent(points.map((point) => point[axis]));
   const given = run.recording.probability ? `${extent(scores.map(sigmoid), percent)} real` : `scores ${extent(scores)}`;
   return `x of G's points ${along(0)}, y ${along(1)}; D gives them ${given}`;
 }
@@ -89,31 +87,37 @@ function modeCharts(run) {
   }));
 }
 
-/** What is seen at a recorded step: D's verdicts from -1 to 1, G's points, the push on each, and where it begins. */
+/** What is seen at a recorded step. */
 function recordedGame(run, frame) {
-  const points = at(run.array("samples"), frame), scores = at(run.array("score_fake"), frame);
-  const pushes = Array.from({ length: points.shape[0] }, (_, i) => pushOn(run, frame, i, run.loss, scores[i]));
-  return { verdicts: verdictsAt(run, frame), points, starts: points, pushes, grown: 1 };
+  const points = pairs(at(run.array("samples"), frame)), scores = at(run.array("score_fake"), frame);
+  const pushes = points.map((_, i) => pushOn(run, frame, i, run.loss, scores[i]));
+  return { ...realGame(run), verdicts: verdictsAt(run, frame), points, starts: points, pushes };
+}
+
+/** What stays the same at all steps. */
+function realGame(run) {
+  const { reach, within = 0 } = run.recording, read = (name) => (run.has(name) ? pairs(run.array(name)) : []);
+  return { reach, real: read("data"), rings: read("centres").map(([x, y]) => ({ x, y, radius: within })) };
 }
 
 /** What is seen on the way from one recorded step to another: D's colours change, arrows grow, G's points move. */
 function gameBetween(run, from, to, { turn, share }) {
-  const [before, after] = [from, to].map((frame) => at(run.array("samples"), frame));
+  const [before, after] = [from, to].map((frame) => at(run.array("samples"), frame)), starts = pairs(before);
   const [judged, judging] = [from, to].map((frame) => verdictsAt(run, frame));
   return {
+    ...realGame(run),
     verdicts: Object.assign(mix(judged, judging, turn === "D" ? share : 1), { shape: judging.shape }),
-    points: Object.assign(mix(before, after, turn === "G" ? share : 0), { shape: before.shape }),
-    starts: before,
-    pushes: turn === "D" ? [] : pushesOfField(run, to, before),
-    grown: turn === "arrows" ? share : 1,
+    points: pairs(mix(before, after, turn === "G" ? share : 0)),
+    starts,
+    pushes: turn === "D" ? [] : pushesOfField(run, to, starts),
   };
 }
 
 /** The push on points of another step: D's slope there as the recorded field has it. */
 function pushesOfField(run, frame, points) {
   const field = at(run.array("field"), frame);
-  return Array.from({ length: points.shape[0] }, (_, i) => {
-    const place = gridAt(field, run.recording.reach, ...at(points, i));
+  return points.map(([x, y]) => {
+    const place = gridAt(field, run.recording.reach, x, y);
     return place ? place.slope.map((slope) => slope * pushOf(run, run.loss, place.value)) : [0, 0];
   });
 }
@@ -126,32 +130,13 @@ function verdictsAt(run, frame) {
   return Object.assign(Float32Array.from(field, verdict), { shape: field.shape });
 }
 
-/** Real points, arrows and G's points over D's verdicts; the points last, so that nothing hides them. */
-function drawGame(canvas, run, { verdicts, points, starts, pushes, grown }, arrows, usual) {
-  const { reach, within = 0 } = run.recording, ends = [-reach, reach];
-  const real = run.has("data") ? run.array("data") : [], centres = run.has("centres") ? run.array("centres") : [];
-  const { context, x, y, size } = drawPlane(canvas, ends, ends, verdicts, tint);
-  for (let i = 0; i < real.length; i += 2) drawDot(context, x(real[i]), y(real[i + 1]), 1.2, "rgb(0 110 80 / 70%)");
-  context.lineWidth = 2;
-  for (let i = 0; i < centres.length; i += 2) drawDot(context, x(centres[i]), y(centres[i + 1]), Math.max(8, (within / (2 * reach)) * size), null, "rgb(0 120 85)");
-  context.strokeStyle = "rgb(30 30 40 / 65%)";
-  context.lineWidth = 1;
-  if (arrows !== "none") pushes.forEach(([u, v], i) => {
-    const stretch = grown * size * (arrows === "equal" ? 0.05 / (Math.hypot(u, v) || 1) : 0.08 / usual);
-    const long = Math.min(1, (0.2 * size) / (Math.hypot(u, v) * stretch || 1)); // an arrow crosses a fifth of the plane at most
-    drawArrow(context, x(starts[2 * i]), y(starts[2 * i + 1]), u * stretch * long, -v * stretch * long, POINT);
-  });
-  for (let i = 0; i < points.length; i += 2) drawDot(context, x(points[i]), y(points[i + 1]), POINT, "rgb(20 20 30)", "white");
-}
-
 function countsText(run, frame, points) {
-  const [n] = points.shape, { reach } = run.recording;
-  const outside = Array.from({ length: n }, (_, i) => greatest(at(points, i), Math.abs) > reach).filter(Boolean).length;
+  const { reach } = run.recording, outside = points.filter((point) => greatest(point, Math.abs) > reach).length;
   const covered = run.has("centres") ? [
     h("b", { class: "number modes" }, short(run.array("modes")[frame])), ` of ${run.array("centres").shape[0]} modes covered; `,
     h("b", { class: "number good" }, percent(run.array("high_quality")[frame])), " of the points are good. ",
   ] : [];
-  return [...covered, ...(outside ? outsideText(outside, n) : [])];
+  return [...covered, ...(outside ? outsideText(outside, points.length) : [])];
 }
 
 /** What slow motion shows of the steps between two recorded ones, and what it can't know. */
@@ -163,21 +148,15 @@ function wayText(run, from, to) {
   return `${between} D and G took turns ${steps === 2 ? "twice" : `${whole(steps)} times`}; here all of D's moves come first, and then all of G's. Between recorded steps the way is drawn straight.`;
 }
 
-/** The length that nine tenths of all arrows, over all steps, don't exceed. */
+/** How long an arrow is for a push: in proportion, up to a fifth of the plane, or all equal.  grown: how much of it. */
+function arrowLength(arrows, usual, grown = 1) {
+  const long = { none: () => 0, equal: () => 0.05, film: (push) => Math.min(0.2, (0.08 * push) / usual) }[arrows];
+  return (push) => grown * long(push);
+}
+
+/** The usual length of a push over all steps. */
 function usualPush(run) {
   const [frames, n] = run.array("samples").shape, scores = run.array("score_fake"), judged = scores.shape[1], lengths = [];
   for (let frame = 0; frame < frames; frame++) for (let i = 0; i < n; i += 4) lengths.push(norm(pushOn(run, frame, i, run.loss, scores[frame * judged + i])));
-  return lengths.sort((a, b) => a - b)[Math.floor(0.9 * lengths.length)] || 1;
-}
-
-/** A pale colour for a verdict from -1, fake, to 1, real: blue by way of white to orange. */
-function tint(verdict) {
-  const end = verdict > 0 ? [244, 165, 96] : [104, 168, 216], share = Math.abs(verdict);
-  return end.map((one) => Math.round(250 + share * (one - 250)));
-}
-
-function fieldKey(probability) {
-  const canvas = h("canvas", { width: 64, height: 1 });
-  drawPixels(canvas, (i) => tint(i / 31.5 - 1));
-  return h("div", { class: "key" }, probability ? "D: certainly fake" : "D's score: low", canvas, probability ? "certainly real" : "high");
+  return usualLength(lengths);
 }

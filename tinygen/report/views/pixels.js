@@ -41,8 +41,8 @@ function captionOfPush(runs) {
 function sourceOfLearning(run) {
   if (run.restores) return "Beside the error of its pixels, G learns from this";
   if (run.has("reconstructions")) return "Beside the likeness of its copies, G learns from this";
-  if (lowersMore(run)) return "G never sees a real image. Beside the rest of its loss, it learns from this";
-  return "G never sees a real image. All that it learns from is this";
+  if (lowersMore(run)) return `G never sees a real ${run.example}. Beside the rest of its loss, it learns from this`;
+  return `G never sees a real ${run.example}. All that it learns from is this`;
 }
 
 /** Whether G's loss depends on more than each image's own score. */

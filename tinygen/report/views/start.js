@@ -59,15 +59,13 @@ function judgement(run, frame) {
     ? [`To D, real ${run.things} are real with a chance of `, said(real), ", and G's with a chance of ", said(fake), ", on average. "]
     : [`D gives real ${run.things} a score of `, said(real), " and G's a score of ", said(fake), ", on average. "];
   if (threshold === null) return [...start, "Only the difference counts: the larger it is, the better D tells them apart."];
-  const right = 0.5 * (mean([...real].map((s) => Number(s > threshold))) + mean([...fake].map((s) => Number(s <= threshold))));
+  const right = shareRight(threshold, real, fake);
   return [...start, `It gets ${percent(right)} of them right`, right > 0.9 ? ": it is hard to fool now." : right < 0.6 ? ": hardly better than guessing." : "."];
 }
 
 /** What G made of the same random numbers at the next recorded step, and that it was D's gradient that moved it. */
 function movement(run, scene, frame, next, later) {
-  const more = run.restores ? ", and the error of its pixels besides," : run.has("pixel_gradient") ? ", and what else its loss asks for," : "";
-  const unseen = more ? "" : `G never sees a real ${run.things.slice(0, -1)}. `;
-  const start = `${unseen}${more ? "G" : "It"} follows that push${more} back through its layers by the chain rule. `;
+  const start = `${sourceOfLearning(run)} push. It goes back through G's layers by the chain rule. `;
   if (next === frame) return [start, "This is the last recorded step: drag the bar to the left to see G move."];
   return [start, `Here is what it made ${later === 1 ? "one step" : `${whole(later)} steps`} later of the same ${run.restores ? "input" : "random numbers"}`, ...scene.after(next)];
 }
@@ -94,24 +92,16 @@ function imageScene(run) {
 
 function planeScene(run) {
   const canvases = ["D's verdict on the plane, with real points in green and G's in black", "the arrows along which D pushes G's points", "G's points at the next recorded step"].map(planeCanvas);
-  const n = run.array("samples").shape[1], usual = usualPush(run), { reach, probability } = run.recording, real = run.has("data") ? run.array("data") : null;
-  const lengths = (frame) => Array.from({ length: n }, (_, i) => norm(pushOn(run, frame, i, run.loss, at(run.array("score_fake"), frame)[i])));
-  const draw = (canvas, frame, points, arrows) => {
-    const field = probability ? at(run.array("field"), frame) : null, samples = at(run.array("samples"), points), scores = at(run.array("score_fake"), frame);
-    const { context, x, y, size } = drawPlane(canvas, [-reach, reach], [-reach, reach], field, (s) => tint(2 * sigmoid(s) - 1));
-    if (real) for (let i = 0; i < real.shape[0]; i++) drawDot(context, x(real[2 * i]), y(real[2 * i + 1]), 1.5, "rgb(0 110 80)");
-    context.strokeStyle = probability ? "rgb(30 30 40)" : styled("--ink");
-    for (let i = 0; arrows && i < n; i++) {
-      const [u, v] = pushOn(run, frame, i, run.loss, scores[i]).map((value) => (0.08 * size * value) / usual);
-      drawArrow(context, x(samples[2 * i]), y(samples[2 * i + 1]), u, -v);
-    }
-    for (let i = 0; i < n; i++) drawDot(context, x(samples[2 * i]), y(samples[2 * i + 1]), 2.5, "rgb(20 20 30)", "white");
-  };
+  const usual = usualPush(run), draw = (canvas, frame, arrows) => drawGame(canvas, recordedGame(run, frame), arrowLength(arrows, usual));
   return {
     judged: canvases[0], pushed: canvases[1], moved: canvases[2],
-    push: (frame) => ["D's gradient says of each of G's points in which direction it would look more real: the arrows. It is all that D tells G. Their mean length: ", h("b", { class: "number" }, short(mean(lengths(frame)))), "."],
+    push: (frame) => ["D's gradient says of each of G's points in which direction it would look more real: the arrows. It is all that D tells G. Their mean length: ", h("b", { class: "number" }, short(mean(recordedGame(run, frame).pushes.map(norm)))), "."],
     after: (next) => (run.has("modes") ? [": the points cover ", h("b", { class: "number" }, short(run.array("modes")[next])), ` of ${run.array("centres").shape[0]} modes.`] : ["."]),
-    paint: (frame, next) => [[frame, false], [frame, true], [next, false]].forEach(([points, arrows], i) => draw(canvases[i], frame, points, arrows)),
+    paint: (frame, next) => {
+      draw(canvases[0], frame, "none");
+      draw(canvases[1], frame, "film");
+      draw(canvases[2], next, "none");
+    },
   };
 }
 

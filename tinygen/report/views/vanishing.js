@@ -155,7 +155,6 @@ function accuracyChart(run, room) {
     const line = gap ? { x: step, y: gap } : measured((real, fake) => mean(real) - mean(fake));
     return chart({ ...more, title: "The critic's gap", caption: "How much higher the critic scores real examples than generated ones.", lines: [{ name: "gap", ...line }] });
   }
-  const right = (real, fake) => 0.5 * (mean(real.map((s) => s > threshold)) + mean(fake.map((s) => s <= threshold)));
-  const line = acc ? { x: step, y: acc } : measured(right);
+  const line = acc ? { x: step, y: acc } : measured((real, fake) => shareRight(threshold, real, fake));
   return chart({ ...more, title: "D's accuracy", caption: "The share of examples, real and generated, that D gets right; one half is guessing.", low: 0, high: 1, lines: [{ name: "D gets right", ...line }] });
 }
