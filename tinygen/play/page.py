@@ -13,8 +13,8 @@ from ..report.embed import to_script
 from ..version import __version__
 
 HERE, REPORT = Path(__file__).parent, Path(report_package.__file__).parent
-SHARED = ("dom", "theme", "images", "plane", "game", "turns", "losses")  # parts of the report
-SHARED += ("announce", "described", "clock", "views", "chart")
+PLANE = ("dom", "theme", "images", "plane", "game", "turns", "losses")  # parts of the report, as those below
+SHARED = (*PLANE, "announce", "described", "clock", "views", "chart")
 OWN = ("tape", "networks", "games", "data", "lab", "curves", "picture", "player", "words", "controls", "drag", "layout")
 
 

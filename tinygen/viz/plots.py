@@ -91,8 +91,11 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, name: str, colo
 
 
 def _running_mean(value: np.ndarray, reach: int) -> np.ndarray:
-    """The mean of the middle half of the values within `reach` of each, so that a single spike leaves no plateau."""
-    padded = np.pad(value, reach, "symmetric")
+    """The mean of the middle half of the values within `reach` of each, so that a single spike leaves no plateau.
+
+    Beyond an end the values are mirrored in it, so that the curve keeps its true start and end.
+    """
+    padded = np.pad(value, reach, "reflect", reflect_type="odd")
     return _middle(np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1))
 
 

@@ -56,8 +56,8 @@ function judgement(run, frame) {
   const real = at(run.array("score_real"), frame), fake = at(run.array("score_fake"), frame), { probability, threshold } = run.recording;
   const said = (scores) => h("b", { class: "number" }, probability ? percent(mean(scores.map(sigmoid))) : short(mean(scores)));
   const start = probability
-    ? [`To D, real ${run.things} are real with a chance of `, said(real), ", and G's with a chance of ", said(fake), ", on average. "]
-    : [`D gives real ${run.things} a score of `, said(real), " and G's a score of ", said(fake), ", on average. "];
+    ? [`On average D gives real ${run.things} a `, said(real), " chance of being real, and G's ", said(fake), ". "]
+    : [`On average D gives real ${run.things} a score of `, said(real), " and G's a score of ", said(fake), ". "];
   if (threshold === null) return [...start, "Only the difference counts: the larger it is, the better D tells them apart."];
   const right = shareRight(threshold, real, fake);
   return [...start, `It gets ${percent(right)} of them right`, right > 0.9 ? ": it is hard to fool now." : right < 0.6 ? ": hardly better than guessing." : "."];
