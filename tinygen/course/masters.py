@@ -1,0 +1,260 @@
+"""The masters, as a teacher has them: a folder a piece with its solution, hidden checks and known mistakes.
+
+examples/course/01_tape: tape.py, the master, whose lines between BEGIN SOLUTION and END SOLUTION are cut from the stub;
+probes.py, how a check calls a student's file; checks.py; mistakes.py; picture.py. The folder tinygen/course/pieces is
+cut from them and has no line of a solution.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, RunError
+from .checks import Check, Mistake, Words
+from .child import encode
+from .grade import same
+from .pieces import Known, Question, drawn_from, own_variant, with_variant
+from .process import Answer, File, Job, run
+
+BEGIN, END, HERE = "# BEGIN SOLUTION", "# END SOLUTION", "...  # your code here"
+PUBLIC_SEED = "public"
+
+
+@dataclass(frozen=True)
+class Master:
+    """A piece as its teacher has it."""
+
+    folder: Path
+    name: str = field(init=False)
+    number: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        number, _, name = self.folder.name.partition("_")
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "number", int(number))
+
+    @cached_property
+    def source(self) -> str:
+        """The master with its solution."""
+        return self.text(f"{self.name}.py")
+
+    def text(self, file: str) -> str:
+        """The text of one of its files. Raises RunError if it is missing."""
+        try:
+            return (self.folder / file).read_text(encoding="utf-8")
+        except OSError as error:
+            raise RunError(f"{self.folder}: a master needs {file} ({error.strerror})") from error
+
+    @cached_property
+    def _checks(self) -> dict[str, Any]:
+        return _executed(self.folder / "checks.py")
+
+    @cached_property
+    def _mistakes(self) -> dict[str, Any]:
+        return _executed(self.folder / "mistakes.py")
+
+    @property
+    def checks(self) -> Sequence[Check]:
+        return self._checks["CHECKS"]
+
+    @property
+    def modules(self) -> Sequence[str]:
+        """What the piece's file may import besides NumPy."""
+        return self._checks.get("MODULES", ())
+
+    @property
+    def files(self) -> Sequence[str]:
+        """What a student hands in besides the piece's file."""
+        return self._checks.get("FILES", ())
+
+    def handed_in(self) -> dict[str, Any]:
+        """What a student hands in besides the piece's file, as the master's own: each file's bytes, by its stem."""
+        return {Path(name).stem: np.frombuffer((self.folder / name).read_bytes(), np.uint8) for name in self.files}
+
+    @property
+    def mistakes(self) -> Sequence[Mistake]:
+        return self._mistakes["MISTAKES"]
+
+    @property
+    def words(self) -> Sequence[Words]:
+        return self._mistakes["OTHER_WORDS"]
+
+    @property
+    def points(self) -> float:
+        return sum(check.points for check in self.checks)
+
+    @cached_property
+    def variants(self) -> dict[str, list[str]]:
+        """The constants that differ from student to student: NAME = "choice"  # VARIANT: choice, choice"""
+        found = re.findall(r'^(\w+) = "\w+"  # VARIANT: (.+)$', self.source, flags=re.M)
+        return {name: [choice.strip() for choice in choices.split(",")] for name, choices in found}
+
+    def run_as(self, source: str) -> File:
+        """A file in place of the master, to be run."""
+        return File(self.name, source, self.text("probes.py"), self.modules)
+
+    def changed(self, change: Mistake | Words, variant: dict[str, str] | None = None) -> str:
+        """The master with a mistake, or in other words. Raises ConfigError if a line to change isn't there once."""
+        source = self.source
+        for old, new in change.changes:
+            if source.count(old) != 1:
+                raise ConfigError(f"{self.folder}: {change.name}: {old!r} is in the master {source.count(old)} times")
+            source = source.replace(old, new)
+        return with_variant(source, variant or {})
+
+    def questions(self, secret: str, student: str, public: bool = True, hidden: bool = True) -> list[Question]:
+        """The checks, with inputs drawn for this student, and the reference's answers to them.
+
+        Public checks are the same for all. What a check draws depends on secret, student and its name alone.
+        """
+        variant = own_variant(student, self.name, self.variants)
+        chosen = [check for check in self.checks if (public if check.public else hidden)]
+        inputs = [check.draw(np.random.default_rng(self.seed(secret, student, check))) for check in chosen]
+        jobs = [Job(check.probe, given, check.seconds) for check, given in zip(chosen, inputs, strict=True)]
+        right = run(self.run_as(with_variant(self.source, variant)), jobs, trusted=True)
+        for check, answer in zip(chosen, right, strict=True):
+            if answer.error:
+                raise RunError(f"{self.folder}: {check.name}: the reference failed: {answer.error} {answer.text}")
+        known = _Lazy(self, jobs, variant)
+        return [
+            Question(
+                check.name, check.points, check.public, check.probe, given, answer.value,
+                known.of(i, answer, check.rtol), check.rtol, check.judge, check.seconds,
+            )
+            for i, (check, given, answer) in enumerate(zip(chosen, inputs, right, strict=True))
+        ]  # fmt: skip
+
+    def seed(self, secret: str, student: str, check: Check) -> int:
+        """Where a check's draws begin; printed, so that a regrade repeats them."""
+        words = [PUBLIC_SEED] if check.public else [secret, student]
+        return drawn_from(*words, self.name, check.name)
+
+    def stub(self) -> str:
+        """The master without its solution, which runs, and whose text is in the handout."""
+        lines, inside = [], False
+        for line in _without_handout(self.source).splitlines():
+            if line.strip() == BEGIN:
+                lines.append(line.replace(BEGIN, HERE))
+                inside = True
+            elif line.strip() == END:
+                inside = False
+            elif not inside:
+                lines.append(line)
+        return "\n".join(lines) + "\n"
+
+    def solution_lines(self) -> list[str]:
+        """The lines of the solution that tell something: longer than a return of a name."""
+        lines = [part.split(END)[0].splitlines() for part in self.source.split(BEGIN)[1:]]
+        return [line.strip() for part in lines for line in part if len(line.strip()) > 20]
+
+    def handout(self) -> str:
+        """The master's docstring, a page of Markdown."""
+        return (ast.get_docstring(ast.parse(self.source)) or "").strip() + "\n"
+
+    def facts(self) -> dict[str, Any]:
+        """What ships as piece.json."""
+        handout = self.handout()
+        return {
+            "title": re.findall(r"^# \d+\. (.+)$", handout, flags=re.M)[0],
+            "points": self.points,
+            "hours": float(re.findall(r"About ([\d.]+) hours?", handout)[0]),
+            "modules": list(self.modules),
+            "files": list(self.files),
+            "variants": self.variants,
+            "checks": [_fact(question) for question in self.questions("", "", hidden=False)],
+        }
+
+    def cut(self, into: Path) -> None:
+        """Write what ships into a folder."""
+        into.mkdir(parents=True, exist_ok=True)
+        for file, text in self.cuttings().items():
+            (into / file).write_text(text, encoding="utf-8")
+
+    def cuttings(self) -> dict[str, str]:
+        """What ships, by the name of the file."""
+        return {
+            f"{self.name}.py": self.stub(),
+            "handout.md": self.handout(),
+            "probes.py": self.text("probes.py"),
+            "picture.py": self.text("picture.py"),
+            "piece.json": json.dumps(self.facts(), indent=1) + "\n",
+        }
+
+
+class _Lazy:
+    """The answers of the known mistakes, run when the first is asked for."""
+
+    def __init__(self, master: Master, jobs: Sequence[Job], variant: dict[str, str]):
+        self._master, self._jobs, self._variant = master, jobs, variant
+
+    @cached_property
+    def answers(self) -> list[tuple[Mistake, list[Answer]]]:
+        """Each mistake with its answers."""
+        master = self._master
+        files = [(mistake, master.run_as(master.changed(mistake, self._variant))) for mistake in master.mistakes]
+        return [(mistake, run(file, self._jobs, trusted=True)) for mistake, file in files]
+
+    def of(self, i: int, right: Answer, rtol: float) -> Callable[[], list[Known]]:
+        """What gives the mistakes whose answers to question i are wrong."""
+        return lambda: [
+            Known(mistake.name, mistake.says, answers[i])
+            for mistake, answers in self.answers
+            if not same(answers[i], right, rtol)
+        ]
+
+
+def _fact(question: Question) -> dict[str, Any]:
+    def answer(known: Known) -> dict[str, Any]:
+        return {"error": known.answer.error} if known.answer.error else {"value": encode(known.answer.value)}
+
+    return {
+        "name": question.name,
+        "points": question.points,
+        "probe": question.probe,
+        "inputs": {name: encode(value) for name, value in question.inputs.items()},
+        "right": encode(question.right),
+        "rtol": question.rtol,
+        "seconds": question.seconds,
+        "known": [{"name": k.name, "says": k.says, "answer": answer(k)} for k in question.known()],
+    }
+
+
+def _without_handout(source: str) -> str:
+    """The source whose docstring is its title and where to read on."""
+    tree = ast.parse(source)
+    docstring = ast.get_docstring(tree) or ""
+    first, last = tree.body[0].lineno, tree.body[0].end_lineno or 1
+    lines = source.splitlines()
+    title = docstring.splitlines()[0].lstrip("# ")
+    return "\n".join([*lines[: first - 1], f'"""{title}: read handout.md, then complete this file."""', *lines[last:]])
+
+
+def _executed(path: Path) -> dict[str, Any]:
+    """The names of a teacher's file. Raises RunError if it is missing."""
+    try:
+        source = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}; a master has this file") from error
+    names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
+    exec(compile(source, str(path), "exec"), names)
+    return names
+
+
+def masters(folder: str | Path) -> list[Master]:
+    """The masters in a folder, in order. Raises RunError if there are none."""
+    found = [Master(path) for path in sorted(Path(folder).glob("[0-9][0-9]_*")) if path.is_dir()]
+    if not found:
+        raise RunError(
+            f"{folder}: there are no masters here; they are in examples/course of tinygen's repository, not in the "
+            "package: give their folder with --masters"
+        )
+    return found
