@@ -76,6 +76,7 @@ def main() -> None:
     _silence()
     if request["isolated"]:
         _leave_processes()
+    sys.path.insert(0, request["path"])
     for name in [*MODULES.split(), *request["modules"]]:
         importlib.import_module(name)
     if request["isolated"]:

@@ -78,6 +78,7 @@ def _run(file: File, jobs: Sequence[Job], isolated: bool) -> list[Answer]:
             "source": file.source,
             "probes": file.probes,
             "modules": list(file.modules),
+            "path": str(Path(__file__).parents[2]),  # where tinygen is
             "jobs": [
                 {"probe": job.probe, "inputs": {k: child.encode(v) for k, v in job.inputs.items()}} for job in jobs
             ],

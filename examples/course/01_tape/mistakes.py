@@ -110,13 +110,11 @@ OTHER_WORDS = [
     Words(
         "a dictionary of gradients",
         [
-            (
-                "    for value in order:\n        value.grad = 0.0\n    y.grad = 1.0\n",
-                "    grads = {value: 0.0 for value in order} | {y: 1.0}\n",
-            ),
+            ("    for value in order:\n        value.grad = 0.0\n    y.grad = 1.0\n", "    grads = {y: 1.0}\n"),
             (
                 "            parent.grad += value.grad * local\n",
-                "            grads[parent] = grads[parent] + grads[value] * local\n    for value, grad in grads.items():\n        value.grad = grad\n",
+                "            grads[parent] = grads.get(parent, 0.0) + grads[value] * local\n"
+                "        value.grad = grads[value]\n",
             ),
         ],
     ),

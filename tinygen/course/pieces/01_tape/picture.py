@@ -1,10 +1,12 @@
-"""The picture of piece 1: a tape with the student's gradients, as tinygen draws its own."""
+"""The picture of piece 1, a tape with the student's gradients, as tinygen draws its own; and the same numbers as tinygen's."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from tinygen.graph import Box, Edge, Graph
+from tinygen.graph import Box, Edge, Graph, explain
+
+FORMULA, GIVEN = "tanh(a*b + a) * exp(b) + log(a) ** 2", {"a": 1.7, "b": 0.4}
 
 
 def draw(tape, folder: Path) -> list[Path]:
@@ -31,3 +33,12 @@ def reach(y):
     for parent in y.parents:
         found |= dict.fromkeys(reach(parent))
     return dict.fromkeys([*found, y])
+
+
+def numbers(tape=None):
+    """The gradients of a formula by tinygen's tape, or by the student's."""
+    if tape is None:
+        return {step.name: step.gradient for step in explain(FORMULA, GIVEN).steps if step.name in GIVEN}
+    a, b = (tape.Value(value) for value in GIVEN.values())
+    tape.backward((a * b + a).tanh() * b.exp() + a.log() ** 2)
+    return {"a": a.grad, "b": b.grad}
