@@ -1,4 +1,4 @@
-"""The picture of piece 1, a tape with the student's gradients, as tinygen draws its own; and the same numbers as tinygen's."""
+"""The picture of piece 1, a tape with the student's gradients; and the same gradients by tinygen."""
 
 from __future__ import annotations
 
