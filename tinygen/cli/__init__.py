@@ -10,6 +10,7 @@ examples:
   tinygen play                           a GAN that learns live, on a web page to play with
   tinygen models                         what can be trained; with a name, every setting of that model
   tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
+  tinygen course list                    twelve assignments, with checks that name the mistake
   tinygen COMMAND --help                 more, with examples
 
 exit codes:
@@ -40,7 +41,7 @@ from .. import terminal
 from ..errors import UserError
 from ..signals import finish, give_back, stop, take_over
 from ..version import __version__
-from . import data, doctor, evaluate, explain, gradcheck, models, play, report, sample, train, translate
+from . import course, data, doctor, evaluate, explain, gradcheck, models, play, report, sample, train, translate
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
@@ -51,7 +52,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-COMMANDS = (train, sample, translate, evaluate, report, play, models, data, gradcheck, explain, doctor)
+COMMANDS = (train, sample, translate, evaluate, report, play, models, data, gradcheck, explain, course, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -26,7 +26,6 @@ from .pieces import Known, Question, drawn_from, own_variant, with_variant
 from .process import Answer, File, Job, run
 
 BEGIN, END, HERE = "# BEGIN SOLUTION", "# END SOLUTION", "...  # your code here"
-PUBLIC_SEED = "public"
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ class Master:
         """What a student hands in besides the piece's file."""
         return self._checks.get("FILES", ())
 
-    def handed_in(self) -> dict[str, Any]:
+    def hand_in(self) -> dict[str, Any]:
         """What a student hands in besides the piece's file, as the master's own: each file's bytes, by its stem."""
         return {Path(name).stem: np.frombuffer((self.folder / name).read_bytes(), np.uint8) for name in self.files}
 
@@ -111,14 +110,15 @@ class Master:
             source = source.replace(old, new)
         return with_variant(source, variant or {})
 
-    def questions(self, secret: str, student: str, public: bool = True, hidden: bool = True) -> list[Question]:
-        """The checks, with inputs drawn for this student, and the reference's answers to them.
+    def questions(self, seed: int, student: str, hidden: bool = True) -> list[Question]:
+        """The checks, with their inputs drawn, and the reference's answers to them.
 
-        Public checks are the same for all. What a check draws depends on secret, student and its name alone.
+        seed: of this student, see `seed_of`; what a hidden check draws depends on it and on the check's name alone.
+        Public checks are the same for all.  student: whose variant is asked for.  hidden: whether hidden ones belong.
         """
         variant = own_variant(student, self.name, self.variants)
-        chosen = [check for check in self.checks if (public if check.public else hidden)]
-        inputs = [check.draw(np.random.default_rng(self.seed(secret, student, check))) for check in chosen]
+        chosen = [check for check in self.checks if check.public or hidden]
+        inputs = [check.draw(np.random.default_rng(self._drawn(seed, check))) for check in chosen]
         jobs = [Job(check.probe, given, check.seconds) for check, given in zip(chosen, inputs, strict=True)]
         right = run(self.run_as(with_variant(self.source, variant)), jobs, trusted=True)
         for check, answer in zip(chosen, right, strict=True):
@@ -133,10 +133,8 @@ class Master:
             for i, (check, given, answer) in enumerate(zip(chosen, inputs, right, strict=True))
         ]  # fmt: skip
 
-    def seed(self, secret: str, student: str, check: Check) -> int:
-        """Where a check's draws begin; printed, so that a regrade repeats them."""
-        words = [PUBLIC_SEED] if check.public else [secret, student]
-        return drawn_from(*words, self.name, check.name)
+    def _drawn(self, seed: int, check: Check) -> int:
+        return drawn_from("public" if check.public else str(seed), self.name, check.name)
 
     def stub(self) -> str:
         """The master without its solution, which runs, and whose text is in the handout."""
@@ -170,7 +168,7 @@ class Master:
             "modules": list(self.modules),
             "files": list(self.files),
             "variants": self.variants,
-            "checks": [_fact(question) for question in self.questions("", "", hidden=False)],
+            "checks": [_fact(question) for question in self.questions(0, "", hidden=False)],
         }
 
     def cut(self, into: Path) -> None:
@@ -247,6 +245,11 @@ def _executed(path: Path) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
     exec(compile(source, str(path), "exec"), names)
     return names
+
+
+def seed_of(secret: str, student: str) -> int:
+    """Where a student's draws begin. Whoever knows the secret can grade again with the same inputs."""
+    return drawn_from(secret, student)
 
 
 def masters(folder: str | Path) -> list[Master]:

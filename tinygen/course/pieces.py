@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
@@ -77,6 +77,11 @@ class Piece:
         """The text of one of its files."""
         return (self.folder / file).read_text(encoding="utf-8")
 
+    @property
+    def fixtures(self) -> dict[str, bytes]:
+        """Further files that a student gets."""
+        return {file.name: file.read_bytes() for file in sorted((self.folder / "fixtures").glob("*"))}
+
     def run_as(self, source: str) -> File:
         """A student's file, to be run."""
         return File(self.name, source, self.text("probes.py"), self.facts["modules"])
@@ -143,10 +148,3 @@ def piece(which: str) -> Piece:
             return candidate
     names = ", ".join(f"{p.number} ({p.name})" for p in pieces())
     raise ConfigError(f"there is no piece {which!r}; the course has {names}")
-
-
-def handed_in(folder: Path) -> Iterator[Piece]:
-    """The pieces whose files are in a folder."""
-    for candidate in pieces():
-        if (folder / f"{candidate.name}.py").is_file():
-            yield candidate

@@ -9,7 +9,7 @@ from os import cpu_count
 
 from .checks import Mistake
 from .grade import Verdict, grade, points
-from .masters import Master
+from .masters import Master, seed_of
 from .pieces import own_variant, with_variant
 
 STUB = "the stub"
@@ -30,7 +30,7 @@ class Proven:
 def prove(master: Master, students: tuple[str, ...] = STUDENTS) -> Iterator[Proven]:
     """Grade the stub, the solution, its other words and every mistake, as a stranger's file is graded."""
     for student in students:
-        questions = master.questions("proof", student)
+        questions = master.questions(seed_of("proof", student), student)
         variant = own_variant(student, master.name, master.variants)
         sources: list[tuple[str, str, Mistake | None]] = [
             (STUB, master.stub(), None),
@@ -39,7 +39,7 @@ def prove(master: Master, students: tuple[str, ...] = STUDENTS) -> Iterator[Prov
             *((f"mistake: {mistake.name}", master.changed(mistake, variant), mistake) for mistake in master.mistakes),
         ]
         with ThreadPoolExecutor(cpu_count()) as pool:
-            runs = [pool.submit(grade, master.run_as(text), questions, master.handed_in()) for _, text, _ in sources]
+            runs = [pool.submit(grade, master.run_as(text), questions, master.hand_in()) for _, text, _ in sources]
             for (name, _, mistake), run in zip(sources, runs, strict=True):
                 verdicts = run.result()
                 yield Proven(master.name, name, points(verdicts), master.points, _fault(name, mistake, verdicts))
