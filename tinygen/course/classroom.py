@@ -38,7 +38,7 @@ def grade_submission(
         verdicts = grade(
             master.run_as(source),
             master.questions(seed, submission.student),
-            submission.extra(list(master.files)),
+            submission.extra(master.files),
             budget,
             after_each=lambda verdicts, result=result: keep([*results, result(verdicts)]),  # type: ignore[misc]
         )

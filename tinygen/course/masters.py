@@ -75,9 +75,9 @@ class Master:
         """What a student hands in besides the piece's file."""
         return self._checks.get("FILES", ())
 
-    def hand_in(self) -> dict[str, Any]:
-        """What a student hands in besides the piece's file, as the master's own: each file's bytes, by its stem."""
-        return {Path(name).stem: np.frombuffer((self.folder / name).read_bytes(), np.uint8) for name in self.files}
+    def hand_in(self, student: str) -> dict[str, bytes]:
+        """What the master hands in besides its file, as this student would: the bytes of each, by its name."""
+        return {name: (self.folder / name).read_bytes() for name in self.files}
 
     @property
     def mistakes(self) -> Sequence[Mistake]:

@@ -101,7 +101,7 @@ def _run(file: File, jobs: Sequence[Job], isolated: bool) -> list[Answer]:
                 assert process.stdin
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.close()
-            return _read(process, [30.0, *(job.seconds for job in jobs)])
+            return _read(process, [120.0, *(job.seconds for job in jobs)])
         finally:
             _kill(process)
 

@@ -11,6 +11,7 @@ from .checks import Mistake
 from .grade import Verdict, grade, points
 from .masters import Master, seed_of
 from .pieces import own_variant, with_variant
+from .submissions import as_inputs
 
 STUB = "the stub"
 STUDENTS = "anna", "ben"  # inputs and variants differ from one to the next
@@ -39,7 +40,8 @@ def prove(master: Master, students: tuple[str, ...] = STUDENTS) -> Iterator[Prov
             *((f"mistake: {mistake.name}", master.changed(mistake, variant), mistake) for mistake in master.mistakes),
         ]
         with ThreadPoolExecutor(cpu_count()) as pool:
-            runs = [pool.submit(grade, master.run_as(text), questions, master.hand_in()) for _, text, _ in sources]
+            extra = as_inputs(master.hand_in(student))
+            runs = [pool.submit(grade, master.run_as(text), questions, extra) for _, text, _ in sources]
             for (name, _, mistake), run in zip(sources, runs, strict=True):
                 verdicts = run.result()
                 yield Proven(master.name, name, points(verdicts), master.points, _fault(name, mistake, verdicts))

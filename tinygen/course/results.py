@@ -74,7 +74,7 @@ def gradescope(results: Sequence[Result]) -> dict[str, Any]:
     ]
     return {
         "score": round(sum(result.points for result in results), 2),
-        "output": "\n".join(f"{result.piece}. {result.subtotal}" for result in results) or NOTHING,
+        "output": "\n".join(f"{result.piece}. {result.subtotal}" for result in results if result.verdicts) or NOTHING,
         "output_format": "text",
         "stdout_visibility": "hidden",
         "tests": tests,
@@ -98,9 +98,9 @@ def prairielearn(results: Sequence[Result]) -> dict[str, Any]:
         for verdict in verdicts
     ]
     return {
-        "gradable": bool(results),
+        "gradable": bool(verdicts),
         "score": round(points(verdicts) / of, 4) if of else 0.0,
-        "message": " ".join(result.subtotal for result in results) or NOTHING,
+        "message": " ".join(result.subtotal for result in results if result.verdicts) or NOTHING,
         "tests": tests,
     }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -27,9 +27,14 @@ class Submission:
         data = self.files.get(f"{name}.py")
         return None if data is None else data.decode("utf-8-sig", errors="replace").replace("\0", "�")
 
-    def extra(self, files: list[str]) -> dict[str, Any]:
-        """The other files of a piece as arrays of bytes, by their stems; an empty one for what is missing."""
-        return {Path(name).stem: np.frombuffer(self.files.get(name, b""), np.uint8) for name in files}
+    def extra(self, names: Sequence[str]) -> dict[str, Any]:
+        """The other files of a piece; see `as_inputs`."""
+        return as_inputs({name: self.files.get(name, b"") for name in names})
+
+
+def as_inputs(files: dict[str, bytes]) -> dict[str, Any]:
+    """Files as a probe gets them: arrays of bytes, by the stems of the names; an empty one for what is missing."""
+    return {Path(name).stem: np.frombuffer(data, np.uint8) for name, data in files.items()}
 
 
 def submission(path: Path, student: str) -> Submission:
