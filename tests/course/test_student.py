@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 
 import pytest
+from course.found import ALL
 
 from tinygen.cli import main
 from tinygen.course import pieces
@@ -68,6 +69,14 @@ def test_what_is_handed_in_is_a_zip_file(own, capsys):
     assert zipfile.ZipFile(own.parent / "tape.zip").namelist() == ["tape.py"]
     assert main(["course", "pack", "."]) == 2
     assert "no piece in this folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("master", ALL, ids=[master.name for master in ALL])
+def test_no_line_of_a_solution_is_in_a_students_folder(master, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["course", "new", master.name, "--student", "anna", "--out", "own"]) == 0
+    text = "\n".join(file.read_text(errors="replace") for file in (tmp_path / "own").iterdir())
+    assert not set(master.solution_lines()) & {line.strip() for line in text.splitlines()}
 
 
 def test_the_list_has_every_piece(capsys):
