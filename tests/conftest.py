@@ -73,13 +73,14 @@ FAMILIES = ("memory", "ae", "vae", "gan", "cgan", "vaegan", "srgan", "textgan", 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out models of a family that another stands for, where a test is marked so and runs on the stand-in."""
+    """Leave out models of a family that another stands for, where a test is marked so."""
 
     def stands_in(item: pytest.Item) -> bool:
-        if item.get_closest_marker("families") is None:
+        if (mark := item.get_closest_marker("families")) is None:
             return False
-        given = item.callspec.params  # type: ignore[attr-defined]  # such a test has a backend and a name
-        return "standin" in (given.get("backend"), given.get("gpu")) and given["name"] not in FAMILIES
+        given = item.callspec.params  # type: ignore[attr-defined]  # such a test has a name, and may have a backend
+        everywhere = mark.kwargs.get("everywhere") or "standin" in (given.get("backend"), given.get("gpu"))
+        return everywhere and given["name"] not in FAMILIES
 
     left_out = [] if config.getoption("--campaign") else [item for item in items if stands_in(item)]
     if left_out:

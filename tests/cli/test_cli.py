@@ -864,6 +864,7 @@ FASTER |= {"cyclegan": "--data negatives --batch 2 --set g_channels=4,6 d_channe
 
 
 @pytest.mark.parametrize("name", REAL)
+@pytest.mark.families(everywhere=True)
 def test_every_model_trains_resumes_and_samples(run, tmp_path, name):
     assert run(f"train {name} --steps 2 --out run {FASTER.get(name, '')}").code == 0
     assert run(f"train {name} --resume --steps 3 --out run").code == 0

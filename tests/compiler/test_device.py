@@ -57,6 +57,7 @@ def trained(name, step_of, backend):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.families(everywhere=True)
 def test_every_model_compiled_is_as_eager(name, gpu):
     eager, expected, _ = trained(name, lambda model: model.train_step, gpu)
     model, made, step = trained(name, tg.compile, gpu)
@@ -86,6 +87,7 @@ def test_a_model_with_the_kernels_of_its_loops(on_standin, monkeypatch):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.families(everywhere=True)
 def test_every_loop_has_a_kernel_and_all_launches_can_be_captured(name, on_standin, monkeypatch):
     """While a graph is captured nothing may wait for the device or be copied from the host."""
     texts, launch_of = [], CuPyLowering._launch

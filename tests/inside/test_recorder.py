@@ -43,7 +43,7 @@ def state(model):
 
 
 @ALL
-@pytest.mark.families
+@pytest.mark.families(everywhere=True)
 def test_it_never_changes_the_run(backend, name):
     """Weights, buffers, optimisers and streams to the bit, with every step recorded."""
     (blind, streams), (watched, its) = state(run(name, 5)), state(run(name, 5, Recorder(data_for(name), 1, ANY)))
@@ -52,6 +52,7 @@ def test_it_never_changes_the_run(backend, name):
 
 
 @ALL
+@pytest.mark.families(everywhere=True)
 def test_a_resumed_run_ends_with_the_same_bits_and_the_same_recording(name, tmp_path, viz):
     """Stopped off the schedule, at step 5, which an uninterrupted run does not record."""
     blind = state(run(name, 8))[0]

@@ -81,6 +81,7 @@ def test_a_train_step_waits_for_nothing_and_copies_nothing(gpu, name):
 
 @ALL
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "sgd"])
+@pytest.mark.families(everywhere=True)
 def test_no_optimiser_waits_either(gpu, name, optimizer):
     model, x = small(name, optimizer=optimizer), gpu.asarray(batches(1))[0]
     with standin.capturing():
@@ -295,6 +296,7 @@ def restored(model, saved, streams):
 
 @ALL
 @pytest.mark.parametrize("optimizer", ["rmsprop", "sgd"])
+@pytest.mark.families(everywhere=True)
 def test_a_saved_model_goes_on_to_the_bit_by_another_optimizer(name, optimizer):
     assert_that_it_goes_on(np, name, optimizer)
 

@@ -18,7 +18,6 @@ if selfcheck.missing():
 
 CASES_OF_OPS = [case for case in CASES if case.build is None]
 each_case = pytest.mark.parametrize("case", CASES_OF_OPS, ids=repr)
-each_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
 
 def test_every_op_is_in_the_table():
@@ -71,8 +70,13 @@ def test_a_gpu_has_the_gradients_of_both_orders_that_were_checked(case, gpu):
 
 
 @each_case
-@each_dtype
-def test_forward(case, dtype, backend):
+def test_forward_and_backward(case, backend):
+    for dtype in (np.float32, np.float64):
+        forward(case, dtype, backend)
+        backward(case, dtype, backend)
+
+
+def forward(case, dtype, backend):
     """Arrays give arrays, Tensors the same to the bit; NumPy's values, of the right dtype; nothing is changed."""
     hosts = host_arrays(case, dtype)
     arrays = [backend.asarray(a) for a in hosts]
@@ -93,9 +97,7 @@ def test_forward(case, dtype, backend):
         np.testing.assert_allclose(backend.to_host(y), right, **close)
 
 
-@each_case
-@each_dtype
-def test_backward(case, dtype, backend):
+def backward(case, dtype, backend):
     """Gradients have their inputs' shape and dtype and memory of their own, from grad() and backward() alike."""
     arrays = [backend.asarray(a) for a in host_arrays(case, dtype)]
     xs = tensors(arrays)

@@ -177,6 +177,7 @@ def test_memory_stays_flat(campaign):
 
 
 @pytest.mark.parametrize("name", SMALL)
+@pytest.mark.families(everywhere=True)
 def test_every_model_trains(name, steps_made):
     shape = (64, 64, 1) if name == "dcgan64" else IMAGE
     model = small(name, data_shape=shape)
