@@ -109,8 +109,8 @@ MISTAKES = [
         "one maximum for all",
         [("logits.max(axis=1, keepdims=True)", "logits.max()")],
         ["log-softmax of large logits"],
-        "You take off the largest logit of the batch, so in rows with small ones all exponentials are 0: each row has a "
-        "maximum of its own.",
+        "You take off the largest logit of the batch, so in rows with small ones all exponentials are 0: each row has "
+        "a maximum of its own.",
     ),
     Mistake(
         "softmax over the batch",
