@@ -22,6 +22,8 @@ from . import child
 
 LIMITS = {"CPU": 60, "AS": 4 << 30}  # seconds; bytes of address space
 LARGEST_ANSWER = 16 << 20  # bytes
+# One thread; and no Numba in a tinygen that a piece imports, as its compiled loops can't be loaded without files.
+ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "TINYGEN_NUMBA": "0"}
 LOST = "timeout", "killed", "nonsense"  # errors after which a process answers no more
 USERS = range(61184, 65520)  # free for passing users, as systemd has it: DynamicUser
 
@@ -93,7 +95,7 @@ def _run(file: File, jobs: Sequence[Job], isolated: bool) -> list[Answer]:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             cwd=jail,
-            env={"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PATH": os.defpath, "MPLBACKEND": "agg"},
+            env={**ENVIRONMENT, "PATH": os.defpath},
             start_new_session=True,
         )
         try:
