@@ -15,7 +15,7 @@ import numpy as np
 
 import tinygen as tg
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 
 
 def sigmoid(s):
@@ -89,7 +89,7 @@ X = tg.tensor(x, requires_grad=True, dtype="float64", name="x")
 B = tg.tensor(b, requires_grad=True, dtype="float64", name="b")
 Y = tg.ops.sigmoid(W * X + B)
 picture = tg.viz.graph(Y)
-picture.save("images/01_tape.svg")
+picture.save("lessons_out/01_tape.svg")
 gW, gX, gB = tg.grad(Y, [W, X, B])
 by_tape = {"w": float(gW), "x": float(gX), "b": float(gB)}
 
@@ -125,7 +125,7 @@ print(f"their sum {np.sin(2) + 2 * np.cos(2):.6f}, by tape {twice:.6f}")
 # ## A derivative of a derivative
 #
 # A gradient is computed by ordinary operations, so these can be taped as well: `create_graph=True`. Then the gradient
-# itself has a gradient. Lesson 8 needs that for a GAN.
+# itself has a gradient. Lesson 13 needs that for a GAN.
 #
 # To ask at 200 points at once we differentiate the sum of all results: point i moves only result i, so no
 # derivative mixes with another.
@@ -157,7 +157,7 @@ right.set_xlabel("x")
 right.set_title("Where g has a peak or a valley, g' is 0", fontsize=10)
 left.legend(frameon=False, fontsize=8, loc="upper left")
 right.legend(frameon=False, fontsize=8, loc="lower center")
-fig.savefig("images/01_slopes.png", dpi=90)
+fig.savefig("lessons_out/01_slopes.png", dpi=90)
 
 # %% [markdown]
 # ## Three things to try

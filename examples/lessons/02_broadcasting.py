@@ -12,7 +12,7 @@ import numpy as np
 
 import tinygen as tg
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 np.set_printoptions(precision=4, suppress=True)
 
 # %% [markdown]
@@ -80,7 +80,7 @@ for axes, entries, column, row in (
     axes.set_axis_off()
 forward.set_title("forward: a + r copies along rows and columns", fontsize=10)
 backward.set_title("backward: gy is summed along rows and columns", fontsize=10)
-fig.savefig("images/02_copy_and_sum.png", dpi=90)
+fig.savefig("lessons_out/02_copy_and_sum.png", dpi=90)
 
 # %% [markdown]
 # ## When they multiply
@@ -100,7 +100,7 @@ print("gr by tape:", gr.numpy().ravel(), " by hand, Σᵢ gyᵢⱼ aᵢ:", (gy *
 # So every xᵢ gets the same gradient: backward *copies*. And a mean copies gy / n.
 #
 # Both follow from `⟨g, copy(b)⟩ = ⟨sum(g), b⟩` for any g and b. (⟨ , ⟩ multiplies entry by entry and adds everything
-# up.) Two operations that belong together like this are *adjoint*, or *transposed*. Lesson 7 has another pair:
+# up.) Two operations that belong together like this are *adjoint*, or *transposed*. Lesson 14 has another pair:
 # convolutions.
 
 # %%

@@ -14,7 +14,7 @@ import tinygen as tg
 from tinygen.layers import Dense, Sequential, Tanh
 from tinygen.losses import bce_logits
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 np.set_printoptions(precision=5, suppress=True)
 tg.seed(0)
 
@@ -119,7 +119,7 @@ for axes, (title, score) in zip(panels, scores.items(), strict=True):
     axes.set_title(title, fontsize=10)
     axes.set_aspect("equal")
     axes.set_axis_off()
-fig.savefig("images/03_neurons.png", dpi=80)
+fig.savefig("lessons_out/03_neurons.png", dpi=80)
 
 # %% [markdown]
 # ## gradcheck: is the gradient right?

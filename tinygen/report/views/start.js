@@ -41,7 +41,7 @@ function gameCards(panel, run) {
     { title: run.image ? "The pixels" : "The arrows", element: scene.pushed, text: texts[1], links: [run.image ? ["pixels", "push the pixels"] : ["field", "the whole plane"]] },
     { title: "G moves", element: scene.moved, text: texts[2], links: run.follow ? [["step", "follow the gradient"]] : [] },
   ]);
-  panel.append(lesson(6, "06_gan_game.py", "plays this game step by step"));
+  panel.append(lesson(9, "09_gan_game.py", "plays this game step by step"));
   return (step) => {
     const frame = run.frame(step), next = Math.min(frame + 1, run.recorded.length - 1), later = run.recorded[next] - run.recorded[frame];
     scene.paint(frame, next);
@@ -114,7 +114,7 @@ function codeCards(panel, run) {
     { title: "The decoder draws", element: copy, text: texts[1], links: [["curves", "its error through training"]] },
     { title: "Both learn", element: error, text: texts[2], links: run.follow ? [["step", "follow the gradient"]] : [] },
   ]);
-  if (drawn) panel.append(lesson(5, "05_vae.py", "builds this model"));
+  if (drawn) panel.append(lesson(8, "08_vae.py", "builds this model"));
   return (step) => {
     const frame = run.frame(step), code = at(run.array("mu"), frame, 0), image = at(run.array("data"), 0), made = at(run.array("reconstructions"), frame, 0);
     const difference = Float32Array.from(image, (value, i) => value - made[i]);

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 6. The GAN game: two losses, one gradient path, and what freezing means
+# # 9. The GAN game: two losses, one gradient path, and what freezing means
 #
 # Two networks play a game. The generator G draws images from noise. The discriminator D says how likely an image is to
 # be real. D learns to tell G's images from real ones; G learns to have its images taken for real. Nobody ever tells G
@@ -16,7 +16,7 @@ import tinygen as tg
 from tinygen.layers import BatchNorm, Dense, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tanh
 from tinygen.losses import bce_logits
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 plt.rcParams["image.interpolation"] = "nearest"  # pixels stay sharp
 tg.seed(0)
 
@@ -70,7 +70,7 @@ for step in range(1, steps + 1):
         G.train()
         print(f"step {step:4}  loss_D {loss_D:.3f}  loss_G {loss_G:.3f}")
 
-tg.viz.save_grid(np.concatenate(film), "images/06_film.png", (-1, 1), columns=8)
+tg.viz.save_grid(np.concatenate(film), "lessons_out/09_film.png", (-1, 1), columns=8)
 
 # %% [markdown]
 # The film shows the same eight noise vectors at the steps printed above. Now the game as D sees it: neither wins.
@@ -84,7 +84,7 @@ axes.axhline(0.5, color="#999999", linewidth=0.8)
 axes.set(xlabel="step", ylim=(0, 1), title="What D believes: 1 is real")
 axes.title.set_fontsize(10)
 axes.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))
-fig.savefig("images/06_game.png", dpi=80)
+fig.savefig("lessons_out/09_game.png", dpi=80)
 
 # %% [markdown]
 # ## One gradient path
@@ -146,7 +146,7 @@ for axes in panels.ravel():
     axes.set(xticks=[], yticks=[])
 for axes, name in zip(panels[:, 0], ("G's image", "D's wishes", "a step along"), strict=True):
     axes.set_ylabel(name, fontsize=9)
-fig.savefig("images/06_pixel_push.png", dpi=70)
+fig.savefig("lessons_out/09_pixel_push.png", dpi=70)
 print("D's verdict before:", p_real(before).round(2), "\nand after a step:  ", p_real(after).round(2))
 
 # %% [markdown]

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 4. Four images, learnt by heart
+# # 5. Four images, learnt by heart
 #
 # A generator turns a code into an image. Before any GAN or VAE, take the simplest case: four images, four codes, and a
 # network that has to draw image i when it is given code i. Then we ask the question behind autoencoders, VAEs and GANs:
@@ -15,7 +15,7 @@ import tinygen as tg
 from tinygen.layers import Dense, ReLU, Reshape, Sequential, Sigmoid
 from tinygen.losses import mse
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 plt.rcParams["image.interpolation"] = "nearest"  # pixels stay sharp
 tg.seed(0)
 
@@ -83,7 +83,7 @@ for step in range(1, steps + 1):
 
 # %%
 rows = np.stack(film, axis=1).reshape(-1, 28, 28, 1)
-tg.viz.save_grid(rows, "images/04_learning.png", value_range=(0, 1), columns=len(film))
+tg.viz.save_grid(rows, "lessons_out/05_learning.png", value_range=(0, 1), columns=len(film))
 
 # %% [markdown]
 # ## Between two codes
@@ -98,7 +98,7 @@ with tg.no_grad():
     by_layer = layer(between).numpy().reshape(-1, 28, 28, 1)
     by_network = decoder(between).numpy()
 both = np.concatenate([by_layer, by_network])
-tg.viz.save_grid(both, "images/04_between.png", value_range=(0, 1), columns=9)
+tg.viz.save_grid(both, "lessons_out/05_between.png", value_range=(0, 1), columns=9)
 
 exposure = (x[0] + x[1]) / 2
 print(f"halfway, distance from a double exposure: layer {np.abs(by_layer[4] - exposure).max():.0e}, ", end="")
@@ -143,12 +143,12 @@ for i, name in enumerate("0134"):
     axes.plot(*way[:, i].T, color="#56B4E9", linewidth=1)
     axes.text(*way[-1, i], name, color="black", ha="center", va="center", bbox={"boxstyle": "circle", "fc": "#E69F00"})
 axes.set(xlabel="first number of the code", ylabel="second number of the code")
-fig.savefig("images/04_plane.png", dpi=75)
+fig.savefig("lessons_out/05_plane.png", dpi=75)
 
 # %% [markdown]
 # Two things are missing. For a new image we would have to search for its code: an **autoencoder** has a second network,
-# the *encoder*, that computes it. And nobody knows which codes give digits: a **VAE** (lesson 5) makes sure that all
-# do. A **GAN** (lesson 6) has no codes for given images at all; it judges what it draws instead.
+# the *encoder*, that computes it. And nobody knows which codes give digits: a **VAE** (lesson 8) makes sure that all
+# do. A **GAN** (lesson 9) has no codes for given images at all; it judges what it draws instead.
 
 # %% [markdown]
 # ## Three things to try

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 5. The VAE, and a gradient through chance
+# # 8. The VAE, and a gradient through chance
 #
 # A variational autoencoder has two networks: the encoder gives each image a *cloud* of codes, not a point; the decoder
 # draws the image again from any code in the cloud. To train it, a gradient has to get through a roll of the dice.
@@ -14,9 +14,9 @@ import numpy as np
 import tinygen as tg
 from tinygen import ops
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 plt.rcParams["image.interpolation"] = "nearest"  # pixels stay sharp
-rng = tg.Generator(0, "lesson 5")
+rng = tg.Generator(0, "dice")
 
 # %% [markdown]
 # ## Where does the gradient go?
@@ -82,7 +82,7 @@ axes.set(
 )
 axes.title.set_fontsize(10)
 axes.legend(frameon=False, fontsize=8, loc="upper left")
-fig.savefig("images/05_estimators.png", dpi=80)
+fig.savefig("lessons_out/08_estimators.png", dpi=80)
 
 # %% [markdown]
 # ## The loss of a VAE
@@ -166,7 +166,7 @@ print("                           of the KL:              ", pull_kl.round(3))
 # ## What it has learnt
 #
 # Left: where the test digits lie. The encoder was never told which digit is which, but equal digits lie together.
-# Right: what the decoder draws all over the plane. Unlike in lesson 4, there is hardly a place without a digit: clouds
+# Right: what the decoder draws all over the plane. Unlike in lesson 5, there is hardly a place without a digit: clouds
 # overlap, and every place in between had to be drawn as *something* sensible.
 
 # %%
@@ -183,13 +183,13 @@ left.set(xlim=(-3.5, 3.5), ylim=(-3.5, 3.5), aspect="equal", xlabel="first laten
 left.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=9, markerscale=2.5)
 right.imshow(tg.viz.grid(drawn, (0, 1), gutter=0), cmap="gray")
 right.set_axis_off()
-fig.savefig("images/05_plane.png", dpi=70)
+fig.savefig("lessons_out/08_plane.png", dpi=70)
 
 # %% [markdown]
 # For a new digit, draw z from N(0, 1) and decode it. That is all there is to sampling.
 
 # %%
-tg.viz.save_grid(model.sample(24, tg.Generator(1, "new digits")), "images/05_samples.png", (0, 1), columns=12)
+tg.viz.save_grid(model.sample(24, tg.Generator(1, "new digits")), "lessons_out/08_samples.png", (0, 1), columns=12)
 
 # %% [markdown]
 # ## Three things to try

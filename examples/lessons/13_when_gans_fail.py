@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 8. When GANs fail
+# # 13. When GANs fail
 #
 # A GAN can fail in two ways. The *signal vanishes*: D is so sure that it tells G nothing. Or G *collapses*: it makes
 # one thing, and D chases it around. We provoke both, and then try a cure, which needs the gradient of a gradient.
@@ -15,7 +15,7 @@ from tinygen import ops
 from tinygen.layers import Dense, Flatten, LeakyReLU, Reshape, Sequential, Tanh
 from tinygen.losses import GAN_LOSSES
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 tg.seed(0)
 
 # %% [markdown]
@@ -94,7 +94,7 @@ right.set_title("length of G's gradient while D gets better", fontsize=10)
 right.set_xlabel("D's steps, with G held still")
 left.legend(frameon=False, fontsize=8, loc="center left")
 right.legend(frameon=False, fontsize=8, loc="center right")
-fig.savefig("images/08_vanishing.png", dpi=80)
+fig.savefig("lessons_out/13_vanishing.png", dpi=80)
 
 # %% [markdown]
 # The better D, the less it says: under the minimax loss G's gradient fades with p. The nonsaturating loss keeps it
@@ -137,7 +137,7 @@ x = tg.tensor(x0, requires_grad=True, dtype="float64", name="x")
 n = tg.grad(ops.tanh(w * x), x, create_graph=True)
 loss = (n - 1) ** 2
 tapes = tg.viz.graph(loss)
-tapes.save("images/08_two_tapes.svg")
+tapes.save("lessons_out/13_two_tapes.svg")
 second_by_tape = tg.grad(loss, w)
 print(f"n = {n:.6f}, by hand {n0:.6f}")
 print(f"∂(n - 1)²/∂w: by trying {second_by_trying:.8f}, by hand {second_by_hand:.8f}, by tape {second_by_tape:.8f}")
@@ -203,7 +203,7 @@ for row, (name, film) in zip(panels, films.items(), strict=True):
         axes.set_title(f"step {step}\n{found}", fontsize=9)
 for axes in panels.ravel():
     axes.set(xlim=(-1.6, 1.6), ylim=(-1.6, 1.6), aspect="equal", xticks=[], yticks=[])
-fig.savefig("images/08_collapse.png", dpi=80)
+fig.savefig("lessons_out/13_collapse.png", dpi=80)
 
 # %% [markdown]
 # The heaps are grey, what G makes is orange. Above each panel: how many heaps have a point near them, and the share of
@@ -222,7 +222,7 @@ for (step, (_, slope, _)), colour in zip(films["WGAN-GP"].items(), shades, stric
 axes.axvline(1, color="black", linewidth=0.8)
 axes.set(xlabel="slope ‖∂D/∂x‖ between real and made points", yticks=[])
 axes.legend(frameon=False, fontsize=8, loc="upper right")
-fig.savefig("images/08_slopes.png", dpi=80)
+fig.savefig("lessons_out/13_slopes.png", dpi=80)
 
 # %% [markdown]
 # ## Three things to try

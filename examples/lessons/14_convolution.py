@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 7. Convolution as a matrix product, and its transpose
+# # 14. Convolution as a matrix product, and its transpose
 #
 # A convolution slides a small window over an image. A *transposed* convolution paints with it, and makes images larger:
 # the generators of most GANs are made of them. Both are the same matrix, used from its two sides.
@@ -13,7 +13,7 @@ import numpy as np
 import tinygen as tg
 from tinygen import ops
 
-Path("images").mkdir(exist_ok=True)
+Path("lessons_out").mkdir(exist_ok=True)
 np.set_printoptions(precision=3, suppress=True, linewidth=110)
 rng = np.random.default_rng(0)
 
@@ -84,7 +84,7 @@ for j in (3.5, 7.5, 11.5):
     axes.axvline(j, color="black", linewidth=0.8)
 axes.set(xticks=range(16), yticks=range(4), xlabel="pixel of the image, row by row", ylabel="pixel of the result")
 axes.set_title("Cᵀ: the kernel's three rows, shifted: the same nine numbers in each line", fontsize=10)
-fig.savefig("images/07_matrix.png", dpi=80)
+fig.savefig("lessons_out/14_matrix.png", dpi=80)
 
 # %% [markdown]
 # Much of C is 0 (each result sees 9 of 16 pixels), and the rest repeats nine numbers. A dense layer from 28x28 to 28x28
@@ -158,7 +158,7 @@ for axes, (picture, title, colours) in zip(panels.ravel(), pictures, strict=True
     axes.imshow(picture, cmap=colours, vmin=0 if colours == "gray" else -limit, vmax=limit)
     axes.set_title(title, fontsize=8)
     axes.set(xticks=[], yticks=[])
-fig.savefig("images/07_windows_and_stamps.png", dpi=80)
+fig.savefig("lessons_out/14_windows_and_stamps.png", dpi=80)
 print("kernel 3, inside:", np.unique(counts[3][2:-2, 2:-2]), " kernel 4, inside:", np.unique(counts[4][2:-2, 2:-2]))
 
 # %% [markdown]
