@@ -9,6 +9,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 import tinygen as tg
 from tinygen import ops
@@ -42,6 +43,19 @@ def conv_by_loops(x, w):
 by_loops = conv_by_loops(x, w)
 by_op = ops.conv2d(x, w)
 print("by loops:", by_loops.ravel(), " ops.conv2d:", by_op.ravel())
+
+# %% [markdown]
+# A word about the word. In mathematics a *convolution* turns the kernel by 180° before it lies on the image. Without
+# the turn, as here, the operation is a *cross-correlation*. All frameworks compute that and call it convolution, and so
+# does tinygen. It hardly matters, as a kernel that is learnt is then learnt the other way round. In one dimension NumPy
+# has both:
+
+# %%
+row, kernel = np.array([0.0, 1.0, 0.0, 0.0, 2.0, 0.0]), np.array([1.0, 2.0, 3.0])
+row_by_op = ops.conv2d(row.reshape(1, 1, 6, 1), kernel.reshape(1, 3, 1, 1)).ravel()
+print("np.convolve: ", np.convolve(row, kernel, "valid"), " turns the kernel")
+print("np.correlate:", np.correlate(row, kernel, "valid"), " does not")
+print("ops.conv2d:  ", row_by_op)
 
 # %% [markdown]
 # ## First way to a matrix: windows as rows
@@ -106,6 +120,15 @@ print("conv_transpose2d:", by_transpose.ravel()[:6], "...")
 # What it does is easy to see: each pixel of gy *stamps* the kernel, times its own value, onto a larger image, and
 # overlapping stamps are added. (Lesson 2: a pixel of x was used in several windows, so its gradients are summed.)
 #
+# So here the kernel appears the other way round: *this* is the convolution of mathematics. Put zeros around gy, and
+# slide the turned kernel over it; the result is the same.
+
+# %%
+padded = np.pad(gy, ((0, 0), (2, 2), (2, 2), (0, 0)))
+by_turned_kernel = ops.conv2d(padded, w[::-1, ::-1])
+print("stamping w against sliding w turned by 180°: largest difference", np.abs(by_turned_kernel - by_transpose).max())
+
+# %% [markdown]
 # Transposed does not mean inverse: `x @ C @ Cᵀ` is not x. What holds is the mirror rule of lesson 2,
 # `⟨gy, x @ C⟩ = ⟨gy @ Cᵀ, x⟩`.
 
@@ -144,11 +167,12 @@ dot[0, 2, 1], dot[0, 2, 2] = 1, 0.5
 stamp = np.array([[0, 1, 0], [1, 2, 1], [0, 1, 0]], "float32").reshape(3, 3, 1, 1)
 stamped = ops.conv_transpose2d(dot, stamp, stride=2)[0, :, :, 0]
 
+blue_to_orange = LinearSegmentedColormap.from_list("blue to orange", ["#0072B2", "white", "#D55E00"])
 fig, panels = plt.subplots(2, 3, figsize=(6.4, 4.4), layout="constrained")
 pictures = [
     (digit[0, :, :, 0], "a digit", "gray"),
-    (seen[0, :, :, 0], "edges: bright below dark", "RdBu_r"),
-    (smaller[0, :, :, 1], "stride 2: bright right of dark", "RdBu_r"),
+    (seen[0, :, :, 0], "edges: bright below dark", blue_to_orange),
+    (smaller[0, :, :, 1], "stride 2: bright right of dark", blue_to_orange),
     (stamped, "two neighbours, stamped", "gray"),
     (counts[3], "stamps a pixel: kernel 3, stride 2", "gray"),
     (counts[4], "stamps a pixel: kernel 4, stride 2", "gray"),
