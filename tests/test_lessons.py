@@ -38,6 +38,8 @@ def broadcasting(n):
 def neuron(n):
     for name, hand in n["by_hand"].items():
         np.testing.assert_allclose(n["by_tape"][name].numpy(), hand, rtol=1e-12, atol=1e-16)
+    right, wrong = (np.abs(product - n["gv"]).max() for product in n["orders"].values())
+    assert right < 1e-14 and wrong > 0.1
     assert n["report"].error < 1e-8
     assert n["caught"].worst.analytic != pytest.approx(n["caught"].worst.numeric, rel=0.01)
 
@@ -74,6 +76,8 @@ def convolution(n):
     np.testing.assert_allclose(n["gw"].numpy().ravel(), n["gw_by_hand"].ravel(), rtol=1e-12)
     np.testing.assert_allclose(n["by_transpose"], n["gx"].numpy(), rtol=1e-12)
     np.testing.assert_allclose(n["by_matrix"].ravel(), n["gx"].numpy().ravel(), rtol=1e-12, atol=1e-14)
+    np.testing.assert_array_equal(n["row_by_op"], np.correlate(n["row"], n["kernel"], "valid"))
+    np.testing.assert_allclose(n["by_turned_kernel"], n["by_transpose"], rtol=1e-12, atol=1e-14)
     assert set(n["report"].worst) == {1, 2, 3}
 
 
@@ -140,9 +144,10 @@ def test_a_lesson_runs_and_tells_the_truth(path, tmp_path, monkeypatch, as_found
     names: dict = {"__name__": "__main__"}
     exec(compile(source, str(path), "exec"), names)
     CLAIMS[path.stem](names)
-    printed = capsys.readouterr().out
-    assert printed
-    assert {item.name for item in tmp_path.iterdir()} == {"lessons_out"}, "pictures under version control stay as they are"
+    assert capsys.readouterr().out
+    assert {item.name for item in tmp_path.iterdir()} == {"lessons_out"}, (
+        "no lesson writes over the pictures in images/"
+    )
     drawn = {picture.name: picture for picture in (tmp_path / "lessons_out").iterdir()}
     assert set(drawn) == pictures_of(path)
     if campaign and path.stem in AT_LENGTH:

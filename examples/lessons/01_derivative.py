@@ -14,6 +14,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import tinygen as tg
+from tinygen.graph import explain
 
 Path("lessons_out").mkdir(exist_ok=True)
 
@@ -88,8 +89,6 @@ W = tg.tensor(w, requires_grad=True, dtype="float64", name="w")
 X = tg.tensor(x, requires_grad=True, dtype="float64", name="x")
 B = tg.tensor(b, requires_grad=True, dtype="float64", name="b")
 Y = tg.ops.sigmoid(W * X + B)
-picture = tg.viz.graph(Y)
-picture.save("lessons_out/01_tape.svg")
 gW, gX, gB = tg.grad(Y, [W, X, B])
 by_tape = {"w": float(gW), "x": float(gX), "b": float(gB)}
 
@@ -99,11 +98,14 @@ for name in "wxb":
     print(f"∂y/∂{name} " + " ".join(f"{number:11.8f}" for number in numbers))
 
 # %% [markdown]
-# And this is the tape. Forward goes from left to right; backward takes the same arrows from right to left, and
-# multiplies by a local derivative at each box. (In a terminal, `tinygen explain "sigmoid(w*x + b)" w=0.5 x=3 b=-1`
-# prints the same tape with every value, every local derivative and every gradient.)
+# And this is the tape, with its numbers. Forward goes from left to right and computes the *values*. Backward takes the
+# same arrows from right to left: it starts with the gradient 1 at the end, multiplies by the local derivative on each
+# arrow (`×`), and so gets the *gradient* at the box where the arrow began. (In a terminal,
+# `tinygen explain "sigmoid(w*x + b)" w=0.5 x=3 b=-1` prints the same tape as a table, with every rule.)
 
 # %%
+picture = explain("sigmoid(w*x + b)", {"w": w, "x": x, "b": b}).picture
+picture.save("lessons_out/01_tape.svg")
 picture
 
 # %% [markdown]

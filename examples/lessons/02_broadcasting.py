@@ -116,7 +116,7 @@ print("gradient of x.mean():", tg.grad(xs.mean(), xs).numpy())
 #
 # A batch of N examples with 3 features each, plus a bias (3,): the bias is copied N times, so its gradient is a sum
 # over the batch. If the loss is a *mean* over the batch, gy carries 1/N and the sum becomes a mean: a batch of 1,000
-# gives a gradient of the same size as a batch of 10, only steadier.
+# gives a gradient of about the same size as a batch of 10, only steadier.
 
 # %%
 rng = np.random.default_rng(0)
@@ -162,7 +162,7 @@ print(f"targets {targets}, their mean {targets.mean():.4f}")
 # ## Three things to try
 #
 # 1. What is the gradient of a, (3, 1), for `(a + r + 1).mean()`? Work it out on paper first, then ask the tape.
-# 2. Drop the sum: subtract `gy`, of shape (3, 4), from `a`, of shape (3, 1), in NumPy with `a -= 0.1 * gy`.
-#    What does NumPy say? What does it do with `a = a - 0.1 * gy`?
+# 2. Forget the sum, in NumPy alone: `column = a.numpy().copy()`, of shape (3, 1), and then `column -= 0.1 * gy`, with
+#    gy of shape (3, 4). What does NumPy say? And what shape has column after `column = column - 0.1 * gy`?
 # 3. Write `copy_to_batch(b, n)` with `tg.ops.broadcast_to`, and check it with
 #    `tg.gradcheck(lambda b: tg.ops.broadcast_to(b, (5, 3)), [np.ones(3)])`. Lesson 3 says what that does.

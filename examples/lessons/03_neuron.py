@@ -2,13 +2,14 @@
 # # 3. A neuron, a layer, and how to check a gradient
 #
 # A neuron weighs its inputs, adds a bias, and squashes the sum. We teach one neuron to tell two kinds of points apart,
-# see it fail, and give it colleagues. We write out all gradients by hand first: there are only three formulas.
+# see it fail, and give it colleagues. We write out all gradients by hand first: there are only four formulas.
 
 # %%
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 import tinygen as tg
 from tinygen.layers import Dense, Sequential, Tanh
@@ -39,14 +40,15 @@ t = t[:, np.newaxis].astype("float64")  # (300, 1): the shape of the scores
 #     p = σ(s)           how probable kind 1 is
 #     L = mean of -log p where t = 1, and of -log(1 - p) where t = 0
 #
-# That loss, the *cross entropy*, has a beautifully simple gradient at the score, `∂L/∂s = (p - t) / N`: what the neuron
-# said, minus what it should have said. From there matrix rules do the rest, and they are the same for every layer:
+# That loss is the *cross entropy*. Since `p' = p (1 - p)`, its derivative at the score is `-(1 - p)` where t = 1 and
+# `p` where t = 0. Both are `p - t`: what the neuron said, minus what it should have said. So `gs = (p - t) / N`.
 #
-#     gw = xᵀ · gs        each weight: its input, times what arrives, summed over the batch
-#     gb = Σ gs           lesson 2: the bias was copied to all examples
-#     gx = gs · wᵀ        what is passed on to the layer before
+# From there the same rules take us through every layer of k neurons, with x (N, in), w (in, k), s (N, k). Write out one
+# entry of the product, `s_nk = Σᵢ x_ni w_ik + b_k`, and add up over all the places where a number was used:
 #
-# No need to remember which is transposed: only one order of the factors has shapes that fit.
+#     gw_ik = Σₙ gs_nk x_ni      gw = xᵀ · gs        each weight: its input, times what arrives, over the batch
+#     gb_k  = Σₙ gs_nk           gb = Σ gs           lesson 2: the bias was copied to all examples
+#     gx_ni = Σₖ gs_nk w_ik      gx = gs · wᵀ        what is passed on to the layer before
 
 # %%
 w = tg.tensor([[0.3], [-0.2]], requires_grad=True, dtype="float64")
@@ -64,9 +66,22 @@ for name, hand in by_hand.items():
     print(f"{name} {hand.shape!s:8}  by hand {hand.ravel()[:2]}  by tape {tape.ravel()[:2]}")
 
 # %% [markdown]
+# The shapes help to remember which factor comes first and which is transposed: gw is (in, k), and `xᵀ · gs` is
+# (in, N) · (N, k). But they don't prove it. Where N = in = k, the wrong order fits just as well:
+
+# %%
+square = {name: rng.normal(size=(3, 3)) for name in ("x", "w", "gs")}
+v = tg.tensor(square["w"], requires_grad=True)
+gv = tg.grad(square["x"] @ v, v, square["gs"]).numpy()
+orders = {"xᵀ · gs": square["x"].T @ square["gs"], "gs · xᵀ": square["gs"] @ square["x"].T}
+for name, product in orders.items():
+    print(f"{name}: shape {product.shape}, largest difference from the tape {np.abs(product - gv).max():.0e}")
+
+# %% [markdown]
 # ## It learns, and fails
 #
-# A step of gradient descent pushes each weight against its gradient. Training is nothing but this loop.
+# A step of gradient descent pushes each weight against its gradient, here with a learning rate of 1. Training is
+# nothing but this loop.
 
 # %%
 steps = 300
@@ -91,7 +106,8 @@ print(f"one neuron: loss {loss:.3f} (guessing has log 2 = {np.log(2):.3f}), {acc
 #
 # Put k neurons side by side: their weights are the k columns of a matrix w (2, k), and `x @ w + b` computes all their
 # scores at once. That is `Dense(2, k)`. Squash the scores with tanh, and feed the k results to one more neuron.
-# Each of the k neurons draws a line of its own; the last one combines them.
+# Each of the k neurons draws a line of its own; the last one combines them. (`Adam` is gradient descent in which each
+# weight has a step length of its own: lesson 4.)
 
 # %%
 networks = {}
@@ -105,6 +121,7 @@ for k in (3, 16):
     print(f"{k:2} neurons and one: loss {loss:.3f}, {accuracy(lambda x, f=network: f(x)):.0%} right")
 
 # %%
+blue_to_orange = LinearSegmentedColormap.from_list("blue to orange", ["#0072B2", "white", "#D55E00"])
 fig, panels = plt.subplots(1, 3, figsize=(8, 2.9), layout="constrained")
 side = np.linspace(-2.2, 2.2, 80)
 plane = np.stack(np.meshgrid(side, side), axis=-1).reshape(-1, 2)
@@ -112,9 +129,9 @@ scores = {"one neuron: a line": plane @ w + b}
 scores |= {f"{k} neurons and one" + ": a triangle" * (k == 3): networks[k](plane) for k in networks}
 for axes, (title, score) in zip(panels, scores.items(), strict=True):
     p = tg.ops.sigmoid(score).numpy().reshape(80, 80)
-    axes.contourf(side, side, p, levels=np.linspace(0, 1, 9), cmap="PuOr", alpha=0.45)
+    axes.contourf(side, side, p, levels=np.linspace(0, 1, 9), cmap=blue_to_orange, alpha=0.45)
     axes.contour(side, side, p, levels=[0.5], colors="black", linewidths=1)
-    for kind, colour in ((0, "#b35806"), (1, "#542788")):
+    for kind, colour in ((0, "#0072B2"), (1, "#D55E00")):
         axes.scatter(*x[t[:, 0] == kind].T, s=6, color=colour)
     axes.set_title(title, fontsize=10)
     axes.set_aspect("equal")
@@ -125,7 +142,7 @@ fig.savefig("lessons_out/03_neurons.png", dpi=80)
 # ## gradcheck: is the gradient right?
 #
 # Lesson 1 compared the tape with trying. `tg.gradcheck` does that for any function: it pushes every input, and the
-# numbers must agree to eight digits. It then checks the second order: the gradient of the gradient.
+# two must agree. It then checks the second order: the gradient of the gradient.
 # Here it checks the loss of our network with respect to all its weights.
 
 # %%
