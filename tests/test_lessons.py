@@ -69,6 +69,7 @@ def gan_game(n):
         "L_G, fake = G(z).detach()": (True, False),
     }
     assert n["received"]["L_G"][1] == n["received"]["L_G, with frozen(D)"][1]
+    assert "cut by detach()" in str(n["cut"])
 
 
 def convolution(n):
@@ -120,7 +121,19 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
 }
 
 
-AT_LENGTH: dict[str, Callable[[dict], None]] = {}  # what a lesson says of networks that have learnt
+def gan_game_at_length(n):
+    assert all(0.15 < verdict < 0.85 for verdict in np.mean(n["verdicts"][-20:], axis=0)[1:]), "neither wins"
+    before, after = n["p_real"](n["before"]), n["p_real"](n["after"])
+    assert (after > before).all() and after.mean() > 0.7
+    below, even, above = n["leftover"].values()
+    assert below[0] > 0.9 and abs(even[0]) < 0.5 and above[0] < -0.7
+    assert even[1] < below[1] < 1
+    assert n["angle"] > 120
+
+
+AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
+    "09_gan_game": gan_game_at_length,
+}
 
 
 @pytest.fixture

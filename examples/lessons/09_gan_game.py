@@ -11,6 +11,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 import tinygen as tg
 from tinygen.layers import BatchNorm, Dense, Flatten, LeakyReLU, ReLU, Reshape, Sequential, Tanh
@@ -110,8 +111,8 @@ print(f"at the pixels: {at_pixels.shape}; largest difference of {len(in_one)} we
 
 # %% [markdown]
 # So G sees neither D nor the real digits. It is handed a picture, and follows it. Let us look at that picture:
-# `-∂L_G/∂pixels`, red where D wants the pixel brighter, blue where it wants it darker. Then take a small step along it
-# *without G*: paint on the image directly, and ask D again.
+# `-∂L_G/∂pixels`, orange where D wants the pixel brighter, blue where it wants it darker. Then take a small step along
+# it *without G*: paint on the image directly, and ask D again.
 
 
 # %%
@@ -129,6 +130,7 @@ def repaint(images, length):
     return np.clip(images.numpy() - length * g / size, -1, 1), -g / size
 
 
+blue_to_orange = LinearSegmentedColormap.from_list("blue to orange", ["#0072B2", "white", "#D55E00"])
 before = made.numpy()
 after, push = repaint(before, 3.0)
 fig, panels = plt.subplots(3, 8, figsize=(8, 3.4), layout="constrained")
@@ -139,7 +141,7 @@ for (first, second, third), image, wish, new, p, q in zip(
     first.set_title(f"D: {p:.0%}", fontsize=9)
     second.imshow(image, cmap="gray_r", vmin=-1, vmax=4)
     limit = np.abs(wish).max()
-    second.imshow(wish, cmap="bwr", vmin=-limit, vmax=limit, alpha=np.minimum(1, 1.5 * np.abs(wish) / limit))
+    second.imshow(wish, cmap=blue_to_orange, vmin=-limit, vmax=limit, alpha=np.minimum(1, 1.5 * np.abs(wish) / limit))
     third.imshow(new, cmap="gray", vmin=-1, vmax=1)
     third.set_title(f"D: {q:.0%}", fontsize=9)
 for axes in panels.ravel():
@@ -150,9 +152,9 @@ fig.savefig("lessons_out/09_pixel_push.png", dpi=70)
 print("D's verdict before:", p_real(before).round(2), "\nand after a step:  ", p_real(after).round(2))
 
 # %% [markdown]
-# Here and there the red completes a stroke and the blue wipes away a blot; much of it is speckle that means nothing to
-# us. D is easily pleased: after a step that we hardly see, it changes its mind. That is why D must keep learning, and
-# why the game is played in small steps.
+# Here and there the orange completes a stroke and the blue wipes away a blot; much of it is speckle that means nothing
+# to us. D is easily pleased: after a step that we hardly see, it changes its mind. That is why D must keep learning,
+# and why the game is played in small steps.
 #
 # ## What freezing means
 #
@@ -197,37 +199,67 @@ for name, lengths in received.items():
 # %% [markdown]
 # Read it line by line.
 #
-# - *L_D, fake = G(z)*: G receives the wish to be caught. Harmless if it is cleared before G's step; forget that, and G
-#   unlearns.
+# - *L_D, fake = G(z)*: G receives the wish to be caught. Harmless if it is cleared before G's step; below we forget it.
 # - *detach()* cuts the path: the same numbers, but no tape behind them. G receives nothing, and its backward costs
 #   nothing. The loop above uses `no_grad()`, which does not even write the tape.
 # - *L_G*: D receives the wish to be fooled.
 # - *frozen(D)* is not a cut: D's weights receive nothing, but the gradient passes *through*. G receives the same.
 # - *detach()* in G's step is the classic bug: the path is cut where G begins, and G never learns.
 #
-# `tg.grad(loss, parameters)`, as in the loop above, goes only to the weights that you name: then these mistakes cannot
-# happen, and `frozen` merely saves the work.
+# ## What is left over
 #
-# ## The same through `backward()`, with the bug
-#
-# What does the bug do? D's weights keep the gradient that L_G left, and D's next step follows the sum of both.
+# Suppose that G's step follows its own gradient *and* what L_D left in its weights. For a fake that D takes for real
+# with probability p, L_G hands `-(1 - p)` to the score, as lesson 3 says for the label 1; L_D hands p to it, as for the
+# label 0. With the same z the sum is `2p - 1`. It points the way of G's own as long as p is below one half: G still
+# learns, in shorter steps. Once D is undecided there is nothing left, and beyond that G *unlearns*. So this bug does
+# not look like one: G becomes as good as a coin, and never better. Shift D's scores to see it.
+
 
 # %%
-loss_D_of(G(z).detach()).backward()
-clean = [p.grad.numpy().ravel() for p in D.parameters()]
-receives(D)
-bce_logits(D(G(z)), 1.0).backward()  # G's step, D not frozen
-loss_D_of(G(z).detach()).backward()  # D's next step, zero_grad() forgotten
-dirty = [p.grad.numpy().ravel() for p in D.parameters()]
-receives(D), receives(G)
-u, v = np.concatenate(clean), np.concatenate(dirty)
-cosine = float(u @ v / np.sqrt((u @ u) * (v @ v)))
-print(f"angle between the gradient that D should follow and the one it follows: {np.degrees(np.arccos(cosine)):.0f}°")
+def gradient(loss, network):
+    return np.concatenate([g.numpy().ravel() for g in tg.grad(loss, network.parameters())])
+
+
+def cosine(u, v):
+    return float(u @ v / np.sqrt((u @ u) * (v @ v)))
+
+
+with tg.no_grad():
+    scores = D(G(z)).numpy()
+leftover = {}
+for shift in (-1.0, 0.0, 1.0):
+    shift -= float(scores.mean())
+    p = float(tg.ops.sigmoid(scores + shift).mean())
+    own, left = (gradient(bce_logits(D(G(z)) + shift, label), G) for label in (1.0, 0.0))
+    leftover[p] = cosine(own, own + left), float(np.linalg.norm(own + left) / np.linalg.norm(own))
+    print(f"p = {p:.2f}: cosine with G's own gradient {leftover[p][0]:+.2f}, {leftover[p][1]:.2f} times as long")
+
+# %% [markdown]
+# The other way round it is worse. D's weights keep the gradient that L_G left, and D's next step follows the sum of
+# both: again `2p - 1` for each fake. Where D sees through a fake, it now learns to take it for real.
+
+# %%
+own, left = gradient(loss_D_of(G(z).detach()), D), gradient(bce_logits(D(G(z)), 1.0), D)
+angle = float(np.degrees(np.arccos(cosine(own, own + left))))
+print(f"angle between the gradient that D should follow and the one it follows: {angle:.0f}°")
+
+# %% [markdown]
+# `tg.grad(loss, parameters)`, as in the loop above, returns the gradients of the weights that you name, and leaves none
+# anywhere: nothing can be left over. `frozen` then changes no number. It says what is meant, and naming a frozen weight
+# is an error. And the classic bug? Its gradient isn't zero, it doesn't exist, and `tg.grad` says so. `backward()` can't
+# know for whom you call it, and is silent.
+
+# %%
+try:
+    tg.grad(bce_logits(D(G(z).detach()), 1.0), G.parameters())
+    cut = None
+except tg.GradientError as error:
+    cut = error
+    print(error)
 
 # %% [markdown]
 # ## Three things to try
 #
-# 1. Change G's loss to `bce_logits(D(G(z).detach()), 1.0)`. What does `tg.grad` say? And `backward()`, then
-#    `opt_G.step()`?
+# 1. Call `backward()` on `bce_logits(D(G(z).detach()), 1.0)`, then `opt_G.step()`. Who notices the bug, and when?
 # 2. Repaint ten times in a row with small steps of 0.5, without G. How far does the verdict rise? Is it a digit?
 # 3. Train D three times for each step of G, then G three times for each step of D. Which of the two ruins the game?
