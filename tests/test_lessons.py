@@ -108,15 +108,27 @@ def program(n):
     assert n["mended"].reason is None and (np.diff(n["strengths"]) < 0).all()
 
 
+def optimisers(n):
+    np.testing.assert_allclose(n["ways"]["gradient descent"], n["by_hand"], rtol=1e-10, atol=1e-14)
+    assert abs(n["v"] - 10) < 1e-6 and abs(abs(n["flipping"]) - 1 / 1.9) < 1e-6
+    np.testing.assert_allclose(n["factors"], 0.5**0.5, rtol=1e-12)
+    assert n["adam_difference"] < 1e-12 and n["scale_difference"] < 1e-6
+    np.testing.assert_allclose(np.abs(n["ways"]["Adam"][1] - n["start"]), 0.2, rtol=1e-6)
+    for measured, by_hand in n["left"].values():
+        assert measured == pytest.approx(by_hand, rel=0.05)
+    assert list(n["late"].values()) == [2, 7, 69]
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
     "03_neuron": neuron,
+    "04_optimisers": optimisers,
     "05_four_images": four_images,
     "08_vae": vae,
     "09_gan_game": gan_game,
-    "14_convolution": convolution,
     "13_when_gans_fail": when_gans_fail,
+    "14_convolution": convolution,
     "18_program": program,
 }
 
@@ -131,7 +143,14 @@ def gan_game_at_length(n):
     assert n["angle"] > 120
 
 
+def optimisers_at_length(n):
+    """On digits momentum and Adam are ahead of plain gradient descent."""
+    plain, *others = (np.mean(curve[-50:]) for curve in n["curves"].values())
+    assert max(others) < plain and min(n["right"].values()) > 0.87
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
+    "04_optimisers": optimisers_at_length,
     "09_gan_game": gan_game_at_length,
 }
 
