@@ -119,12 +119,22 @@ def optimisers(n):
     assert list(n["late"].values()) == [2, 7, 69]
 
 
+def batch_norm(n):
+    assert n["sizes"]["plain"][-1] == pytest.approx(n["factor"] ** 10, rel=0.5)
+    assert n["sizes"]["batch norm"][-1] == pytest.approx(0.5**0.5, rel=0.05)
+    np.testing.assert_allclose(n["gx"], n["gx_by_hand"], rtol=1e-10, atol=1e-14)
+    assert n["along"] < 1e-13 and n["ratio"] == pytest.approx(10, rel=1e-9)
+    assert (n["of_first"] != 0).all() and abs(n["of_first"].sum()) < 1e-14
+    assert n["running"].mean.data[0] == pytest.approx(n["expected"], rel=0.02)
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
     "03_neuron": neuron,
     "04_optimisers": optimisers,
     "05_four_images": four_images,
+    "06_batch_norm": batch_norm,
     "08_vae": vae,
     "09_gan_game": gan_game,
     "13_when_gans_fail": when_gans_fail,
@@ -149,8 +159,14 @@ def optimisers_at_length(n):
     assert max(others) < plain and min(n["right"].values()) > 0.87
 
 
+def batch_norm_at_length(n):
+    assert np.mean(n["curves"]["plain"][-50:]) > 2.2 and n["right"]["plain"] < 0.2
+    assert np.mean(n["curves"]["batch norm"][-50:]) < 0.6 and n["right"]["batch norm"] > 0.85
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "04_optimisers": optimisers_at_length,
+    "06_batch_norm": batch_norm_at_length,
     "09_gan_game": gan_game_at_length,
 }
 

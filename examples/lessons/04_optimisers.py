@@ -140,7 +140,7 @@ print(f"with a loss 1,000 times as large: {scale_difference:.0e}")
 # still walks the wrong way until `β₁ᵏ < ½`.
 
 # %%
-toss = np.sign(tg.Generator(0, "tosses").normal(100_000, dtype="float64"))
+toss = np.sign(tg.Generator(0, "tosses").normal(100_000, dtype="float64")).tolist()
 left, late = {}, {}
 for beta1 in (0.5, 0.9, 0.99):
     m, ms = 0.0, []
