@@ -126,12 +126,13 @@ def test_a_followed_weight_has_the_gradient_of_a_finite_difference(recorded):
         before = rewound._state[number["title"]].copy()
         for sign in (1, -1):
             moved = before.copy()
-            moved[tuple(number["index"])] += sign * 1e-2
+            moved[tuple(number["index"])] += sign * 4e-3
             rewound._state[number["title"]] = moved
             losses.append(rewound.loss("loss", careful=True).value.item())
         rewound._state[number["title"]] = before
         assert weight.shape == before.shape
-        assert number["hops"][-1]["total"] == pytest.approx((losses[0] - losses[1]) / 2e-2, rel=0.02)
+        expected = (losses[0] - losses[1]) / 8e-3
+        assert number["hops"][-1]["total"] == pytest.approx(expected, rel=0.02, abs=0.01)  # float32
 
 
 def test_a_vae_has_one_step_with_two_ways(recorded):
@@ -234,10 +235,10 @@ def test_a_run_of_data_without_a_name_is_followed_on_real_examples(tmp_path, mod
     mine = Dataset("mine", x, x[:8], np.arange(40) // 2 % 3, np.arange(8) % 3)
     fit(model, mine, 2, out=tmp_path, callbacks=[Recorder(mine, 1)], progress=False)
     (batch, *labels), generated = batch_of_run(model, tmp_path)
-    assert not generated and len(batch) == 16 // model.batch_unit * model.batch_unit
+    assert not generated and len(batch) == EXAMPLES // model.batch_unit * model.batch_unit
     np.testing.assert_allclose(to_host(batch), to_host(batch_of(x[: len(batch)], model.value_range)), atol=1e-6)
     if model.takes_labels:
-        np.testing.assert_array_equal(to_host(labels[0]), mine.labels[:16])
+        np.testing.assert_array_equal(to_host(labels[0]), mine.labels[:EXAMPLES])
     assert not follow(tmp_path)["generated"]
 
     recording = Recording.load(tmp_path)

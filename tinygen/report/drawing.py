@@ -42,7 +42,7 @@ class Origin(tuple[Place, ...]):
 
 
 def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
-    """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges, numbers}.
+    """The tape of a step, both networks on it, folded by layer: {width, height, nodes, edges, numbers, ways}.
 
     A node has, beside what the picture needs, `value` and `gradient` (see `summary`), `leaves` (the gradients that it
     passes on, by the rule that makes each), `sources` (the networks whose parameters lead to it), `named` (whether its
@@ -74,14 +74,14 @@ def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
         node.hooks = {0: partial(gradients.__setitem__, node.order)}
     with trace(leave):
         loss.backward(retain_graph=True)
-    numbers = follow_numbers(step, made, nodes, gradients)
+    numbers, ways = follow_numbers(step, made, nodes, gradients)
     tensors = {name: t for name, t in made.named.items() if isinstance(t, Tensor)}
     names = {str(t.node.order): name for name, t in tensors.items() if t.node is not None}
     names |= {f"c{key}": name for key, name in _named_constants(made.named, arrays).items()}
     names[str(loss.node.order)] = "the loss"
     found = _Drawing(model, step, nodes, arrays, gradients, names).json(folded, unfolded)
     plain = {str(node.order): str(i) for i, node in enumerate(nodes)}
-    found["numbers"] = numbers
+    found |= {"numbers": numbers, "ways": ways}
     return _renamed(found, plain | {f"c{key}": f"c{i}" for i, key in enumerate(arrays)})
 
 

@@ -14,7 +14,7 @@ from ..models.base import Model
 from ..models.steps import Loss, Step
 from ..train import RunDirectory
 
-EXAMPLES = 32
+EXAMPLES = 12
 
 
 class Rewound:

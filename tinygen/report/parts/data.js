@@ -1,11 +1,19 @@
 // The data of the page: arrays decoded from base64, and runs.
 
-const ARRAYS = { uint8: Uint8Array, int8: Int8Array, float32: Float32Array, float64: Float64Array };
+const ARRAYS = { uint8: Uint8Array, int8: Int8Array, uint16: Uint16Array, float16: Uint16Array, float32: Float32Array, float64: Float64Array };
 
 /** An embedded array as a typed array, with its `shape`. */
 function decode({ dtype, shape, base64 }) {
   const bytes = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-  return Object.assign(new ARRAYS[dtype](bytes.buffer), { shape });
+  const array = new ARRAYS[dtype](bytes.buffer);
+  return Object.assign(dtype === "float16" ? Float32Array.from(array, halfAsNumber) : array, { shape });
+}
+
+/** The number that the bits of a float16 are. */
+function halfAsNumber(bits) {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent ? (1024 + fraction) * 2 ** (exponent - 25) : fraction * 2 ** -24);
 }
 
 /** The part of an array at one or more leading indices, as a view of the same memory. */

@@ -54,7 +54,7 @@ function stepPanel(panel, run) {
   const frame = h("div", { class: "scroll tapes", tabindex: 0, role: "group", "aria-label": "the tape; arrow keys walk over it" }, drawing);
   const about = h("div", { class: "about" }), table = h("div", {}), notes = h("ul", { class: "quiet small notes" });
   const walk = walkOver(state, drawing, show);
-  const tools = toolbar(state, change, show, walk), numbers = h("div", {});
+  const tools = toolbar(state, change, show, walk), numbers = numberChooser(state, walk, show);
   const moves = moveBar(state, walk);
   const choose = choice(Object.fromEntries(steps.map((step) => [step.name, `${step.name}'s step`])), state.step.name, (name) => {
     walk.pause();
@@ -66,7 +66,7 @@ function stepPanel(panel, run) {
     ...(steps.length > 1 ? [choose] : []),
     map.element, tools.element, frame,
     h("p", { class: "quiet small" }, hueText(run), "Filled: its value is computed; thick pink outline: a gradient has arrived. ", steps.some((step) => step.shielded.length) ? "Dotted: left out of the tape, or frozen." : ""),
-    moves.element, numbers, notes,
+    moves.element, numbers.element, notes,
     h("div", { class: "step" }, about, table),
   );
   walks.push(walk);
@@ -92,7 +92,7 @@ function stepPanel(panel, run) {
       else walk.go(all.findIndex((one) => one.node.id === node.id));
     });
     map.paint(all);
-    numbers.replaceChildren(...chooseNumber(state, walk, show));
+    numbers.paint();
     notes.replaceChildren(...notesOn(run, state.step).map((note) => h("li", {}, note)));
     about.replaceChildren(...aboutNode(now, state));
     table.replaceChildren(...received(state));
@@ -188,15 +188,6 @@ function moveBar(state, walk) {
     place.textContent = `${phase} · ${state.index + 1} of ${all.length}`;
   };
   return { element, paint };
-}
-
-/** The choice of the number that is followed back from the loss. */
-function chooseNumber(state, walk, show) {
-  const { numbers } = state.step.graph, names = Object.fromEntries(numbers.map((one, i) => [i, numberName(one)]));
-  if (!numbers.length) return [];
-  const buttons = choice(names, String(numbers.indexOf(state.followed)), (i) => { walk.pause(); state.followed = numbers[i]; show(); }, "number to follow");
-  buttons.prepend(h("span", {}, "Follow one number back:"));
-  return [buttons, h("p", { class: "quiet small" }, "Dots mark the ops on its way. At each of them, backward, the panel multiplies what arrives by the local derivative. Of a number that reaches the loss by many ways, the strongest is shown.")];
 }
 
 /** What to look for in this very step. */

@@ -5,11 +5,6 @@ function placeIn(index) {
   return index.length ? `[${index.join(", ")}]` : "";
 }
 
-/** What a number is called that can be followed. */
-function numberName({ title, index }) {
-  return index.length === 4 && title === "G(z)" ? `pixel ${placeIn(index.slice(1, 3))} of the first G(z)` : `${title}${placeIn(index)}`;
-}
-
 /** The hops of the followed number in a box: one, or several in a layer of several ops. */
 function hopsIn(node, { followed }) {
   const own = new Set([node.id, ...(node.inner?.nodes ?? []).map((one) => one.id)]);
