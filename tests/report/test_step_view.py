@@ -164,6 +164,26 @@ def test_it_is_no_wider_than_a_phone(opened, name):
     assert browser.errors == []
 
 
+@pytest.mark.parametrize(
+    ("name", "step", "stages"),
+    [
+        ("gan", "D", ["z", "G", "x", "D", "D(x)", "D(G(z))", "loss"]),
+        ("acgan", "D", ["x", "z", "G", "D", "loss"]),
+        ("acgan", "G", ["z", "G", "D", "loss"]),
+        ("vae", "loss", ["x", "encoder", "eps", "decoder", "loss"]),
+    ],
+)
+def test_the_map_has_a_box_for_each_network_and_all_that_goes_in(opened, name, step, stages):
+    """Inputs that are only concatenated, and kept by no op, too: x beside G(z), z beside the label."""
+    browser, _ = opened(name)
+    if browser.run("document.querySelectorAll('[aria-label=step] button').length"):
+        browser.click(f"[aria-label=step] [data-key={step}]")
+    found = browser.run("[...document.querySelectorAll('.map .stage')].map((one) => one.ariaLabel.split(':')[0])")
+    assert set(stages) <= set(found) and len(found) == len(set(found))
+    assert browser.run("document.querySelectorAll('.map .edge').length") >= len(stages) - 1
+    assert browser.errors == []
+
+
 def test_a_second_tape_is_told_apart(opened):
     browser, _ = opened("wgangp")
     browser.click("[data-key=D]")

@@ -78,6 +78,9 @@ def step_graph(model: Rewound, step: Step) -> dict[str, Any]:
     tensors = {name: t for name, t in made.named.items() if isinstance(t, Tensor)}
     names = {str(t.node.order): name for name, t in tensors.items() if t.node is not None}
     names |= {f"c{key}": name for key, name in _named_constants(made.named, arrays).items()}
+    leaves = {node.order for node in nodes if node.plan is None}
+    given = {key: x for key, x in _given(nodes).items() if key in leaves}  # x, if a penalty asks for its gradient
+    names = {str(key): name for key, name in _named_constants(made.named, given).items()} | names
     names[str(loss.node.order)] = "the loss"
     found = _Drawing(model, step, nodes, arrays, gradients, names).json(folded, unfolded)
     plain = {str(node.order): str(i) for i, node in enumerate(nodes)}
@@ -107,7 +110,7 @@ def _given(nodes: list[Node]) -> dict[int, Array]:
 
 
 def _named_constants(named: Mapping[str, Any], arrays: dict[int, Array]) -> dict[int, str]:
-    """The names of the batch and the noise, by id, even if they were reshaped."""
+    """The names of the batch and the noise, by the keys of arrays, even if they were reshaped."""
     hosts = [(to_host(array_of(x)), name) for name, x in named.items()]
     return {key: name for key, x in arrays.items() for y, name in hosts if np.may_share_memory(to_host(x), y)}
 
@@ -144,7 +147,23 @@ class _Drawing:
         return parts.pop() if len(parts) == 1 and node.order != named["z"] else ""
 
     def json(self, folded: Graph, unfolded: Graph) -> dict[str, Any]:
-        return self._graph(folded.boxes, folded.edges, unfolded)
+        return self._graph(*self._with_inputs(folded.boxes, folded.edges), unfolded)
+
+    def _with_inputs(self, boxes: list[Box], edges: list[Edge]) -> tuple[list[Box], list[Edge]]:
+        """Boxes and edges with those of named constants, too, that ops take but don't keep, such as x, if it is only
+        concatenated."""
+        found, drawn = {}, {edge[:2]: edge for edge in edges}
+        there = {box.id: box for box in boxes}
+        for box in boxes:
+            for node in (self.nodes[str(order)] for order in box.nodes):
+                inputs = node.where.inputs if isinstance(node.where, Origin) else ()
+                for i, x in enumerate(inputs):
+                    key = f"c{id(x)}"
+                    if key in self.names and i not in node.plan.positions and (key, box.id) not in drawn:
+                        drawn[key, box.id] = Edge(key, box.id, argument(node, i))
+                        found[key] = there.get(key) or Box(key, "constant", "constant", x.shape, str(x.dtype))
+            found[box.id] = box
+        return list(found.values()), list(drawn.values())
 
     def _graph(self, boxes: list[Box], edges: list[Edge], unfolded: Graph | None) -> dict[str, Any]:
         for box in boxes:
