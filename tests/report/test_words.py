@@ -1,22 +1,27 @@
-"""No sentence on a page that doesn't apply to its run: each is held against what the run is."""
+"""No sentence on a page that doesn't apply to its run or, in the lab, to its loss: each is held against what it is."""
 
 import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import pytest
 from models.small import POINT
-from report.words import sentences, small_run
+from report.words import lab_sentences, sentences, small_run
 
 from tinygen.losses import GAN_LOSSES
 from tinygen.models import MODELS
+from tinygen.play import play
 from tinygen.report.gather import gather
 
 PLAIN = {"batch_norm": False}
 IMAGES = {name: (name, None, {}) for name in MODELS}
 LOSSES = {f"gan with {loss}": ("gan", None, {"loss": loss}) for loss in GAN_LOSSES}
 POINTS = {f"points: gan with {loss}": ("gan", POINT, {"loss": loss, **PLAIN}) for loss in GAN_LOSSES}
-POINTS |= {f"points: {name}": (name, POINT, {}) for name in ("memory", "ae", "vae", "cgan", "pacgan", "wgangp")}
+POINTS |= {
+    f"points: {name}": (name, POINT, {})
+    for name in ("memory", "ae", "vae", "cgan", "acgan", "pacgan", "wgangp", "wgan", "lsgan", "hingegan")
+}
 CASES = IMAGES | LOSSES | POINTS  # by name: the model, the shape of its examples, its settings
 SOME = ["vae", "wgangp", "points: gan with lsgan"]  # without --campaign
 
@@ -35,6 +40,7 @@ class Facts:
     on_two_tapes: bool  # whether a step has a penalty on a gradient
     between: bool  # whether that gradient is taken at points x̂ between real examples and generated ones
     of_digits: bool
+    clips: bool  # whether D's weights are clipped, and the page says why
 
 
 # What a sentence says, and of which runs it may.
@@ -49,8 +55,11 @@ RULES: list[tuple[str, Callable[[Facts], bool]]] = [
     (r"[Pp]robabilit|: one half|are one half|% real|certainly real", lambda run: run.by_probability),
     (r"vanishing gradient|all but vanishes", lambda run: run.by_probability),  # the minimax loss reads a probability
     (r"turns around", lambda run: run.plays and not run.critic),
-    (r"[Ss]lopes of the critic|steep", lambda run: run.has_slopes),
-    (r"[Ss]econd tape|dashed boxes|[Pp]enalty", lambda run: run.on_two_tapes),
+    (r"\d%.* apart|guessing", lambda run: run.plays and not run.critic),
+    (r"[Ss]lopes of the critic|steep", lambda run: run.has_slopes or run.clips),
+    (r"[Ss]econd tape|dashed boxes|[Pp]enalty", lambda run: run.on_two_tapes or run.clips),
+    (r"[Cc]lipped", lambda run: run.clips),
+    (r"can't tell|turns white", lambda run: run.plays and not run.critic),
     (r"x̂", lambda run: run.between),
     (r"^not kept$|\bNaN\b|undefined|\bnull\b|\[object|\bInfinity\b", lambda run: False),
 ]
@@ -73,7 +82,16 @@ def facts_of(path):
         on_two_tapes=any(node["part"] == "second tape" for node in nodes),
         between=any(node["title"] == "x̂" for node in nodes),
         of_digits=False,
+        clips=run["config"].get("clip") is not None,
     )
+
+
+def facts_of_lab(name):
+    """What the lab is under a loss: a game of points in the plane."""
+    loss = GAN_LOSSES[name]
+    no = dict.fromkeys(("encodes", "has_kl", "of_images", "has_slopes", "on_two_tapes", "between", "of_digits"), False)
+    critic = loss.threshold is None
+    return Facts(plays=True, by_probability=loss.probability, critic=critic, clips=critic, **no)
 
 
 def pytest_generate_tests(metafunc):
@@ -93,6 +111,23 @@ def test_every_sentence_applies_to_its_run(browser, tmp_path, case):
     assert len(said) > 100
     found = wrong(said, facts_of(path))
     assert not found, json.dumps(found, ensure_ascii=False, indent=1)
+
+
+@pytest.mark.parametrize("loss", GAN_LOSSES)
+def test_every_sentence_of_the_lab_applies_to_its_loss(browser, tmp_path, loss):
+    said = lab_sentences(browser, play(tmp_path / "play.html"), loss)
+    assert len(said) > 80
+    found = wrong(said, facts_of_lab(loss))
+    assert not found, json.dumps(found, ensure_ascii=False, indent=1)
+    for what in (
+        "Paused.",
+        "There are no data.",
+        "beyond all bounds",
+        "knows nothing yet",
+        "In slow motion",
+        "removed;",
+    ):
+        assert any(what in text for text in said), what
 
 
 def test_a_sentence_that_does_not_apply_is_found(browser, tmp_path):

@@ -1,4 +1,4 @@
-"""Every sentence of a run's page, as somebody reads or hears it who presses every button."""
+"""Every sentence of a run's page, or of the lab, as somebody reads or hears it who presses every button."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ from tinygen.train import fit
 from tinygen.train.batches import loader_for
 
 PLACES = 40  # of a walk over a step; neighbours say much the same
-NOT_PROSE = "#head p.quiet, pre, code, td, .code, .under, .tape, .map, .instructions, p:has(> code:first-child)"
-SEEN = f"""[...document.querySelectorAll("#head *, #missing *, main *")].filter((one) => !one.closest("{NOT_PROSE}"))
+NOT_PROSE = "pre, code, td, .code, .under, .tape, .map, .instructions, p:has(> code:first-child)"
+PROSE = "p, li, h1, h2, h3, h4, th, summary, legend, button, span, small, figcaption"
+SEEN = f"""[...document.querySelectorAll("#head *, #missing *, main *, #time *, #status")]
+    .filter((one) => !one.closest("{NOT_PROSE}"))
     .flatMap((one) => [
-        one.matches("p, li, h1, h2, h3, h4, th, summary, button, span, small, figcaption") ? one.textContent : "",
+        one.matches("{PROSE}") ? one.textContent : "",
         ...["aria-label", "aria-valuetext", "title", "alt", "placeholder"].map((name) => one.getAttribute(name)),
     ].filter(Boolean))"""
 PRESSED = "[...document.querySelectorAll('main .row > button')].filter((one) => one.checkVisibility())"
 STEPS = "[...document.querySelectorAll('[aria-label=step] button')].map((one) => one.dataset.key)"
+SPACE = "page.toggle()"
+CHOOSE = "(s => { s.value = '%s'; s.dispatchEvent(new Event('change')); })(document.getElementById('%s'))"
 WALK = "(one => { one.value = %d; one.dispatchEvent(new Event('input')); })(document.querySelector('.places'))"
 
 
@@ -41,6 +45,44 @@ def small_run(name: str, out: Path, shape: tuple[int, ...] | None = None, **sett
     fit(model, loader, 3, out=out, dataset=data, log_every=1, sample_every=2, callbacks=[recorder], progress=False)
     report(out)
     return out
+
+
+def lab_sentences(browser: Browser, page: Path, loss: str) -> list[str]:
+    """All that the lab says under a loss: for all data, at each of its moves, while it plays, with no data, and when
+    its numbers have grown beyond all bounds."""
+    browser.open(page, still=True)
+    browser.wait("globalThis.page")
+    said: dict[str, None] = {}
+
+    def after(script: str, until: str = "true") -> None:
+        browser.run(f"{script}; 0")
+        browser.wait(until)
+        said.update(dict.fromkeys(browser.run(SEEN)))
+
+    def options(name: str) -> list[str]:
+        return browser.run(f"[...document.querySelectorAll('#{name} option')].map((one) => one.value)")
+
+    def press(name: str) -> str:
+        return f"document.querySelector('#{name}').click()"
+
+    browser.run(CHOOSE % (loss, "loss"))
+    rests = "!page.player.gliding && page.player.frame === null"
+    for data in options("chosen"):
+        after(CHOOSE % (data, "chosen"))
+        for move in ("stepD", "stepG", "whole", "again"):
+            after(press(move), rests)
+    for speed in options("speed"):
+        after(CHOOSE % (speed, "speed"))
+        for phase in ("D", "arrows", "G") if speed == "slow" else ("null",):
+            after(f"page.player.playing || {SPACE}", f"page.player.phase === {phase!r}".replace("'null'", "null"))
+        after(SPACE, rests)
+    after("page.player.lab.losses.G = NaN; page.turn()")
+    after(press("again"))
+    for key in ("PageDown", "ArrowUp", "Enter", "Delete"):
+        after(f"page.hand.key('{key}')")
+    after(press("clear"))
+    assert browser.errors == []
+    return [re.sub(r"\s+", " ", text).strip() for text in said]
 
 
 def sentences(browser: Browser, page: Path) -> list[str]:

@@ -19,6 +19,7 @@ function makeParts() {
     loss: h("div"),
     arrows: h("div"),
     settings: h("div", { class: "settings" }),
+    hints: h("ul"),
     curves: h("div", { class: "beside" }),
     step: h("span", { class: "where number", id: "step" }),
     status: document.getElementById("status"),
@@ -43,6 +44,6 @@ function layout(part) {
         h("details", {}, h("summary", {}, "Learning rates and networks"), part.settings))),
     part.curves,
     h("section", { class: "hints" },
-      h("h3", {}, "What to look for"), h("ul", {}, HINTS.map((hint) => h("li", {}, hint)))),
+      h("h3", {}, "What to look for"), part.hints),
   ];
 }

@@ -54,6 +54,7 @@ class Page {
     const { part, settings, player } = this, own = settings.data === "own";
     part.key.replaceChildren(gameKey(player.lab.meaning.probability));
     part.loss.replaceChildren(...lossText(player.lab.meaning));
+    part.hints.replaceChildren(...hintsOn(player.lab.meaning).map((hint) => h("li", {}, hint)));
     part.howTo.textContent = own ? HOW_TO.own : HOW_TO.move;
     this.clear.hidden = !own;
     if (player.playing) player.go();

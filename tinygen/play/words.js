@@ -3,15 +3,24 @@
 const CAPTION = "Black dots are points that G makes, green dots are real. The colour behind them is D's verdict on " +
   "that place, and each arrow shows where D's gradient pushes a point of G's.";
 
-const HINTS = [
-  "In a good run G's dots gather among the real ones, and D turns white there: it tells 50% apart, no better than " +
-    "guessing.",
-  "Mode collapse: give G a learning rate of 0.01. Its dots crowd into a place or two, D turns those blue, and the " +
-    "dots move on together, round and round.",
-  "A D that is too good: ten steps of D for one of G, G's learning rate 0.0001, and start again. D soon tells more " +
-    "than 90% apart, and its mean verdict on G's points falls.",
-  "Drag real points away when G has learnt them: D notices first, then the arrows turn, then G follows.",
-];
+/** What to look for; a critic's scores only mean something beside each other. */
+function hintsOn({ probability, threshold }) {
+  const critic = threshold === null, verdict = probability ? "verdict on" : "score of";
+  return [
+    critic
+      ? "In a good run G's dots gather among the real ones, and D scores both alike. The colours are stretched again " +
+        "at each step: orange for the higher scores, blue for the lower ones."
+      : "In a good run G's dots gather among the real ones, and D turns white there: it tells 50% apart, no better " +
+        "than guessing.",
+    "Mode collapse: give G a learning rate of 0.01. Its dots crowd into a place or two, D turns those blue, and the " +
+      "dots move on together, round and round.",
+    "A D that is too good: ten steps of D for one of G, G's learning rate 0.0001, and start again. " +
+      (critic
+        ? "D soon scores real points much higher than G's, and the gap stays."
+        : `D soon tells more than 90% apart, and its mean ${verdict} G's points falls.`),
+    "Drag real points away when G has learnt them: D notices first, then the arrows turn, then G follows.",
+  ];
+}
 
 const HOW_TO = {
   move: "Drag the green points: training goes on with them. On a keyboard, Page Up and Page Down choose a centre, " +
