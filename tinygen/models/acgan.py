@@ -1,10 +1,10 @@
-"""The auxiliary-classifier GAN: Odena et al. 2017. D isn't given the class of an image; it has to predict it.
+"""The auxiliary-classifier GAN: Odena et al. 2017. D isn't given the class of an example; it has to predict it.
 
     L_S = E log P(real | x) + E log P(fake | G(z, y))      (eq. 2)
     L_C = E log P(y | x) + E log P(y | G(z, y))            (eq. 3)
 
 D raises L_S + w L_C, and G raises w L_C - L_S, so both gain when the class is recognisable. D's last layer gives the
-score of an image and, beside it, the logits of its class. Fakes are given the labels of the real batch.
+score of an example and, beside it, the logits of its class. Fakes are given the labels of the real batch.
 """
 
 from __future__ import annotations

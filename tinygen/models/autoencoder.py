@@ -129,7 +129,7 @@ class MemoryConfig(ModelConfig):
 
 
 class Memory(Model):
-    """A decoder that learns a few images by heart, from one-hot codes.
+    """A decoder that learns a few examples by heart, from one-hot codes.
 
     Its samples lie between them.
     """

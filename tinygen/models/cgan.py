@@ -1,4 +1,4 @@
-"""The conditional GAN: Mirza and Osindero 2014. G draws a given class; D judges images given their class.
+"""The conditional GAN: Mirza and Osindero 2014. G draws a given class; D judges examples given their class.
 
     min_G max_D  E log D(x, y) + E log(1 - D(G(z, y), y)),   z ~ N(0, 1), y the label of x            (eq. 2)
 
@@ -62,7 +62,7 @@ class JoinLabels(layers.Module):
 
 
 class CGAN(GAN):
-    """A GAN of dense layers that draws images of a given class."""
+    """A GAN of dense layers that draws examples of a given class."""
 
     name = "cgan"
     Config: ClassVar[type] = CGANConfig
