@@ -16,7 +16,7 @@ function hintsOn({ probability, threshold }) {
       "dots move on together, round and round.",
     "A D that is too good: ten steps of D for one of G, G's learning rate 0.0001, and start again. " +
       (critic
-        ? "D soon scores real points much higher than G's, and the gap stays."
+        ? "D soon scores real points much higher than G's, and the gap closes only slowly."
         : `D soon tells more than 90% apart, and its mean ${verdict} G's points falls.`),
     "Drag real points away when G has learnt them: D notices first, then the arrows turn, then G follows.",
   ];
