@@ -154,11 +154,11 @@ def opened(browser, recorded):
 
 
 def picked(browser):
-    return float(browser.text(".picker:not([hidden]) .picked b"))
+    return float(browser.text(".chosen:not([hidden]) .picked b"))
 
 
 def set_field(browser, axis, value):
-    field = f".picker:not([hidden]) [data-axis='{axis}']"
+    field = f".chosen:not([hidden]) [data-axis='{axis}']"
     browser.run(
         f"(f => {{ f.value = {value}; f.dispatchEvent(new Event('change')); }})(document.querySelector({field!r}))"
     )
@@ -189,7 +189,7 @@ def test_a_pixel_is_chosen_by_click_by_keys_and_by_number(opened, recorded):
     browser.wait("document.querySelector('#status').textContent.startsWith('pixel [8, 6] of the first G(z): gradient')")
     set_field(browser, 1, 99)  # there are 28 rows
     assert_chosen(27, 6)
-    browser.click(".picker:not([hidden]) .largest")
+    browser.click(".chosen:not([hidden]) .largest")
     assert_chosen(*np.unravel_index(np.abs(gx[0, ..., 0]).argmax(), (28, 28)))
     assert browser.errors == []
 
@@ -222,5 +222,5 @@ def test_what_is_not_kept_is_said(opened, monkeypatch, browser, recorded, tmp_pa
     monkeypatch.setattr("tinygen.report.numbers.MOST_FACTORS", 10)
     browser.open(package.report(recorded("gan"), out=tmp_path / "less.html"), "#step")
     browser.click("[aria-label='number to follow'] [data-key='1']")
-    assert "this page keeps the way of one number alone" in browser.text(".picker:not([hidden])")
+    assert "this page keeps the way of one number alone" in browser.text(".chosen:not([hidden])")
     assert browser.errors == []

@@ -28,7 +28,7 @@ function chart({ title, caption, lines, log = false, low, high, events = [], pla
         svg("line", { class: "grid", x1: start, x2: width - right, y1: y(tick), y2: y(tick) }),
         svg("text", { x: start - 6, y: y(tick) + 4, "text-anchor": "end" }, short(tick)),
       ]),
-      ...stepTicks(last, across, width).map((step) => svg("text", {
+      ...stepTicks(last, across, width - start - right).map((step) => svg("text", {
         x: x(step), y: height - 5, "text-anchor": across(step) < 0.04 ? "start" : across(step) > 0.96 ? "end" : "middle",
       }, whole(step))),
       ...events.map((event) => svg("line", { class: "event", x1: x(event.step), x2: x(event.step), y1: top, y2: height - bottom })),

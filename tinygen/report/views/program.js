@@ -315,7 +315,7 @@ function aboutInstruction(program, index) {
 
 const PASS = {
   traced: "as it was traced", calls_first: "Python's calls first", simplify: "simplified", merge_equal: "equal ones merged", drop_unused: "unused ones dropped",
-  fuse: "loops fused", update_at_once: "products into updates",
+  split_sums: "sums taken apart", fuse: "loops fused", update_at_once: "products into updates", compute_large_again: "large ones computed again",
 };
 
 function passTable({ passes }) {

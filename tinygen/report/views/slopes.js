@@ -31,7 +31,7 @@ function slopes(panel, run) {
   const drawing = svg("svg", { class: "chart", role: "img" });
   const share = (part) => Float32Array.from({ length: frames }, (_, frame) => at(all, frame).slice().sort()[Math.floor(part * (n - 1))]);
   const lines = [["steepest tenth begins at", 0.9], ["half are below", 0.5], ["flattest tenth ends at", 0.1]].map(([name, part]) => ({ name, x: run.recorded, y: share(part) }));
-  const overTime = chart({ title: "Slopes through training", caption: "The median slope, and where the steepest and the flattest tenth begin.", lines, place: placeOfFrames(run), low: 0 });
+  const overTime = chart({ title: "Slopes through training", caption: "The median slope, where the steepest tenth begins, and where the flattest ends.", lines, place: placeOfFrames(run), low: 0 });
   const text = h("p", {}, "mean slope ", h("b", { class: "number", id: "slope" }));
   panel.append(h("h3", {}, "Slopes at this step"), drawing, text, overTime.element);
   return (step) => {

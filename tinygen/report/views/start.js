@@ -71,13 +71,13 @@ function movement(run, scene, frame, next, later) {
 }
 
 function imageScene(run) {
-  const channels = run.image[2], i = leastReal(run), [real, fake, push, after] = ["a real image", "an image of G's", "D's push on it", "the same image later"].map((label) => pixelCanvas(run.image, label));
+  const channels = run.image[2], i = leastReal(run), [real, fake, push, after] = ["a real image", "an image of G's", "D's push on it", "the image that G makes next"].map((label) => pixelCanvas(run.image, label));
   const figure = (canvas, text) => h("figure", {}, canvas, h("figcaption", {}, text));
-  const score = (frame) => at(run.array("score_fake"), frame)[i];
+  const score = (frame) => at(run.array("score_fake"), frame)[i], moved = figure(after, "");
   return {
     judged: h("div", { class: "two" }, run.has("data") ? figure(real, "real") : null, figure(fake, "G's")),
     pushed: figure(push, "D's push on G's image"),
-    moved: figure(after, "G's image, later"),
+    moved,
     push: (frame) => [`D's gradient says of each pixel whether more of it (orange) or less (blue) would look more real. It is all that D tells G. Its length here: `, h("b", { class: "number" }, short(norm(pushOn(run, frame, i, run.loss, score(frame))))), "."],
     after: (next) => ["; D's verdict then: ", h("b", { class: "number" }, verdictText(run, score(next), true)), "."],
     paint: (frame, next) => {
@@ -86,6 +86,7 @@ function imageScene(run) {
       drawImage(fake, x, channels);
       drawPush(push, x, gradient, channels, greatest(gradient, Math.abs));
       drawImage(after, at(run.array("samples"), next, i), channels);
+      moved.querySelector("figcaption").textContent = next === frame ? "G's image, the last" : "G's image, later";
     },
   };
 }

@@ -41,6 +41,10 @@ function stagesOf({ nodes, edges }, values) {
   }
   const order = [...stages.values()], columns = greatest(order, (stage) => stage.column) + 1;
   order.at(-1).column = columns - 1;
+  for (const stage of order.filter((one) => one.input)) { // just before what reads it, so that its arrow passes behind nothing
+    const readers = links.filter(([from]) => from === stage).map(([, to]) => to.column);
+    if (readers.length) stage.column = Math.max(0, Math.min(...readers) - 1);
+  }
   for (const stage of order) stage.row = order.filter((one) => one.column === stage.column).indexOf(stage);
   return { stages: order, edges: links, columns, home };
 }
@@ -77,11 +81,22 @@ function drawMap(drawing, state, { stages, edges, columns, home }, all, width, o
     const [x, y] = middle(from), [x2, y2] = middle(to), kind = share(from, "backward") ? "back" : share(from, "forward") === 1 ? "passed" : "";
     const [start, end] = [x + wide / 2, x2 - wide / 2], bend = (start + end) / 2;
     const label = from.makes && (end - start) > 7.5 * from.makes.length ? svg("text", { class: "label", x: bend, y: (y + y2) / 2 - 6 }, from.makes) : null;
-    return svg("g", {}, svg("path", { class: `edge ${kind}`, d: `M${start} ${y}C${bend} ${y} ${bend} ${y2} ${end} ${y2}` }), label);
+    // past other columns a way leads above or below their boxes
+    const lane = y + y2 < height ? 4 : height - 4, over = [from.column + 1, to.column - 1].map((one, i) => (one + 0.5 + (i - 0.5) * 0.8) * column);
+    const d = to.column - from.column > 1 ? way([[start, y], [over[0], lane], [over[1], lane], [end, y2]]) : way([[start, y], [end, y2]]);
+    return svg("g", {}, svg("path", { class: `edge ${kind}`, d }), label);
   });
   const here = home.get(now.node.inside ?? now.node.id);
   const boxes = stages.map((stage) => stageBox(stage, state, middle(stage), wide, { forward: share(stage, "forward"), backward: share(stage, "backward") }, stage === here, now.phase, onstage));
   drawing.replaceChildren(...lines, ...boxes, front(here, now, passed, middle(here), wide));
+}
+
+/** A curve through places, level at each of them. */
+function way([[x, y], ...places]) {
+  return places.reduce(({ d, from }, [x2, y2]) => {
+    const middle = (from[0] + x2) / 2;
+    return { d: `${d}C${middle} ${from[1]} ${middle} ${y2} ${x2} ${y2}`, from: [x2, y2] };
+  }, { d: `M${x} ${y}`, from: [x, y] }).d;
 }
 
 function stageBox(stage, state, [x, y], wide, shares, isHere, phase, onstage) {

@@ -58,7 +58,7 @@ function numberPicker(target, graph, choose, back) {
   const { title, kept, index: largest } = target, count = target.shape.reduce((all, length) => all * length, 1);
   if (!kept) {
     return {
-      element: h("div", { class: "picker" }, h("p", { class: "small" }, `Of ${title} this page keeps the way of one number alone, the one with the largest gradient: those of all ${whole(count)} would take too much room.`), h("p", { class: "quiet small" }, HOW_FOLLOWED)),
+      element: h("div", { class: "chosen" }, h("p", { class: "small" }, `Of ${title} this page keeps the way of one number alone, the one with the largest gradient: those of all ${whole(count)} would take too much room.`), h("p", { class: "quiet small" }, HOW_FOLLOWED)),
       paint: () => {},
     };
   }
@@ -71,10 +71,12 @@ function numberPicker(target, graph, choose, back) {
   const picture = isPixel(target) ? pixelPicker(target, graph, choose) : null;
   const text = h("p", { class: "small picked" }), again = h("button", { type: "button", class: "largest", onclick: back }, "the largest gradient");
   const what = kept === "first" ? `Any ${picture ? "pixel of the first image" : "number of the first example"} can be chosen; the ways of the others are not kept. ` : "Any of its numbers can be chosen. ";
+  const how = h("div", {}, h("p", { class: "quiet small" }, what, "They are kept to three digits."), h("div", { class: "row" }, fields.map((field) => field.element), again));
+  const open = !matchMedia("(max-width: 760px)").matches; // a phone has the panel on the op in sight
   return {
-    element: h("div", { class: "picker" }, picture?.element, h("div", {},
-      h("p", { class: "quiet small" }, what, "They are kept to three digits."), h("div", { class: "row" }, fields.map((field) => field.element), again), text,
-      h("p", { class: "quiet small" }, HOW_FOLLOWED))),
+    element: h("div", { class: "chosen" },
+      h("details", { open }, h("summary", {}, `Choose another ${picture ? "pixel" : "number"}`), h("div", { class: "picker" }, picture?.element, how)),
+      text, h("p", { class: "quiet small" }, HOW_FOLLOWED)),
     paint: (followed) => {
       ({ index } = followed);
       for (const { axis, input } of fields) input.value = index[axis];
