@@ -25,6 +25,7 @@ from ..tensor import Tensor
 from .embed import embed_array
 from .numbers import follow_numbers
 from .rewound import Rewound
+from .ways import argument_name
 
 BINS = 24
 LARGEST_PICTURE = 32  # pixels a side; larger images are shown with every second pixel, or every third, ...
@@ -214,7 +215,7 @@ class _Drawing:
         node = self.nodes.get(box.id)
         if node is None or len(box.nodes) > 1 or not isinstance(node.where, Origin):
             return {}
-        names = [f"g{argument(node, i)}" for i in node.plan.positions]
+        names = [_gradient_name(argument_name(node, i)) for i in node.plan.positions]
         return {name: summary(g) for name, g in zip(names, node.where.leaves, strict=False)}  # none if no gradient came
 
     def _inside(self, box: Box, unfolded: Graph) -> dict[str, Any]:
@@ -233,6 +234,10 @@ class _Drawing:
         """The lines of the model's code that led to an op, the innermost first."""
         own = takewhile(lambda place: place.file != ABOVE, box.where)
         return [_line(place) for place in own if place.file not in BETWEEN]
+
+
+def _gradient_name(argument: str) -> str:
+    return f"g{argument}" if argument.isidentifier() else f"of {argument}"
 
 
 def _line(place: Place) -> str:

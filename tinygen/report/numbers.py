@@ -11,14 +11,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..backend import Array, to_host
-from ..graph.boxes import argument
 from ..graph.fold import reach
 from ..layers import Module
 from ..models.steps import Loss, Step
 from ..tape import Node
 from ..tensor import Tensor
 from .embed import embed_numbers
-from .ways import TooManyError, Uses, Ways
+from .ways import TooManyError, Uses, Ways, argument_name
 
 MOST_WAYS = 8_000  # of a node's numbers
 MOST_FACTORS = 35_000  # of the values and gradients of which the ways of more weights are made
@@ -97,7 +96,7 @@ def _hops(node: Node, j: int, uses: Uses) -> list[Hop]:
         out, into = ([int(n) for n in np.unravel_index(n, shape)] for n, shape in ((k, user.shape), (j, node.shape)))
         arriving, local = float(found.arriving[0]), float(found.local[0])
         ways, total = int(found.ways[0]), float(found.total[0])
-        hops.append(Hop(user.order, argument(user, i), out, into, arriving, local, arriving * local, ways, total))
+        hops.append(Hop(user.order, argument_name(user, i), out, into, arriving, local, arriving * local, ways, total))
         node, j = user, k
     return hops
 
@@ -127,7 +126,7 @@ def _keep_products(node: Node, uses: Uses, known: _Known) -> bool:
     """Keep of a matrix w the x of each product x @ w, and the ways of what these make; w may be transposed first."""
     made = []
     for user, position in uses.of(node):
-        one: dict[str, Any] = {"node": user.order, "argument": argument(user, position), "shape": list(user.shape)}
+        one: dict[str, Any] = {"node": user.order, "argument": argument_name(user, position), "shape": list(user.shape)}
         derivative = uses.derivative(user, position)
         if (x := derivative.factor) is not None and x.size + derivative.size <= MOST_FACTORS:
             uses.all_ways(user, np.arange(derivative.size), known.ways)
@@ -147,7 +146,7 @@ def _kept_ways(node: Node, ways: Ways, uses: Uses) -> dict[str, Any]:
     numbers: null if they are all.  out: {shift} if each goes to the same place, but for a shift.  ways, total: null if
     each has one way.
     """
-    users = [{"node": u.order, "argument": argument(u, i), "shape": list(u.shape)} for u, i in uses.of(node)]
+    users = [{"node": u.order, "argument": argument_name(u, i), "shape": list(u.shape)} for u, i in uses.of(node)]
     shift, lone = ways.out - ways.numbers, bool((ways.ways <= 1).all())
     return {
         "node": node.order,

@@ -14,11 +14,18 @@ import numpy as np
 
 from ..backend import Array, is_array, to_host
 from ..gradients import grad
+from ..graph.boxes import argument
 from ..scopes import no_grad
 from ..tape import Node, pass_back
 from ..tensor import Tensor, wrap
 
 MOST_COLUMNS = 500  # that an op is asked for; with more it would take minutes
+
+
+def argument_name(node: Node, i: int) -> str:
+    """The name of an op's argument; x if it is one of any number, such as those of concatenate, and alone gets a
+    gradient."""
+    return "x" if node.plan.op.arity < 0 and len(node.plan.positions) == 1 else argument(node, i)
 
 
 class TooManyError(Exception):
