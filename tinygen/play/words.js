@@ -56,7 +56,7 @@ function numbersText(lab, seen) {
   const bold = (text) => h("b", { class: "number" }, text);
   const gap = mean(seen.realScores.data) - mean(seen.scores.data);
   const judged = told === undefined
-    ? ["D scores real points ", bold(short(gap)), " higher than G's. "]
+    ? ["D scores real points ", bold(short(Math.abs(gap))), gap < 0 ? " lower than G's. " : " higher than G's. "]
     : ["D tells ", bold(percent(told)), " apart (50% is guessing). "];
   const covered = DATASETS[lab.settings.data].modes
     ? [bold(modes), ` of ${lab.centres.length} modes covered; `, bold(percent(good)), " of G's points are good. "]
