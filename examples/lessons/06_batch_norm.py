@@ -147,7 +147,7 @@ for name in sizes:
         said = network(digits.test.astype("float32") / 127.5 - 1).numpy().argmax(axis=1)
     right[name] = float((said == digits.test_labels).mean())
     print(
-        f"{name:10} loss {np.mean(curves[name][-50:]):.2f}, {right[name]:.0%} right (guessing: log 10 = {np.log(10):.2f})"
+        f"{name:10} loss {np.mean(curves[name][-50:]):.2f}, {right[name]:.0%} right (guess: log 10 = {np.log(10):.2f})"
     )
 
 # %%

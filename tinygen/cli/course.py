@@ -1,4 +1,4 @@
-"""A course of twelve graded assignments: begin a piece, check it, draw it, hand it in; and what a teacher needs.
+"""A course of graded assignments: begin a piece, check it, draw it, hand it in; and what a teacher needs.
 
 Students: list, new, check, run, pack. Teachers: grade, build, proof, with the masters, which are in examples/course of
 tinygen's repository and not in the package.
@@ -71,6 +71,10 @@ def _arguments_of(name: str, added: Parser) -> None:
     if name == "build":
         added.add_argument(
             "--out", type=path, metavar="FILE", default="autograder.zip", help="the zip file (autograder.zip)"
+        )
+    if name == "proof":
+        added.add_argument(
+            "--students", type=count_from(1, 6), default=1, metavar="N", help="how many, each with other inputs (1)"
         )
     if name in ("build", "proof", "grade"):
         added.add_argument(
@@ -194,11 +198,11 @@ def _build(args: argparse.Namespace) -> int:
 
 def _proof(args: argparse.Namespace) -> int:
     """Prove the checks: stubs get nothing, solutions all, and each planted mistake loses its points and is named."""
-    from ..course.proof import prove
+    from ..course.proof import STUDENTS, prove
 
     faults = 0
     for master in _masters(args):
-        for proven in prove(master):
+        for proven in prove(master, STUDENTS[: args.students]):
             faults += bool(proven.fault)
             print(f"{proven.piece:14} {proven.file:44} {proven.points:5g} of {proven.of:g}  {proven.fault}", flush=True)
     print(f"{faults} faults" if faults else "All are as they should be.")
