@@ -146,9 +146,7 @@ for name in sizes:
     with tg.no_grad():
         said = network(digits.test.astype("float32") / 127.5 - 1).numpy().argmax(axis=1)
     right[name] = float((said == digits.test_labels).mean())
-    print(
-        f"{name:10} loss {np.mean(curves[name][-50:]):.2f}, {right[name]:.0%} right (guess: log 10 = {np.log(10):.2f})"
-    )
+    print(f"{name:10} loss {np.mean(curves[name][-50:]):.2f}, {right[name]:.0%} right")
 
 # %%
 fig, (left_panel, right_panel) = plt.subplots(1, 2, figsize=(8, 2.8), layout="constrained")
