@@ -128,6 +128,11 @@ def batch_norm(n):
     assert n["running"].mean.data[0] == pytest.approx(n["expected"], rel=0.02)
 
 
+def elbo(n):
+    np.testing.assert_allclose(np.add(n["climb"], n["gaps"]), n["log_px"], rtol=1e-12)
+    assert (np.diff(n["climb"]) > 0).all()
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -135,6 +140,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "04_optimisers": optimisers,
     "05_four_images": four_images,
     "06_batch_norm": batch_norm,
+    "07_elbo": elbo,
     "08_vae": vae,
     "09_gan_game": gan_game,
     "13_when_gans_fail": when_gans_fail,
@@ -164,9 +170,20 @@ def batch_norm_at_length(n):
     assert np.mean(n["curves"]["batch norm"][-50:]) < 0.6 and n["right"]["batch norm"] > 0.85
 
 
+def elbo_at_length(n):
+    assert n["climb"][-1] == pytest.approx(n["log_px"], abs=1e-6)
+    assert float(n["mu"]) ** 2 == pytest.approx(2, rel=0.15)
+    assert float(n["bound"]) == pytest.approx(n["best"], abs=1e-4)
+    assert n["variance"] == pytest.approx(n["data"].var(), rel=1e-2)
+    assert np.log(2) < n["gap"] < np.log(2) + 0.05
+    bounds = list(n["tighter"].values())
+    assert bounds == sorted(bounds) and bounds[-1] == pytest.approx(n["log_px_bent"] - np.log(2), abs=0.005)
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "04_optimisers": optimisers_at_length,
     "06_batch_norm": batch_norm_at_length,
+    "07_elbo": elbo_at_length,
     "09_gan_game": gan_game_at_length,
 }
 
