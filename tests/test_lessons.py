@@ -149,6 +149,37 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
 }
 
 
+def broadcasting_at_length(n):
+    np.testing.assert_allclose(n["learnt"]["right"], n["targets"], atol=1e-3)
+    np.testing.assert_allclose(n["learnt"]["wrong"], n["targets"].mean(), atol=1e-3)
+
+
+def neuron_at_length(n):
+    one, three, sixteen = (
+        n["accuracy"](lambda x: x @ n["w"] + n["b"]),
+        *(n["accuracy"](f) for f in n["networks"].values()),
+    )
+    assert one < 0.7 and three > 0.98 and sixteen > 0.98
+
+
+def four_images_at_length(n):
+    """All four are drawn well, and halfway between two codes the network draws no double exposure."""
+    assert n["loss"].item() < 0.01 and np.abs(n["film"][-1] - n["x"]).mean() < 0.02
+    assert np.abs(n["by_network"][4] - n["exposure"]).max() > 0.1
+    distances = np.linalg.norm(n["way"][:, :, None] - n["way"][:, None], axis=-1).sum(axis=(1, 2))
+    assert distances[-1] > 2 * distances[0], "the codes fled from each other"
+
+
+def vae_at_length(n):
+    pull, against = n["pull_reconstruction"], n["pull_kl"]
+    assert (pull < 0).all() and (against > 0).all(), "one shrinks the clouds, the other blows them up"
+    assert np.abs(pull + against).max() < 0.3 * against.min()
+    codes, labels = n["codes"], n["labels"]
+    apart = ((codes[:, None] - codes) ** 2).sum(axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    assert (labels[apart.argmin(axis=1)] == labels).mean() > 0.55, "equal digits lie together"
+
+
 def gan_game_at_length(n):
     assert all(0.15 < verdict < 0.85 for verdict in np.mean(n["verdicts"][-20:], axis=0)[1:]), "neither wins"
     before, after = n["p_real"](n["before"]), n["p_real"](n["after"])
@@ -181,9 +212,13 @@ def elbo_at_length(n):
 
 
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
+    "02_broadcasting": broadcasting_at_length,
+    "03_neuron": neuron_at_length,
     "04_optimisers": optimisers_at_length,
+    "05_four_images": four_images_at_length,
     "06_batch_norm": batch_norm_at_length,
     "07_elbo": elbo_at_length,
+    "08_vae": vae_at_length,
     "09_gan_game": gan_game_at_length,
 }
 

@@ -88,14 +88,16 @@ fig.savefig("lessons_out/08_estimators.png", dpi=80)
 # ## The loss of a VAE
 #
 # The encoder turns each image x into mu(x) and logvar(x) (the logarithm of sigma², so that any number is allowed).
-# The loss has two parts, and they pull in opposite directions:
+# The loss is minus the ELBO of lesson 7, the lower bound on log p(x). It has two parts, which pull in opposite
+# directions:
 #
 #     L = reconstruction + KL
-#     reconstruction: how badly the decoder draws x from z = mu + sigma · eps
+#     reconstruction = -log p(x|z): how badly the decoder draws x from z = mu + sigma · eps
 #     KL = ½ Σ (mu² + sigma² - 1 - log sigma²): how far the cloud is from the standard normal distribution
 #
-# The reconstruction wants small clouds far apart, so as not to confuse images. The KL wants every cloud to be *the*
-# cloud, N(0, 1). Its derivatives are `mu` and, with respect to logvar, `½ (sigma² - 1)`.
+# The pixels here lie between 0 and 1, and -log p(x|z) is their cross entropy, summed over the image. It wants small
+# clouds far apart, so as not to confuse images. The KL wants every cloud to be *the* cloud, N(0, 1). Its derivatives
+# are `mu` and, with respect to logvar, `½ (sigma² - 1)`.
 
 # %%
 mu_1 = tg.tensor([[0.5, -1.0]], requires_grad=True, dtype="float64")

@@ -25,6 +25,14 @@ digits = tg.data.load("digits")
 loader = tg.data.Loader(digits.train, batch=64, value_range=(-1, 1))
 noise = tg.Generator(0, "noise")
 
+# %% [markdown]
+# ## The players
+#
+# Both are made of dense layers. G has batch norm (lesson 6), so that its signals keep their size. Each has an Adam of
+# its own with β₁ = 0.5 instead of 0.9, so that it forgets old gradients soon: they are answers to an opponent who has
+# moved (lesson 4).
+
+# %%
 G = Sequential(
     *(Dense(64, 128), BatchNorm(128), ReLU(), Dense(128, 256), BatchNorm(256), ReLU()),
     *(Dense(256, 784), Tanh(), Reshape((28, 28, 1))),
@@ -79,8 +87,8 @@ tg.viz.save_grid(np.concatenate(film), "lessons_out/09_film.png", (-1, 1), colum
 # %%
 at, real, made = np.array(verdicts).T
 fig, axes = plt.subplots(figsize=(7, 2.4), layout="constrained")
-axes.plot(at, real, color="#0072B2", label="D(x), real digits")
-axes.plot(at, made, color="#D55E00", label="D(G(z)), made digits")
+axes.plot(at, real, color="#D55E00", label="D(x), real digits")
+axes.plot(at, made, color="#0072B2", label="D(G(z)), made digits")
 axes.axhline(0.5, color="#999999", linewidth=0.8)
 axes.set(xlabel="step", ylim=(0, 1), title="What D believes: 1 is real")
 axes.title.set_fontsize(10)
