@@ -133,6 +133,15 @@ def elbo(n):
     assert (np.diff(n["climb"]) > 0).all()
 
 
+def best_discriminator(n):
+    for minimax, nonsaturating, of_js, of_both in n["slopes"].values():
+        assert minimax == pytest.approx(of_js, abs=1e-5) and nonsaturating == pytest.approx(of_both, abs=1e-5)
+    minimax = [row[0] for row in n["slopes"].values()]
+    assert minimax[2:] == sorted(minimax[2:], reverse=True) and minimax[-1] < 0.02
+    assert all(max(valley) < np.log(2) + 1e-9 for valley in n["valleys"].values())
+    assert n["far"] == pytest.approx(np.log(2), abs=1e-6) and n["near"] > 0.3
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -143,6 +152,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "07_elbo": elbo,
     "08_vae": vae,
     "09_gan_game": gan_game,
+    "10_best_discriminator": best_discriminator,
     "13_when_gans_fail": when_gans_fail,
     "14_convolution": convolution,
     "18_program": program,
@@ -211,6 +221,13 @@ def elbo_at_length(n):
     assert bounds == sorted(bounds) and bounds[-1] == pytest.approx(n["log_px_bent"] - np.log(2), abs=0.005)
 
 
+def best_discriminator_at_length(n):
+    np.testing.assert_allclose(n["ops"].sigmoid(n["s"]).numpy(), n["p3"] / (n["p3"] + n["q3"]), atol=1e-4)
+    assert n["wrong_by"] < 0.03
+    lowest = np.log(4) - 2 * n["js"](n["p"], n["q"], n["dx"])
+    assert np.mean(n["losses"][-300:]) == pytest.approx(lowest, abs=0.03)
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "02_broadcasting": broadcasting_at_length,
     "03_neuron": neuron_at_length,
@@ -220,6 +237,7 @@ AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networ
     "07_elbo": elbo_at_length,
     "08_vae": vae_at_length,
     "09_gan_game": gan_game_at_length,
+    "10_best_discriminator": best_discriminator_at_length,
 }
 
 
