@@ -9,3 +9,7 @@ and the hidden checks and never ship.
 from .checks import Check, Mistake, Words
 
 __all__ = ["Check", "Mistake", "Words"]
+
+
+def __dir__() -> list[str]:
+    return __all__
