@@ -5,7 +5,8 @@ from tinygen.course import Check
 
 def straight(rng):
     """Each Value is used once."""
-    return {"program": [["*", 0, 1], ["tanh", 3], ["*", 4, 2], ["exp", 5]], "values": rng.uniform(0.3, 1.2, 3).tolist()}
+    program = [["*", 0, 1], ["+", 4, 2], ["*", 5, 3]]  # exact on any machine, as the public answers ship
+    return {"program": program, "values": rng.uniform(0.3, 1.2, 4).tolist()}
 
 
 def used_twice(rng):
