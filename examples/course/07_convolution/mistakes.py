@@ -110,7 +110,8 @@ MISTAKES = [
         "the transposed kernel is flipped",
         [(SPREAD, SPREAD.replace("w.reshape", "w[::-1, ::-1].reshape"))],
         ["the transposed convolution"],
-        "The kernel of the transposed convolution is flipped: x spreads by w[k, l] to row k and column l of the window.",
+        "The kernel of the transposed convolution is flipped: x spreads "
+        "by w[k, l] to row k and column l of the window.",
     ),
     Mistake(
         "the kernel's channels swapped",
