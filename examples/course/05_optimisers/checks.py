@@ -31,8 +31,13 @@ def changing_rate(rng):
 
 
 def adam(rng, shapes=((3, 2), (4,)), steps=5):
-    betas = {"beta1": rng.uniform(0.4, 0.7), "beta2": rng.uniform(0.8, 0.99)}
+    betas = {"beta1": rng.uniform(0.4, 0.7), "beta2": rng.uniform(0.95, 0.99)}
     return training(rng, shapes, steps, "Adam", lr=rng.uniform(0.1, 0.3), **betas)
+
+
+def public(rng, shapes, steps):
+    """With betas whose powers are exact, so that what ships is the same from any machine."""
+    return training(rng, shapes, steps, "Adam", lr=rng.uniform(0.1, 0.3), beta1=0.5, beta2=15 / 16)
 
 
 def small_gradients(rng):
@@ -46,8 +51,8 @@ def small_gradients(rng):
 
 CHECKS = [
     Check("momentum", 1, "steps", momentum, public=True),
-    Check("Adam, the first step", 1, "steps", lambda rng: adam(rng, [(3, 2)], 1), public=True),
-    Check("Adam, five steps", 1, "steps", adam, public=True),
+    Check("Adam, the first step", 1, "steps", lambda rng: public(rng, [(3, 2)], 1), public=True),
+    Check("Adam, five steps", 1, "steps", lambda rng: public(rng, [(3, 2), (4,)], 5), public=True),
     Check("momentum, a rate that changes", 1, "changing_rate", changing_rate),
     Check("momentum, the caller's arrays", 1, "arrays", momentum),
     Check("Adam, small gradients", 1, "steps", small_gradients),

@@ -4,8 +4,9 @@ import numpy as np
 
 
 def steps(optimisers, kind, settings, params, grads):
-    """The arrays after all steps, of which `grads` has one each."""
-    return trained(optimisers, kind, settings, params, grads)
+    """The arrays after all steps, for each of which `grads` has a list."""
+    after = trained(optimisers, kind, settings, params, grads)
+    return [np.where(np.isnan(w), np.nan, w) for w in after]  # one NaN on any machine: processors differ in its sign
 
 
 def changing_rate(optimisers, kind, settings, params, grads, rates):
