@@ -67,13 +67,15 @@ def pytest_collection_finish() -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--campaign", action="store_true", help="the long forms of the campaigns")
+    parser.addoption("--more", action="store_true", help="each page of each run, for which some stand by default")
 
 
 FAMILIES = ("memory", "ae", "vae", "gan", "cgan", "vaegan", "srgan", "textgan", "cyclegan")  # a model of each
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out models of a family that another stands for, where a test is marked so."""
+    """Leave out models of a family that another stands for, where a test is marked so, and what is marked as more."""
+    campaign, more = (config.getoption(f"--{name}") for name in ("campaign", "more"))
 
     def stands_in(item: pytest.Item) -> bool:
         if (mark := item.get_closest_marker("families")) is None:
@@ -82,10 +84,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         everywhere = mark.kwargs.get("everywhere") or "standin" in (given.get("backend"), given.get("gpu"))
         return everywhere and given["name"] not in FAMILIES
 
-    left_out = [] if config.getoption("--campaign") else [item for item in items if stands_in(item)]
+    def is_left_out(item: pytest.Item) -> bool:
+        return stands_in(item) or (item.get_closest_marker("more") is not None and not more)
+
+    left_out = set() if campaign else {item for item in items if is_left_out(item)}
     if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=[item for item in items if item in left_out])
+        items[:] = [item for item in items if item not in left_out]
 
 
 @pytest.fixture(scope="session")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from tinygen.data import load
 from tinygen.inside import Recorder
@@ -28,6 +31,12 @@ RUNS: dict[str, tuple[str, str, dict[str, Any]]] = {  # by name: the model, its 
     "srgan": ("srgan", "digits", {"channels": 3, "blocks": 1, "d_channels": (2, 3), "warmup": 4}),
     "vaegan": ("vaegan", "digits", {"latent_dim": 2, "e_channels": (2,), "g_channels": (3, 2), "d_channels": (2, 3)}),
 }
+
+
+def each_run(names: Iterable[str], *few: str, argument: str = "name") -> pytest.MarkDecorator:
+    """A test of each run by its name: of a few by default, of all with --more."""
+    cases = [name if name in few else pytest.param(name, marks=pytest.mark.more) for name in names]
+    return pytest.mark.parametrize(argument, cases)
 
 
 def make(name: str, out: Path) -> Path:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 from report import axe
-from report.runs import RUNS
+from report.runs import RUNS, each_run
 
 from tinygen.play import play
 from tinygen.report import report
@@ -87,7 +87,7 @@ def test_axe_would_find_something(browser, tmp_path):
     assert {"color-contrast", "image-alt", "document-title", "html-has-lang"} <= found
 
 
-@pytest.mark.parametrize("name", ["gan", "vae", "wgangp", "ring8"])
+@each_run(["gan", "vae", "wgangp", "ring8"], "vae")
 def test_all_is_large_enough_and_in_reach_of_the_keyboard(opened, browser, name):
     for view in opened(name, width=WIDE):
         assert browser.run(SMALL_TEXT) == [] and browser.run(OUT_OF_REACH) == [], view

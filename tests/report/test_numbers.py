@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from report.runs import each_run
 from report.test_step_view import now
 
 import tinygen as tg
@@ -49,7 +50,7 @@ def some(number):
     return [[int(rng.integers(n)) for n in low] for _ in range(MANY)] + [number["index"]]
 
 
-@pytest.mark.parametrize("name", ["gan", "wgangp", "vae", "vaegan", "dcgan", "ring8", "acgan"])
+@each_run(["gan", "wgangp", "vae", "vaegan", "dcgan", "ring8", "acgan"], "wgangp", "vae")
 def test_any_number_has_the_gradient_that_tinygen_has(browser, recorded, name):
     """And each of its hops passes on what the next one gets."""
     kept = 0
@@ -71,7 +72,7 @@ def test_any_number_has_the_gradient_that_tinygen_has(browser, recorded, name):
     assert kept > 500
 
 
-@pytest.mark.parametrize("name", ["gan", "wgangp", "vae", "ring8"])
+@each_run(["gan", "wgangp", "vae", "ring8"], "wgangp", "vae")
 def test_the_largest_goes_the_way_that_was_computed_for_it_alone(browser, recorded, name):
     """Column by column, and not many at once."""
     for step in follow(recorded(name))["steps"]:
@@ -194,7 +195,7 @@ def test_a_pixel_is_chosen_by_click_by_keys_and_by_number(opened, recorded):
     assert browser.errors == []
 
 
-@pytest.mark.parametrize("name", ["gan", "ring8"])
+@each_run(["gan", "ring8"], "gan")
 def test_the_panel_shows_the_products_of_the_chosen_weight(opened, recorded, name):
     browser, gw = opened(name), gradients(recorded(name), "D")["D.1.w"]
     browser.click("[aria-label=step] [data-key=D]")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report.runs import STEPS, copy
+from report.runs import STEPS, copy, each_run
 
 from tinygen import report as package
 from tinygen.inside import Recording
@@ -59,7 +59,7 @@ def move_to(browser, index):
     )
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@each_run(VIEWS, "vae", "wgangp", "ring8")
 def test_every_view_is_drawn_and_moves_with_the_scrubber(opened, recorded, name):
     browser, recording = opened(name, VIEWS[name][0], width=800, height=700)
     tabs = browser.run("[...document.querySelectorAll('#tabs button')].map(tab => tab.dataset.view)")
@@ -79,14 +79,14 @@ def test_every_view_is_drawn_and_moves_with_the_scrubber(opened, recorded, name)
     assert browser.errors == []
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@each_run(VIEWS, "wgangp")
 def test_the_first_paint_is_quick(opened, name):
     browser, _ = opened(name, VIEWS[name][0])
     browser.wait("performance.getEntriesByName('first-contentful-paint').length")
     assert browser.run("performance.getEntriesByName('first-contentful-paint')[0].startTime") < 2000
 
 
-@pytest.mark.parametrize("name", VIEWS)
+@each_run(VIEWS, "vae", "wgangp", "ring8")
 def test_no_view_is_wider_than_a_phone(opened, name):
     browser, _ = opened(name, VIEWS[name][0], width=390, height=844)
     for view in VIEWS[name]:
@@ -144,7 +144,7 @@ def test_play_ends_at_the_last_step(opened):
     browser.wait("document.querySelector('.play').textContent.includes('play')")
 
 
-@pytest.mark.parametrize("name", ["gan", "dcgan"])
+@each_run(["gan", "dcgan"], "gan")
 def test_the_pixels_and_the_push_are_the_recording_s(opened, name):
     browser, recording = opened(name, "pixels")
     frame, image = 2, 5
@@ -298,7 +298,9 @@ def test_two_runs_stand_side_by_side(browser, recorded, tmp_path):
     assert browser.errors == []
 
 
-@pytest.mark.parametrize("names", [("gan", "wgangp"), ("vae", "vaegan")], ids="-".join)
+@pytest.mark.parametrize(
+    "names", [("gan", "wgangp"), pytest.param(("vae", "vaegan"), marks=pytest.mark.more)], ids="-".join
+)
 def test_every_view_of_two_runs(browser, recorded, tmp_path, names):
     page, width = report(*map(recorded, names), out=tmp_path / "two.html"), 390
     browser.open(page, width=width, height=844)

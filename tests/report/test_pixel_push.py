@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from report.runs import copy
+from report.runs import copy, each_run
 from report.test_page import least_real, move_to, number, opened, sigmoid
 
 from tinygen.inside import Recording
@@ -20,7 +20,7 @@ def hints(browser):
     return browser.text("#view") + browser.text(".hints")
 
 
-@pytest.mark.parametrize("name", ["gan", "wgangp", "acgan", "srgan", "vaegan"])
+@each_run(["gan", "wgangp", "acgan", "srgan", "vaegan"], "acgan", "vaegan")
 def test_a_real_image_stands_beside_with_d_s_verdict(opened, name):
     browser, recording = opened(name, "pixels")
     image, labels = least_real(recording), recording.arrays.get("labels")

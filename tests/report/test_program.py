@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from report.runs import each_run
 
 import tinygen as tg
 from tinygen.compiler.passes import optimised
@@ -32,7 +33,7 @@ def opened(browser, recorded):
     return opened
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_run(NAMES, "wgangp", "vae")
 def test_the_data_are_those_of_the_program(recorded, name):
     run = recorded(name)
     found, model = machine(run), tg.load(run)
@@ -81,7 +82,7 @@ def test_a_step_that_can_not_be_compiled_says_why(browser, tmp_path):
     assert "Program: its step runs as it was written" in browser.text("#missing") and browser.errors == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_run(NAMES, "wgangp")
 def test_keys_walk_through_the_instructions(opened, name):
     browser, found = opened(name)
     many = len(found["instructions"])
@@ -139,7 +140,7 @@ def test_a_click_in_the_memory_chooses_what_made_it(opened):
 
 
 def test_light_and_dark_differ(opened):
-    browser, _ = opened("dcgan", dark=True)
+    browser, _ = opened("gan", dark=True)
     dark = browser.pixels("canvas.strip")
     browser.click("#theme")
     assert browser.pixels("canvas.strip") != dark

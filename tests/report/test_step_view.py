@@ -1,7 +1,7 @@
 """Following a gradient in a real browser: its buttons and keys, its toggles, its layers, its numbers."""
 
 import pytest
-from report.runs import copy
+from report.runs import copy, each_run
 
 from tinygen.report import report
 from tinygen.report.steps import follow
@@ -32,7 +32,7 @@ def now(browser):
     return phase, int(number), int(many)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_run(NAMES, "wgangp", "vae")
 def test_the_walk_goes_forward_and_back(opened, name):
     browser, followed = opened(name)
     graph = followed["steps"][-1]["graph"]
@@ -64,7 +64,7 @@ def test_play_walks_on_and_stops(opened):
     assert "play" in browser.text(".walk")
 
 
-@pytest.mark.parametrize("name", ["gan", "wgangp", "ring8"])
+@each_run(["gan", "wgangp", "ring8"], "gan")
 def test_the_toggles_show_who_gets_what(opened, name):
     browser, followed = opened(name)
     for step, other in (("D", "G"), ("G", "D")):
@@ -155,7 +155,7 @@ def test_the_panel_s_numbers_are_python_s(opened):
         assert rule in browser.text(".rules")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each_run(NAMES, "wgangp")
 def test_it_is_no_wider_than_a_phone(opened, name):
     browser, _ = opened(name, width=390, height=844)
     browser.click(".fold")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 from models.small import POINT
+from report.runs import each_run
 from report.words import lab_sentences, sentences, small_run
 
 from tinygen.losses import GAN_LOSSES
@@ -23,7 +24,7 @@ POINTS |= {
     for name in ("memory", "ae", "vae", "cgan", "acgan", "pacgan", "wgangp", "wgan", "lsgan", "hingegan")
 }
 CASES = IMAGES | LOSSES | POINTS  # by name: the model, the shape of its examples, its settings
-SOME = ["vae", "wgangp", "points: gan with lsgan"]  # without --campaign
+SOME = ["wgangp", *(pytest.param(case, marks=pytest.mark.more) for case in ("vae", "points: gan with lsgan"))]
 
 
 @dataclass
@@ -113,7 +114,7 @@ def test_every_sentence_applies_to_its_run(browser, tmp_path, case):
     assert not found, json.dumps(found, ensure_ascii=False, indent=1)
 
 
-@pytest.mark.parametrize("loss", GAN_LOSSES)
+@each_run(GAN_LOSSES, "nonsaturating", "wasserstein", argument="loss")
 def test_every_sentence_of_the_lab_applies_to_its_loss(browser, tmp_path, loss):
     said = lab_sentences(browser, play(tmp_path / "play.html"), loss)
     assert len(said) > 80
