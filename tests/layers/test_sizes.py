@@ -65,30 +65,32 @@ def test_every_layer_is_here():
     assert public - made == {"Module", "ModuleList", "ModuleDict", "Embedding", "LSTMCell", "ModulatedConv"}
 
 
-@pytest.mark.parametrize("training", [True, False])
 @pytest.mark.parametrize(("name", "shape"), CASES, ids=str)
-def test_a_wrong_size_is_refused(name, shape, training):
-    layer = LAYERS[name][0]().train(training)
-    with pytest.raises(
-        ValueError, match=r"^\w+: x (is \(.*\)(, (but|one value|no value)|; an example's)|has \d+ channels)|fit into"
-    ):
-        layer(tg.tensor(np.ones(shape, np.float32)))
-
-
-@pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("x", [[1.0, 2.0], [[tg.tensor([1.0])]], "image", None, 3.0, np.float32(3)], ids=str)
-def test_what_is_no_array_is_refused(name, x):
+def test_a_wrong_size_is_refused(name, shape):
+    message = r"^\w+: x (is \(.*\)(, (but|one value|no value)|; an example's)|has \d+ channels)|fit into"
     for training in (True, False):
-        with pytest.raises(TypeError, match=r"^\w+: x is a \w+.*, but it must be a Tensor or an array; make one with"):
-            LAYERS[name][0]().train(training)(x)
+        layer = LAYERS[name][0]().train(training)
+        with pytest.raises(ValueError, match=message):
+            layer(tg.tensor(np.ones(shape, np.float32)))
 
 
 @pytest.mark.parametrize("name", LAYERS)
-@pytest.mark.parametrize("dtype", [complex, object, "U1"], ids=str)
-def test_what_are_no_numbers_is_refused(name, dtype):
+def test_what_is_no_array_is_refused(name):
+    for training in (True, False):
+        layer = LAYERS[name][0]().train(training)
+        for x in ([1.0, 2.0], [[tg.tensor([1.0])]], "image", None, 3.0, np.float32(3)):
+            with pytest.raises(
+                TypeError, match=r"^\w+: x is a \w+.*, but it must be a Tensor or an array; make one with"
+            ):
+                layer(x)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_what_are_no_numbers_is_refused(name):
     make, shape, _ = LAYERS[name]
-    with pytest.raises(TypeError, match=r"^\w+: x is a ndarray .*, but it must hold real numbers"):
-        make()(np.zeros((2, *shape), dtype))
+    for dtype in (complex, object, "U1"):
+        with pytest.raises(TypeError, match=r"^\w+: x is a ndarray .*, but it must hold real numbers"):
+            make()(np.zeros((2, *shape), dtype))
 
 
 @pytest.mark.parametrize("training", [True, False])

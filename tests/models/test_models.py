@@ -378,16 +378,16 @@ CHANGES = {
 
 
 @ALL
-@pytest.mark.parametrize("change", CHANGES)
-def test_a_state_that_does_not_fit_is_refused_and_nothing_is_written(name, change):
+def test_a_state_that_does_not_fit_is_refused_and_nothing_is_written(name):
     model = small(name)
     train(model, batches(1))
     before = state(model)
-    wrong = {key: a + 1 for key, a in before.items()}
-    CHANGES[change](wrong)
-    with pytest.raises(ValueError, match="load_state_dict: this"):
-        model.load_state_dict(wrong)
-    assert_equal_arrays(state(model), before)
+    for change in CHANGES.values():
+        wrong = {key: a + 1 for key, a in before.items()}
+        change(wrong)
+        with pytest.raises(ValueError, match="load_state_dict: this"):
+            model.load_state_dict(wrong)
+        assert_equal_arrays(state(model), before)
 
 
 @ALL

@@ -47,11 +47,14 @@ OF_INTEGERS = {  # op, and what it means in float64
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("dtype", INTEGERS, ids=lambda d: d.__name__)
 @pytest.mark.parametrize("name", OF_INTEGERS)
-def test_integers(name, dtype, backend):
-    if dtype is bool and name in ("log", "divide", "one over", "dropout", "leaky_relu"):
-        return  # True + 1 and True + True are what NumPy says
+def test_integers(name, backend):
+    for dtype in INTEGERS:
+        if dtype is not bool or name not in ("log", "divide", "one over", "dropout", "leaky_relu"):
+            assert_in_float64(name, dtype, backend)  # True + 1 and True + True are what NumPy says
+
+
+def assert_in_float64(name, dtype, backend):
     values = [[9, 1, 30], [3, 25, 7], [40, 2, 5], [6, 14, 11]]
     x = np.array(values) > 8 if dtype is bool else np.array(values, dtype)
     f, right = OF_INTEGERS[name]
