@@ -15,7 +15,7 @@ STEPS = 2000
 
 def draw(gan, folder: Path) -> list[Path]:
     """training.gif: G's points on eight Gaussians on a circle; report.html: what happened inside."""
-    ring, run = tg.data.load("ring8"), folder / "run"
+    ring, run = tg.data.load("ring8"), folder / "ring8_run"
     shutil.rmtree(run, ignore_errors=True)
 
     class OwnGAN(GANOfPiece):
