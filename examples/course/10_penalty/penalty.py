@@ -46,7 +46,7 @@ all weights. Take √(Σ gx² + 1e-12), as tinygen does: its gradient is 0 there
 alone lead, and to which does R1 alone? Write it into `PREDICTION` before you run anything.
 
 **The picture.** `tinygen course run` trains three D's on the same points, without a penalty, with yours of WGAN-GP and
-with your R1, and draws `slopes.png`: how steep each is, all over the plane. It takes about 20 seconds.
+with your R1, and draws `slopes.png`: how steep each is, all over the plane. It takes less than a minute.
 """
 
 from __future__ import annotations

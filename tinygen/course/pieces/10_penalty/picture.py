@@ -60,7 +60,7 @@ def plot(penalty, trained, some, path: Path) -> Path:
         axes.contour(at, at, steep, levels=[1.0], colors="white", linewidths=0.8)
         axes.set(title=title, aspect="equal", xlim=(-REACH, REACH), ylim=(-REACH, REACH))
     panels[0].legend(loc="upper left", fontsize=8, facecolor="#666666", labelcolor="white", framealpha=0.9)
-    fig.colorbar(image, ax=panels, label="‖∇D‖ (white line: 1)", format="%g")
+    fig.colorbar(image, ax=panels, label="‖∇D‖ (white line: 1)", format="%g", shrink=0.8)
     fig.savefig(path, dpi=100)
     return path
 
