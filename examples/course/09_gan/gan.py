@@ -42,8 +42,9 @@ anywhere there are `with tg.no_grad():`, `.detach()` and `with tg.frozen(module)
 nobody clears it, and D's next step follows the sum. Which way does the leftover move D's scores of fake examples? Write
 it into `PREDICTION` before you run anything.
 
-**The picture.** `tinygen course run` trains a GAN by your `train_step` on eight Gaussians on a circle, for about half a
-minute, and writes `training.gif`, the film of G's points, and `report.html`, the page of what happened inside.
+**The picture.** `tinygen course run` trains a GAN by your `train_step` on eight Gaussians on a circle, and writes
+`training.gif`, the film of G's points, and `report.html`, the page of what happened inside. It takes less than half a
+minute.
 """
 
 from __future__ import annotations
