@@ -6,7 +6,7 @@ stay as it is meanwhile. About 3 hours, 12 points.
 **What is given.** tinygen, and a `gan` with four attributes. `gan.G` and `gan.D` are the networks: `gan.G(z)` turns
 noise into examples, and `gan.D(x)` gives each example a score, the logit of D's probability that it is real.
 `gan.opt_G` and `gan.opt_D` are their optimisers. `bce_logits(scores, t)` is the mean of -t log p - (1 - t) log(1 - p)
-over the scores, where p = sigmoid(score).
+over the scores, where p = sigmoid(score); it is a Tensor, and `.item()` gives its number.
 
 **What you write.**
 

@@ -34,8 +34,10 @@ class Network(tg.Module):
 
 
 def array(answer):
-    """The numbers of a Tensor."""
-    return answer.numpy().copy() if isinstance(answer, tg.Tensor) else answer
+    """The numbers of a Tensor, or its only one."""
+    if not isinstance(answer, tg.Tensor):
+        return answer
+    return answer.numpy().copy() if answer.ndim else answer.item()
 
 
 def interpolated(piece, x, fake, numbers):
