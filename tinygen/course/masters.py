@@ -10,7 +10,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -76,8 +77,17 @@ class Master:
         return self._checks.get("FILES", ())
 
     def hand_in(self, student: str) -> dict[str, bytes]:
-        """What the master hands in besides its file, as this student would: the bytes of each, by its name."""
-        return {name: (self.folder / name).read_bytes() for name in self.files}
+        """What the master hands in besides its file, as this student would: the bytes of each, by its name.
+
+        A file NAME.npz that depends on the variant is there as NAME_choice.npz.
+        """
+        own = own_variant(student, self.name, self.variants).values()
+        return {name: self._form_of(name, own).read_bytes() for name in self.files}
+
+    def _form_of(self, name: str, variant: Iterable[str]) -> Path:
+        path = self.folder / name
+        forms = [path.with_stem(f"{path.stem}_{choice}") for choice in variant]
+        return next((form for form in forms if form.exists()), path)
 
     @property
     def mistakes(self) -> Sequence[Mistake]:
@@ -176,6 +186,8 @@ class Master:
         into.mkdir(parents=True, exist_ok=True)
         for file, text in self.cuttings().items():
             (into / file).write_text(text, encoding="utf-8")
+        if (self.folder / "fixtures").is_dir():
+            shutil.copytree(self.folder / "fixtures", into / "fixtures", dirs_exist_ok=True)
 
     def cuttings(self) -> dict[str, str]:
         """What ships, by the name of the file."""

@@ -41,7 +41,10 @@ def prove(master: Master, students: Sequence[str] = STUDENTS[:1]) -> Iterator[Pr
         ]
         with ThreadPoolExecutor(cpu_count()) as pool:
             extra = as_inputs(master.hand_in(student))
-            runs = [pool.submit(grade, master.run_as(text), questions, extra) for _, text, _ in sources]
+            runs = [
+                pool.submit(grade, master.run_as(text), questions, None if name == STUB else extra)
+                for name, text, _ in sources
+            ]
             for (name, _, mistake), run in zip(sources, runs, strict=True):
                 verdicts = run.result()
                 yield Proven(master.name, name, points(verdicts), master.points, _fault(name, mistake, verdicts))
