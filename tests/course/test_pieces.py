@@ -30,6 +30,10 @@ def test_what_ships_is_cut_from_the_masters(master):
     facts, right = json.loads(shipped.pop("piece.json")), json.loads(cut.pop("piece.json"))
     assert shipped == cut
     assert_alike(facts, right)
+    fixtures = [
+        {file.name: file.read_text() for file in (place / "fixtures").glob("*")} for place in (folder, master.folder)
+    ]
+    assert fixtures[0] == fixtures[1]
 
 
 def assert_alike(x, right):
