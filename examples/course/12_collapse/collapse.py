@@ -71,7 +71,7 @@ CAUSES = {
     "D asleep": "D does not learn, so G runs after a score that never changes",
     "too fast": "the learning rates are too large: losses and points leap",
 }
-BROKEN = {"lr": 5e-3, "d_lr": 2e-4, "beta1": 0.5, "ema": 0.0, "d_hidden": (32, 32), "steps": 2000, "batch": 128}
+BROKEN = {"lr": 1e-2, "d_lr": 2e-4, "beta1": 0.5, "ema": 0.0, "d_hidden": (32, 32), "steps": 2000, "batch": 128}
 SEED = 0
 
 
