@@ -1,7 +1,7 @@
 """# 12. A collapsed GAN
 
-**Goal.** Count the modes that a GAN reaches, tell from its record what went wrong in a run, and mend one. About 5
-hours, 6 points.
+**Goal.** Count the modes that a GAN reaches, tell from its record what went wrong in a run, and mend one.
+About 5 hours, 6 points.
 
 **What is given.** `MIXTURE` is your own mixture of eight Gaussians; `centres()` has their centres, and each has the
 standard deviation `STD` on both axes. `real(n, rng)` draws from it. `train(settings, seed)` trains a GAN on it with
@@ -52,7 +52,7 @@ way? Write it into `PREDICTION` before you run anything.
 
 **The picture.** `tinygen course run` draws two. `runs.png` is the record of your five runs, with your diagnoses:
 curves, and G's points at four steps. `mended.gif` is the film of your own GAN while it trains, with a ring around each
-mode that your `mode_counts` and `mode_scores` find reached. It takes about half a minute.
+mode that your `mode_counts` and `mode_scores` find reached. It takes less than half a minute.
 """
 
 from __future__ import annotations

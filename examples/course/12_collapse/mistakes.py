@@ -103,6 +103,12 @@ MISTAKES = [
         [*MODES, "nothing near a mode"],
         "This is KL(1/K ‖ p), which is infinite as soon as one mode is missing. The model's p comes first.",
     ),
+    Mistake(  # before the entropy, which answers alike where nothing counts
+        "nothing is perfect",
+        [(SHARES, "    if counted == 0:\n        return 0, 0.0, 0.0\n" + SHARES)],
+        ["nothing near a mode"],
+        "If no point is near any mode, the divergence is 0, as if all was even. Let it be the worst case, log K.",
+    ),
     Mistake(
         "the entropy",
         [(RETURN, RETURN.replace(KL, "-(p * np.log(p)).sum()"))],
@@ -114,12 +120,6 @@ MISTAKES = [
         [(SHARES, "    p = counts / max(counted, 1)\n")],
         ["modes without points", "nothing near a mode"],
         "A mode without points makes the divergence NaN, because NumPy's 0 · log 0 is NaN: leave the zeros out.",
-    ),
-    Mistake(
-        "nothing is perfect",
-        [(SHARES, "    if counted == 0:\n        return 0, 0.0, 0.0\n" + SHARES)],
-        ["nothing near a mode"],
-        "If no point is near any mode, the divergence is 0, as if all was even. Let it be the worst case, log K.",
     ),
     Mistake(
         "by the losses alone",

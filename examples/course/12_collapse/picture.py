@@ -58,13 +58,15 @@ def numbers(collapse=None):
 def record(collapse, runs):
     """A row a run: its losses, D's accuracy, the gradient of G, and G's points at four steps."""
     fig = figure(1240, 200 * len(runs) + 20)
-    grid = fig.subplots(len(runs), 7, width_ratios=[1.5, 1.5, 1.5, 1, 1, 1, 1])
+    grid = fig.subplots(len(runs), 7, width_ratios=[1.3, 1.3, 1.3, 1, 1, 1, 1])
     for (name, run), row in zip(runs.items(), grid, strict=True):
         for axes, (title, names) in zip(row[:3], CURVES.items(), strict=True):
             for colour, curve in zip(COLOURS, names, strict=False):
                 axes.plot(run["step"], run[curve], color=colour, lw=1, label=curve)
             axes.set_title(title, fontsize=9)
             tidy(axes)
+        if max(*run["loss_D"], *run["loss_G"]) > 20:
+            row[0].set_yscale("symlog", linthresh=3)
         row[0].legend(fontsize=7)
         row[0].set_ylabel(f"{name}\n{collapse.DIAGNOSES.get(name) or '?'}", fontsize=11)
         row[1].set_ylim(-0.05, 1.05)
@@ -79,7 +81,7 @@ def cloud(axes, points, centres, title):
     """Points and the centres of the modes; orange and with numbers at the axes if they need another scale."""
     every = np.concatenate([points, centres])
     middle, half = (every.max(0) + every.min(0)) / 2, 0.55 * np.ptp(every, axis=0).max()
-    far = half > EDGE
+    far = np.abs(every).max() > EDGE
     low, high = (middle - half, middle + half) if far else (np.full(2, -EDGE), np.full(2, EDGE))
     axes.scatter(*centres.T, s=30, facecolors="none", edgecolors="0.6")
     axes.scatter(*points.T, s=5, color=COLOURS[1 if far else 0], linewidths=0)

@@ -68,7 +68,7 @@ def record(cause, seed):
 
 def write(mixture):
     """The record of the five runs on a mixture, in the order of the solution's diagnoses."""
-    runs = {f"run{i}": record(cause, seed=i) for i, cause in enumerate(collapse.OF_RUNS[mixture], 1)}
+    runs = {f"run{i}": record(cause, seed=30 + i) for i, cause in enumerate(collapse.OF_RUNS[mixture], 1)}
     text = ",\n".join(f"{json.dumps(name)}: {json.dumps(run)}" for name, run in runs.items())
     (FOLDER / "fixtures" / f"runs_{mixture}.json").write_text(f"{{\n{text}\n}}\n")
 
