@@ -51,8 +51,9 @@ inside functions, as `train` does.
 way? Write it into `PREDICTION` before you run anything.
 
 **The picture.** `tinygen course run` draws two. `runs.png` is the record of your five runs, with your diagnoses:
-curves, and G's points at four steps. `mended.gif` is the film of your own GAN while it trains, with a ring around each
-mode that your `mode_counts` and `mode_scores` find reached. It takes less than half a minute.
+curves, and G's points at four steps, in orange where they need another scale. `mended.gif` is the film of your own GAN
+while it trains, with a ring around each mode that your `mode_counts` and `mode_scores` find reached. It takes less
+than half a minute.
 """
 
 from __future__ import annotations
