@@ -142,6 +142,18 @@ def best_discriminator(n):
     assert n["far"] == pytest.approx(np.log(2), abs=1e-6) and n["near"] > 0.3
 
 
+def rotating_game(n):
+    assert n["r2"][1:] / n["r2"][:-1] == pytest.approx(1 + n["lr"] ** 2, rel=1e-12)
+    assert np.ptp(n["Q"]) < 1e-12
+    assert n["growths"][0.9] > 1.15 and 1.02 < n["growths"][0.5] < 1.05
+    assert n["growths"][0.0] == pytest.approx(1, abs=1e-9)
+    assert n["growth"](0.9, 0.01) > 1.02 and n["growth"](-0.5, 0.1) < 1
+    r = np.linalg.norm(n["ways"]["look ahead"], axis=1)
+    np.testing.assert_allclose(r[1:] / r[:-1], np.sqrt(1 - n["lr"] ** 2 + n["lr"] ** 4), rtol=1e-10)
+    assert n["of_mean"] < 0.1 * n["of_last"]
+    assert n["measured"] == pytest.approx(n["gamma"] / 2, rel=0.05)
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -153,6 +165,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "08_vae": vae,
     "09_gan_game": gan_game,
     "10_best_discriminator": best_discriminator,
+    "11_rotating_game": rotating_game,
     "13_when_gans_fail": when_gans_fail,
     "14_convolution": convolution,
     "18_program": program,
