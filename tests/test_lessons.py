@@ -154,6 +154,15 @@ def rotating_game(n):
     assert n["measured"] == pytest.approx(n["gamma"] / 2, rel=0.05)
 
 
+def wasserstein(n):
+    assert n["by_sorting"] == pytest.approx(n["by_trying"], rel=1e-12)
+    far = np.abs(n["shifts"]) > 1
+    np.testing.assert_allclose(n["distances"][0], np.abs(n["shifts"]), atol=1e-3)
+    np.testing.assert_allclose(n["distances"][1][far], np.log(2), atol=1e-5)
+    assert n["gap_of_best"] == pytest.approx(n["W"], rel=1e-3)
+    assert all(abs(((n["p"] - n["q"]) * f).sum() * n["dx"]) < n["W"] for f in n["others"].values())
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -166,6 +175,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "09_gan_game": gan_game,
     "10_best_discriminator": best_discriminator,
     "11_rotating_game": rotating_game,
+    "12_wasserstein": wasserstein,
     "13_when_gans_fail": when_gans_fail,
     "14_convolution": convolution,
     "18_program": program,
@@ -241,6 +251,15 @@ def best_discriminator_at_length(n):
     assert np.mean(n["losses"][-300:]) == pytest.approx(lowest, abs=0.03)
 
 
+def wasserstein_at_length(n):
+    assert n["estimates"]["slopes punished"] == pytest.approx(n["W"], rel=0.1)
+    assert all(0.4 < bound < n["W"] for bound in n["bounds"].values())
+    assert min(n["agree"].values()) > 0.8
+    assert n["pushed"]["slopes punished"] == pytest.approx(1, abs=0.25) and n["pushed"]["weights clipped"] < 0.5
+    critic, minimax = n["ways"].values()
+    assert abs(critic[-1]) < 0.15 and minimax[-1] > 5.5
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "02_broadcasting": broadcasting_at_length,
     "03_neuron": neuron_at_length,
@@ -251,6 +270,7 @@ AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networ
     "08_vae": vae_at_length,
     "09_gan_game": gan_game_at_length,
     "10_best_discriminator": best_discriminator_at_length,
+    "12_wasserstein": wasserstein_at_length,
 }
 
 
