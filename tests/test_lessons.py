@@ -260,6 +260,14 @@ def wasserstein_at_length(n):
     assert abs(critic[-1]) < 0.15 and minimax[-1] > 5.5
 
 
+def when_gans_fail_at_length(n):
+    assert n["minimax"][-1] < 0.02 * n["minimax"][0] and n["believed"][-1] < 0.01
+    assert n["nonsaturating"][-1] > 0.3 * n["nonsaturating"][0]
+    hasty, calm = (list(film.values())[-1] for film in n["films"].values())
+    assert int(hasty[2][0]) <= 3 and int(calm[2][0]) == 8, "modes found"
+    assert calm[1].mean() == pytest.approx(1, abs=0.2)
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "02_broadcasting": broadcasting_at_length,
     "03_neuron": neuron_at_length,
@@ -271,6 +279,7 @@ AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networ
     "09_gan_game": gan_game_at_length,
     "10_best_discriminator": best_discriminator_at_length,
     "12_wasserstein": wasserstein_at_length,
+    "13_when_gans_fail": when_gans_fail_at_length,
 }
 
 

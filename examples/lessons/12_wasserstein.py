@@ -42,7 +42,7 @@ print(f"the cheapest of 120 ways: {by_trying:.6f}; by sorting: {by_sorting:.6f}"
 # Beside it JS, by lesson 10's formula:
 
 # %%
-line = np.linspace(-8, 8, 16001)
+line = np.linspace(-8, 8, 4001)
 dx = line[1] - line[0]
 
 
@@ -59,7 +59,7 @@ def js(p, q):
     return float(abs(sum(terms).sum()) / 2 * dx)
 
 
-shifts = np.linspace(-4, 4, 81)
+shifts = np.linspace(-4, 4, 41)
 narrow = 0.1
 distances = np.array([[f(normal(line, 0, narrow), normal(line, t, narrow)) for t in shifts] for f in (wasserstein, js)])
 for theta in (0.0, 0.5, 1.0, 3.0):

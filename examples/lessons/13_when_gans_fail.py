@@ -98,14 +98,20 @@ fig.savefig("lessons_out/13_vanishing.png", dpi=80)
 
 # %% [markdown]
 # The better D, the less it says: under the minimax loss G's gradient fades with p. The nonsaturating loss keeps it
-# alive, and that is why everybody uses it. (Why can D become *so* sure? Digits fill only a thin sheet in the space of
-# all images, and G's images fill another. The sheets hardly meet, so a perfect D exists: Arjovsky and Bottou 2017.)
+# alive, and that is why most GANs use it. (Why can D become *so* sure? Digits fill only a thin sheet in the space of
+# all images, and G's images fill another. The sheets hardly meet, so a perfect D exists: Arjovsky and Bottou 2017. It
+# is the flat JS of lesson 10.)
 #
 # ## The gradient of a gradient
 #
-# The cure looks at D's *slope*: how fast the score changes from point to point, `n = ‖∂D/∂x‖`. A D that is steep in one
-# place and flat elsewhere tells G nothing where it is flat. So WGAN-GP (Gulrajani et al. 2017) makes D pay for every
-# slope that is not 1: `(n - 1)²`. But n is a gradient, and D's weights must follow *its* gradient.
+# A D that is steep in one place and flat elsewhere tells G nothing where it is flat. The cure is lesson 12's critic,
+# whose slope is kept near 1. WGAN-GP (Gulrajani et al. 2017, eq. 3) makes it pay for every other slope:
+#
+#     L_D = mean of D(G(z)) - mean of D(x) + λ · mean of (n - 1)²        n = ‖∂D/∂x̂‖
+#     L_G = -mean of D(G(z))
+#
+# where x̂ is a point at random on the line between a real and a made one, and D(x) is a score of any size. But n is a
+# gradient, and D's weights must follow *its* gradient.
 #
 # With one weight it can be done by hand. Take `D(x) = tanh(w·x)` with w and x above 0:
 #
