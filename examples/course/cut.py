@@ -6,8 +6,8 @@ python examples/course/cut.py, after every change to a master; a test fails unti
 from pathlib import Path
 
 from tinygen.course.masters import masters
-from tinygen.course.pieces import FOLDER
 
 for master in masters(Path(__file__).parent):
-    master.cut(FOLDER / master.folder.name)
-    print(FOLDER / master.folder.name)
+    for file, text in master.cuttings().items():
+        (master.piece.folder / file).write_text(text, encoding="utf-8")
+        print(master.piece.folder / file)

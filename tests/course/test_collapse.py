@@ -7,11 +7,11 @@ import io
 import numpy as np
 import pytest
 from course.found import ALL
-from course.test_pieces import module
 
 from tinygen.course.grade import grade
 from tinygen.course.masters import seed_of
 from tinygen.course.pieces import own_variant, with_variant
+from tinygen.course.student import load_module
 from tinygen.course.submissions import as_inputs
 
 (MASTER,) = [master for master in ALL if master.name == "collapse"]
@@ -19,9 +19,13 @@ CHECK = "the modes of your checkpoint"
 STUDENTS = {own_variant(name, "collapse", MASTER.variants)["MIXTURE"]: name for name in map(str, range(30))}
 
 
+def probes():
+    return load_module("collapse_probes", MASTER.piece.folder / "probes.py")
+
+
 @pytest.fixture(scope="module")
 def shapes():
-    return module(MASTER.folder / "probes.py").SHAPES
+    return probes().SHAPES
 
 
 def verdict(mixture: str, data: bytes):
@@ -41,7 +45,7 @@ def npz(arrays) -> bytes:
 def test_every_mixture_has_students_and_a_record():
     assert set(STUDENTS) == set(MASTER.variants["MIXTURE"])
     for mixture in STUDENTS:
-        assert (MASTER.folder / "fixtures" / f"runs_{mixture}.json").stat().st_size < 60_000
+        assert (MASTER.piece.folder / "fixtures" / f"runs_{mixture}.json").stat().st_size < 60_000
 
 
 @pytest.mark.parametrize("mixture", STUDENTS)
@@ -70,12 +74,12 @@ def bad_checkpoints(shapes):
 
 
 def test_a_bad_checkpoint_has_no_points_and_a_reason(shapes):
-    probes, checks = module(MASTER.folder / "probes.py"), module(MASTER.folder / "checks.py")
-    collapse = module(MASTER.folder / "collapse.py")
+    checks = load_module("collapse_checks", MASTER.folder / "checks.py")
+    collapse = load_module("collapse", MASTER.folder / "collapse.py")
     z = np.random.default_rng(0).normal(size=(2000, 2))
-    right = probes.checkpoint(collapse, np.zeros(0, np.uint8), z)
+    right = probes().checkpoint(collapse, np.zeros(0, np.uint8), z)
     for reason, data in bad_checkpoints(shapes):
-        answer = probes.checkpoint(collapse, np.frombuffer(data, np.uint8), z)
+        answer = probes().checkpoint(collapse, np.frombuffer(data, np.uint8), z)
         share, told = checks.judge_checkpoint(answer, right)
         assert share == 0 and reason in told, (reason, told)
 
@@ -92,5 +96,5 @@ def test_a_file_that_lies_about_z_and_the_mixture_gains_nothing():
     liar = "\nreal_centres = centres\ndef centres():\n    return 0 * real_centres()\nSTD = 100.0\n"
     student = STUDENTS["ring"]
     (question,) = [q for q in MASTER.questions(seed_of("tests", student), student) if q.name == CHECK]
-    zeros = npz({name: np.zeros(shape) for name, shape in module(MASTER.folder / "probes.py").SHAPES.items()})
+    zeros = npz({name: np.zeros(shape) for name, shape in probes().SHAPES.items()})
     assert grade(MASTER.run_as(MASTER.stub() + liar), [question], as_inputs({"mended.npz": zeros}))[0].points == 0

@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from tinygen.cli import course as cli
 from tinygen.course import results
 from tinygen.course.grade import Verdict
 from tinygen.course.results import Result
@@ -58,6 +59,10 @@ def test_prairielearn_reads_it(graded):
         ("c", 2.5, 5),
     ]
     assert [t["message"] for t in made["tests"]] == ["right", "add them up", ""]
+
+
+def test_the_command_line_knows_every_form():
+    assert set(cli.FORMATS) == set(results.FORMATS)
 
 
 def rows(text: str) -> list[dict[str, str]]:

@@ -61,7 +61,13 @@ def test_a_file_that_fails_is_told(own, capsys):
     assert "raised SyntaxError at line 1" in capsys.readouterr().out
     (own / "tape.py").write_bytes(b"\xff\xfe")
     assert main(["course", "check", "tape"]) == 2
-    assert "can't be read as Python" in capsys.readouterr().err
+    assert "can't be read as text" in capsys.readouterr().err
+
+
+def test_what_a_file_prints_is_shown(tape, tmp_path, capfd):
+    (tmp_path / "tape.py").write_text(tape.source + "print('here I am')\n")
+    assert main(["course", "check", str(tmp_path)]) == 0
+    assert capfd.readouterr().err.count("here I am") == 3, "one for each check"
 
 
 def test_what_is_handed_in_is_a_zip_file(own, capsys):

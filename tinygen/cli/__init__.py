@@ -10,7 +10,7 @@ examples:
   tinygen play                           a GAN that learns live, on a web page to play with
   tinygen models                         what can be trained; with a name, every setting of that model
   tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
-  tinygen course list                    assignments, with checks that name the mistake
+  tinygen course list                    twelve assignments, with checks that name the mistake
   tinygen COMMAND --help                 more, with examples
 
 exit codes:

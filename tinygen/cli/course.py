@@ -1,4 +1,4 @@
-"""A course of graded assignments: begin a piece, check it, draw it, hand it in; and what a teacher needs.
+"""A course of twelve graded assignments: begin a piece, check it, draw it, hand it in; and what a teacher needs.
 
 Students: list, new, check, run, pack. Teachers: grade, build, proof, with the masters, which are in examples/course of
 tinygen's repository and not in the package.
@@ -177,9 +177,7 @@ def _grade(args: argparse.Namespace) -> int:
         keep(own)
         results += own
         for result in own:
-            print(
-                f"{result.student}, seed {result.seed}: {text(result) if result.verdicts else 'no piece was handed in'}"
-            )
+            print(f"{result.student}, seed {result.seed}: {text(result)}", flush=True)
     print(out)
     return OK
 

@@ -1,4 +1,4 @@
-"""A course: graded assignments on backprop inside a GAN.
+"""A course: twelve graded assignments on backprop inside a GAN.
 
 A piece is a file that the student completes. Checks call it with inputs and compare its answers with those of the
 reference; known mistakes are run on the same inputs, so that a wrong answer can be named. Stubs, handouts and public

@@ -73,7 +73,7 @@ class Other:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     request = json.loads(sys.stdin.readline())
-    _silence()
+    _turn_aside()
     if request["isolated"]:
         _leave_processes()
     sys.path.insert(0, request["path"])
@@ -132,12 +132,12 @@ class _Refusal:
         raise ImportError(f"import {name}: a piece may import NumPy and math, random, itertools and the like")
 
 
-def _silence() -> None:
-    """What the student's file prints goes nowhere; nothing is left to read."""
-    null = os.open(os.devnull, os.O_RDWR)
-    for stream in (0, 1, 2):
-        os.dup2(null, stream)
+def _turn_aside() -> None:
+    """What the student's file prints goes to standard error, not among the answers; nothing is left to read."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
     os.close(null)
+    os.dup2(2, 1)
 
 
 def _leave_processes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from .grade import Verdict, grade
 from .masters import Master, seed_of
@@ -31,19 +32,15 @@ def grade_submission(
         if source is None:
             continue
         words = [_constant(source, name) for name in ("PREDICTION", "LOG")]
+        results.append(Result(submission.student, master.name, seed, [], *words))
 
-        def result(verdicts: list[Verdict], master: Master = master, words: list[str] = words) -> Result:
-            return Result(submission.student, master.name, seed, verdicts, *words)
+        def keep_verdicts(verdicts: list[Verdict]) -> None:
+            results[-1] = replace(results[-1], verdicts=verdicts)
+            keep(results)
 
-        verdicts = grade(
-            master.run_as(source),
-            master.questions(seed, submission.student),
-            submission.extra(master.files),
-            budget,
-            after_each=lambda verdicts, result=result: keep([*results, result(verdicts)]),  # type: ignore[misc]
-        )
-        results.append(result(verdicts))
-        keep(results)
+        questions = master.questions(seed, submission.student)
+        extra = submission.extra(master.files)
+        keep_verdicts(grade(master.run_as(source), questions, extra, budget, after_each=keep_verdicts))
     return results or [Result(submission.student, "", seed)]
 
 

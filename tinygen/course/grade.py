@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any
 
 from .compare import difference
-from .pieces import Known, Question
+from .pieces import Question
 from .process import Answer, File, Job, run
 
 NOT_RUN = "not run: the time for this submission was used up"
@@ -50,9 +51,9 @@ def grade(
         given = {name: value for name, value in (extra or {}).items() if name in question.inputs}
         job = Job(question.probe, question.inputs | given, min(question.seconds, left))
         (answers[i],) = run(file, [job], trusted)
-        verdicts[i] = _judged(question, answers[i])
+        verdicts[i] = _judged(replace(question, seconds=job.seconds), answers[i])
         if after_each:
-            after_each(verdicts)
+            after_each(list(verdicts))
     return _named(verdicts, questions, answers)
 
 
@@ -87,19 +88,12 @@ def _named(verdicts: list[Verdict], questions: Sequence[Question], answers: dict
     """The verdicts with known mistakes named: of those that answer alike, the one that explains most of them."""
     wrong = [i for i in answers if verdicts[i].points < verdicts[i].of]
     alike = {i: [k for k in questions[i].known() if same(answers[i], k.answer, questions[i].rtol)] for i in wrong}
-    explains = _counted(known.name for found in alike.values() for known in found)
+    explains = Counter(known.name for found in alike.values() for known in found)
     for i, found in alike.items():
         if found:
             best = max(found, key=lambda known: explains[known.name])  # the first of the best
             verdicts[i] = replace(verdicts[i], message=best.says, mistake=best.name)
     return verdicts
-
-
-def _counted(names: Iterable[str]) -> dict[str, int]:
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return counts
 
 
 def same(answer: Answer, known: Answer, rtol: float) -> bool:
@@ -112,6 +106,3 @@ def same(answer: Answer, known: Answer, rtol: float) -> bool:
 def points(verdicts: Iterable[Verdict]) -> float:
     """Their sum, to hundredths."""
     return round(sum(verdict.points for verdict in verdicts), 2)
-
-
-__all__ = ["Known", "Verdict", "grade", "points"]

@@ -1,8 +1,7 @@
 """The masters, as a teacher has them: a folder a piece with its solution, hidden checks and known mistakes.
 
 examples/course/01_tape: tape.py, the master, whose lines between BEGIN SOLUTION and END SOLUTION are cut from the stub;
-probes.py, how a check calls a student's file; checks.py; mistakes.py; picture.py. The folder tinygen/course/pieces is
-cut from them and has no line of a solution.
+checks.py and mistakes.py. What is cut ships in the piece's own folder, beside its probes, picture and fixtures.
 """
 
 from __future__ import annotations
@@ -10,9 +9,8 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shutil
+import runpy
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,44 +21,32 @@ from ..errors import ConfigError, RunError
 from .checks import Check, Mistake, Words
 from .child import encode
 from .grade import same
-from .pieces import Known, Question, drawn_from, own_variant, with_variant
+from .pieces import FOLDER, Known, Numbered, Piece, Question, drawn_from, own_variant, with_variant
 from .process import Answer, File, Job, run
 
 BEGIN, END, HERE = "# BEGIN SOLUTION", "# END SOLUTION", "...  # your code here"
 
 
-@dataclass(frozen=True)
-class Master:
+class Master(Numbered):
     """A piece as its teacher has it."""
 
-    folder: Path
-    name: str = field(init=False)
-    number: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        number, _, name = self.folder.name.partition("_")
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "number", int(number))
+    @property
+    def piece(self) -> Piece:
+        """The same as students have it."""
+        return Piece(FOLDER / self.folder.name)
 
     @cached_property
     def source(self) -> str:
         """The master with its solution."""
         return self.text(f"{self.name}.py")
 
-    def text(self, file: str) -> str:
-        """The text of one of its files. Raises RunError if it is missing."""
-        try:
-            return (self.folder / file).read_text(encoding="utf-8")
-        except OSError as error:
-            raise RunError(f"{self.folder}: a master needs {file} ({error.strerror})") from error
-
     @cached_property
     def _checks(self) -> dict[str, Any]:
-        return _executed(self.folder / "checks.py")
+        return runpy.run_path(str(self.folder / "checks.py"))
 
     @cached_property
     def _mistakes(self) -> dict[str, Any]:
-        return _executed(self.folder / "mistakes.py")
+        return runpy.run_path(str(self.folder / "mistakes.py"))
 
     @property
     def checks(self) -> Sequence[Check]:
@@ -109,7 +95,7 @@ class Master:
 
     def run_as(self, source: str) -> File:
         """A file in place of the master, to be run."""
-        return File(self.name, source, self.text("probes.py"), self.modules)
+        return File(self.name, source, self.piece.text("probes.py"), self.modules)
 
     def changed(self, change: Mistake | Words, variant: dict[str, str] | None = None) -> str:
         """The master with a mistake, or in other words. Raises ConfigError if a line to change isn't there once."""
@@ -181,21 +167,11 @@ class Master:
             "checks": [_fact(question) for question in self.questions(0, "", hidden=False)],
         }
 
-    def cut(self, into: Path) -> None:
-        """Write what ships into a folder."""
-        into.mkdir(parents=True, exist_ok=True)
-        for file, text in self.cuttings().items():
-            (into / file).write_text(text, encoding="utf-8")
-        if (self.folder / "fixtures").is_dir():
-            shutil.copytree(self.folder / "fixtures", into / "fixtures", dirs_exist_ok=True)
-
     def cuttings(self) -> dict[str, str]:
-        """What ships, by the name of the file."""
+        """What is cut for the piece, by the name of the file."""
         return {
-            f"{self.name}.py": self.stub(),
+            "stub.py": self.stub(),
             "handout.md": self.handout(),
-            "probes.py": self.text("probes.py"),
-            "picture.py": self.text("picture.py"),
             "piece.json": json.dumps(self.facts(), indent=1) + "\n",
         }
 
@@ -248,24 +224,13 @@ def _without_handout(source: str) -> str:
     return "\n".join([*lines[: first - 1], f'"""{title}: read handout.md, then complete this file."""', *lines[last:]])
 
 
-def _executed(path: Path) -> dict[str, Any]:
-    """The names of a teacher's file. Raises RunError if it is missing."""
-    try:
-        source = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise RunError(f"{path}: {error.strerror}; a master has this file") from error
-    names: dict[str, Any] = {"__name__": path.stem, "__file__": str(path)}
-    exec(compile(source, str(path), "exec"), names)
-    return names
-
-
 def seed_of(secret: str, student: str) -> int:
     """Where a student's draws begin. Whoever knows the secret can grade again with the same inputs."""
     return drawn_from(secret, student)
 
 
 def masters(folder: str | Path) -> list[Master]:
-    """The masters in a folder, in order. Raises RunError if there are none."""
+    """The masters in a folder, in order. Raises RunError if there are none, or one is without one of its files."""
     found = [Master(path) for path in sorted(Path(folder).glob("[0-9][0-9]_*")) if path.is_dir()]
     if not found:
         raise RunError(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, RunError
 from .child import decode
 from .process import Answer, File
 
@@ -43,22 +43,37 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Piece:
-    """A piece as students have it, in a folder of this package."""
+class Numbered:
+    """What has a folder named by its number and name, as 01_tape."""
 
     folder: Path
-    number: int = field(init=False)
-    name: str = field(init=False)
 
-    def __post_init__(self) -> None:
-        number, _, name = self.folder.name.partition("_")
-        object.__setattr__(self, "number", int(number))
-        object.__setattr__(self, "name", name)
+    @property
+    def number(self) -> int:
+        """Its place in the course."""
+        return int(self.folder.name.partition("_")[0])
+
+    @property
+    def name(self) -> str:
+        """What its file and its module are called."""
+        return self.folder.name.partition("_")[2]
+
+    def text(self, file: str) -> str:
+        """The text of one of its files. Raises RunError if it can't be read."""
+        return text_of(self.folder / file)
+
+
+class Piece(Numbered):
+    """A piece as students have it, in a folder of this package.
+
+    Of its files, probes.py, picture.py and fixtures/ are written by hand; stub.py, handout.md and piece.json are cut
+    from its master.
+    """
 
     @cached_property
     def facts(self) -> dict[str, Any]:
         """What piece.json says: title, points, hours, modules, files, variants, and the public checks."""
-        return json.loads((self.folder / "piece.json").read_text(encoding="utf-8"))
+        return json.loads(self.text("piece.json"))
 
     @property
     def title(self) -> str:
@@ -73,29 +88,22 @@ class Piece:
         """What a student hands in, besides the piece's own file."""
         return self.facts["files"]
 
-    def text(self, file: str) -> str:
-        """The text of one of its files."""
-        return (self.folder / file).read_text(encoding="utf-8")
-
     @property
     def fixtures(self) -> dict[str, bytes]:
         """Further files that a student gets."""
         return {file.name: file.read_bytes() for file in sorted((self.folder / "fixtures").glob("*"))}
 
     def run_as(self, source: str) -> File:
-        """A student's file, to be run."""
-        return File(self.name, source, self.text("probes.py"), self.facts["modules"])
+        """One's own file, to be run."""
+        return File(self.name, source, self.text("probes.py"), self.facts["modules"], shows=True)
 
     def stub_of(self, student: str) -> str:
         """The stub with the student's own variant."""
-        return with_variant(self.text(f"{self.name}.py"), self.variant_of(student))
-
-    def variant_of(self, student: str) -> dict[str, str]:
-        """The constants of the stub that differ from student to student, and the student's own choice of each."""
-        return own_variant(student, self.name, self.variants)
+        return with_variant(self.text("stub.py"), own_variant(student, self.name, self.variants))
 
     @property
     def variants(self) -> dict[str, list[str]]:
+        """The constants of the stub that differ from student to student, each with its choices."""
         return self.facts["variants"]
 
     @cached_property
@@ -115,6 +123,14 @@ def _question(fact: dict[str, Any]) -> Question:
 def answer_of(fact: dict[str, Any]) -> Answer:
     """An Answer from its form in piece.json."""
     return Answer(error=fact["error"]) if "error" in fact else Answer(decode(fact["value"]))
+
+
+def text_of(path: Path) -> str:
+    """The text of a file. Raises RunError if it is missing, or no text."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: can't be read as text ({error})") from error
 
 
 def with_variant(source: str, variant: dict[str, str]) -> str:

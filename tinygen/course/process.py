@@ -25,7 +25,9 @@ LARGEST_ANSWER = 16 << 20  # bytes
 # One thread; and no Numba in a tinygen that a piece imports, as its compiled loops can't be loaded without files.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MPLBACKEND": "agg", "TINYGEN_NUMBA": "0"}
 LOST = "timeout", "killed", "nonsense"  # errors after which a process answers no more
-USERS = range(61184, 65520)  # free for passing users, as systemd has it: DynamicUser
+USERS = range(61184, 65520)  # which no account has: systemd keeps them for services that last as long as a process
+INHERITED = ("SYSTEMROOT",)  # of the environment: without it, Python does not start on Windows
+START = 120.0  # seconds after which a process that has not begun is given up
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,16 @@ class Job:
 
 @dataclass(frozen=True)
 class File:
-    """A piece's file as it is run: its name, its text, the text of its probes, and what it may import besides NumPy."""
+    """A piece's file as it is run: its name, its text, the text of its probes, and what it may import besides NumPy.
+
+    shows: whether what it prints is shown, on standard error.
+    """
 
     name: str
     source: str
     probes: str
     modules: Sequence[str] = ()
+    shows: bool = False
 
 
 def run(file: File, jobs: Sequence[Job], trusted: bool = False) -> list[Answer]:
@@ -93,9 +99,9 @@ def _run(file: File, jobs: Sequence[Job], isolated: bool) -> list[Answer]:
             [sys.executable, "-I", child.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=None if file.shows else subprocess.DEVNULL,
             cwd=jail,
-            env={**ENVIRONMENT, "PATH": os.defpath},
+            env=ENVIRONMENT | {name: os.environ[name] for name in INHERITED if name in os.environ},
             start_new_session=True,
         )
         try:
@@ -103,18 +109,16 @@ def _run(file: File, jobs: Sequence[Job], isolated: bool) -> list[Answer]:
                 assert process.stdin
                 process.stdin.write(json.dumps(request).encode() + b"\n")
                 process.stdin.close()
-            return _read(process, [120.0, *(job.seconds for job in jobs)])
+            return _read(process, [START, *(job.seconds for job in jobs)], isolated)
         finally:
             _kill(process)
 
 
-def _read(process: subprocess.Popen[bytes], seconds: Sequence[float]) -> list[Answer]:
+def _read(process: subprocess.Popen[bytes], seconds: Sequence[float], isolated: bool) -> list[Answer]:
     lines = _lines(process, seconds)
     if (first := next(lines)) != b'"ready"':
-        raise RunError(
-            "course: this system lets no process give up its rights, which grading a stranger's file needs "
-            f"({first.decode(errors='replace')[:200]}); run as root, or allow user namespaces"
-        )
+        why = "run as root, or allow user namespaces: the process must give up its rights" if isolated else "try again"
+        raise RunError(f"course: the process for a file did not begin ({first.decode(errors='replace')[:200]}); {why}")
     answers = []
     for line in lines:
         answers.append(_parse(line))
@@ -126,8 +130,8 @@ def _read(process: subprocess.Popen[bytes], seconds: Sequence[float]) -> list[An
 def _lines(process: subprocess.Popen[bytes], seconds: Sequence[float]) -> Iterator[bytes]:
     """A line for each allowance of seconds; the first that does not come is "timeout" or "killed", and the last."""
     assert process.stdout
-    lines: queue.Queue[bytes] = queue.Queue(maxsize=10)
-    threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
+    lines: queue.Queue[bytes] = queue.Queue()
+    threading.Thread(target=_pump, args=(process.stdout, len(seconds), lines), daemon=True).start()
     for allowed in seconds:
         try:
             line = lines.get(timeout=allowed)
@@ -137,11 +141,11 @@ def _lines(process: subprocess.Popen[bytes], seconds: Sequence[float]) -> Iterat
         yield line.removesuffix(b"\n") or b"killed"
 
 
-def _pump(pipe: IO[bytes], lines: queue.Queue[bytes]) -> None:
-    with suppress(ValueError, OSError, queue.Full):  # the pipe is closed when the process is killed
-        while line := pipe.readline(LARGEST_ANSWER):
-            lines.put(line, timeout=600)
-        lines.put(b"", timeout=600)
+def _pump(pipe: IO[bytes], most: int, lines: queue.Queue[bytes]) -> None:
+    """Read as many lines as are wanted; an empty one stands for the end."""
+    with suppress(ValueError, OSError):  # the pipe is closed when the process is killed
+        for _ in range(most):
+            lines.put(pipe.readline(LARGEST_ANSWER))
 
 
 def _parse(line: bytes) -> Answer:
@@ -166,11 +170,3 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
     if process.stdout:
         process.stdout.close()
-
-
-def text_of(path: Path) -> str:
-    """The text of a student's file. Raises RunError if it is missing or is no text."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RunError(f"{path}: can't be read as Python ({error})") from error

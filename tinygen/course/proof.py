@@ -39,6 +39,7 @@ def prove(master: Master, students: Sequence[str] = STUDENTS[:1]) -> Iterator[Pr
             *((f"in other words: {words.name}", master.changed(words, variant), None) for words in master.words),
             *((f"mistake: {mistake.name}", master.changed(mistake, variant), mistake) for mistake in master.mistakes),
         ]
+        questions[0].known()  # all mistakes are run once, before threads ask for them
         with ThreadPoolExecutor(cpu_count()) as pool:
             extra = as_inputs(master.hand_in(student))
             runs = [

@@ -46,7 +46,7 @@ def text(result: Result) -> str:
     """Lines for a person: a check each, with what to mend."""
     if not result.verdicts:
         return NOTHING
-    width = max((len(verdict.name) for verdict in result.verdicts), default=0)
+    width = max(len(verdict.name) for verdict in result.verdicts)
     lines = [f"{result.piece}: {result.points:g} of {result.of:g} points"]
     for v in result.verdicts:
         mark = "ok" if v.points == v.of else "--" if not v.points else "~ "

@@ -12,8 +12,7 @@ from types import ModuleType
 from ..errors import ConfigError, RunError
 from ..files import replace_file, writing
 from .grade import grade
-from .pieces import Piece, pieces
-from .process import text_of
+from .pieces import Piece, pieces, text_of
 from .results import Result
 
 HANDOUT = "handout.md"
@@ -56,8 +55,8 @@ def check(folder: Path) -> Result:
 def draw(folder: Path) -> Sequence[Path]:
     """The piece's picture, made of one's own file, which runs here. Raises RunError if the file fails."""
     piece = own_piece(folder)
-    own = _module(piece.name, folder / f"{piece.name}.py")
-    picture = _module(f"{piece.name}_picture", piece.folder / "picture.py")
+    own = load_module(piece.name, folder / f"{piece.name}.py")
+    picture = load_module(f"{piece.name}_picture", piece.folder / "picture.py")
     try:
         return picture.draw(own, folder)
     except Exception as error:
@@ -82,7 +81,8 @@ def pack(folder: Path, path: Path) -> list[str]:
     return names
 
 
-def _module(name: str, path: Path) -> ModuleType:
+def load_module(name: str, path: Path) -> ModuleType:
+    """Run a file as a module of this name. Raises RunError if it fails."""
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec and spec.loader
     module = sys.modules[name] = importlib.util.module_from_spec(spec)

@@ -42,7 +42,7 @@ CHECKS = [
     Check("two ways that meet", 1, "gradients", diamonds),
     Check("a random tape", 1, "gradients", random_program),
     Check("the order of a random tape", 0.5, "order", random_program),
-    Check("60 doublings", 1, "gradients", doublings, seconds=2),
+    Check("60 doublings", 1, "gradients", doublings, seconds=1),
     Check("backward twice", 0.5, "gradients", lambda rng: diamonds(rng) | {"before": 3.0, "times": 2}),
     Check("a chain of 100,000", 1, "chain", lambda rng: {"length": 100_000, "factor": float(rng.uniform(1, 2))}),
 ]

@@ -1,29 +1,23 @@
 """Record the runs of piece 12, train the solution's checkpoints, and count the modes that many seeds reach.
 
-python examples/course/12_collapse/record.py: fixtures/runs_*.json, mended_*.npz and modes.json, in about ten minutes of
-one core. What was really done in each run is in RUNS and `won`.
+python examples/course/12_collapse/record.py: runs_*.json of the piece's fixtures, mended_*.npz and modes.json, in about
+ten minutes of one core. What was really done in each run is in RUNS and `won`.
 """
 
-import importlib.util
 import json
 from pathlib import Path
 
 import numpy as np
 
 import tinygen as tg
+from tinygen.course.masters import Master
+from tinygen.course.student import load_module
 
 FOLDER = Path(__file__).parent
 SEEDS = 30
 
 
-def load():
-    spec = importlib.util.spec_from_file_location("collapse", FOLDER / "collapse.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-collapse = load()
+collapse = load_module("collapse", FOLDER / "collapse.py")
 SPEED = {"lr": 0.1, "d_lr": 0.1, "ema": 0.0, "g_activation": "leaky_relu", "d_activation": "leaky_relu"}
 RUNS = {  # settings that differ from the mended ones; for "D won" see won()
     "healthy": {},
@@ -70,7 +64,7 @@ def write(mixture):
     """The record of the five runs on a mixture, in the order of the solution's diagnoses."""
     runs = {f"run{i}": record(cause, seed=30 + i) for i, cause in enumerate(collapse.OF_RUNS[mixture], 1)}
     text = ",\n".join(f"{json.dumps(name)}: {json.dumps(run)}" for name, run in runs.items())
-    (FOLDER / "fixtures" / f"runs_{mixture}.json").write_text(f"{{\n{text}\n}}\n")
+    (Master(FOLDER).piece.folder / "fixtures" / f"runs_{mixture}.json").write_text(f"{{\n{text}\n}}\n")
 
 
 def reached(weights, seed):
