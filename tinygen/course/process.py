@@ -96,7 +96,7 @@ def _run(file: File, jobs: Sequence[Job], isolated: bool) -> list[Answer]:
             "user": secrets.choice(USERS),
         }
         process = subprocess.Popen(
-            [sys.executable, "-I", child.__file__],
+            [sys.executable, "-I", "-u", child.__file__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=None if file.shows else subprocess.DEVNULL,
