@@ -163,6 +163,14 @@ def wasserstein(n):
     assert all(abs(((n["p"] - n["q"]) * f).sum() * n["dx"]) < n["W"] for f in n["others"].values())
 
 
+def dcgan(n):
+    assert n["counted"] == n["by_hand"] and n["dense_D"] > 6 * n["counted"]["D"]
+    assert n["shapes_G"][-3:] == [(7, 7, 64), (14, 14, 32), (28, 28, 1)]
+    assert n["shapes_D"] == [(28, 28, 1), (14, 14, 32), (7, 7, 64), (3136,), (1,)]
+    assert (n["rows"], n["columns"], n["seen"].sum()) == (10, 10, 100)
+    assert n["difference"] < 1e-6
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -178,7 +186,8 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "12_wasserstein": wasserstein,
     "13_when_gans_fail": when_gans_fail,
     "14_convolution": convolution,
-    "18_program": program,
+    "15_dcgan": dcgan,
+    "16_program": program,
 }
 
 
@@ -268,6 +277,15 @@ def when_gans_fail_at_length(n):
     assert calm[1].mean() == pytest.approx(1, abs=0.2)
 
 
+def dcgan_at_length(n):
+    assert n["rough"]["made"] == pytest.approx(n["rough"]["real"], rel=0.25)
+    real, made = np.mean(n["verdicts"][-200:], axis=0)
+    assert 0.1 < made < real < 0.9, "the game goes on"
+    classes = n["tg"].metrics.predict(n["tg"].metrics.load_classifier(), (n["many"] + 1) / 2)
+    assert np.bincount(classes, minlength=10).min() > 0.02 * len(classes), "G draws every digit"
+    assert n["stamps"].std() > 0.05
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "02_broadcasting": broadcasting_at_length,
     "03_neuron": neuron_at_length,
@@ -280,6 +298,7 @@ AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networ
     "10_best_discriminator": best_discriminator_at_length,
     "12_wasserstein": wasserstein_at_length,
     "13_when_gans_fail": when_gans_fail_at_length,
+    "15_dcgan": dcgan_at_length,
 }
 
 

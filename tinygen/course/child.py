@@ -1,6 +1,6 @@
 """The process in which a student's file runs: it gets inputs, sends answers back, and decides nothing.
 
-Run as a script, `python -I -u child.py`, with NumPy alone, so that it works without tinygen. One line of JSON on standard
+Run as a script, `python -I -u child.py`, with NumPy alone, so that it works without tinygen. A line of JSON on standard
 input is the request; a line of JSON on standard output answers each of its jobs. Arrays cross as bytes, never as
 pickles. Before any of the student's lines run, the process gives up, where the system allows it, its user, the file
 system, new files and sockets, and new processes (see `give_up_rights`).
