@@ -165,8 +165,8 @@ def _grade(args: argparse.Namespace) -> int:
     from ..course.results import text, write
 
     out, handed_in = Path(args.out), _handed_in(args)
-    masters, secret = _masters(args), _secret(args.secret)
     check_place(out)
+    masters, secret = _masters(args), _secret(args.secret)
     results: list[Result] = []
 
     def keep(own: list[Result]) -> None:

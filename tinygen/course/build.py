@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ..files import replace_file
+from ..files import replace_file, writing
 from .masters import Master
 
 PACKAGE = Path(__file__).parents[1]
@@ -28,8 +28,15 @@ PYTHONPATH=$root/source "$root/venv/bin/python" -m tinygen course grade submissi
 
 
 def build(masters: Sequence[Master], secret: str, path: Path) -> None:
-    """Write the zip file. Its files carry no times, so that the same course gives the same bytes."""
-    with replace_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+    """Write the zip file. Its files carry no times, so that the same course gives the same bytes.
+
+    Raises RunError if it can't be written.
+    """
+    with (
+        writing(path),
+        replace_file(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name, data, executable in _members(masters, secret):
             member = zipfile.ZipInfo(name)
             member.external_attr = (0o100755 if executable else 0o100644) << 16

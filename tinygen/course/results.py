@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..files import replace_file
+from ..files import replace_file, writing
 from .grade import Verdict, points
 
 
@@ -168,6 +168,6 @@ FORMATS: dict[str, Callable[[Sequence[Result]], str]] = {
 
 
 def write(results: Sequence[Result], form: str, path: Path) -> None:
-    """Write results in a form, in one step: a reader finds the old file or the new one."""
-    with replace_file(path) as temporary:
+    """Write results in a form, in one step: a reader finds the old file or the new one. Raises RunError if it can't."""
+    with writing(path), replace_file(path) as temporary:
         temporary.write_text(FORMATS[form](results), encoding="utf-8")
