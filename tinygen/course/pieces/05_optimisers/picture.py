@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 import tinygen as tg
+from tinygen.course.games import film, train_step
 from tinygen.layers import Dense, ReLU, Sequential
-from tinygen.losses import bce_logits
 
 STEPS, FRAMES = 2000, 40
 START = -2.6, 1.2
@@ -63,15 +62,13 @@ def draw_film(optimisers, path: Path) -> Path:
     opt_D = Stepper(D.parameters(), optimisers.Adam, lr=2e-3, beta1=0.5)
     batches, z = tg.Generator(5, "batches"), tg.Generator(5, "shown").normal((500, 2))
     shown = {round(STEPS * (i / FRAMES) ** 2) for i in range(FRAMES + 1)}
-    with TemporaryDirectory() as frames:
-        paths = []
-        for step in range(STEPS + 1):
-            if step in shown:
-                paths.append(Path(frames) / f"{step}.png")
-                save_frame(paths[-1], real[:500], G, z, D, step)
-            train_step(G, D, opt_G, opt_D, real[batches.integers(0, len(real), 128)], noise)
-        tg.viz.save_gif(paths, path)
-    return path
+    return film(
+        path,
+        STEPS,
+        shown,
+        lambda: train_step(G, D, opt_G, opt_D, real[batches.integers(0, len(real), 128)], noise),
+        lambda frame, step: save_frame(frame, real[:500], G, z, D, step),
+    )
 
 
 def save_frame(path: Path, real, G, z, D, step: int) -> None:
@@ -101,18 +98,6 @@ def networks(dtype: str):
     G = Sequential(Dense(2, 64, dtype=dtype), ReLU(), Dense(64, 64, dtype=dtype), ReLU(), Dense(64, 2, dtype=dtype))
     D = Sequential(Dense(2, 64, dtype=dtype), ReLU(), Dense(64, 64, dtype=dtype), ReLU(), Dense(64, 1, dtype=dtype))
     return G, D, tg.Generator(5, "noise")
-
-
-def train_step(G, D, opt_G, opt_D, x, noise):
-    """A step of D and one of G; their losses."""
-    with tg.no_grad():
-        fake = G(noise.normal((len(x), 2), dtype=x.dtype))
-    loss_D = bce_logits(D(x), 1.0) + bce_logits(D(fake), 0.0)
-    opt_D.step(tg.grad(loss_D, D.parameters()))
-    with tg.frozen(D):
-        loss_G = bce_logits(D(G(noise.normal((len(x), 2), dtype=x.dtype))), 1.0)
-        opt_G.step(tg.grad(loss_G, G.parameters()))
-    return float(loss_D), float(loss_G)
 
 
 class Stepper:

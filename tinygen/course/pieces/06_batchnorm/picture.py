@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 import tinygen as tg
 from tinygen import kernels, layers
+from tinygen.course.games import film, save_digits, train_step
 from tinygen.layers import BatchNorm, Dense, LeakyReLU, Reshape, Sequential, Tanh
-from tinygen.losses import bce_logits
 
 STEPS, EVERY = 800, 40
 
@@ -65,31 +64,14 @@ def draw_film(batchnorm, path: Path) -> Path:
     D = Sequential(layers.Flatten(), Dense(784, 256), LeakyReLU(0.2), Dense(256, 1))
     opt_G, opt_D = (tg.optim.Adam(network.parameters(), lr=5e-4, betas=(0.5, 0.999)) for network in (G, D))
     noise, z = tg.Generator(6, "noise"), tg.Generator(6, "shown").normal((32, 64))
-    with TemporaryDirectory() as frames, transplanted(batchnorm):
-        paths = []
-        for step in range(STEPS + 1):
-            if step % EVERY == 0:
-                paths.append(Path(frames) / f"{step}.png")
-                with tg.no_grad():
-                    tg.viz.save_grid(G.eval()(z).numpy(), paths[-1], (-1, 1), columns=8)
-                G.train()
-            train_step(G, D, opt_G, opt_D, loader.next_batch(), noise)
-        tg.viz.save_gif(paths, path)
-    return path
-
-
-def train_step(G, D, opt_G, opt_D, x, noise, both=lambda norm, real, fake: (norm(real), norm(fake))):
-    """A step of D and one of G; their losses. both: how D sees the two batches of its step."""
-    size = G[0].w.shape[0]
-    with tg.no_grad():
-        fake = G(noise.normal((len(x), size), dtype=x.dtype))
-    real_score, fake_score = both(D, x, fake)
-    loss_D = bce_logits(real_score, 1.0) + bce_logits(fake_score, 0.0)
-    opt_D.step(tg.grad(loss_D, D.parameters()))
-    with tg.frozen(D):
-        loss_G = bce_logits(D(G(noise.normal((len(x), size), dtype=x.dtype))), 1.0)
-        opt_G.step(tg.grad(loss_G, G.parameters()))
-    return float(loss_D), float(loss_G)
+    with transplanted(batchnorm):
+        return film(
+            path,
+            STEPS,
+            range(0, STEPS + 1, EVERY),
+            lambda: train_step(G, D, opt_G, opt_D, loader.next_batch(), noise),
+            lambda frame, step: save_digits(G, z, frame),
+        )
 
 
 @contextmanager

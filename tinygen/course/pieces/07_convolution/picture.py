@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from time import monotonic
 
 import numpy as np
 
 import tinygen as tg
 from tinygen import kernels
+from tinygen.course.games import film, save_digits, train_step
 from tinygen.layers import BatchNorm, Conv, ConvTranspose, Dense, Flatten, LeakyReLU, Reshape, Sequential, Tanh
-from tinygen.losses import bce_logits
 
 STEPS, EVERY, SECONDS = 400, 20, 120
 FOUR = {"kernel_size": 4, "stride": 2, "padding": 1}  # halves or doubles an image
@@ -76,33 +74,15 @@ def draw_film(convolution, path: Path) -> Path:
     opt_G = tg.optim.Adam(G.parameters(), lr=2e-3, betas=(0.5, 0.999))
     opt_D = tg.optim.Adam(D.parameters(), lr=5e-4, betas=(0.5, 0.999))
     noise, z = tg.Generator(7, "noise"), tg.Generator(7, "shown").normal((32, 32))
-    end = monotonic() + SECONDS
-    with TemporaryDirectory() as frames, transplanted(convolution):
-        paths = []
-        for step in range(STEPS + 1):
-            if step % EVERY == 0:
-                paths.append(Path(frames) / f"{step}.png")
-                with tg.no_grad():
-                    tg.viz.save_grid(G.eval()(z).numpy(), paths[-1], (-1, 1), columns=8)
-                G.train()
-            if monotonic() > end:
-                break
-            train_step(G, D, opt_G, opt_D, loader.next_batch(), noise)
-        tg.viz.save_gif(paths, path)
-    return path
-
-
-def train_step(G, D, opt_G, opt_D, x, noise):
-    """A step of D and one of G; their losses."""
-    size = G[0].w.shape[0]
-    with tg.no_grad():
-        fake = G(noise.normal((len(x), size), dtype=x.dtype))
-    loss_D = bce_logits(D(x), 1.0) + bce_logits(D(fake), 0.0)
-    opt_D.step(tg.grad(loss_D, D.parameters()))
-    with tg.frozen(D):
-        loss_G = bce_logits(D(G(noise.normal((len(x), size), dtype=x.dtype))), 1.0)
-        opt_G.step(tg.grad(loss_G, G.parameters()))
-    return float(loss_D), float(loss_G)
+    with transplanted(convolution):
+        return film(
+            path,
+            STEPS,
+            range(0, STEPS + 1, EVERY),
+            lambda: train_step(G, D, opt_G, opt_D, loader.next_batch(), noise),
+            lambda frame, step: save_digits(G, z, frame),
+            SECONDS,
+        )
 
 
 @contextmanager

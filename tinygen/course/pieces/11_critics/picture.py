@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 import tinygen as tg
 from tinygen.colours import COLOURS
+from tinygen.course.games import film
 from tinygen.layers import SpectralNorm, evaluating
 from tinygen.models import WGAN, HingeGAN
 from tinygen.viz.plots import figure
@@ -29,17 +29,16 @@ def draw(critics, folder: Path) -> list[Path]:
     models = {title: model_of(title, critics) for title in GAMES}
     streams = {title: tg.Generator(0, title) for title in GAMES}
     steps = {round(STEPS * (i / (FRAMES - 1)) ** 1.5) for i in range(FRAMES)}
-    with tempfile.TemporaryDirectory() as place:
-        frames = []
-        for step in range(STEPS + 1):
-            if step in steps:
-                frames.append(Path(place) / f"{step}.png")
-                frame(models, real[:200], step).savefig(frames[-1])
-            for title, model in models.items():
-                rows = streams[title].integers(0, len(real), 64 * model.batches_per_step)
-                train_step(model, real[rows], critics)
-        tg.viz.save_gif(frames, folder / "critics.gif")
-    return [folder / "critics.gif"]
+
+    def train():
+        for title, model in models.items():
+            rows = streams[title].integers(0, len(real), 64 * model.batches_per_step)
+            train_step(model, real[rows], critics)
+
+    def save_frame(path, step):
+        frame(models, real[:200], step).savefig(path)
+
+    return [film(folder / "critics.gif", STEPS, steps, train, save_frame)]
 
 
 def numbers(critics=None):
