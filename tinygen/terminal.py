@@ -47,6 +47,13 @@ def is_terminal(stream: Any) -> bool:
     return not is_closed(stream) and stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
+def in_notebook() -> bool:
+    """Whether this code runs in a notebook's kernel, which shows pictures; IPython at a terminal doesn't."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return getattr(shell, "kernel", None) is not None
+
+
 def write_line(line: str, stream: Any) -> None:
     """Write a line; a progress bar on the terminal makes way for it, and is drawn again below."""
     bars = sys.modules.get("tqdm")

@@ -17,13 +17,24 @@ HERE = Path(__file__).parent
 BUDGET = 7_500_000  # bytes of a page, of which the runs get equal shares
 
 
+class Page(type(Path())):  # type: ignore[misc]
+    """The path of a page, which a notebook shows in a frame of its own."""
+
+    def _repr_html_(self) -> str:
+        page, name = html.escape(self.read_text(encoding="utf-8")), html.escape(self.name)
+        style = "width: 100%; height: 800px; border: 1px solid #8888"
+        return f'<iframe title="{name}" style="{style}" sandbox="allow-scripts" srcdoc="{page}"></iframe>'
+
+
 def report(
     run: str | os.PathLike[str],
     *more: str | os.PathLike[str],
     out: str | os.PathLike[str] | None = None,
     model: Any = None,
-) -> Path:
+) -> Page:
     """Write the page of a run, or of two side by side, and return its path (RUN/report.html, or `out`).
+
+    A notebook shows the page that the path leads to.
 
     It holds the run's recording if there is one, else its curves and sample pictures, and says what it can't show.
     model: for a run of a model of your own, its class, or a model like the one that was trained, as `tinygen.load`
@@ -46,7 +57,7 @@ def report(
     page = fill(" and ".join(one["name"] for one in runs), to_script({"tinygen": __version__, "runs": runs}))
     with files.writing(target), files.replace_file(target) as temporary:
         temporary.write_bytes(page.encode("utf-8", "backslashreplace"))  # names of files may not be text
-    return target
+    return Page(target)
 
 
 def _each(model: Any, runs: int) -> list[Any]:

@@ -46,6 +46,11 @@ class History:
         n, where = len(self.rows), "" if self.path is None else f", in {self.path}"
         return f"History({n} row{'s' * (n != 1)} of {', '.join(self.rows.names())}, to step {self.steps}{where})"
 
+    def _repr_html_(self) -> str:
+        from .shown import history_html
+
+        return history_html(self)
+
     def __getitem__(self, name: str) -> list[float]:
         """The values of one metric, or of "step"."""
         return [row[name] for row in self.rows if name in row]
@@ -153,9 +158,6 @@ class SamplePictures(Callback):
     def on_start(self, model: Model, run: RunDirectory | None, step: int) -> None:
         assert run is not None
         self._model, self._run = model, run
-        first = self._batches.first
-        x = first[0] if isinstance(first, tuple) else first
-        self._range = range_around_zero(x) if model.value_range is None else None
         self._why_none = ""  # the reason for no pictures, if there are none
         self._drawn = False  # whether there is a picture of what it has learnt here
         if step == 0:
@@ -176,19 +178,29 @@ class SamplePictures(Callback):
         return self._why_none
 
     def _draw(self, step: int) -> None:
-        from .. import viz
+        self._why_none = save_preview(self._model, self._batches, self._run.sample_file(step))
 
-        model, path = self._model, self._run.sample_file(step)
-        n, columns = picture_layout(model)
-        try:  # a new generator each time, so the same noise
-            with undisturbed(model):
-                images = model.preview(self._batches.first, n, Generator(0, "preview"))
-        except NotImplementedError:
-            self._why_none = f"no pictures of samples: {model.name} has no sample()"
-            return
-        images = as_numbers("fit", f"the preview of {model.name}", images)
-        with writing(path):
-            viz.save_grid(images, path, model.value_range, self._range, columns, model.vocabulary)
+
+def save_preview(model: Model, batches: Batches, path: Path) -> str:
+    """Write a picture of samples, always of the same noise. Returns why there is none, or "".
+
+    Training is not affected.
+    """
+    from .. import viz
+
+    first = batches.first
+    n, columns = picture_layout(model)
+    try:  # a new generator each time, so the same noise
+        with undisturbed(model):
+            images = model.preview(first, n, Generator(0, "preview"))
+    except NotImplementedError:
+        return f"no pictures of samples: {model.name} has no sample()"
+    images = as_numbers("fit", f"the preview of {model.name}", images)
+    x = first[0] if isinstance(first, tuple) else first
+    points_range = range_around_zero(x) if model.value_range is None else None
+    with writing(path):
+        viz.save_grid(images, path, model.value_range, points_range, columns, model.vocabulary)
+    return ""
 
 
 class Curves(Callback):

@@ -17,6 +17,7 @@ from ..options import COMPILE, DEFAULTS, CompileMode
 from ..signals import Interrupt
 from .batches import batches_of
 from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
+from .live import live
 from .progress import Progress, quietly
 from .rebuild import start_from
 from .run import RunDirectory
@@ -61,7 +62,8 @@ def fit(
         1,000 steps or more. A step that can't be a program runs as it is written, and a line says why.
         A resumed run continues as it began, to the bit, unless "on" or "off" is given, which config.json
         then records as a change.
-    callbacks: Callbacks, or functions f(step, metrics) that are called after each step.  progress=False: print nothing.
+    callbacks: Callbacks, or functions f(step, metrics) that are called after each step.
+    progress: print a table of metrics, and show a bar on a terminal, samples and curves in a notebook.
 
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
     SystemExit, and a pipe that was closed, with BrokenPipeError; a handler of your own for a signal stays in charge.
@@ -84,7 +86,7 @@ def fit(
     dataset = data if hasattr(data, "test") else dataset
     if run is not None:
         watching += [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
-    session = Session(model, batches, watching, run, dataset)
+    session = Session(model, batches, watching + live(batches, progress), run, dataset)
 
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # NonFiniteError explains an overflow
     with quiet, quietly(not progress), session.opened(steps, settings, resume, changing, origin, compile):

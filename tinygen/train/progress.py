@@ -6,6 +6,7 @@ import math
 import sys
 import textwrap
 import time
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,12 +56,15 @@ class Progress:
         self._took = deque[float](maxlen=50)  # seconds of each of the last steps, but for the first
         self._told = False  # whether a line has told the time left
         self._names, self._rows = list[str](), 0  # of the table since its last head
-        self._bar = self._make_bar() if terminal.is_terminal(sys.stderr) and not _quiet.get() else None
+        redrawn = terminal.is_terminal(sys.stderr) or terminal.in_notebook()
+        self._bar = self._make_bar() if redrawn and not _quiet.get() else None
 
     def _make_bar(self) -> Any:
         if not installed("tqdm"):
             return None
-        from tqdm import tqdm
+        with warnings.catch_warnings():  # without ipywidgets a notebook gets the bar of a terminal, which will do
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm
 
         progress = self
 

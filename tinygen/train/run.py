@@ -58,6 +58,11 @@ class RunDirectory:
     def __repr__(self) -> str:
         return f"RunDirectory({str(self.path)!r})"
 
+    def _repr_html_(self) -> str:
+        from .shown import run_html
+
+        return run_html(self)
+
     def sample_file(self, step: int) -> Path:
         """The path of the sample picture of a step."""
         return self.path / "samples" / f"step_{step:06d}.png"
