@@ -147,6 +147,7 @@ tapes.save("lessons_out/13_two_tapes.svg")
 second_by_tape = tg.grad(loss, w)
 print(f"n = {n:.6f}, by hand {n0:.6f}")
 print(f"∂(n - 1)²/∂w: by trying {second_by_trying:.8f}, by hand {second_by_hand:.8f}, by tape {second_by_tape:.8f}")
+tapes
 
 # %% [markdown]
 # Here are both tapes in one picture. The dashed boxes are the second, written while we walked back over the first:
