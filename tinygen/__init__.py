@@ -25,7 +25,6 @@ Models and training
     data                data sets by name, the loader, augmentation
     models              one file per model: VAE, GAN, WGANGP, DCGAN, ...
     compile, per_step   a training step as a program; a number that it computes anew each time
-    compile, per_step   a training step as a program; a number that it computes anew each time
     fit, load, train    train a model into a run directory and load it again; callbacks, early stopping
     metrics             how good samples are: FID, precision, recall, coverage, ...
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses
@@ -35,6 +34,7 @@ Models and training
 Devices and random numbers
     use, current_device                     compute on "cpu" or "cuda"
     array_module, to_device, to_host        numpy or cupy, and the way between them
+    from_dlpack                             an array of PyTorch, JAX or others as a Tensor, uncopied
     seed, Generator                         streams of random numbers that can be restored
 
 Errors
@@ -53,6 +53,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import init, layers, losses, notebook, ops, optim
 from .backend import array_module, current_device, to_device, to_host, use
+from .dlpack import from_dlpack
 from .errors import ConfigError, DataError, DeviceError, GradientError, PackageError, RunError, UserError
 from .gradcheck import GradcheckError, gradcheck
 from .gradients import grad
@@ -89,6 +90,7 @@ __all__ = [
     "data",
     "fit",
     "flat",
+    "from_dlpack",
     "frozen",
     "grad",
     "gradcheck",

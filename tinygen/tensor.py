@@ -93,11 +93,7 @@ class Tensor(Methods):
         If you write into the array in any other way, such as `p.data[0] = 1`, call `changed()`. The tape may
         still hold the result of an op, so on the CPU you get a read-only view of it.
         """
-        if self.node is None or self.version is not None or device_of(self.array) != "cpu":
-            return self.array
-        view = self.array.view()
-        view.flags.writeable = False
-        return view
+        return self.array if self.node is None else self._unless_held()
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -108,8 +104,17 @@ class Tensor(Methods):
         if value is not self.array:
             self.array[...] = value
 
+    def _unless_held(self) -> Array:
+        """The array; if the tape may hold it, and it is on the CPU, a read-only view of it."""
+        if self.version is not None or device_of(self.array) != "cpu":
+            return self.array
+        view = self.array.view()
+        view.flags.writeable = False
+        return view
+
     def assign(self, value: Any) -> None:
-        """Write value into this Tensor's memory, in place. Raises ValueError unless it is numbers that broadcast."""
+        """Write value into this Tensor's memory, in place. Raises ValueError unless it is numbers that broadcast, or if
+        the memory is read-only."""
         self.changed()
         try:
             if value is None:  # NumPy would make it NaN
@@ -124,6 +129,8 @@ class Tensor(Methods):
         """Declare that the memory was or will be written to, so that a backward over the old values is refused."""
         if self.version is None:
             raise ValueError(f"{describe(self)} is the result of an op and can't be changed; copy it with tensor()")
+        if isinstance(self.array, np.ndarray) and not self.array.flags.writeable:
+            raise ValueError(f"{describe(self)} is on read-only memory and can't be changed; copy it with tensor()")
         self.version.count += 1
 
     def requires_grad_(self, flag: bool = True) -> Tensor:
@@ -144,6 +151,23 @@ class Tensor(Methods):
         array = to_host(self.array).view()
         array.flags.writeable = False
         return array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        """This memory, uncopied, for `numpy.from_dlpack`, `torch.from_dlpack`, `jax.dlpack.from_dlpack` and others.
+
+        The result of an op, which the tape may hold, is read-only, on the CPU; a library that knows no read-only arrays
+        refuses it. After a write from there into a leaf, call `changed()`. Raises BufferError for a Tensor that
+        requires grad, as no gradient would flow back: `detach()` it. Source: DLPack 1.0 and the array API standard.
+        """
+        if self.requires_grad:
+            raise BufferError(
+                f"__dlpack__: {describe(self)} requires grad, and none would flow back; detach() it first"
+            )
+        return self._unless_held().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        """The kind of device on which the memory is, and its number, as DLPack counts them."""
+        return self.array.__dlpack_device__()
 
     def item(self) -> Any:
         """The only element, as a Python number (waits for the GPU). Raises ValueError unless there is one."""
