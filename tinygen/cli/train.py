@@ -72,6 +72,7 @@ def add_arguments(command: Parser) -> None:
     add("--preset", metavar="NAME", help="settings that belong together; `tinygen models MODEL` lists them")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
     _add_options(command, INTERVALS)
+    add("--tensorboard", action="store_true", help="write what `tensorboard --logdir DIR` shows, with tensorboardX")
 
 
 def _add_options(command: Parser, options: Iterable[Option]) -> None:
@@ -108,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
             resume=args.resume,
             settings=options | ({"classes": list(dataset.classes)} if dataset.classes else {}),
             dataset=dataset,
-            callbacks=_callbacks(options, dataset),
+            callbacks=_callbacks(options, dataset, args.tensorboard),
             changing={*changes, "classes"},
             init_from=None if args.resume else args.init_from,
             compile=options["compile"] or "auto",  # None: the run was begun before a step could be compiled
@@ -198,12 +199,12 @@ def _given(args: argparse.Namespace) -> dict[str, Any]:
     return given | {name: placed(given[name]) for name in ("data", "data_b") if name in given}
 
 
-def _callbacks(options: dict[str, Any], dataset: Dataset) -> list[Callback]:
+def _callbacks(options: dict[str, Any], dataset: Dataset, tensorboard: bool) -> list[Callback]:
     """The callbacks that observe the training."""
     from ..inside import Recorder, Warnings
-    from ..train import Evaluate
+    from ..train import Evaluate, TensorBoard
 
-    callbacks: list[Callback] = [Warnings(dataset)]
+    callbacks: list[Callback] = [Warnings(dataset), *([TensorBoard()] if tensorboard else [])]
     if options["evaluate_every"] not in (None, "none"):
         callbacks.append(Evaluate(options["evaluate_every"], dataset))
     if options["record"] not in (None, "none"):  # None: the run was begun before there was a recorder

@@ -8,6 +8,7 @@ from .rebuild import load
 from .run import RunDirectory
 from .scores import Evaluate
 from .stopping import EarlyStopping
+from .tensorboard import TensorBoard
 
 __all__ = [
     "EMA",
@@ -18,6 +19,7 @@ __all__ = [
     "NonFiniteError",
     "RunDirectory",
     "StopTraining",
+    "TensorBoard",
     "fit",
     "load",
 ]
