@@ -8,6 +8,7 @@ examples:
   tinygen evaluate runs/gan
   tinygen evaluate runs/vae -k 5000                   a tighter bound on the likelihood; takes minutes
   tinygen evaluate runs/dcgan -n 2000 --seed 1 --out again.json
+  tinygen evaluate runs/dcgan --features inception-2015-12-05.pt   the FID that papers report
   tinygen evaluate runs/gan --data folder:new/place/of/photos
 """
 
@@ -31,6 +32,12 @@ def add_arguments(command: Parser) -> None:
     command.add_argument("--data-b", metavar="NAME", help="the second domain, if its folder has moved")
     command.add_argument("-n", type=count_from(2), help="how many samples (what is usual for the data)")
     command.add_argument("-k", type=count_from(1), default=100, help="draws for the bound on a VAE's likelihood (100)")
+    about = (
+        "a network whose features FID and the others compare: .onnx, or TorchScript, such as inception-2015-12-05.pt"
+    )
+    command.add_argument("--features", type=path, metavar="FILE", help=about)
+    scalings = "how it expects pixels: tf, (x - 128) / 128 (the default), or imagenet, as torchvision's weights do"
+    command.add_argument("--scaling", choices=("tf", "imagenet"), default="tf", help=scalings)
     command.add_argument("--seed", type=SEED, default=0, help="other samples for another seed (0)")
     command.add_argument("--device", choices=DEVICES, default="cpu", help="cpu (the default) or cuda")
     command.add_argument("--out", type=path, metavar="FILE", help="where the numbers go, as JSON (RUN/metrics.json)")
@@ -41,6 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     from .. import backend
     from ..data import placed
+    from ..metrics import Inception
     from ..metrics.evaluate import ABOUT
     from ..metrics.evaluate import evaluate as measure
     from ..train import RunDirectory
@@ -53,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
                        "call tinygen.metrics.evaluate(model, dataset)")  # fmt: skip
     settings = run.read_settings()
     check_place(out)
+    features = Inception(args.features, args.scaling) if args.features else None
     backend.use(args.device)
     newest = run.newest()
     model, step = rebuilt(newest, run.path), newest.step
@@ -60,15 +69,15 @@ def run(args: argparse.Namespace) -> int:
     dataset = load_data(settings | moved, moved=not moved)
     run.check_data(dataset)
     print(f"{model.name} after {step:,} steps\n{dataset}\n", flush=True)
-    scores = measure(model, dataset, args.n, args.seed, k=args.k)
+    scores = measure(model, dataset, args.n, args.seed, features, args.k)
     values: dict[str, list[float | None]] = {model.name: [score.value for score in scores.values()]}
     if any(score.plain is not None for score in scores.values()):
         values["simplest means"] = [score.plain for score in scores.values()]
     values["real data"] = [score.reference for score in scores.values()]
     rows = zip(scores, *(map(cell, column) for column in values.values()), map(ABOUT.get, scores), strict=True)
     print(table([("score", *values, ""), *rows]))
-    for features in {score.features: None for score in scores.values() if score.features}:
-        print(f"\nimages are compared by their features: {features}")
+    for name in {score.features: None for score in scores.values() if score.features}:
+        print(f"\nimages are compared by their features: {name}")
     record = {"model": model.name, "step": step, "data": dataset.name, "n": args.n, "seed": args.seed, "k": args.k}
     record |= {"scores": {name: score._asdict() for name, score in scores.items()}}
     with writing(out), replace_file(out) as temporary:

@@ -6,6 +6,7 @@ from .disentangle import mig, mutual_information
 from .distances import fid, frechet_distance, inception_score, kid
 from .evaluate import evaluate
 from .images import image_scores, pooled_pixels
+from .inception import Inception
 from .likelihood import binarise, likelihood_bounds
 from .modes import mixture_scores, reverse_kl, stacked_scores
 from .neighbours import density_coverage, precision_recall
@@ -16,6 +17,7 @@ from .transfer import Augmented, augmentation, gan_test, gan_train
 __all__ = [
     "Augmented",
     "FaceJudge",
+    "Inception",
     "LeNet",
     "Score",
     "accuracy",
