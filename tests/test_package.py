@@ -21,7 +21,7 @@ from tinygen.gradcheck import GradcheckReport
 def test_what_is_needed_later_is_imported_later():
     code = (
         "import sys, tinygen as tg\n"
-        "rooms = ('data', 'graph', 'inside', 'metrics', 'models', 'report', 'train', 'viz')\n"
+        "rooms = ('data', 'export', 'graph', 'inside', 'metrics', 'models', 'report', 'train', 'viz')\n"
         "assert not {f'tinygen.{room}' for room in rooms} & sys.modules.keys() and 'matplotlib' not in sys.modules\n"
         "assert {'tensor', 'fit', 'load', *rooms} <= set(dir(tg))\n"
         "assert all(getattr(tg, room) is sys.modules[f'tinygen.{room}'] for room in rooms)\n"

@@ -29,6 +29,8 @@ Models and training
     metrics             how good samples are: FID, precision, recall, coverage, ...
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses
     graph               the tape as a picture; a formula explained step by step
+    export              networks to and from PyTorch and ONNX
+    tinygen.estimators  an autoencoder and a VAE for scikit-learn; imported apart, as that must be installed
     viz, report         grids, films, curves; the page that shows what happened in a run
 
 Devices and random numbers
@@ -67,7 +69,7 @@ from .tracing import per_step
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import data, graph, inside, metrics, models, report, train, viz
+    from . import data, export, graph, inside, metrics, models, report, train, viz
     from .compiler import compile
     from .train import fit, load
 
@@ -88,6 +90,7 @@ __all__ = [
     "compile",
     "current_device",
     "data",
+    "export",
     "fit",
     "flat",
     "from_dlpack",
@@ -117,7 +120,7 @@ __all__ = [
     "viz",
 ]
 
-_ROOMS = ("data", "graph", "inside", "metrics", "models", "report", "train", "viz")
+_ROOMS = ("data", "export", "graph", "inside", "metrics", "models", "report", "train", "viz")
 _FROM_ROOMS = {"fit": "train", "load": "train", "compile": "compiler"}
 
 

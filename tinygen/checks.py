@@ -60,7 +60,7 @@ def check_installed(owner: str, *packages: str) -> None:
         raise PackageError(f"{owner} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
 
 
-_ON_PYPI = {"PIL": "pillow"}
+_ON_PYPI = {"PIL": "pillow", "sklearn": "scikit-learn"}
 
 
 def takes(function: Any, arguments: int) -> bool:
