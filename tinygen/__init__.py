@@ -31,6 +31,7 @@ Models and training
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses
     graph               the tape as a picture; a formula explained step by step
     viz, report         grids, films, curves; the page that shows what happened in a run
+    export              networks as ONNX files, and ONNX files as networks
 
 Devices and random numbers
     use, current_device                     compute on "cpu" or "cuda"
@@ -66,7 +67,7 @@ from .tracing import per_step
 from .version import __version__
 
 if TYPE_CHECKING:
-    from . import data, graph, inside, metrics, models, report, train, viz
+    from . import data, export, graph, inside, metrics, models, report, train, viz
     from .compiler import compile
     from .train import fit, load
 
@@ -87,6 +88,7 @@ __all__ = [
     "compile",
     "current_device",
     "data",
+    "export",
     "fit",
     "flat",
     "frozen",
@@ -115,7 +117,7 @@ __all__ = [
     "viz",
 ]
 
-_ROOMS = ("data", "graph", "inside", "metrics", "models", "report", "train", "viz")
+_ROOMS = ("data", "export", "graph", "inside", "metrics", "models", "report", "train", "viz")
 _FROM_ROOMS = {"fit": "train", "load": "train", "compile": "compiler"}
 
 
