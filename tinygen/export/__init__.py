@@ -7,10 +7,12 @@
 The package `onnx` is imported when one of them is called: `pip install "tinygen[onnx]"`.
 """
 
-from . import shapes  # enters its converters into the table
+from . import converters_shape  # enters its converters into the table
+from .operators import OPERATORS
+from .reader import OnnxModule, read_onnx
 from .writer import OPSET, onnx
 
-__all__ = ["OPSET", "onnx"]
+__all__ = ["OPERATORS", "OPSET", "OnnxModule", "onnx", "read_onnx"]
 
 
 def __dir__() -> list[str]:

@@ -58,9 +58,10 @@ def sizes(x: Any) -> tuple[int, ...]:
 class Graph:
     """Nodes and constants, and helpers that write several nodes for one thought."""
 
-    def __init__(self, helper: Any, weights: dict[int, str]):
-        self._helper, self._weights = helper, weights
-        self.nodes, self.constants = list[Any](), dict[str, np.ndarray]()
+    def __init__(self, helper: Any, names: dict[int, str]):
+        self._helper, self._names = helper, names
+        self.nodes = list[Any]()
+        self.weights, self.constants = dict[str, np.ndarray](), dict[str, np.ndarray]()
         self._known, self._count = dict[Any, str](), 0
         self.batch = ""  # the name of an input, whose first axis is the batch
         self.unit = 1
@@ -80,16 +81,16 @@ class Graph:
         self.nodes.append(self._helper.make_node(kind, list(inputs), [name], name=name, **options))
         return name
 
-    def constant(self, x: Any, dtype: Any = None, weight: str = "constant", key: Any = None) -> str:
-        """The name of an array that is stored in the file; the same array is stored once."""
-        array = np.ascontiguousarray(to_host(x) if is_array(x) else np.asarray(x, dtype))
-        array = array.reshape(np.shape(x)).astype(dtype or array.dtype, copy=False)
+    def constant(self, x: Any, dtype: Any = None, weight: str = "", key: Any = None) -> str:
+        """The name of an array that the file holds, once: of a weight, if it has a name, or of a constant."""
+        array = np.array(to_host(x) if is_array(x) else x, dtype, order="C")
         key = key or (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            name, n = weight, 1
-            while name in self.constants or name == "constant":
-                name, n = f"{weight}_{n}", n + 1
-            self._known[key], self.constants[name] = name, array
+            kept = self.weights if weight else self.constants
+            name, n = weight or "constant_1", 1
+            while name in kept:
+                name, n = f"{weight or 'constant'}_{n + 1}", n + 1
+            self._known[key], kept[name] = name, array
         return self._known[key]
 
     def whole(self, *numbers: int) -> str:
@@ -97,8 +98,15 @@ class Graph:
         return self.constant(np.array(numbers, np.int64))
 
     def weight(self, x: Any) -> str:
-        """The name of a parameter or buffer in its module; of another constant, "constant"."""
-        return self._weights.get(id(x), "constant")
+        """The name of a parameter or buffer in its module, or of what was made of some; of another constant, ""."""
+        return self._names.get(id(x), "")
+
+    def fold(self, y: Any, inputs: Sequence[Any]) -> None:
+        """Note that y was computed from these, which do not depend on the input; if weights are among them, it has a
+        name beside theirs."""
+        if weight := next(filter(None, map(self.weight, inputs)), ""):
+            module = weight.rpartition(".")[0]
+            self._names[id(y)] = f"{module}.folded" if module else "folded"
 
     # Values
 
@@ -120,7 +128,7 @@ class Graph:
             return self.constant(x, dtype)
         dtype = np.dtype(dtype or x.dtype)
         weight = self.weight(x)
-        key = (id(x), axes, dtype.str) if x.size > 64 or weight != "constant" else None
+        key = (id(x), axes, dtype.str) if x.size > 64 or weight else None
         host = to_host(x).astype(dtype, copy=False)
         return self.constant(host if axes is None else host.transpose(axes), dtype, weight, key)
 

@@ -19,18 +19,18 @@ def needed(nodes: Sequence[Any], outputs: Sequence[str]) -> list[Any]:
     return kept[::-1]
 
 
-def with_biases(nodes: Sequence[Any], constants: dict[str, np.ndarray], outputs: Sequence[str]) -> list[Any]:
-    """Convolutions with the constants that are added to their channels as a third input."""
+def with_biases(nodes: Sequence[Any], weights: dict[str, np.ndarray], outputs: Sequence[str]) -> list[Any]:
+    """Convolutions with the weights that are added to their channels as a third input."""
     uses = Counter([*outputs, *(name for node in nodes for name in node.input)])
     convolutions = {node.output[0]: node for node in nodes if node.op_type in ("Conv", "ConvTranspose")}
     kept = []
     for node in nodes:
         conv = next((convolutions[name] for name in node.input if name in convolutions), None)
-        bias = next((name for name in node.input if _is_bias(constants.get(name))), "")
+        bias = next((name for name in node.input if _is_bias(weights.get(name))), "")
         if node.op_type != "Add" or conv is None or len(conv.input) > 2 or not uses[conv.output[0]] == uses[bias] == 1:
             kept.append(node)
             continue
-        constants[bias] = constants[bias].ravel()
+        weights[bias] = weights[bias].ravel()
         conv.input.append(bias)
         conv.output[0] = node.output[0]
     return kept

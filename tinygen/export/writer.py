@@ -106,7 +106,7 @@ class _Writer:
                 "tinygen",
                 [self._info(name, value) for name, value in zip(inputs, given, strict=True)],
                 [self._info(name, value) for name, value in zip(outputs, made, strict=True)],
-                [_stored(name, array) for name, array in graph.constants.items() if name in used],
+                [_stored(name, array) for name, array in graph.weights.items() if name in used],
             ),
             opset_imports=[helper.make_opsetid("", OPSET)],
             producer_name="tinygen",
@@ -133,6 +133,7 @@ class _Writer:
         varies = any(not n.same for n in step.y.shape)
         if not varies and not any(isinstance(x, Value) for x in inputs):
             self._constants.add(id(step.y.first))
+            self._graph.fold(step.y.first, [x.first for x in step.inputs])
             return
         if step.op not in CONVERTERS:
             raise self._graph.refuse("there is no ONNX converter for this op; compose it of others, or add one")
@@ -175,7 +176,8 @@ class _Writer:
 
     def _nodes(self, made: Sequence[str], outputs: Sequence[str]) -> list[Any]:
         """The nodes that the outputs need, which get their names; what isn't a node's alone gets one by an Identity."""
-        nodes, names = with_biases(needed(self._graph.nodes, made), self._graph.constants, made), dict[str, str]()
+        nodes = with_biases(needed(self._graph.nodes, made), self._graph.weights, made)
+        names = dict[str, str]()
         written = {name for node in nodes for name in node.output}
         for name, output in zip(made, outputs, strict=True):
             if name in written and name not in names:
@@ -183,7 +185,13 @@ class _Writer:
             else:
                 nodes.append(self._helper.make_node("Identity", [name], [output]))
         renamed(nodes, names)
-        return nodes
+        used = {name for node in nodes for name in node.input}
+        constants = [
+            self._helper.make_node("Constant", [], [name], name=name, value=_stored(name, array))
+            for name, array in self._graph.constants.items()
+            if name in used
+        ]
+        return [*constants, *nodes]
 
 
 def _stored(name: str, array: Any) -> Any:
