@@ -37,7 +37,7 @@ def converts(*ops: str) -> Callable[[Converter], Converter]:
 def elementwise(g: Graph, kind: str, y: Value, *operands: Any, dtype: Any = None, **options: Any) -> Ordered:
     """One node whose operands broadcast, in the order of axes in which they are at hand, and cast to one dtype."""
     axes = _common_order(y, operands)
-    dtype = dtype or np.result_type(*(x.dtype if hasattr(x, "dtype") else x for x in operands))
+    dtype = dtype or np.result_type(*(getattr(x, "dtype", x) for x in operands))
     return Ordered(g.node(kind, *(operand(g, x, axes, dtype) for x in operands), **options), axes)
 
 
@@ -52,6 +52,10 @@ def _common_order(y: Value, operands: Sequence[Any]) -> Axes | None:
 
 def operand(g: Graph, x: Any, axes: Axes | None, dtype: Any = None) -> str:
     """A Value, constant or number, as it broadcasts against arrays in this order of axes."""
+    if isinstance(x, Pair):
+        raise g.refuse(
+            f"it takes a number, {x.first}, that differs from batch to batch; compute it with ops on Tensors"
+        )
     if axes is not None and is_array(x) and x.ndim not in (0, len(axes)):
         wide = x.reshape((1,) * (len(axes) - x.ndim) + x.shape).transpose(axes)
         keep = next((i for i, n in enumerate(wide.shape) if n > 1), wide.ndim - 1)

@@ -32,8 +32,8 @@ def with_sequences(function: Operator) -> Operator:
     def call(x: Any, *more: Any, **options: Any) -> Any:
         if x.ndim != 3:
             return function(x, *more, **options)
-        wide = {name: value for name, value in options.items() if name not in _NEUTRAL}
-        for name, neutral in _NEUTRAL.items():
+        wide = {name: value for name, value in options.items() if name not in NEUTRAL}
+        for name, neutral in NEUTRAL.items():
             if (value := options.get(name)) is not None:
                 wide[name] = [n for one in value for n in (one, neutral)]
         more = tuple(ops.expand_dims(w, -1) if w is not None and w.ndim == 3 else w for w in more)
@@ -42,8 +42,8 @@ def with_sequences(function: Operator) -> Operator:
     return call
 
 
-_NEUTRAL = dict.fromkeys(("kernel_shape", "strides", "dilations", "output_shape"), 1)  # what an axis of length 1 gets
-_NEUTRAL |= dict.fromkeys(("pads", "output_padding"), 0)
+NEUTRAL = dict.fromkeys(("kernel_shape", "strides", "dilations", "output_shape"), 1)  # what an axis of length 1 gets
+NEUTRAL |= dict.fromkeys(("pads", "output_padding"), 0)
 
 
 def _geometry(

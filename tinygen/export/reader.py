@@ -21,7 +21,7 @@ from ..tensor import Parameter, Tensor
 from . import operators_shape  # enters its operators into the table  # noqa: F401
 from .graph import NCHW
 from .operators import OPERATORS, dtype_of
-from .operators_images import NHWC
+from .operators_images import NEUTRAL, NHWC
 
 SINCE = {"Softmax": 13, "LogSoftmax": 13, "Resize": 11, "BatchNormalization": 9}  # where an older one would be misread
 
@@ -40,12 +40,19 @@ class Node(Module):
         return OPERATORS[type(self).__name__](*inputs, **self.attributes)
 
     def _options(self) -> str:
-        shown = {name: f"{x:.6g}" if isinstance(x, float) else repr(x) for name, x in self.attributes.items()}
-        return ", ".join(f"{name}={x}" for name, x in shown.items())
+        usual = {p.name: p.default for p in inspect.signature(OPERATORS[type(self).__name__]).parameters.values()}
+        shown = {
+            name: x for name, x in self.attributes.items() if x not in (usual[name], [NEUTRAL.get(name)] * _len(x))
+        }
+        return ", ".join(f"{name}={f'{x:.6g}' if isinstance(x, float) else x}" for name, x in shown.items())
 
 
 KINDS = {kind: type(kind, (Node,), {"__module__": __name__, "__doc__": Node.__doc__}) for kind in OPERATORS}
 globals().update(KINDS)  # where pickle looks for them
+
+
+def _len(x: Any) -> int:
+    return len(x) if isinstance(x, list) else 0
 
 
 class Group(Module):
@@ -156,7 +163,7 @@ def read_onnx(source: str | os.PathLike[str] | bytes, layout: Literal["NHWC", "N
     for kind in kinds:
         if opset < SINCE.get(kind, 0):
             raise ConfigError(
-                f"read_onnx: {kind} had another meaning in opset {opset}; export the network with {SINCE[kind]} or newer"
+                f"read_onnx: {kind} of opset {opset} meant something else; export it again, with {SINCE[kind]} or newer"
             )
     for array in (*model.graph.input, *model.graph.initializer):
         dtype_of(array.data_type if hasattr(array, "data_type") else array.type.tensor_type.elem_type, array.name)

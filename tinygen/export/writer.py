@@ -53,9 +53,8 @@ def onnx(
     names = list(outputs) or _output_names(len(made.outputs), named)
     if len(names) != len(made.outputs) or {*names} & {*named}:
         raise ConfigError(f"onnx: outputs are {names}, but there are {len(made.outputs)}, named unlike the inputs")
-    model = _Writer(module, made, layout).model(
-        list(named), names, {"network": type(module).__name__, **(metadata or {})}
-    )
+    facts = {"network": type(module).__name__, "layout": layout, **(metadata or {})}
+    model = _Writer(module, made, layout).model(list(named), names, facts)
     if path is not None:
         with replace_file(path) as temporary:
             temporary.write_bytes(model.SerializeToString())
@@ -169,7 +168,7 @@ class _Writer:
         def write() -> str:
             if not all((array == one).all() for array in x):
                 raise error
-            return self._graph.node("Expand", self._graph.name(one), self._graph.lengths(x.shape))
+            return self._graph.node("Expand", self._graph.constant(one), self._graph.lengths(x.shape))
 
         value.later = write
         return value

@@ -1,0 +1,30 @@
+"""Every network of every model, exported: ONNX's checker takes it, ONNX Runtime agrees, and so does the way back."""
+
+from __future__ import annotations
+
+import pytest
+from export.running import assert_exported, shaken
+from models.small import SMALL, small
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytestmark = pytest.mark.oracle
+
+NETWORKS = [(name, network) for name in SMALL for network in small(name).inputs]
+
+
+@pytest.mark.parametrize(("name", "network"), NETWORKS)
+def test_a_network_agrees_for_two_batch_sizes(name: str, network: str) -> None:
+    model = small(name)
+    shapes = {"x": model.inputs[network]} | ({"label": ()} if network in model.labelled else {})
+    assert_exported(shaken(getattr(model, network)), shapes)
+
+
+@pytest.mark.parametrize("name", ["dcgan", "srgan"])
+def test_convolutions_are_not_wrapped_in_transposes(name: str) -> None:
+    """Two come from a reshape of maps, one from a pixel shuffle; D has one, before its dense layer."""
+    model = small(name)
+    exported = {network: assert_exported(getattr(model, network), {"x": model.inputs[network]}) for network in "GD"}
+    kinds = {network: [node.op_type for node in m.graph.node] for network, m in exported.items()}
+    assert kinds["G"].count("Transpose") == {"dcgan": 1, "srgan": 3}[name] and kinds["D"].count("Transpose") == 1
+    assert "Add" not in kinds["D"]  # biases are the convolutions' own
