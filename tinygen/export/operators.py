@@ -36,8 +36,8 @@ def refuse(kind: str, why: str) -> ConfigError:
 
 
 def numbers(x: Any) -> list[int]:
-    """The whole numbers of a vector, or of one number."""
-    return [int(n) for n in to_host(array_of(x)).ravel()]
+    """The whole numbers of a vector, of one number, or, in old opsets, of an attribute."""
+    return [int(n) for n in (x if isinstance(x, list) else to_host(array_of(x)).ravel())]
 
 
 # Element by element

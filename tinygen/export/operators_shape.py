@@ -103,7 +103,7 @@ def _pad(x: Any, pads: Any, value: Any = None, axes: Any = None, *, mode: str = 
         widths[axis] = border[i], border[i + len(named)]
     if min(border, default=0) < 0:
         raise refuse("Pad", f"pads are {border}, but tinygen does not cut by negative ones")
-    constant = 0 if value is None else array_of(value).item()
+    constant = 0 if value is None else value if isinstance(value, float) else array_of(value).item()
     return ops.pad(x, widths, mode, constant) if mode == "constant" else ops.pad(x, widths, mode)
 
 

@@ -44,15 +44,20 @@ class Node(Module):
         shown = {
             name: x for name, x in self.attributes.items() if x not in (usual[name], [NEUTRAL.get(name)] * _len(x))
         }
-        return ", ".join(f"{name}={f'{x:.6g}' if isinstance(x, float) else x}" for name, x in shown.items())
+        return ", ".join(f"{name}={_text(x)}" for name, x in shown.items())
 
 
-KINDS = {kind: type(kind, (Node,), {"__module__": __name__, "__doc__": Node.__doc__}) for kind in OPERATORS}
-globals().update(KINDS)  # where pickle looks for them
+def _text(x: Any) -> str:
+    """An attribute in short; a picture of the tape cuts options at a comma and a space."""
+    return f"{x:.6g}" if isinstance(x, float) else str(x).replace(" ", "")
 
 
 def _len(x: Any) -> int:
     return len(x) if isinstance(x, list) else 0
+
+
+KINDS = {kind: type(kind, (Node,), {"__module__": __name__, "__doc__": Node.__doc__}) for kind in OPERATORS}
+globals().update(KINDS)  # where pickle looks for them
 
 
 class Group(Module):
@@ -99,7 +104,7 @@ class OnnxModule(Module):
         for name in own:
             kind = Buffer if type(node).__name__ == "BatchNormalization" and name in node.takes[3:] else Parameter
             attribute = _attribute(name.rpartition(".")[2])
-            setattr(node, attribute, kind(to_device(stored.pop(name))))
+            setattr(node, attribute, kind(to_device(stored.pop(name).copy())))
             self.weights[name] = f"{'.'.join(where)}.{attribute}"
 
     def _at(self, path: Sequence[str]) -> Any:
