@@ -44,7 +44,7 @@ def test_parameters_have_the_names_of_the_file() -> None:
 
 def test_a_summary_shows_the_nodes() -> None:
     rows = read_again(network()).summary_rows(IMAGE)
-    assert rows[1] == ("0 Conv(kernel_shape=[3,3], pads=[0,0,1,1], strides=[2,2])", "(3, 3, 2)", "57")
+    assert rows[1] == ("0 Conv(kernel_shape=[3 3], pads=[0 0 1 1], strides=[2 2])", "(3, 3, 2)", "57")
     assert ("leakyrelu_1 LeakyRelu(alpha=0.2)", "(3, 3, 2)", "0") in rows and ("4 Gemm()", "(2,)", "38") in rows
 
 
@@ -52,7 +52,7 @@ def test_the_tape_shows_the_nodes_as_layers() -> None:
     again = read_again(network())
     loss = (again(noise((2, *IMAGE))) ** 2).mean()
     titles = {box.title for box in tg.graph.graph(loss).boxes}
-    assert {"Conv(kernel_shape=[3,3], pads=[0,0,1,1], strides=[2,2])", "Gemm()", "LeakyRelu(alpha=0.2)"} <= titles
+    assert {"Conv(kernel_shape=[3 3])", "Gemm()", "LeakyRelu(alpha=0.2)"} <= titles
 
 
 def test_gradients_are_those_of_the_network() -> None:

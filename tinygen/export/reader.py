@@ -48,8 +48,8 @@ class Node(Module):
 
 
 def _text(x: Any) -> str:
-    """An attribute in short; a picture of the tape cuts options at a comma and a space."""
-    return f"{x:.6g}" if isinstance(x, float) else str(x).replace(" ", "")
+    """An attribute in short, and without commas, at which a picture of the tape cuts options."""
+    return f"{x:.6g}" if isinstance(x, float) else str(x).replace(",", "")
 
 
 def _len(x: Any) -> int:
