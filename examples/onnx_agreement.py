@@ -8,7 +8,7 @@ python examples/onnx_agreement.py gan vae
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ BATCHES = 1, 3  # in units of the smallest batch that the network takes
 
 
 def compared(module: tg.Module, shapes: dict[str, tuple[int, ...]]) -> tuple[int, float, float]:
-    """How many nodes the exported network has, the largest |y| that it gives, and the largest |ONNX Runtime - tinygen|."""
+    """How many nodes the exported network has, its largest |y|, and the largest |ONNX Runtime - tinygen|."""
     model, rng = tg.export.onnx(module, shapes), np.random.default_rng(0)
     largest = worst = 0.0
     session = onnxruntime.InferenceSession(model.SerializeToString())
@@ -61,10 +61,15 @@ def networks(model: tg.models.Model) -> Iterator[tuple[str, dict[str, tuple[int,
         yield name, {"x": shape} | ({"label": ()} if name in model.labelled else {})
 
 
-if __name__ == "__main__":
+def main(models: Sequence[str]) -> None:
+    """Print the table."""
     print("| model | network | nodes | largest output | largest difference |\n| --- | --- | --- | --- | --- |")
-    for name in sys.argv[1:] or tg.models.MODELS:
+    for name in models:
         model = tg.models.MODELS[name]()
         for network, shapes in networks(model):
             nodes, largest, worst = compared(shaken(getattr(model, network)), shapes)
-            print(f"| {name} | {network} | {nodes} | {largest:.2g} | {worst:.0e} |")
+            print(f"| {name} | {network} | {nodes} | {largest:.2g} | {worst:.0e} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(tg.models.MODELS))
