@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
-EXAMPLES = [path for path in EXAMPLES if path.stem not in ("leaderboard", "systems", "augmentation")]  # tested apart
+EXAMPLES = [
+    path for path in EXAMPLES if path.stem not in ("leaderboard", "systems", "augmentation", "onnx_agreement")
+]  # tested apart
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

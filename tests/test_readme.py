@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tinygen.checks import installed
+from tinygen.errors import PackageError
+
 ROOT = Path(__file__).parents[1]
 READMES = sorted(ROOT.glob("README*.md"))
 STATUS = {"tinygen course check tape": 1}  # nothing is written in the file yet, and a script must see that
@@ -84,7 +87,10 @@ def test_the_python_can_be_pasted_block_after_block(tmp_path, monkeypatch, capsy
     names: dict = {}
     for block in blocks(ROOT / "README.md", "python"):
         short = re.sub(r"range\(5000\)", f"range({STEPS})", block)
-        exec(re.sub(r"steps=\d+", f"steps={STEPS}", short), names)
+        try:
+            exec(re.sub(r"steps=\d+", f"steps={STEPS}", short), names)
+        except PackageError:
+            assert "tg.export" in block and not installed("onnx"), "what needs an extra says so"
     assert {"tanh", "G", "D", "step", "OwnGAN", "model"} <= names.keys()
     assert (tmp_path / "runs" / "mine" / "config.json").exists()
 

@@ -32,6 +32,7 @@ Models and training
     export              networks to and from PyTorch and ONNX
     tinygen.estimators  an autoencoder and a VAE for scikit-learn; imported apart, as that must be installed
     viz, report         grids, films, curves; the page that shows what happened in a run
+    export              networks as ONNX files, and ONNX files as networks
 
 Devices and random numbers
     use, current_device                     compute on "cpu" or "cuda"

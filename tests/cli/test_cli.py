@@ -139,7 +139,20 @@ def weights(folder, step):
 
 @pytest.mark.parametrize(
     "command",
-    ["train", "sample", "translate", "evaluate", "report", "play", "models", "data", "gradcheck", "explain", "doctor"],
+    [
+        "train",
+        "sample",
+        "translate",
+        "evaluate",
+        "report",
+        "export",
+        "play",
+        "models",
+        "data",
+        "gradcheck",
+        "explain",
+        "doctor",
+    ],
 )
 def test_every_command_has_help_with_examples(run, command):
     result = run(f"{command} --help")

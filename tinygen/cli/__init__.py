@@ -7,6 +7,7 @@ examples:
   tinygen translate runs/srgan photo.png  an image made of an image, here a larger one
   tinygen evaluate runs/gan              how good it is, in numbers
   tinygen report runs/gan                what happened inside of it: a web page
+  tinygen export runs/gan G.onnx         a network as an ONNX file, for other programs
   tinygen play                           a GAN that learns live, on a web page to play with
   tinygen models                         what can be trained; with a name, every setting of that model
   tinygen explain "sigmoid(w*x + b)"     backpropagation through one formula, step by step
@@ -41,7 +42,7 @@ from .. import terminal
 from ..errors import UserError
 from ..signals import finish, give_back, stop, take_over
 from ..version import __version__
-from . import course, data, doctor, evaluate, explain, gradcheck, models, play, report, sample, train, translate
+from . import course, data, doctor, evaluate, explain, export, gradcheck, models, play, report, sample, train, translate
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
@@ -52,7 +53,7 @@ def __dir__() -> list[str]:
     return __all__
 
 
-COMMANDS = (train, sample, translate, evaluate, report, play, models, data, gradcheck, explain, course, doctor)
+COMMANDS = (train, sample, translate, evaluate, report, export, play, models, data, gradcheck, explain, course, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
