@@ -2,7 +2,21 @@
 
 from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
-from .activations import dropout, elu, leaky_relu, prelu, relu, sigmoid, sigmoid_cross_entropy, softplus, tanh
+from .activations import (
+    dropout,
+    elu,
+    erf,
+    erfc,
+    gelu,
+    leaky_relu,
+    prelu,
+    relu,
+    sigmoid,
+    sigmoid_cross_entropy,
+    silu,
+    softplus,
+    tanh,
+)
 from .choices import gumbel_softmax, one_hot, straight_through
 from .columns import col2im, im2col, textbook_conv2d
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
