@@ -54,6 +54,7 @@ from .padding import pad
 from .pool import avg_pool2d, max_pool2d
 from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var
 from .resize import pixel_shuffle, resize, upsample_bilinear, upsample_nearest
+from .sequences import avg_pool1d, conv1d, conv_transpose1d, max_pool1d
 from .shape import (
     broadcast_to,
     concatenate,

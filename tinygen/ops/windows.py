@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 from ..kernels.reference_conv import Padding, Pair
 
 PaddingOption: TypeAlias = "int | str | Sequence[Sequence[int]]"
+RowPadding: TypeAlias = "int | str | Sequence[int]"  # of a sequence
 
 
 def pair(op: str, option: str, value: Any, least: int = 1) -> Pair:
@@ -47,6 +48,25 @@ def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pa
             "((top, bottom), (left, right))"
         ) from None
     return vertical, horizontal
+
+
+def of_row(op: str, padding: RowPadding) -> PaddingOption:
+    """The padding of a sequence as that of an image one row high. Raises ValueError if it is none."""
+    if isinstance(padding, str) and padding in ("same", "valid"):
+        return padding
+    try:
+        return (0, 0), pair(op, "padding", padding, least=0)
+    except ValueError:
+        raise ValueError(
+            f'{op}: padding is {padding!r}, but it must be a whole number of at least 0, "same", "valid" or '
+            "(before, after)"
+        ) from None
+
+
+def check_sequences(op: str, x: Any) -> None:
+    """Raise ValueError unless x has the three axes of sequences."""
+    if getattr(x, "ndim", 0) != 3:
+        raise ValueError(f"{op}: x is {getattr(x, 'shape', x)}, but sequences are (N, L, C)")
 
 
 def check_images(op: str, x: Any) -> None:
