@@ -71,15 +71,12 @@ def silu(x: Any) -> Array:
 
 @elementwise
 def gelu(x: Any, approximate: bool = False) -> Array:
-    """x · Φ(x), where Φ(x) = ½ erfc(-x / √2) is the probability of N(0, 1) below x: Hendrycks and Gimpel 2016, section 2.
+    """x · Φ(x), where Φ(x) = ½ erfc(-x / √2) is the probability of N(0, 1) below x: Hendrycks and Gimpel 2016.
 
-    approximate: their formula with tanh instead, x · ½ (1 + tanh(√(2/π) (x + 0.044715 x³))).
+    approximate: their formula with tanh instead, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
     """
     z = kernels.wide(x)
-    if approximate:
-        below = kernels.sigmoid(_logit(z.clip(-50, 50)))
-    else:
-        below = kernels.erfc(z * -math.sqrt(0.5)) * 0.5
+    below = kernels.sigmoid(_logit(z.clip(-50, 50))) if approximate else 0.5 * kernels.erfc(z * -math.sqrt(0.5))
     return kernels.narrow(z * below, x)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from ..checks import whole
 from .conv import check_channels, convolved, transposed
-from .pool import averages, largest
+from .pool import Windows, averages, largest, windows_over
 from .shape import expand_dims, squeeze
 from .windows import RowPadding, check_sequences, of_row
 
@@ -61,7 +61,7 @@ def max_pool1d(
 
     padding: as for conv1d, but less than the window.  Other options, ties and errors: as for max_pool2d.
     """
-    return squeeze(largest("max_pool1d", *_row("max_pool1d", x, window, stride, padding, dilation), ceil_mode), 1)
+    return squeeze(largest(*_row("max_pool1d", x, window, stride, padding, dilation, ceil_mode)), 1)
 
 
 def avg_pool1d(
@@ -77,16 +77,18 @@ def avg_pool1d(
 
     padding: as for conv1d, but less than the window.  Other options and errors: as for avg_pool2d.
     """
-    row = _row("avg_pool1d", x, window, stride, padding, dilation)
-    return squeeze(averages("avg_pool1d", *row, ceil_mode, count_include_pad), 1)
+    row = _row("avg_pool1d", x, window, stride, padding, dilation, ceil_mode)
+    return squeeze(averages(*row, count_include_pad), 1)
 
 
-def _row(op: str, x: Any, window: int, stride: int | None, padding: RowPadding, dilation: int) -> tuple[Any, ...]:
-    """The sequences as images one row high, and the options of a pooling for these."""
+def _row(
+    op: str, x: Any, window: int, stride: int | None, padding: RowPadding, dilation: int, ceil_mode: bool
+) -> tuple[Any, Windows]:
+    """The sequences as images one row high, and the windows over these."""
     check_sequences(op, x)
-    stride = window if stride is None else stride
-    sizes = _along(op, "window", window), _along(op, "stride", stride)
-    return expand_dims(x, 1), *sizes, of_row(op, padding), _along(op, "dilation", dilation)
+    sizes = _along(op, "window", window), _along(op, "stride", window if stride is None else stride)
+    x = expand_dims(x, 1)
+    return x, windows_over(op, x, *sizes, of_row(op, padding), _along(op, "dilation", dilation), ceil_mode)
 
 
 def _along(op: str, option: str, value: int) -> tuple[int, int]:

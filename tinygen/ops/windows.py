@@ -6,6 +6,7 @@ import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from ..checks import whole
 from ..kernels.reference_conv import Padding, Pair
 
 PaddingOption: TypeAlias = "int | str | Sequence[Sequence[int]]"
@@ -24,6 +25,11 @@ def pair(op: str, option: str, value: Any, least: int = 1) -> Pair:
             "(vertical, horizontal)"
         )
     return both
+
+
+def lengths(op: str, option: str, value: Any, axes: int) -> tuple[int, ...]:
+    """An option of images (2 axes) or of sequences (1), which is one whole number for each axis."""
+    return pair(op, option, value) if axes == 2 else (whole(op, option, value, 1),)
 
 
 def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pair, stride: Pair) -> Padding:
@@ -61,6 +67,14 @@ def of_row(op: str, padding: RowPadding) -> PaddingOption:
             f'{op}: padding is {padding!r}, but it must be a whole number of at least 0, "same", "valid" or '
             "(before, after)"
         ) from None
+
+
+def check_padding(op: str, padding: Any, window: tuple[int, ...], stride: tuple[int, ...]) -> None:
+    """Raise ValueError for a padding that is none of images (a window of 2 axes) or of sequences (1)."""
+    if len(window) == 1:
+        of_row(op, padding)
+    else:
+        resolve_padding(op, padding, (1, 1), window, stride)  # type: ignore[arg-type]
 
 
 def check_sequences(op: str, x: Any) -> None:
