@@ -131,18 +131,18 @@ _ERF = [2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1)) f
 
 def erf(x: Array) -> Array:
     """2/√π ∫ exp(-t²) dt from 0 to x: its Taylor series up to ½, 1 - erfc beyond; computed in float64."""
-    xp, z = array_module(x), x.astype(np.float64)
-    size = xp.abs(z)
+    xp = array_module(x)
+    size = xp.abs(x).astype(np.float64)
     inner = xp.minimum(size, 0.5)
-    near, far = z * _polynomial(_ERF, inner * inner), xp.sign(z) * (1 - _erfc_from_0(size))
+    near, far = x * _polynomial(_ERF, inner * inner), xp.sign(x) * (1 - _erfc_from_0(size))
     return xp.where(xp.less(size, 0.5), near, far).astype(x.dtype)
 
 
 def erfc(x: Array) -> Array:
     """1 - erf x, to the last digits where it is small, too; computed in float64."""
-    xp, z = array_module(x), x.astype(np.float64)
-    y = _erfc_from_0(xp.abs(z))
-    return xp.where(xp.less(z, 0), 2 - y, y).astype(x.dtype)
+    xp = array_module(x)
+    y = _erfc_from_0(xp.abs(x).astype(np.float64))
+    return xp.where(xp.less(x, 0), 2 - y, y).astype(x.dtype)
 
 
 def _erfc_from_0(x: Array) -> Array:

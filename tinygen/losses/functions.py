@@ -95,9 +95,9 @@ def cross_entropy(
 ) -> Tensor:
     """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch.
 
-    weight: (classes,), by which the loss of each label is multiplied; the mean is then Σ loss / Σ weight[label], as in
-    PyTorch.  ignore_index: a label whose examples count neither in a sum nor in a mean.  label_smoothing ε: the label
-    stands for 1 - ε of an example, and each class for ε / classes of it (Szegedy et al. 2016, section 7).
+    weight: (classes,), a factor of each class's logarithm; the mean is then Σ loss / Σ weight[label], as in PyTorch.
+    ignore_index: a label whose examples count neither in a sum nor in a mean.  label_smoothing ε: the label stands for
+    1 - ε of an example, and each class for ε / classes of it (Szegedy et al. 2016, section 7).
     A label outside 0 to classes - 1, -1 included, raises IndexError on the CPU; on a GPU its loss is NaN.
     """
     name = "cross_entropy"
