@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 from tinygen import grad, layers, ops, optim, tensor
 from tinygen.backend import array_module
@@ -27,6 +28,10 @@ OF_INTEGERS = {  # op, and what it means in float64
     "sin": (ops.sin, np.sin),
     "cos": (ops.cos, np.cos),
     "tanh": (ops.tanh, np.tanh),
+    "erf": (ops.erf, special.erf),
+    "erfc": (ops.erfc, special.erfc),
+    "silu": (ops.silu, lambda x: x / (1 + np.exp(-x))),
+    "gelu": (ops.gelu, lambda x: x * special.ndtr(x)),
     "sigmoid": (ops.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
     "softplus": (ops.softplus, lambda x: np.logaddexp(x, 0)),
     "elu": (ops.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
