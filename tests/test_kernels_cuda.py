@@ -320,7 +320,7 @@ def test_add_at_adds_in_the_order_of_the_values(dtype):
 
 def test_the_twins_take_what_the_definitions_take():
     twins = {name: f for name, f in vars(on_host()).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
-    assert len(twins) == 10
+    assert len(twins) == 12
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
     draws, totals = (noise.bits, noise.bernoulli, noise.uniform, noise.normal), (sums.total, sums.total_into)
@@ -394,7 +394,7 @@ def compile_all(dtype, folder, *options):
         | {"add_at": on_host("cuda_add").SEGMENTS}
         | ({} if "-ptx" in options else noise.CUDA)
     )
-    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
+    sources += [cuda_on_host.elementwise_source(dtype, *text, f"tinygen_{name}") for name, text in texts.items()]
     (folder / "all.cu").write_text("\n".join(sources))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
