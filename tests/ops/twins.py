@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 
 import numpy as np
 
@@ -206,24 +207,39 @@ def col2im(cols, size, stride=1, padding=0):
 
 
 def max_pool2d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """PyTorch's with its own padding where that is one number; else on a padded image."""
     if isinstance(padding, int):
         return nhwc(F.max_pool2d(nchw(x), window, stride, padding, dilation, ceil_mode))
-    top, bottom, left, right = pads(padding, x.shape[1:3], span(window, dilation), two(stride or window))
-    padded = F.pad(nchw(x), (left, right, top, bottom), value=-torch.inf)
-    return nhwc(F.max_pool2d(padded, window, stride, 0, dilation, ceil_mode))
+    pool = lambda x, stride: F.max_pool2d(x, window, stride, 0, dilation)
+    return padded(pool, x, -torch.inf, window, stride, padding, dilation, ceil_mode)
 
 
 def avg_pool2d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=False):
     """PyTorch's where it has one; elsewhere, sums by a convolution of each channel, over their numbers of elements."""
     if isinstance(padding, int) and two(dilation) == (1, 1):
         return nhwc(F.avg_pool2d(nchw(x), window, stride, padding, ceil_mode, count_include_pad))
-    top, bottom, left, right = pads(padding, x.shape[1:3], span(window, dilation), two(stride or window))
     ones = torch.ones(x.shape[3], 1, *two(window), dtype=x.dtype)
-    sums, counts = (
-        F.conv2d(F.pad(nchw(a), (left, right, top, bottom)), ones, None, stride or window, 0, dilation, x.shape[3])
-        for a in (x, torch.ones_like(x))
-    )
-    return nhwc(sums / counts)
+    sums = lambda x, stride: F.conv2d(x, ones, None, stride, 0, dilation, x.shape[1])
+    a, b = (padded(sums, image, 0.0, window, stride, padding, dilation, ceil_mode) for image in (x, torch.ones_like(x)))
+    return a / b
+
+
+def padded(pool, x, value, window, stride, padding, dilation, ceil_mode):
+    """What pool makes of a padded image, as far as windows begin in the image or before it."""
+    size, strides = span(window, dilation), two(stride or window)
+    top, bottom, left, right = pads(padding, x.shape[1:3], size, strides)
+    beyond = size if ceil_mode else (0, 0)
+    y = pool(F.pad(nchw(x), (left, right + beyond[1], top, bottom + beyond[0]), value=value), strides)
+    axes = zip(x.shape[1:3], size, strides, ((top, bottom), (left, right)), strict=True)
+    rows, columns = (windows_along(*axis, ceil_mode) for axis in axes)
+    return nhwc(y[:, :, :rows, :columns])
+
+
+def windows_along(n, k, s, sides, ceil_mode):
+    """How many windows PyTorch's documentation gives an axis."""
+    more = math.ceil if ceil_mode else math.floor
+    count = more((n + sum(sides) - k) / s) + 1
+    return count - (ceil_mode and (count - 1) * s >= n + sides[0])
 
 
 def ncl(x):
@@ -253,15 +269,21 @@ def conv_transpose1d(x, w, stride=1, padding=0, output_padding=0, dilation=1, gr
 
 
 def max_pool1d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False):
-    before, after = sides(padding, x.shape[1], dilation * (window - 1) + 1, stride or window)
-    padded = F.pad(ncl(x), (before, after), value=-torch.inf)
-    return ncl(F.max_pool1d(padded, window, stride, 0, dilation, ceil_mode))
+    if isinstance(padding, int):
+        return ncl(F.max_pool1d(ncl(x), window, stride, padding, dilation, ceil_mode))
+    return of_row(max_pool2d, x, window, stride, padding, dilation, ceil_mode)
 
 
 def avg_pool1d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=False):
-    if padding == "same":
-        return avg_pool2d(x[:, None], (1, window), (1, stride or window), padding)[:, 0]
-    return ncl(F.avg_pool1d(ncl(x), window, stride, padding, ceil_mode, count_include_pad))
+    if isinstance(padding, int) and dilation == 1:
+        return ncl(F.avg_pool1d(ncl(x), window, stride, padding, ceil_mode, count_include_pad))
+    return of_row(avg_pool2d, x, window, stride, padding, dilation, ceil_mode)
+
+
+def of_row(pool, x, window, stride, padding, dilation, ceil_mode):
+    """A pooling of sequences as images one row high."""
+    padding = padding if isinstance(padding, str) else ((0, 0), two(padding))
+    return pool(x[:, None], (1, window), (1, stride or window), padding, (1, dilation), ceil_mode)[:, 0]
 
 
 def gelu(x, approximate=False):
