@@ -33,6 +33,15 @@ def test_erf_keeps_the_sign_of_zero_and_nan():
     assert np.isnan(ops.erf(np.array([np.nan]))).all() and np.isnan(ops.erfc(np.array([np.nan]))).all()
 
 
+def test_numbers_of_python():
+    for found, right in (
+        (ops.erf(0.5), math.erf(0.5)),
+        (ops.erfc(3), math.erfc(3)),
+        (ops.gelu(1), 0.5 * math.erfc(-math.sqrt(0.5))),
+    ):
+        assert float(found) == pytest.approx(right, rel=1e-15)
+
+
 def test_gelu_is_exact_where_it_is_small():
     """Where 1 + erf(x / √2) would have lost its digits, and in its slope."""
     x = np.linspace(-15, -2, 200)

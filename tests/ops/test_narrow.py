@@ -121,6 +121,19 @@ def test_sums_of_many_ones_and_means_of_large_numbers():
     assert_half(ops.var(half([300, -300, 100, 50])), np.var([300, -300, 100, 50]))
 
 
+def test_norms_of_large_float16(backend):
+    """Whose squares are beyond 65504."""
+    x = np.random.default_rng(0).choice([300.0, -300.0, 900.0, 20.0], (2, 3, 4))
+    given = backend.asarray(half(x))
+    groups = x.reshape(2, 3, 2, 2)
+    centred = groups - groups.mean((1, 3), keepdims=True)
+    right = (centred / np.sqrt((centred**2).mean((1, 3), keepdims=True))).reshape(x.shape)
+    found = layers.GroupNorm(4, 2, dtype=np.float16)(tensor(given))
+    np.testing.assert_allclose(found.numpy().astype(np.float64), right, atol=2e-3)
+    found = layers.RMSNorm(4, dtype=np.float16)(tensor(given))
+    assert_half(found, x / np.sqrt((x**2).mean(-1, keepdims=True)), 2)
+
+
 def test_batch_norm_of_float16(backend):
     x = half([[300], [-300], [900]])
     gamma, beta = (backend.asarray(half([v])) for v in (1, 0))

@@ -75,6 +75,7 @@ def gelu(x: Any, approximate: bool = False) -> Array:
 
     approximate: their formula with tanh instead, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
     """
+    x = _as_array(x)
     z = kernels.wide(x)
     below = kernels.sigmoid(_logit(z.clip(-50, 50))) if approximate else 0.5 * kernels.erfc(z * -math.sqrt(0.5))
     return kernels.narrow(z * below, x)
@@ -124,13 +125,18 @@ def _gelu_slope(x: Any, approximate: bool) -> Any:
 @elementwise
 def erf(x: Any) -> Array:
     """2/√π ∫ exp(-t²) dt from 0 to x."""
-    return kernels.erf(floats(x))
+    return kernels.erf(floats(_as_array(x)))
 
 
 @elementwise
 def erfc(x: Any) -> Array:
     """1 - erf x, exact where that is small."""
-    return kernels.erfc(floats(x))
+    return kernels.erfc(floats(_as_array(x)))
+
+
+def _as_array(x: Any) -> Array:
+    """x itself, or an array of one number."""
+    return array_module(x).asarray(x)
 
 
 erf.rules(lambda gy, y, x: gy * _bell(x))

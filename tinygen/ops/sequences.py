@@ -45,11 +45,11 @@ def conv_transpose1d(
     op = "conv_transpose1d"
     check_sequences(op, x)
     check_channels(op, x, w, groups, w_axis=2)
-    sizes, dilation = _along(op, "stride", stride), _along(op, "dilation", dilation)
+    sizes, apart = _along(op, "stride", stride), _along(op, "dilation", dilation)
     least = 1 - stride if isinstance(padding, str) and padding == "same" else 0
     extra = 0, whole(op, "output_padding", output_padding, least, least + stride - 1)
     row, kernel = expand_dims(x, 1), expand_dims(w, 0)
-    return squeeze(transposed(op, row, kernel, sizes, of_row(op, padding), extra, dilation, groups), 1)
+    return squeeze(transposed(op, row, kernel, sizes, of_row(op, padding), extra, apart, groups), 1)
 
 
 def max_pool1d(
