@@ -49,6 +49,8 @@ def elementwise(rows: int, c: int) -> list[Kernel]:
         Kernel("sigmoid_cross_entropy_grad", size, lambda: (x(), x(), x())),
         Kernel("dropout", size, lambda: (x(), x() > 0.3, 1 / 0.7)),
         Kernel("sigmoid", size, lambda: (x(),)),
+        Kernel("erf", size, lambda: (x(),)),
+        Kernel("erfc", size, lambda: (x(),)),
         Kernel("column_sum", size, lambda: (x(),)),
         Kernel("total", size, lambda: (x(), (0,))),
         Kernel("total_into", size, lambda: (x(), (0,), column())),

@@ -37,7 +37,7 @@ from ..backend import Array
 from ..kernels.reference_conv import Pair
 from ..tensor import Tensor
 from .reduce import Axis
-from .windows import PaddingOption
+from .windows import PaddingOption, RowPadding
 
 Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float | list[Any] | tuple[Any, ...]"
 '''

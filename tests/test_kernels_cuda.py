@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import math
 import shutil
 import subprocess
 import sys
@@ -87,7 +88,7 @@ def test_infinities_and_nan(twins, dtype):
     """As in the definition, given what the kernels read: nothing is NaN in one and a number in the other."""
     special = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-40, -3.0, 100.0], dtype)
     x, y = np.array(np.meshgrid(special, special)).reshape(2, -1)
-    calls = [("sigmoid", x), ("dropout", x, y > 0, 2.0)]
+    calls = [("sigmoid", x), ("erf", x), ("erfc", x), ("dropout", x, y > 0, 2.0)]
     calls += [("leaky_relu", x, slope) for slope in (0.0, 0.2, 1.0)]
     calls += [("leaky_relu_grad", x, y, slope) for slope in (0.0, 0.2, 1.0)]
     calls += [("sigmoid_cross_entropy", x, np.full_like(x, t)) for t in (0.0, 0.3, 1.0)]
@@ -186,6 +187,14 @@ def test_sigmoid_cross_entropy(twins, target, dtype):
 def test_sigmoid(twins, dtype):
     x, rtol = LOGITS.astype(dtype), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
     np.testing.assert_allclose(run(twins, "sigmoid", x), np.exp(-np.logaddexp(0, -LOGITS)), rtol=rtol, atol=1e-37)
+
+
+@every_dtype
+@pytest.mark.parametrize("name", ["erf", "erfc"])
+def test_the_error_function(twins, name, dtype):
+    x, rtol = np.linspace(-9, 9, 200).reshape(4, 50).T.astype(dtype), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
+    right = np.vectorize(getattr(math, name))(x.astype(np.float64))
+    np.testing.assert_allclose(run(twins, name, x), right, rtol=rtol, atol=1e-37)
 
 
 @every_dtype
@@ -311,7 +320,7 @@ def test_add_at_adds_in_the_order_of_the_values(dtype):
 
 def test_the_twins_take_what_the_definitions_take():
     twins = {name: f for name, f in vars(on_host()).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
-    assert len(twins) == 10
+    assert len(twins) == 12
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
     draws, totals = (noise.bits, noise.bernoulli, noise.uniform, noise.normal), (sums.total, sums.total_into)
@@ -385,7 +394,7 @@ def compile_all(dtype, folder, *options):
         | {"add_at": on_host("cuda_add").SEGMENTS}
         | ({} if "-ptx" in options else noise.CUDA)
     )
-    sources += [cuda_on_host.elementwise_source(dtype, *text, name) for name, text in texts.items()]
+    sources += [cuda_on_host.elementwise_source(dtype, *text, f"tinygen_{name}") for name, text in texts.items()]
     (folder / "all.cu").write_text("\n".join(sources))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)

@@ -65,6 +65,8 @@ CALLS = {  # the arguments of each twin, for two arrays of one shape and a gener
     "leaky_relu": lambda x, y, rng: (x, 0.2),
     "leaky_relu_grad": lambda x, y, rng: (x, y, 0.2),
     "dropout": lambda x, y, rng: (x, y > 0, 2.5),
+    "erf": lambda x, y, rng: (x,),
+    "erfc": lambda x, y, rng: (x,),
     "sigmoid_cross_entropy": lambda x, y, rng: (x, y),
     "sigmoid_cross_entropy_grad": lambda x, y, rng: (x, y, 1 - y),
     "batch_norm": lambda x, y, rng: (x, *statistics(x)[2:], 1e-5),

@@ -110,6 +110,46 @@ def test_convolutions(kernel_size, stride, padding, bias):
         )
 
 
+def sequences(layer):
+    """A layer of PyTorch for sequences, on (N, L, C)."""
+    return lambda x: layer(x.swapaxes(1, 2)).swapaxes(1, 2)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kernel_size, stride, padding, dilation", [(3, 1, 1, 1), (4, 2, 1, 1), (2, 1, 0, 3)])
+def test_convolutions_of_sequences(kernel_size, stride, padding, dilation, bias):
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "bias": bias}
+    for ours, theirs, channels in (
+        (L.Conv1d, nn.Conv1d, (3, 4)),
+        (L.ConvTranspose1d, nn.ConvTranspose1d, (4, 3)),
+    ):
+        layer = ours(*channels, kernel_size, **options, dtype=np.float64)
+        oracle = theirs(*channels, kernel_size, **options, dtype=torch.float64)
+        oracle.weight.data = torch.tensor(layer.w.numpy().T.copy())
+        pairs = [(layer.b, oracle.bias)] if bias else []
+        compare(layer, sequences(oracle), draw(2, 9, channels[0]), [*fill(*pairs), (layer.w, oracle.weight)])
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (2, 5, 4), (2, 3, 4, 4)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_group_norm(groups, shape):
+    layer, oracle = L.GroupNorm(4, groups, EPS, np.float64), nn.GroupNorm(groups, 4, EPS, dtype=torch.float64)
+    pairs = fill((layer.gamma, oracle.weight), (layer.beta, oracle.bias))
+    compare(layer, lambda x: oracle(x.movedim(-1, 1)).movedim(1, -1), draw(*shape), pairs)
+
+
+def test_as_many_groups_as_channels_are_an_instance_norm():
+    x = tg.tensor(draw(2, 3, 4, 4))
+    groups, instances = (norm(x).numpy() for norm in (L.GroupNorm(4, 4), L.InstanceNorm(4)))
+    np.testing.assert_allclose(groups, instances, rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_rms_norm(shape):
+    layer, oracle = L.RMSNorm(3, EPS, np.float64), nn.RMSNorm(3, EPS, dtype=torch.float64)
+    compare(layer, oracle, draw(*shape), fill((layer.gamma, oracle.weight)))
+
+
 def test_instance_norm():
     layer, oracle = L.InstanceNorm(3, EPS, np.float64), nn.InstanceNorm2d(3, EPS, affine=True, dtype=torch.float64)
     pairs = fill((layer.gamma, oracle.weight), (layer.beta, oracle.bias))
@@ -121,6 +161,11 @@ IMAGES = [
     (L.MaxPool(3, 2, 1), nn.MaxPool2d(3, 2, 1)),
     (L.AvgPool((3, 2)), nn.AvgPool2d((3, 2))),
     (L.AvgPool(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False)),
+    (L.MaxPool(2, 1, 1, 2), nn.MaxPool2d(2, 1, 1, 2)),
+    (L.MaxPool(3, 2, 1, ceil_mode=True), nn.MaxPool2d(3, 2, 1, ceil_mode=True)),
+    (L.AvgPool(3, 2, 1, count_include_pad=True), nn.AvgPool2d(3, 2, 1)),
+    (L.AvgPool(3, 2, 1, ceil_mode=True), nn.AvgPool2d(3, 2, 1, ceil_mode=True, count_include_pad=False)),
+    (L.AvgPool(2, 3, 1, ceil_mode=True, count_include_pad=True), nn.AvgPool2d(2, 3, 1, ceil_mode=True)),
     (L.UpSampling(3), nn.UpsamplingNearest2d(scale_factor=3)),
     (L.UpSampling(2, "bilinear"), nn.Upsample(scale_factor=2, mode="bilinear")),
     (L.Pad(2), nn.ReflectionPad2d(2)),
@@ -134,6 +179,85 @@ IMAGES = [
 @pytest.mark.parametrize("layer, oracle", IMAGES, ids=[repr(layer) for layer, _ in IMAGES])
 def test_layers_for_images(layer, oracle):
     compare(layer, channels_first(oracle), draw(2, 6, 5, 4))
+
+
+OF_SEQUENCES = [
+    (L.MaxPool1d(), nn.MaxPool1d(2)),
+    (L.MaxPool1d(2, 1, 1, 3), nn.MaxPool1d(2, 1, 1, 3)),
+    (L.AvgPool1d(3, 2, 1), nn.AvgPool1d(3, 2, 1, count_include_pad=False)),
+    (L.AvgPool1d(3, 2, 1, 1, True, True), nn.AvgPool1d(3, 2, 1, True)),
+]
+
+
+@pytest.mark.parametrize("layer, oracle", OF_SEQUENCES, ids=[repr(layer) for layer, _ in OF_SEQUENCES])
+def test_layers_for_sequences(layer, oracle):
+    compare(layer, sequences(oracle), draw(2, 6, 4))
+
+
+MASK = (np.random.default_rng(4).random((3, 4)) < 0.6) | (np.arange(4) == 0)  # PyTorch has NaN where nothing is left
+FLOATS = np.random.default_rng(5).normal(size=(3, 4))
+MASKS = {  # what a place may attend to, and PyTorch's attn_mask, whose booleans mean the contrary
+    "none": (None, None),
+    "booleans": (MASK, ~MASK),
+    "floats": (FLOATS, FLOATS),
+}
+
+
+def attentions(bias, causal=False):
+    """Ours and PyTorch's, whose first three matrices are one."""
+    layer = L.MultiHeadAttention(6, 2, causal, bias, dtype=np.float64)
+    oracle = nn.MultiheadAttention(6, 2, bias=bias, batch_first=True, dtype=torch.float64)
+    first, last = [layer.query, layer.key, layer.value], layer.out
+    oracle.in_proj_weight.data = torch.tensor(np.concatenate([dense.w.numpy().T for dense in first]))
+    oracle.out_proj.weight.data = torch.tensor(last.w.numpy().T.copy())
+    if bias:
+        for seed, dense in enumerate([*first, last]):
+            dense.b.assign(draw(6, seed=seed))
+        oracle.in_proj_bias.data = torch.tensor(np.concatenate([dense.b.numpy() for dense in first]))
+        oracle.out_proj.bias.data = torch.tensor(last.b.numpy())
+    return layer, oracle
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("mask", MASKS)
+def test_attention_to_others(mask, bias):
+    """Outputs, and gradients of both inputs and of all parameters."""
+    layer, oracle = attentions(bias)
+    ours, theirs = MASKS[mask]
+    xs = draw(2, 3, 6), draw(2, 4, 6, seed=1)
+    x, y = (tg.tensor(a, requires_grad=True) for a in xs)
+    theirs_x, theirs_y = (torch.tensor(a, requires_grad=True) for a in xs)
+    found = layer(x, y, ours)
+    theirs = None if theirs is None else torch.tensor(theirs)
+    right, _ = oracle(theirs_x, theirs_y, theirs_y, attn_mask=theirs)
+    assert_same(found, right)
+    gy = draw(*found.shape, seed=2)
+    found.backward(gy)
+    right.backward(torch.tensor(gy))
+    assert_same(x.grad, theirs_x.grad)
+    assert_same(y.grad, theirs_y.grad)
+    first = [layer.query, layer.key, layer.value]
+    matrices = np.concatenate([dense.w.grad.numpy().T for dense in first])
+    np.testing.assert_allclose(matrices, oracle.in_proj_weight.grad.numpy(), rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(layer.out.w.grad.numpy().T, oracle.out_proj.weight.grad.numpy(), rtol=1e-10, atol=1e-12)
+    if bias:
+        biases = np.concatenate([dense.b.grad.numpy() for dense in first])
+        np.testing.assert_allclose(biases, oracle.in_proj_bias.grad.numpy(), rtol=1e-10, atol=1e-12)
+
+
+def test_attention_to_oneself_in_the_past():
+    layer, oracle = attentions(True, causal=True)
+    past = nn.Transformer.generate_square_subsequent_mask(5, dtype=torch.float64)
+    compare(layer, lambda x: oracle(x, x, x, attn_mask=past, is_causal=True)[0], draw(2, 5, 6))
+
+
+def test_attention_leaves_out_padding():
+    """A mask (N, 1, S) is PyTorch's key_padding_mask, reversed."""
+    layer, oracle = attentions(True)
+    real = np.array([[True, True, True, False], [True, False, False, False]])
+    padding = torch.tensor(~real)
+    ours = lambda x: layer(x, mask=real[:, None])
+    compare(ours, lambda x: oracle(x, x, x, key_padding_mask=padding)[0], draw(2, 4, 6))
 
 
 @pytest.mark.parametrize("shape", [(6,), (4, 3), (2, 3, 2)])
@@ -184,6 +308,9 @@ ACTIVATIONS = [
     (L.LeakyReLU(), nn.LeakyReLU(0.2)),
     (L.LeakyReLU(0.01), nn.LeakyReLU(0.01)),
     (L.PReLU(1, 0.25, np.float64), nn.PReLU(dtype=torch.float64)),
+    (L.SiLU(), nn.SiLU()),
+    (L.GELU(), nn.GELU()),
+    (L.GELU(approximate=True), nn.GELU("tanh")),
     (L.Tanh(), nn.Tanh()),
     (L.Sigmoid(), nn.Sigmoid()),
     (L.Softplus(), nn.Softplus(threshold=1e9)),  # PyTorch's takes x itself beyond 20

@@ -67,6 +67,9 @@ assert_type(ops.where(x > 0, x, 0.0), Tensor)
 assert_type(ops.split(x, 2), list[Tensor])
 assert_type(ops.stack([x, x]), Tensor)
 assert_type(ops.batch_norm_with_statistics(x, x, x)[0], Tensor)
+assert_type(ops.conv1d(x, w, 2, (1, 0)), Tensor)
+assert_type(ops.scaled_dot_product_attention(x, x, x, causal=True), Tensor)
+ops.conv1d(x, w, stride=(1, 2))  # wrong
 ops.relu(x, 3, 4, 5)  # wrong
 ops.relu("x")  # wrong
 ops.relu(y=x)  # wrong
@@ -141,6 +144,7 @@ tg.gradcheck(ops.matmul, [x, w])
 assert_type(mse(x, 0.0), Tensor)
 assert_type(bce_logits(net(x), 1.0) + mse(x, w), Tensor)
 assert_type(cross_entropy(x, array), Tensor)
+assert_type(cross_entropy(x, array, weight=array, ignore_index=-1, label_smoothing=0.1), Tensor)
 assert_type(gaussian_kl(x, x), Tensor)
 assert_type(GAN_LOSSES["hinge"].D(x, x), Tensor)
 tg.losses.bcee  # wrong

@@ -120,14 +120,18 @@ def check_array(owner: Any, x: Any, name: str = "x") -> None:
         raise TypeError(f"{_name(owner)}: {name} is {type_of(x)}, but it must hold real numbers")
 
 
-def check_input(owner: Any, x: Any, least: int = 0, features: int | None = None, hint: str = "") -> None:
+def check_input(
+    owner: Any, x: Any, least: int = 0, features: int | None = None, hint: str = "", name: str = "x"
+) -> None:
     """Raise TypeError unless x is a Tensor or an array, ValueError unless it has at least so many axes, the last one
     of length `features` if that is given."""
-    check_array(owner, x)
+    check_array(owner, x, name)
     if len(x.shape) < least:
-        raise ValueError(f"{_name(owner)}: x is {x.shape}, but it must have at least {least} axes, the channel last")
+        raise ValueError(
+            f"{_name(owner)}: {name} is {x.shape}, but it must have at least {least} axes, the channel last"
+        )
     if features is not None and x.shape[-1:] != (features,):
-        raise ValueError(f"{_name(owner)}: x is {x.shape}, but its last axis must be {features}{hint}")
+        raise ValueError(f"{_name(owner)}: {name} is {x.shape}, but its last axis must be {features}{hint}")
 
 
 def check_indices(owner: str, i: Any, n: int, name: str = "the input") -> tuple[Any, Array | None]:

@@ -113,6 +113,13 @@ def matmul(d: Draw, name: str) -> None:
     d.call(name, a, b)
 
 
+def attention(d: Draw, name: str) -> None:
+    q = d.pick(lambda v: v.ndim > 1 and min(v.shape[-2:]))
+    (*batch, L, E), S = d[q].shape, d.one_of([1, 3])
+    masks = [None, d.add(d.rng.random((L, S)) < 0.7, "index"), d.fit(1, S)]
+    d.call(name, q, d.fit(*batch, S, E), d.fit(S, 2), d.one_of(masks), causal=d.chance(0.4))
+
+
 def dense(d: Draw, name: str) -> None:
     x = d.pick(lambda v: v.ndim)
     n = d.one_of([1, 2, 3])

@@ -301,6 +301,13 @@ class Draw:
             return self.one_of(images)
         return self.fit(*self.one_of([(1, 3, 4, 2), (2, 4, 3, 1), (1, 2, 2, 4), (1, 5, 4, 1), (2, 3, 3, 2)]))
 
+    def sequence(self) -> Ref:
+        """A value (N, L, C)."""
+        sequences = self.floats(lambda v: v.ndim == 3 and min(v.shape[1:]))
+        if sequences and self.chance(0.6):
+            return self.one_of(sequences)
+        return self.fit(*self.one_of([(1, 5, 2), (2, 4, 1), (2, 3, 3)]))
+
     def padding(self) -> Any:
         return self.one_of([0, 1, "same", "valid", ((1, 0), (0, 1))])
 

@@ -49,7 +49,28 @@ def col2im(d: Draw, name: str) -> None:
 
 def pool(d: Draw, name: str) -> None:
     x = d.distinct(d.image()) if name == "max_pool2d" else d.image()
-    windows(d, name, x, d.one_of([2, (2, 3), 3]), d.one_of([None, 1, 2]), d.one_of([0, 1, "same", ((1, 0), (0, 1))]))
+    window, stride = d.one_of([2, (2, 3), 3]), d.one_of([None, 1, 2])
+    padding = d.one_of([0, 1, "same", ((1, 0), (0, 1))])
+    windows(d, name, x, window, stride, padding, ceil_mode=d.chance(0.3))
+
+
+def pool1d(d: Draw, name: str) -> None:
+    x = d.sequence()
+    x = d.distinct(x) if name == "max_pool1d" else x
+    windows(d, name, x, d.one_of([2, 3]), d.one_of([None, 1, 2]), d.one_of([0, 1, "same"]), ceil_mode=d.chance(0.3))
+
+
+def conv1d(d: Draw, name: str) -> None:
+    x = d.sequence()
+    C, groups = d[x].shape[2], d.one_of([1, 1, d[x].shape[2]])
+    w = d.fit(d.one_of([1, 2, 3]), C // groups, groups * d.one_of([1, 2]))
+    windows(d, name, x, w, d.one_of([1, 2]), d.one_of([0, "same", (1, 0)]), dilation=d.one_of([1, 2]), groups=groups)
+
+
+def conv_transpose1d(d: Draw, name: str) -> None:
+    x = d.sequence()
+    w = d.fit(d.one_of([2, 3]), 2, d[x].shape[2])
+    windows(d, name, x, w, d.one_of([1, 2]), d.one_of([0, 1, "same"]), dilation=d.one_of([1, 2]))
 
 
 def windows(d: Draw, name: str, x: Ref, *args: Any, **options: Any) -> Ref:

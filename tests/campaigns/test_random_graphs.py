@@ -57,10 +57,23 @@ def conv2d_weight_grad(x, gy, kernel_size, stride, padding):
     return torch.autograd.grad(conv2d(x, w, stride, padding), w, gy, create_graph=True)[0]
 
 
+def of_row(conv):
+    """A convolution of sequences as that of images one row high."""
+
+    def call(x, w, stride, padding, **options):
+        padding = padding if isinstance(padding, str) else ((0, 0), two(padding))
+        options["dilation"] = (1, options["dilation"])
+        return conv(x[:, None], w[None], (1, stride), padding, **options)[:, 0]
+
+    return call
+
+
 TRUTH = {
     **TWINS,
     **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad)},
     "textbook_conv2d": conv2d,
+    "conv1d": of_row(conv2d),
+    "conv_transpose1d": of_row(conv_transpose2d),
     "astype": lambda x, dtype: x,
 }
 

@@ -179,6 +179,42 @@ def test_labels_that_are_no_integers_are_refused(labels):
         losses.cross_entropy(tg.tensor(np.zeros((4, 3))), labels)
 
 
+def test_an_ignored_label_is_no_class_and_counts_nowhere(backend):
+    x = backend.asarray(np.random.default_rng(0).normal(size=(4, 3)))
+    labels, others = np.array([0, -1, 2, -1]), np.array([0, 2])
+    found = losses.cross_entropy(tg.tensor(x), backend.asarray(labels), ignore_index=-1)
+    assert found.item() == pytest.approx(losses.cross_entropy(tg.tensor(x[::2]), backend.asarray(others)).item())
+    none = backend.asarray(np.full(4, -1))
+    assert np.isnan(losses.cross_entropy(tg.tensor(x), none, ignore_index=-1).item())
+    assert losses.cross_entropy(tg.tensor(x), none, "sum", ignore_index=-1).item() == 0
+    with pytest.raises(IndexError, match="labels goes from -2 to 2"):
+        losses.cross_entropy(np.zeros((4, 3)), np.array([0, -1, 2, -2]), ignore_index=-1)
+
+
+def test_the_mean_of_labels_without_weight_is_nan(backend):
+    x, labels = tg.tensor(backend.asarray(np.ones((2, 3)))), backend.asarray([1, 1])
+    assert np.isnan(losses.cross_entropy(x, labels, weight=backend.asarray([1.0, 0.0, 1.0])).item())
+
+
+@pytest.mark.parametrize(
+    ("option", "error", "message"),
+    [
+        ({"weight": [1.0, 1.0, 1.0]}, TypeError, "weight is a list, but it must be a Tensor or an array"),
+        ({"weight": np.ones(2)}, ValueError, r"weight is \(2,\), but logits \(4, 3\) take one for each class"),
+        ({"ignore_index": 1.0}, TypeError, "ignore_index is 1.0, but it must be an int, or None"),
+        (
+            {"label_smoothing": -0.1},
+            ValueError,
+            "label_smoothing is -0.1, but it must be a finite number of",
+        ),
+        ({"label_smoothing": 1.5}, ValueError, "label_smoothing is 1.5"),
+    ],
+)
+def test_options_of_cross_entropy_that_make_no_sense(option, error, message):
+    with pytest.raises(error, match=f"cross_entropy: {message}"):
+        losses.cross_entropy(tg.tensor(np.zeros((4, 3))), np.zeros(4, int), **option)
+
+
 def test_on_a_gpu_the_loss_of_a_label_that_is_no_class_is_nan(gpu):
     import standin
 
@@ -279,3 +315,14 @@ def test_a_loss_waits_for_nothing(gpu, loss):
     target = gpu.asarray([0, 1, 2, 0]) if loss is losses.cross_entropy else tg.tensor(x.data)
     with standin.capturing():
         tg.grad(loss(x, target), x)
+
+
+def test_cross_entropy_with_options_waits_for_nothing(gpu):
+    import standin
+
+    x = tg.tensor(gpu.asarray(np.full((4, 3), 0.4), np.float32), requires_grad=True)
+    weight, labels = gpu.asarray([1.0, 2.0, 3.0], np.float32), gpu.asarray([0, 1, -1, 0])
+    with standin.capturing():
+        y = losses.cross_entropy(x, labels, "mean", weight, -1, 0.1)
+        tg.grad(y, x)
+    assert y.dtype == np.float32

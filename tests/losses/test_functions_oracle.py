@@ -55,6 +55,29 @@ def test_value_and_gradients(case, reduction):
     assert_same(ours.grad, theirs.grad)
 
 
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("ignored", [None, -100, 1])
+@pytest.mark.parametrize("weight", [None, np.array([0.5, 2.0, 1.3])], ids=["equal", "weighted"])
+def test_cross_entropy_with_options(weight, ignored, smoothing, reduction):
+    labels = np.where(LABELS == 0, ignored, LABELS) if ignored == -100 else LABELS
+    ours, theirs = tg.tensor(X, requires_grad=True), torch.tensor(X, requires_grad=True)
+    y = losses.cross_entropy(ours, labels, reduction, weight, ignored, smoothing)
+    expected = F.cross_entropy(
+        theirs,
+        torch.tensor(labels),
+        None if weight is None else torch.tensor(weight),
+        ignore_index=-1 if ignored is None else ignored,
+        reduction=reduction,
+        label_smoothing=smoothing,
+    )
+    assert_same(y, expected)
+    gy = np.random.default_rng(1).normal(size=y.shape)
+    y.backward(gy)
+    expected.backward(torch.tensor(gy))
+    assert_same(ours.grad, theirs.grad)
+
+
 @pytest.mark.parametrize("case", ["bce_logits, soft targets", "bce, soft targets", "mse", "l1"])
 def test_gradient_of_the_target(case):
     loss, oracle, x, target = CASES[case]

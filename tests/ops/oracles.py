@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
-from scipy import ndimage
+from scipy import ndimage, special
 
 
 def batch_norm(x, gamma, beta, eps=1e-5):
@@ -95,13 +96,84 @@ def conv2d_weight_grad(x, gy, kernel_size, stride=1, padding=0):
     return np.einsum("nijklc,nijo->klco", im2col(x, kernel_size, stride, padding), gy)
 
 
-def max_pool2d(x, window, stride=None, padding=0):
-    return im2col(x, window, stride or window, padding, -np.inf).max((3, 4))
+def pooled(x, window, stride, padding, dilation, ceil_mode, border):
+    """Each window's elements in a list, the row and the column of windows first; beyond the border there is NaN."""
+    two = lambda value: (value, value) if isinstance(value, int) else value
+    (kh, kw), (dh, dw) = two(window), two(dilation)
+    spans = ((kh - 1) * dh + 1, (kw - 1) * dw + 1)
+    strides, pads, counts = geometry(x.shape[1:3], spans, window if stride is None else stride, padding)
+    padded = np.pad(x.astype(np.float64), ((0, 0), *pads, (0, 0)), constant_values=border)
+    rows, columns = (
+        count + bool(ceil_mode and (n + sum(p) - k) % s and count * s < n + p[0])
+        for count, n, p, k, s in zip(counts, x.shape[1:3], pads, spans, strides, strict=True)
+    )
+    wide = np.pad(padded, ((0, 0), (0, spans[0]), (0, spans[1]), (0, 0)), constant_values=np.nan)
+    for i, j in np.ndindex(rows, columns):
+        a, b = i * strides[0], j * strides[1]
+        yield (i, j), wide[:, a : a + spans[0] : dh, b : b + spans[1] : dw]
 
 
-def avg_pool2d(x, window, stride=None, padding=0):
-    """The mean of what is not padding."""
-    return np.nanmean(im2col(x, window, stride or window, padding, np.nan), (3, 4), dtype=x.dtype)
+def pool(mean, x, *options):
+    windows = list(pooled(x, *options))
+    y = np.zeros((len(x), *np.add(windows[-1][0], 1), x.shape[3]), x.dtype)
+    for (i, j), cells in windows:
+        y[:, i, j] = mean(cells, (1, 2))
+    return y
+
+
+def max_pool2d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False):
+    return pool(np.nanmax, x, window, stride, padding, dilation, ceil_mode, -np.inf)
+
+
+def avg_pool2d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=False):
+    """The mean of what is not padding, unless it counts."""
+    return pool(np.nanmean, x, window, stride, padding, dilation, ceil_mode, 0.0 if count_include_pad else np.nan)
+
+
+def of_rows(f):
+    """f for images, of sequences: their places in a row, the options one high."""
+
+    def call(x, *arguments, **options):
+        args = [a[None] if isinstance(a, np.ndarray) else a for a in arguments]
+        bound = inspect.signature(f).bind(x[:, None], *args, **options)
+        for name, value in bound.arguments.items():
+            if name == "padding":
+                sides = (value, value) if isinstance(value, int) else value
+                bound.arguments[name] = value if isinstance(value, str) else ((0, 0), sides)
+            elif name in ("window", "stride", "dilation") and value is not None:
+                bound.arguments[name] = (1, value)
+            elif name == "output_padding":
+                bound.arguments[name] = (0, value)
+        return f(*bound.args, **bound.kwargs)[:, 0]
+
+    return call
+
+
+conv1d, conv_transpose1d = of_rows(conv2d), of_rows(conv_transpose2d)
+max_pool1d, avg_pool1d = of_rows(max_pool2d), of_rows(avg_pool2d)
+
+
+def gelu(x, approximate=False):
+    if approximate:
+        return 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3)))
+    return x * special.ndtr(x)
+
+
+def attention(q, k, v, mask=None, causal=False):
+    """Query by query: the mean of the values that it may attend to, by the exponentials of their scores."""
+    batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
+    y = np.zeros((*batch, q.shape[-2], v.shape[-1]), q.dtype)
+    spread = lambda x, n: np.broadcast_to(x, (*batch, *x.shape[-2:]))[n]
+    for n in np.ndindex(batch):
+        for i, query in enumerate(spread(q, n)):
+            scores = spread(k, n) @ query / np.sqrt(len(query))
+            if mask is not None:
+                row = np.broadcast_to(mask, (*batch, q.shape[-2], len(scores)))[n][i]
+                scores = np.where(row, scores, -np.inf) if mask.dtype == bool else scores + row
+            if causal:
+                scores = np.where(np.arange(len(scores)) <= i, scores, -np.inf)
+            y[n][i] = special.softmax(scores) @ spread(v, n) if np.isfinite(scores).any() else 0
+    return y
 
 
 def upsample_bilinear(x, scale):

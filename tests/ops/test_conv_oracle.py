@@ -134,6 +134,11 @@ POOLS = [
     ((2, 7, 6, 2), {"window": 3, "stride": 2, "padding": "same"}),
     ((1, 4, 4, 2), {"window": (2, 3), "stride": 1, "padding": ((1, 0), (0, 2))}),
     ((1, 3, 3, 2), {"window": 3}),
+    ((2, 7, 6, 2), {"window": 2, "stride": 1, "padding": 1, "dilation": 2}),
+    ((2, 7, 8, 2), {"window": (2, 3), "stride": 2, "padding": "same", "dilation": (3, 2)}),
+    ((2, 7, 6, 2), {"window": 2, "ceil_mode": True}),
+    ((2, 7, 6, 2), {"window": 3, "stride": 2, "padding": 1, "ceil_mode": True}),
+    ((1, 2, 5, 2), {"window": 3, "stride": 2, "ceil_mode": True}),
 ]
 
 

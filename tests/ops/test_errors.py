@@ -89,6 +89,26 @@ ERRORS = [
         TypeError,
         "dropout: kept must be booleans, but they are float64; give kept",
     ),
+    (
+        lambda: ops.scaled_dot_product_attention(t(2, 3), t(4, 2), t(4, 3)),
+        ValueError,
+        r"scaled_dot_product_attention: q is \(2, 3\), k \(4, 2\) and v \(4, 3\), but they must be \(..., L, E\)",
+    ),
+    (
+        lambda: ops.scaled_dot_product_attention(t(2, 3), t(4, 3), t(3, 3)),
+        ValueError,
+        r"scaled_dot_product_attention: q is .* v \(3, 3\), but",
+    ),
+    (
+        lambda: ops.scaled_dot_product_attention(t(2, 3), t(4, 3), t(4, 1), np.ones((2, 3), bool)),
+        ValueError,
+        r"scaled_dot_product_attention: mask is \(2, 3\), but it must broadcast to the scores, .* = \(2, 4\)",
+    ),
+    (
+        lambda: ops.scaled_dot_product_attention(t(2, 3), t(4, 3), t(4, 1), np.ones((2, 4), int)),
+        TypeError,
+        "scaled_dot_product_attention: mask holds int64, but it must be booleans, True to attend, or floats to add",
+    ),
     (lambda: ops.elu(t(2), -1.0), ValueError, "elu: alpha is -1.0, but it must be at least 0"),
     (
         lambda: ops.einsum("ij,jk->ik", t(2, 3), t(4, 2)),

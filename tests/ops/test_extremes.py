@@ -9,6 +9,8 @@ from tinygen import grad, ops, tensor
 
 INF = np.inf
 LOG2 = np.log(2.0)
+ROOT_PI = np.sqrt(np.pi)
+BELL = [0, 0, 0, 2 / ROOT_PI, 2 / ROOT_PI, 0, 0]  # erf' at the places below
 
 # f, x, f(x), f'(x) of each element
 ELEMENTWISE = [
@@ -19,6 +21,11 @@ ELEMENTWISE = [
     (ops.leaky_relu, [-1e30, 1e30, INF], [-2e29, 1e30, INF], [0.2, 1, 1]),
     (lambda x: ops.sigmoid_cross_entropy(x, 0.0), [-1e30, -1e4, 1e4, 1e30], [0, 0, 1e4, 1e30], [0, 0, 1, 1]),
     (lambda x: ops.sigmoid_cross_entropy(x, 1.0), [-1e30, -1e4, 1e4, 1e30], [1e30, 1e4, 0, 0], [-1, -1, 0, 0]),
+    (ops.erf, [-INF, -1e30, -1e4, 0, 1e-20, 1e30, INF], [-1, -1, -1, 0, 2e-20 / ROOT_PI, 1, 1], BELL),
+    (ops.erfc, [-INF, -1e30, -1e4, 0, 1e-20, 1e30, INF], [2, 2, 2, 1, 1, 0, 0], [-g for g in BELL]),
+    (ops.silu, [-1e30, -1e4, 0, 1e4, 1e30], [0, 0, 0, 1e4, 1e30], [0, 0, 0.5, 1, 1]),
+    (ops.gelu, [-1e30, -1e4, 0, 1e4, 1e30], [0, 0, 0, 1e4, 1e30], [0, 0, 0.5, 1, 1]),
+    (lambda x: ops.gelu(x, True), [-1e30, -1e4, 0, 1e4, 1e30], [0, 0, 0, 1e4, 1e30], [0, 0, 0.5, 1, 1]),
     (ops.exp, [-INF, -1e30, -1e4], [0, 0, 0], [0, 0, 0]),
     (ops.expm1, [-INF, -1e4, 1e-20], [-1, -1, 1e-20], [0, 0, 1]),
     (ops.log1p, [1e-20, 1e30], [1e-20, 30 * np.log(10)], [1, 1e-30]),
@@ -72,12 +79,14 @@ def test_along_axes(f, x, y, g, dtype, backend):
 FAR = np.array([-90.0, -50.0, -20.0, -17.0, -10.0, -1.0, 1.0, 10.0, 17.0, 20.0, 50.0, 80.0])
 LOGISTIC = 1 / ((1 + np.exp(FAR)) * (1 + np.exp(-FAR)))  # σ', without a difference of near numbers
 BENT = -LOGISTIC * np.tanh(FAR / 2)  # σ''
+SILU = (np.exp(-np.logaddexp(0, -FAR)) + FAR * LOGISTIC, 2 * LOGISTIC + FAR * BENT)
 FAR_OUT = {  # f, f' and f'' at FAR
     "sigmoid": (ops.sigmoid, LOGISTIC, BENT),
     "softplus": (ops.softplus, 1 / (1 + np.exp(-FAR)), LOGISTIC),
     "elu": (ops.elu, np.exp(np.minimum(FAR, 0)), np.where(FAR < 0, np.exp(FAR), 0)),
     "bce of 0": (lambda x: ops.sigmoid_cross_entropy(x, 0.0), 1 / (1 + np.exp(-FAR)), LOGISTIC),
     "exp": (ops.exp, np.exp(FAR), np.exp(FAR)),
+    "silu": (ops.silu, *SILU),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import special
 
 from tinygen import grad, layers, ops, optim, tensor
 from tinygen.backend import array_module
@@ -27,6 +28,10 @@ OF_INTEGERS = {  # op, and what it means in float64
     "sin": (ops.sin, np.sin),
     "cos": (ops.cos, np.cos),
     "tanh": (ops.tanh, np.tanh),
+    "erf": (ops.erf, special.erf),
+    "erfc": (ops.erfc, special.erfc),
+    "silu": (ops.silu, lambda x: x / (1 + np.exp(-x))),
+    "gelu": (ops.gelu, lambda x: x * special.ndtr(x)),
     "sigmoid": (ops.sigmoid, lambda x: 1 / (1 + np.exp(-x))),
     "softplus": (ops.softplus, lambda x: np.logaddexp(x, 0)),
     "elu": (ops.elu, lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0)))),
@@ -114,6 +119,19 @@ def test_sums_of_many_ones_and_means_of_large_numbers():
     assert_half(ops.sum(half(np.ones((5000, 2))), 0), [5000, 5000])
     assert_half(ops.mean(half(np.full(100, 60_000))), 60_000)
     assert_half(ops.var(half([300, -300, 100, 50])), np.var([300, -300, 100, 50]))
+
+
+def test_norms_of_large_float16(backend):
+    """Whose squares are beyond 65504."""
+    x = np.random.default_rng(0).choice([300.0, -300.0, 900.0, 20.0], (2, 3, 4))
+    given = backend.asarray(half(x))
+    groups = x.reshape(2, 3, 2, 2)
+    centred = groups - groups.mean((1, 3), keepdims=True)
+    right = (centred / np.sqrt((centred**2).mean((1, 3), keepdims=True))).reshape(x.shape)
+    found = layers.GroupNorm(4, 2, dtype=np.float16)(tensor(given))
+    np.testing.assert_allclose(found.numpy().astype(np.float64), right, atol=2e-3)
+    found = layers.RMSNorm(4, dtype=np.float16)(tensor(given))
+    assert_half(found, x / np.sqrt((x**2).mean(-1, keepdims=True)), 2)
 
 
 def test_batch_norm_of_float16(backend):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 
 import numpy as np
 
@@ -151,9 +152,14 @@ def pads(padding, size, kernel_size, stride):
     return (padding,) * 4 if isinstance(padding, int) else tuple(p for side in padding for p in side)
 
 
+def span(window, dilation):
+    """How far a window with its dilation reaches."""
+    return [(k - 1) * d + 1 for k, d in zip(two(window), two(dilation), strict=True)]
+
+
 def spread(w, dilation):
     """The size of the kernel with its dilation."""
-    return [(k - 1) * d + 1 for k, d in zip(w.shape[:2], two(dilation), strict=True)]
+    return span(tuple(w.shape[:2]), dilation)
 
 
 def conv2d(x, w, stride=1, padding=0, dilation=1, groups=1):
@@ -200,20 +206,96 @@ def col2im(cols, size, stride=1, padding=0):
     return torch.autograd.grad(windows, image, cols, create_graph=True)[0]
 
 
-def max_pool2d(x, window, stride=None, padding=0):
-    top, bottom, left, right = pads(padding, x.shape[1:3], two(window), two(stride or window))
-    padded = F.pad(nchw(x), (left, right, top, bottom), value=-torch.inf)
-    return nhwc(F.max_pool2d(padded, window, stride))
-
-
-def avg_pool2d(x, window, stride=None, padding=0):
+def max_pool2d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False):
+    """PyTorch's with its own padding where that is one number; else on a padded image."""
     if isinstance(padding, int):
-        return nhwc(F.avg_pool2d(nchw(x), window, stride, padding, count_include_pad=False))
-    sides = pads(padding, x.shape[1:3], two(window), two(stride or window))
-    sums, counts = (
-        F.avg_pool2d(F.pad(nchw(a), (*sides[2:], *sides[:2])), window, stride) for a in (x, torch.ones_like(x))
-    )
-    return nhwc(sums / counts)
+        return nhwc(F.max_pool2d(nchw(x), window, stride, padding, dilation, ceil_mode))
+    pool = lambda x, stride: F.max_pool2d(x, window, stride, 0, dilation)
+    return padded(pool, x, -torch.inf, window, stride, padding, dilation, ceil_mode)
+
+
+def avg_pool2d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=False):
+    """PyTorch's where it has one; elsewhere, sums by a convolution of each channel, over their numbers of elements."""
+    if isinstance(padding, int) and two(dilation) == (1, 1):
+        return nhwc(F.avg_pool2d(nchw(x), window, stride, padding, ceil_mode, count_include_pad))
+    ones = torch.ones(x.shape[3], 1, *two(window), dtype=x.dtype)
+    sums = lambda x, stride: F.conv2d(x, ones, None, stride, 0, dilation, x.shape[1])
+    a, b = (padded(sums, image, 0.0, window, stride, padding, dilation, ceil_mode) for image in (x, torch.ones_like(x)))
+    return a / b
+
+
+def padded(pool, x, value, window, stride, padding, dilation, ceil_mode):
+    """What pool makes of a padded image, as far as windows begin in the image or before it."""
+    size, strides = span(window, dilation), two(stride or window)
+    top, bottom, left, right = pads(padding, x.shape[1:3], size, strides)
+    beyond = size if ceil_mode else (0, 0)
+    y = pool(F.pad(nchw(x), (left, right + beyond[1], top, bottom + beyond[0]), value=value), strides)
+    axes = zip(x.shape[1:3], size, strides, ((top, bottom), (left, right)), strict=True)
+    rows, columns = (windows_along(*axis, ceil_mode) for axis in axes)
+    return nhwc(y[:, :, :rows, :columns])
+
+
+def windows_along(n, k, s, sides, ceil_mode):
+    """How many windows PyTorch's documentation gives an axis."""
+    more = math.ceil if ceil_mode else math.floor
+    count = more((n + sum(sides) - k) / s) + 1
+    return count - (ceil_mode and (count - 1) * s >= n + sides[0])
+
+
+def ncl(x):
+    return x.swapaxes(1, 2)
+
+
+def sides(padding, n, window, stride):
+    """(before, after) of a sequence."""
+    return padding if isinstance(padding, tuple) else pads(padding, (n, n), (window, window), (stride, stride))[:2]
+
+
+def conv1d(x, w, stride=1, padding=0, dilation=1, groups=1):
+    before, after = sides(padding, x.shape[1], dilation * (len(w) - 1) + 1, stride)
+    padded = F.pad(ncl(x), (before, after))
+    return ncl(F.conv1d(padded, w.permute(2, 1, 0).contiguous(), None, stride, 0, dilation, groups))
+
+
+def conv_transpose1d(x, w, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """PyTorch's with its own padding where that is a number; for "same" unpadded, and cut to the size."""
+    kernel = w.permute(2, 1, 0).contiguous()
+    if isinstance(padding, int):
+        return ncl(F.conv_transpose1d(ncl(x), kernel, None, stride, padding, output_padding, groups, dilation))
+    full = F.conv_transpose1d(ncl(x), kernel, None, stride, 0, 0, groups, dilation)
+    n = x.shape[1] * stride + output_padding
+    before, _ = sides(padding, n, dilation * (len(w) - 1) + 1, stride)
+    return ncl(F.pad(full, (-before, n - full.shape[2] + before)))
+
+
+def max_pool1d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False):
+    if isinstance(padding, int):
+        return ncl(F.max_pool1d(ncl(x), window, stride, padding, dilation, ceil_mode))
+    return of_row(max_pool2d, x, window, stride, padding, dilation, ceil_mode)
+
+
+def avg_pool1d(x, window, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=False):
+    if isinstance(padding, int) and dilation == 1:
+        return ncl(F.avg_pool1d(ncl(x), window, stride, padding, ceil_mode, count_include_pad))
+    return of_row(avg_pool2d, x, window, stride, padding, dilation, ceil_mode)
+
+
+def of_row(pool, x, window, stride, padding, dilation, ceil_mode):
+    """A pooling of sequences as images one row high."""
+    padding = padding if isinstance(padding, str) else ((0, 0), two(padding))
+    return pool(x[:, None], (1, window), (1, stride or window), padding, (1, dilation), ceil_mode)[:, 0]
+
+
+def gelu(x, approximate=False):
+    return F.gelu(x, approximate="tanh" if approximate else "none")
+
+
+def attention(q, k, v, mask=None, causal=False):
+    """PyTorch's, which takes a mask or causal, not both: here causal becomes part of the mask."""
+    if causal and mask is not None:
+        past = torch.ones(q.shape[-2], k.shape[-2], dtype=torch.bool).tril()
+        mask, causal = (mask & past if mask.dtype == torch.bool else mask.masked_fill(~past, -torch.inf)), False
+    return F.scaled_dot_product_attention(q, k, v, mask, is_causal=causal)
 
 
 def upsample(mode, **options):

@@ -43,6 +43,8 @@ __all__ = [
     "conv2d_weight_grad",
     "conv_transpose2d",
     "dropout",
+    "erf",
+    "erfc",
     "im2col",
     "leaky_relu",
     "leaky_relu_grad",
@@ -123,6 +125,8 @@ conv2d = _in_single(_kernel(reference_conv.conv2d, conv, gpu="cuda_conv"))
 conv2d_weight_grad = _in_single(_kernel(reference_conv.conv2d_weight_grad, conv, gpu="cuda_conv"))
 conv_transpose2d = _in_single(_kernel(reference_conv.conv_transpose2d, conv, gpu="cuda_conv"))
 dropout = _kernel(reference.dropout, "numba", gpu="cuda")
+erf = _kernel(reference.erf, "numba", gpu="cuda")
+erfc = _kernel(reference.erfc, "numba", gpu="cuda")
 im2col = _kernel(reference_conv.im2col, gpu="cuda_conv")
 leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")
 leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu="cuda")

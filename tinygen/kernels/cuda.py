@@ -159,6 +159,8 @@ ELEMENTWISE = {
         "const T e = exp(x > 0 ? -x : x); gx = gy * ((x > 0 ? T(1) : e) / (1 + e) - t)",
     ),
     "sigmoid": ("T x", "T y", "const T e = exp(x > 0 ? -x : x); y = (x > 0 ? T(1) : e) / (1 + e)"),
+    "erf": ("T x", "T y", "y = erf(x)"),
+    "erfc": ("T x", "T y", "y = erfc(x)"),
     "dropout": ("T x, bool kept, T scale", "T y", "y = kept ? x * scale : T(0)"),
 }
 
@@ -282,6 +284,18 @@ def sigmoid_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
 def sigmoid(x: Array) -> Array:
     """As reference.sigmoid, in one launch."""
     return _elementwise("sigmoid")(x)
+
+
+@_twin()
+def erf(x: Array) -> Array:
+    """As reference.erf, in one launch."""
+    return _elementwise("erf")(x)
+
+
+@_twin()
+def erfc(x: Array) -> Array:
+    """As reference.erfc, in one launch."""
+    return _elementwise("erfc")(x)
 
 
 @_twin(also="?")

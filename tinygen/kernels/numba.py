@@ -95,6 +95,28 @@ def leaky_relu_grad(gy: Array, y: Array, slope: float) -> Array:
 
 
 @loop
+def _erf(x: Any, y: Any) -> None:
+    for i in prange(y.size):
+        y[i] = math.erf(x[i])
+
+
+@_twin
+def erf(x: Array) -> Array:
+    return _elementwise(_erf, (), x)
+
+
+@loop
+def _erfc(x: Any, y: Any) -> None:
+    for i in prange(y.size):
+        y[i] = math.erfc(x[i])
+
+
+@_twin
+def erfc(x: Array) -> Array:
+    return _elementwise(_erfc, (), x)
+
+
+@loop
 def _dropout(scale: Any, kept: Any, x: Any, y: Any) -> None:
     for i in prange(y.size):
         y[i] = x[i] * scale if kept[i] else 0

@@ -57,6 +57,28 @@ class ReLU(Module):
         return ops.relu(x)
 
 
+class SiLU(Module):
+    """x · σ(x), also called swish: see ops.silu."""
+
+    def forward(self, x: Any) -> Tensor:
+        check_input(self, x)
+        return ops.silu(x)
+
+
+class GELU(Module):
+    """x · Φ(x): see ops.gelu.  approximate: by a formula with tanh."""
+
+    def __init__(self, approximate: bool = False):
+        self.approximate = bool(approximate)
+
+    def forward(self, x: Any) -> Tensor:
+        check_input(self, x)
+        return ops.gelu(x, self.approximate)
+
+    def _options(self) -> str:
+        return "approximate=True" if self.approximate else ""
+
+
 class Tanh(Module):
     """tanh x."""
 

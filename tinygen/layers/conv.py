@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import init, ops
 from ..checks import check_input, whole
-from ..kernels.reference_conv import Pair
-from ..ops.windows import PaddingOption, pair, resolve_padding
+from ..ops.windows import PaddingOption, check_padding, lengths
 from ..random import Generator
 from ..tensor import Parameter, Tensor
 from .module import Module
@@ -21,6 +21,9 @@ class Conv(Module):
     w: (KH, KW, in_channels / groups, out_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
     Keras. Raises ValueError for a wrong option, and if x does not fit.
     """
+
+    axes: ClassVar[int] = 2
+    op: ClassVar[Callable[..., Any]] = staticmethod(ops.conv2d)
 
     def __init__(
         self,
@@ -36,23 +39,23 @@ class Conv(Module):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
     ):
-        C, out_channels = _channels("Conv", in_channels, out_channels, groups)
-        kernel_size = pair("Conv", "kernel_size", kernel_size)
-        _check_options("Conv", kernel_size, stride, padding, dilation)
-        shape = (*kernel_size, C // groups, out_channels)
-        self.w = Parameter(init.weights("Conv", weight_init, shape, rng, dtype))
-        b = init.biases("Conv", bias, out_channels, dtype, weight_init, shape, rng)
+        name = type(self).__name__
+        C, out_channels = _channels(name, in_channels, out_channels, groups)
+        kernel = _checked_kernel(name, self.axes, kernel_size, stride, padding, dilation)
+        shape = (*kernel, C // groups, out_channels)
+        self.w = Parameter(init.weights(name, weight_init, shape, rng, dtype))
+        b = init.biases(name, bias, out_channels, dtype, weight_init, shape, rng)
         self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)
-        y = ops.conv2d(x, self.w, **self.options)
+        y = self.op(x, self.w, **self.options)
         return y if self.b is None else y + self.b
 
     def _options(self) -> str:
-        KH, KW, C, out_channels = self.w.shape
-        return _shown((C * self.options["groups"], out_channels, (KH, KW)), self.options, self.b)
+        *kernel_size, C, out_channels = self.w.shape
+        return _shown(C * self.options["groups"], out_channels, kernel_size, self.options, self.b)
 
 
 class ConvTranspose(Module):
@@ -62,6 +65,9 @@ class ConvTranspose(Module):
     Keras. With padding "same" the stride multiplies the image's size. Raises ValueError for a wrong option, and if x
     does not fit.
     """
+
+    axes: ClassVar[int] = 2
+    op: ClassVar[Callable[..., Any]] = staticmethod(ops.conv_transpose2d)
 
     def __init__(
         self,
@@ -78,24 +84,24 @@ class ConvTranspose(Module):
         dilation: int | tuple[int, int] = 1,
         groups: int = 1,
     ):
-        C, out_channels = _channels("ConvTranspose", in_channels, out_channels, groups)
-        kernel_size = pair("ConvTranspose", "kernel_size", kernel_size)
-        _check_options("ConvTranspose", kernel_size, stride, padding, dilation)
-        shape = (*kernel_size, out_channels // groups, C)
-        self.w = Parameter(init.weights("ConvTranspose", weight_init, shape, rng, dtype))
-        b = init.biases("ConvTranspose", bias, out_channels, dtype, weight_init, shape, rng)
+        name = type(self).__name__
+        C, out_channels = _channels(name, in_channels, out_channels, groups)
+        kernel = _checked_kernel(name, self.axes, kernel_size, stride, padding, dilation)
+        shape = (*kernel, out_channels // groups, C)
+        self.w = Parameter(init.weights(name, weight_init, shape, rng, dtype))
+        b = init.biases(name, bias, out_channels, dtype, weight_init, shape, rng)
         self.b = None if b is None else Parameter(b)
         self.options: dict[str, Any] = {"stride": stride, "padding": padding, "output_padding": output_padding}
         self.options |= {"dilation": dilation, "groups": groups}
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)
-        y = ops.conv_transpose2d(x, self.w, **self.options)
+        y = self.op(x, self.w, **self.options)
         return y if self.b is None else y + self.b
 
     def _options(self) -> str:
-        KH, KW, CO, in_channels = self.w.shape
-        return _shown((in_channels, CO * self.options["groups"], (KH, KW)), self.options, self.b)
+        *kernel_size, CO, in_channels = self.w.shape
+        return _shown(in_channels, CO * self.options["groups"], kernel_size, self.options, self.b)
 
 
 def _channels(name: str, in_channels: int, out_channels: int, groups: int) -> tuple[int, int]:
@@ -109,22 +115,25 @@ def _channels(name: str, in_channels: int, out_channels: int, groups: int) -> tu
     return in_channels, out_channels
 
 
-def _check_options(name: str, kernel_size: Pair, stride: Any, padding: PaddingOption, dilation: Any) -> None:
-    """Raise ValueError for an option that no image could make right."""
-    pair(name, "dilation", dilation)
-    resolve_padding(name, padding, (1, 1), kernel_size, pair(name, "stride", stride))
+def _checked_kernel(
+    name: str, axes: int, kernel_size: Any, stride: Any, padding: Any, dilation: Any
+) -> tuple[int, ...]:
+    """The lengths of a kernel with so many axes. Raises ValueError for an option that no x could make right."""
+    lengths(name, "dilation", dilation, axes)
+    kernel = lengths(name, "kernel_size", kernel_size, axes)
+    check_padding(name, padding, kernel, lengths(name, "stride", stride, axes))
+    return kernel
 
 
-def _shown(sizes: tuple[int, int, tuple[int, int]], options: dict[str, Any], bias: Any) -> str:
+def _shown(in_channels: int, out_channels: int, kernel_size: Any, options: dict[str, Any], bias: Any) -> str:
     """The sizes, and the options that differ from their defaults."""
     usual = {"stride": 1, "padding": "same", "output_padding": 0, "dilation": 1, "groups": 1}
-    in_channels, out_channels, kernel_size = sizes
     plain = {name: _one_of_two(value) for name, value in options.items()}
     shown = [f"{name}={value!r}" for name, value in plain.items() if value != usual[name]]
     shown += ["bias=False"] if bias is None else []
-    return ", ".join([str(in_channels), str(out_channels), str(_one_of_two(kernel_size)), *shown])
+    return ", ".join([str(in_channels), str(out_channels), str(_one_of_two(tuple(kernel_size))), *shown])
 
 
 def _one_of_two(value: Any) -> Any:
-    """n for (n, n)."""
-    return value[0] if isinstance(value, (tuple, list)) and value[0] == value[1] else value
+    """n for (n, n), and for (n,)."""
+    return value[0] if isinstance(value, (tuple, list)) and value[0] == value[-1] else value

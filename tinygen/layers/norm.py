@@ -84,6 +84,60 @@ class InstanceNorm(LayerNorm):
         return self.gamma * _standardised(x, tuple(range(1, x.ndim - 1)), self.eps) + self.beta
 
 
+class GroupNorm(Module):
+    """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² of each example of x (N, ..., features) and each of `groups`
+    groups of neighbouring channels: Wu and He 2018, eq. 1 and 7.
+
+    One group is all of an example, as many groups as features are an InstanceNorm. Raises ValueError unless groups
+    divides features, if the length of the last axis is not features, and for fewer than two values per group.
+    """
+
+    def __init__(self, features: int, groups: int = 32, eps: float = 1e-5, dtype: Any = np.float32):
+        features = whole("GroupNorm", "features", features, 1)
+        self.groups, self.eps = whole("GroupNorm", "groups", groups, 1), number("GroupNorm", "eps", eps, 0)
+        if features % self.groups:
+            raise ValueError(f"GroupNorm: groups is {groups}, but it must divide {features}, the number of features")
+        self.gamma = Parameter(init.ones((features,), dtype=dtype))
+        self.beta = Parameter(init.zeros((features,), dtype=dtype))
+
+    def forward(self, x: Any) -> Tensor:
+        check_input(self, x, least=2, features=self.gamma.shape[0])
+        each = (*x.shape[1:-1], x.shape[-1] // self.groups)
+        if math.prod(each) < 2:
+            raise ValueError(f"GroupNorm: x is {x.shape}, {_few(each)} per group; give fewer groups")
+        grouped = ops.reshape(x, (*x.shape[:-1], self.groups, each[-1]))
+        y = _standardised(grouped, (*range(1, x.ndim - 1), x.ndim), self.eps)
+        return self.gamma * ops.reshape(y, x.shape) + self.beta
+
+    def _options(self) -> str:
+        return f"{self.gamma.shape[0]}, groups={self.groups}, eps={self.eps}"
+
+
+class RMSNorm(Module):
+    """gamma · x / √(mean of x² + eps), with the mean over the last axis, features: Zhang and Sennrich 2019, eq. 4.
+
+    Raises ValueError if the length of the last axis is not features.
+    """
+
+    def __init__(self, features: int, eps: float = 1e-5, dtype: Any = np.float32):
+        whole("RMSNorm", "features", features, 1)
+        self.eps = number("RMSNorm", "eps", eps, 0)
+        self.gamma = Parameter(init.ones((features,), dtype=dtype))
+
+    def forward(self, x: Any) -> Tensor:
+        check_input(self, x, features=self.gamma.shape[0])
+        if x.dtype == np.float16:
+            return self.gamma * ops.astype(_of_size_1(ops.astype(x, np.float32), self.eps), x.dtype)
+        return self.gamma * _of_size_1(x, self.eps)
+
+    def _options(self) -> str:
+        return f"{self.gamma.shape[0]}, eps={self.eps}"
+
+
+def _of_size_1(x: Any, eps: float) -> Any:
+    return x / ops.sqrt(ops.mean(x * x, -1, True) + eps)
+
+
 def _standardised(x: Any, axes: tuple[int, ...], eps: float) -> Any:
     """(x - μ) / √(σ² + eps) with μ and σ² along the axes."""
     if x.dtype == np.float16:  # its largest number is 65504: squares overflow

@@ -3,49 +3,69 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from collections.abc import Callable
+from typing import Any, ClassVar, Literal
 
 from .. import ops
 from ..checks import check_input, whole
 from ..kernels.reference_conv import Pair
-from ..ops.windows import PaddingOption, check_images, pair, resolve_padding
+from ..ops.windows import PaddingOption, check_images, check_padding, lengths, pair
 from ..tensor import Tensor
 from .module import Module
 
 
 class _Pool(Module):
-    """What both kinds of pooling share: a window, a stride (None: the window's size) and a padding, as in ops."""
+    """What all poolings share: the options of their op, checked. stride: None for the window's size."""
+
+    axes: ClassVar[int] = 2
+    op: ClassVar[Callable[..., Any]] = staticmethod(ops.max_pool2d)
 
     def __init__(
         self,
         window: int | tuple[int, int] = 2,
         stride: int | tuple[int, int] | None = None,
         padding: PaddingOption = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
     ):
         name = type(self).__name__
-        sizes = pair(name, "window", window), pair(name, "stride", window if stride is None else stride)
-        resolve_padding(name, padding, (1, 1), *sizes)
-        self.window, self.stride, self.padding = window, stride, padding
+        lengths(name, "dilation", dilation, self.axes)
+        sizes = lengths(name, "window", window, self.axes)
+        check_padding(name, padding, sizes, sizes if stride is None else lengths(name, "stride", stride, self.axes))
+        self.window = window
+        self.options: dict[str, Any] = {"stride": stride, "padding": padding, "dilation": dilation}
+        self.options["ceil_mode"] = bool(ceil_mode)
+
+    def forward(self, x: Any) -> Tensor:
+        check_input(self, x)
+        return self.op(x, self.window, **self.options)
 
     def _options(self) -> str:
-        stride = "" if self.stride is None else f", stride={self.stride}"
-        return f"{self.window}{stride}" + (f", padding={self.padding!r}" if self.padding else "")
+        usual = {"stride": None, "padding": 0, "dilation": 1, "ceil_mode": False, "count_include_pad": False}
+        shown = [f"{name}={value!r}" for name, value in self.options.items() if value != usual[name]]
+        return ", ".join([str(self.window), *shown])
 
 
 class MaxPool(_Pool):
     """The largest element of each window, channel by channel: see ops.max_pool2d."""
 
-    def forward(self, x: Any) -> Tensor:
-        check_input(self, x)
-        return ops.max_pool2d(x, self.window, self.stride, self.padding)
-
 
 class AvgPool(_Pool):
     """The mean of each window, channel by channel: see ops.avg_pool2d."""
 
-    def forward(self, x: Any) -> Tensor:
-        check_input(self, x)
-        return ops.avg_pool2d(x, self.window, self.stride, self.padding)
+    op: ClassVar[Callable[..., Any]] = staticmethod(ops.avg_pool2d)
+
+    def __init__(
+        self,
+        window: int | tuple[int, int] = 2,
+        stride: int | tuple[int, int] | None = None,
+        padding: PaddingOption = 0,
+        dilation: int | tuple[int, int] = 1,
+        ceil_mode: bool = False,
+        count_include_pad: bool = False,
+    ):
+        super().__init__(window, stride, padding, dilation, ceil_mode)
+        self.options["count_include_pad"] = bool(count_include_pad)
 
 
 class GlobalAvgPool(Module):

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import ops
 from ..backend import array_module, array_of
-from ..checks import check_array, check_indices, type_of
+from ..checks import check_array, check_indices, number, type_of
 from ..tensor import Tensor
 
 
@@ -85,22 +85,65 @@ def bce(p: Any, target: Any, reduction: str = "mean") -> Tensor:
     return _reduce(-(target * ops.log(p) + (1 - target) * ops.log(1 - p)), reduction)
 
 
-def cross_entropy(logits: Any, labels: Any, reduction: str = "mean") -> Tensor:
+def cross_entropy(
+    logits: Any,
+    labels: Any,
+    reduction: str = "mean",
+    weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
     """-log softmax(logits)[label] for logits (N, classes) and integer labels (N,); reduced over the batch.
 
+    weight: (classes,), a factor of each class's logarithm; the mean is then Σ loss / Σ weight[label], as in PyTorch.
+    ignore_index: a label whose examples count neither in a sum nor in a mean.  label_smoothing ε: the label stands for
+    1 - ε of an example, and each class for ε / classes of it (Szegedy et al. 2016, section 7).
     A label outside 0 to classes - 1, -1 included, raises IndexError on the CPU; on a GPU its loss is NaN.
     """
-    check_array("cross_entropy", labels, "labels")
-    check_floats("cross_entropy", logits)
+    name = "cross_entropy"
+    check_array(name, labels, "labels")
+    check_floats(name, logits)
     if logits.ndim != 2 or not logits.shape[1] or labels.shape != logits.shape[:1]:
-        raise ValueError(
-            f"cross_entropy: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}"
-        )
-    labels, outside = check_indices("cross_entropy", labels, logits.shape[1], "labels")
-    _check("cross_entropy", logits, 0.0, reduction)
-    rows = array_module(logits).arange(logits.shape[0])
-    each = -ops.getitem(ops.log_softmax(logits), (rows, labels))
-    return _reduce(each if outside is None else ops.where(outside, math.nan, each), reduction)
+        raise ValueError(f"{name}: expected logits (N, classes) and labels (N,), got {logits.shape} and {labels.shape}")
+    smoothing = number(name, "label_smoothing", label_smoothing, 0, 1)
+    ignored = _equal_to(ignore_index, labels)
+    labels = labels if ignored is None else ops.where(ignored, 0, labels)
+    labels, outside = check_indices(name, labels, logits.shape[1], "labels")
+    _check(name, logits, 0.0, reduction)
+    logp, weight = ops.log_softmax(logits), _of_classes(weight, logits)
+    if weight is not None:
+        logp = logp * weight
+    each = -ops.getitem(logp, (array_module(logits).arange(logits.shape[0]), labels))
+    if smoothing:
+        each = each * (1 - smoothing) - ops.mean(logp, 1) * smoothing
+    if outside is not None:
+        each = ops.where(outside, math.nan, each)
+    if ignored is not None:
+        each = ops.where(ignored, 0.0, each)
+    if reduction != "mean" or (weight is None and ignored is None):
+        return _reduce(each, reduction)
+    shares = 1.0 if weight is None else ops.getitem(weight, labels)
+    total = ops.sum(shares if ignored is None else ops.astype(ops.where(ignored, 0.0, shares), logits.dtype))
+    return ops.sum(each) / ops.where(ops.equal(total, 0), math.nan, total)
+
+
+def _equal_to(ignore_index: Any, labels: Any) -> Any:
+    """Where labels are ignore_index; None if that is None, or if they are no integers, which others refuse."""
+    if ignore_index is None or labels.dtype.kind not in "iu":
+        return None
+    if not isinstance(ignore_index, (int, np.integer)) or isinstance(ignore_index, bool):
+        raise TypeError(f"cross_entropy: ignore_index is {ignore_index!r}, but it must be an int, or None")
+    return ops.equal(labels, ignore_index)
+
+
+def _of_classes(weight: Any, logits: Any) -> Any:
+    """The weights of the classes in the logits' dtype, or None. Raises TypeError or ValueError if they do not fit."""
+    if weight is None:
+        return None
+    check_array("cross_entropy", weight, "weight")
+    if weight.shape != logits.shape[1:]:
+        raise ValueError(f"cross_entropy: weight is {weight.shape}, but logits {logits.shape} take one for each class")
+    return ops.astype(weight, logits.dtype)
 
 
 def mse(x: Any, target: Any, reduction: str = "mean") -> Tensor:

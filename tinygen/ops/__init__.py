@@ -2,7 +2,22 @@
 
 from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
-from .activations import dropout, elu, leaky_relu, prelu, relu, sigmoid, sigmoid_cross_entropy, softplus, tanh
+from .activations import (
+    dropout,
+    elu,
+    erf,
+    erfc,
+    gelu,
+    leaky_relu,
+    prelu,
+    relu,
+    sigmoid,
+    sigmoid_cross_entropy,
+    silu,
+    softplus,
+    tanh,
+)
+from .attention import scaled_dot_product_attention
 from .choices import gumbel_softmax, one_hot, straight_through
 from .columns import col2im, im2col, textbook_conv2d
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
@@ -40,6 +55,7 @@ from .padding import pad
 from .pool import avg_pool2d, max_pool2d
 from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var
 from .resize import pixel_shuffle, resize, upsample_bilinear, upsample_nearest
+from .sequences import avg_pool1d, conv1d, conv_transpose1d, max_pool1d
 from .shape import (
     broadcast_to,
     concatenate,

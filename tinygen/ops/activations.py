@@ -1,16 +1,17 @@
-"""What comes between layers, element by element: activations, dropout, the cross entropy of a sigmoid.
+"""What comes between layers, element by element: activations, erf, dropout, the cross entropy of a sigmoid.
 
 At a kink (relu at 0) the rules give the slope from the left, as PyTorch does; the second derivative there is 0.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from .. import kernels
 from ..backend import Array, array_module
 from ..rules import flat
-from .elementwise import elementwise, exp, floats, greater, less, less_equal, where
+from .elementwise import clip, elementwise, exp, floats, greater, less, less_equal, where
 
 
 @elementwise
@@ -62,6 +63,33 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
 
 
 @elementwise
+def silu(x: Any) -> Array:
+    """x · σ(x), also called swish: Elfwing et al. 2018, eq. 9."""
+    x = floats(x)
+    return x * kernels.sigmoid(x)
+
+
+@elementwise
+def gelu(x: Any, approximate: bool = False) -> Array:
+    """x · Φ(x), where Φ(x) = ½ erfc(-x / √2) is the probability of N(0, 1) below x: Hendrycks and Gimpel 2016.
+
+    approximate: their formula with tanh instead, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+    """
+    x = _as_array(x)
+    z = kernels.wide(x)
+    below = kernels.sigmoid(_logit(z.clip(-50, 50))) if approximate else 0.5 * kernels.erfc(z * -math.sqrt(0.5))
+    return kernels.narrow(z * below, x)
+
+
+def _logit(x: Any) -> Any:
+    """u, for which σ(u) = ½ (1 + tanh(u / 2)) is nearly Φ(x)."""
+    return x * (_STEEP + _STEEP * 0.044715 * x * x)
+
+
+_STEEP = math.sqrt(8 / math.pi)
+
+
+@elementwise
 def _leaky_relu_grad(gy: Any, y: Any, slope: float) -> Array:
     """gy where y > 0, slope · gy elsewhere."""
     return kernels.leaky_relu_grad(gy, y, slope)
@@ -70,6 +98,8 @@ def _leaky_relu_grad(gy: Any, y: Any, slope: float) -> Array:
 tanh.rules(lambda gy, y, x: gy * (1 - y * y))
 sigmoid.rules(lambda gy, y, x: gy * y * sigmoid(-x))  # 1 - y has no digits left where x is large
 softplus.rules(lambda gy, y, x: gy * sigmoid(x))
+silu.rules(lambda gy, y, x: gy * sigmoid(x) * (1 + x * sigmoid(-x)))
+gelu.rules(lambda gy, y, x, approximate: gy * _gelu_slope(x, approximate))
 relu.rules(lambda gy, y, x: _leaky_relu_grad(gy, y, 0.0))  # y > 0 where x > 0, and y is kept by the next op anyway
 leaky_relu.rules(lambda gy, y, x, slope: _leaky_relu_grad(gy, y, slope))
 _leaky_relu_grad.rules(lambda ggx, gx, gy, y, slope: _leaky_relu_grad(ggx, y, slope), flat)
@@ -78,6 +108,45 @@ prelu.rules(
     lambda gy, y, x, slope: where(greater(x, 0), 0.0, gy * x),
 )
 elu.rules(lambda gy, y, x, alpha: where(less_equal(x, 0), gy * alpha * exp(where(less(x, 0), x, 0.0)), gy))
+
+
+def _gelu_slope(x: Any, approximate: bool) -> Any:
+    """Φ(x) + x · φ(x), with the density φ of N(0, 1); 0 or 1 to the last digit from ±50 on."""
+    x = clip(x, -50, 50)
+    if approximate:
+        u = _logit(x)
+        return sigmoid(u) * (1 + x * sigmoid(-u) * (_STEEP + 3 * _STEEP * 0.044715 * x * x))
+    return 0.5 * erfc(x * -math.sqrt(0.5)) + x * exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+# The error function
+
+
+@elementwise
+def erf(x: Any) -> Array:
+    """2/√π ∫ exp(-t²) dt from 0 to x."""
+    return kernels.erf(floats(_as_array(x)))
+
+
+@elementwise
+def erfc(x: Any) -> Array:
+    """1 - erf x, exact where that is small."""
+    return kernels.erfc(floats(_as_array(x)))
+
+
+def _as_array(x: Any) -> Array:
+    """x itself, or an array of one number."""
+    return array_module(x).asarray(x)
+
+
+erf.rules(lambda gy, y, x: gy * _bell(x))
+erfc.rules(lambda gy, y, x: -gy * _bell(x))
+
+
+def _bell(x: Any) -> Any:
+    """2/√π exp(-x²), which is 0 from ±30 on."""
+    x = clip(x, -30, 30)
+    return exp(-x * x) * (2 / math.sqrt(math.pi))
 
 
 # Dropout

@@ -67,11 +67,16 @@ def conv2d(
     Raises ValueError for shapes or options that do not fit.
     """
     check_images("conv2d", x)
-    _check_channels("conv2d", x, w, groups, w_axis=2)
-    stride = pair("conv2d", "stride", stride)
-    w = _dilated("conv2d", w, dilation)
-    resolved = resolve_padding("conv2d", padding, x.shape[1:3], w.shape[:2], stride)
-    check_fits("conv2d", x.shape[1:3], w.shape[:2], resolved)
+    check_channels("conv2d", x, w, groups, w_axis=2)
+    return convolved("conv2d", x, w, stride, padding, dilation, groups)
+
+
+def convolved(op: str, x: Any, w: Any, stride: Any, padding: PaddingOption, dilation: Any, groups: int) -> Any:
+    """conv2d of what was checked so far by the op that names itself in errors."""
+    stride = pair(op, "stride", stride)
+    w = _dilated(op, w, dilation)
+    resolved = resolve_padding(op, padding, x.shape[1:3], w.shape[:2], stride)
+    check_fits(op, x.shape[1:3], w.shape[:2], resolved)
     return _grouped(lambda x, w: _conv2d(x, w, stride, resolved), x, w, groups)
 
 
@@ -93,11 +98,18 @@ def conv_transpose2d(
     Dumoulin and Visin 2016, section 4. Raises ValueError for shapes or options that do not fit.
     """
     check_images("conv_transpose2d", x)
-    _check_channels("conv_transpose2d", x, w, groups, w_axis=3)
-    stride = pair("conv_transpose2d", "stride", stride)
-    w = _dilated("conv_transpose2d", w, dilation)
-    size = _size_before(x.shape[1:3], w.shape[:2], stride, padding, output_padding)
-    resolved = resolve_padding("conv_transpose2d", padding, size, w.shape[:2], stride)
+    check_channels("conv_transpose2d", x, w, groups, w_axis=3)
+    return transposed("conv_transpose2d", x, w, stride, padding, output_padding, dilation, groups)
+
+
+def transposed(
+    op: str, x: Any, w: Any, stride: Any, padding: PaddingOption, output_padding: Any, dilation: Any, groups: int
+) -> Any:
+    """conv_transpose2d of what was checked so far by the op that names itself in errors."""
+    stride = pair(op, "stride", stride)
+    w = _dilated(op, w, dilation)
+    size = _size_before(op, x.shape[1:3], w.shape[:2], stride, padding, output_padding)
+    resolved = resolve_padding(op, padding, size, w.shape[:2], stride)
     return _grouped(lambda x, w: _conv_transpose2d(x, w, stride, resolved, size), x, w, groups)
 
 
@@ -120,24 +132,27 @@ def conv2d_weight_grad(
     return _conv2d_weight_grad(x, gy, kernel_size, stride, resolved)
 
 
-def _check_channels(op: str, x: Any, w: Any, groups: int, w_axis: int) -> None:
+def check_channels(op: str, x: Any, w: Any, groups: int, w_axis: int) -> None:
     """Raise ValueError unless the kernel's axis w_axis fits the channels of x (of one group)."""
-    if w.ndim != 4:
-        raise ValueError(f"{op}: w is {w.shape}, but a kernel is (KH, KW, C, CO)")
-    if groups < 1 or w.shape[3] % groups:
+    images, last = x.ndim == 4, x.ndim - 1
+    if w.ndim != x.ndim:
+        raise ValueError(f"{op}: w is {w.shape}, but a kernel is ({'KH, KW' if images else 'K'}, C, CO)")
+    if groups < 1 or w.shape[last] % groups:
         raise ValueError(f"{op}: groups is {groups}, but it must divide the last axis of the kernel {w.shape}")
-    taken = w.shape[3] if w_axis == 3 else w.shape[2] * groups
-    if x.shape[3] != taken:
+    taken = w.shape[last] if w_axis == last else w.shape[w_axis] * groups
+    if x.shape[last] != taken:
         in_groups = f" in {groups} groups" if groups > 1 else ""
+        order = "images are NHWC, did you pass NCHW?" if images else "sequences are NLC, did you pass NCL?"
         raise ValueError(
-            f"{op}: x has {x.shape[3]} channels but the kernel {w.shape} takes {taken}{in_groups}; images are NHWC, "
-            "did you pass NCHW?"
+            f"{op}: x has {x.shape[last]} channels but the kernel {w.shape} takes {taken}{in_groups}; {order}"
         )
 
 
-def _size_before(size: Pair, kernel_size: Pair, stride: Pair, padding: PaddingOption, output_padding: Any) -> Pair:
+def _size_before(
+    op: str, size: Pair, kernel_size: Pair, stride: Pair, padding: PaddingOption, output_padding: Any
+) -> Pair:
     """The size of the image that the convolution turns into `size`: that of the transposed convolution's result."""
-    op, same = "conv_transpose2d", isinstance(padding, str) and padding == "same"
+    same = isinstance(padding, str) and padding == "same"
     extra = pair(op, "output_padding", output_padding, least=1 - max(stride) if same else 0)
     if any(not (-s < e <= 0 if same else 0 <= e < s) for e, s in zip(extra, stride, strict=True)):
         limits = "from 1 - stride to 0" if same else "from 0 to stride - 1"

@@ -6,9 +6,11 @@ import operator
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
+from ..checks import whole
 from ..kernels.reference_conv import Padding, Pair
 
 PaddingOption: TypeAlias = "int | str | Sequence[Sequence[int]]"
+RowPadding: TypeAlias = "int | str | Sequence[int]"  # of a sequence
 
 
 def pair(op: str, option: str, value: Any, least: int = 1) -> Pair:
@@ -23,6 +25,11 @@ def pair(op: str, option: str, value: Any, least: int = 1) -> Pair:
             "(vertical, horizontal)"
         )
     return both
+
+
+def lengths(op: str, option: str, value: Any, axes: int) -> tuple[int, ...]:
+    """An option of images (2 axes) or of sequences (1), which is one whole number for each axis."""
+    return pair(op, option, value) if axes == 2 else (whole(op, option, value, 1),)
 
 
 def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pair, stride: Pair) -> Padding:
@@ -47,6 +54,33 @@ def resolve_padding(op: str, padding: PaddingOption, size: Pair, kernel_size: Pa
             "((top, bottom), (left, right))"
         ) from None
     return vertical, horizontal
+
+
+def of_row(op: str, padding: RowPadding) -> PaddingOption:
+    """The padding of a sequence as that of an image one row high. Raises ValueError if it is none."""
+    if isinstance(padding, str) and padding in ("same", "valid"):
+        return padding
+    try:
+        return (0, 0), pair(op, "padding", padding, least=0)
+    except ValueError:
+        raise ValueError(
+            f'{op}: padding is {padding!r}, but it must be a whole number of at least 0, "same", "valid" or '
+            "(before, after)"
+        ) from None
+
+
+def check_padding(op: str, padding: Any, window: tuple[int, ...], stride: tuple[int, ...]) -> None:
+    """Raise ValueError for a padding that is none of images (a window of 2 axes) or of sequences (1)."""
+    if len(window) == 1:
+        of_row(op, padding)
+    else:
+        resolve_padding(op, padding, (1, 1), window, stride)  # type: ignore[arg-type]
+
+
+def check_sequences(op: str, x: Any) -> None:
+    """Raise ValueError unless x has the three axes of sequences."""
+    if getattr(x, "ndim", 0) != 3:
+        raise ValueError(f"{op}: x is {getattr(x, 'shape', x)}, but sequences are (N, L, C)")
 
 
 def check_images(op: str, x: Any) -> None:
