@@ -1,4 +1,4 @@
-"""Where the elements stand: reshape, transpose, join, cut, pick. What NumPy gives as a view is a view."""
+"""Where the elements stand: reshape, transpose, join, cut, repeat, pick. What NumPy gives as a view is a view."""
 
 from __future__ import annotations
 
@@ -149,6 +149,41 @@ _stack.joint(
 )
 
 
+# Repeating
+
+
+def tile(x: Any, reps: int | Sequence[int]) -> Any:
+    """x side by side with itself, reps times along each axis; if reps are more than the axes, x gets new ones first.
+
+    Raises ValueError for a negative number.
+    """
+    times = [operator.index(n) for n in (reps if isinstance(reps, (list, tuple)) else (reps,))]
+    if min(times, default=0) < 0:
+        raise ValueError(f"tile: reps is {reps}, but x can't be repeated less than 0 times")
+    times = [1] * (x.ndim - len(times)) + times
+    shape = [1] * (len(times) - x.ndim) + [*x.shape]
+    apart = x.reshape([part for n in shape for part in (1, n)])
+    whole = broadcast_to(apart, [part for pair in zip(times, shape, strict=True) for part in pair])
+    return whole.reshape([r * n for r, n in zip(times, shape, strict=True)])
+
+
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+    """Each element along the axis, or of the flattened x, so many times: one number, or one for each element.
+
+    Raises ValueError for a negative number, or if they are not as many as the elements.
+    """
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, _axis("repeat", axis, x))
+    n = x.shape[axis]
+    times = np.asarray(repeats)
+    if times.dtype.kind not in "iu" or times.shape not in ((), (1,), (n,)) or times.min(initial=0) < 0:
+        raise ValueError(f"repeat: repeats is {repeats}, but it must be whole numbers of at least 0: one, or {n}")
+    if times.size != 1:
+        return getitem(x, (slice(None),) * axis + (np.arange(n).repeat(times),))
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    whole = broadcast_to(x.reshape((*before, n, 1, *after)), (*before, n, times.item(), *after))
+    return whole.reshape((*before, n * times.item(), *after))
+
+
 # Picking. An index is taken apart: its form, a tuple with _ARRAY in place of each array, and the arrays, which the
 # engine then sees as arguments, so that it notices if one of them changes
 
@@ -198,12 +233,18 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
 
     On the other axes x and indices broadcast. Raises ValueError if they differ in the number of axes.
     """
-    indices = _index_array(indices, x)
-    if indices.ndim != x.ndim:
-        raise ValueError(
-            f"take_along_axis: x is {x.shape} and indices {indices.shape}, but they must have the same number of axes"
-        )
-    return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, _axis("take_along_axis", axis, x)))
+    return _getitem(x, (_ARRAY,) * x.ndim, *_along_axis("take_along_axis", x, indices, axis))
+
+
+def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
+    """x with updates[..., i, ...] added at [..., indices[..., i, ...], ...], as often as that place is named.
+
+    The adjoint of take_along_axis: for each place of its result there is one update, or updates broadcast to that.
+    Raises ValueError if they don't, or if x and indices differ in the number of axes.
+    """
+    index = _along_axis("scatter_add", x, indices, axis)
+    shape = np.broadcast_shapes(*(part.shape for part in index))
+    return x + put(broadcast_to(updates, shape), x.shape, (_ARRAY,) * x.ndim, *index)
 
 
 @primitive
@@ -269,10 +310,15 @@ def _no_index(part: Any) -> IndexError:
     )
 
 
-def _open_mesh(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+def _along_axis(op: str, x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     """The index with which x[index] is take_along_axis: indices on the axis, a counting range on every other."""
+    indices, axis = _index_array(indices, x), _axis(op, axis, x)
+    if indices.ndim != x.ndim:
+        raise ValueError(
+            f"{op}: x is {x.shape} and indices {indices.shape}, but they must have the same number of axes"
+        )
     xp = array_module(indices)
     return tuple(
         indices if i == axis else xp.arange(n).reshape([n if j == i else 1 for j in range(indices.ndim)])
-        for i, n in enumerate(shape)
+        for i, n in enumerate(x.shape)
     )
