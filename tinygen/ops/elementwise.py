@@ -54,13 +54,13 @@ def divide(a: Any, b: Any) -> Array:
 @elementwise
 def floor_divide(a: Any, b: Any) -> Array:
     """a // b: a / b, rounded down; a constant to backward."""
-    return a // b
+    return array_module(a, b).floor_divide(a, b)
 
 
 @elementwise
 def remainder(a: Any, b: Any) -> Array:
     """a % b: a - b · (a // b), which has the sign of b, as in NumPy and Python."""
-    return a % b
+    return array_module(a, b).remainder(a, b)
 
 
 @elementwise

@@ -6,8 +6,9 @@ import operator
 from typing import Any
 
 from ..backend import Array, array_module
+from ..checks import check_array
 from ..primitives import primitive
-from .shape import getitem, take_along_axis
+from .shape import axis_of, getitem, take_along_axis
 
 
 @primitive
@@ -16,19 +17,19 @@ def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> Array:
 
     axis: None for the flattened x.  descending: from the largest on.
     """
-    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis)
+    x, along = _along("argsort", x, axis)
     if not descending:
-        return x.argsort(axis=axis, kind="stable")
+        return x.argsort(axis=along, kind="stable")
     xp = array_module(x)
-    return x.shape[axis] - 1 - xp.flip(xp.flip(x, axis).argsort(axis=axis, kind="stable"), axis)
+    return x.shape[along] - 1 - xp.flip(xp.flip(x, along).argsort(axis=along, kind="stable"), along)
 
 
 def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Any:
     """x with its elements along the axis in order, the smallest first, or the largest if descending.
 
-    axis: None for the flattened x. Each element of the result has the gradient of the one that it is.
+    axis: None for the flattened x. An element takes its gradient along.
     """
-    x, along = (x.reshape(-1), 0) if axis is None else (x, axis)
+    x, along = _along("sort", x, axis)
     return take_along_axis(x, argsort(x, along, descending), along)
 
 
@@ -37,8 +38,14 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any
 
     Raises ValueError unless k is from 0 to the length of the axis.
     """
-    order, n = argsort(x, axis, largest), x.shape[axis]
-    if not 0 <= operator.index(k) <= n:
-        raise ValueError(f"topk: k is {k}, but it must be from 0 to {n}, the length of axis {axis}")
-    first = getitem(order, (slice(None),) * (axis % x.ndim) + (slice(k),))
-    return take_along_axis(x, first, axis), first
+    x, along = _along("topk", x, axis)
+    if not 0 <= operator.index(k) <= x.shape[along]:
+        raise ValueError(f"topk: k is {k}, but it must be from 0 to {x.shape[along]}, the length of axis {axis}")
+    first = getitem(argsort(x, along, largest), (slice(None),) * along + (slice(k),))
+    return take_along_axis(x, first, along), first
+
+
+def _along(op: str, x: Any, axis: int | None) -> tuple[Any, int]:
+    """x and an axis of it, counted from the front; of all its elements in a row if axis is None."""
+    check_array(op, x)
+    return (x.reshape(-1), 0) if axis is None else (x, axis_of(op, axis, x))

@@ -11,6 +11,7 @@ from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module
+from ..checks import check_array
 from ..kernels.sums import axes_of
 from ..primitives import primitive
 from .elementwise import abs, astype, equal, exp, not_equal, sqrt, where
@@ -193,6 +194,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 def std(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """√(Σ (x - mean)² / (n - ddof)) along the axes. The gradient is 0 where the elements are all equal."""
+    check_array("std", x)
     return _narrow(_root(var(_wide(x), axis, ddof, keepdims)), x)
 
 

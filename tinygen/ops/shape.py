@@ -12,6 +12,7 @@ from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module, device_of, is_array, to_device
+from ..checks import check_array
 from ..primitives import primitive
 from ..refusals import read_list
 from ..tape import brief, sum_to
@@ -105,7 +106,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
     Raises ValueError if n does not divide the length of the axis.
     """
-    axis = _axis("split", axis, x)
+    axis = axis_of("split", axis, x)
     length = x.shape[axis]
     cuts: Sequence[int]
     at: Any = indices_or_sections
@@ -172,11 +173,13 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
 
     Raises ValueError for a negative number, or if they are not as many as the elements.
     """
-    x, axis = (x.reshape(-1), 0) if axis is None else (x, _axis("repeat", axis, x))
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis_of("repeat", axis, x))
     n = x.shape[axis]
     times = np.asarray(repeats)
     if times.dtype.kind not in "iu" or times.shape not in ((), (1,), (n,)) or times.min(initial=0) < 0:
-        raise ValueError(f"repeat: repeats is {repeats}, but it must be whole numbers of at least 0: one, or {n}")
+        raise ValueError(
+            f"repeat: repeats is {repeats}, but it must be one whole number of at least 0, or {n}, one for each element"
+        )
     if times.size != 1:
         return getitem(x, (slice(None),) * axis + (np.arange(n).repeat(times),))
     before, after = x.shape[:axis], x.shape[axis + 1 :]
@@ -242,8 +245,15 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
     The adjoint of take_along_axis: for each place of its result there is one update, or updates broadcast to that.
     Raises ValueError if they don't, or if x and indices differ in the number of axes.
     """
+    check_array("scatter_add", updates, "updates")
     index = _along_axis("scatter_add", x, indices, axis)
     shape = np.broadcast_shapes(*(part.shape for part in index))
+    if updates.ndim > len(shape) or any(
+        n not in (1, m) for n, m in zip(updates.shape[::-1], shape[::-1], strict=False)
+    ):
+        raise ValueError(
+            f"scatter_add: updates is {updates.shape}, but it must broadcast to {shape}, the places added to"
+        )
     return x + put(broadcast_to(updates, shape), x.shape, (_ARRAY,) * x.ndim, *index)
 
 
@@ -275,7 +285,7 @@ def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
     return tuple([next(rest) if part == _ARRAY else part for part in form])
 
 
-def _axis(op: str, axis: int, x: Any) -> int:
+def axis_of(op: str, axis: int, x: Any) -> int:
     """The axis, counted from the front. Raises AxisError if x has no such axis."""
     if not -x.ndim <= axis < x.ndim:
         raise AxisError(f"{op}: axis {axis} is out of bounds for x of shape {x.shape}")
@@ -312,7 +322,7 @@ def _no_index(part: Any) -> IndexError:
 
 def _along_axis(op: str, x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     """The index with which x[index] is take_along_axis: indices on the axis, a counting range on every other."""
-    indices, axis = _index_array(indices, x), _axis(op, axis, x)
+    indices, axis = _index_array(indices, x), axis_of(op, axis, x)
     if indices.ndim != x.ndim:
         raise ValueError(
             f"{op}: x is {x.shape} and indices {indices.shape}, but they must have the same number of axes"
