@@ -1,5 +1,8 @@
 """Layers: modules that own parameters and map (N, ..., C) to (N, ...). The channel is last."""
 
+from typing import TYPE_CHECKING, Any
+
+from ..names import MissingName
 from .activation import LeakyReLU, PReLU, ReLU, Sigmoid, Softplus, Tanh
 from .basic import Dense, Dropout, Embedding, Flatten, Reshape
 from .containers import ModuleDict, ModuleList, Sequential, Skip
@@ -57,3 +60,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that may come
+
+    def __getattr__(name: str) -> Any:
+        raise MissingName(__name__, name)

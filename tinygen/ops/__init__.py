@@ -1,5 +1,9 @@
 """Every primitive beside its derivative rules, under NumPy's names. They take Tensors, arrays and Python scalars."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from ..names import MissingName as _MissingName
 from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
 from .activations import dropout, elu, leaky_relu, prelu, relu, sigmoid, sigmoid_cross_entropy, softplus, tanh
@@ -97,3 +101,9 @@ __all__ = sorted(name for name, op in vars().items() if callable(op) and not nam
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not _TYPE_CHECKING:  # a type checker would take every name for one that may come
+
+    def __getattr__(name: str) -> _Any:
+        raise _MissingName(__name__, name)
