@@ -39,6 +39,11 @@ OF_INTEGERS = {  # op, and what it means in float64
     "sum": (lambda x: ops.sum(x, 0), lambda x: x.sum(0)),
     "mean": (ops.mean, np.mean),
     "var": (lambda x: ops.var(x, 0), lambda x: x.var(0)),
+    "std": (lambda x: ops.std(x, 0), lambda x: x.std(0)),
+    "norm": (lambda x: ops.norm(x, axis=0), lambda x: np.linalg.norm(x, axis=0)),
+    "norm 1": (lambda x: ops.norm(x, 1), lambda x: np.linalg.norm(x, 1)),
+    "prod": (lambda x: ops.prod(x[:2], 0), lambda x: x[:2].prod(0)),
+    "remainder": (lambda x: ops.remainder(x, 7.0), lambda x: x % 7.0),
     "logsumexp": (lambda x: ops.logsumexp(x, 0), lambda x: np.logaddexp.reduce(x, 0)),
     "softmax": (ops.softmax, softmax),
     "log_softmax": (ops.log_softmax, lambda x: np.log(softmax(x))),
@@ -61,7 +66,7 @@ def assert_in_float64(name, dtype, backend):
     found = f(backend.asarray(x))
     y = found.numpy() if hasattr(found, "numpy") else backend.to_host(found)
     expected = right(x.astype(np.float64))
-    assert y.dtype.kind == "f" or name in ("sum", "relu")
+    assert y.dtype.kind == "f" or name in ("sum", "prod", "relu")
     assert y.dtype.itemsize >= 4 or name == "relu"
     np.testing.assert_allclose(y, expected, rtol=3e-6, atol=1e-7)
 
@@ -94,6 +99,9 @@ REDUCTIONS = {
     "sum": (ops.sum, np.sum),
     "mean": (ops.mean, np.mean),
     "var": (ops.var, np.var),
+    "std": (ops.std, np.std),
+    "norm": (lambda x, axis: ops.norm(x, axis=axis), lambda x, axis: np.linalg.norm(x, axis=axis)),
+    "norm 1": (lambda x, axis: ops.norm(x, 1, axis), lambda x, axis: np.linalg.norm(x, 1, axis)),
     "logsumexp": (ops.logsumexp, lambda x, axis: np.log(np.exp(x).sum(axis))),
     "softmax": (ops.softmax, softmax),
     "log_softmax": (ops.log_softmax, lambda x, axis: np.log(softmax(x, axis))),
@@ -114,6 +122,12 @@ def test_sums_of_many_ones_and_means_of_large_numbers():
     assert_half(ops.sum(half(np.ones((5000, 2))), 0), [5000, 5000])
     assert_half(ops.mean(half(np.full(100, 60_000))), 60_000)
     assert_half(ops.var(half([300, -300, 100, 50])), np.var([300, -300, 100, 50]))
+
+
+def test_norms_and_products_of_float16_pass_what_it_holds():
+    assert_half(ops.norm(half([3e4, 4e4])), 5e4)
+    assert_half(ops.std(half([3e4, -3e4])), 3e4)
+    assert_half(ops.prod(half([6e4, 6e4, 1e-4, 1e-4])), 36)
 
 
 def test_batch_norm_of_float16(backend):

@@ -195,7 +195,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 def std(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
     """√(Σ (x - mean)² / (n - ddof)) along the axes. The gradient is 0 where the elements are all equal."""
     check_array("std", x)
-    return _narrow(_root(var(_wide(x), axis, ddof, keepdims)), x)
+    return _narrow(_root(var(_wide(x), _checked(axis, x.ndim), ddof, keepdims)), x)
 
 
 def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Any:
