@@ -83,7 +83,7 @@ TABLE = [
     Op("multiply", draws.binary, kept="ab", twin=twins.with_numbers("multiply")),
     Op("negative", lambda d, name: d.call(name, d.pick()), kept="", twin="neg"),
     Op("divide", draws.divide, kept="yb", twin=twins.with_numbers("divide")),
-    Op("floor_divide", draws.remainder, kept=None, twin=twins.with_numbers("floor_divide")),
+    Op("floor_divide", draws.remainder, kept=None, twin=lambda a, b: torch.div(a, b, rounding_mode="floor")),
     Op("remainder", draws.remainder, kept="ab", twin=twins.with_numbers("remainder")),
     Op("power", draws.power, kept="yxp", twin="pow"),
     Op(

@@ -260,9 +260,11 @@ def upsample(mode, **options):
 
 
 def resize(x, size, mode="nearest", antialias=True, align_corners=False):
+    """With each channel twice: PyTorch's antialias gives a single channel wrong rows where the width becomes 1."""
     if mode == "nearest":
         return nhwc(F.interpolate(nchw(x), size=two(size), mode="nearest-exact"))
-    return nhwc(F.interpolate(nchw(x), size=two(size), mode=mode, align_corners=align_corners, antialias=antialias))
+    twice, options = torch.cat([x, x], -1), {"align_corners": align_corners, "antialias": antialias}
+    return nhwc(F.interpolate(nchw(twice), size=two(size), mode=mode, **options))[..., : x.shape[-1]]
 
 
 def grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
