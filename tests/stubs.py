@@ -45,7 +45,7 @@ Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float | list[
 METHODS_OF_TENSOR = '''\
 """The operators and methods that ops/ gives to Tensor, as a type checker sees them; written by tests/stubs.py."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy.typing as npt

@@ -61,6 +61,7 @@ from .errors import ConfigError, DataError, DeviceError, GradientError, PackageE
 from .gradcheck import GradcheckError, gradcheck
 from .gradients import grad
 from .layers import Module
+from .names import MissingName
 from .primitives import primitive
 from .random import Generator, seed
 from .rules import flat
@@ -133,7 +134,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that may c
             return importlib.import_module(f".{name}", __name__)
         if name in _FROM_ROOMS:
             return getattr(importlib.import_module(f".{_FROM_ROOMS[name]}", __name__), name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise MissingName(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from . import kernels
 from .backend import Array, array_module
 from .checks import number
+from .names import MissingName
 from .optimizer import Optimizer, Rate
 from .schedules import cosine_decay, exponential_decay, linear_decay, step_decay
 from .tensor import Parameter
@@ -34,6 +35,12 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that may come
+
+    def __getattr__(name: str) -> Any:
+        raise MissingName(__name__, name)
 
 
 class SGD(Optimizer):

@@ -14,6 +14,7 @@ import numpy as np
 from .backend import Array, array_module, array_of, current_device, device_of, is_array, to_device, to_host
 from .cuts import BACKWARD, Cut, describe_cut
 from .errors import GradientError
+from .names import MissingName
 from .tape import Node, Version, brief, check_gradient, describe, mode, no_scalar, orders, walk_back
 
 if TYPE_CHECKING:
@@ -50,6 +51,11 @@ class Tensor(Methods):
         self.version = data.version if of_tensor and data.version is not None else Version(self)
         self.name = name
         self.requires_grad_(requires_grad)
+
+    if not TYPE_CHECKING:  # a type checker would take every name for one that may come
+
+        def __getattr__(self, name: str) -> Any:
+            raise MissingName("Tensor", name)
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from campaigns.graphs import Draw, Ref, Unfit, broadcasts
 
 
@@ -14,6 +15,19 @@ def unary(d: Draw, name: str) -> None:
 
 def of_positive(d: Draw, name: str) -> None:
     d.call(name, d.positive(d.operand()))
+
+
+def stepped(d: Draw, name: str) -> None:
+    """floor, ceil and round, of numbers that are not close to a step."""
+    shape = d[d.pick()].shape
+    d.call(name, d.add(np.asarray(d.rng.integers(-3, 4, shape) + d.number(0.1, 0.4), d.dtype), "constant"))
+
+
+def remainder(d: Draw, name: str) -> None:
+    """By a number whose multiples x does not come close to."""
+    x = d.call("multiply", d.call("tanh", d.pick()), 1 / 16)
+    quarters = np.asarray(d.rng.integers(-3, 4, d[x].shape) + 0.25, d.dtype)
+    d.call(name, d.call("add", x, d.add(quarters, "constant")), d.one_of([1.0, -1.0, 0.5, -2.0]))
 
 
 def kinked(d: Draw, name: str, option: tuple[float, float] | None = None) -> None:
@@ -29,7 +43,7 @@ def binary(d: Draw, name: str) -> None:
 
 
 def choice(d: Draw, name: str) -> Ref:
-    """maximum, minimum and the comparisons."""
+    """maximum, minimum, the comparisons and logic."""
     a = d.pick()
     b = d.gap(d[a]) if d.chance(0.2) else d.apart(a, d.broadcasting(a))
     return d.call(name, *((a, b) if d.chance(0.5) else (b, a)))
@@ -52,6 +66,11 @@ def reduction(d: Draw, name: str, least: int = 0, **options: Any) -> None:
         x = d.distinct(x)
     more = {"keepdims": True} if d.chance(0.4) else {}
     d.call(name, x, axis, **more, **{k: o for k, o in options.items() if d.chance(0.5)})
+
+
+def norm(d: Draw, name: str) -> None:
+    x = d.off_zero(d.pick(lambda v: v.ndim and v.size))
+    d.call(name, x, d.one_of([None, 1, 2]), d.an_axis(x), d.chance(0.4))
 
 
 def over(d: Draw, name: str) -> None:
@@ -140,6 +159,10 @@ def einsum(d: Draw, name: str) -> None:
     d.call(name, f"{left},{right}->{out}", a, b)
 
 
+def triangle(d: Draw, name: str) -> None:
+    d.call(name, d.pick(lambda v: v.ndim > 1), *d.one_of([[], [-1], [1]]))
+
+
 def reshape(d: Draw, name: str) -> None:
     x = d.pick()
     n = d[x].size
@@ -186,6 +209,17 @@ def flip(d: Draw, name: str) -> None:
     d.call(name, x, *([d.axis(x)] if d.chance(0.7) else []))
 
 
+def tile(d: Draw, name: str) -> None:
+    d.call(name, d.pick(lambda v: v.ndim < 4), d.one_of([2, (2, 1), (1, 3), (2, 1, 2)]))
+
+
+def repeat(d: Draw, name: str) -> None:
+    x = d.pick(lambda v: v.ndim)
+    axis = d.an_axis(x)
+    each = [int(n) for n in d.rng.integers(0, 3, d[x].shape[axis])]
+    d.call(name, x, d.one_of([2, 3, each]) if len(each) > 1 else 2, axis)
+
+
 def joined(d: Draw, name: str) -> None:
     x = d.pick(lambda v: v.ndim)
     same = d.floats(lambda v: v.shape == d[x].shape)
@@ -223,6 +257,13 @@ def take_along_axis(d: Draw, name: str) -> None:
     d.call(name, x, d.whole(tuple(shape), d[x].shape[axis], "int64", "index"), axis)
 
 
+def scatter_add(d: Draw, name: str) -> None:
+    x = d.pick(lambda v: v.ndim and v.size)
+    axis, shape = d.an_axis(x), [*d[x].shape]
+    shape[axis] = d.one_of([1, 2, 4])
+    d.call(name, x, d.whole(tuple(shape), d[x].shape[axis], "int64", "index"), d.fit(*shape), axis)
+
+
 def prelu(d: Draw, name: str) -> None:
     x = d.off_zero(d.pick(lambda v: v.ndim > 1))
     d.call(name, x, d.fit(d[x].shape[-1]) if d.chance(0.5) else d.number(-1, 1))
@@ -249,6 +290,17 @@ def argmax(d: Draw, name: str) -> None:
     axis = d.an_axis(x)
     picked = d.call("expand_dims", d.call(name, x, axis), axis)
     d.call("take_along_axis", x, picked, axis)
+
+
+def sort(d: Draw, name: str) -> None:
+    x = d.distinct(d.pick(lambda v: v.ndim))
+    d.call(name, x, d.an_axis(x), d.chance(0.5))
+
+
+def argsort(d: Draw, name: str) -> None:
+    x = d.distinct(d.pick(lambda v: v.ndim and v.size))
+    axis = d.an_axis(x)
+    d.call("take_along_axis", x, d.call(name, x, axis, d.chance(0.5)), axis)
 
 
 def astype(d: Draw, name: str) -> None:

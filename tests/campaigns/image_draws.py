@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from campaigns.graphs import Draw, Ref, Unfit
 
 
@@ -89,12 +90,29 @@ def larger(d: Draw, name: str) -> None:
 
 def resize(d: Draw, name: str) -> None:
     size, mode = d.one_of([1, 2, (3, 1), (2, 5)]), d.one_of(["nearest", "bilinear", "bicubic"])
-    d.call(name, d.image(), size, mode, antialias=d.chance(0.5))
+    options = [{}, {"antialias": False}, *([{"antialias": False, "align_corners": True}] if mode != "nearest" else [])]
+    d.call(name, d.image(), size, mode, **d.one_of(options))
+
+
+def grid_sample(d: Draw, name: str) -> None:
+    """At places that are not close to the middle or the edge of a pixel."""
+    x, aligned = d.image(), d.chance(0.5)
+    N, H, W, _ = d[x].shape
+    sizes = np.array([W, H])
+    places = d.rng.integers(-2, sizes + 1, (N, 2, 3, 2)) + d.rng.uniform(0.1, 0.4, (N, 2, 3, 2))
+    grid = 2 * places / np.maximum(sizes - 1, 1) - 1 if aligned else (2 * places + 1) / sizes - 1
+    modes = {"mode": d.one_of(["bilinear", "nearest"]), "padding_mode": d.one_of(["zeros", "border"])}
+    d.call(name, x, d.add(np.asarray(grid, d.dtype), "x"), **modes, align_corners=aligned)
 
 
 def pixel_shuffle(d: Draw, name: str) -> None:
     x = d.image()
     d.call(name, x, 2 if d[x].shape[3] % 4 == 0 else 1)
+
+
+def pixel_unshuffle(d: Draw, name: str) -> None:
+    x = d.image()
+    d.call(name, x, 2 if all(n % 2 == 0 for n in d[x].shape[1:3]) else 1)
 
 
 def blur(d: Draw, name: str) -> None:

@@ -68,9 +68,21 @@ def of_row(conv):
     return call
 
 
+def grid_sample(x, grid, mode, padding_mode, align_corners):
+    """All pixels, each times its share: PyTorch's own has no second derivative."""
+
+    def shares(g, n):
+        place = (g + 1) / 2 * (n - 1) if align_corners else ((g + 1) * n - 1) / 2
+        place = place.clamp(0, n - 1) if padding_mode == "border" else place
+        distance = (place[..., None] - torch.arange(n)).abs()
+        return (1 - distance).clamp(min=0) if mode == "bilinear" else (distance < 0.5).to(x.dtype)
+
+    return torch.einsum("nhwi,nhwj,nijc->nhwc", shares(grid[..., 1], x.shape[1]), shares(grid[..., 0], x.shape[2]), x)
+
+
 TRUTH = {
     **TWINS,
-    **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad)},
+    **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad, grid_sample)},
     "textbook_conv2d": conv2d,
     "conv1d": of_row(conv2d),
     "conv_transpose1d": of_row(conv_transpose2d),

@@ -188,18 +188,18 @@ def upsample_bilinear(x, scale):
     return y
 
 
-def resize(x, size, mode="nearest", antialias=True):
+def resize(x, size, mode="nearest", antialias=True, align_corners=False):
     """Along one axis after the other, pixel by pixel."""
     y = x
     for axis, m in zip((1, 2), (size, size) if isinstance(size, int) else size, strict=True):
-        y = np.stack([_between(y, axis, i, m, mode, antialias) for i in range(m)], axis)
+        y = np.stack([_between(y, axis, i, m, mode, antialias, align_corners) for i in range(m)], axis)
     return y.astype(x.dtype)
 
 
-def _between(x, axis, i, m, mode, antialias):
+def _between(x, axis, i, m, mode, antialias, align_corners):
     """Pixel i of m along an axis: the pixels of x around it, times their weights."""
     n = x.shape[axis]
-    place = (i + 0.5) * n / m - 0.5
+    place = np.linspace(0, n - 1, m)[i] if align_corners else (i + 0.5) * n / m - 0.5
     if mode == "nearest":
         return x.take(math.floor((i + 0.5) * n / m), axis)
     wide, a = (max(n / m, 1), -0.5) if antialias else (1, -0.75)
@@ -221,6 +221,47 @@ def pixel_shuffle(x, r):
     y = np.zeros((n, h * r, w * r, c // r**2), x.dtype)
     for i, j in np.ndindex(r, r):
         y[:, i::r, j::r] = x[..., i * r + j :: r * r]
+    return y
+
+
+def pixel_unshuffle(x, r):
+    """Pixel by pixel of each block."""
+    n, h, w, c = x.shape
+    y = np.zeros((n, h // r, w // r, c * r**2), x.dtype)
+    for i, j in np.ndindex(r, r):
+        y[..., i * r + j :: r * r] = x[:, i::r, j::r]
+    return y
+
+
+def grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
+    """SciPy's interpolation, channel by channel."""
+    size, order = np.array(x.shape[2:0:-1]), {"nearest": 0, "bilinear": 1}[mode]
+    places = (grid + 1) / 2 * (size - 1) if align_corners else ((grid + 1) * size - 1) / 2
+    outside = {"zeros": "grid-constant", "border": "nearest"}[padding_mode]
+    y = np.zeros((*grid.shape[:3], x.shape[3]), x.dtype)
+    for n, c in np.ndindex(x.shape[0], x.shape[3]):
+        y[n, ..., c] = ndimage.map_coordinates(
+            x[n, ..., c], np.moveaxis(places[n, ..., ::-1], -1, 0), None, order, outside
+        )
+    return y
+
+
+def sort(x, axis=-1, descending=False):
+    return -np.sort(-x, axis) if descending else np.sort(x, axis)
+
+
+def argsort(x, axis=-1, descending=False):
+    return np.argsort(-x if descending else x, axis, stable=True)
+
+
+def scatter_add(x, indices, updates, axis):
+    """One update after the other."""
+    y, indices = x.copy(), np.broadcast_to(indices, [*x.shape[:axis], indices.shape[axis], *x.shape[axis:][1:]])
+    updates = np.broadcast_to(updates, indices.shape)
+    for place in np.ndindex(indices.shape):
+        target = list(place)
+        target[axis] = indices[place]
+        y[tuple(target)] += updates[place]
     return y
 
 

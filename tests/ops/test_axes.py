@@ -7,11 +7,11 @@ import pytest
 
 from tinygen import grad, ops, tensor
 
-ALONG = ["sum", "mean", "var", "max", "min", "logsumexp", "softmax", "log_softmax", "cumsum", "argmax"]
-SEVERAL = ALONG[:8]
-OF_NOTHING = {"sum": 0, "mean": np.nan, "var": np.nan, "logsumexp": -np.inf}  # as in PyTorch
-OF_ONE = {"var": 0, "log_softmax": 0, "softmax": 1, "argmax": 0}
-SLOPE_OF_ONE = {"var": 0, "softmax": 0, "log_softmax": 0}
+SEVERAL = ["sum", "mean", "var", "std", "prod", "max", "min", "logsumexp", "softmax", "log_softmax"]
+ALONG = [*SEVERAL, "cumsum", "argmax", "argmin"]
+OF_NOTHING = {"sum": 0, "prod": 1, "mean": np.nan, "var": np.nan, "std": np.nan, "logsumexp": -np.inf}  # as in PyTorch
+OF_ONE = {"var": 0, "std": 0, "log_softmax": 0, "softmax": 1, "argmax": 0, "argmin": 0}
+SLOPE_OF_ONE = {"var": 0, "std": 0, "softmax": 0, "log_softmax": 0}
 
 
 @pytest.mark.parametrize("axis", [0, -1])
@@ -20,7 +20,7 @@ def test_the_axis_of_an_array_without_axes_is_all_of_it(name, axis, backend):
     x = tensor(backend.asarray(2.0), True)
     y = getattr(ops, name)(x, axis=axis)
     assert y.numpy().ravel().tolist() == [OF_ONE.get(name, 2)]
-    if name != "argmax":
+    if not name.startswith("arg"):
         assert grad(y, x, backend.xp.ones(y.shape)).item() == SLOPE_OF_ONE.get(name, 1)
 
 
@@ -28,8 +28,8 @@ def test_the_axis_of_an_array_without_axes_is_all_of_it(name, axis, backend):
 @pytest.mark.parametrize("name", ALONG)
 def test_along_an_axis_without_elements(name, shape, axis, backend):
     x = tensor(backend.asarray(np.ones(shape, np.float32)), True)
-    if name in ("max", "min", "argmax"):
-        with pytest.raises(ValueError, match=rf"^{name}: (zero-size array|attempt to get argmax of an empty)"):
+    if name in ("max", "min", "argmax", "argmin"):
+        with pytest.raises(ValueError, match=rf"^{name}: (zero-size array|attempt to get {name} of an empty)"):
             getattr(ops, name)(x, axis=axis)
         return
     y = getattr(ops, name)(x, axis=axis)

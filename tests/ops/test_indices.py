@@ -98,6 +98,7 @@ PICKING = {
     "getitem with a tuple": lambda x, i: x[i, 1:],
     "getitem with two arrays": lambda x, i: x[i, i],
     "take_along_axis": lambda x, i: ops.take_along_axis(x, i.reshape(4, 1), 1),
+    "scatter_add": lambda x, i: x * ops.scatter_add(0 * x, i.reshape(4, 1), x[:, :1] ** 2, 1),
     "Embedding": embedding,
     "cross_entropy": lambda x, i: losses.cross_entropy(x, i),
     "where": lambda x, i: ops.where(ops.expand_dims(i, 1) > 1, x, 0.0),
@@ -149,3 +150,14 @@ def test_cuts_of_any_type(backend):
     x = tensor(backend.asarray(X), requires_grad=True)
     for cuts in ((1, 3), [1, 3], np.array([1, 3]), t([1, 3]), range(1, 4, 2)):
         assert [part.shape for part in ops.split(x, cuts, 1)] == [(4, 1), (4, 2), (4, 3)]
+
+
+def test_scatter_add_is_the_adjoint_of_take_along_axis(backend):
+    """⟨take_along_axis(x, i), u⟩ = ⟨x, scatter_add(0, i, u)⟩, where axes broadcast too."""
+    rng = np.random.default_rng(0)
+    for shape, places, axis in (((4, 6), (4, 3), 1), ((4, 6), (9, 6), 0), ((4, 6), (1, 3), -1), ((1, 6), (4, 2), 1)):
+        x, i = rng.normal(size=shape), rng.integers(-2, 4, places)
+        y = ops.take_along_axis(x, i, axis)
+        u = rng.normal(size=y.shape)
+        added = ops.scatter_add(backend.asarray(np.zeros(shape)), backend.asarray(i), backend.asarray(u), axis)
+        np.testing.assert_allclose((y * u).sum(), (x * backend.to_host(added)).sum(), rtol=1e-13)

@@ -41,6 +41,31 @@ def test_kinks_and_ties(f, x, expected, backend):
     assert not second.any()
 
 
+@pytest.mark.parametrize("ord", [None, 1, 2, np.inf, -np.inf])
+def test_the_gradient_of_a_norm_at_0_is_0(ord, backend):
+    (first,), second = gradients(lambda x: ops.norm(x, ord, axis=1), [[0.0, 0.0], [0.0, 0.0]], backend=backend)
+    assert not first.any() and not second.any()
+
+
+def test_the_gradient_of_a_standard_deviation_of_equal_numbers_is_0(backend):
+    (first,), second = gradients(lambda x: ops.std(x, axis=1), [[0.1, 0.1, 0.1], [2.0, 2.0, 2.0]], backend=backend)
+    assert not first.any() and not second.any()
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("zeros", [[], [1], [0, 3], [0, 1, 4]], ids=str)
+def test_products_with_zeros_as_in_pytorch(zeros, backend):
+    torch = pytest.importorskip("torch")
+    array = np.array([0.5, -2.0, 3.0, 1.5, -0.7])
+    array[zeros] = 0
+    x, t = tensor(backend.asarray(array), requires_grad=True), torch.tensor(array, requires_grad=True)
+    first, (expected,) = grad(ops.prod(x), x, create_graph=True), torch.autograd.grad(t.prod(), t, create_graph=True)
+    np.testing.assert_allclose(first.numpy(), expected.detach().numpy(), rtol=1e-14)
+    u = np.array([1.0, 0.3, -2.0, 0.7, 5.0])
+    second, (right,) = grad(first, x, backend.asarray(u)), torch.autograd.grad(expected, t, torch.tensor(u))
+    np.testing.assert_allclose(second.numpy(), right.numpy(), rtol=1e-13, atol=1e-14)
+
+
 def test_elu_takes_the_slope_from_the_left(backend):
     (first,), _ = gradients(lambda x: ops.elu(x, 2.0), [0.0, 1.0], backend=backend)
     assert first.tolist() == [2, 1]

@@ -44,6 +44,11 @@ OF_INTEGERS = {  # op, and what it means in float64
     "sum": (lambda x: ops.sum(x, 0), lambda x: x.sum(0)),
     "mean": (ops.mean, np.mean),
     "var": (lambda x: ops.var(x, 0), lambda x: x.var(0)),
+    "std": (lambda x: ops.std(x, 0), lambda x: x.std(0)),
+    "norm": (lambda x: ops.norm(x, axis=0), lambda x: np.linalg.norm(x, axis=0)),
+    "norm 1": (lambda x: ops.norm(x, 1), lambda x: np.linalg.norm(x, 1)),
+    "prod": (lambda x: ops.prod(x[:2], 0), lambda x: x[:2].prod(0)),
+    "remainder": (lambda x: ops.remainder(x, 7.0), lambda x: x % 7.0),
     "logsumexp": (lambda x: ops.logsumexp(x, 0), lambda x: np.logaddexp.reduce(x, 0)),
     "softmax": (ops.softmax, softmax),
     "log_softmax": (ops.log_softmax, lambda x: np.log(softmax(x))),
@@ -66,7 +71,7 @@ def assert_in_float64(name, dtype, backend):
     found = f(backend.asarray(x))
     y = found.numpy() if hasattr(found, "numpy") else backend.to_host(found)
     expected = right(x.astype(np.float64))
-    assert y.dtype.kind == "f" or name in ("sum", "relu")
+    assert y.dtype.kind == "f" or name in ("sum", "prod", "relu")
     assert y.dtype.itemsize >= 4 or name == "relu"
     np.testing.assert_allclose(y, expected, rtol=3e-6, atol=1e-7)
 
@@ -99,6 +104,9 @@ REDUCTIONS = {
     "sum": (ops.sum, np.sum),
     "mean": (ops.mean, np.mean),
     "var": (ops.var, np.var),
+    "std": (ops.std, np.std),
+    "norm": (lambda x, axis: ops.norm(x, axis=axis), lambda x, axis: np.linalg.norm(x, axis=axis)),
+    "norm 1": (lambda x, axis: ops.norm(x, 1, axis), lambda x, axis: np.linalg.norm(x, 1, axis)),
     "logsumexp": (ops.logsumexp, lambda x, axis: np.log(np.exp(x).sum(axis))),
     "softmax": (ops.softmax, softmax),
     "log_softmax": (ops.log_softmax, lambda x, axis: np.log(softmax(x, axis))),
@@ -134,6 +142,12 @@ def test_norms_of_large_float16(backend):
     assert_half(found, x / np.sqrt((x**2).mean(-1, keepdims=True)), 2)
 
 
+def test_norms_and_products_of_float16_pass_what_it_holds():
+    assert_half(ops.norm(half([3e4, 4e4])), 5e4)
+    assert_half(ops.std(half([3e4, -3e4])), 3e4)
+    assert_half(ops.prod(half([6e4, 6e4, 1e-4, 1e-4])), 36)
+
+
 def test_batch_norm_of_float16(backend):
     x = half([[300], [-300], [900]])
     gamma, beta = (backend.asarray(half([v])) for v in (1, 0))
@@ -144,7 +158,7 @@ def test_batch_norm_of_float16(backend):
     ):
         assert_half(layer(tensor(x)), right, 2)
     x, beta = (tensor(a, requires_grad=True) for a in (backend.asarray(x), beta))
-    y, mu, var = ops.norm.batch_norm_with_statistics(x, tensor(gamma, requires_grad=True), beta)
+    y, mu, var = ops.batch_norm_with_statistics(x, tensor(gamma, requires_grad=True), beta)
     assert backend.to_host(var)[0] == pytest.approx(240_000) and backend.to_host(mu)[0] == 300
     gy = backend.asarray(half([[1], [0.5], [-2]]))
     first = grad(y, [x, beta], gy, create_graph=True)

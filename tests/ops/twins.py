@@ -36,8 +36,43 @@ def along(name):
     return lambda x, axis=None, keepdims=False: x if axis == () else f(x, dim=axes(axis, x), keepdim=keepdims)
 
 
-def var(x, axis=None, ddof=0, keepdims=False):
-    return torch.var(x, dim=axes(axis, x), correction=ddof, keepdim=keepdims)
+def spreads(name):
+    """The variance or its root."""
+    f = named(name)
+    return lambda x, axis=None, ddof=0, keepdims=False: f(x, dim=axes(axis, x), correction=ddof, keepdim=keepdims)
+
+
+def prod(x, axis=None, keepdims=False):
+    """PyTorch's, along one axis after the other."""
+    for a in sorted((a % x.ndim for a in axes(axis, x)), reverse=True):
+        x = torch.prod(x, a, keepdims)
+    return x
+
+
+def norm(x, ord=None, axis=None, keepdims=False):
+    dims = axes(axis, x)
+    if ord is None or len(dims) == 1:
+        return torch.linalg.vector_norm(x, 2 if ord is None else ord, dims or None, keepdims)
+    return torch.linalg.matrix_norm(x, ord, dims, keepdims)
+
+
+def sort(x, axis=-1, descending=False):
+    return torch.sort(x.ravel() if axis is None else x, -1 if axis is None else axis, descending)
+
+
+def tile(x, reps):
+    return torch.tile(x, (reps,) if isinstance(reps, int) else reps)
+
+
+def repeat(x, repeats, axis=None):
+    return torch.repeat_interleave(x, repeats if isinstance(repeats, int) else torch.tensor(repeats), axis)
+
+
+def scatter_add(x, indices, updates, axis):
+    """PyTorch's, which broadcasts nothing."""
+    axis %= x.ndim
+    shape = [*x.shape[:axis], indices.shape[axis], *x.shape[axis + 1 :]]
+    return torch.scatter_add(x, axis, indices.expand(shape), updates.expand(shape))
 
 
 def with_numbers(name):
@@ -306,10 +341,16 @@ def upsample(mode, **options):
     return call
 
 
-def resize(x, size, mode="nearest", antialias=True):
+def resize(x, size, mode="nearest", antialias=True, align_corners=False):
+    """With each channel twice: PyTorch's antialias gives a single channel wrong rows where the width becomes 1."""
     if mode == "nearest":
         return nhwc(F.interpolate(nchw(x), size=two(size), mode="nearest-exact"))
-    return nhwc(F.interpolate(nchw(x), size=two(size), mode=mode, align_corners=False, antialias=antialias))
+    twice, options = torch.cat([x, x], -1), {"align_corners": align_corners, "antialias": antialias}
+    return nhwc(F.interpolate(nchw(twice), size=two(size), mode=mode, **options))[..., : x.shape[-1]]
+
+
+def grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False):
+    return nhwc(F.grid_sample(nchw(x), grid, mode, padding_mode, align_corners))
 
 
 def blur(x, gain=1.0):

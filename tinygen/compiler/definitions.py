@@ -49,6 +49,8 @@ OPS: dict[str, Callable[..., Array]] = {
     "max": lambda x, axes: x.max(axes),
     "min": lambda x, axes: x.min(axes),
     "argmax": lambda x, axis: x.argmax(axis),
+    "argmin": lambda x, axis: x.argmin(axis),
+    "argsort": lambda x, axis, kind: x.argsort(axis=axis, kind=kind),
     "cumsum": lambda x, axis: x.cumsum(axis),
     "matmul": kernels.matmul,
     "einsum": lambda a, b, subscripts: array_module(a).einsum(subscripts, a, b),

@@ -217,8 +217,17 @@ class Traced:
         return y / (self.size // max(y.size, 1))
 
     def argmax(self, axis: int | None = None) -> Traced:
+        return self._place_of("argmax", axis)
+
+    def argmin(self, axis: int | None = None) -> Traced:
+        return self._place_of("argmin", axis)
+
+    def _place_of(self, op: str, axis: int | None) -> Traced:
         like = np.empty(() if axis is None else np.delete(self.shape, axis).tolist(), np.intp)
-        return self.trace.traced("argmax", (self,), like, axis=axis)
+        return self.trace.traced(op, (self,), like, axis=axis)
+
+    def argsort(self, axis: int = -1, kind: str | None = None) -> Traced:
+        return self.trace.traced("argsort", (self,), np.empty(self.shape, np.intp), axis=axis, kind=kind)
 
     def cumsum(self, axis: int | None = None, dtype: Any = None) -> Traced:
         x = self if dtype is None else self.astype(dtype, copy=False)

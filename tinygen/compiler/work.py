@@ -7,7 +7,7 @@ import math
 from .program import CONVOLUTIONS, DRAWS, Instruction
 
 KINDS = ("product", "convolution", "loop", "sum", "draw", "copy", "number")  # a "number" is Python's, such as a count
-_SUMS = frozenset({"sum", "max", "min", "argmax", "cumsum"})
+_SUMS = frozenset({"sum", "max", "min", "argmax", "argmin", "argsort", "cumsum"})
 _COPIES = frozenset({"copy", "astype", "full", "concatenate", "take", "put", "put_at", "add_at"})
 
 

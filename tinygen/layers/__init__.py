@@ -1,5 +1,8 @@
 """Layers: modules that own parameters and map (N, ..., C) to (N, ...). The channel is last."""
 
+from typing import TYPE_CHECKING, Any
+
+from ..names import MissingName
 from .activation import GELU, LeakyReLU, PReLU, ReLU, Sigmoid, SiLU, Softplus, Tanh
 from .attention import MultiHeadAttention
 from .basic import Dense, Dropout, Embedding, Flatten, Reshape
@@ -68,3 +71,9 @@ __all__ = [
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not TYPE_CHECKING:  # a type checker would take every name for one that may come
+
+    def __getattr__(name: str) -> Any:
+        raise MissingName(__name__, name)

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ..names import MissingName
 from .functions import bce, bce_logits, cross_entropy, gaussian_kl, gaussian_kls, hinge, l1, mse
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that may c
             from . import gan
 
             return getattr(gan, name)
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        raise MissingName(__name__, name)
 
 
 def __dir__() -> list[str]:

@@ -1,5 +1,9 @@
 """Every primitive beside its derivative rules, under NumPy's names. They take Tensors, arrays and Python scalars."""
 
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import Any as _Any
+
+from ..names import MissingName as _MissingName
 from ..refusals import explained as _explained
 from . import operators  # gives Tensor its operators and methods
 from .activations import (
@@ -25,36 +29,61 @@ from .elementwise import (
     abs,
     add,
     astype,
+    ceil,
     clip,
     cos,
     divide,
     equal,
     exp,
     expm1,
+    floor,
+    floor_divide,
     greater,
     greater_equal,
     less,
     less_equal,
     log,
     log1p,
+    logical_and,
+    logical_not,
+    logical_or,
     maximum,
     minimum,
     multiply,
     negative,
     not_equal,
     power,
+    remainder,
+    round,
     sign,
     sin,
     sqrt,
     subtract,
     where,
 )
-from .linear import dense, einsum, matmul
+from .linear import dense, matmul, tril, triu
 from .norm import batch_norm, batch_norm_with_statistics
+from .order import argsort, sort, topk
 from .padding import pad
 from .pool import avg_pool2d, max_pool2d
-from .reduce import argmax, cumsum, log_softmax, logsumexp, max, mean, min, softmax, sum, var
-from .resize import pixel_shuffle, resize, upsample_bilinear, upsample_nearest
+from .reduce import (
+    argmax,
+    argmin,
+    cumsum,
+    log_softmax,
+    logsumexp,
+    max,
+    mean,
+    min,
+    norm,
+    prod,
+    softmax,
+    std,
+    sum,
+    var,
+)
+from .resize import pixel_shuffle, pixel_unshuffle, resize, upsample_bilinear, upsample_nearest
+from .sampling import grid_sample
 from .sequences import avg_pool1d, conv1d, conv_transpose1d, max_pool1d
 from .shape import (
     broadcast_to,
@@ -63,15 +92,19 @@ from .shape import (
     flip,
     getitem,
     moveaxis,
+    repeat,
     reshape,
+    scatter_add,
     split,
     squeeze,
     stack,
     swapaxes,
     take_along_axis,
+    tile,
     transpose,
 )
 from .style import blur, modulated_conv2d, modulated_conv_transpose2d
+from .subscripts import einsum
 
 _THEMSELVES = ("getitem", "matmul", "dense")  # they say why they fail, as primitives do
 
@@ -84,3 +117,9 @@ __all__ = sorted(name for name, op in vars().items() if callable(op) and not nam
 
 def __dir__() -> list[str]:
     return __all__
+
+
+if not _TYPE_CHECKING:  # a type checker would take every name for one that may come
+
+    def __getattr__(name: str) -> _Any:
+        raise _MissingName(__name__, name)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy.typing as npt
 
 from ..backend import Array, array_module, array_of
-from ..checks import check_array, check_indices
+from ..checks import check_array, check_indices, whole
 from ..primitives import primitive
 from ..rules import flat
 from .elementwise import astype, equal
@@ -22,9 +22,10 @@ from .shape import expand_dims
 def one_hot(i: Any, n: int, dtype: npt.DTypeLike = "float32") -> Any:
     """1 at i and 0 elsewhere, for each integer i from 0 to n - 1: (..., n) for i (...).
 
-    Raises TypeError unless i holds integers. One out of range, -1 included, raises IndexError on the CPU; on a GPU,
-    which isn't waited for, its row is 0.
+    Raises ValueError unless n is at least 1, TypeError unless i holds integers. One out of range, -1 included, raises
+    IndexError on the CPU; on a GPU, which isn't waited for, its row is 0.
     """
+    n = whole("one_hot", "n", n, 1)
     check_indices("one_hot", i, n, "i")
     return _one_hot(i, n, dtype)
 

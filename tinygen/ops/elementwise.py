@@ -52,6 +52,18 @@ def divide(a: Any, b: Any) -> Array:
 
 
 @elementwise
+def floor_divide(a: Any, b: Any) -> Array:
+    """a // b: a / b, rounded down; a constant to backward."""
+    return array_module(a, b).floor_divide(a, b)
+
+
+@elementwise
+def remainder(a: Any, b: Any) -> Array:
+    """a % b: a - b · (a // b), which has the sign of b, as in NumPy and Python."""
+    return array_module(a, b).remainder(a, b)
+
+
+@elementwise
 def negative(x: Any) -> Array:
     """-x."""
     return -x
@@ -67,6 +79,8 @@ add.rules(lambda gy, y, a, b: gy, lambda gy, y, a, b: gy)
 subtract.rules(lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy)
 multiply.rules(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: a * gy)
 divide.rules(lambda gy, y, a, b: gy / b, lambda gy, y, a, b: -gy * y / b)
+floor_divide.rules(flat, flat)
+remainder.rules(lambda gy, y, a, b: gy, lambda gy, y, a, b: -gy * floor_divide(a, b))
 negative.rules(lambda gy, y, x: -gy)
 power.rules(
     lambda gy, y, x, p: _power_slope(gy, x, p),
@@ -95,7 +109,7 @@ _HALF = np.dtype(np.float16)
 
 def floats(x: Any) -> Any:
     """x, or floats of at least 32 bits if x is an array of integers or booleans."""
-    return x if getattr(x, "dtype", _HALF).kind not in "biu" else kernels.wide(x)
+    return kernels.wide(x) if _is_whole(x) else x
 
 
 @elementwise
@@ -141,6 +155,29 @@ def sign(x: Any) -> Array:
 
 
 @elementwise
+def floor(x: Any) -> Array:
+    """The largest whole number that is no larger than x; a constant to backward."""
+    return x.copy() if _is_whole(x) else array_module(x).floor(x)
+
+
+@elementwise
+def ceil(x: Any) -> Array:
+    """The smallest whole number that is no smaller than x; a constant to backward."""
+    return x.copy() if _is_whole(x) else array_module(x).ceil(x)
+
+
+@elementwise
+def round(x: Any) -> Array:
+    """The nearest whole number, of two equally near ones the even one; a constant to backward."""
+    return x.copy() if _is_whole(x) else array_module(x).rint(x)
+
+
+def _is_whole(x: Any) -> bool:
+    """Whether x is an array of integers or booleans."""
+    return getattr(x, "dtype", _HALF).kind in "biu"
+
+
+@elementwise
 def sin(x: Any) -> Array:
     """sin x, x in radians."""
     return array_module(x).sin(floats(x))
@@ -159,6 +196,9 @@ log1p.rules(lambda gy, y, x: gy / (1 + x))
 sqrt.rules(lambda gy, y, x: gy * 0.5 / y)
 abs.rules(lambda gy, y, x: where(greater(x, 0), gy, where(less(x, 0), -gy, 0.0)))
 sign.rules(flat)
+floor.rules(flat)
+ceil.rules(flat)
+round.rules(flat)
 sin.rules(lambda gy, y, x: gy * cos(x))
 cos.rules(lambda gy, y, x: -gy * sin(x))
 
@@ -215,7 +255,7 @@ def _unless_lost(gy: Any, loses: Any, tie: Any) -> Any:
     return where(loses, 0.0, where(tie, gy * 0.5, gy))
 
 
-# Comparisons: constants to backward
+# Comparisons and logic: constants to backward
 
 
 @elementwise
@@ -252,6 +292,24 @@ def greater(a: Any, b: Any) -> Array:
 def greater_equal(a: Any, b: Any) -> Array:
     """a >= b."""
     return a >= b
+
+
+@elementwise
+def logical_and(a: Any, b: Any) -> Array:
+    """Whether neither a nor b is 0 or False."""
+    return array_module(a, b).logical_and(a, b)
+
+
+@elementwise
+def logical_or(a: Any, b: Any) -> Array:
+    """Whether a or b is anything but 0 or False."""
+    return array_module(a, b).logical_or(a, b)
+
+
+@elementwise
+def logical_not(x: Any) -> Array:
+    """Whether x is 0 or False."""
+    return array_module(x).logical_not(x)
 
 
 @elementwise

@@ -1,4 +1,4 @@
-"""Products of matrices: matmul and einsum."""
+"""Products of matrices, and their triangles."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .. import kernels
 from ..backend import Array, array_module
 from ..primitives import primitive
 from ..tape import sum_to
-from .shape import broadcast_to
+from .elementwise import where
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -77,47 +77,19 @@ _dense.rules(
 )
 
 
-@primitive
-def einsum(subscripts: str, a: Any, b: Any) -> Array:
-    """Einstein's sum of two operands, such as einsum("bik,kj->bij", a, b); "->" is required, "..." is not taken.
-
-    Raises ValueError for other subscripts, a letter twice in one operand, or a letter with two lengths.
-    """
-    left, right, out = _subscripts(subscripts)
-    lengths = dict(zip(left, a.shape, strict=False))
-    if any(lengths.get(letter, n) != n for letter, n in zip(right, b.shape, strict=False)):
-        raise ValueError(f"einsum: {subscripts!r} gives a letter two lengths, for operands {a.shape} and {b.shape}")
-    if a.dtype.char == b.dtype.char == "e":  # NumPy would sum some of it in float16
-        return kernels.narrow(einsum(subscripts, kernels.wide(a), kernels.wide(b)), a)
-    return array_module(a, b).einsum(f"{left},{right}->{out}", a, b)
+def tril(x: Any, k: int = 0) -> Any:
+    """x (..., M, N) with 0 above the diagonal; k: above the one that is k places further to the right."""
+    return where(_is_below("tril", x, k), x, False)
 
 
-einsum.rules(
-    None,
-    lambda gy, y, subscripts, a, b: _einsum_gradient(gy, b, a.shape, subscripts, 0),
-    lambda gy, y, subscripts, a, b: _einsum_gradient(gy, a, b.shape, subscripts, 1),
-)
+def triu(x: Any, k: int = 0) -> Any:
+    """x (..., M, N) with 0 below the diagonal; k: below the one that is k places further to the right."""
+    return where(_is_below("triu", x, k - 1), False, x)
 
 
-def _subscripts(subscripts: str) -> tuple[str, str, str]:
-    operands, arrow, out = subscripts.replace(" ", "").partition("->")
-    parts = (*operands.split(","), out)
-    if not arrow or len(parts) != 3 or not all(p.isalpha() or not p for p in parts):
-        raise ValueError(
-            f'einsum: subscripts are {subscripts!r}, but expected two operands and a result, as "ij,jk->ik"'
-        )
-    if any(len(set(p)) != len(p) for p in parts):
-        raise ValueError(
-            f"einsum: {subscripts!r} has a letter twice in one operand; take the diagonal by indexing first"
-        )
-    return parts
-
-
-def _einsum_gradient(gy: Any, other: Any, shape: tuple[int, ...], subscripts: str, position: int) -> Any:
-    """The gradient of one operand: gy against the other operand; a letter that only it had was summed, so spread it."""
-    *operands, out = _subscripts(subscripts)
-    own, others = operands[position], operands[1 - position]
-    shared = "".join(letter for letter in own if letter in out + others)
-    g = einsum(f"{out},{others}->{shared}", gy, other)
-    lengths = [n if letter in shared else 1 for letter, n in zip(own, shape, strict=True)]
-    return broadcast_to(g.reshape(lengths), shape)
+def _is_below(op: str, x: Any, k: int) -> Array:
+    """Whether each place of a matrix is on diagonal k or below it. Raises ValueError for fewer than two axes."""
+    if x.ndim < 2:
+        raise ValueError(f"{op}: x is {x.shape}, but it must have at least two axes, those of matrices last")
+    xp, (M, N) = array_module(x), x.shape[-2:]
+    return xp.arange(N) - k <= xp.arange(M)[:, None]

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..backend import to_host
 from ..primitives import PRIMITIVES
-from ..tape import describe
+from ..tape import brief, describe
 from ..tensor import Tensor
 from . import elementwise as e
-from . import linear, reduce, shape
+from . import linear, order, reduce, shape
 
 
 def _reshape(x: Tensor, *new_shape: Any) -> Tensor:
@@ -41,6 +41,26 @@ def _bool(x: Tensor) -> bool:
     if x.size != 1:
         raise ValueError(f"bool: {describe(x)} is not one number; a comparison of Tensors is element by element")
     return bool(x.data)
+
+
+def _and(a: Any, b: Any) -> Any:
+    return e.logical_and(*_booleans("&", a, b))
+
+
+def _or(a: Any, b: Any) -> Any:
+    return e.logical_or(*_booleans("|", a, b))
+
+
+def _not(x: Any) -> Any:
+    return e.logical_not(*_booleans("~", x))
+
+
+def _booleans(symbol: str, *operands: Any) -> tuple[Any, ...]:
+    """The operands. Raises TypeError unless all are booleans: of integers, NumPy's operator takes bit by bit."""
+    for x in operands:
+        if not isinstance(x, bool) and getattr(x, "dtype", None) != np.bool_:
+            raise TypeError(f"{symbol}: expected booleans, not {brief(x)}; of comparisons, write (x > 0) & (x < 1)")
+    return operands
 
 
 def _no_setitem(x: Tensor, index: Any, value: Any) -> None:
@@ -108,9 +128,10 @@ def _restored(kind: type[Tensor], data: Any, requires_grad: bool, name: str | No
     return x
 
 
-_BINARY = (e.add, e.subtract, e.multiply, e.divide, e.power, linear.matmul)
+_BINARY = (e.add, e.subtract, e.multiply, e.divide, e.floor_divide, e.remainder, e.power, linear.matmul)
 _COMPARE = (e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal)
 OPERATORS: dict[str, Any] = {op.__name__: op for op in (*_BINARY, *_COMPARE)}
+OPERATORS |= {"bitwise_and": _and, "bitwise_or": _or}
 
 METHODS: dict[str, Any] = {
     "__add__": e.add,
@@ -121,12 +142,21 @@ METHODS: dict[str, Any] = {
     "__rmul__": lambda b, a: e.multiply(a, b),
     "__truediv__": e.divide,
     "__rtruediv__": lambda b, a: e.divide(a, b),
+    "__floordiv__": e.floor_divide,
+    "__rfloordiv__": lambda b, a: e.floor_divide(a, b),
+    "__mod__": e.remainder,
+    "__rmod__": lambda b, a: e.remainder(a, b),
     "__pow__": e.power,
     "__rpow__": lambda p, x: e.power(x, p),
     "__matmul__": linear.matmul,
     "__rmatmul__": lambda b, a: linear.matmul(a, b),
     "__neg__": e.negative,
     "__abs__": e.abs,
+    "__and__": _and,
+    "__rand__": _and,
+    "__or__": _or,
+    "__ror__": _or,
+    "__invert__": _not,
     "__eq__": e.equal,
     "__ne__": e.not_equal,
     "__lt__": e.less,
@@ -150,18 +180,24 @@ METHODS: dict[str, Any] = {
     "__reduce_ex__": _reduce,
     "astype": e.astype,
     "clip": e.clip,
+    "round": e.round,
     "sum": reduce.sum,
     "mean": reduce.mean,
     "var": reduce.var,
+    "std": reduce.std,
+    "prod": reduce.prod,
     "max": reduce.max,
     "min": reduce.min,
     "argmax": reduce.argmax,
+    "argmin": reduce.argmin,
+    "argsort": order.argsort,
     "cumsum": reduce.cumsum,
     "reshape": _reshape,
     "ravel": lambda x: shape.reshape(x, -1),
     "transpose": _transpose,
     "swapaxes": shape.swapaxes,
     "squeeze": shape.squeeze,
+    "repeat": shape.repeat,
     "T": property(shape.transpose, doc="The axes in reverse order."),
     "mT": property(lambda x: shape.swapaxes(x, -1, -2), doc="The last two axes exchanged."),
 }

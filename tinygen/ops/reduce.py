@@ -1,4 +1,4 @@
-"""Along axes: sums, means, extremes, variance, log-sum-exp, softmax. axis is None (all), an int or a tuple of ints."""
+"""Along axes: sums, products, extremes, norms, variance, softmax. axis is None (all), an int or a tuple of ints."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module
+from ..checks import check_array
 from ..kernels.sums import axes_of
 from ..primitives import primitive
-from .elementwise import equal, exp, not_equal, where
-from .shape import broadcast_to
+from .elementwise import abs, astype, equal, exp, not_equal, sqrt, where
+from .shape import broadcast_to, concatenate
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 
@@ -87,6 +88,12 @@ def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 def argmax(x: Any, axis: int | None = None) -> Array:
     """Where the largest element along the axis is; a constant to backward."""
     return x.argmax(axis=_checked(axis, x.ndim))
+
+
+@primitive
+def argmin(x: Any, axis: int | None = None) -> Array:
+    """Where the smallest element along the axis is; a constant to backward."""
+    return x.argmin(axis=_checked(axis, x.ndim))
 
 
 def _top(x: Array, axis: Axis) -> Array:
@@ -164,3 +171,69 @@ logsumexp.rules(lambda gy, y, x, axis, keepdims: _spread(gy, x.shape, axis) * so
 softmax.rules(lambda gy, y, x, axis: y * (gy - sum(gy * y, axis, True)))
 log_softmax.rules(lambda gy, y, x, axis: gy - exp(y) * sum(gy, axis, True))
 cumsum.rules(lambda gy, y, x, axis: _reverse_cumsum(gy, x.shape, axis))
+
+
+# Made of others
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """Π x along the axes. One half of the elements is multiplied by the other until one is left, so that the gradient
+    needs no division, and is right where elements are 0."""
+    axes = axes_of(_checked(axis, x.ndim), x.ndim)
+    others = [a for a in range(x.ndim) if a not in axes]
+    y = astype(x, np.float32 if x.dtype.char == "e" else np.ones(1, x.dtype).prod().dtype)
+    y = y.transpose((*axes, *others)).reshape((_count(x.shape, axes), *[x.shape[a] for a in others]))
+    while len(y) > 1:
+        half = len(y) // 2
+        halves = y[:half] * y[half : 2 * half]
+        y = concatenate([halves, y[2 * half :]]) if len(y) % 2 else halves
+    y = y if len(y) else sum(y, 0, True) + 1
+    y = y.reshape([1 if a in axes else n for a, n in enumerate(x.shape) if keepdims or a not in axes])
+    return _narrow(y, x)
+
+
+def std(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
+    """√(Σ (x - mean)² / (n - ddof)) along the axes. The gradient is 0 where the elements are all equal."""
+    check_array("std", x)
+    return _narrow(_root(var(_wide(x), _checked(axis, x.ndim), ddof, keepdims)), x)
+
+
+def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bool = False) -> Any:
+    """√Σ x² along the axes, or another norm, as np.linalg.norm has them. The gradient at 0 is 0.
+
+    ord, along one axis, of vectors: 2, √Σ x²; 1, Σ |x|; inf, max |x|; -inf, min |x|. Along two axes, of matrices:
+    "fro", √Σ x²; 1, the largest Σ |x| of a column; inf, the largest of a row. Without axis, x is one vector or matrix.
+    Raises ValueError for another ord.
+    """
+    axes, z = axes_of(_checked(axis, x.ndim), x.ndim), _wide(x)
+    if ord is None or (len(axes), ord) in ((1, 2), (2, "fro")):
+        return _narrow(_root(sum(z * z, axes, keepdims)), x)
+    if len(axes) == 1 and ord in _OF_VECTORS:
+        return _narrow(_OF_VECTORS[ord](abs(z), axes[0], keepdims), x)
+    if len(axes) == 2 and ord in (1, math.inf):
+        summed, others = axes if ord == 1 else axes[::-1]
+        y = max(sum(abs(z), summed, True), others, True)
+        return _narrow(y if keepdims else y.squeeze(axes), x)
+    raise ValueError(
+        f"norm: ord is {ord!r} for {len(axes)} axes, but it must be 1, 2, inf or -inf for one axis, 1, inf or "
+        '"fro" for two; without ord it is √Σ x² along any'
+    )
+
+
+_OF_VECTORS: dict[Any, Any] = {1: sum, math.inf: max, -math.inf: min}
+
+
+def _root(x: Any) -> Any:
+    """√x, with the derivative 0 at 0."""
+    is_0 = equal(x, 0)
+    return where(is_0, 0.0, sqrt(where(is_0, 1.0, x)))
+
+
+def _wide(x: Any) -> Any:
+    """kernels.wide, as an op."""
+    return x if x.dtype.char in "fd" else astype(x, np.promote_types(x.dtype, np.float32))
+
+
+def _narrow(y: Any, x: Any) -> Any:
+    """kernels.narrow, as an op."""
+    return astype(y, x.dtype) if x.dtype.char == "e" else y

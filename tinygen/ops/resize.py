@@ -1,4 +1,4 @@
-"""Images (N, H, W, C) of another size: resizing to any, upsampling by a whole number, and pixel shuffle."""
+"""Images (N, H, W, C) of another size: resizing to any, upsampling by a whole number, and pixel shuffle and back."""
 
 from __future__ import annotations
 
@@ -30,34 +30,42 @@ def upsample_bilinear(x: Any, scale: int | Pair) -> Any:
     return resize(x, (x.shape[1] * sh, x.shape[2] * sw), "bilinear")
 
 
-def resize(x: Any, size: int | Pair, mode: str = "nearest", antialias: bool = True) -> Any:
+def resize(x: Any, size: int | Pair, mode: str = "nearest", antialias: bool = True, align_corners: bool = False) -> Any:
     """Images of another size (height, width): (N, *size, C). Pixel i of the result lies at (i + ½) · H / height - ½.
 
-    mode: "nearest", or a mean of the pixels around that place, weighted by a kernel of their distance d. "bilinear":
-    1 - |d| where |d| < 1. "bicubic": Keys 1981, eq. 15, which reaches to |d| < 2, with a = -½.
+    mode: "nearest", PyTorch's "nearest-exact", or a mean of the pixels around that place, weighted by a kernel of their
+    distance d. "bilinear": 1 - |d| where |d| < 1. "bicubic": Keys 1981, eq. 15, which reaches to |d| < 2, with a = -½.
     antialias: where the result is smaller, the kernels are wider by the same factor, so that every pixel counts; the
     weights of the pixels inside the image sum to 1. Pillow does so, and PyTorch with antialias=True. Without it the
     kernels keep their width, pixels outside are copies of the outermost, and a is -¾: PyTorch with antialias=False.
+    align_corners: pixel i lies at i · (H - 1) / (height - 1), so that the outermost stay where they are; with
+    antialias=False, and not for "nearest".
     Raises ValueError for another mode, a size below 1, and images without pixels.
     """
     check_images("resize", x)
     if mode not in _KERNELS:
         raise ValueError(f'resize: mode is {mode!r}, but it must be "nearest", "bilinear" or "bicubic"')
+    if align_corners and (antialias or mode == "nearest"):
+        raise ValueError(
+            f"resize: align_corners is True, but it is for bilinear and bicubic with antialias=False, and here mode is "
+            f"{mode!r} and antialias {antialias}"
+        )
     (height, width), (N, H, W, C) = pair("resize", "size", size), x.shape
     if not H * W:
         raise ValueError(f"resize: x is {x.shape}, images without pixels")
-    y = matmul(_weights(H, height, mode, antialias, x), x.reshape(N, H, W * C))
-    y = matmul(_weights(W, width, mode, antialias, x), y.reshape(N * height, W, C))
+    y = matmul(_weights(H, height, mode, antialias, align_corners, x), x.reshape(N, H, W * C))
+    y = matmul(_weights(W, width, mode, antialias, align_corners, x), y.reshape(N * height, W, C))
     return y.reshape(N, height, width, C)
 
 
-def _weights(n: int, m: int, mode: str, antialias: bool, like: Any) -> Array:
+def _weights(n: int, m: int, mode: str, antialias: bool, align_corners: bool, like: Any) -> Array:
     """The matrix (m, n) that resizes n pixels to m: in each row the weights of the pixels, for one place."""
     xp, (kernel, reach) = array_module(like), _KERNELS[mode]
     dtype = like.dtype if like.dtype.kind == "f" else np.promote_types(like.dtype, np.float32)
     if mode == "nearest":
         return (((2 * xp.arange(m) + 1) * n // (2 * m))[:, None] == xp.arange(n)).astype(dtype)
-    places = (xp.arange(m, dtype=np.float64) + 0.5) * n / m - 0.5
+    i = xp.arange(m, dtype=np.float64)
+    places = i * (n - 1) / max(m - 1, 1) if align_corners else (i + 0.5) * n / m - 0.5
     outside = 0 if antialias else reach
     pixels = xp.arange(-outside, n + outside, dtype=np.float64)
     stretch = max(1.0, n / m) if antialias else 1.0
@@ -91,3 +99,16 @@ def pixel_shuffle(x: Any, factor: int) -> Any:
         raise ValueError(f"pixel_shuffle: x has {channels} channels, but it must be a multiple of {r}² = {r * r}")
     C = channels // (r * r)
     return x.reshape(N, H, W, C, r, r).transpose(0, 1, 4, 2, 5, 3).reshape(N, H * r, W * r, C)
+
+
+def pixel_unshuffle(x: Any, factor: int) -> Any:
+    """(N, H·r, W·r, C) to (N, H, W, C·r²) for the factor r: what pixel_shuffle undoes.
+
+    Raises ValueError if r does not divide the height and the width.
+    """
+    check_images("pixel_unshuffle", x)
+    (r, _), (N, height, width, C) = pair("pixel_unshuffle", "factor", factor), x.shape
+    if height % r or width % r:
+        raise ValueError(f"pixel_unshuffle: x is {x.shape}, but its height and width must be multiples of {r}")
+    H, W = height // r, width // r
+    return x.reshape(N, H, r, W, r, C).transpose(0, 1, 3, 5, 2, 4).reshape(N, H, W, C * r * r)

@@ -1,4 +1,4 @@
-"""Where the elements stand: reshape, transpose, join, cut, pick. What NumPy gives as a view is a view."""
+"""Where the elements stand: reshape, transpose, join, cut, repeat, pick. What NumPy gives as a view is a view."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from numpy.exceptions import AxisError
 
 from .. import kernels
 from ..backend import Array, array_module, device_of, is_array, to_device
+from ..checks import check_array
 from ..primitives import primitive
 from ..refusals import read_list
 from ..tape import brief, sum_to
@@ -105,7 +106,7 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
 
     Raises ValueError if n does not divide the length of the axis.
     """
-    axis = _axis("split", axis, x)
+    axis = axis_of("split", axis, x)
     length = x.shape[axis]
     cuts: Sequence[int]
     at: Any = indices_or_sections
@@ -147,6 +148,43 @@ _stack.joint(
         *[getitem(gy, (slice(None),) * (axis % gy.ndim) + (i,)) for i in range(gy.shape[axis])],
     )
 )
+
+
+# Repeating
+
+
+def tile(x: Any, reps: int | Sequence[int]) -> Any:
+    """x side by side with itself, reps times along each axis; if reps are more than the axes, x gets new ones first.
+
+    Raises ValueError for a negative number.
+    """
+    times = [operator.index(n) for n in (reps if isinstance(reps, (list, tuple)) else (reps,))]
+    if min(times, default=0) < 0:
+        raise ValueError(f"tile: reps is {reps}, but x can't be repeated less than 0 times")
+    times = [1] * (x.ndim - len(times)) + times
+    shape = [1] * (len(times) - x.ndim) + [*x.shape]
+    apart = x.reshape([part for n in shape for part in (1, n)])
+    whole = broadcast_to(apart, [part for pair in zip(times, shape, strict=True) for part in pair])
+    return whole.reshape([r * n for r, n in zip(times, shape, strict=True)])
+
+
+def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any:
+    """Each element along the axis, or of the flattened x, so many times: one number, or one for each element.
+
+    Raises ValueError for a negative number, or if they are not as many as the elements.
+    """
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, axis_of("repeat", axis, x))
+    n = x.shape[axis]
+    times = np.asarray(repeats)
+    if times.dtype.kind not in "iu" or times.shape not in ((), (1,), (n,)) or times.min(initial=0) < 0:
+        raise ValueError(
+            f"repeat: repeats is {repeats}, but it must be one whole number of at least 0, or {n}, one for each element"
+        )
+    if times.size != 1:
+        return getitem(x, (slice(None),) * axis + (np.arange(n).repeat(times),))
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    whole = broadcast_to(x.reshape((*before, n, 1, *after)), (*before, n, times.item(), *after))
+    return whole.reshape((*before, n * times.item(), *after))
 
 
 # Picking. An index is taken apart: its form, a tuple with _ARRAY in place of each array, and the arrays, which the
@@ -198,12 +236,25 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
 
     On the other axes x and indices broadcast. Raises ValueError if they differ in the number of axes.
     """
-    indices = _index_array(indices, x)
-    if indices.ndim != x.ndim:
+    return _getitem(x, (_ARRAY,) * x.ndim, *_along_axis("take_along_axis", x, indices, axis))
+
+
+def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
+    """x with updates[..., i, ...] added at [..., indices[..., i, ...], ...], as often as that place is named.
+
+    The adjoint of take_along_axis: for each place of its result there is one update, or updates broadcast to that.
+    Raises ValueError if they don't, or if x and indices differ in the number of axes.
+    """
+    check_array("scatter_add", updates, "updates")
+    index = _along_axis("scatter_add", x, indices, axis)
+    shape = np.broadcast_shapes(*(part.shape for part in index))
+    if updates.ndim > len(shape) or any(
+        n not in (1, m) for n, m in zip(updates.shape[::-1], shape[::-1], strict=False)
+    ):
         raise ValueError(
-            f"take_along_axis: x is {x.shape} and indices {indices.shape}, but they must have the same number of axes"
+            f"scatter_add: updates is {updates.shape}, but it must broadcast to {shape}, the places added to"
         )
-    return _getitem(x, (_ARRAY,) * x.ndim, *_open_mesh(x.shape, indices, _axis("take_along_axis", axis, x)))
+    return x + put(broadcast_to(updates, shape), x.shape, (_ARRAY,) * x.ndim, *index)
 
 
 @primitive
@@ -234,7 +285,7 @@ def _joined(form: tuple[Any, ...], arrays: Sequence[Any]) -> tuple[Any, ...]:
     return tuple([next(rest) if part == _ARRAY else part for part in form])
 
 
-def _axis(op: str, axis: int, x: Any) -> int:
+def axis_of(op: str, axis: int, x: Any) -> int:
     """The axis, counted from the front. Raises AxisError if x has no such axis."""
     if not -x.ndim <= axis < x.ndim:
         raise AxisError(f"{op}: axis {axis} is out of bounds for x of shape {x.shape}")
@@ -269,10 +320,15 @@ def _no_index(part: Any) -> IndexError:
     )
 
 
-def _open_mesh(shape: tuple[int, ...], indices: Any, axis: int) -> tuple[Any, ...]:
+def _along_axis(op: str, x: Any, indices: Any, axis: int) -> tuple[Any, ...]:
     """The index with which x[index] is take_along_axis: indices on the axis, a counting range on every other."""
+    indices, axis = _index_array(indices, x), axis_of(op, axis, x)
+    if indices.ndim != x.ndim:
+        raise ValueError(
+            f"{op}: x is {x.shape} and indices {indices.shape}, but they must have the same number of axes"
+        )
     xp = array_module(indices)
     return tuple(
         indices if i == axis else xp.arange(n).reshape([n if j == i else 1 for j in range(indices.ndim)])
-        for i, n in enumerate(shape)
+        for i, n in enumerate(x.shape)
     )

@@ -47,6 +47,16 @@ def off_zero(*shape: int) -> Spec:
     return Spec(lambda rng: rng.uniform(shape, 0.5, 1.5, np.float64) * (2.0 * rng.integers(0, 2, shape) - 1), shape)
 
 
+def off_whole(*shape: int) -> Spec:
+    """Draws of about a quarter more than the whole numbers from -2 to 2."""
+    return Spec(lambda rng: rng.integers(-2, 3, shape) + rng.uniform(shape, 0.23, 0.27, np.float64), shape)
+
+
+def near_one(*shape: int) -> Spec:
+    """Draws near 1 or -1."""
+    return Spec(lambda rng: rng.uniform(shape, 0.97, 1.03, np.float64) * (2.0 * rng.integers(0, 2, shape) - 1), shape)
+
+
 def distinct(*shape: int, start: float = 0.15) -> Spec:
     """Numbers of either sign, no two closer than 0.2: start plus multiples of 0.3, and a little noise."""
 
