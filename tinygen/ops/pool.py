@@ -20,6 +20,11 @@ def max_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, pad
 
     stride: the window's size if None.  padding: as for conv2d, but less than the window. Equal largest elements share
     the gradient (in PyTorch the first one gets it). Raises ValueError for a bad option, or if no window fits.
+
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> tg.ops.max_pool2d(x, 2)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
     """
     window, stride, resolved = _geometry("max_pool2d", x, window, stride, padding)
     if resolved != _NO_PADDING:
@@ -33,6 +38,11 @@ def avg_pool2d(x: Any, window: int | Pair, stride: int | Pair | None = None, pad
     count_include_pad=False).
 
     Options and errors as for max_pool2d.
+
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> tg.ops.avg_pool2d(x, 2)[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
     """
     window, stride, resolved = _geometry("avg_pool2d", x, window, stride, padding)
     cols = im2col(x, window, stride, resolved)
