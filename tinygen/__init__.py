@@ -25,7 +25,6 @@ Models and training
     data                data sets by name, the loader, augmentation
     models              one file per model: VAE, GAN, WGANGP, DCGAN, ...
     compile, per_step   a training step as a program; a number that it computes anew each time
-    compile, per_step   a training step as a program; a number that it computes anew each time
     fit, load, train    train a model into a run directory and load it again; callbacks, early stopping
     metrics             how good samples are: FID, precision, recall, coverage, ...
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses

@@ -27,4 +27,4 @@ def _session(part: str) -> str:
 
 
 def _broken(part: str) -> str:
-    return re.sub(r"([.:;])\n(?=\w[\w, ]*:)", r"\1  \n", part)
+    return re.sub(r"([.:;])(?:\n|  +)(?=\w[\w, ]*:)", r"\1  \n", part)

@@ -55,8 +55,8 @@ def family(module: ModuleType, kinds: list[Any]) -> str:
 
 
 def said(*words: str) -> str:
-    """What a command prints on a terminal of 88 columns."""
-    os.environ["COLUMNS"] = "88"
+    """What a command prints on a terminal of 96 columns."""
+    os.environ["COLUMNS"] = "96"
     with redirect_stdout(io.StringIO()) as output:
         main(list(words))
     return output.getvalue()
