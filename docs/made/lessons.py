@@ -7,11 +7,13 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "examples" / "lessons"
 SCRIPTS = sorted(FOLDER.glob("*.py"))
+README = (FOLDER / "README.md").read_text(encoding="utf-8")
+SAID = {name: text for text, name in re.findall(r"!\[(.*?)\]\(images/(.*?)\)", README)}  # of pictures, in the table
 
 
 def pages() -> dict[str, str]:
     """The text of each page by its name."""
-    index = {"lessons/index.md": linked((FOLDER / "README.md").read_text(encoding="utf-8"))}
+    index = {"lessons/index.md": linked(README)}
     return index | {f"lessons/{path.stem}.md": lesson(path) for path in SCRIPTS}
 
 
@@ -24,9 +26,14 @@ def lesson(path: Path) -> str:
             parts.append(linked(re.sub(r"^# ?", "", body, flags=re.M)))
         else:
             parts.append(f"```python\n{body.strip()}\n```")
-            parts += [f"![{name}](images/{name})" for name in re.findall(r'"lessons_out/([\w.]+)"', body)]
+            parts += [picture(name) for name in re.findall(r'"lessons_out/([\w.]+)"', body)]
     parts.insert(1, f"*The script: [{path.name}]({path.name}). `python {path.name}` runs it.*")
     return "\n\n".join(parts)
+
+
+def picture(name: str) -> str:
+    """A picture of a lesson, with what the table says of it, or else its name in words."""
+    return f"![{SAID.get(name, name[3:-4].replace('_', ' '))}](images/{name})"
 
 
 def linked(text: str) -> str:

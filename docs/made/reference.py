@@ -23,11 +23,15 @@ def page(title: str, module: ModuleType, told: dict[str, str]) -> str:
     parts = [f"# {title}", markdown(inspect.getdoc(module) or "")]
     for name in module.__all__:
         value, heading = getattr(module, name), f"{title}.{name}"
-        code = inspect.isclass(value) or inspect.isroutine(value)
-        path = f"{value.__module__}.{value.__qualname__}" if code else f"{module.__name__}.{name}"
-        if path in told:
-            parts += [f"## {heading}", f"[{told[path]}][{path}]"]
+        if isinstance(value, dict):
+            parts += [f"## {heading}", "A dict, by name: " + ", ".join(f"`{key}`" for key in value) + "."]
+        elif inspect.isclass(value) or inspect.isroutine(value):
+            path = f"{value.__module__}.{value.__qualname__}"
+            if path in told:
+                parts += [f"## {heading}", f"See [{told[path]}][{path}]."]
+            else:
+                told[path] = heading
+                parts.append(f'::: {path}\n    options:\n      heading: "{heading}"\n      toc_label: "{name}"')
         elif not inspect.ismodule(value):
-            told[path] = heading
-            parts.append(f'::: {path}\n    options:\n      heading: "{heading}"\n      toc_label: "{name}"')
+            parts += [f"## {heading}", f"A type: `{str(value).replace('collections.abc.', '')}`."]
     return "\n\n".join(parts)
