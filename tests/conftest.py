@@ -24,6 +24,7 @@ import standin
 import tinygen
 import tinygen.compiler  # its traced arrays are known from the start, not from within the block of a device
 from tinygen import backend as tinygen_backend
+from tinygen.primitives import PRIMITIVES
 
 
 @dataclass
@@ -140,6 +141,20 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     """The stand-in as "cuda", while the CPU stays the current device."""
     monkeypatch.setattr(tinygen_backend, "_modules", {"cpu": np, "cuda": standin})
     monkeypatch.setattr(tinygen_backend, "_module_of", {np.ndarray: np, standin.ndarray: standin})
+
+
+@pytest.fixture
+def as_found(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What a script leaves behind is gone after it: open figures, settings of matplotlib, primitives of its own."""
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    import matplotlib.pyplot as plt
+
+    before = dict(PRIMITIVES)
+    with plt.rc_context():
+        yield
+    plt.close("all")
+    PRIMITIVES.clear()
+    PRIMITIVES.update(before)
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import tinygen as tg
-from tinygen.primitives import PRIMITIVES
 
 FOLDER = Path(__file__).parent.parent / "examples" / "lessons"
 LESSONS = sorted(FOLDER.glob("*.py"))
@@ -336,20 +335,6 @@ AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networ
     "13_when_gans_fail": when_gans_fail_at_length,
     "15_dcgan": dcgan_at_length,
 }
-
-
-@pytest.fixture
-def as_found(monkeypatch):
-    """What a lesson leaves behind is gone after it: open figures, settings of matplotlib, primitives of its own."""
-    monkeypatch.setenv("MPLBACKEND", "agg")
-    import matplotlib.pyplot as plt
-
-    before = dict(PRIMITIVES)
-    with plt.rc_context():
-        yield
-    plt.close("all")
-    PRIMITIVES.clear()
-    PRIMITIVES.update(before)
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)

@@ -85,10 +85,11 @@ def test_the_overview_names_all_that_is_there():
 
 
 def written_for_users():
-    """The README's Python and the examples, but for the course's, which put a student's functions into tinygen."""
+    """The Python of the README and of docs/, and the examples, but for the course's, which put a student's functions
+    into tinygen."""
     root = Path(__file__).parents[1]
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    blocks = "\n".join(re.findall(r"```python\n(.*?)```", readme, re.DOTALL))
+    pages = [path.read_text(encoding="utf-8") for path in (root / "README.md", *sorted((root / "docs").rglob("*.md")))]
+    blocks = "\n".join(re.findall(r"```python\n(.*?)```", "\n".join(pages), re.DOTALL))
     written = [path for path in sorted((root / "examples").rglob("*.py")) if "course" not in path.parts]
     scripts = [path.read_text(encoding="utf-8") for path in written]
     return [blocks, *scripts]

@@ -29,6 +29,10 @@ class use:
 
     It holds for the whole process: all threads share one device.
     Raises ValueError for another name, DeviceError if CuPy or a GPU is missing.
+
+    >>> with tg.use("cpu"):
+    ...     print(tg.current_device())
+    cpu
     """
 
     def __init__(self, device: str):
@@ -49,7 +53,11 @@ class use:
 
 
 def current_device() -> str:
-    """The device on which new arrays are made: "cpu" or "cuda"."""
+    """The device on which new arrays are made: "cpu" or "cuda".
+
+    >>> tg.current_device()
+    'cpu'
+    """
     return _current
 
 
@@ -96,7 +104,11 @@ def _module_owning(x: object) -> ModuleType | None:
 
 
 def array_module(*xs: Any) -> ModuleType:
-    """The module (numpy or cupy) that owns the first array or Tensor among xs; numpy if there is none."""
+    """The module (numpy or cupy) that owns the first array or Tensor among xs; numpy if there is none.
+
+    >>> tg.array_module(tg.tensor([1.0])) is np
+    True
+    """
     for x in xs:
         module = _module_of.get(type(x)) or _module_owning(x) or _module_owning(getattr(x, "array", None))
         if module is not None:
@@ -126,12 +138,20 @@ def device_of(x: Any) -> str:
 
 
 def to_host(x: Any) -> np.ndarray:
-    """x, an array or a Tensor, as a NumPy array: itself if it is one, a copy (which waits for a GPU) if not."""
+    """x, an array or a Tensor, as a NumPy array: itself if it is one, a copy (which waits for a GPU) if not.
+
+    >>> tg.to_host(tg.tensor([1.0, 2.0]))
+    array([1., 2.], dtype=float32)
+    """
     return np.asarray(x) if array_module(x) is np else array_of(x).get()
 
 
 def to_device(x: Any, device: str | None = None) -> Array:
-    """x as an array of the device (the current one by default): itself if it lives there, a copy if not."""
+    """x as an array of the device (the current one by default): itself if it lives there, a copy if not.
+
+    >>> tg.to_device(tg.tensor([1.0, 2.0]), "cpu")
+    array([1., 2.], dtype=float32)
+    """
     if is_array(x) and device_of(x) == (device or _current):
         return x
     return (current_module() if device is None else device_module(device)).asarray(to_host(x))

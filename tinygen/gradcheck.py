@@ -53,7 +53,13 @@ class Comparison(NamedTuple):
 
 
 class GradcheckError(AssertionError):
-    """A gradient that differs from the differences (`worst` says which), or a function that can't be checked."""
+    """A gradient that differs from the differences (`worst` says which), or a function that can't be checked.
+
+    >>> tg.gradcheck(lambda x: x.detach(), [tg.tensor([1.0])])
+    Traceback (most recent call last):
+        ...
+    tinygen.gradcheck.GradcheckError: gradcheck, order 1: 1 of 1 comparisons disagree; ...
+    """
 
     worst: Comparison | None = None
 
@@ -104,6 +110,9 @@ def gradcheck(
     rng: draws u and v; the same in each call by default.
 
     Raises GradcheckError with both values, where, and what to check; TypeError or ValueError for unusable arguments.
+
+    >>> tg.gradcheck(tg.ops.tanh, [tg.tensor([0.3, -1.2])])
+    GradcheckReport(6 comparisons agree, relative error ...)
     """
     order, rtol = whole("gradcheck", "order", order, 1), number("gradcheck", "rtol", rtol, above=0)
     atol, eps = number("gradcheck", "atol", atol, 0), number("gradcheck", "eps", eps, above=0)

@@ -44,6 +44,11 @@ def grad(
     backward; None means the same as create_graph. unused: what to do about an x that y does not depend on: "error"
     says where the tape was cut, "zeros" gives zeros. (A derivative that has lost its x, as 2 of 2x, has derivative 0.)
     Raises GradientError as backward does.
+
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> dy = tg.grad((x**3).sum(), x, create_graph=True)
+    >>> tg.grad(dy.sum(), x)
+    Tensor([ 6., 12., 18.], dtype=float32)
     """
     if unused not in ("error", "zeros"):
         raise ValueError(f'grad: unused is {unused!r}, but it must be "error" or "zeros"')

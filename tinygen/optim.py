@@ -44,7 +44,13 @@ if not TYPE_CHECKING:  # a type checker would take every name for one that may c
 
 
 class SGD(Optimizer):
-    """v ← momentum · v + g,  p ← p - lr · v; with nesterov p ← p - lr · (g + momentum · v): Sutskever et al. 2013."""
+    """v ← momentum · v + g,  p ← p - lr · v; with nesterov p ← p - lr · (g + momentum · v): Sutskever et al. 2013.
+
+    >>> p = tg.Parameter(np.array([1.0]))
+    >>> tg.optim.SGD([p], lr=0.1).step([np.array([2.0])])
+    >>> p.numpy()
+    array([0.8])
+    """
 
     def __init__(
         self,
@@ -74,7 +80,13 @@ class SGD(Optimizer):
 
 
 class RMSprop(Optimizer):
-    """v ← alpha · v + (1 - alpha) · g²,  p ← p - lr · g / (√v + eps): Tieleman and Hinton 2012, eps as in PyTorch."""
+    """v ← alpha · v + (1 - alpha) · g²,  p ← p - lr · g / (√v + eps): Tieleman and Hinton 2012, eps as in PyTorch.
+
+    >>> p = tg.Parameter(np.array([1.0]))
+    >>> tg.optim.RMSprop([p], lr=0.1, alpha=0.75).step([np.array([2.0])])
+    >>> p.numpy().round(6)
+    array([0.8])
+    """
 
     slots = squares = ("v",)
 
@@ -104,6 +116,11 @@ class Adam(Optimizer):
     """p ← p - lr · m̂ / (√v̂ + eps), m̂ and v̂ the corrected means of g and g²: Kingma and Ba 2015, algorithm 1.
 
     The correction depends on this optimiser's step count, the same for all parameters. Keras's default eps is 1e-7.
+
+    >>> p = tg.Parameter(np.array([1.0]))
+    >>> tg.optim.Adam([p], lr=0.1).step([np.array([2.0])])  # the first step is lr long, whatever the gradient
+    >>> p.numpy().round(6)
+    array([0.9])
     """
 
     slots, squares = ("m", "v"), ("v",)
@@ -133,7 +150,13 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam, with p ← p - lr · weight_decay · p before it: Loshchilov and Hutter 2019, algorithm 2."""
+    """Adam, with p ← p - lr · weight_decay · p before it: Loshchilov and Hutter 2019, algorithm 2.
+
+    >>> p = tg.Parameter(np.array([1.0]))
+    >>> tg.optim.AdamW([p], lr=0.1, weight_decay=0.5).step([np.array([2.0])])
+    >>> p.numpy().round(6)
+    array([0.85])
+    """
 
     def __init__(
         self,

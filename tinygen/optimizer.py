@@ -52,6 +52,12 @@ class Optimizer:
     and changes nothing; on a GPU, which isn't waited for, and in a compiled step, which looks at no number, the
     parameters become NaN.
     Raises ValueError if params is empty, holds anything but Parameters, or mixes dtypes or devices.
+
+    >>> p = tg.Parameter(np.array([1.0]))
+    >>> opt = tg.optim.OPTIMIZERS["sgd"]([p], lr=0.1, clip_norm=1.0)
+    >>> opt.step([np.array([50.0])])
+    >>> isinstance(opt, tg.optim.Optimizer), opt.t, p.numpy()
+    (True, 1, array([0.9]))
     """
 
     slots: tuple[str, ...] = ()  # the names of the state's buffers

@@ -57,6 +57,14 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
     elementwise: arguments broadcast, so the engine sums each gradient back to its argument's shape.
     aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradients, read only by
     `.fused(rule)`, which replaces the joint rule at first order and takes gy, y, the arguments, then more.
+
+    >>> @tg.primitive
+    ... def cube(x):
+    ...     return x**3
+    >>> cube.rules(lambda gy, y, x: 3 * gy * x * x)
+    >>> x = tg.tensor([2.0], requires_grad=True)
+    >>> tg.grad(cube(x).sum(), x)
+    Tensor([12.], dtype=float32)
     """
     if fn is None:
         return functools.partial(primitive, elementwise=elementwise, aux=aux)

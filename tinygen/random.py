@@ -30,6 +30,13 @@ class Generator:
     from i alone, and the state is the counter.
 
     seed: any int >= 0.  name: separates streams of one seed.  device: the current one by default.
+
+    >>> rng = tg.Generator(seed=0, name="noise")
+    >>> state = rng.state
+    >>> first = rng.normal((2, 3))
+    >>> rng.state = state
+    >>> bool((rng.normal((2, 3)) == first).all())
+    True
     """
 
     def __init__(self, seed: int = 0, name: str = "", device: str | None = None):
@@ -212,6 +219,13 @@ def seed(n: int) -> None:
     """Start every default stream again from n: what is built after two equal calls draws equal numbers.
 
     All threads share these streams; threads that build at the same time draw in no fixed order. Give each an `rng`.
+
+    >>> tg.seed(0)
+    >>> a = tg.layers.Dense(2, 3)
+    >>> tg.seed(0)
+    >>> b = tg.layers.Dense(2, 3)
+    >>> bool((a.w.data == b.w.data).all())
+    True
     """
     global _seed
     Generator(n)  # refuses a bad seed before anything changes

@@ -28,7 +28,16 @@ class Fact(NamedTuple):
 
 
 def flat(gy: Any, y: Any, *arguments: Any) -> Any:
-    """Instead of a rule: the result moves in steps with this argument, so the derivative is zero where there is one."""
+    """Instead of a rule: the result moves in steps with this argument, so the derivative is zero where there is one.
+
+    >>> @tg.primitive
+    ... def steps(x):
+    ...     return tg.array_module(x).floor(x)
+    >>> steps.rules(tg.flat)
+    >>> x = tg.tensor([1.5], requires_grad=True)
+    >>> tg.grad((x * steps(x)).sum(), x)
+    Tensor([1.], dtype=float32)
+    """
     raise NotImplementedError("flat stands for a rule that is never called")
 
 

@@ -117,7 +117,14 @@ def no_grad(function: None = None) -> Scope: ...
 @overload
 def no_grad(function: F) -> F: ...
 def no_grad(function: Any = None) -> Any:
-    """Record nothing: `with no_grad():`, or as a decorator, `@no_grad()` or `@no_grad`. Results are constants."""
+    """Record nothing: `with no_grad():`, or as a decorator, `@no_grad()` or `@no_grad`. Results are constants.
+
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
     scope = Scope(_not_recording)
     return scope if function is None else scope(function)
 
@@ -135,6 +142,12 @@ def frozen(module: Any) -> Scope:
     """Let gradients pass through a module (or Tensors) whose parameters are constants inside the block.
 
     Nests. Buffers, such as running statistics, still update. Raises TypeError for anything else.
+
+    >>> D, x = tg.layers.Dense(2, 1), tg.tensor([[1.0, 2.0]], requires_grad=True)
+    >>> with tg.frozen(D):
+    ...     D(x).sum().backward()
+    >>> x.grad is None, D.w.grad is None
+    (False, True)
     """
     return Scope(functools.partial(_freezing, module))
 

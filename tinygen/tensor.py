@@ -28,6 +28,12 @@ class Tensor(Methods):
 
     For readers of the tape: `node` is its place there, None for a constant; `array` holds the values. To change them,
     assign to `data` or call `assign()`.
+
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> y = (x * x).sum()
+    >>> y.backward()
+    >>> y, x.grad
+    (Tensor(5., dtype=float32, requires_grad=True), Tensor([2., 4.], dtype=float32))
     """
 
     array: Array
@@ -225,14 +231,24 @@ class Tensor(Methods):
 
 
 class Parameter(Tensor):
-    """A Tensor that a module learns: a leaf that requires grad."""
+    """A Tensor that a module learns: a leaf that requires grad.
+
+    >>> dense = tg.layers.Dense(2, 1)
+    >>> isinstance(dense.w, tg.Parameter), dense.w.requires_grad
+    (True, True)
+    """
 
     def __init__(self, data: Array, name: str | None = None):
         super().__init__(data, True, name)
 
 
 def tensor(data: Any, requires_grad: bool = False, dtype: Any = None, name: str | None = None) -> Tensor:
-    """A Tensor with a copy of data on the current device; Python floats become float32, arrays keep their dtype."""
+    """A Tensor with a copy of data on the current device; Python floats become float32, arrays keep their dtype.
+
+    >>> tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    Tensor([[1., 2.],
+            [3., 4.]], dtype=float32, requires_grad=True)
+    """
     cut = None
     if isinstance(data, Tensor):
         cut = data.cut if data.node is None else Cut("tensor() of", data.name, data.shape, data.dtype)

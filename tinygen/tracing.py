@@ -41,6 +41,14 @@ def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
     numbers: constants, or what per_step returned. If there are any, the function must depend on these alone. If there
     are none, it may read and change anything else, such as a count of steps: each step calls it once for each per_step.
     Raises Untraceable, while a step is traced, if one of the numbers is an array.
+
+    >>> settings = {"lr": 0.5}
+    >>> step = tg.compile(lambda x: x * tg.per_step(lambda: settings["lr"]))
+    >>> step(np.ones(2))
+    array([0.5, 0.5])
+    >>> settings["lr"] = 0.25
+    >>> step(np.ones(2))
+    array([0.25, 0.25])
     """
     return function(*numbers) if _state.trace is None else _state.trace.call(function, numbers)
 

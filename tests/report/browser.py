@@ -44,8 +44,10 @@ class Browser:
         height: int = 900,
         dark: bool = False,
         still: bool = False,
+        drawn: str = "#view h2",
     ) -> None:
-        """Load a file from the disk, without a network, and wait until it is drawn; still: without motion."""
+        """Load a file from the disk, without a network, and wait until it is drawn; still: without motion; drawn: what
+        is there then, as a selector."""
         self.errors.clear()
         self.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=0, uploadThroughput=0)
         phone = width < 600
@@ -55,7 +57,7 @@ class Browser:
         self.call("Emulation.setEmulatedMedia", features=features)
         self.leave()  # a new fragment alone would not load it again
         self.call("Page.navigate", url=path.resolve().as_uri() + fragment)
-        self.wait("document.readyState === 'complete' && document.querySelector('#view h2')")
+        self.wait(f"document.readyState === 'complete' && document.querySelector({json.dumps(drawn)})")
 
     def leave(self) -> None:
         """Leave the page."""

@@ -59,7 +59,11 @@ FOLDER = "folder:PATH"
 
 
 class Entry(NamedTuple):
-    """A data set that `load` knows: one line about it, and the function that makes it."""
+    """A data set that `load` knows: one line about it, and the function that makes it.
+
+    >>> tg.data.DATASETS["ring8"].about
+    'points in the plane: 8 narrow Gaussians on the unit circle'
+    """
 
     about: str
     make: Callable[..., Dataset]
@@ -88,6 +92,9 @@ def load(name: str, **options: Any) -> Dataset:
     Options that are None are left out.
 
     Raises DataError for an unknown name or unavailable data, ConfigError for an option that does not fit.
+
+    >>> tg.data.load("digits")
+    Dataset(digits: 9,000 to train and 1,000 to test, each (28, 28, 1) uint8, 10 labels)
     """
     if not isinstance(name, str):
         raise DataError(
@@ -112,6 +119,9 @@ def load_chosen(settings: Mapping[str, Any]) -> Dataset:
     domain.
 
     Raises DataError and ConfigError as `load` does, and if the two domains are not alike.
+
+    >>> tg.data.load_chosen({"data": "ring8"}).name
+    'ring8'
     """
     options = {option: settings.get(option) for option in LOADING}
     first = load(settings.get("data") or "", **options)
@@ -120,13 +130,21 @@ def load_chosen(settings: Mapping[str, Any]) -> Dataset:
 
 
 def takes(name: str, option: str) -> bool:
-    """Whether the data set of that name takes an option, such as "size"."""
+    """Whether the data set of that name takes an option, such as "size".
+
+    >>> tg.data.takes("sixfactors", "size"), tg.data.takes("digits", "size")
+    (True, False)
+    """
     entry = DATASETS.get(FOLDER if name.startswith("folder:") else name)
     return entry is not None and option in inspect.signature(entry.make).parameters
 
 
 def placed(name: str) -> str:
-    """The name of a data set, with the path of a folder made absolute, so that a run finds it from any directory."""
+    """The name of a data set, with the path of a folder made absolute, so that a run finds it from any directory.
+
+    >>> tg.data.placed("digits")
+    'digits'
+    """
     kind, _, path = name.partition(":")
     return f"{kind}:{os.path.abspath(os.path.expanduser(path))}" if kind == "folder" and path else name
 

@@ -24,6 +24,12 @@ class Augment:
     """Base class of the augmentations. It has the stream they draw from; assigning `state` resumes that to the bit.
 
     rng: a Generator on the device of the batches, by default a stream of `tinygen.seed`.
+
+    >>> class Negative(tg.data.Augment):
+    ...     def __call__(self, x):
+    ...         return -x
+    >>> Negative()(np.array([0.25, -1.0]))
+    array([-0.25,  1.  ])
     """
 
     of_images: ClassVar[bool] = True  # False: points too
@@ -47,7 +53,12 @@ class Augment:
 
 
 class Compose(Augment):
-    """Augmentations applied in order."""
+    """Augmentations applied in order.
+
+    >>> augment = tg.data.Compose(tg.data.Flip(), tg.data.Shift(2))
+    >>> augment(np.zeros((8, 28, 28, 1), np.float32)).shape
+    (8, 28, 28, 1)
+    """
 
     def __init__(self, *steps: Augment):
         self.steps = steps
@@ -73,7 +84,11 @@ class Compose(Augment):
 
 
 class Shift(Augment):
-    """Moves each image by -pixels, ..., pixels whole pixels down and to the right, each equally likely."""
+    """Moves each image by -pixels, ..., pixels whole pixels down and to the right, each equally likely.
+
+    >>> tg.data.Shift(pixels=2)(np.zeros((8, 28, 28, 1), np.float32)).shape
+    (8, 28, 28, 1)
+    """
 
     def __init__(self, pixels: int = 2, fill: float = -1.0, rng: Generator | None = None):
         super().__init__(rng)
@@ -88,7 +103,11 @@ class Shift(Augment):
 
 
 class Rotate(Augment):
-    """Turns each image about its centre by an angle from U(-degrees, degrees), counter-clockwise; bilinear."""
+    """Turns each image about its centre by an angle from U(-degrees, degrees), counter-clockwise; bilinear.
+
+    >>> tg.data.Rotate(degrees=10.0)(np.zeros((8, 28, 28, 1), np.float32)).shape
+    (8, 28, 28, 1)
+    """
 
     def __init__(self, degrees: float = 10.0, fill: float = -1.0, rng: Generator | None = None):
         super().__init__(rng)
@@ -104,7 +123,11 @@ class Rotate(Augment):
 
 
 class Flip(Augment):
-    """Mirrors each image left to right with probability p."""
+    """Mirrors each image left to right with probability p.
+
+    >>> tg.data.Flip(p=1.0)(np.array([1.0, 2.0]).reshape(1, 1, 2, 1)).ravel()
+    array([2., 1.])
+    """
 
     def __init__(self, p: float = 0.5, rng: Generator | None = None):
         super().__init__(rng)
@@ -116,7 +139,11 @@ class Flip(Augment):
 
 
 class Noise(Augment):
-    """Adds N(0, std²) to every value; nothing is clipped, so the result may leave the value_range."""
+    """Adds N(0, std²) to every value; nothing is clipped, so the result may leave the value_range.
+
+    >>> float(tg.data.Noise(std=0.0)(np.ones((1, 2, 2, 1), np.float32)).mean())
+    1.0
+    """
 
     of_images = False
 

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Modes:
-    """The modes of a mixture of Gaussians: centres (K, 2), and the standard deviation that all of them share."""
+    """The modes of a mixture of Gaussians: centres (K, 2), and the standard deviation that all of them share.
+
+    >>> tg.data.Modes(centres=np.array([[-1.0, 0.0], [1.0, 0.0]]), std=0.1)
+    Modes(2 centres, std=0.1)
+    """
 
     centres: np.ndarray
     std: float
@@ -43,6 +47,10 @@ class Dataset:
     paired: whether example i of both domains belongs together; if not, each is shuffled on its own.
     vocabulary: the words of tokens.  grammar: the one that the sentences were drawn from, if it is known.
     Raises DataError for anything else.
+
+    >>> mine = tg.data.Dataset("mine", train=np.zeros((90, 2), np.float32), test=np.zeros((10, 2), np.float32))
+    >>> mine
+    Dataset(mine: 90 to train and 10 to test, each (2,) float32, no labels)
     """
 
     name: str

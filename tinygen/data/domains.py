@@ -70,5 +70,9 @@ def two_domains(first: Dataset, second: Dataset, paired: bool = False) -> Datase
     """Two data sets as the domains of one. Raises DataError unless their examples are alike in shape and type.
 
     paired: example i of both belongs together.
+
+    >>> digits = tg.data.load("digits")
+    >>> tg.data.two_domains(digits, digits).other is digits
+    True
     """
     return replace(first, other=second, paired=paired)

@@ -32,6 +32,13 @@ class Loader:
     paired. An epoch is one pass over data.
 
     Raises ConfigError for an option and DataError for data that don't fit.
+
+    >>> loader = tg.data.Loader(np.zeros((100, 28, 28, 1), np.uint8), batch=32)
+    >>> x = loader.next_batch()
+    >>> x.shape, x.dtype, float(x.min())
+    ((32, 28, 28, 1), dtype('float32'), -1.0)
+    >>> len(list(tg.data.Loader(np.zeros((100, 2), np.float32), 32)))  # batches of an epoch; the rest is dropped
+    3
     """
 
     def __init__(
@@ -159,7 +166,13 @@ class Loader:
 def batch_of(
     data: Array, value_range: tuple[float, float] | None, labels: Array | None = None, other: Array | None = None
 ) -> Any:
-    """All examples in order, as one batch of a Loader: x, (x, labels), or (x, y) with y of a second domain."""
+    """All examples in order, as one batch of a Loader: x, (x, labels), or (x, y) with y of a second domain.
+
+    >>> digits = tg.data.load("digits")
+    >>> x, labels = tg.data.batch_of(digits.test[:5], (0, 1), digits.test_labels[:5])
+    >>> x.shape, labels.shape
+    ((5, 28, 28, 1), (5,))
+    """
     order = Generator(0, "batch_of", "cpu")
     return Loader(data, len(data), value_range, order, shuffle=False, labels=labels, other=other).next_batch()
 

@@ -12,7 +12,11 @@ from ..settings import did_you_mean
 
 
 def to_sentences(tokens: Array, vocabulary: Sequence[str]) -> list[str]:
-    """The sentences of tokens (N, L): words with spaces between, and the last word once."""
+    """The sentences of tokens (N, L): words with spaces between, and the last word once.
+
+    >>> tg.data.to_sentences(np.array([[0, 1, 2, 2]]), ("it", "rains", "."))
+    ['it rains .']
+    """
     return [" ".join(vocabulary[i] for i in _without_fill(row)) for row in to_host(tokens).tolist()]
 
 
@@ -25,7 +29,11 @@ def _without_fill(row: list[int]) -> list[int]:
 
 def to_tokens(sentences: Sequence[str], vocabulary: Sequence[str], length: int) -> np.ndarray:
     """The tokens (N, length) of sentences, int64. Raises DataError for an unknown word, or a sentence without words or
-    with too many."""
+    with too many.
+
+    >>> tg.data.to_tokens(["it rains ."], ("it", "rains", "."), length=4)
+    array([[0, 1, 2, 2]])
+    """
     place = {word: i for i, word in enumerate(vocabulary)}
     tokens = np.empty((len(sentences), length), np.int64)
     for row, sentence in zip(tokens, sentences, strict=True):

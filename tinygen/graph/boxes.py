@@ -28,6 +28,10 @@ class Box:
     part.  helpers: the private functions that its rules call, each with what it computes.  frozen: whether it is a
     layer whose parameters get no gradient.  where: the lines of code that made it, the innermost first.  nodes: the
     numbers of its nodes on the tape; the last one is the id.  x, y: its middle, in pixels.
+
+    >>> picture = tg.graph.explain("x * y").picture
+    >>> [(box.kind, box.title) for box in picture.boxes]
+    [('input', 'x'), ('input', 'y'), ('op', 'multiply')]
     """
 
     id: str
@@ -56,6 +60,10 @@ class Edge(NamedTuple):
 
     argument: the op's argument that takes the value; "" if the target holds the rules of the source.  label: the text
     beside it.
+
+    >>> picture = tg.graph.explain("x * y").picture
+    >>> [edge.argument for edge in picture.edges]
+    ['a', 'b']
     """
 
     source: str

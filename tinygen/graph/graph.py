@@ -20,7 +20,14 @@ from .fold import Unit, reach, units
 
 
 class Graph:
-    """Boxes and the edges between them, in an order in which no edge leads back. A notebook shows the picture."""
+    """Boxes and the edges between them, in an order in which no edge leads back. A notebook shows the picture.
+
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> picture = tg.graph.graph((x * 2).sum())
+    >>> picture
+    Graph(3 boxes, 2 edges); .save('tape.svg') draws it
+    >>> picture.save("tape.svg")
+    """
 
     def __init__(self, boxes: Sequence[Box], edges: Sequence[Edge]):
         self.boxes, self.edges = list(boxes), list(edges)
@@ -69,6 +76,11 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
     fold: whether a layer is one box, without its parameters; if not, every op and every parameter has one. Constants
     are drawn unless a backward has freed them; lines of code are shown if the tape was written within `lines()`.
     Raises GradientError if there is no tape.
+
+    >>> model = tg.layers.Sequential(tg.layers.Dense(2, 3), tg.layers.Tanh())
+    >>> loss = model(tg.tensor([[1.0, 2.0]])).sum()
+    >>> [box.title for box in tg.graph.graph(loss).boxes]
+    ['constant', 'Dense(2, 3)', 'Tanh()', 'sum']
     """
     if not isinstance(loss, Tensor) or loss.node is None:
         what = describe(loss) if isinstance(loss, Tensor) else type(loss).__name__
@@ -101,7 +113,14 @@ def graph(loss: Tensor, fold: bool = True) -> Graph:
 
 @contextlib.contextmanager
 def lines() -> Iterator[None]:
-    """Record on the tape, for the length of a block, the lines of code that called each op; `graph` then shows them."""
+    """Record on the tape, for the length of a block, the lines of code that called each op; `graph` then shows them.
+
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> with tg.graph.lines():
+    ...     y = (x * 2).sum()
+    >>> any(box.where for box in tg.graph.graph(y).boxes)
+    True
+    """
     with trace(lambda op, phase, inputs, y, where: lines_above(sys._getframe(1)) if where is None else where):
         yield
 

@@ -38,6 +38,13 @@ class Recorder(Callback):
     that would exceed it is skipped, except the first and the last; half a second is free.  dataset: its examples are
     judged by D, or encoded.
     Recording does not change the run. Raises ConfigError for an `every` below 1.
+
+    >>> ring = tg.data.load("ring8", train=100, test=100)
+    >>> model = tg.models.GAN(tg.models.GANConfig(data_shape=(2,), g_hidden=(8,), d_hidden=(8,)))
+    >>> recorder = tg.inside.Recorder(ring)
+    >>> history = tg.fit(model, ring, steps=2, out="runs/mine", callbacks=[recorder], progress=False)
+    >>> tg.inside.Recording.load("runs/mine").steps
+    array([0, 1, 2])
     """
 
     def __init__(self, dataset: Dataset, every: int = DEFAULTS["record"], share: float = 0.05):

@@ -42,6 +42,9 @@ class Recording:
     Images are uint8, 0 to 255 from the lower end of the model's value_range to the upper; points are float16. Gradients
     are int8, each image's with a scale: `gradient()` gives their values. "score_real" are D's scores of the first real
     examples: those of "real" if the recording has it, else those of "data".
+
+    >>> tg.inside.Recording({"step": np.arange(3), "z": np.zeros((3, 8, 2))}, facts={})
+    Recording(3 steps from 0 to 2, 2 arrays)
     """
 
     def __init__(self, arrays: dict[str, np.ndarray], facts: dict[str, Any]):

@@ -31,7 +31,11 @@ STATE = {"rows": [{"spread": NUMBER, ...: NUMBER}], "norms": [NUMBER], "told": [
 
 
 class CollapseWarning(UserWarning):
-    """A model shows a sign that its training fails, such as a GAN that collapses."""
+    """A model shows a sign that its training fails, such as a GAN that collapses.
+
+    >>> issubclass(tg.inside.CollapseWarning, UserWarning)
+    True
+    """
 
 
 class Warnings(Callback):
@@ -41,6 +45,12 @@ class Warnings(Callback):
     restored worse than by the simplest means. A model gets no warnings if it declares no steps, or has neither a game
     nor signs() of its own. Samples are of fixed noise; with labels, each class is compared with itself. Each warning is
     a row of the run's events.jsonl.  dataset: the samples are compared with its training examples.
+
+    >>> ring = tg.data.load("ring8", train=100, test=100)
+    >>> model = tg.models.GAN(tg.models.GANConfig(data_shape=(2,), g_hidden=(8,), d_hidden=(8,)))
+    >>> history = tg.fit(model, ring, steps=2, callbacks=[tg.inside.Warnings(ring)], progress=False)
+    >>> history.steps
+    2
     """
 
     def __init__(self, dataset: Dataset, patience: int = 10):

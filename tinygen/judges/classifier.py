@@ -38,6 +38,9 @@ class LeNet(Module):
     Maps of 14x14, 10x10 and 5x5 as there, but 16 and 32 of them instead of 6 and 16; ReLU instead of tanh; a stride in
     the first convolution instead of the first subsampling, which halves the work; max pooling instead of the second;
     one dense layer of 64 before the last. 65,162 parameters for 10 classes.
+
+    >>> tg.metrics.LeNet(classes=10)(np.zeros((4, 28, 28, 1), np.float32)).shape
+    (4, 10)
     """
 
     def __init__(self, classes: int = 10, rng: Generator | None = None):
@@ -87,6 +90,9 @@ def unit_images(images: Array, value_range: tuple[float, float] | None = (0.0, 1
 
     This brings data, loaders' batches and a model's samples (with its `value_range`) to one scale. Raises DataError
     unless images are (N, H, W, C), and for values outside of value_range, which would make every score wrong.
+
+    >>> tg.metrics.unit_images(np.array([-1.0, 0.0, 1.0]).reshape(1, 1, 3, 1), (-1, 1)).ravel()
+    array([0. , 0.5, 1. ], dtype=float32)
     """
     images = as_numbers("metrics", "images", images)
     if images.ndim != 4 or len(images) == 0:
@@ -113,19 +119,34 @@ def in_blocks(f: Callable[[Array], Any], x: Array) -> np.ndarray:
 
 
 def probabilities(model: Module, x: Array) -> np.ndarray:
-    """p(class | image), (N, classes). x: uint8, or floats in [0, 1]."""
+    """p(class | image), (N, classes). x: uint8, or floats in [0, 1].
+
+    >>> digits = tg.data.load("digits")
+    >>> tg.metrics.probabilities(tg.metrics.load_classifier(), digits.test[:5]).sum(axis=1).round(3)
+    array([1., 1., 1., 1., 1.], dtype=float32)
+    """
     with evaluating(model):
         return in_blocks(lambda x: ops.softmax(model(x)), x)
 
 
 def predict(model: Module, x: Array) -> np.ndarray:
-    """The likeliest class of each image, int64 (N,). x: uint8, or floats in [0, 1]."""
+    """The likeliest class of each image, int64 (N,). x: uint8, or floats in [0, 1].
+
+    >>> digits = tg.data.load("digits")
+    >>> tg.metrics.predict(tg.metrics.load_classifier(), digits.test[:5])
+    array([2, 6, 6, 7, 0])
+    """
     with evaluating(model):
         return in_blocks(model, x).argmax(axis=1)
 
 
 def accuracy(model: Module, x: Array, labels: Array) -> float:
-    """The share of images, uint8 or floats in [0, 1], whose likeliest class is their label."""
+    """The share of images, uint8 or floats in [0, 1], whose likeliest class is their label.
+
+    >>> digits = tg.data.load("digits")
+    >>> tg.metrics.accuracy(tg.metrics.load_classifier(), digits.test[:100], digits.test_labels[:100])
+    0.98
+    """
     labels = checked_labels(x, labels)
     return float((predict(model, x) == to_host(labels)).mean())
 
@@ -143,6 +164,11 @@ def train_classifier(
 
     x: (N, 28, 28, 1), uint8 or floats in [0, 1].  labels: ints (N,), 0 to classes - 1.  augment: as for a Loader.
     Raises DataError for images or labels that don't fit, ConfigError for options.
+
+    >>> digits = tg.data.load("digits")
+    >>> classifier = tg.metrics.train_classifier(digits.train[:64], digits.labels[:64], steps=1, batch=8)
+    >>> classifier.training
+    False
     """
     x, labels = as_numbers("classifier", "images", x), checked_labels(x, labels, classes)
     steps = whole("train_classifier", "steps", steps, 1)
@@ -167,6 +193,10 @@ def load_classifier() -> LeNet:
     """The LeNet trained on the 9,000 training digits, on the current device and in eval mode.
 
     Raises DataError if its weights are not those of this version: scores would not be comparable.
+
+    >>> digits = tg.data.load("digits")
+    >>> tg.metrics.predict(tg.metrics.load_classifier(), digits.test[:5]), digits.test_labels[:5]
+    (array([2, 6, 6, 7, 0]), array([2, 6, 6, 7, 0]))
     """
     return load_weights(LeNet(rng=Generator(0)), WEIGHTS, SHA256)
 

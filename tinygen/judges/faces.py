@@ -30,6 +30,10 @@ class FaceJudge(Module):
 
     Convolutions of 16, 32, 48 and 64 channels, the last three of stride 2; a dense layer of 64; the factors.
     Larger squares whose side is a multiple of 32 are averaged down first.
+
+    >>> faces = tg.data.load("sixfactors", train=4, test=2, size=32)
+    >>> tg.metrics.FaceJudge()(faces.train / np.float32(255)).shape
+    (4, 6)
     """
 
     def __init__(self, rng: Generator | None = None):
@@ -79,7 +83,12 @@ def has_drawn_faces(data: Dataset) -> bool:
 
 
 def read_factors(judge: Module, x: Array) -> np.ndarray:
-    """The factors of faces, (N, 6), as the judge reads them. x: uint8, or floats in [0, 1]."""
+    """The factors of faces, (N, 6), as the judge reads them. x: uint8, or floats in [0, 1].
+
+    >>> faces = tg.data.load("sixfactors", train=4, test=2, size=32)
+    >>> tg.metrics.read_factors(tg.metrics.load_face_judge(), faces.train).shape
+    (4, 6)
+    """
     with evaluating(judge):
         return in_blocks(judge, x)
 
@@ -88,6 +97,10 @@ def train_face_judge(x: Array, factors: Array, steps: int = 1500, batch: int = 6
     """A FaceJudge trained for `steps` steps of Adam on the squared error; the rate falls from 2e-3 to 0 as a cosine.
 
     x: (N, 32, 32, 3), uint8 or floats in [0, 1].  factors: (N, 6).  Raises DataError if they don't fit.
+
+    >>> faces = tg.data.load("sixfactors", train=8, test=2, size=32)
+    >>> tg.metrics.train_face_judge(faces.train, faces.factors, steps=1, batch=4).training
+    False
     """
     x, factors = as_numbers("face judge", "faces", x), as_numbers("face judge", "factors", factors)
     if factors.shape != (len(x), len(FACTORS)):
@@ -103,5 +116,10 @@ def load_face_judge() -> FaceJudge:
     """The judge trained on 9,000 drawn faces, on the current device and in eval mode.
 
     Raises DataError if its weights are not those of this version: scores would not be comparable.
+
+    >>> faces = tg.data.load("sixfactors", train=4, test=2, size=32)
+    >>> error = tg.metrics.read_factors(tg.metrics.load_face_judge(), faces.train) - faces.factors
+    >>> bool(abs(error).max() < 0.2)
+    True
     """
     return load_weights(FaceJudge(rng=Generator(0)), WEIGHTS, SHA256)

@@ -16,6 +16,9 @@ class LeakyReLU(Module):
     """x where x > 0, slope · x elsewhere. Keras's default slope is 0.3, PyTorch's is 0.01; GANs take 0.2.
 
     Raises ValueError unless 0 <= slope <= 1.
+
+    >>> tg.layers.LeakyReLU(0.2)(tg.tensor([-1.0, 2.0]))
+    Tensor([-0.2,  2. ], dtype=float32)
     """
 
     def __init__(self, slope: float = 0.2):
@@ -34,6 +37,9 @@ class PReLU(Module):
 
     features: 1, one slope for all, or C, one for each channel of x (..., C).  slope: the value of each at first.
     Raises ValueError if x has another number of channels.
+
+    >>> tg.layers.PReLU()(tg.tensor([-1.0, 2.0])).detach()
+    Tensor([-0.25,  2.  ], dtype=float32)
     """
 
     def __init__(self, features: int = 1, slope: float = 0.25, dtype: Any = np.float32):
@@ -50,7 +56,11 @@ class PReLU(Module):
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> tg.layers.ReLU()(tg.tensor([-1.0, 2.0]))
+    Tensor([0., 2.], dtype=float32)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)
@@ -80,7 +90,11 @@ class GELU(Module):
 
 
 class Tanh(Module):
-    """tanh x."""
+    """tanh x.
+
+    >>> tg.layers.Tanh()(tg.tensor([0.0]))
+    Tensor([0.], dtype=float32)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)
@@ -88,7 +102,11 @@ class Tanh(Module):
 
 
 class Sigmoid(Module):
-    """1 / (1 + e⁻ˣ)."""
+    """1 / (1 + e⁻ˣ).
+
+    >>> tg.layers.Sigmoid()(tg.tensor([0.0]))
+    Tensor([0.5], dtype=float32)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)
@@ -96,7 +114,11 @@ class Sigmoid(Module):
 
 
 class Softplus(Module):
-    """log(1 + eˣ)."""
+    """log(1 + eˣ).
+
+    >>> tg.layers.Softplus()(tg.tensor([0.0])).numpy().round(3)
+    array([0.693], dtype=float32)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)

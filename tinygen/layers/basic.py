@@ -20,6 +20,10 @@ class Dense(Module):
 
     w is Glorot-uniform at first, b is 0, as in Keras. Raises ValueError for a size below 1, and if the length of the
     last axis of x is not in_features.
+
+    >>> dense = tg.layers.Dense(3, 2)
+    >>> dense(np.zeros((8, 3), np.float32)).shape, dense.w.shape, dense.b.shape
+    ((8, 2), (3, 2), (2,))
     """
 
     def __init__(
@@ -49,6 +53,9 @@ class Embedding(Module):
 
     w is N(0, 1) at first. Raises TypeError unless the input is of integers. One out of range, -1 included, raises
     IndexError on the CPU; on a GPU, which isn't waited for, its row is NaN.
+
+    >>> tg.layers.Embedding(10, 4)(np.array([3, 1, 3])).shape
+    (3, 4)
     """
 
     def __init__(self, num_embeddings: int, features: int, rng: Generator | None = None, dtype: Any = np.float32):
@@ -68,6 +75,13 @@ class Dropout(Module):
 
     Srivastava et al. 2014. rng: by default a stream of its own, derived from `seed`. Raises ValueError unless
     0 <= rate < 1.
+
+    >>> dropout = tg.layers.Dropout(0.5)
+    >>> sorted({*dropout(np.ones(100, np.float32)).tolist()})
+    [0.0, 2.0]
+    >>> with tg.layers.evaluating(dropout):
+    ...     print(dropout(np.ones(2)).tolist())
+    [1.0, 1.0]
     """
 
     def __init__(self, rate: float, rng: Generator | None = None):
@@ -85,7 +99,11 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """(N, ...) to (N, C), in C order."""
+    """(N, ...) to (N, C), in C order.
+
+    >>> tg.layers.Flatten()(np.zeros((8, 28, 28, 1))).shape
+    (8, 784)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=1)
@@ -93,7 +111,11 @@ class Flatten(Module):
 
 
 class Reshape(Module):
-    """(N, ...) to (N, *shape), in C order; a length of -1 is whatever is left. Raises ValueError if x doesn't fit."""
+    """(N, ...) to (N, *shape), in C order; a length of -1 is whatever is left. Raises ValueError if x doesn't fit.
+
+    >>> tg.layers.Reshape((7, 7, -1))(np.zeros((8, 98))).shape
+    (8, 7, 7, 2)
+    """
 
     def __init__(self, shape: Sequence[int]):
         self.shape = _lengths(shape)

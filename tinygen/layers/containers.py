@@ -16,6 +16,10 @@ class ModuleList(Module):
 
     modules: the first ones. Indices, slices (which give a ModuleList), append, extend, insert, pop, + and del work as
     in a list. Raises TypeError for anything but a Module, such as a class that was not called.
+
+    >>> rest = tg.layers.ModuleList([tg.layers.Dense(3, 3), tg.layers.Dense(3, 3)])
+    >>> [name for name, p in rest.named_parameters()]
+    ['0.w', '0.b', '1.w', '1.b']
     """
 
     def __init__(self, modules: Iterable[Module] = ()):
@@ -93,6 +97,10 @@ class Sequential(ModuleList):
 
     It is a ModuleList, too: layers can be appended, and a slice is a Sequential. Raises TypeError for anything but a
     Module, such as a class that was not called.
+
+    >>> mlp = tg.layers.Sequential(tg.layers.Dense(2, 8), tg.layers.Tanh(), tg.layers.Dense(8, 1))
+    >>> mlp(np.zeros((5, 2), np.float32)).shape, len(mlp.parameters())
+    ((5, 1), 4)
     """
 
     def __init__(self, *layers: Module):
@@ -112,6 +120,10 @@ class Skip(Module):
 
     join: "add" or "concatenate".  shortcut: what x goes through on that way, such as a Conv that gives it f's channels.
     Raises ValueError for another join, and if the two shapes don't go together.
+
+    >>> f = tg.layers.Dense(4, 4), tg.layers.ReLU()
+    >>> tg.layers.Skip(*f, join="concatenate")(np.zeros((8, 4), np.float32)).shape
+    (8, 8)
     """
 
     def __init__(self, *layers: Module, join: Literal["add", "concatenate"] = "add", shortcut: Module | None = None):
@@ -137,6 +149,10 @@ class ModuleDict(Module):
 
     modules: the first ones, as a dict or pairs of name and module. Raises TypeError for anything but a Module,
     ValueError for a name that is empty, has a dot, or is an attribute of a ModuleDict, such as "items".
+
+    >>> heads = tg.layers.ModuleDict({"a": tg.layers.Dense(3, 1), "b": tg.layers.Dense(3, 2)})
+    >>> [name for name, p in heads.named_parameters()]
+    ['a.w', 'a.b', 'b.w', 'b.b']
     """
 
     def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] = ()):

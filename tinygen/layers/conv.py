@@ -20,6 +20,10 @@ class Conv(Module):
 
     w: (KH, KW, in_channels / groups, out_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
     Keras. Raises ValueError for a wrong option, and if x does not fit.
+
+    >>> conv = tg.layers.Conv(3, 16, kernel_size=5, stride=2)
+    >>> conv(np.zeros((8, 28, 28, 3), np.float32)).shape
+    (8, 14, 14, 16)
     """
 
     axes: ClassVar[int] = 2
@@ -64,6 +68,10 @@ class ConvTranspose(Module):
     w: (KH, KW, out_channels / groups, in_channels), Glorot-uniform at first; b: (out_channels,), 0 at first, as in
     Keras. With padding "same" the stride multiplies the image's size. Raises ValueError for a wrong option, and if x
     does not fit.
+
+    >>> conv = tg.layers.ConvTranspose(16, 3, kernel_size=5, stride=2)
+    >>> conv(np.zeros((8, 14, 14, 16), np.float32)).shape
+    (8, 28, 28, 3)
     """
 
     axes: ClassVar[int] = 2

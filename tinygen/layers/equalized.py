@@ -27,6 +27,9 @@ class EqualizedDense(Dense):
     of 1 (Karras et al. 2019, appendix C).  gain: the standard deviation of y at first, for x of standard deviation 1.
     start: rate · b at first.  Raises ValueError for a size below 1, a gain or rate that is not above 0, and if the
     length of the last axis of x is not in_features.
+
+    >>> tg.layers.EqualizedDense(3, 2)(np.zeros((8, 3), np.float32)).shape
+    (8, 2)
     """
 
     def __init__(
@@ -58,6 +61,9 @@ class EqualizedConv(Conv):
     """y = conv2d(x, c · w) + rate · b with c = rate · gain / √(KH · KW · in_channels); w ~ N(0, 1 / rate²) at first.
 
     rate and gain: as for EqualizedDense. Raises ValueError for a wrong option, and if x does not fit.
+
+    >>> tg.layers.EqualizedConv(3, 16, 3)(np.zeros((8, 28, 28, 3), np.float32)).shape
+    (8, 28, 28, 16)
     """
 
     def __init__(

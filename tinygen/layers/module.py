@@ -49,6 +49,14 @@ class Module:
     The order of definition is the order of `parameters()`; names are the attributes' paths, such as "2.w". Modules in
     a ModuleList or a ModuleDict are found too. Those in a plain list, tuple, dict or set would not be, so they raise
     TypeError: at the assignment or, if added later, at the first call and whenever parameters or modules are listed.
+
+    >>> class Twice(tg.layers.Module):
+    ...     def __init__(self):
+    ...         self.dense = tg.layers.Dense(3, 3)
+    ...     def forward(self, x):
+    ...         return self.dense(self.dense(x))
+    >>> [name for name, p in Twice().named_parameters()]
+    ['dense.w', 'dense.b']
     """
 
     batch_multiple: int = 1  # the batch size must be a multiple of this

@@ -20,6 +20,13 @@ class BatchNorm(Module):
     (1 - momentum) · batch, with the biased σ². In eval mode, μ and σ² are the running ones. momentum is as in Keras;
     PyTorch's is 1 - momentum (its default 0.1 is 0.9 here), and its running variance is unbiased. Raises ValueError if
     the length of the last axis of x is not features, and in training for fewer than two values per channel.
+
+    >>> norm = tg.layers.BatchNorm(1)
+    >>> norm(tg.tensor([[1.0], [3.0]])).numpy().round(2)
+    array([[-1.],
+           [ 1.]], dtype=float32)
+    >>> isinstance(norm.mean, tg.layers.Buffer), norm.mean.numpy().round(2)
+    (True, array([0.02], dtype=float32))
     """
 
     mixing = True
@@ -53,6 +60,9 @@ class LayerNorm(Module):
     """gamma · (x - μ) / √(σ² + eps) + beta with μ and σ² over the last axis, features: Ba et al. 2016, eq. 4.
 
     Raises ValueError if the length of the last axis is not features.
+
+    >>> tg.layers.LayerNorm(2)(tg.tensor([[1.0, 3.0]])).numpy().round(2)
+    array([[-1.,  1.]], dtype=float32)
     """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: Any = np.float32):
@@ -75,6 +85,9 @@ class InstanceNorm(LayerNorm):
 
     Ulyanov et al. 2016. The same in training and in eval mode. Raises ValueError if x has fewer than three axes, if the
     length of the last is not features, and for fewer than two values per channel.
+
+    >>> tg.layers.InstanceNorm(3)(np.zeros((8, 4, 4, 3), np.float32)).shape
+    (8, 4, 4, 3)
     """
 
     def forward(self, x: Any) -> Tensor:

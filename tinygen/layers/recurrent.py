@@ -70,6 +70,11 @@ class GRUCell(_Cell):
     r = σ(x w_xr + b_xr + h w_hr + b_hr), z = σ(x w_xz + b_xz + h w_hz + b_hz),
     n = tanh(x w_xn + b_xn + r · (h w_hn + b_hn)); each weight and bias holds r, z and n side by side, in this order.
     h: zeros if it is left out. Raises ValueError if x or h does not fit.
+
+    >>> cell = tg.layers.GRUCell(3, 5)
+    >>> h = cell(np.zeros((8, 3), np.float32))
+    >>> cell(np.ones((8, 3), np.float32), h).shape
+    (8, 5)
     """
 
     gates = 3
@@ -89,6 +94,11 @@ class LSTMCell(_Cell):
     i = σ(x w_xi + b_xi + h w_hi + b_hi), f and o likewise, g = tanh(x w_xg + b_xg + h w_hg + b_hg); each weight and
     bias holds i, f, g and o side by side, in this order.
     h, c: zeros if they are left out. Raises ValueError if x, h or c does not fit.
+
+    >>> cell = tg.layers.LSTMCell(3, 5)
+    >>> h, c = cell(np.zeros((8, 3), np.float32))
+    >>> h.shape, c.shape
+    ((8, 5), (8, 5))
     """
 
     gates = 4

@@ -47,11 +47,19 @@ class _Pool(Module):
 
 
 class MaxPool(_Pool):
-    """The largest element of each window, channel by channel: see ops.max_pool2d."""
+    """The largest element of each window, channel by channel: see ops.max_pool2d.
+
+    >>> tg.layers.MaxPool(2)(np.ones((1, 4, 4, 3), np.float32)).shape
+    (1, 2, 2, 3)
+    """
 
 
 class AvgPool(_Pool):
-    """The mean of each window, channel by channel: see ops.avg_pool2d."""
+    """The mean of each window, channel by channel: see ops.avg_pool2d.
+
+    >>> tg.layers.AvgPool(2)(np.ones((1, 4, 4, 3), np.float32)).shape
+    (1, 2, 2, 3)
+    """
 
     op: ClassVar[Callable[..., Any]] = staticmethod(ops.avg_pool2d)
 
@@ -69,7 +77,11 @@ class AvgPool(_Pool):
 
 
 class GlobalAvgPool(Module):
-    """The mean of each channel over the image: (N, H, W, C) to (N, C). Raises ValueError for fewer than three axes."""
+    """The mean of each channel over the image: (N, H, W, C) to (N, C). Raises ValueError for fewer than three axes.
+
+    >>> tg.layers.GlobalAvgPool()(np.zeros((8, 7, 7, 64))).shape
+    (8, 64)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x, least=3)
@@ -82,6 +94,9 @@ class UpSampling(Module):
     """Images whose sides are a whole number of times longer: see ops.upsample_nearest and ops.upsample_bilinear.
 
     Raises ValueError for another mode.
+
+    >>> tg.layers.UpSampling(2)(np.zeros((1, 7, 7, 3))).shape
+    (1, 14, 14, 3)
     """
 
     def __init__(self, scale: int | tuple[int, int] = 2, mode: Literal["nearest", "bilinear"] = "nearest"):
@@ -103,6 +118,9 @@ class Pad(Module):
 
     width: of all sides, (vertical, horizontal) or ((top, bottom), (left, right)).  mode: "reflect", "edge", "wrap", or
     "constant", 0. Raises ValueError for another mode, and for a border wider than the image has pixels for.
+
+    >>> tg.layers.Pad(3)(np.zeros((1, 28, 28, 3))).shape
+    (1, 34, 34, 3)
     """
 
     def __init__(
@@ -127,7 +145,11 @@ class Pad(Module):
 
 
 class PixelShuffle(Module):
-    """r² times fewer channels, images r times higher and wider: see ops.pixel_shuffle."""
+    """r² times fewer channels, images r times higher and wider: see ops.pixel_shuffle.
+
+    >>> tg.layers.PixelShuffle(2)(np.zeros((1, 7, 7, 12))).shape
+    (1, 14, 14, 3)
+    """
 
     def __init__(self, factor: int = 2):
         self.factor = whole("PixelShuffle", "factor", factor, 1)

@@ -11,7 +11,11 @@ from ..tensor import Tensor
 
 
 class LeftOut(NamedTuple):
-    """What load_state_dict(strict=False) left out: names without a value, and values without a name."""
+    """What load_state_dict(strict=False) left out: names without a value, and values without a name.
+
+    >>> tg.layers.Dense(3, 2).load_state_dict({"w": np.zeros((3, 2), np.float32)}, strict=False)
+    LeftOut(missing_keys=['b'], unexpected_keys=[])
+    """
 
     missing_keys: list[str]
     unexpected_keys: list[str]

@@ -18,7 +18,11 @@ from .module import Module
 
 
 class Blur(Module):
-    """Each pixel mixed with its neighbours by [1, 2, 1] / 4 along both axes, times gain: see ops.blur."""
+    """Each pixel mixed with its neighbours by [1, 2, 1] / 4 along both axes, times gain: see ops.blur.
+
+    >>> tg.layers.Blur()(np.ones((1, 4, 4, 3), np.float32)).shape
+    (1, 4, 4, 3)
+    """
 
     def __init__(self, gain: float = 1.0):
         self.gain = number("Blur", "gain", gain)
@@ -39,6 +43,10 @@ class ModulatedConv(Module):
     up: None, or the stride of a transposed convolution, by which the sides grow; output_padding: as of ConvTranspose.
     The kernel is N(0, 1) at first, and divided by √fan_in in each pass. There is no bias. Raises ValueError for a wrong
     option, and if x or w does not fit.
+
+    >>> conv = tg.layers.ModulatedConv(3, 16, 3, style_features=5)
+    >>> conv(np.zeros((8, 4, 4, 3), np.float32), np.zeros((8, 5), np.float32)).shape
+    (8, 4, 4, 16)
     """
 
     def __init__(
@@ -86,6 +94,9 @@ class MinibatchStd(Module):
     `group` consecutive examples form a group. The number is the mean over all pixels and channels of their standard
     deviation √(σ² + eps) within the group, with the biased σ²: Karras et al. 2018, section 3. A D that sees it notices
     samples that are all alike. Raises ValueError unless the group divides the batch.
+
+    >>> tg.layers.MinibatchStd(group=4)(np.zeros((8, 4, 4, 3), np.float32)).shape
+    (8, 4, 4, 4)
     """
 
     mixing = True

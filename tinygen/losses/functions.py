@@ -67,6 +67,9 @@ def bce_logits(logits: Any, target: Any, reduction: str = "mean") -> Tensor:
     """Binary cross entropy of p = σ(logits): -t log p - (1 - t) log(1 - p), without overflow for any logit.
 
     target: in [0, 1].
+
+    >>> tg.losses.bce_logits(tg.tensor([0.0, 1000.0]), 1.0, "none").numpy().round(3)
+    array([0.693, 0.   ], dtype=float32)
     """
     _check("bce_logits", logits, target, reduction, (0, 1))
     return _reduce(ops.sigmoid_cross_entropy(logits, target), reduction)
@@ -77,6 +80,9 @@ def bce(p: Any, target: Any, reduction: str = "mean") -> Tensor:
 
     p is kept the machine's epsilon away from 0 and 1, as in Keras, so that the loss stays finite; there its gradient is
     0. So for a network that ends in a sigmoid, leave the sigmoid out and use bce_logits.
+
+    >>> round(tg.losses.bce(tg.tensor([0.5]), 1.0).item(), 3)
+    0.693
     """
     _check("bce", p, target, reduction, (0, 1))
     _check_range("bce", "p", p, 0, 1)
@@ -99,6 +105,10 @@ def cross_entropy(
     ignore_index: a label whose examples count neither in a sum nor in a mean.  label_smoothing ε: the label stands for
     1 - ε of an example, and each class for ε / classes of it (Szegedy et al. 2016, section 7).
     A label outside 0 to classes - 1, -1 included, raises IndexError on the CPU; on a GPU its loss is NaN.
+
+    >>> logits = tg.tensor([[0.0, 0.0], [1000.0, 1000.0]])
+    >>> tg.losses.cross_entropy(logits, np.array([0, 1]), "none").numpy().round(3)
+    array([0.693, 0.693], dtype=float32)
     """
     name = "cross_entropy"
     check_array(name, labels, "labels")
@@ -147,19 +157,31 @@ def _of_classes(weight: Any, logits: Any) -> Any:
 
 
 def mse(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """(x - target)²."""
+    """(x - target)².
+
+    >>> tg.losses.mse(tg.tensor([1.0, 3.0]), 0.0)
+    Tensor(5., dtype=float32)
+    """
     _check("mse", x, target, reduction)
     return _reduce(ops.power(x - target, 2), reduction)
 
 
 def l1(x: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """|x - target|."""
+    """|x - target|.
+
+    >>> tg.losses.l1(tg.tensor([1.0, 3.0]), 0.0)
+    Tensor(2., dtype=float32)
+    """
     _check("l1", x, target, reduction)
     return _reduce(ops.abs(x - target), reduction)
 
 
 def hinge(score: Any, target: Any, reduction: str = "mean") -> Tensor:
-    """max(0, 1 - target · score), with targets -1 and 1."""
+    """max(0, 1 - target · score), with targets -1 and 1.
+
+    >>> tg.losses.hinge(tg.tensor([2.0, 0.0, -2.0]), 1.0, "none")
+    Tensor([0., 1., 3.], dtype=float32)
+    """
     _check("hinge", score, target, reduction)
     signs = array_of(target)
     if array_module(signs) is np and not np.all(np.abs(signs) == 1):
@@ -171,6 +193,9 @@ def gaussian_kl(mu: Any, logvar: Any) -> Tensor:
     """KL(N(mu, e^logvar) ‖ N(0, 1)), sum over the latents, mean over the batch. mu, logvar: (N, latents).
 
     Raises ValueError for other shapes.
+
+    >>> tg.losses.gaussian_kl(tg.tensor([[0.0, 1.0]]), tg.tensor([[0.0, 0.0]]))
+    Tensor(0.5, dtype=float32)
     """
     return ops.sum(gaussian_kls(mu, logvar))
 
@@ -179,6 +204,9 @@ def gaussian_kls(mu: Any, logvar: Any) -> Tensor:
     """gaussian_kl of each latent, (latents,): ½ (mu² + e^logvar - 1 - logvar), mean over the batch.
 
     Kingma and Welling 2013, appendix B.
+
+    >>> tg.losses.gaussian_kls(tg.tensor([[0.0, 1.0]]), tg.tensor([[0.0, 0.0]]))
+    Tensor([0. , 0.5], dtype=float32)
     """
     check_floats("gaussian_kl", mu, logvar)
     if mu.ndim != 2 or mu.shape != logvar.shape:

@@ -31,6 +31,11 @@ class GANLoss(NamedTuple):
     labelled: whether D's loss compares scores with labels, 1 for real and 0 for fake.
     name: its name in `--set loss=`.  title: its name on a page, by default the same.
     formula_D, formula_G: the losses in terms of r and s, as in the source.
+
+    >>> game = tg.losses.GAN_LOSSES["hinge"]
+    >>> real, fake = tg.tensor([[2.0], [0.0]]), tg.tensor([[-2.0], [0.0]])
+    >>> game.D(real, fake).item(), game.G(fake).item()
+    (1.0, 1.0)
     """
 
     D: Callable[..., Tensor]
@@ -127,7 +132,11 @@ def _half_square(letter: str, label: float) -> str:
 
 
 def least_squares(a: float = 0.0, b: float = 1.0, c: float = 1.0) -> GANLoss:
-    """½ E (D(x) - b)² + ½ E (D(G(z)) - a)² for D, ½ E (D(G(z)) - c)² for G: Mao et al. 2017, eq. 2."""
+    """½ E (D(x) - b)² + ½ E (D(G(z)) - a)² for D, ½ E (D(G(z)) - c)² for G: Mao et al. 2017, eq. 2.
+
+    >>> tg.losses.least_squares(a=-1.0, b=1.0, c=0.0)
+    GANLoss('lsgan': D lowers ½ (r − 1)² + ½ (s + 1)², G lowers ½ s²)
+    """
     game = _LeastSquares(*(number("least_squares", name, label) for name, label in (("a", a), ("b", b), ("c", c))))
     return GANLoss(
         game.D,

@@ -72,6 +72,11 @@ def evaluate(
 
     All random numbers come from separate streams of `seed`: the model and its training don't change, and equal calls
     give equal scores.  Raises ConfigError if nothing can be measured, DataError for a data set without test examples.
+
+    >>> model, ring = tg.models.GAN(tg.models.GANConfig(data_shape=(2,))), tg.data.load("ring8")
+    >>> scores = tg.metrics.evaluate(model, ring, n=100)
+    >>> sorted(scores)
+    ['high_quality', 'modes', 'reverse_kl']
     """
     if isinstance(model, (type, str)) or not any(has(model, method) for method in ("sample", "codes", "translate")):
         raise ConfigError(

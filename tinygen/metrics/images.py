@@ -50,6 +50,11 @@ def image_scores(
     drawn faces of sixfactors `evaluate` takes those of the judge of faces (load_face_judge().features).
     classify: f(x) -> (N, classes), probabilities, for the Inception score; by default the LeNet's, or none.
     Raises DataError for images of different shapes or outside their range.
+
+    >>> digits = tg.data.load("digits")
+    >>> scores = tg.metrics.image_scores(digits.train[:50], digits.test[:50], digits.train[50:100])
+    >>> scores["features"]
+    'LeNet trained on digits'
     """
     fake = unit_images(fake, value_range)
     test, train = as_numbers("image_scores", "test images", test), as_numbers("image_scores", "train images", train)
@@ -80,6 +85,9 @@ def pooled_pixels(x: Array) -> Array:
     """Images (N, H, W, C) averaged down to 8x8, as rows (N, 8·8·C): features for images that no network here knows.
 
     Pixel i of n belongs to average 8i // n; an image of fewer than 8 pixels a side keeps them.
+
+    >>> tg.metrics.pooled_pixels(np.zeros((4, 32, 32, 3), np.float32)).shape
+    (4, 192)
     """
     x = as_numbers("pooled_pixels", "images", x)
     if x.ndim != 4 or 0 in x.shape:

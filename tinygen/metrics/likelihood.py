@@ -30,6 +30,9 @@ def binarise(images: Array, seed: int = 0) -> np.ndarray:
     """Images as zeros and ones (float32, on the host), 1 with the grey value's probability; the same for the same seed.
 
     Salakhutdinov and Murray 2008, section 4.  images: (N, H, W, C), uint8 or floats in [0, 1].
+
+    >>> tg.metrics.binarise(np.array([0, 255], np.uint8).reshape(1, 1, 2, 1)).ravel()
+    array([0., 1.], dtype=float32)
     """
     grey = to_host(unit_images(images))
     return (Generator(seed, "binarise", "cpu").uniform(grey.shape) < grey).astype(np.float32)
@@ -39,6 +42,11 @@ def likelihood_bounds(model: Any, x: Array, k: int = 100, rng: Generator | None 
     """{"elbo", "iwae"}: for each example of x, zeros and ones (N, H, W, C), the ELBO and L_k in nats, float64 (N,).
 
     Both use the same k draws of z. model: a VAE whose decoder gives logits of pixels, or ConfigError is raised.
+
+    >>> model, digits = tg.models.VAE(), tg.data.load("digits")
+    >>> bounds = tg.metrics.likelihood_bounds(model, tg.metrics.binarise(digits.test[:4]), k=8)
+    >>> bool((bounds["elbo"] <= bounds["iwae"]).all())
+    True
     """
     whole("likelihood_bounds", "k", k, 1)
     if not isinstance(model, Model) or model.likelihood != "bernoulli":

@@ -20,6 +20,10 @@ def precision_recall(real: Array, fake: Array, k: int = 3) -> tuple[float, float
     Recall: the same with real and fake exchanged. Kynkäänniemi et al. 2019, eq. 1 and 2.
 
     Raises DataError for features that don't fit, ConfigError unless k is below the number of either.
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> tg.metrics.precision_recall(x, x), tg.metrics.precision_recall(x, x + 100.0)
+    ((1.0, 1.0), (0.0, 0.0))
     """
     real, fake = as_features("precision_recall", real, fake)
     whole("precision_recall", "k", k, 1, min(len(real), len(fake)) - 1, ", fewer than there are images")
@@ -33,6 +37,10 @@ def density_coverage(real: Array, fake: Array, k: int = 5) -> tuple[float, float
     For fakes from the same distribution the mean of density is 1, and that of coverage (lemma 2)
     1 - (N-1)···(N-k) / ((N+M-1)···(N+M-k)) for N real and M fake: 0.969 where N = M is large and k = 5.
     Raises errors as precision_recall does.
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> tg.metrics.density_coverage(x, x + 100.0)
+    (0.0, 0.0)
     """
     real, fake = as_features("density_coverage", real, fake)
     whole("density_coverage", "k", k, 1, len(real) - 1, ", fewer than there are real images")

@@ -25,6 +25,10 @@ def psnr(x: Array, y: Array) -> float:
     """10 log₁₀(1 / mean (x - y)²) of each pair of images in [0, 1], in dB; the mean over all pairs.
 
     x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError if their shapes differ.
+
+    >>> x = np.zeros((1, 28, 28, 1), np.float32)
+    >>> round(tg.metrics.psnr(x, x + np.float32(0.1)), 3)
+    20.0
     """
     x, y = _pairs("psnr", x, y)
     with np.errstate(divide="ignore"):  # of equal images it is infinite
@@ -37,6 +41,10 @@ def ssim(x: Array, y: Array) -> float:
     (2 μx μy + c1) (2 σxy + c2) / ((μx² + μy² + c1) (σx² + σy² + c2)) at each window that lies in the image, for each
     channel, with moments weighted by a Gaussian of 11x11 pixels, σ = 1.5; c1 = .01², c2 = .03² (eq. 13 to 16).
     x, y: (N, H, W, C), uint8 or in [0, 1]. Raises DataError if their shapes differ, and for a side below 11.
+
+    >>> x = tg.data.load("digits").test[:4]
+    >>> round(tg.metrics.ssim(x, x), 6)
+    1.0
     """
     x, y = _pairs("ssim", x, y)
     if min(x.shape[1:3]) < WINDOW:

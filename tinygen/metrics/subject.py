@@ -19,7 +19,12 @@ MOST = 10_000  # examples to encode, or images to train a classifier on
 
 class Score(NamedTuple):
     """A value; the same score of real data, where that is meaningful; the name of the features compared, if any; and
-    the score of the simplest means, if there are any."""
+    the score of the simplest means, if there are any.
+
+    >>> score = tg.metrics.Score(0.8, reference=0.1)
+    >>> score.value, score.reference
+    (0.8, 0.1)
+    """
 
     value: float
     reference: float | None = None

@@ -32,7 +32,12 @@ class ACGANConfig(CGANConfig):
 
 
 class ACGAN(CGAN):
-    """A GAN of dense layers that draws a given class; D classifies, too."""
+    """A GAN of dense layers that draws a given class; D classifies, too.
+
+    >>> model = tg.models.ACGAN(tg.models.ACGANConfig(classes=10))
+    >>> model.sample(4, labels=np.arange(4)).shape
+    (4, 28, 28, 1)
+    """
 
     name = "acgan"
     Config: ClassVar[type] = ACGANConfig

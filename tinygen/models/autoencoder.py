@@ -39,7 +39,12 @@ class AutoencoderConfig(ModelConfig):
 
 
 class Autoencoder(Model):
-    """An autoencoder of dense layers."""
+    """An autoencoder of dense layers.
+
+    >>> model = tg.models.Autoencoder(tg.models.AutoencoderConfig(latent_dim=2))
+    >>> model.codes(np.zeros((8, 28, 28, 1), np.float32)).shape
+    (8, 2)
+    """
 
     name = "ae"
     Config = AutoencoderConfig
@@ -132,6 +137,9 @@ class Memory(Model):
     """A decoder that learns a few examples by heart, from one-hot codes.
 
     Its samples lie between them.
+
+    >>> tg.models.Memory(tg.models.MemoryConfig()).sample(2).shape
+    (2, 28, 28, 1)
     """
 
     name = "memory"

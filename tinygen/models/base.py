@@ -61,6 +61,11 @@ class Model(Module):
     method below that your model can support: training, the recorder, the report, warnings, evaluation and the command
     line use nothing but this class, and do without what isn't written. `name` is by default that of the class, in
     lower case.
+
+    >>> class Mean(tg.models.Model):
+    ...     Config = tg.models.ModelConfig
+    >>> Mean().name, Mean().config.data_shape
+    ('mean', (28, 28, 1))
     """
 
     name: ClassVar[str] = "model"

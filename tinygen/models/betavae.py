@@ -48,6 +48,10 @@ class BetaVAE(ConvVAE):
     """A VAE of convolutions whose latents come to stand for one factor each.
 
     A heavier KL term makes them.
+
+    >>> model = tg.models.BetaVAE(tg.models.BetaVAEConfig(beta=8.0))
+    >>> model.codes(np.zeros((2, 64, 64, 3), np.float32)).shape
+    (2, 10)
     """
 
     name = "betavae"

@@ -62,7 +62,12 @@ class JoinLabels(layers.Module):
 
 
 class CGAN(GAN):
-    """A GAN of dense layers that draws examples of a given class."""
+    """A GAN of dense layers that draws examples of a given class.
+
+    >>> model = tg.models.CGAN(tg.models.CGANConfig(classes=10))
+    >>> model.sample(4, labels=np.arange(4)).shape
+    (4, 28, 28, 1)
+    """
 
     name = "cgan"
     Config: ClassVar[type] = CGANConfig

@@ -113,6 +113,10 @@ class CoGAN(DCGAN):
     """Two GANs that share layers, and draw pairs of images of two domains.
 
     Where both domains meet in a batch, those of the first come first.
+
+    >>> x, y = tg.models.CoGAN(tg.models.CoGANConfig()).sample_pairs(2)
+    >>> x.shape, y.shape
+    ((2, 28, 28, 1), (2, 28, 28, 1))
     """
 
     name = "cogan"

@@ -38,7 +38,11 @@ class ConvVAEConfig(VAEConfig):
 
 
 class ConvVAE(VAE):
-    """A variational autoencoder of convolutions, for images of any size."""
+    """A variational autoencoder of convolutions, for images of any size.
+
+    >>> tg.models.ConvVAE(tg.models.ConvVAEConfig(latent_dim=2)).sample(2).shape
+    (2, 28, 28, 1)
+    """
 
     name = "convvae"
     Config: ClassVar[type] = ConvVAEConfig

@@ -87,6 +87,10 @@ class CycleGAN(Model):
     """Two generators that turn images of two domains into each other's.
 
     They learn without pairs.
+
+    >>> model = tg.models.CycleGAN(tg.models.CycleGANConfig())
+    >>> model.translate(np.zeros((2, 32, 32, 3), np.float32)).shape
+    (2, 32, 32, 3)
     """
 
     name = "cyclegan"

@@ -61,6 +61,9 @@ class DCGAN(GAN):
     """A GAN of convolutions, for images of any size.
 
     By default it is the one of TensorFlow's tutorial, for 28x28.
+
+    >>> tg.models.DCGAN(tg.models.DCGANConfig(data_shape=(16, 16, 3))).sample(2).shape
+    (2, 16, 16, 3)
     """
 
     name = "dcgan"
@@ -145,6 +148,9 @@ class DCGAN64(DCGAN):
     """The DCGAN of Radford et al. 2015, for images of 64x64 pixels.
 
     It has batch norm in both networks.
+
+    >>> tg.models.DCGAN64(tg.models.DCGAN64Config(g_channels=(32, 16, 8, 8))).sample(2).shape
+    (2, 64, 64, 3)
     """
 
     name = "dcgan64"

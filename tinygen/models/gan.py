@@ -134,7 +134,13 @@ def plane(steps: int = 4000, **settings: Any) -> Preset:
 
 
 class GAN(AveragedG):
-    """A GAN of dense layers, with or without batch norm."""
+    """A GAN of dense layers, with or without batch norm.
+
+    >>> model = tg.models.MODELS["gan"](tg.models.GANConfig(latent_dim=16), seed=1)
+    >>> metrics = model.train_step(np.zeros((8, 28, 28, 1), np.float32))
+    >>> sorted(metrics), isinstance(model, tg.models.GAN)
+    (['D(G(z))', 'D(x)', 'acc', 'loss_D', 'loss_G'], True)
+    """
 
     name = "gan"
     Config: ClassVar[type] = GANConfig

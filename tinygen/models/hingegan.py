@@ -22,7 +22,11 @@ class HingeGANConfig(GANConfig):
 
 
 class HingeGAN(GAN):
-    """A GAN of dense layers with the hinge loss."""
+    """A GAN of dense layers with the hinge loss.
+
+    >>> tg.models.HingeGAN(tg.models.HingeGANConfig(latent_dim=16)).sample(2).shape
+    (2, 28, 28, 1)
+    """
 
     name = "hingegan"
     Config = HingeGANConfig

@@ -106,7 +106,12 @@ class InpaintConfig(ModelConfig):
 
 
 class Inpaint(Restoring):
-    """An encoder and a decoder that fill a hole, and a D that judges it."""
+    """An encoder and a decoder that fill a hole, and a D that judges it.
+
+    >>> model = tg.models.Inpaint(tg.models.InpaintConfig())
+    >>> model.translate(np.zeros((2, 32, 32, 3), np.float32)).shape
+    (2, 32, 32, 3)
+    """
 
     name = "inpaint"
     Config: ClassVar[type] = InpaintConfig

@@ -29,7 +29,11 @@ class LSGANConfig(GANConfig):
 
 
 class LSGAN(GAN):
-    """A GAN of dense layers with the least squares loss."""
+    """A GAN of dense layers with the least squares loss.
+
+    >>> tg.models.LSGAN(tg.models.LSGANConfig(a=-1.0, b=1.0, c=0.0)).game
+    GANLoss('lsgan': D lowers ½ (r − 1)² + ½ (s + 1)², G lowers ½ s²)
+    """
 
     name = "lsgan"
     Config = LSGANConfig

@@ -65,7 +65,11 @@ class Pack(layers.Module):
 
 
 class PacGAN(GAN):
-    """A GAN of dense layers whose D judges several samples together."""
+    """A GAN of dense layers whose D judges several samples together.
+
+    >>> tg.models.PacGAN(tg.models.PacGANConfig()).sample(2).shape
+    (2, 28, 28, 1)
+    """
 
     name = "pacgan"
     Config = PacGANConfig

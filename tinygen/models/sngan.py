@@ -38,7 +38,11 @@ class SNGANConfig(DCGANConfig):
 
 
 class SNGAN(DCGAN):
-    """A GAN of convolutions whose discriminator is spectrally normalised."""
+    """A GAN of convolutions whose discriminator is spectrally normalised.
+
+    >>> tg.models.SNGAN(tg.models.SNGANConfig(latent_dim=16)).sample(2).shape
+    (2, 28, 28, 1)
+    """
 
     name = "sngan"
     Config = SNGANConfig

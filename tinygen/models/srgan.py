@@ -88,6 +88,10 @@ class SRGAN(Restoring):
     """Super-resolution by a residual network, made sharp by a GAN.
 
     Alone, the network is the SRResNet.
+
+    >>> model = tg.models.SRGAN(tg.models.SRGANConfig())
+    >>> model.translate(np.zeros((1, 7, 7, 1), np.float32)).shape
+    (1, 28, 28, 1)
     """
 
     name = "srgan"

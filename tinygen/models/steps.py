@@ -22,6 +22,10 @@ class Loss(NamedTuple):
     named: what it is made of, still on the tape, by the letters of the paper. The recorder, the report and the metrics
     use these names: "x" a batch; "z" noise, "G(z)" samples, "D(x)" and "D(G(z))" scores; "x̂" points at which D's slope
     is penalised; "mu", "logvar" and "eps" of an encoder; "reconstruction" and "KL", the terms of its loss.
+
+    >>> loss = tg.models.Loss(tg.tensor(0.5), named={"z": np.zeros((8, 2))})
+    >>> loss.value.item(), sorted(loss.named)
+    (0.5, ['z'])
     """
 
     value: Tensor
@@ -46,6 +50,11 @@ class Step:
     learns, frozen: by name, the networks that learn, and those that the gradient only passes through.
     optimizer: of the networks that learn.  then: called after the step, for example to clip weights.
     Raises ConfigError for a field of another kind.
+
+    >>> model = tg.models.GAN()
+    >>> d_step, g_step = model.steps(np.zeros((8, 28, 28, 1), np.float32))
+    >>> isinstance(d_step, tg.models.Step), d_step.name, g_step.name, sorted(g_step.frozen)
+    (True, 'D', 'G', ['D'])
     """
 
     name: str

@@ -79,7 +79,11 @@ class StyleGANConfig(GameConfig):
 
 
 class StyleGAN(GAN):
-    """StyleGAN2 in small, for images of any size."""
+    """StyleGAN2 in small, for images of any size.
+
+    >>> tg.models.StyleGAN(tg.models.StyleGANConfig(data_shape=(16, 16, 3))).sample(2).shape
+    (2, 16, 16, 3)
+    """
 
     name = "stylegan"
     Config = StyleGANConfig

@@ -92,6 +92,10 @@ class TextGAN(AveragedG):
     """A GAN that writes sentences.
 
     G is a recurrent network, and D one of convolutions.
+
+    >>> model = tg.models.TextGAN(tg.models.TextGANConfig())
+    >>> model.sample(2).shape
+    (2, 12)
     """
 
     name = "textgan"

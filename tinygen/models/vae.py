@@ -96,7 +96,13 @@ class GaussianEncoder(Model):
 
 
 class VAE(GaussianEncoder):
-    """A variational autoencoder of dense layers."""
+    """A variational autoencoder of dense layers.
+
+    >>> model = tg.models.VAE(tg.models.VAEConfig(latent_dim=2))
+    >>> mu, logvar = model.posterior(np.zeros((8, 28, 28, 1), np.float32))
+    >>> mu.shape, logvar.shape
+    ((8, 2), (8, 2))
+    """
 
     name = "vae"
     Config: ClassVar[type] = VAEConfig

@@ -67,7 +67,12 @@ class VAEGANConfig(DCGANConfig):
 
 
 class VAEGAN(GaussianEncoder, DCGAN):
-    """An autoencoder judged by the D of a GAN; it samples as a GAN does."""
+    """An autoencoder judged by the D of a GAN; it samples as a GAN does.
+
+    >>> model = tg.models.VAEGAN(tg.models.VAEGANConfig(latent_dim=16))
+    >>> model.codes(np.zeros((2, 28, 28, 1), np.float32)).shape
+    (2, 16)
+    """
 
     name = "vaegan"
     Config: ClassVar[type] = VAEGANConfig

@@ -38,7 +38,11 @@ class WGANConfig(GANConfig):
 
 
 class WGAN(GAN):
-    """A Wasserstein GAN of dense layers, with clipped weights."""
+    """A Wasserstein GAN of dense layers, with clipped weights.
+
+    >>> tg.models.WGAN(tg.models.WGANConfig(latent_dim=16)).sample(2).shape
+    (2, 28, 28, 1)
+    """
 
     name = "wgan"
     Config = WGANConfig

@@ -43,7 +43,11 @@ class WGANGPConfig(GANConfig):
 
 
 class WGANGP(GAN):
-    """A Wasserstein GAN of dense layers, with the slope of D kept near 1."""
+    """A Wasserstein GAN of dense layers, with the slope of D kept near 1.
+
+    >>> tg.models.WGANGP(tg.models.WGANGPConfig(latent_dim=16)).sample(2).shape
+    (2, 28, 28, 1)
+    """
 
     name = "wgangp"
     Config = WGANGPConfig

@@ -16,32 +16,53 @@ from .elementwise import clip, elementwise, exp, floats, greater, less, less_equ
 
 @elementwise
 def tanh(x: Any) -> Array:
-    """tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ)."""
+    """tanh x = (eˣ - e⁻ˣ) / (eˣ + e⁻ˣ).
+
+    >>> tg.ops.tanh([0.0, 1.0]).round(3)
+    array([0.   , 0.762], dtype=float32)
+    """
     return array_module(x).tanh(floats(x))
 
 
 @elementwise
 def sigmoid(x: Any) -> Array:
-    """σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x."""
+    """σ(x) = 1 / (1 + e⁻ˣ), without overflow for any x.
+
+    >>> tg.ops.sigmoid([-1000.0, 0.0, 1000.0])
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     return kernels.sigmoid(floats(x))
 
 
 @elementwise
 def softplus(x: Any) -> Array:
-    """log(1 + eˣ) = max(x, 0) + log(1 + exp(-|x|)), without overflow for any x."""
+    """log(1 + eˣ) = max(x, 0) + log(1 + exp(-|x|)), without overflow for any x.
+
+    >>> tg.ops.softplus([-1000.0, 0.0]).round(3)
+    array([0.   , 0.693], dtype=float32)
+    """
     xp, x = array_module(x), floats(x)
     return xp.maximum(x, 0) + kernels.log1p_to_1(xp.exp(-xp.abs(x)))
 
 
 @elementwise
 def relu(x: Any) -> Array:
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> x = tg.tensor([-1.0, 2.0], requires_grad=True)
+    >>> tg.ops.relu(x).detach(), tg.grad(tg.ops.relu(x).sum(), x)
+    (Tensor([0., 2.], dtype=float32), Tensor([0., 1.], dtype=float32))
+    """
     return array_module(x).maximum(x, 0)
 
 
 @elementwise
 def leaky_relu(x: Any, slope: float = 0.2) -> Array:
-    """x where x > 0, slope · x elsewhere. slope: from 0 up to 1 (ValueError otherwise)."""
+    """x where x > 0, slope · x elsewhere. slope: from 0 up to 1 (ValueError otherwise).
+
+    >>> tg.ops.leaky_relu([-1.0, 2.0], 0.2)
+    array([-0.2,  2. ], dtype=float32)
+    """
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope is {slope}, but it must be from 0 to 1")
     return kernels.leaky_relu(x, slope)
@@ -49,13 +70,21 @@ def leaky_relu(x: Any, slope: float = 0.2) -> Array:
 
 @elementwise
 def prelu(x: Any, slope: Any) -> Array:
-    """x where x > 0, slope · x elsewhere, where the slope is learnt: He et al. 2015, eq. 1. (C,): one a channel."""
+    """x where x > 0, slope · x elsewhere, where the slope is learnt: He et al. 2015, eq. 1. (C,): one a channel.
+
+    >>> tg.ops.prelu([-4.0, 4.0], slope=0.25)
+    array([-1.,  4.], dtype=float32)
+    """
     return array_module(x).where(array_module(x).greater(x, 0), x, x * slope)
 
 
 @elementwise
 def elu(x: Any, alpha: float = 1.0) -> Array:
-    """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15). alpha: at least 0 (or ValueError)."""
+    """x where x > 0, alpha · (eˣ - 1) elsewhere (Clevert et al. 2015, eq. 15). alpha: at least 0 (or ValueError).
+
+    >>> tg.ops.elu([-1.0, 2.0]).round(3)
+    array([-0.632,  2.   ], dtype=float32)
+    """
     if alpha < 0:
         raise ValueError(f"elu: alpha is {alpha}, but it must be at least 0")
     xp, x = array_module(x), floats(x)
@@ -154,7 +183,11 @@ def _bell(x: Any) -> Any:
 
 @elementwise
 def dropout(x: Any, kept: Any, scale: float) -> Array:
-    """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept is not boolean."""
+    """scale · x where kept (booleans, of x's shape), 0 elsewhere. Raises TypeError if kept is not boolean.
+
+    >>> tg.ops.dropout([1.0, 2.0], kept=np.array([True, False]), scale=2.0)
+    array([2., 0.], dtype=float32)
+    """
     if kept.dtype.kind != "b":
         raise TypeError(f"dropout: kept must be booleans, but they are {kept.dtype}; give kept > 0, or multiply")
     return kernels.dropout(floats(x), kept, scale)
@@ -168,7 +201,11 @@ dropout.rules(lambda gy, y, x, kept, scale: dropout(gy, kept, scale))
 
 @elementwise
 def sigmoid_cross_entropy(x: Any, t: Any) -> Array:
-    """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + exp(-|x|)), without overflow for any x."""
+    """-t log σ(x) - (1 - t) log(1 - σ(x)) = max(x, 0) - x · t + log(1 + exp(-|x|)), without overflow for any x.
+
+    >>> tg.ops.sigmoid_cross_entropy([0.0, 1000.0], 1.0).round(3)
+    array([0.693, 0.   ], dtype=float32)
+    """
     return kernels.sigmoid_cross_entropy(floats(x), t)
 
 

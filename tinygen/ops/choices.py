@@ -24,6 +24,10 @@ def one_hot(i: Any, n: int, dtype: npt.DTypeLike = "float32") -> Any:
 
     Raises ValueError unless n is at least 1, TypeError unless i holds integers. One out of range, -1 included, raises
     IndexError on the CPU; on a GPU, which isn't waited for, its row is 0.
+
+    >>> tg.ops.one_hot(np.array([0, 2]), 3)
+    array([[1., 0., 0.],
+           [0., 0., 1.]], dtype=float32)
     """
     n = whole("one_hot", "n", n, 1)
     check_indices("one_hot", i, n, "i")
@@ -39,6 +43,11 @@ def straight_through(hard: Any, soft: Any) -> Array:
     """hard, with the gradient of soft: dy/dsoft = 1 and dy/dhard = 0, by definition (Bengio et al. 2013).
 
     Where hard = soft this is the derivative; elsewhere an estimate. Raises ValueError unless their shapes are equal.
+
+    >>> x = tg.tensor([0.4, 0.6], requires_grad=True)
+    >>> y = tg.ops.straight_through(x > 0.5, x)  # the value of the first, the gradient of the second
+    >>> tg.grad(y.sum(), x)
+    Tensor([1., 1.], dtype=float32)
     """
     if hard.shape != soft.shape:
         raise ValueError(f"straight_through: hard is {hard.shape} and soft {soft.shape}, but they must have one shape")
@@ -54,6 +63,11 @@ def gumbel_softmax(x: Any, noise: Any, tau: float = 1.0, hard: bool = False) -> 
     With noise, argmax(x + noise) is k with probability softmax(x)ₖ (eq. 1), and the result nears its one-hot vector as
     τ falls to 0.  hard: that one-hot vector itself, with the gradient of the softmax (straight-through).
     Raises ValueError for a τ that is not above 0, or if noise does not have the shape of x.
+
+    >>> noise = tg.Generator(0).gumbel((2, 3))
+    >>> tg.ops.gumbel_softmax(np.zeros((2, 3), np.float32), noise, hard=True)
+    array([[0., 1., 0.],
+           [0., 1., 0.]], dtype=float32)
     """
     for name, array in (("x", x), ("noise", noise)):
         check_array("gumbel_softmax", array, name)

@@ -22,6 +22,9 @@ def im2col(x: Any, kernel_size: int | Pair, stride: int | Pair = 1, padding: Pad
 
     cols[n, i, j, k, l, c] = x[n, i·sh + k - top, j·sw + l - left, c].  padding: as for conv2d.
     Raises ValueError for a bad option, or if no window fits.
+
+    >>> tg.ops.im2col(np.zeros((1, 4, 4, 3)), 2, stride=2).shape
+    (1, 2, 2, 2, 2, 3)
     """
     check_images("im2col", x)
     kernel_size, stride = pair("im2col", "kernel_size", kernel_size), pair("im2col", "stride", stride)
@@ -34,6 +37,12 @@ def col2im(cols: Any, size: Pair, stride: int | Pair = 1, padding: PaddingOption
     """The adjoint of im2col: an image (N, H, W, C) of the size (H, W), with each window added where it came from.
 
     Raises ValueError for a bad option, or if an image of that size does not have these windows.
+
+    >>> cols = tg.ops.im2col(np.ones((1, 3, 3, 1)), 2)
+    >>> tg.ops.col2im(cols, (3, 3))[0, :, :, 0]  # in how many windows each pixel is
+    array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]])
     """
     size, stride, kernel_size = pair("col2im", "size", size), pair("col2im", "stride", stride), cols.shape[3:5]
     resolved = resolve_padding("col2im", padding, size, kernel_size, stride)
@@ -63,6 +72,11 @@ def textbook_conv2d(x: Any, w: Any, stride: int | Pair = 1, padding: PaddingOpti
     """conv2d of x (N, H, W, C) with w (KH, KW, C, CO), in three lines.
 
     Each output is one window of x times one filter: all windows in rows, all filters in columns, one product.
+
+    >>> x, w = np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1))
+    >>> tg.ops.textbook_conv2d(x, w)[0, :, :, 0]
+    array([[9., 9.],
+           [9., 9.]])
     """
     cols = im2col(x, w.shape[:2], stride, padding)  # (N, OH, OW, KH, KW, C)
     windows = cols.reshape(math.prod(cols.shape[:3]), math.prod(cols.shape[3:]))

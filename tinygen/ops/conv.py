@@ -65,6 +65,13 @@ def conv2d(
     padding: a number of rows and columns on each side, ((top, bottom), (left, right)), "valid" (none), or "same": as
     TensorFlow, OH = ⌈H / sh⌉.  y: (N, OH, OW, CO) with OH = ⌊(H + top + bottom - dh·(KH - 1) - 1) / sh⌋ + 1.
     Raises ValueError for shapes or options that do not fit.
+
+    >>> x, w = np.ones((1, 4, 4, 1)), np.ones((3, 3, 1, 1))
+    >>> tg.ops.conv2d(x, w, padding="same")[0, :, :, 0]
+    array([[4., 6., 6., 4.],
+           [6., 9., 9., 6.],
+           [6., 9., 9., 6.],
+           [4., 6., 6., 4.]])
     """
     check_images("conv2d", x)
     check_channels("conv2d", x, w, groups, w_axis=2)
@@ -96,6 +103,10 @@ def conv_transpose2d(
     as in Keras, OH = H·sh + output_padding. Several sizes convolve to H: this is the smallest, for "same" the
     largest; output_padding gives the others: 0 to sh - 1, for "same" -(sh - 1) to 0.
     Dumoulin and Visin 2016, section 4. Raises ValueError for shapes or options that do not fit.
+
+    >>> x, w = np.ones((1, 2, 2, 1)), np.ones((2, 2, 1, 1))
+    >>> tg.ops.conv_transpose2d(x, w, stride=2).shape
+    (1, 4, 4, 1)
     """
     check_images("conv_transpose2d", x)
     check_channels("conv_transpose2d", x, w, groups, w_axis=3)
@@ -120,6 +131,10 @@ def conv2d_weight_grad(
 
     x: (N, H, W, C).  gy: (N, OH, OW, CO).  gw: (KH, KW, C, CO). Raises ValueError if gy does not have the
     shape of conv2d's result.
+
+    >>> x, gy = np.ones((1, 4, 4, 1)), np.ones((1, 2, 2, 1))
+    >>> tg.ops.conv2d_weight_grad(x, gy, kernel_size=3).shape
+    (3, 3, 1, 1)
     """
     check_images("conv2d_weight_grad", x)
     kernel_size = pair("conv2d_weight_grad", "kernel_size", kernel_size)

@@ -26,25 +26,41 @@ elementwise: Any = functools.partial(primitive, elementwise=True)
 
 @elementwise
 def add(a: Any, b: Any) -> Array:
-    """a + b."""
+    """a + b.
+
+    >>> tg.ops.add([1.0, 2.0], 10.0)
+    array([11., 12.], dtype=float32)
+    """
     return a + b
 
 
 @elementwise
 def subtract(a: Any, b: Any) -> Array:
-    """a - b."""
+    """a - b.
+
+    >>> tg.ops.subtract([3.0, 2.0], 1.0)
+    array([2., 1.], dtype=float32)
+    """
     return a - b
 
 
 @elementwise
 def multiply(a: Any, b: Any) -> Array:
-    """a · b."""
+    """a · b.
+
+    >>> tg.ops.multiply([1.0, 2.0], [3.0, 4.0])
+    array([3., 8.], dtype=float32)
+    """
     return a * b
 
 
 @elementwise
 def divide(a: Any, b: Any) -> Array:
-    """a / b; integers give float32 or float64."""
+    """a / b; integers give float32 or float64.
+
+    >>> tg.ops.divide([1, 2], 4)
+    array([0.25, 0.5 ])
+    """
     y = a / b
     if getattr(y, "dtype", None) is _HALF and _HALF not in (getattr(a, "dtype", None), getattr(b, "dtype", None)):
         return floats(a) / floats(b)
@@ -65,13 +81,21 @@ def remainder(a: Any, b: Any) -> Array:
 
 @elementwise
 def negative(x: Any) -> Array:
-    """-x."""
+    """-x.
+
+    >>> tg.ops.negative([1.0, -2.0])
+    array([-1.,  2.], dtype=float32)
+    """
     return -x
 
 
 @elementwise
 def power(x: Any, p: Any) -> Array:
-    """x to the power of p."""
+    """x to the power of p.
+
+    >>> tg.ops.power([1.0, 2.0, 3.0], 2)
+    array([1., 4., 9.], dtype=float32)
+    """
     return x**p
 
 
@@ -114,43 +138,71 @@ def floats(x: Any) -> Any:
 
 @elementwise
 def exp(x: Any) -> Array:
-    """eˣ."""
+    """eˣ.
+
+    >>> tg.ops.exp([0.0, 1.0]).round(3)
+    array([1.   , 2.718], dtype=float32)
+    """
     return array_module(x).exp(floats(x))
 
 
 @elementwise
 def expm1(x: Any) -> Array:
-    """eˣ - 1, exact for small x."""
+    """eˣ - 1, exact for small x.
+
+    >>> tg.ops.expm1(1e-12)
+    array(1.e-12)
+    """
     return array_module(x).expm1(floats(x))
 
 
 @elementwise
 def log(x: Any) -> Array:
-    """The natural logarithm of x."""
+    """The natural logarithm of x.
+
+    >>> tg.ops.log([1.0, 10.0]).round(3)
+    array([0.   , 2.303], dtype=float32)
+    """
     return array_module(x).log(floats(x))
 
 
 @elementwise
 def log1p(x: Any) -> Array:
-    """log(1 + x), exact for small x."""
+    """log(1 + x), exact for small x.
+
+    >>> tg.ops.log1p(1e-12)
+    array(1.e-12)
+    """
     return array_module(x).log1p(floats(x))
 
 
 @elementwise
 def sqrt(x: Any) -> Array:
-    """The square root of x."""
+    """The square root of x.
+
+    >>> tg.ops.sqrt([4.0, 9.0])
+    array([2., 3.], dtype=float32)
+    """
     return array_module(x).sqrt(floats(x))
 
 
 @elementwise
 def abs(x: Any) -> Array:
-    """|x|."""
+    """|x|.
+
+    >>> tg.ops.abs([-2.0, 3.0])
+    array([2., 3.], dtype=float32)
+    """
     return array_module(x).abs(x)
 
 
 @elementwise
 def sign(x: Any) -> Array:
-    """-1, 0 or 1, as x is negative, zero or positive; a constant to backward."""
+    """-1, 0 or 1, as x is negative, zero or positive; a constant to backward.
+
+    >>> tg.ops.sign([-2.0, 0.0, 3.0])
+    array([-1.,  0.,  1.], dtype=float32)
+    """
     return array_module(x).sign(x)
 
 
@@ -179,13 +231,21 @@ def _is_whole(x: Any) -> bool:
 
 @elementwise
 def sin(x: Any) -> Array:
-    """sin x, x in radians."""
+    """sin x, x in radians.
+
+    >>> tg.ops.sin([0.0, np.pi / 2])
+    array([0., 1.], dtype=float32)
+    """
     return array_module(x).sin(floats(x))
 
 
 @elementwise
 def cos(x: Any) -> Array:
-    """cos x, x in radians."""
+    """cos x, x in radians.
+
+    >>> tg.ops.cos([0.0, np.pi])
+    array([ 1., -1.], dtype=float32)
+    """
     return array_module(x).cos(floats(x))
 
 
@@ -208,25 +268,41 @@ cos.rules(lambda gy, y, x: -gy * sin(x))
 
 @elementwise
 def maximum(a: Any, b: Any) -> Array:
-    """The larger of a and b."""
+    """The larger of a and b.
+
+    >>> tg.ops.maximum([1.0, 5.0], 3.0)
+    array([3., 5.], dtype=float32)
+    """
     return array_module(a, b).maximum(a, b)
 
 
 @elementwise
 def minimum(a: Any, b: Any) -> Array:
-    """The smaller of a and b."""
+    """The smaller of a and b.
+
+    >>> tg.ops.minimum([1.0, 5.0], 3.0)
+    array([1., 3.], dtype=float32)
+    """
     return array_module(a, b).minimum(a, b)
 
 
 @elementwise
 def clip(x: Any, min: Any = None, max: Any = None) -> Array:
-    """x, but no smaller than min and no larger than max (None: no bound)."""
+    """x, but no smaller than min and no larger than max (None: no bound).
+
+    >>> tg.ops.clip([-2.0, 0.5, 3.0], 0.0, 1.0)
+    array([0. , 0.5, 1. ], dtype=float32)
+    """
     return array_module(x).clip(x, min, max)
 
 
 @elementwise
 def where(condition: Any, a: Any, b: Any) -> Array:
-    """a where condition holds, b elsewhere."""
+    """a where condition holds, b elsewhere.
+
+    >>> tg.ops.where([True, False], [1.0, 2.0], 0.0)
+    array([1., 0.], dtype=float32)
+    """
     return array_module(condition, a, b).where(condition, a, b)
 
 
@@ -260,37 +336,61 @@ def _unless_lost(gy: Any, loses: Any, tie: Any) -> Any:
 
 @elementwise
 def equal(a: Any, b: Any) -> Array:
-    """a == b."""
+    """a == b.
+
+    >>> tg.ops.equal([1, 2, 3], 2)
+    array([False,  True, False])
+    """
     return a == b
 
 
 @elementwise
 def not_equal(a: Any, b: Any) -> Array:
-    """a != b."""
+    """a != b.
+
+    >>> tg.ops.not_equal([1, 2, 3], 2)
+    array([ True, False,  True])
+    """
     return a != b
 
 
 @elementwise
 def less(a: Any, b: Any) -> Array:
-    """a < b."""
+    """a < b.
+
+    >>> tg.ops.less([1, 2, 3], 2)
+    array([ True, False, False])
+    """
     return a < b
 
 
 @elementwise
 def less_equal(a: Any, b: Any) -> Array:
-    """a <= b."""
+    """a <= b.
+
+    >>> tg.ops.less_equal([1, 2, 3], 2)
+    array([ True,  True, False])
+    """
     return a <= b
 
 
 @elementwise
 def greater(a: Any, b: Any) -> Array:
-    """a > b."""
+    """a > b.
+
+    >>> tg.ops.greater([1, 2, 3], 2)
+    array([False, False,  True])
+    """
     return a > b
 
 
 @elementwise
 def greater_equal(a: Any, b: Any) -> Array:
-    """a >= b."""
+    """a >= b.
+
+    >>> tg.ops.greater_equal([1, 2, 3], 2)
+    array([False,  True,  True])
+    """
     return a >= b
 
 
@@ -314,7 +414,11 @@ def logical_not(x: Any) -> Array:
 
 @elementwise
 def astype(x: Any, dtype: npt.DTypeLike) -> Array:
-    """x as another dtype. The gradient comes back in x's own."""
+    """x as another dtype. The gradient comes back in x's own.
+
+    >>> tg.ops.astype(tg.tensor([1.5, 2.0]), "float64")
+    Tensor([1.5, 2. ], dtype=float64)
+    """
     return x.astype(dtype)
 
 

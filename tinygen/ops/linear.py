@@ -16,6 +16,9 @@ def matmul(a: Any, b: Any) -> Any:
     """a @ b for a (..., M, K) and b (..., K, N); batch axes broadcast. A vector is a row left, a column right.
 
     Raises ValueError if the inner lengths differ or an operand is 0-d.
+
+    >>> tg.ops.matmul(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]))
+    array([[11.]])
     """
     if not (getattr(a, "ndim", 0) and getattr(b, "ndim", 0)) or a.shape[-1] != b.shape[-2 if b.ndim > 1 else 0]:
         raise ValueError(
@@ -52,6 +55,10 @@ def dense(x: Any, w: Any, b: Any) -> Any:
     """x @ w + b for x (..., in), w (in, out) and b (out,): a layer's product and its bias in one array.
 
     Raises ValueError if the lengths differ.
+
+    >>> x, w, b = np.array([[1.0, 2.0]]), np.array([[1.0], [10.0]]), np.array([100.0])
+    >>> tg.ops.dense(x, w, b)
+    array([[121.]])
     """
     try:
         fits = x.ndim > 0 and w.shape == (x.shape[-1], *b.shape) and w.ndim == 2

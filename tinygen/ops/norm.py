@@ -16,12 +16,23 @@ def batch_norm(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> Any:
     """gamma · (x - μ) / √(σ² + eps) + beta for x (..., C), with mean μ and variance σ² of each channel of this batch.
 
     gamma, beta: (C,). Ioffe and Szegedy 2015, algorithm 1. Raises ValueError if the shapes do not fit.
+
+    >>> x, gamma, beta = np.array([[1.0], [3.0]]), np.ones(1), np.zeros(1)
+    >>> tg.ops.batch_norm(x, gamma, beta).round(3)
+    array([[-1.],
+           [ 1.]])
     """
     return batch_norm_with_statistics(x, gamma, beta, eps)[0]
 
 
 def batch_norm_with_statistics(x: Any, gamma: Any, beta: Any, eps: float = 1e-5) -> tuple[Any, Array, Array]:
-    """batch_norm, and the mean and (biased) variance that it used, as plain arrays for the running statistics."""
+    """batch_norm, and the mean and (biased) variance that it used, as plain arrays for the running statistics.
+
+    >>> x = np.array([[1.0], [3.0]])
+    >>> y, mean, variance = tg.ops.batch_norm_with_statistics(x, np.ones(1), np.zeros(1))
+    >>> mean, variance
+    (array([2.]), array([1.]))
+    """
     if not x.ndim or gamma.shape != x.shape[-1:] or beta.shape != x.shape[-1:]:
         raise ValueError(
             f"batch_norm: x is {x.shape}, so gamma and beta must have the length of its last axis, but they are "

@@ -19,6 +19,9 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0
     mode, as in NumPy: "constant", the border is constant_values; "reflect", the elements next to the edge in reverse,
     without that on the edge itself; "edge", that on the edge; "wrap", the elements of the other side.
     Raises ValueError for another mode, and for a border that takes more elements than the axis has.
+
+    >>> tg.ops.pad(np.array([1.0, 2.0, 3.0]), 2, mode="reflect")
+    array([3., 2., 1., 2., 3., 2., 1.])
     """
     if mode not in ("constant", *_TAKES):
         raise ValueError(f'pad: mode is {mode!r}, but it must be "constant", "reflect", "edge" or "wrap"')

@@ -30,6 +30,11 @@ def max_pool2d(
     inside x or the padding before: OH = ⌈(H + top + bottom - dh·(KH - 1) - 1) / sh⌉ + 1, or else one less.
     Equal largest elements share the gradient (in PyTorch the first one gets it). Raises ValueError for a bad option, if
     no window fits, or if a window would hold padding alone.
+
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> tg.ops.max_pool2d(x, 2)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]])
     """
     check_images("max_pool2d", x)
     return largest(x, windows_over("max_pool2d", x, window, stride, padding, dilation, ceil_mode))
@@ -49,6 +54,11 @@ def avg_pool2d(
 
     count_include_pad: padding counts as zeros; what a window of ceil_mode has beyond it still does not.
     Other options and errors: as for max_pool2d.
+
+    >>> x = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> tg.ops.avg_pool2d(x, 2)[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]])
     """
     check_images("avg_pool2d", x)
     windows = windows_over("avg_pool2d", x, window, stride, padding, dilation, ceil_mode)

@@ -50,13 +50,21 @@ def _spread(r: Any, shape: tuple[int, ...], axis: Axis) -> Any:
 
 @primitive
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """Σ x along the axes."""
+    """Σ x along the axes.
+
+    >>> tg.ops.sum([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    array([3., 7.], dtype=float32)
+    """
     return kernels.narrow(kernels.total(x, _checked(axis, x.ndim), keepdims), x)
 
 
 @primitive
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The mean of x along the axes."""
+    """The mean of x along the axes.
+
+    >>> tg.ops.mean([[1.0, 2.0], [3.0, 4.0]], axis=0)
+    array([2., 3.], dtype=float32)
+    """
     axis = _checked(axis, x.ndim)
     if not _count(x.shape, axis):
         return kernels.total(x, axis, keepdims) * math.nan  # without the warning of a division
@@ -65,7 +73,11 @@ def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @primitive
 def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Array:
-    """Σ (x - mean)² / (n - ddof) along the axes."""
+    """Σ (x - mean)² / (n - ddof) along the axes.
+
+    >>> tg.ops.var([1.0, 2.0, 3.0], ddof=1)
+    array(1., dtype=float32)
+    """
     axis = _checked(axis, x.ndim)
     if not _count(x.shape, axis):
         return kernels.total(x, axis, keepdims) * math.nan
@@ -74,19 +86,32 @@ def var(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Arr
 
 @primitive
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The largest element along the axes; equal largest elements share the gradient equally."""
+    """The largest element along the axes; equal largest elements share the gradient equally.
+
+    >>> x = tg.tensor([1.0, 3.0, 3.0], requires_grad=True)
+    >>> tg.grad(tg.ops.max(x), x)
+    Tensor([0. , 0.5, 0.5], dtype=float32)
+    """
     return x.max(axis=_checked(axis, x.ndim), keepdims=keepdims)
 
 
 @primitive
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """The smallest element along the axes; equal smallest elements share the gradient equally."""
+    """The smallest element along the axes; equal smallest elements share the gradient equally.
+
+    >>> tg.ops.min([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    array([1., 3.], dtype=float32)
+    """
     return x.min(axis=_checked(axis, x.ndim), keepdims=keepdims)
 
 
 @primitive
 def argmax(x: Any, axis: int | None = None) -> Array:
-    """Where the largest element along the axis is; a constant to backward."""
+    """Where the largest element along the axis is; a constant to backward.
+
+    >>> tg.ops.argmax([[3, 9, 2], [7, 5, 6]], axis=1)
+    array([1, 0])
+    """
     return x.argmax(axis=_checked(axis, x.ndim))
 
 
@@ -105,7 +130,11 @@ def _top(x: Array, axis: Axis) -> Array:
 
 @primitive
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
-    """log Σ eˣ along the axes, without overflow."""
+    """log Σ eˣ along the axes, without overflow.
+
+    >>> tg.ops.logsumexp([1000.0, 1000.0]).round(3)
+    np.float32(1000.693)
+    """
     xp, z, axis = array_module(x), kernels.wide(x), _checked(axis, x.ndim)
     top = _top(z, axis)
     e = xp.exp(z - xp.where(xp.isfinite(top), top, 0))
@@ -115,7 +144,12 @@ def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Array:
 
 @primitive
 def softmax(x: Any, axis: Axis = -1) -> Array:
-    """eˣ / Σ eˣ along the axes, without overflow."""
+    """eˣ / Σ eˣ along the axes, without overflow.
+
+    >>> tg.ops.softmax([[0.0, 0.0], [1000.0, 0.0]])
+    array([[0.5, 0.5],
+           [1. , 0. ]], dtype=float32)
+    """
     z = kernels.wide(x)
     axis = _checked(axis, x.ndim)
     e = array_module(x).exp(z - _top(z, axis))
@@ -124,7 +158,11 @@ def softmax(x: Any, axis: Axis = -1) -> Array:
 
 @primitive
 def log_softmax(x: Any, axis: Axis = -1) -> Array:
-    """x - log Σ eˣ along the axes, as precise for large x as for small."""
+    """x - log Σ eˣ along the axes, as precise for large x as for small.
+
+    >>> tg.ops.log_softmax([1000.0, 1000.0]).round(3)
+    array([-0.693, -0.693], dtype=float32)
+    """
     xp, z, axis = array_module(x), kernels.wide(x), _checked(axis, x.ndim)
     if not x.size:
         return x.copy()
@@ -134,7 +172,11 @@ def log_softmax(x: Any, axis: Axis = -1) -> Array:
 
 @primitive
 def cumsum(x: Any, axis: int | None = None) -> Array:
-    """The running sums of x along the axis, or of the flattened x if axis is None."""
+    """The running sums of x along the axis, or of the flattened x if axis is None.
+
+    >>> tg.ops.cumsum([1, 2, 3])
+    array([1, 3, 6])
+    """
     floats = {"e": np.float32, "f": np.float64}  # in which the sums of float16 and float32 are kept
     dtype, along = floats.get(x.dtype.char), _checked(axis, x.ndim)
     return x.cumsum(axis=along) if dtype is None else x.cumsum(axis=along, dtype=dtype).astype(x.dtype)

@@ -14,7 +14,15 @@ from .windows import check_images, pair
 
 
 def upsample_nearest(x: Any, scale: int | Pair) -> Any:
-    """Each pixel repeated to a rectangle of scale (vertical, horizontal): (N, H·sh, W·sw, C)."""
+    """Each pixel repeated to a rectangle of scale (vertical, horizontal): (N, H·sh, W·sw, C).
+
+    >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
+    >>> tg.ops.upsample_nearest(x, 2)[0, :, :, 0]
+    array([[0., 0., 1., 1.],
+           [0., 0., 1., 1.],
+           [2., 2., 3., 3.],
+           [2., 2., 3., 3.]])
+    """
     check_images("upsample_nearest", x)
     (sh, sw), (N, H, W, C) = pair("upsample_nearest", "scale", scale), x.shape
     return broadcast_to(x.reshape(N, H, 1, W, 1, C), (N, H, sh, W, sw, C)).reshape(N, H * sh, W * sw, C)
@@ -24,6 +32,9 @@ def upsample_bilinear(x: Any, scale: int | Pair) -> Any:
     """Linear in each direction between the centres of the pixels, constant beyond the outermost: (N, H·sh, W·sw, C).
 
     Pixel i of the result lies at (i + ½) / scale - ½ of x, as in Keras and in PyTorch with align_corners=False.
+
+    >>> tg.ops.upsample_bilinear(np.zeros((1, 2, 2, 1)), 2).shape
+    (1, 4, 4, 1)
     """
     check_images("upsample_bilinear", x)
     sh, sw = pair("upsample_bilinear", "scale", scale)
@@ -41,6 +52,13 @@ def resize(x: Any, size: int | Pair, mode: str = "nearest", antialias: bool = Tr
     align_corners: pixel i lies at i · (H - 1) / (height - 1), so that the outermost stay where they are; with
     antialias=False, and not for "nearest".
     Raises ValueError for another mode, a size below 1, and images without pixels.
+
+    >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
+    >>> tg.ops.resize(x, (4, 4))[0, :, :, 0]
+    array([[0., 0., 1., 1.],
+           [0., 0., 1., 1.],
+           [2., 2., 3., 3.],
+           [2., 2., 3., 3.]])
     """
     check_images("resize", x)
     if mode not in _KERNELS:
@@ -92,6 +110,9 @@ def pixel_shuffle(x: Any, factor: int) -> Any:
 
     y[n, h·r + i, w·r + j, c] = x[n, h, w, c·r² + i·r + j]: the order of PyTorch's channels; TensorFlow's depth_to_space
     has them as (i·r + j)·C + c. Raises ValueError if r² does not divide the channels.
+
+    >>> tg.ops.pixel_shuffle(np.zeros((1, 2, 2, 12)), 2).shape
+    (1, 4, 4, 3)
     """
     check_images("pixel_shuffle", x)
     (r, _), (N, H, W, channels) = pair("pixel_shuffle", "factor", factor), x.shape

@@ -21,49 +21,83 @@ from ..tensor import Tensor
 
 @primitive
 def reshape(x: Any, shape: int | Sequence[int]) -> Array:
-    """x with another shape and the same elements in C order; one length may be -1."""
+    """x with another shape and the same elements in C order; one length may be -1.
+
+    >>> tg.ops.reshape([1.0, 2.0, 3.0, 4.0], (2, -1))
+    array([[1., 2.],
+           [3., 4.]], dtype=float32)
+    """
     return x.reshape(shape)
 
 
 @primitive
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Array:
-    """x with its axes permuted: axis i of the result is axis axes[i] of x; reversed if axes is None."""
+    """x with its axes permuted: axis i of the result is axis axes[i] of x; reversed if axes is None.
+
+    >>> tg.ops.transpose(np.zeros((2, 3, 4)), (1, 2, 0)).shape
+    (3, 4, 2)
+    """
     return x.transpose(axes)
 
 
 @primitive
 def swapaxes(x: Any, axis1: int, axis2: int) -> Array:
-    """x with two axes exchanged."""
+    """x with two axes exchanged.
+
+    >>> tg.ops.swapaxes(np.zeros((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
     return x.swapaxes(axis1, axis2)
 
 
 @primitive
 def moveaxis(x: Any, source: int | Sequence[int], destination: int | Sequence[int]) -> Array:
-    """x with axes moved to other places, the rest in their order."""
+    """x with axes moved to other places, the rest in their order.
+
+    >>> tg.ops.moveaxis(np.zeros((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
     return array_module(x).moveaxis(x, source, destination)
 
 
 @primitive
 def expand_dims(x: Any, axis: int | tuple[int, ...]) -> Array:
-    """x with a new axis of length 1 at each place of the result named by axis."""
+    """x with a new axis of length 1 at each place of the result named by axis.
+
+    >>> tg.ops.expand_dims([1.0, 2.0], 0).shape
+    (1, 2)
+    """
     return array_module(x).expand_dims(x, axis)
 
 
 @primitive
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
-    """x without the axes of length 1 that axis names, or without all of them."""
+    """x without the axes of length 1 that axis names, or without all of them.
+
+    >>> tg.ops.squeeze(np.zeros((1, 3, 1))).shape
+    (3,)
+    """
     return x.squeeze(axis)
 
 
 @primitive
 def broadcast_to(x: Any, shape: int | Sequence[int]) -> Array:
-    """x repeated along new axes and along those of length 1 until it has the shape."""
+    """x repeated along new axes and along those of length 1 until it has the shape.
+
+    >>> tg.ops.broadcast_to([1.0, 2.0], (2, 2))
+    array([[1., 2.],
+           [1., 2.]], dtype=float32)
+    """
     return array_module(x).broadcast_to(x, shape)
 
 
 @primitive
 def flip(x: Any, axis: int | tuple[int, ...] | None = None) -> Array:
-    """x backwards along the axes, or along all of them."""
+    """x backwards along the axes, or along all of them.
+
+    >>> tg.ops.flip([1.0, 2.0, 3.0])
+    array([3., 2., 1.], dtype=float32)
+    """
     return array_module(x).flip(x, axis)
 
 
@@ -86,7 +120,11 @@ def _inverse(axes: Sequence[int] | None) -> Sequence[int] | None:
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays xs joined along an axis that they have. Raises ValueError if one lacks it."""
+    """The arrays xs joined along an axis that they have. Raises ValueError if one lacks it.
+
+    >>> tg.ops.concatenate([[[1.0, 2.0]], [[3.0, 4.0]]], axis=1)
+    array([[1., 2., 3., 4.]], dtype=float32)
+    """
     xs = _joinable("concatenate", xs)
     if any(not -x.ndim <= axis < x.ndim for x in xs):
         raise ValueError(
@@ -97,7 +135,12 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
 
 
 def stack(xs: Sequence[Any], axis: int = 0) -> Any:
-    """The arrays xs, all of one shape, joined along a new axis."""
+    """The arrays xs, all of one shape, joined along a new axis.
+
+    >>> tg.ops.stack([[1.0, 2.0], [3.0, 4.0]], axis=1)
+    array([[1., 3.],
+           [2., 4.]], dtype=float32)
+    """
     return _stack(axis, *_joinable("stack", xs))
 
 
@@ -105,6 +148,9 @@ def split(x: Any, indices_or_sections: int | Sequence[int], axis: int = 0) -> li
     """x cut along an axis: into n equal parts, or before each of the given indices.
 
     Raises ValueError if n does not divide the length of the axis.
+
+    >>> tg.ops.split(np.arange(6), 3)
+    [array([0, 1]), array([2, 3]), array([4, 5])]
     """
     axis = axis_of("split", axis, x)
     length = x.shape[axis]
@@ -200,6 +246,10 @@ def getitem(x: Any, index: Any) -> Any:
     """x[index]: slices, integers, None, ..., boolean and integer arrays (Tensors and sequences too), as NumPy reads it.
 
     Raises IndexError for any other index.
+
+    >>> x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    >>> tg.ops.getitem(x, (slice(None), 1))  # or x[:, 1]
+    Tensor([2., 4.], dtype=float32)
     """
     if type(index) in _BASIC or _is_plain(index):
         return _getitem(x, (index,))
@@ -235,6 +285,11 @@ def take_along_axis(x: Any, indices: Any, axis: int) -> Any:
     """x[..., indices[..., i, ...], ...]: for each place one element of x along the axis, chosen by indices.
 
     On the other axes x and indices broadcast. Raises ValueError if they differ in the number of axes.
+
+    >>> x = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> tg.ops.take_along_axis(x, np.array([[1], [0]]), axis=1)
+    array([[2.],
+           [3.]])
     """
     return _getitem(x, (_ARRAY,) * x.ndim, *_along_axis("take_along_axis", x, indices, axis))
 

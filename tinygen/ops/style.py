@@ -18,6 +18,11 @@ def blur(x: Any, gain: float = 1.0) -> Any:
     """Each pixel of x (N, H, W, C) mixed with its neighbours by [1, 2, 1] / 4 along both axes, times gain.
 
     Pixels outside of the image are 0. Karras et al. 2019, section 3. Raises ValueError unless x is a batch of images.
+
+    >>> tg.ops.blur(np.ones((1, 3, 3, 1)))[0, :, :, 0]
+    array([[0.5625, 0.75  , 0.5625],
+           [0.75  , 1.    , 0.75  ],
+           [0.5625, 0.75  , 0.5625]])
     """
     check_images("blur", x)
     return _blur(x, gain)
@@ -43,6 +48,10 @@ def modulated_conv2d(
 
     Karras et al. 2020, eq. 1 and 3. All examples share one convolution: x · s before it, and after it the division by
     √(s² @ Σ over k, l of w² + eps), (N, CO). Raises ValueError if w or s does not fit x.
+
+    >>> x, w, s = np.ones((2, 4, 4, 3)), np.ones((3, 3, 3, 8)), np.ones((2, 3))
+    >>> tg.ops.modulated_conv2d(x, w, s).shape
+    (2, 4, 4, 8)
     """
     _check_modulated("modulated_conv2d", x, w, s, 2)
     return _modulated(lambda x: conv2d(x, w, stride, padding), x, w, s, eps if demodulate else None)
@@ -59,7 +68,12 @@ def modulated_conv_transpose2d(
     output_padding: Any = 0,
 ) -> Any:
     """conv_transpose2d of x (N, H, W, C) with a kernel of its own for each example, made of w (KH, KW, CO, C) by the
-    style s (N, C): see modulated_conv2d. Raises ValueError if w or s does not fit x."""
+    style s (N, C): see modulated_conv2d. Raises ValueError if w or s does not fit x.
+
+    >>> x, w, s = np.ones((2, 4, 4, 3)), np.ones((3, 3, 8, 3)), np.ones((2, 3))
+    >>> tg.ops.modulated_conv_transpose2d(x, w, s).shape
+    (2, 8, 8, 8)
+    """
     _check_modulated("modulated_conv_transpose2d", x, w, s, 3)
     of_c = w.swapaxes(2, 3)
     conv = lambda x: conv_transpose2d(x, w, stride, padding, output_padding)

@@ -42,6 +42,12 @@ def report(
 
     Raises RunError if there is no such run, it can't be read, or the page can't be written; ConfigError for more than
     two runs, another suffix or an invalid model.
+
+    >>> ring = tg.data.load("ring8", train=100, test=100)
+    >>> model = tg.models.GAN(tg.models.GANConfig(data_shape=(2,), g_hidden=(8,), d_hidden=(8,)))
+    >>> history = tg.fit(model, ring, steps=2, out="runs/mine", progress=False)
+    >>> tg.report.report("runs/mine").name
+    'report.html'
     """
     if len(more) > 1:
         raise ConfigError(f"report: takes one run or two, but {1 + len(more)} were given")

@@ -31,7 +31,12 @@ LATENT_EXAMPLES = 1000  # whose latents are drawn
 
 @dataclass
 class History:
-    """What `fit` returns: a row of metrics for each logged step, the last step, and the run directory if any."""
+    """What `fit` returns: a row of metrics for each logged step, the last step, and the run directory if any.
+
+    >>> history = tg.fit(tg.models.VAE(), tg.data.load("digits"), steps=2, log_every=1, progress=False)
+    >>> [row["step"] for row in history.rows]
+    [1, 2]
+    """
 
     rows: Rows
     steps: int = 0
@@ -60,6 +65,13 @@ class StopTraining(Exception):
     """Raised by a callback to end the training: the step is finished, a checkpoint made, and `fit` returns as usual.
 
     Its message, the reason, becomes History.stopped.
+
+    >>> def until_three(step, metrics):
+    ...     if step == 3:
+    ...         raise tg.train.StopTraining("three is enough")
+    >>> history = tg.fit(tg.models.VAE(), tg.data.load("digits"), steps=9, callbacks=[until_three], progress=False)
+    >>> history.steps, history.stopped
+    (3, 'three is enough')
     """
 
 
@@ -69,6 +81,15 @@ class Callback:
     A callback does not change the run: what a model draws, learns or schedules belongs in the model. After a kill the
     steps since the last checkpoint are made again, and so are the calls. StopTraining ends the training; so does any
     other exception, which fit raises once the step is finished and saved.
+
+    >>> class Count(tg.train.Callback):
+    ...     steps = 0
+    ...     def on_step(self, step, metrics):
+    ...         self.steps += 1
+    >>> count = Count()
+    >>> history = tg.fit(tg.models.VAE(), tg.data.load("digits"), steps=3, callbacks=[count], progress=False)
+    >>> count.steps
+    3
     """
 
     def __repr__(self) -> str:

@@ -25,6 +25,13 @@ class EMA(Callback):
     decay: d, from 0 to 1; smaller at first, see models.average.  network: "G", say, by default all of the model.
     `with ema.applied():` gives the model the means, which are in the checkpoints too. The GANs' own `ema` is the
     same for G, and they sample with it. Raises ConfigError for an invalid decay or an unknown network.
+
+    >>> model = tg.models.VAE()
+    >>> ema = tg.train.EMA(0.999)
+    >>> history = tg.fit(model, tg.data.load("digits"), steps=2, callbacks=[ema], progress=False)
+    >>> with ema.applied():
+    ...     print(model.sample(1).shape)
+    (1, 28, 28, 1)
     """
 
     def __init__(self, decay: float, network: str | None = None):

@@ -75,6 +75,9 @@ class NonFiniteError(RunError):
     """A loss or a weight became NaN or infinite.
 
     step: the first step that went wrong.  event: the first op in it that did.  Each is None if none was found.
+
+    >>> issubclass(tg.train.NonFiniteError, tg.UserError)
+    True
     """
 
     step: int | None = None

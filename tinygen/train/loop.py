@@ -71,6 +71,10 @@ def fit(
     Raises ConfigError for an option or labels that the model does not take, DataError for data without batches,
     RunError for a run directory that can't be used, and NonFiniteError, which names the cause, for a loss or a weight
     that is NaN or infinite: the model is then back at the last checkpoint.
+
+    >>> history = tg.fit(tg.models.VAE(), tg.data.load("digits"), steps=2, out="runs/mine", progress=False)
+    >>> history.steps
+    2
     """
     _check_model(model)
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out, settings, compile)

@@ -29,6 +29,10 @@ def load(run: str | os.PathLike[str], model: Any = None, **changes: Any) -> Mode
     changes: hyperparameters that replace the run's, such as lr.
 
     Raises RunError if there is no such run or checkpoint, it can't be read, or it holds another model.
+
+    >>> history = tg.fit(tg.models.VAE(), tg.data.load("digits"), steps=2, out="runs/mine", progress=False)
+    >>> tg.load("runs/mine").sample(4).shape
+    (4, 28, 28, 1)
     """
     snapshot, path = _newest(run), Path(run)
     if hasattr(model, "load_state_dict") and not isinstance(model, type):

@@ -41,6 +41,11 @@ class RunDirectory:
     curves.png, training.gif             the metrics, and the samples as a film
     latent_plane.png, traversals.png     what the latents stand for, for models that can show it
     checkpoints/step_000200.safetensors  all that is needed to resume after 200 steps; the newest three
+
+    >>> run = tg.train.RunDirectory("runs/mine")
+    >>> history = tg.fit(tg.models.VAE(), tg.data.load("digits"), steps=2, out="runs/mine", progress=False)
+    >>> run.path.exists()
+    True
     """
 
     def __init__(self, path: str | os.PathLike[str]):

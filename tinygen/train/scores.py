@@ -24,6 +24,12 @@ class Evaluate(Callback):
     n: samples each time. FID and KID are biased for few samples: compare only values of the same n.
     parts: of metrics.evaluate; by default those that take seconds. The noise is the same each time.
     Raises ConfigError unless every >= 1. It measures once before the first step, so that it can't fail much later.
+
+    >>> model, ring = tg.models.GAN(tg.models.GANConfig(data_shape=(2,))), tg.data.load("ring8")
+    >>> evaluate = tg.train.Evaluate(every=2, dataset=ring, n=100)
+    >>> history = tg.fit(model, ring, steps=2, callbacks=[evaluate], progress=False)
+    >>> [row["step"] for row in history.rows if "score.modes" in row]
+    [1, 2]
     """
 
     def __init__(

@@ -30,6 +30,9 @@ class EarlyStopping(Callback):
     best, best_step: the best value and its step.
 
     A metric that is NaN has not improved.  Raises ConfigError for an invalid option.
+
+    >>> tg.train.EarlyStopping("loss", patience=20, restore_best=True)
+    EarlyStopping(metric='loss', patience=20, min_delta=0.0, restore_best=True)
     """
 
     def __init__(

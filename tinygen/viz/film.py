@@ -31,6 +31,11 @@ def save_gif(frame_paths: Sequence[str | os.PathLike[str]], path: str | os.PathL
     If there are more than 60 pictures, 60 are shown, more densely at the start, where most happens. Colours are reduced
     and pictures shrunk until the file is at most 2 MB; pictures that can't be read are left out.  Raises ValueError
     without frames, OSError if none can be read or the file can't be written; an existing file is then unchanged.
+
+    >>> digits = tg.data.load("digits").test
+    >>> for i in range(3):
+    ...     tg.viz.save_grid(digits[9 * i : 9 * i + 9], f"{i}.png", None)
+    >>> tg.viz.save_gif(["0.png", "1.png", "2.png"], "film.gif")
     """
     if not frame_paths:
         raise ValueError("save_gif: there are no frames to show")

@@ -33,6 +33,9 @@ def pixel_gradients(model: Any, z: Array, labels: Any = None) -> Figure:
     Red: the pixel should be brighter; blue: darker; all on one scale. For points in the plane, arrows. labels: for a
     model that learns classes. G is as in `sample`, D as in training but without dropout; the run is not affected.
     Raises ConfigError for a model without a discriminator.
+
+    >>> model = tg.models.GAN()
+    >>> tg.viz.pixel_gradients(model, model.noise(4)).savefig("gradients.png")
     """
     fake, push = _push(model, z, labels)
     if fake.shape[1:] == (2,):

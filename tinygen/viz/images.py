@@ -38,6 +38,9 @@ def grid(
     are NaN or infinite are magenta, and the grid is then in colour. columns: by default for a nearly square grid. Other
     numbers of channels, volumes and vectors are shown as in `tiles`.  scale: every pixel becomes a square of scale x
     scale.  Raises ValueError for no images, and for images that look like NCHW.
+
+    >>> tg.viz.grid(tg.data.load("digits").test[:6], None, columns=3).shape
+    (62, 92)
     """
     return _sheet(_as_tiles(images, value_range), columns, scale, gutter)
 
@@ -55,6 +58,8 @@ def save_grid(
 
     value_range, columns: as in `grid`.  points_range: used if there is no value_range, so that the frames of a film
     agree.  Raises OSError if the file can't be written; an existing file is then unchanged.
+
+    >>> tg.viz.save_grid(tg.models.GAN().sample(9), "samples.png", value_range=(-1, 1))
     """
     check_installed("save_grid", "PIL")
     from PIL import Image
@@ -73,7 +78,10 @@ def save_grid(
 
 
 def samples(model: Any, n: int = 25) -> Figure:
-    """A Figure of n samples of a model: a grid of images, points, or lines of text. Training is not affected."""
+    """A Figure of n samples of a model: a grid of images, points, or lines of text. Training is not affected.
+
+    >>> tg.viz.samples(tg.models.GAN(), 9).savefig("samples.png")
+    """
     if (vocabulary := getattr(model, "vocabulary", None)) is not None:
         return sentences_figure(model.sample(n), vocabulary)
     return made_figure(model.sample(n), model.value_range)

@@ -24,7 +24,12 @@ MOST_LABELS = 20  # more are too many for a legend and for distinct colours
 
 
 def latent_plane(model: Any, x: Array, labels: Array | None = None) -> Figure:
-    """The codes of examples x in the plane of a model's two latents, coloured by label, if given."""
+    """The codes of examples x in the plane of a model's two latents, coloured by label, if given.
+
+    >>> model, digits = tg.models.VAE(tg.models.VAEConfig(latent_dim=2)), tg.data.load("digits")
+    >>> x, labels = tg.data.batch_of(digits.test[:50], model.value_range, digits.test_labels[:50])
+    >>> tg.viz.latent_plane(model, x, labels).savefig("plane.png")
+    """
     codes = to_host(model.codes(x))
     kinds = np.unique(to_host(labels)) if labels is not None else np.empty(0)
     fig = figure(640, 560)
@@ -42,7 +47,11 @@ def latent_plane(model: Any, x: Array, labels: Array | None = None) -> Figure:
 
 def manifold(model: Any, x: Array, labels: Array | None = None, side: int = 20) -> Figure:
     """The decoder's output on a grid of side x side points of a model's two latents: the first grows to the right, the
-    second upwards. `model.plane(x, side)` gives the points; labels are ignored."""
+    second upwards. `model.plane(x, side)` gives the points; labels are ignored.
+
+    >>> model = tg.models.VAE(tg.models.VAEConfig(latent_dim=2))
+    >>> tg.viz.manifold(model, np.zeros((1, 28, 28, 1), np.float32), side=5).savefig("manifold.png")
+    """
     images = to_host(model.decode(model.plane(x, side)))
     return made_figure(images, model.value_range, side, gutter=0)
 
@@ -52,6 +61,10 @@ def traversals(model: Any, x: Array, labels: Array | None = None, columns: int =
 
     Rows are sorted by the KL of their latent, in nats, mean over x. A latent with KL 0 carries no information, and its
     row does not change. Labels are ignored.
+
+    >>> model, digits = tg.models.VAE(tg.models.VAEConfig(latent_dim=3)), tg.data.load("digits")
+    >>> x = tg.data.batch_of(digits.test[:5], model.value_range)
+    >>> tg.viz.traversals(model, x, columns=5).savefig("traversals.png")
     """
     mu, logvar = (to_host(a) for a in model.posterior(x))
     kl: Array = gaussian_kls(mu, logvar)  # of arrays, an array
@@ -71,6 +84,9 @@ def style_mixing(
     of the left one in the first layers (by default, in half of them) and those of the top one in the rest.
 
     For models with styles: Karras et al. 2019, figure 3. x and labels are ignored.
+
+    >>> model = tg.models.StyleGAN(tg.models.StyleGANConfig(data_shape=(8, 8, 3)))
+    >>> tg.viz.style_mixing(model, side=2).savefig("styles.png")
     """
     w = to_host(model.styles(model.noise(2 * side, Generator(0, "style mixing"))))
     left, top, n = w[:side], w[side:], model.parts[1].styles
@@ -97,6 +113,8 @@ def latent_walk(
     Generative Networks", section 2.1). With x, on straight lines between the codes of examples 0 and 1, 2 and 3, ...
     labels: a class for each row, if the model learns classes.  Training is not affected. Raises ConfigError
     without x for a model whose latents can't be drawn.
+
+    >>> tg.viz.latent_walk(tg.models.VAE(), rows=2).savefig("walk.png")
     """
     t = np.linspace(0, 1, columns)[:, None]
     if x is not None:
@@ -138,5 +156,11 @@ DRAWINGS: dict[str, Callable[..., Figure]] = {
 
 
 def save_drawing(name: str, model: Any, x: Array, labels: Array | None, path: str | os.PathLike[str]) -> None:
-    """Write the drawing of that name as a PNG file. Raises OSError, and leaves the old file, if it can't."""
+    """Write the drawing of that name as a PNG file. Raises OSError, and leaves the old file, if it can't.
+
+    >>> model = tg.models.VAE(tg.models.VAEConfig(latent_dim=2))
+    >>> sorted(tg.viz.DRAWINGS)
+    ['latent_plane', 'manifold', 'style_mixing', 'traversals']
+    >>> tg.viz.save_drawing("manifold", model, np.zeros((1, 28, 28, 1), np.float32), None, "manifold.png")
+    """
     write_png(DRAWINGS[name](model, x, labels), path)

@@ -46,6 +46,9 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
     rows: dicts with "step" and numbers under any other names, as in metrics.jsonl; a name may be absent from some rows.
     A long run is drawn as a running mean over the raw values; gaps mark values that are not finite. At most 30 panels
     are drawn, and for a very long run only the lowest and highest values of each stretch.
+
+    >>> rows = [{"step": 0, "loss": 1.0}, {"step": 50, "loss": 0.5}]
+    >>> tg.viz.curves(rows).savefig("curves.png")
     """
     rows = Rows.of(rows)
     groups = dict(itertools.islice(panels(rows).items(), MOST_PANELS)) or {"losses": []}
@@ -71,7 +74,10 @@ def curves(rows: Sequence[Mapping[str, Any]]) -> Figure:
 
 
 def save_curves(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Write `curves(rows)` as a PNG file. Raises OSError, and leaves the old file, if it can't."""
+    """Write `curves(rows)` as a PNG file. Raises OSError, and leaves the old file, if it can't.
+
+    >>> tg.viz.save_curves([{"step": 0, "loss": 1.0}, {"step": 50, "loss": 0.5}], "curves.png")
+    """
     write_png(curves(rows), path)
 
 

@@ -38,6 +38,8 @@ def scatter(points: Array, points_range: Range | None = None) -> Figure:
 
     A point outside is drawn in orange at the nearest point of the border; the title counts the points that are NaN or
     infinite. By default the square holds all points.  Raises ValueError for another shape.
+
+    >>> tg.viz.scatter(tg.data.load("ring8").test[:100]).savefig("points.png")
     """
     points = to_host(points)
     if points.ndim != 2 or points.shape[1] != 2:

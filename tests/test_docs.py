@@ -1,0 +1,49 @@
+"""The pages of docs/ do what they say: their Python and their commands run, in order, each page in its own directory.
+
+Of 500 steps one is taken. Commands that install don't run, nor those that
+need a GPU or the masters of the course, or seconds to evaluate.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tinygen.cli import main
+
+FOLDER = Path(__file__).parents[1] / "docs"
+PAGES = sorted(FOLDER.rglob("*.md"))
+BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
+STEPS = re.compile(r"\b(steps\W+)(\d+)")
+ELSEWHERE = ("--device cuda", "--masters", "tinygen evaluate")
+FAILS = "tinygen course check"  # a new piece
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(FOLDER)))
+def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, as_found):
+    monkeypatch.chdir(tmp_path)
+    names: dict = {"__name__": "__main__"}
+    for kind, block in BLOCK.findall(STEPS.sub(fewer, page.read_text(encoding="utf-8"))):
+        if kind == "python":
+            exec(compile(block, str(page), "exec"), names)
+        else:
+            for line in commands_of(block):
+                assert main(line.split()[1:]) == line.startswith(FAILS), line
+
+
+def fewer(steps):
+    return f"{steps[1]}{max(1, int(steps[2]) // 500)}"
+
+
+def commands_of(block):
+    """The commands of tinygen in a block for the shell, without comments, but for those that are tried elsewhere."""
+    lines = [line.partition("#")[0].strip() for line in block.splitlines()]
+    return [line for line in lines if line.startswith("tinygen ") and not any(word in line for word in ELSEWHERE)]
+
+
+def test_each_picture_is_shown():
+    shown = (FOLDER / "gallery.md").read_text(encoding="utf-8") + (FOLDER / "live.md").read_text(encoding="utf-8")
+    pictures = {path.name for path in (FOLDER.parent / "examples" / "images").iterdir()}
+    assert pictures == set(re.findall(r"\(images/([\w.]+)\)", shown))
