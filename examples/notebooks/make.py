@@ -22,11 +22,13 @@ from pathlib import Path
 from typing import Any
 
 from tinygen.course.masters import Master, masters
+from tinygen.course.pieces import own_variant, with_variant
 
 HERE = Path(__file__).parent
 SCRIPTS = [*sorted(HERE.parent.glob("lessons/*.py")), HERE / "quickstart.py"]
 HOME = "https://github.com/tinygen/tinygen"
 WRITTEN = re.compile(r'viz\.save_grid\(.*"(lessons_out/[\w.]+)"')
+STUDENT = "ada"  # whose form of an assignment is shown
 HIDDEN = "hidden"  # the id of a cell that is run, and not kept
 INSTALL = f"""\
 try:
@@ -68,15 +70,17 @@ def of_assignment(master: Master) -> Any:
     """
     from nbformat.v4 import new_code_cell, new_markdown_cell
 
-    name = master.name
-    solved = {f"{name}/{name}.py": master.source.encode()}
-    solved |= {f"{name}/{file}": data for file, data in master.hand_in("").items()}
+    name, student = master.name, STUDENT if master.variants else ""
+    source = with_variant(master.source, own_variant(student, name, master.variants))
+    solved = {f"{name}/{name}.py": source.encode()}
+    solved |= {f"{name}/{file}": data for file, data in master.hand_in(student).items()}
     place = f"from pathlib import Path\nfor file, data in {solved!r}.items():\n    Path(file).write_bytes(data)"
     graded = f"What you write goes into `{name}/{name}.py`: that file is checked and graded, and not this notebook."
     right = "Check again whenever you have changed the file. The outputs below are those of a right answer."
+    differs = f" Students have different ones: write your own id for `{student}`." if student else ""
     cells = [
-        new_markdown_cell(f"## Begin\n\n{graded} Open it beside this page."),
-        new_code_cell(f"!tinygen course new {master.number}"),
+        new_markdown_cell(f"## Begin\n\n{graded} Open it beside this page.{differs}"),
+        new_code_cell(f"!tinygen course new {master.number}" + (f" --student {student}" if student else "")),
         new_code_cell(f'from IPython.display import Code\n\nCode("{name}/{name}.py")'),
         new_markdown_cell("## Check\n\nThe public checks, of a file in which nothing is written yet:"),
         new_code_cell(f"!tinygen course check {name}"),
