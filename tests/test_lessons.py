@@ -187,7 +187,7 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "13_when_gans_fail": when_gans_fail,
     "14_convolution": convolution,
     "15_dcgan": dcgan,
-    "16_program": program,
+    "18_program": program,
 }
 
 

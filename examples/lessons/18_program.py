@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 16. From a tape to a program
+# # 18. From a tape to a program
 #
 # A training step in Python is a conversation: Python asks NumPy for a product, waits, asks for a sum, waits. The next
 # step is the same conversation, word for word, with other numbers. So why not write it down once, strike out what need
@@ -290,7 +290,7 @@ for span in spans(program, plan):
     right.add_patch(plt.Rectangle(*box, facecolor=colour, edgecolor="white", linewidth=0.5))
 right.set(xlim=(0, len(instructions)), ylim=(0, plan.room / 1e6), xlabel="instruction", ylabel="address, MB")
 right.set_title("where each array lies, and when", fontsize=10)
-fig.savefig("lessons_out/16_program.png", dpi=80)
+fig.savefig("lessons_out/18_program.png", dpi=80)
 
 # %% [markdown]
 # A rectangle is an array: as long as it is needed, as high as it is large; blue if a product makes it, green if a loop
