@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import tinygen as tg
 from tinygen.primitives import PRIMITIVES
 
 FOLDER = Path(__file__).parent.parent / "examples" / "lessons"
@@ -171,6 +172,39 @@ def dcgan(n):
     assert n["difference"] < 1e-6
 
 
+def how_good(n):
+    assert n["farther"]["pixels"] > 0.8 and n["farther"]["features"] < 0.01
+    assert n["by_sorting"] == pytest.approx(n["by_formula"], rel=0.02)
+    assert n["fids"][0] == pytest.approx(n["fids"][1], rel=1e-6) and n["kids"][0] == pytest.approx(
+        n["kids"][1], rel=1e-9
+    )
+    fids, kids = np.moveaxis(np.array(list(n["of_size"].values())), 2, 0)
+    sizes = np.array(list(n["of_size"]))
+    np.testing.assert_allclose(fids.mean(axis=1) * sizes, 190, rtol=0.15)
+    assert (np.diff(fids.mean(axis=1)) < 0).all() and (np.abs(kids.mean(axis=1)) < 3 * kids.std(axis=1) / 2).all()
+    assert n["fid_of_heap"] < 0.01
+    for name, (precision, recall) in n["in_plane"].items():
+        assert (precision, recall) == tg.metrics.precision_recall(n["cloud"], n["plane"][name])
+    assert n["in_plane"]["collapsed"][0] == 1 and n["in_plane"]["collapsed"][1] < 0.4
+    assert n["in_plane"]["too wide"][0] < 0.8 and n["in_plane"]["too wide"][1] > 0.95
+    scores, near = n["scores"], n["nearer"]
+    assert scores["other real digits"][0] < 0.3 and min(scores["other real digits"][1:]) > 0.85
+    assert scores["with noise"][1] < 0.6 and scores["with noise"][2] > 0.75
+    assert scores["zero to four"][1] > 0.85 and scores["zero to four"][2] == pytest.approx(0.5, abs=0.03)
+    assert scores["a hundred by heart"][1] > 0.85 and scores["a hundred by heart"][2] == 0
+    assert near["test digits"] == pytest.approx(0.5, abs=1e-3) and near["softened copies"] > 0.98
+    assert n["fid_of"]["softened copies"] < 2 * scores["other real digits"][0]
+
+
+def conditional(n):
+    np.testing.assert_allclose(n["joined"].numpy(), n["looked_up"].numpy(), atol=1e-5)
+    np.testing.assert_allclose(n["by_one_hot"], n["by_table"], atol=1e-6)
+    assert list(n["by_table"].any(axis=1).nonzero()[0]) == [3, 5]
+    np.testing.assert_allclose(n["by_table"][3], n["gy"][0] + n["gy"][2], rtol=1e-6)
+    assert n["error"] < 1e-6
+    np.testing.assert_allclose(n["by_tape"], n["v_times_features"], rtol=1e-5, atol=1e-5)
+
+
 CLAIMS: dict[str, Callable[[dict], None]] = {
     "01_derivative": derivative,
     "02_broadcasting": broadcasting,
@@ -187,6 +221,8 @@ CLAIMS: dict[str, Callable[[dict], None]] = {
     "13_when_gans_fail": when_gans_fail,
     "14_convolution": convolution,
     "15_dcgan": dcgan,
+    "16_how_good": how_good,
+    "17_conditional": conditional,
     "18_program": program,
 }
 

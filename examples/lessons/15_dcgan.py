@@ -189,8 +189,7 @@ with tg.no_grad():
 tg.viz.save_grid(between, "lessons_out/15_between.png", (-1, 1), columns=12)
 
 # %% [markdown]
-# Most of the way they do: strokes bend, open and close. How good they are, `tinygen evaluate` measures: FID, precision
-# and recall, each beside that of real digits.
+# Most of the way they do: strokes bend, open and close. How good the digits are, lesson 16 measures.
 
 # %% [markdown]
 # ## Three things to try

@@ -1,0 +1,348 @@
+# %% [markdown]
+# # 17. Conditional GANs: draw me a three
+#
+# So far G drew what it liked. Now it is told a label y, and D looks at the image and its label: does a digit look real,
+# *and* is it a three? There are four common ways of letting D see y. We build them in a few lines each, and a fifth
+# D that doesn't see it; then we measure who gets what was ordered.
+
+# %%
+from functools import partial
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+
+import tinygen as tg
+from tinygen import ops
+from tinygen.layers import Dense, Embedding, LeakyReLU, Module, Reshape, Sequential, Tanh
+from tinygen.losses import bce_logits, cross_entropy
+
+Path("lessons_out").mkdir(exist_ok=True)
+plt.rcParams["image.interpolation"] = "nearest"  # pixels stay sharp
+np.set_printoptions(precision=4, suppress=True)
+tg.seed(0)
+digits = tg.data.load("digits")
+noise = tg.Generator(0, "noise")
+latent, classes = 32, 10
+
+# %% [markdown]
+# ## A label as numbers
+#
+# A label is a name, not a size: 3 isn't between 2 and 4. So it becomes a *one-hot* row e, ten numbers with a 1 at place
+# y, and is joined to the noise. What does a dense layer make of it? Let W have the rows of z on top, those of the label
+# below:
+#
+#     [z, e] W + b = z W_z + b + (row y of W_y)
+#
+# A table, in which y is looked up. That is what an `Embedding` is. Only the rows that were looked up have a gradient:
+# row k gets the sum of gy over the examples with label k.
+
+
+# %%
+def one_hot(y):
+    return np.eye(classes, dtype="float32")[y]
+
+
+y, z = np.array([3, 5, 3]), noise.normal((3, latent))
+layer, table = Dense(latent + classes, 4), Embedding(classes, 4)
+table.w.data = layer.w.data[latent:].copy()
+joined = layer(np.concatenate([z, one_hot(y)], axis=1))
+looked_up = z @ layer.w[:latent] + layer.b + table(y)
+gy = noise.normal((3, 4))
+by_one_hot = tg.grad(joined, layer.w, gy).numpy()[latent:]
+by_table = tg.grad(looked_up, table.w, gy).numpy()
+differences = [float(np.abs(a - b).max()) for a, b in ((joined.numpy(), looked_up.numpy()), (by_one_hot, by_table))]
+print("one-hot against table: largest difference {:.0e}, of the gradients {:.0e}".format(*differences))
+print("rows with a gradient:", *by_table.any(axis=1).nonzero()[0])
+print("row 3:", by_table[3], " gy[0] + gy[2]:", gy[0] + gy[2])
+
+# %% [markdown]
+# So one-hot and embedding can do the same things. They differ in how *loud* the label is: to a layer of 784 pixels, ten
+# numbers whose squares sum to 1 are a whisper, and 50 numbers from N(0, 1) are not.
+#
+# ## The players
+#
+# G is dense, with the label joined to z. It has no batch norm: that would mix the classes of a batch.
+
+
+# %%
+def new_G():
+    return Sequential(
+        *(Dense(latent + classes, 128), LeakyReLU(0.2), Dense(128, 256), LeakyReLU(0.2)),
+        *(Dense(256, 784), Tanh(), Reshape((28, 28, 1))),
+    )
+
+
+def draw(G, z, e):
+    return G(ops.concatenate([z, e], axis=1))
+
+
+class Blind(Module):
+    """D that doesn't see the label: φ(x) (N, 128), then the score (N, 1)."""
+
+    def __init__(self, label_width=0):
+        self.trunk = Sequential(Dense(784 + label_width, 256), LeakyReLU(0.2), Dense(256, 128), LeakyReLU(0.2))
+        self.last = Dense(128, 1)
+
+    def features(self, x, e):
+        return self.trunk(ops.reshape(x, (len(e), 784)))
+
+    def forward(self, x, e):
+        return self.last(self.features(x, e))
+
+    def class_loss(self, x, e):
+        return 0.0
+
+
+# %% [markdown]
+# *Joined* (Mirza and Osindero 2014): the label goes in beside the pixels, as e or as a row of a table.
+
+
+# %%
+class Joined(Blind):
+    def __init__(self, width=None):
+        super().__init__(width or classes)
+        self.table = Embedding(classes, width) if width else None
+
+    def features(self, x, e):
+        label = e @ self.table.w if self.table else e
+        return self.trunk(ops.concatenate([ops.reshape(x, (len(e), 784)), label], axis=1))
+
+
+# %% [markdown]
+# *Projection* (Miyato and Koyama 2018, eq. 3). What should D say? By lesson 10 the best score is the logarithm of a
+# ratio, and here it has two parts:
+#
+#     log p(x, y)/q(x, y) = log p(x)/q(x) + log p(y | x)/q(y | x)
+#
+# The first asks if x looks real, the second if it fits y. Suppose that both conditional ones are softmaxes of dense
+# layers on φ(x). The logarithm of each is linear in φ(x), but for a term that is the same for all y. So the second part
+# is v_y · φ(x), and that term goes to the first:
+#
+#     D(x, y) = w · φ(x) + b + v_y · φ(x)
+#
+# One more row for each class, and a dot product.
+
+
+# %%
+class Projecting(Blind):
+    def __init__(self):
+        super().__init__()
+        self.v = Dense(classes, 128, bias=False)
+
+    def forward(self, x, e):
+        features = self.features(x, e)
+        return self.last(features) + (self.v(e) * features).sum(axis=1, keepdims=True)
+
+
+# %% [markdown]
+# *Auxiliary classifier*, ACGAN (Odena et al. 2017): D isn't given y but has to guess it. Both players pay for wrong
+# guesses, by the cross entropy, D for real and made images and G for its own.
+
+
+# %%
+class Guessing(Blind):
+    def __init__(self):
+        super().__init__()
+        self.guess = Dense(128, classes)
+
+    def class_loss(self, x, e):
+        return cross_entropy(self.guess(self.features(x, e)), e.argmax(axis=1))
+
+
+# %% [markdown]
+# ## The game
+#
+# As in lesson 9, and a made image gets the labels of the real batch. D also pays for steep slopes at real images, by R₁
+# of lesson 11: without it the digits were worse after as many steps.
+
+# %%
+steps = 2000
+
+
+def play(D, gamma=0.1):
+    G, z = new_G(), tg.Generator(0, "game")
+    opt_G, opt_D = (tg.optim.Adam(player.parameters(), lr=1e-3, betas=(0.5, 0.999)) for player in (G, D))
+    batches = tg.data.Loader(digits.train, 32, labels=digits.labels, rng=tg.Generator(0, "batches"))
+    for _ in range(steps):
+        x, y = batches.next_batch()
+        x, e = tg.tensor(x, requires_grad=True), one_hot(y)
+        with tg.no_grad():
+            fake = draw(G, z.normal((len(y), latent)), e)
+        real_score, fake_score = D(x, e), D(fake, e)
+        loss_D = bce_logits(real_score, 1.0) + bce_logits(fake_score, 0.0) + D.class_loss(x, e) + D.class_loss(fake, e)
+        slope = tg.grad(real_score.sum(), x, create_graph=True)
+        loss_D = loss_D + gamma / 2 * (slope**2).sum() / len(y)
+        opt_D.step(tg.grad(loss_D, D.parameters()))
+        with tg.frozen(D):
+            fake = draw(G, z.normal((len(y), latent)), e)
+            loss_G = bce_logits(D(fake, e), 1.0) + D.class_loss(fake, e)
+            opt_G.step(tg.grad(loss_G, G.parameters()))
+    return G
+
+
+players = {}
+kinds = {
+    "blind": Blind,
+    "one-hot": Joined,
+    "embedding": partial(Joined, width=50),
+    "projection": Projecting,
+    "classifier": Guessing,
+}
+for name, kind in kinds.items():
+    tg.seed(0)
+    D = kind()
+    players[name] = play(D), D
+
+# %% [markdown]
+# ## Who gets what was ordered?
+#
+# A hundred digits of each class from each G, and five numbers:
+#
+# - *GAN-test* (Shmelkov et al. 2018): how often a classifier of real digits reads the label that was ordered;
+# - *GAN-train*: a classifier is taught by made digits, and reads real ones. It asks for variety, too;
+# - FID and recall, of lesson 16;
+# - how often D, shown a real digit with each of the ten labels, gives the true one the highest score. (The classifier's
+#   D is asked for its guess.)
+
+# %%
+lenet = tg.metrics.load_classifier()
+wanted = np.arange(1000) % classes
+z = noise.normal((100, latent))[np.arange(1000) // classes]  # ten labels for each of a hundred z
+teaching_steps = 300
+
+
+def features(images):
+    with tg.no_grad():
+        return lenet.features(images).numpy()
+
+
+def opinions(D, x):
+    """D's score of each image with each of the ten labels, (N, 10); of a D that guesses, the logits of its guess."""
+    with tg.no_grad():
+        if isinstance(D, Guessing):
+            return D.guess(D.features(x, x)).numpy()
+        return np.hstack([D(x, one_hot(np.full(len(x), k))).numpy() for k in range(classes)])
+
+
+def teaches(images, labels):
+    return tg.metrics.gan_train(images, labels, digits.test, digits.test_labels, steps=teaching_steps)
+
+
+test = digits.test.astype("float32") / 255
+real = features(test)
+made, scores, opinion = {}, {}, {}
+for name, (G, D) in players.items():
+    with tg.no_grad():
+        made[name] = draw(G, z, one_hot(wanted)).numpy() / 2 + 0.5
+    found, opinion[name] = features(made[name]), opinions(D, 2 * test - 1)
+    scores[name] = {
+        "GAN-test": tg.metrics.gan_test(made[name], wanted),
+        "GAN-train": teaches(made[name], wanted),
+        "D prefers the true label": float((opinion[name].argmax(axis=1) == digits.test_labels).mean()),
+        "FID": tg.metrics.fid(real, found),
+        "recall": tg.metrics.precision_recall(real, found)[1],
+    }
+    print(f"{name:10}:", ", ".join(f"{what} {value:.2f}" for what, value in scores[name].items()))
+of_real = teaches(digits.train[:1000], digits.labels[:1000]), tg.metrics.gan_test(digits.test, digits.test_labels)
+print(f"real digits: GAN-test {of_real[1]:.3f}, GAN-train with 1,000 of them {of_real[0]:.3f}")
+
+# %%
+fig, panels = plt.subplots(1, 3, figsize=(8, 4.6), layout="constrained")
+for axes, name in zip(panels, ("blind", "projection", "classifier"), strict=True):
+    table_of_z = made[name].reshape(100, classes, 28, 28, 1)[:6].swapaxes(0, 1)  # a row for a class, a column for a z
+    sheet = tg.viz.grid(table_of_z.reshape(-1, 28, 28, 1), (0, 1), columns=6)
+    axes.imshow(sheet, cmap="gray")
+    axes.set(xticks=[], yticks=(np.arange(classes) + 0.5) * len(sheet) / classes, yticklabels=range(classes))
+    axes.tick_params(length=0)
+    axes.set_title(f"{name}: {scores[name]['GAN-test']:.0%} read as ordered", fontsize=10)
+fig.savefig("lessons_out/17_grid.png", dpi=80)
+
+# %% [markdown]
+# ## The gradient of the label
+#
+# To G a label is ten numbers like the noise, so there is a derivative, and even a half of a label. How does the image
+# change when e moves from 3 to 8, that is along v = e₈ - e₃? That is J v, with the Jacobian J = ∂G/∂e. Backprop gives
+# Jᵀu for any u. But `u ↦ Jᵀu` is linear in u, and *its* gradient, given v, is J v: lesson 13's gradient of a gradient
+# again.
+
+
+# %%
+def along(f, e, v):
+    """J v, the derivative of f at e in the direction v."""
+    e = tg.tensor(e, requires_grad=True)
+    y = f(e)
+    u = tg.tensor(np.zeros(y.shape), requires_grad=True)
+    backward = tg.grad(y, e, u, create_graph=True)  # Jᵀu, as a function of u
+    return tg.grad(backward, u, v).numpy()
+
+
+G, D = players["projection"]
+z = noise.normal((8, latent), dtype="float64")
+three, eight = (one_hot(np.full(8, k)).astype("float64") for k in (3, 8))
+
+
+def from_z(e):
+    return draw(G, z, e)
+
+
+slope = along(from_z, three, eight - three)
+with tg.no_grad():
+    h = 1e-6
+    by_trying = (from_z(three + h * (eight - three)) - from_z(three - h * (eight - three))).numpy() / (2 * h)
+    on_the_way = [from_z(three + t * (eight - three)).numpy() for t in (0, 0.5, 1)]
+error = float(np.abs(slope - by_trying).max() / np.abs(slope).max())
+print(f"J v by two gradients and by trying: largest difference {error:.1e} of the largest slope")
+
+# %%
+blue_to_orange = LinearSegmentedColormap.from_list("blue to orange", ["#0072B2", "white", "#D55E00"])
+fig, panels = plt.subplots(4, 8, figsize=(8, 4.4), layout="constrained")
+limit = np.abs(slope).max()
+rows = {"a 3": on_the_way[0], "to an 8": slope, "half of each": on_the_way[1], "an 8": on_the_way[2]}
+for row, (name, images) in zip(panels, rows.items(), strict=True):
+    row[0].set_ylabel(name, fontsize=9)
+    shades = {"cmap": blue_to_orange, "vmin": -limit, "vmax": limit} if images is slope else {"cmap": "gray"}
+    for axes, image in zip(row, images[..., 0], strict=True):
+        axes.imshow(image, **shades)
+        axes.set(xticks=[], yticks=[])
+fig.savefig("lessons_out/17_label.png", dpi=70)
+
+# %% [markdown]
+# TODO label
+#
+# ## What D says of labels
+#
+# And the slope of D's score along the label? In a projection D is linear in e, so it is v_k · φ(x), whatever e is. In
+# the picture a row is the real digits of a class, a column the label that D was shown with them, and the colour the
+# mean score, less that of all ten labels. Orange is liked.
+
+# %%
+e = tg.tensor(one_hot(digits.test_labels), requires_grad=True)
+by_tape = tg.grad(D(2 * test - 1, e).sum(), e).numpy()
+with tg.no_grad():
+    v_times_features = D.features(2 * test - 1, e).numpy() @ D.v.w.numpy().T
+print(f"∂D/∂e by tape and v·φ(x) by hand: largest difference {np.abs(by_tape - v_times_features).max():.1e}")
+
+fig, panels = plt.subplots(1, 4, figsize=(8, 2.3), layout="constrained")
+liked = {}
+for axes, name in zip(panels, ("one-hot", "embedding", "projection", "classifier"), strict=True):
+    by_class = np.stack([opinion[name][digits.test_labels == k].mean(axis=0) for k in range(classes)])
+    liked[name] = by_class - by_class.mean(axis=1, keepdims=True)
+    limit = np.abs(liked[name]).max()
+    axes.imshow(liked[name], cmap=blue_to_orange, vmin=-limit, vmax=limit)
+    axes.set(xticks=range(classes), yticks=range(classes))
+    axes.tick_params(length=0, labelsize=7)
+    axes.set_title(f"{name}: ±{limit:.1f}", fontsize=9)
+fig.savefig("lessons_out/17_opinions.png", dpi=80)
+
+# %% [markdown]
+# TODO opinions
+
+# %% [markdown]
+# ## Three things to try
+#
+# 1. Multiply e by 10 before the one-hot D gets it. Is the label loud enough now?
+# 2. Order `(e₁ + e₇) / 2`, `2·e₃`, and a row of zeros. What comes?
+# 3. In the classifier's game, let only D pay for its guesses, and only for those on real digits. Does G still learn the
+#    label?
