@@ -335,6 +335,24 @@ def how_good_at_length(n):
     assert max(n["nearer"]["VAE"], n["nearer"]["GAN"]) < 0.2
 
 
+def conditional_at_length(n):
+    """A D that sees no label teaches none; a loud label is obeyed sooner; an obedient G leaves D nothing to say."""
+    scores = n["scores"]
+    of = {what: {name: row[what] for name, row in scores.items()} for what in scores["blind"]}
+    assert of["GAN-test"]["blind"] < 0.2 and of["label against z"]["blind"] < 0.2
+    assert (
+        of["GAN-test"]["one-hot"]
+        < 0.6
+        < min(of["GAN-test"][name] for name in ("embedding", "projection", "classifier"))
+    )
+    assert of["D right"]["one-hot"] > 0.6 > max(of["D right"]["embedding"], of["D right"]["projection"])
+    assert of["D right"]["classifier"] > 0.85
+    assert min(of["FID"], key=of["FID"].get) == max(of["recall"], key=of["recall"].get) == "projection"
+    assert of["recall"]["blind"] < 0.02 and of["recall"]["classifier"] < of["recall"]["projection"] - 0.05
+    assert n["together"] > 0.6 and n["hint"] > 0.5
+    assert n["of_real"][0] > 0.9 and n["of_real"][1] > 0.98
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "02_broadcasting": broadcasting_at_length,
     "03_neuron": neuron_at_length,

@@ -333,10 +333,9 @@ right.set_title("each above its nearest training digit", fontsize=10)
 fig.savefig("lessons_out/16_memory.png", dpi=80)
 
 # %% [markdown]
-# The softened copies have an FID close to that of real digits, and are found out: 99% instead of 50%. The VAE and the
-# GAN are not near to training digits, but far from them, as they are not that good. What this can't find is a few
-# copies among many new ones, or copies in a disguise that the features mistake for something else. So look at the
-# pairs, too.
+# The softened copies have an FID close to that of real digits, and are found out: 99% instead of 50%. VAE and GAN don't
+# copy; their digits are far from all training digits, as they are not that good. A few copies among many new ones would
+# escape, and so would copies that the features take for something else. So look at the pairs, too.
 #
 # What to report, then? FID with its n and its features, precision and recall beside it, each with that of real digits,
 # and a few dozen images that nobody has chosen. `tinygen evaluate` prints such a table.
