@@ -24,8 +24,8 @@ n = len(test)  # 1,000: all sets are of this size
 # %% [markdown]
 # ## Features
 #
-# How far apart are two images? The distance of their pixels is a poor answer: move a digit by two pixels, and most
-# pixels of its strokes are wrong. Better take numbers that say what the image *shows*. A classifier has such numbers
+# How far apart are two images? The distance of their pixels is a poor answer: move a digit by two pixels, and its
+# strokes lie where none were. Better take numbers that say what the image *shows*. A classifier has such numbers
 # before its last layer. For photographs people take 2,048 of a network called Inception. For digits we take 64 of the
 # LeNet that comes with tinygen, scaled to mean square 1.
 
@@ -210,7 +210,7 @@ for i, (name, made) in enumerate(plane.items()):
 fig.savefig("lessons_out/16_balls.png", dpi=70)
 
 # %% [markdown]
-# Green is real, orange is made. The collapsed G makes nothing but real things, and few of them. The wide one makes
+# Green is real, orange is made. The collapsed G makes only real things, and a third of them. The wide one makes
 # nearly all, and much else. The right panel also shows a weak spot: where points are far apart, balls are large, and
 # cover everything between. *Coverage* (Naeem et al. 2020) draws no ball around a made point: it is the share of *real*
 # points in whose ball (of k = 5) a made one lies.
@@ -334,8 +334,8 @@ fig.savefig("lessons_out/16_memory.png", dpi=80)
 
 # %% [markdown]
 # The softened copies have an FID close to that of real digits, and are found out: 99% instead of 50%. VAE and GAN don't
-# copy; their digits are far from all training digits, as they are not that good. A few copies among many new ones would
-# escape, and so would copies that the features take for something else. So look at the pairs, too.
+# copy; their digits are farther from training digits than real ones, as they are not that good. A few copies among many
+# new ones would escape, and so would copies that the features take for something else. So look at the pairs, too.
 #
 # What to report, then? FID with its n and its features, precision and recall beside it, each with that of real digits,
 # and a few dozen images that nobody has chosen. `tinygen evaluate` prints such a table.
