@@ -321,6 +321,37 @@ def dcgan_at_length(n):
     assert n["stamps"].std() > 0.05
 
 
+def how_good_at_length(n):
+    """A GAN improves while its losses stand still; VAE and GAN are wrong in different ways; FID is fooled."""
+    (loss_D, loss_G, fid), (last_D, last_G, last) = n["history"][500], n["history"][2000]
+    assert last < 0.4 * fid and abs(last_D - loss_D) < 0.2 and abs(last_G - loss_G) < 0.4
+    scores, coarse = n["scores"], n["coarse"]
+    (fid_vae, p_vae, r_vae, _), (fid_gan, p_gan, r_gan, _) = scores["VAE"], scores["GAN"]
+    assert p_gan > p_vae and r_gan < r_vae and fid_gan < fid_vae and coarse["GAN"] > coarse["VAE"]
+    assert max(coarse, key=coarse.get) == "with noise" and np.ptp(n["again"]) < 0.6
+    assert max(scores["with noise"][0], fid_gan, fid_vae) < scores["zero to four"][0]
+    assert scores["a hundred by heart"][0] < min(fid_gan, fid_vae)
+    assert max(n["nearer"]["VAE"], n["nearer"]["GAN"]) < 0.2
+
+
+def conditional_at_length(n):
+    """A D that sees no label teaches none; a loud label is obeyed sooner; an obedient G leaves D nothing to say."""
+    scores = n["scores"]
+    of = {what: {name: row[what] for name, row in scores.items()} for what in scores["blind"]}
+    assert of["GAN-test"]["blind"] < 0.2 and of["label against z"]["blind"] < 0.2
+    assert (
+        of["GAN-test"]["one-hot"]
+        < 0.6
+        < min(of["GAN-test"][name] for name in ("embedding", "projection", "classifier"))
+    )
+    assert of["D right"]["one-hot"] > 0.6 > max(of["D right"]["embedding"], of["D right"]["projection"])
+    assert of["D right"]["classifier"] > 0.85
+    assert min(of["FID"], key=of["FID"].get) == max(of["recall"], key=of["recall"].get) == "projection"
+    assert of["recall"]["blind"] < 0.02 and of["recall"]["classifier"] < of["recall"]["projection"] - 0.05
+    assert n["together"] > 0.6 and n["hint"] > 0.5
+    assert n["of_real"][0] > 0.9 and n["of_real"][1] > 0.98
+
+
 AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networks that have learnt
     "02_broadcasting": broadcasting_at_length,
     "03_neuron": neuron_at_length,
@@ -334,6 +365,8 @@ AT_LENGTH: dict[str, Callable[[dict], None]] = {  # what a lesson says of networ
     "12_wasserstein": wasserstein_at_length,
     "13_when_gans_fail": when_gans_fail_at_length,
     "15_dcgan": dcgan_at_length,
+    "16_how_good": how_good_at_length,
+    "17_conditional": conditional_at_length,
 }
 
 
