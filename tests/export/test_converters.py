@@ -214,6 +214,9 @@ def test_a_refusal_names_the_op_and_the_line(words: str) -> None:
 def test_options_are_checked() -> None:
     pytest.importorskip("onnx")
     dense: Any = tg.layers.Dense(3, 1)
+    for shapes in (3, {}, {"x": 3}):
+        with pytest.raises(ConfigError, match=r"shapes is .*, but it must be a shape"):
+            tg.export.onnx(dense, shapes)  # type: ignore[arg-type]
     for options, words in (
         ({"layout": "CHWN"}, "layout is 'CHWN'"),
         ({"outputs": ["a", "b"]}, r"outputs are \['a', 'b'\], but there are 1"),

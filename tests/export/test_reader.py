@@ -14,7 +14,7 @@ from models.small import small
 
 import tinygen as tg
 from tinygen.errors import ConfigError, DataError
-from tinygen.layers import BatchNorm, Conv, Dense, Flatten, LeakyReLU, Sequential
+from tinygen.layers import BatchNorm, Conv, Dense, Flatten, LeakyReLU, Sequential, evaluating
 
 onnx = pytest.importorskip("onnx")
 pytestmark = pytest.mark.oracle
@@ -107,6 +107,21 @@ def test_layouts() -> None:
     np.testing.assert_allclose(raw(x.transpose(0, 3, 1, 2)).numpy(), module(x).numpy(), atol=1e-6)
     with pytest.raises(ConfigError, match="layout is 'CHWN'"):
         tg.export.read_onnx(data, layout="CHWN")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "network"), [("dcgan", "G"), ("cgan", "D"), ("textgan", "G"), ("stylegan", "D")])
+def test_on_a_gpu(gpu: Any, name: str, network: str) -> None:
+    """There and back: a network whose weights are on a GPU, read onto it."""
+    model, shaped = small(name), small(name).inputs[network]
+    module = shaken(getattr(model, network))
+    n = 2 * module.batch_unit
+    inputs = [gpu.asarray(noise((n, *shaped))), *([gpu.asarray(np.arange(n) % 3)] if network in model.labelled else [])]
+    shapes = {"x": shaped} | ({"label": ()} if len(inputs) > 1 else {})
+    again = tg.export.read_onnx(tg.export.onnx(module, shapes).SerializeToString())
+    with tg.no_grad(), evaluating(module):
+        y, z = module(*inputs), again(*inputs)
+    assert isinstance(z.data, gpu.xp.ndarray)
+    np.testing.assert_allclose(z.numpy(), y.numpy(), atol=1e-5)
 
 
 # What is refused

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import is_array, to_host
+from ..backend import is_array
 from ..errors import ConfigError
 from .passes import BATCHES, Pair
 
@@ -83,7 +83,7 @@ class Graph:
 
     def constant(self, x: Any, dtype: Any = None, weight: str = "", key: Any = None) -> str:
         """The name of an array that the file holds, once: of a weight, if it has a name, or of a constant."""
-        array = np.array(to_host(x) if is_array(x) else x, dtype, order="C")
+        array = np.array(x, dtype, order="C")
         key = key or (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
             kept = self.weights if weight else self.constants
@@ -129,8 +129,7 @@ class Graph:
         dtype = np.dtype(dtype or x.dtype)
         weight = self.weight(x)
         key = (id(x), axes, dtype.str) if x.size > 64 or weight else None
-        host = to_host(x).astype(dtype, copy=False)
-        return self.constant(host if axes is None else host.transpose(axes), dtype, weight, key)
+        return self.constant(x if axes is None else x.transpose(axes), dtype, weight, key)
 
     def cast(self, name: str, old: Any, new: Any) -> str:
         """A value as another dtype, if it is one."""

@@ -74,7 +74,7 @@ class OnnxModule(Module):
     def __init__(self, graph: Any, swaps: bool):
         self.inputs, self.outputs, self.swaps = tuple(_inputs(graph)), tuple(x.name for x in graph.output), swaps
         self.nodes, self.weights = list[str](), dict[str, str]()  # paths of the nodes; and of initialisers, by name
-        self.constants = dict[str, np.ndarray]()
+        self.constants = dict[str, Any]()  # whole numbers stay on the host: they say where something is
         stored = dict(_initialisers(graph))
         counts = Counter[str]()
         for proto in graph.node:
@@ -85,6 +85,7 @@ class OnnxModule(Module):
             counts[proto.op_type] += 1
             self._add(node, f"{proto.op_type.lower()}_{counts[proto.op_type]}", stored)
         self.constants |= stored
+        self.constants = {name: to_device(x) if x.dtype.kind == "f" else x for name, x in self.constants.items()}
 
     def _add(self, node: Node, path: str, stored: dict[str, np.ndarray]) -> None:
         """Make a node a part of this module, with the weights that it is first to use."""

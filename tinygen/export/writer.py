@@ -48,7 +48,11 @@ def onnx(
     check_installed("export.onnx", "onnx")
     if layout not in ("NCHW", "NHWC"):
         raise ConfigError(f'onnx: layout is {layout!r}, but it must be "NCHW" or "NHWC"')
-    named = dict(shapes) if isinstance(shapes, Mapping) else {_argument(module): tuple(shapes)}
+    named = dict(shapes if isinstance(shapes, Mapping) else {_argument(module): shapes})
+    if not named or not all(isinstance(shape, (tuple, list)) for shape in named.values()):
+        raise ConfigError(
+            f'onnx: shapes is {shapes!r}, but it must be a shape, as (28, 28, 1), or a dict: {{"x": (28, 28, 1)}}'
+        )
     made = two_passes(module, list(named.values()))
     names = list(outputs) or _output_names(len(made.outputs), named)
     if len(names) != len(made.outputs) or {*names} & {*named}:
@@ -79,7 +83,7 @@ class _Writer:
 
         self._helper, self._pass = helper, made
         self._images = NCHW if layout == "NCHW" else tuple(range(4))
-        self._graph = Graph(helper, {id(t.array): name for name, t in reversed([*module.named_tensors()])})
+        self._graph = Graph(helper, {id(x): name for name, x in reversed(made.weights.items())})
         self._graph.unit = module.batch_unit
         self._values = {id(x.first): Value(x) for x in made.inputs}
         self._constants = set[int]()
