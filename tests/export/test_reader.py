@@ -124,6 +124,26 @@ def test_on_a_gpu(gpu: Any, name: str, network: str) -> None:
     np.testing.assert_allclose(z.numpy(), y.numpy(), atol=1e-5)
 
 
+def test_any_names_of_initialisers_are_kept_apart() -> None:
+    """Such as those of the module's own attributes, and two of one node that end alike."""
+    names = ["takes", "weights.w", "a.w", "b.w", "nodes", "forward.forward", "a"]
+    nodes, last = [], "x"
+    for i, name in enumerate(names):
+        inputs = [last, name] if name != "a.w" else ["a.w", "b.w"]
+        nodes.append(helper.make_node("Add", inputs, [f"v{i}"]))
+        last = f"v{i}" if name != "a.w" else last
+    nodes.append(helper.make_node("Add", [last, "v2"], ["y"]))
+    values = [noise((4,), i) for i in range(len(names))]
+    shape = helper.make_tensor_value_info("x", 1, ["N", 4]), helper.make_tensor_value_info("y", 1, ["N", 4])
+    stored = [numpy_helper.from_array(v, name) for v, name in zip(values, names, strict=True)]
+    model = helper.make_model(helper.make_graph(nodes, "g", shape[:1], shape[1:], stored), ir_version=8)
+    network, x = tg.export.read_onnx(model.SerializeToString()), noise((3, 4), 9)
+    np.testing.assert_allclose(network(x).numpy(), x + sum(values) + values[3], atol=1e-5)
+    assert len(network.parameters()) == len(names) and network.weights.keys() == {*names}
+    state = network.state_dict()
+    assert all(np.array_equal(state[network.weights[name]], v) for name, v in zip(names, values, strict=True))
+
+
 # What is refused
 
 

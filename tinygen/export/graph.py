@@ -58,11 +58,11 @@ def sizes(x: Any) -> tuple[int, ...]:
 class Graph:
     """Nodes and constants, and helpers that write several nodes for one thought."""
 
-    def __init__(self, helper: Any, names: dict[int, str]):
-        self._helper, self._names = helper, names
+    def __init__(self, helper: Any, names: dict[int, str], taken: Sequence[str]):
+        self._helper, self._names, self._taken = helper, names, {*taken}
         self.nodes = list[Any]()
         self.weights, self.constants = dict[str, np.ndarray](), dict[str, np.ndarray]()
-        self._known, self._count = dict[Any, str](), 0
+        self._known = dict[Any, str]()
         self.batch = ""  # the name of an input, whose first axis is the batch
         self.unit = 1
         self.step = ""  # what is being converted, for errors
@@ -75,8 +75,7 @@ class Graph:
 
     def node(self, kind: str, *inputs: str, **options: Any) -> str:
         """Write a node, and return the name of its output."""
-        self._count += 1
-        name = f"{kind.lower()}_{self._count}"
+        name = self._free(f"{kind.lower()}_1")
         options = {key: value for key, value in options.items() if value is not None}
         self.nodes.append(self._helper.make_node(kind, list(inputs), [name], name=name, **options))
         return name
@@ -86,12 +85,17 @@ class Graph:
         array = np.array(x, dtype, order="C")
         key = key or (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            kept = self.weights if weight else self.constants
-            name, n = weight or "constant_1", 1
-            while name in kept:
-                name, n = f"{weight or 'constant'}_{n + 1}", n + 1
-            self._known[key], kept[name] = name, array
+            name = self._free(weight or "constant_1")
+            self._known[key], (self.weights if weight else self.constants)[name] = name, array
         return self._known[key]
+
+    def _free(self, name: str) -> str:
+        """The name, or if it is taken, the first free one that counts on from it."""
+        stem, n = name.removesuffix("_1"), 1
+        while name in self._taken:
+            name, n = f"{stem}_{n + 1}", n + 1
+        self._taken.add(name)
+        return name
 
     def whole(self, *numbers: int) -> str:
         """A vector of whole numbers."""

@@ -55,10 +55,11 @@ def onnx(
         )
     made = two_passes(module, list(named.values()))
     names = list(outputs) or _output_names(len(made.outputs), named)
-    if len(names) != len(made.outputs) or {*names} & {*named}:
-        raise ConfigError(f"onnx: outputs are {names}, but there are {len(made.outputs)}, named unlike the inputs")
+    if len(names) != len(made.outputs) or len({*names, *named}) < len(names) + len(named):
+        n = len(made.outputs)
+        raise ConfigError(f"onnx: outputs are {names}, but there are {n}, and each input and output has its own name")
     facts = {"network": type(module).__name__, "layout": layout, **(metadata or {})}
-    model = _Writer(module, made, layout).model(list(named), names, facts)
+    model = _Writer(module, made, layout, [*named, *names]).model(list(named), names, facts)
     if path is not None:
         with replace_file(path) as temporary:
             temporary.write_bytes(model.SerializeToString())
@@ -78,12 +79,12 @@ def _output_names(n: int, inputs: Mapping[str, Any]) -> list[str]:
 class _Writer:
     """Converts the steps of a pass one by one."""
 
-    def __init__(self, module: Module, made: Pass, layout: str):
+    def __init__(self, module: Module, made: Pass, layout: str, taken: Sequence[str]):
         from onnx import helper
 
         self._helper, self._pass = helper, made
         self._images = NCHW if layout == "NCHW" else tuple(range(4))
-        self._graph = Graph(helper, {id(x): name for name, x in reversed(made.weights.items())})
+        self._graph = Graph(helper, {id(x): name for name, x in reversed(made.weights.items())}, taken)
         self._graph.unit = module.batch_unit
         self._values = {id(x.first): Value(x) for x in made.inputs}
         self._constants = set[int]()
