@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import tinygen as tg
+from tinygen.backend import to_device
 from tinygen.layers import Buffer, evaluating
 
 TOLERANCE = 1e-5
@@ -30,7 +31,7 @@ def noise(shape: Sequence[int], seed: int = 0) -> np.ndarray:
 def shaken(module: tg.Module) -> tg.Module:
     """The module with noise on its weights and running statistics, so that a bias of 0 is none."""
     for i, (_, t) in enumerate(module.named_tensors()):
-        change = 0.1 * noise(t.shape, i)
+        change = to_device(0.1 * noise(t.shape, i))
         t.assign(t.data + (abs(change) if isinstance(t, Buffer) else change))
     return module
 

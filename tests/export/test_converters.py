@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -172,6 +173,35 @@ def test_the_file_is_the_model(tmp_path: Any) -> None:
     assert onnx.load(path) == model and [p.name for p in tmp_path.iterdir()] == ["D.onnx"]
 
 
+class Named(tg.Module):
+    """A network whose weights have names of inputs, outputs and nodes."""
+
+    def __init__(self) -> None:
+        self.x, self.y, self.mul_1 = (tg.Parameter(noise(VECTOR, i)) for i in range(3))
+
+    def forward(self, x: Any) -> Any:
+        return x * self.x + self.y * self.mul_1 + self.mul_1 + x * self.y
+
+
+@pytest.mark.oracle
+def test_names_that_are_taken() -> None:
+    pytest.importorskip("onnxruntime")
+    model = assert_exported(Named(), {"x": VECTOR})
+    assert [w.name for w in model.graph.initializer] == ["x_2", "folded", "mul_2", "y_2"]
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("shape", [(1,), (3,), (1, 1, 3), ()])
+def test_only_a_bias_is_a_convolution_s_bias(shape: tuple[int, ...]) -> None:
+    """What is added to maps of one channel may make more of it, or be one number for all channels."""
+    pytest.importorskip("onnxruntime")
+    for channels in (1, 3):
+        conv = tg.layers.Conv(2, channels, 3, bias=False)
+        conv.b = tg.Parameter(noise(shape))
+        merged = [n.op_type for n in assert_exported(conv, {"x": (4, 1, 2)}).graph.node].count("Add") == 0
+        assert merged == (math.prod(shape) == channels)
+
+
 # What is refused
 
 
@@ -214,10 +244,13 @@ def test_a_refusal_names_the_op_and_the_line(words: str) -> None:
 def test_options_are_checked() -> None:
     pytest.importorskip("onnx")
     dense: Any = tg.layers.Dense(3, 1)
+    for shapes in (3, {}, {"x": 3}):
+        with pytest.raises(ConfigError, match=r"shapes is .*, but it must be a shape"):
+            tg.export.onnx(dense, shapes)  # type: ignore[arg-type]
     for options, words in (
         ({"layout": "CHWN"}, "layout is 'CHWN'"),
         ({"outputs": ["a", "b"]}, r"outputs are \['a', 'b'\], but there are 1"),
-        ({"outputs": ["x"]}, "named unlike the inputs"),
+        ({"outputs": ["x"]}, "each input and output has its own name"),
     ):
         with pytest.raises(ConfigError, match=words):
             tg.export.onnx(dense, (3,), **options)

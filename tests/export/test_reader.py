@@ -14,7 +14,7 @@ from models.small import small
 
 import tinygen as tg
 from tinygen.errors import ConfigError, DataError
-from tinygen.layers import BatchNorm, Conv, Dense, Flatten, LeakyReLU, Sequential
+from tinygen.layers import BatchNorm, Conv, Dense, Flatten, LeakyReLU, Sequential, evaluating
 
 onnx = pytest.importorskip("onnx")
 pytestmark = pytest.mark.oracle
@@ -107,6 +107,41 @@ def test_layouts() -> None:
     np.testing.assert_allclose(raw(x.transpose(0, 3, 1, 2)).numpy(), module(x).numpy(), atol=1e-6)
     with pytest.raises(ConfigError, match="layout is 'CHWN'"):
         tg.export.read_onnx(data, layout="CHWN")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("name", "network"), [("dcgan", "G"), ("cgan", "D"), ("textgan", "G"), ("stylegan", "D")])
+def test_on_a_gpu(gpu: Any, name: str, network: str) -> None:
+    """There and back: a network whose weights are on a GPU, read onto it."""
+    model, shaped = small(name), small(name).inputs[network]
+    module = shaken(getattr(model, network))
+    n = 2 * module.batch_unit
+    inputs = [gpu.asarray(noise((n, *shaped))), *([gpu.asarray(np.arange(n) % 3)] if network in model.labelled else [])]
+    shapes = {"x": shaped} | ({"label": ()} if len(inputs) > 1 else {})
+    again = tg.export.read_onnx(tg.export.onnx(module, shapes).SerializeToString())
+    with tg.no_grad(), evaluating(module):
+        y, z = module(*inputs), again(*inputs)
+    assert isinstance(z.data, gpu.xp.ndarray)
+    np.testing.assert_allclose(z.numpy(), y.numpy(), atol=1e-5)
+
+
+def test_any_names_of_initialisers_are_kept_apart() -> None:
+    """Such as those of the module's own attributes, and two of one node that end alike."""
+    names = ["takes", "weights.w", "a.w", "b.w", "nodes", "forward.forward", "a"]
+    nodes, last = [], "x"
+    for i, name in enumerate(names):
+        inputs = [last, name] if name != "a.w" else ["a.w", "b.w"]
+        nodes.append(helper.make_node("Add", inputs, [f"v{i}"]))
+        last = f"v{i}" if name != "a.w" else last
+    nodes.append(helper.make_node("Add", [last, "v2"], ["y"]))
+    values = [noise((4,), i) for i in range(len(names))]
+    shape = helper.make_tensor_value_info("x", 1, ["N", 4]), helper.make_tensor_value_info("y", 1, ["N", 4])
+    stored = [numpy_helper.from_array(v, name) for v, name in zip(values, names, strict=True)]
+    model = helper.make_model(helper.make_graph(nodes, "g", shape[:1], shape[1:], stored), ir_version=8)
+    network, x = tg.export.read_onnx(model.SerializeToString()), noise((3, 4), 9)
+    np.testing.assert_allclose(network(x).numpy(), x + sum(values) + values[3], atol=1e-5)
+    assert len(network.parameters()) == len(names) and network.weights.keys() == {*names}
+    state = network.state_dict()
+    assert all(np.array_equal(state[network.weights[name]], v) for name, v in zip(names, values, strict=True))
 
 
 # What is refused

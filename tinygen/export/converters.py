@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import is_array, to_host
+from ..backend import is_array
 from ..kernels.sums import axes_of
 from .graph import NCHW, Axes, Graph, Ordered, Value, sizes
 from .passes import Pair
@@ -147,7 +147,7 @@ def _sigmoid_cross_entropy(g: Graph, y: Value, x: Any, t: Any) -> str:
 def _straight_through(g: Graph, y: Value, hard: Any, soft: Value) -> str:
     """The one-hot vector of soft's largest element, which is what it is in gumbel_softmax; no tape sees it made."""
     for one_hot, x in zip(hard.pair if isinstance(hard, Value) else (hard, hard), soft.pair, strict=True):
-        if not ((one_hot == 1) == (to_host(x) == to_host(x).max(-1, keepdims=True))).all():
+        if not ((one_hot == 1) == (x == x.max(-1, keepdims=True))).all():
             raise g.refuse("`hard` is not the one-hot vector of the largest element of `soft`")
     largest = g.node("ArgMax", g.name(soft), axis=-1, keepdims=0)
     bounds = g.constant(np.array([0, 1], y.dtype))

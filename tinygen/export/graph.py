@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import is_array, to_host
+from ..backend import is_array
 from ..errors import ConfigError
 from .passes import BATCHES, Pair
 
@@ -58,11 +58,11 @@ def sizes(x: Any) -> tuple[int, ...]:
 class Graph:
     """Nodes and constants, and helpers that write several nodes for one thought."""
 
-    def __init__(self, helper: Any, names: dict[int, str]):
-        self._helper, self._names = helper, names
+    def __init__(self, helper: Any, names: dict[int, str], taken: Sequence[str]):
+        self._helper, self._names, self._taken = helper, names, {*taken}
         self.nodes = list[Any]()
         self.weights, self.constants = dict[str, np.ndarray](), dict[str, np.ndarray]()
-        self._known, self._count = dict[Any, str](), 0
+        self._known = dict[Any, str]()
         self.batch = ""  # the name of an input, whose first axis is the batch
         self.unit = 1
         self.step = ""  # what is being converted, for errors
@@ -75,23 +75,27 @@ class Graph:
 
     def node(self, kind: str, *inputs: str, **options: Any) -> str:
         """Write a node, and return the name of its output."""
-        self._count += 1
-        name = f"{kind.lower()}_{self._count}"
+        name = self._free(f"{kind.lower()}_1")
         options = {key: value for key, value in options.items() if value is not None}
         self.nodes.append(self._helper.make_node(kind, list(inputs), [name], name=name, **options))
         return name
 
     def constant(self, x: Any, dtype: Any = None, weight: str = "", key: Any = None) -> str:
         """The name of an array that the file holds, once: of a weight, if it has a name, or of a constant."""
-        array = np.array(to_host(x) if is_array(x) else x, dtype, order="C")
+        array = np.array(x, dtype, order="C")
         key = key or (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            kept = self.weights if weight else self.constants
-            name, n = weight or "constant_1", 1
-            while name in kept:
-                name, n = f"{weight or 'constant'}_{n + 1}", n + 1
-            self._known[key], kept[name] = name, array
+            name = self._free(weight or "constant_1")
+            self._known[key], (self.weights if weight else self.constants)[name] = name, array
         return self._known[key]
+
+    def _free(self, name: str) -> str:
+        """The name, or if it is taken, the first free one that counts on from it."""
+        stem, n = name.removesuffix("_1"), 1
+        while name in self._taken:
+            name, n = f"{stem}_{n + 1}", n + 1
+        self._taken.add(name)
+        return name
 
     def whole(self, *numbers: int) -> str:
         """A vector of whole numbers."""
@@ -129,8 +133,7 @@ class Graph:
         dtype = np.dtype(dtype or x.dtype)
         weight = self.weight(x)
         key = (id(x), axes, dtype.str) if x.size > 64 or weight else None
-        host = to_host(x).astype(dtype, copy=False)
-        return self.constant(host if axes is None else host.transpose(axes), dtype, weight, key)
+        return self.constant(x if axes is None else x.transpose(axes), dtype, weight, key)
 
     def cast(self, name: str, old: Any, new: Any) -> str:
         """A value as another dtype, if it is one."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..backend import array_module, array_of
+from ..backend import array_module, array_of, current_module
 from .operators import axes_from, numbers, reads, refuse
 
 
@@ -146,7 +146,7 @@ def _constant(*, value: Any = None, value_int: Any = None, value_ints: Any = Non
 @reads("ConstantOfShape")
 def _constant_of_shape(shape: Any, *, value: Any = None) -> Any:
     value = np.zeros(1, np.float32) if value is None else value
-    return array_module(array_of(shape)).full(tuple(numbers(shape)), value.item(), value.dtype)
+    return current_module().full(tuple(numbers(shape)), value.item(), value.dtype)
 
 
 @reads("Shape")

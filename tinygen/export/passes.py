@@ -7,16 +7,16 @@ it is the latter if it is 4 for a batch of 2 and for one of 5.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..backend import is_array, to_device, to_host
+from ..backend import is_array, to_host, use
 from ..errors import ConfigError
 from ..layers import Module, evaluating
 from ..places import lines_above
-from ..scopes import no_grad, trace
+from ..scopes import no_grad, substituted, trace
 from ..tensor import Tensor
 
 BATCHES = 2, 5  # in units of the smallest batch that the network takes
@@ -31,10 +31,10 @@ class Pair(NamedTuple):
     @property
     def same(self) -> bool:
         """Whether it is the same in both, and so does not depend on the input."""
-        if is_array(self.first):
-            a, b = to_host(self.first), to_host(self.second)
-            return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
-        return bool(self.first == self.second)
+        a, b = self
+        if not is_array(a):
+            return bool(a == b)
+        return a.dtype == b.dtype and np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
 
     @property
     def shape(self) -> list[Pair]:
@@ -52,23 +52,27 @@ class Step(NamedTuple):
 
 
 class Pass(NamedTuple):
-    """A forward pass: its inputs, its steps in order, and its outputs."""
+    """A forward pass: its inputs, its steps in order, its outputs, and the weights, by name."""
 
     inputs: list[Pair]
     steps: list[Step]
     outputs: list[Pair]
+    weights: dict[str, Any]
 
 
 def two_passes(module: Module, shapes: Sequence[Sequence[int]]) -> Pass:
-    """The forward pass of a module in eval mode. shapes: of one example of each input; (): a whole number, a label.
+    """The forward pass of a module in eval mode, with copies of its weights on the host if they are on a GPU.
 
-    Raises ConfigError if the module does other things for one batch than for another, or gives something else than
-    Tensors.
+    shapes: of one example of each input; (): a whole number, a label.  Raises ConfigError if the module does other
+    things for one batch than for another, or gives something else than Tensors.
     """
-    try:
-        runs = [_run(module, shapes, n * module.batch_unit, 2) for n in BATCHES]
-    except IndexError:  # there is no label but 0
-        runs = [_run(module, shapes, n * module.batch_unit, 1) for n in BATCHES]
+    tensors = dict(module.named_tensors())
+    weights = {name: to_host(t.array) for name, t in tensors.items()}
+    with use("cpu"), substituted([*tensors.values()], [*map(Tensor, weights.values())]):
+        try:
+            runs = [_run(module, shapes, n * module.batch_unit, 2) for n in BATCHES]
+        except IndexError:  # there is no label but 0
+            runs = [_run(module, shapes, n * module.batch_unit, 1) for n in BATCHES]
     (inputs, calls, outputs), (others, other_calls, other_outputs) = runs
     if [op for op, *_ in calls] != [op for op, *_ in other_calls]:
         raise ConfigError("onnx: the network does other things with a batch of another size or other numbers")
@@ -76,7 +80,7 @@ def two_passes(module: Module, shapes: Sequence[Sequence[int]]) -> Pass:
         Step(op, _pairs(xs, zs), Pair(y, z), line)
         for (op, xs, y, line), (_, zs, z, _) in zip(calls, other_calls, strict=True)
     ]
-    return Pass(_pairs(inputs, others), steps, _pairs(outputs, other_outputs))
+    return Pass(_pairs(inputs, others), steps, _pairs(outputs, other_outputs), weights)
 
 
 def _pairs(xs: Sequence[Any], zs: Sequence[Any]) -> list[Pair]:
@@ -87,9 +91,9 @@ def _run(
     module: Module, shapes: Sequence[Sequence[int]], n: int, classes: int
 ) -> tuple[list[Any], list[Any], list[Any]]:
     """The inputs, calls and outputs for a batch of n examples, which are noise, with labels of so many classes."""
-    rng, like = np.random.default_rng(n), _first_weight(module)
-    drawn = [rng.normal(size=(n, *shape)).astype(like.dtype) if shape else np.arange(n) % classes for shape in shapes]
-    inputs = [Tensor(to_device(x, like.device)) for x in drawn]
+    rng, dtype = np.random.default_rng(n), _first_dtype(module)
+    drawn = [rng.normal(size=(n, *shape)).astype(dtype) if shape else np.arange(n) % classes for shape in shapes]
+    inputs = [Tensor(x) for x in drawn]
     calls = list[Any]()
 
     def note(op: str, phase: str, xs: tuple[Any, ...], y: Any, where: Any) -> None:
@@ -101,10 +105,9 @@ def _run(
     if not all(isinstance(y, Tensor) for y in outputs):
         kinds = ", ".join(type(y).__name__ for y in outputs)
         raise ConfigError(f"onnx: {type(module).__name__} gives {kinds}, but the outputs of a graph are Tensors")
-    return [x.array for x in inputs], calls, [y.array for y in outputs]
+    return drawn, calls, [y.array for y in outputs]
 
 
-def _first_weight(module: Module) -> Tensor:
-    """The first parameter or buffer of floats, whose dtype and device the inputs get."""
-    weights: Iterator[Tensor] = (t for _, t in module.named_tensors() if t.dtype.kind == "f")
-    return next(weights, Tensor(np.zeros(0, np.float32)))
+def _first_dtype(module: Module) -> Any:
+    """The dtype of the first parameter or buffer of floats, which the inputs get, too."""
+    return next((t.dtype for _, t in module.named_tensors() if t.dtype.kind == "f"), np.float32)

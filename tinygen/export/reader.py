@@ -74,7 +74,7 @@ class OnnxModule(Module):
     def __init__(self, graph: Any, swaps: bool):
         self.inputs, self.outputs, self.swaps = tuple(_inputs(graph)), tuple(x.name for x in graph.output), swaps
         self.nodes, self.weights = list[str](), dict[str, str]()  # paths of the nodes; and of initialisers, by name
-        self.constants = dict[str, np.ndarray]()
+        self.constants = dict[str, Any]()  # whole numbers stay on the host: they say where something is
         stored = dict(_initialisers(graph))
         counts = Counter[str]()
         for proto in graph.node:
@@ -85,6 +85,7 @@ class OnnxModule(Module):
             counts[proto.op_type] += 1
             self._add(node, f"{proto.op_type.lower()}_{counts[proto.op_type]}", stored)
         self.constants |= stored
+        self.constants = {name: to_device(x) if x.dtype.kind == "f" else x for name, x in self.constants.items()}
 
     def _add(self, node: Node, path: str, stored: dict[str, np.ndarray]) -> None:
         """Make a node a part of this module, with the weights that it is first to use."""
@@ -95,15 +96,17 @@ class OnnxModule(Module):
         if named and self._at(where) is not None:
             where.append(path)
         holder: Any = self
-        for part in where[:-1]:
+        for i, part in enumerate(where[:-1]):
+            where[i] = part = _free(holder, part)
             if part not in vars(holder):
                 setattr(holder, part, Group())
             holder = vars(holder)[part]
+        where[-1] = _free(holder, where[-1])
         setattr(holder, where[-1], node)
         self.nodes.append(".".join(where))
         for name in own:
             kind = Buffer if type(node).__name__ == "BatchNormalization" and name in node.takes[3:] else Parameter
-            attribute = _attribute(name.rpartition(".")[2])
+            attribute = _free(node, _attribute(name.rpartition(".")[2]))
             setattr(node, attribute, kind(to_device(stored.pop(name).copy())))
             self.weights[name] = f"{'.'.join(where)}.{attribute}"
 
@@ -215,6 +218,13 @@ def _is_weight(x: np.ndarray) -> bool:
 def _attribute(name: str) -> str:
     """A name as one of an attribute."""
     return re.sub(r"\W", "_", name) or "_"
+
+
+def _free(module: Module, name: str) -> str:
+    """The name, with lines below it where the module has something else of this name than a module."""
+    while hasattr(module, name) and not isinstance(vars(module).get(name), Module):
+        name += "_"
+    return name
 
 
 def _node_of(proto: Any) -> Node:

@@ -26,8 +26,14 @@ def with_biases(nodes: Sequence[Any], weights: dict[str, np.ndarray], outputs: S
     kept = []
     for node in nodes:
         conv = next((convolutions[name] for name in node.input if name in convolutions), None)
-        bias = next((name for name in node.input if _is_bias(weights.get(name))), "")
-        if node.op_type != "Add" or conv is None or len(conv.input) > 2 or not uses[conv.output[0]] == uses[bias] == 1:
+        bias = next((name for name in node.input if name in weights), "")
+        alone = conv is not None and len(conv.input) == 2 and uses[conv.output[0]] == uses[bias] == 1
+        if (
+            conv is None
+            or node.op_type != "Add"
+            or not alone
+            or not _is_bias(weights[bias], weights.get(conv.input[1]), conv.op_type == "ConvTranspose")
+        ):
             kept.append(node)
             continue
         weights[bias] = weights[bias].ravel()
@@ -36,9 +42,10 @@ def with_biases(nodes: Sequence[Any], weights: dict[str, np.ndarray], outputs: S
     return kept
 
 
-def _is_bias(x: np.ndarray | None) -> bool:
-    """Whether it has one number for each channel of images NCHW."""
-    return x is not None and x.shape[-3:] == (x.size, 1, 1)
+def _is_bias(x: np.ndarray, kernel: np.ndarray | None, transposed: bool) -> bool:
+    """Whether it has one number for each channel that a kernel makes, and images NCHW get it."""
+    channels = 0 if kernel is None else kernel.shape[1 if transposed else 0]
+    return x.size == channels and x.shape in ((channels, 1, 1), (1,) * x.ndim)
 
 
 def renamed(nodes: Sequence[Any], names: Mapping[str, str]) -> None:

@@ -48,13 +48,18 @@ def onnx(
     check_installed("export.onnx", "onnx")
     if layout not in ("NCHW", "NHWC"):
         raise ConfigError(f'onnx: layout is {layout!r}, but it must be "NCHW" or "NHWC"')
-    named = dict(shapes) if isinstance(shapes, Mapping) else {_argument(module): tuple(shapes)}
+    named = dict(shapes if isinstance(shapes, Mapping) else {_argument(module): shapes})
+    if not named or not all(isinstance(shape, (tuple, list)) for shape in named.values()):
+        raise ConfigError(
+            f'onnx: shapes is {shapes!r}, but it must be a shape, as (28, 28, 1), or a dict: {{"x": (28, 28, 1)}}'
+        )
     made = two_passes(module, list(named.values()))
     names = list(outputs) or _output_names(len(made.outputs), named)
-    if len(names) != len(made.outputs) or {*names} & {*named}:
-        raise ConfigError(f"onnx: outputs are {names}, but there are {len(made.outputs)}, named unlike the inputs")
+    if len(names) != len(made.outputs) or len({*names, *named}) < len(names) + len(named):
+        n = len(made.outputs)
+        raise ConfigError(f"onnx: outputs are {names}, but there are {n}, and each input and output has its own name")
     facts = {"network": type(module).__name__, "layout": layout, **(metadata or {})}
-    model = _Writer(module, made, layout).model(list(named), names, facts)
+    model = _Writer(module, made, layout, [*named, *names]).model(list(named), names, facts)
     if path is not None:
         with replace_file(path) as temporary:
             temporary.write_bytes(model.SerializeToString())
@@ -74,12 +79,12 @@ def _output_names(n: int, inputs: Mapping[str, Any]) -> list[str]:
 class _Writer:
     """Converts the steps of a pass one by one."""
 
-    def __init__(self, module: Module, made: Pass, layout: str):
+    def __init__(self, module: Module, made: Pass, layout: str, taken: Sequence[str]):
         from onnx import helper
 
         self._helper, self._pass = helper, made
         self._images = NCHW if layout == "NCHW" else tuple(range(4))
-        self._graph = Graph(helper, {id(t.array): name for name, t in reversed([*module.named_tensors()])})
+        self._graph = Graph(helper, {id(x): name for name, x in reversed(made.weights.items())}, taken)
         self._graph.unit = module.batch_unit
         self._values = {id(x.first): Value(x) for x in made.inputs}
         self._constants = set[int]()
