@@ -10,6 +10,7 @@ import pytest
 
 import tinygen as tg
 from tinygen.names import FOREIGN
+from tinygen.refusals import explained
 
 PLACES = {
     "": tg,
@@ -74,3 +75,12 @@ def test_nothing_is_looked_for_until_the_message_is_read():
         assert "difflib" not in sys.modules
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, timeout=60)
+
+
+def test_an_op_names_itself_when_it_asks_a_tensor_for_what_it_lacks():
+    @explained
+    def wrong(x):
+        return x.view(-1)
+
+    with pytest.raises(TypeError, match=r"^wrong: 'Tensor' object has no attribute 'view'; here it is tg.Tensor.resh"):
+        wrong(tg.tensor([1.0]))

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .backend import array_module, is_array, is_tensor
+from .names import MissingName
 from .tape import brief
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,7 +29,7 @@ def arrays_of(signature: inspect.Signature) -> frozenset[str]:
 
 def refusal(title: str, named: Sequence[tuple[str, Any]], arrays: frozenset[str], error: Exception) -> Exception:
     """The error to raise for one that a call of `title` raised: a clearer one if it is Python's or NumPy's own."""
-    origin = type(error).__module__.partition(".")[0]
+    origin = "builtins" if isinstance(error, MissingName) else type(error).__module__.partition(".")[0]
     clear = str(error).startswith(f"{title}: ") or (origin == "builtins" and _SENTENCE.match(str(error)))
     if not isinstance(error, _PLAIN) or origin not in _THEIRS or clear:
         return error

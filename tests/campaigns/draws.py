@@ -68,9 +68,22 @@ def reduction(d: Draw, name: str, least: int = 0, **options: Any) -> None:
     d.call(name, x, axis, **more, **{k: o for k, o in options.items() if d.chance(0.5)})
 
 
+def std(d: Draw, name: str) -> None:
+    """Of numbers that differ: of equal ones it is a kink, and its higher derivatives grow without bound near that."""
+    x = d.pick(lambda v: v.ndim and v.size)
+    axis = d.an_axis(x)
+    if d[x].shape[axis] < 3 or d[x].var(axis).min() < 0.1:
+        raise Unfit
+    d.call(name, x, axis, **d.one_of([{}, {"ddof": 1}, {"keepdims": True}]))
+
+
 def norm(d: Draw, name: str) -> None:
+    """Of vectors that are not short, for the same reason."""
     x = d.off_zero(d.pick(lambda v: v.ndim and v.size))
-    d.call(name, x, d.one_of([None, 1, 2]), d.an_axis(x), d.chance(0.4))
+    axis = d.an_axis(x)
+    if d[x].shape[axis] < 2 or np.linalg.norm(d[x], axis=axis).min() < 0.3:
+        raise Unfit
+    d.call(name, x, d.one_of([None, 1, 2]), axis, d.chance(0.4))
 
 
 def over(d: Draw, name: str) -> None:

@@ -112,6 +112,8 @@ def pixel_shuffle(d: Draw, name: str) -> None:
 
 def pixel_unshuffle(d: Draw, name: str) -> None:
     x = d.image()
+    if not d[x].size:  # PyTorch's second derivative fails
+        raise Unfit
     d.call(name, x, 2 if all(n % 2 == 0 for n in d[x].shape[1:3]) else 1)
 
 

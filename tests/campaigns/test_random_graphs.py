@@ -6,6 +6,7 @@ and each gradient brings about; how much that is, PyTorch tells, by the same gra
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import sys
 
@@ -15,7 +16,7 @@ from campaigns.drawing import DRAWN, draw
 from campaigns.graphs import Graph, Leaf, Ref, Step
 from campaigns.play import ORDERS, Played, derivatives, played
 from ops.table import TWINS
-from ops.twins import im2col, two
+from ops.twins import axes, im2col, two
 
 from tinygen import ops
 from tinygen.selfcheck import CASES
@@ -80,9 +81,17 @@ def grid_sample(x, grid, mode, padding_mode, align_corners):
     return torch.einsum("nhwi,nhwj,nijc->nhwc", shares(grid[..., 1], x.shape[1]), shares(grid[..., 0], x.shape[2]), x)
 
 
+def prod(x, axis, keepdims=False):
+    """Factor by factor: PyTorch divides, and the rounding of that grows from derivative to derivative."""
+    dims = {a % x.ndim for a in axes(axis, x)}
+    for a in dims:
+        x = functools.reduce(torch.mul, x.split(1, a))
+    return x if keepdims else x.reshape([n for i, n in enumerate(x.shape) if i not in dims])
+
+
 TRUTH = {
     **TWINS,
-    **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad, grid_sample)},
+    **{f.__name__: f for f in (batch_norm, conv2d, conv_transpose2d, conv2d_weight_grad, grid_sample, prod)},
     "textbook_conv2d": conv2d,
     "conv1d": of_row(conv2d),
     "conv_transpose1d": of_row(conv_transpose2d),

@@ -129,7 +129,7 @@ TABLE = [
     Op("sum", draws.reduction, kept="", twin=twins.along("sum")),
     Op("mean", partial(draws.reduction, least=1), kept="", twin=twins.along("mean")),
     Op("var", partial(draws.reduction, least=2, ddof=1), kept="x", twin=twins.spreads("var")),
-    Op("std", partial(draws.reduction, least=2, ddof=1), kept="", twin=twins.spreads("std")),
+    Op("std", draws.std, kept="", twin=twins.spreads("std")),
     Op("prod", partial(draws.reduction, least=1), kept="", twin=twins.prod),
     Op("norm", draws.norm, kept="", oracle=np.linalg.norm, twin=twins.norm),
     Op("max", partial(draws.reduction, least=1), kept="yx", twin=twins.along("amax")),

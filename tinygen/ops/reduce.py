@@ -219,8 +219,11 @@ cumsum.rules(lambda gy, y, x, axis: _reverse_cumsum(gy, x.shape, axis))
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """Π x along the axes. One half of the elements is multiplied by the other until one is left, so that the gradient
-    needs no division, and is right where elements are 0."""
+    """Π x along the axes.
+
+    Half of the elements are multiplied by the other half until one is left. So no gradient divides, and it is right
+    where elements are 0.
+    """
     axes = axes_of(_checked(axis, x.ndim), x.ndim)
     others = [a for a in range(x.ndim) if a not in axes]
     y = astype(x, np.float32 if x.dtype.char == "e" else np.ones(1, x.dtype).prod().dtype)
@@ -257,8 +260,8 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
         y = max(sum(abs(z), summed, True), others, True)
         return _narrow(y if keepdims else y.squeeze(axes), x)
     raise ValueError(
-        f"norm: ord is {ord!r} for {len(axes)} axes, but it must be 1, 2, inf or -inf for one axis, 1, inf or "
-        '"fro" for two; without ord it is √Σ x² along any'
+        f"norm: ord is {ord!r} for the axes {axes} of x, but for one axis it must be 1, 2, inf or -inf, and for two "
+        '1, inf or "fro"; without ord it is √Σ x²'
     )
 
 

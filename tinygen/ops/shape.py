@@ -204,7 +204,8 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
 
     Raises ValueError for a negative number.
     """
-    times = [operator.index(n) for n in (reps if isinstance(reps, (list, tuple)) else (reps,))]
+    given: Any = reps if np.ndim(reps) else [reps]
+    times = [*map(operator.index, given)]
     if min(times, default=0) < 0:
         raise ValueError(f"tile: reps is {reps}, but x can't be repeated less than 0 times")
     times = [1] * (x.ndim - len(times)) + times

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import type_of
 from .linear import matmul
 from .reduce import sum
 from .shape import getitem
@@ -36,6 +37,8 @@ def einsum(subscripts: str, *operands: Any) -> Any:
 
 def _spelled_out(subscripts: str, operands: Sequence[Any]) -> tuple[list[str], str]:
     """The letters of each operand and of the result, with letters of their own for the axes that "..." stands for."""
+    if not isinstance(subscripts, str):
+        raise TypeError(f'einsum: subscripts is {type_of(subscripts)}, but it must be text, such as "ij,jk->ik"')
     given, arrow, out = subscripts.replace(" ", "").partition("->")
     parts, letters = given.split(","), given.replace("...", "").replace(",", "")
     if not arrow:
