@@ -125,6 +125,21 @@ def test_an_empty_batch(backend, name, training):
     assert gx.shape == x.shape and not any(g.numpy().any() for g in others)
 
 
+@pytest.mark.parametrize(
+    ("y", "mask", "message"),
+    [
+        ((2, 3, 5), None, r"MultiHeadAttention: y is \(2, 3, 5\), but its last axis must be 4"),
+        ((4,), None, r"MultiHeadAttention: y is \(4,\), but it must have at least 2 axes"),
+        ((3, 3, 4), None, r"MultiHeadAttention: x is \(2, 5, 4\) and y \(3, 3, 4\), but they may differ in length"),
+        ((2, 3, 4), (5, 5), r"mask is \(1, 5, 5\), but it must broadcast to the scores, .* = \(2, 2, 5, 3\)"),
+    ],
+)
+def test_what_attention_can_not_attend_to_is_refused(y, mask, message):
+    layer = L.MultiHeadAttention(4, 2)
+    with pytest.raises(ValueError, match=message):
+        layer(np.ones((2, 5, 4), np.float32), np.ones(y, np.float32), None if mask is None else np.ones(mask, bool))
+
+
 def test_an_embedding_of_nothing_and_of_what_is_not_there(backend):
     layer = L.Embedding(3, 2)
     assert layer(backend.asarray(np.zeros((0, 4), np.int64))).shape == (0, 4, 2)

@@ -36,6 +36,22 @@ def test_causal_is_the_lower_triangle_of_a_mask(backend):
     np.testing.assert_array_equal(both.numpy(), right.numpy())
 
 
+def test_a_mask_of_floats_leaves_the_dtype(backend):
+    q, k, v = (draw(backend, 2, 3, dtype=np.float32, seed=i) for i in range(3))
+    mask = backend.asarray(np.array([[0.0, -np.inf], [0.5, 0.25]]))
+    y = ops.scaled_dot_product_attention(q, k, v, mask)
+    assert y.dtype == np.float32
+    np.testing.assert_allclose(y.numpy()[0], v.numpy()[0], rtol=1e-6)
+
+
+def test_without_keys_or_features_there_is_nothing_to_weigh(backend):
+    q, k, v = draw(backend, 2, 3), draw(backend, 0, 3), draw(backend, 0, 4)
+    np.testing.assert_array_equal(ops.scaled_dot_product_attention(q, k, v).numpy(), np.zeros((2, 4)))
+    q, k, v = draw(backend, 2, 0), draw(backend, 3, 0), draw(backend, 3, 4)
+    means = np.broadcast_to(v.numpy().mean(0), (2, 4))
+    np.testing.assert_allclose(ops.scaled_dot_product_attention(q, k, v).numpy(), means)
+
+
 def test_a_mask_in_float16(backend):
     q, k, v = (draw(backend, 4, 8, dtype=np.float16, seed=i) for i in range(3))
     y = ops.scaled_dot_product_attention(q, k, v, causal=True)

@@ -306,7 +306,7 @@ ERRORS = [
     ),
     (lambda: ops.conv1d(t(2, 9, 3), t(5, 3)), r"conv1d: w is \(5, 3\), but a kernel is \(K, C, CO\)"),
     (lambda: ops.conv1d(t(9, 3), t(5, 3, 1)), r"conv1d: x is \(9, 3\), but sequences are \(N, L, C\)"),
-    (lambda: ops.conv1d(t(2, 4, 3), t(5, 3, 1)), "conv1d: a window of 1x5 does not fit"),
+    (lambda: ops.conv1d(t(2, 4, 3), t(5, 3, 1)), "conv1d: a window of 5 does not fit into a row of 4, padded to 4"),
     (lambda: ops.conv1d(t(2, 9, 3), t(5, 3, 1), padding="full"), r"conv1d: padding is 'full', .* or \(before, after\)"),
     (lambda: ops.conv1d(t(2, 9, 3), t(5, 3, 1), (1, 2)), r"conv1d: stride is \(1, 2\), but it must be an int of"),
     (lambda: ops.conv_transpose1d(t(2, 9, 3), t(5, 1, 4)), "conv_transpose1d: x has 3 channels .* takes 4"),

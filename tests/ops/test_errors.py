@@ -170,6 +170,11 @@ ERRORS = [
         r"scaled_dot_product_attention: q is \(2, 3\), k \(4, 2\) and v \(4, 3\), but they must be \(..., L, E\)",
     ),
     (
+        lambda: ops.scaled_dot_product_attention(t(2, 2, 3), t(3, 4, 3), t(3, 4, 3)),
+        ValueError,
+        r"scaled_dot_product_attention: q is \(2, 2, 3\), k \(3, 4, 3\) and v",
+    ),
+    (
         lambda: ops.scaled_dot_product_attention(t(2, 3), t(4, 3), t(3, 3)),
         ValueError,
         r"scaled_dot_product_attention: q is .* v \(3, 3\), but",

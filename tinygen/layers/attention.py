@@ -48,6 +48,8 @@ class MultiHeadAttention(Module):
         if y is None:
             y = x
         check_input(self, y, least=2, features=self.features, name="y")
+        if x.shape[:-2] != y.shape[:-2]:
+            raise ValueError(f"MultiHeadAttention: x is {x.shape} and y {y.shape}, but they may differ in length alone")
         if mask is not None:
             check_array(self, mask, "mask")
             mask = ops.expand_dims(mask, -3)  # of all heads

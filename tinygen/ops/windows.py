@@ -93,11 +93,9 @@ def check_fits(op: str, size: Pair, kernel_size: Pair, padding: Padding) -> None
     """Raise ValueError unless the padded image holds at least one window."""
     padded = tuple(n + sum(p) for n, p in zip(size, padding, strict=True))
     if padded[0] < kernel_size[0] or padded[1] < kernel_size[1]:
+        row = kernel_size[0] == padded[0] == 1
+        window, image, larger = (f"{w}" if row else f"{h}x{w}" for h, w in (kernel_size, size, padded))
         raise ValueError(
-            f"{op}: a window of {_by(kernel_size)} does not fit into an image of {_by(size)}, padded to {_by(padded)}; "
-            'give more padding, such as "same"'
+            f"{op}: a window of {window} does not fit into {'a row' if row else 'an image'} of {image}, padded to "
+            f'{larger}; give more padding, such as "same"'
         )
-
-
-def _by(size: Sequence[int]) -> str:
-    return f"{size[0]}x{size[1]}"
