@@ -1,11 +1,12 @@
 """The pages of docs/ do what they say: their Python and their commands run, in order, each page in its own directory.
 
-Of 500 steps one is taken. Commands that install don't run, nor those that
-need a GPU or the masters of the course, or seconds to evaluate.
+Of 500 steps one is taken. Commands that install don't run, nor those that need a GPU, the masters of the course, or
+seconds to evaluate.
 """
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 from tinygen.cli import main
 
 FOLDER = Path(__file__).parents[1] / "docs"
-PAGES = sorted(FOLDER.rglob("*.md"))
+TRANSLATIONS = sorted(FOLDER.glob("zh/*.md"))
+PAGES = sorted(set(FOLDER.rglob("*.md")) - set(TRANSLATIONS))
 BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
 STEPS = re.compile(r"\b(steps\W+)(\d+)")
 ELSEWHERE = ("--device cuda", "--masters", "tinygen evaluate")
@@ -31,6 +33,24 @@ def test_a_page_runs_from_top_to_bottom(page, tmp_path, monkeypatch, as_found):
         else:
             for line in commands_of(block):
                 assert main(line.split()[1:]) == line.startswith(FAILS), line
+
+
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=lambda page: page.stem)
+def test_a_translation_has_the_code_of_its_original(page):
+    assert code_of(page) == code_of(FOLDER / page.name)
+
+
+def code_of(page):
+    """The blocks of a page without comments, and without the words of f-strings, which are translated."""
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    return [without_words(block) if kind == "python" else re.sub(r" *#.*", "", block) for kind, block in blocks]
+
+
+def without_words(block):
+    tree = ast.parse(block)
+    for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)):
+        text.values = [part for part in text.values if isinstance(part, ast.FormattedValue)]
+    return ast.dump(tree)
 
 
 def fewer(steps):

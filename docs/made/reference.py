@@ -33,5 +33,5 @@ def page(title: str, module: ModuleType, told: dict[str, str]) -> str:
                 told[path] = heading
                 parts.append(f'::: {path}\n    options:\n      heading: "{heading}"\n      toc_label: "{name}"')
         elif not inspect.ismodule(value):
-            parts += [f"## {heading}", f"A type: `{str(value).replace('collections.abc.', '')}`."]
+            parts += [f"## {heading}", f"`{str(value).replace('collections.abc.', '')}`"]
     return "\n\n".join(parts)
