@@ -40,6 +40,7 @@ def per_step(function: Callable[..., Any], *numbers: Any) -> Any:
 
     numbers: constants, or what per_step returned. If there are any, the function must depend on these alone. If there
     are none, it may read and change anything else, such as a count of steps: each step calls it once for each per_step.
+    Tracing calls it, too, and undoes what that changed in objects, lists and dicts; an iterator it would advance.
     Raises Untraceable, while a step is traced, if one of the numbers is an array.
 
     >>> settings = {"lr": 0.5}
