@@ -70,3 +70,13 @@ def test_nan_in_a_grid_is_nan_in_the_result(backend):
     with np.errstate(invalid="ignore"):
         y = ops.grid_sample(backend.asarray(np.ones((1, 2, 2, 1))), backend.asarray(np.full((1, 1, 1, 2), np.nan)))
     assert np.isnan(backend.to_host(y)).all()
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest"])
+def test_nan_in_an_image_stays_where_it_is(mode, backend):
+    x = np.ones((1, 3, 3, 1))
+    x[0, 0, 0] = np.nan
+    grid = np.array([[-3.0, -3.0], [0.0, 0.0], [3.0, 0.0]]).reshape(1, 1, 3, 2)
+    y = ops.grid_sample(backend.asarray(x), backend.asarray(grid), mode, align_corners=False)
+    expected = ops.grid_sample(backend.asarray(np.ones_like(x)), backend.asarray(grid), mode, align_corners=False)
+    np.testing.assert_array_equal(backend.to_host(y), backend.to_host(expected))

@@ -6,7 +6,8 @@ import itertools
 from typing import Any
 
 from ..backend import array_module
-from .elementwise import astype, clip, floor, greater_equal, less, logical_and, round, where
+from .elementwise import astype, clip, floor, greater_equal, round, where
+from .padding import pad
 from .shape import expand_dims, getitem
 from .windows import check_images
 
@@ -34,10 +35,11 @@ def grid_sample(
     columns, rows = (
         _taps(_places(grid[..., i], n, margin, align_corners), n, mode, margin) for i, n in enumerate((W, H))
     )
+    framed = pad(x, ((0, 0), (margin, margin), (margin, margin), (0, 0)))  # so zeros are copies of the outermost pixels
     image = array_module(x).arange(N)[:, None, None]
     y: Any = 0.0
     for (i, wi), (j, wj) in itertools.product(rows, columns):
-        y = y + getitem(x, (image, i, j)) * expand_dims(wi * wj, -1)
+        y = y + getitem(framed, (image, i, j)) * expand_dims(wi * wj, -1)
     return y
 
 
@@ -49,22 +51,18 @@ def _check_modes(mode: str, padding_mode: str) -> None:
 
 
 def _places(g: Any, n: int, margin: int, align_corners: bool) -> Any:
-    """From -1 to 1 along n pixels as places, 0 for the centre of the first; none is further outside than the margin."""
+    """From -1 to 1 along n pixels as places, 0 for the centre of the first; at most two margins outside."""
     places = (g + 1) * ((n - 1) / 2) if align_corners else ((g + 1) * n - 1) * 0.5
-    return clip(places, -margin, n - 1 + margin)
+    return clip(places, -2 * margin, n - 1 + 2 * margin)
 
 
 def _taps(places: Any, n: int, mode: str, margin: int) -> list[tuple[Any, Any]]:
-    """The pixels that count at each place along an axis of n, as indices, and how much; those outside count 0."""
+    """The pixels that count at each place along an axis of n, as indices with the margin in front, and how much."""
     if mode == "nearest":
         first = round(places)
         taps = [(first, first * 0 + 1)]
     else:
         first = floor(places)
         taps = [(first, first + 1 - places), (first + 1, places - first)]
-    taps = taps if margin else [(clip(i, 0, n - 1), w) for i, w in taps]
-    inside = [logical_and(greater_equal(i, 0), less(i, n)) for i, _ in taps]
-    return [
-        (astype(where(here, i, 0.0), "int64"), where(here, w, 0 * w))  # NaN stays NaN, and picks something
-        for here, (i, w) in zip(inside, taps, strict=True)
-    ]
+    inside = [(clip(i, -margin, n - 1 + margin) + margin, w) for i, w in taps]
+    return [(astype(where(greater_equal(i, 0), i, 0.0), "int64"), w) for i, w in inside]  # NaN picks something
