@@ -32,6 +32,7 @@ def test_everything_has_a_page(site):
     lessons = [path.stem for path in (ROOT / "examples" / "lessons").glob("*.py")]
     models = {kind.__module__.rpartition(".")[2] for kind in tg.models.MODELS.values()}
     rooms = ["tg", "ops", "layers", "losses", "optim", "models", "data", "metrics", "train", "report", "viz", "graph"]
+    rooms += ["export", "estimators"]
     pages = [f"lessons/{x}" for x in lessons] + [f"models/{x}" for x in models] + [f"api/{x}" for x in rooms]
     for page in [*pages, "index", "start", "zh/start", "gallery", "play", "report"]:
         assert (site / f"{page}.html").stat().st_size > 2000, page

@@ -20,6 +20,10 @@ def from_dlpack(x: Any, *, copy: bool | None = None) -> Tensor:
     Raises TypeError for an object without `__dlpack__`, DeviceError for a device that can't be used here, BufferError
     for an array that can't be shared: of a dtype that NumPy lacks, or that requires grad there.
     Source: DLPack 1.0 and the array API standard.
+
+    >>> x = np.array([1.0, 2.0])
+    >>> tg.from_dlpack(x), np.shares_memory(tg.from_dlpack(x).numpy(), x)
+    (Tensor([1., 2.], dtype=float64), True)
     """
     if not hasattr(x, "__dlpack__") or not hasattr(x, "__dlpack_device__"):
         raise TypeError(

@@ -25,6 +25,13 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state  # noqa: E402
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data  # noqa: E402
 
+__all__ = ["VAE", "Autoencoder"]
+
+
+def __dir__() -> list[str]:
+    return __all__
+
+
 DRAWS = 16  # of z for each example, in a VAE's score
 
 
@@ -100,7 +107,12 @@ class _Codes(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
 
 
 class Autoencoder(_Codes):
-    """An autoencoder of dense layers: Hinton and Salakhutdinov 2006. See `tg.models.Autoencoder`."""
+    """An autoencoder of dense layers: Hinton and Salakhutdinov 2006. See `tg.models.Autoencoder`.
+
+    >>> X = np.linspace(-1, 1, 50)[:, None] * [1.0, 2.0, 3.0]  # points on a line: one number says where
+    >>> tg.estimators.Autoencoder(latent_dim=1, steps=100).fit(X).score(X) > 0.9
+    True
+    """
 
     def _model(self, features: int, seed: int) -> Any:
         return AutoencoderModel(AutoencoderConfig(**self._options(features)), seed)
@@ -113,7 +125,14 @@ class Autoencoder(_Codes):
 
 
 class VAE(_Codes):
-    """A variational autoencoder of dense layers: Kingma and Welling 2013. See `tg.models.VAE`."""
+    """A variational autoencoder of dense layers: Kingma and Welling 2013. See `tg.models.VAE`.
+
+    >>> X = np.linspace(-1, 1, 50)[:, None] * [1.0, 2.0, 3.0]
+    >>> vae = tg.estimators.VAE(latent_dim=1, steps=100).fit(X)
+    >>> codes = vae.transform(X)
+    >>> codes.shape, vae.inverse_transform(codes).shape
+    ((50, 1), (50, 3))
+    """
 
     def _model(self, features: int, seed: int) -> Any:
         return VAEModel(VAEConfig(**self._options(features)), seed)

@@ -87,6 +87,10 @@ def torch_state_dict(module: Module, input_shape: Sequence[int] | None = None) -
     For `net.load_state_dict({k: torch.from_numpy(x) for k, x in state.items()}, strict=False)`; names are the layers'
     paths: "0.weight". input_shape: of one example here, such as (28, 28, 1); needed if the network flattens images.
     Raises ConfigError for a layer that has no counterpart, and if input_shape is missing.
+
+    >>> net = tg.layers.Sequential(tg.layers.Conv(3, 16, 5), tg.layers.ReLU())
+    >>> {name: x.shape for name, x in tg.export.torch_state_dict(net).items()}
+    {'0.weight': (16, 3, 5, 5), '0.bias': (16,)}
     """
     found = _places("torch_state_dict", module, input_shape)
     return {f"{p.layer}.{p.name}".lstrip("."): p.there(to_host(p.tensor.data)) for p in found}
@@ -99,6 +103,11 @@ def load_torch_state_dict(module: Module, state: Mapping[str, Any], input_shape:
     PyTorch's DCGAN tutorial. input_shape: see torch_state_dict.  Raises ConfigError, and changes nothing, if the
     layers, their tensors or a shape differ. Options, such as strides, eps and slopes, aren't part of a state_dict:
     compare outputs.
+
+    >>> dense = tg.layers.Dense(2, 1)
+    >>> tg.export.load_torch_state_dict(dense, {"fc.weight": np.array([[1.0, 10.0]]), "fc.bias": np.array([100.0])})
+    >>> dense(tg.tensor([[2.0, 3.0]])).detach()
+    Tensor([[132.]], dtype=float32)
     """
     name = "load_torch_state_dict"
     if not isinstance(state, Mapping):
@@ -128,6 +137,14 @@ def load_torch_optimizer(
 
     module, input_shape: as in load_torch_state_dict. The optimiser keeps its own options, which must be those of the
     state: raises ConfigError if lr, betas or eps differ, for another optimiser, and if a shape does.
+
+    >>> dense, ones = tg.layers.Dense(2, 1, bias=False), np.ones((1, 2))
+    >>> opt = tg.optim.Adam(dense.parameters())
+    >>> group = {"params": [0], "lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8}
+    >>> state = {"state": {0: {"step": 7, "exp_avg": ones, "exp_avg_sq": ones}}, "param_groups": [group]}
+    >>> tg.export.load_torch_optimizer(opt, state, dense)
+    >>> opt.t
+    7
     """
     name = "load_torch_optimizer"
     if set(optimizer.slots) != SLOTS.keys():

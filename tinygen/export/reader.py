@@ -69,6 +69,11 @@ class OnnxModule(Module):
 
     inputs, outputs: their names, in order. forward() takes the inputs in this order, and gives the output, or a tuple
     of them.  Batch norm keeps its running statistics, also in training mode, and dropout does nothing.
+
+    >>> model = tg.export.onnx(tg.layers.Dense(3, 2), (3,))
+    >>> net = tg.export.read_onnx(model.SerializeToString())
+    >>> isinstance(net, tg.export.OnnxModule), net.inputs, [name for name, p in net.named_parameters()]
+    (True, ('x',), ['gemm_1.w', 'gemm_1.b'])
     """
 
     def __init__(self, graph: Any, swaps: bool):
@@ -158,6 +163,12 @@ def read_onnx(source: str | os.PathLike[str] | bytes, layout: Literal["NHWC", "N
 
     Raises PackageError without the package onnx, DataError for a file that is no valid ONNX model, and ConfigError for
     one with an operator, or an attribute, that is not in `OPERATORS`, or with another meaning in an old opset.
+
+    >>> net, x = tg.layers.Dense(3, 2), np.ones((4, 3), np.float32)
+    >>> model = tg.export.onnx(net, (3,), "net.onnx")
+    >>> same = tg.export.read_onnx("net.onnx")
+    >>> np.allclose(same(x).numpy(), net(x).numpy()), "Gemm" in tg.export.OPERATORS
+    (True, True)
     """
     check_installed("export.read_onnx", "onnx")
     if layout not in ("NHWC", "NCHW"):

@@ -44,6 +44,11 @@ def onnx(
     one product and one sum, and spectral norm a weight. The batch axis is called N. Raises PackageError without the
     package onnx, and ConfigError, naming the op and the line of code, for what ONNX or this exporter can't say: an op
     without a converter, and an array that depends on the input, or is drawn at random, where the tape doesn't see it.
+
+    >>> net = tg.layers.Sequential(tg.layers.Dense(3, 2), tg.layers.Tanh())
+    >>> model = tg.export.onnx(net, (3,), "net.onnx")
+    >>> [node.op_type for node in model.graph.node], model.opset_import[0].version == tg.export.OPSET
+    (['Gemm', 'Tanh'], True)
     """
     check_installed("export.onnx", "onnx")
     if layout not in ("NCHW", "NHWC"):

@@ -68,7 +68,11 @@ class ReLU(Module):
 
 
 class SiLU(Module):
-    """x · σ(x), also called swish: see ops.silu."""
+    """x · σ(x), also called swish: see ops.silu.
+
+    >>> tg.layers.SiLU()(tg.tensor([-1.0, 10.0])).numpy().round(3)
+    array([-0.269, 10.   ], dtype=float32)
+    """
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x)
@@ -76,7 +80,11 @@ class SiLU(Module):
 
 
 class GELU(Module):
-    """x · Φ(x): see ops.gelu.  approximate: by a formula with tanh."""
+    """x · Φ(x): see ops.gelu.  approximate: by a formula with tanh.
+
+    >>> tg.layers.GELU()(tg.tensor([-1.0, 10.0])).numpy().round(3)
+    array([-0.159, 10.   ], dtype=float32)
+    """
 
     def __init__(self, approximate: bool = False):
         self.approximate = bool(approximate)

@@ -23,6 +23,11 @@ class MultiHeadAttention(Module):
     to another (in PyTorch's layer False), or floats, which are added to the scores; (N, 1, S) leaves out padding.
     causal: place i attends to places 0 to i alone.  The weights begin as those of Dense.
     Raises ValueError unless heads divides features, and if x, y or mask does not fit.
+
+    >>> attention, x = tg.layers.MultiHeadAttention(6, heads=2, causal=True), np.eye(6, dtype=np.float32)[None]
+    >>> y, of_three = attention(x).numpy(), attention(x[:, :3]).numpy()
+    >>> np.allclose(y[:, :3], of_three, atol=1e-6)  # no place sees a later one
+    True
     """
 
     def __init__(

@@ -103,6 +103,10 @@ class GroupNorm(Module):
 
     One group is all of an example, as many groups as features are an InstanceNorm. Raises ValueError unless groups
     divides features, if the length of the last axis is not features, and for fewer than two values per group.
+
+    >>> norm = tg.layers.GroupNorm(4, groups=2)  # channels 0 and 1, 2 and 3
+    >>> norm(tg.tensor([[1.0, 3.0, 10.0, 30.0]])).numpy().round(2)
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
     def __init__(self, features: int, groups: int = 32, eps: float = 1e-5, dtype: Any = np.float32):
@@ -130,6 +134,9 @@ class RMSNorm(Module):
     """gamma · x / √(mean of x² + eps), with the mean over the last axis, features: Zhang and Sennrich 2019, eq. 4.
 
     Raises ValueError if the length of the last axis is not features.
+
+    >>> tg.layers.RMSNorm(2)(tg.tensor([[1.0, 7.0]])).numpy().round(2)
+    array([[0.2, 1.4]], dtype=float32)
     """
 
     def __init__(self, features: int, eps: float = 1e-5, dtype: Any = np.float32):

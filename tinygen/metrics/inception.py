@@ -34,6 +34,11 @@ class Inception:
     Images are rounded to 8 bits, grey ones become three equal channels, and each channel is resized by Pillow's bicubic
     filter, which doesn't alias, in floats: Parmar et al. 2022, "clean-fid". For `evaluate(features=Inception(path))`.
     Raises ConfigError for a file that can't be read or another option, PackageError without what runs it.
+
+    >>> model = tg.export.onnx(tg.layers.GlobalAvgPool(), (299, 299, 3), "mean.onnx")  # the mean of each channel
+    >>> features = tg.metrics.Inception("mean.onnx")
+    >>> features(np.ones((1, 28, 28, 1))).round(3)  # (255 - 128) / 128
+    array([[0.992, 0.992, 0.992]], dtype=float32)
     """
 
     def __init__(self, path: str | os.PathLike[str], scaling: Scaling = "tf", output: str | None = None):

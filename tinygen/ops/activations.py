@@ -93,7 +93,11 @@ def elu(x: Any, alpha: float = 1.0) -> Array:
 
 @elementwise
 def silu(x: Any) -> Array:
-    """x · σ(x), also called swish: Elfwing et al. 2018, eq. 9."""
+    """x · σ(x), also called swish: Elfwing et al. 2018, eq. 9.
+
+    >>> tg.ops.silu([-1.0, 10.0]).round(3)
+    array([-0.269, 10.   ], dtype=float32)
+    """
     x = floats(x)
     return x * kernels.sigmoid(x)
 
@@ -103,6 +107,10 @@ def gelu(x: Any, approximate: bool = False) -> Array:
     """x · Φ(x), where Φ(x) = ½ erfc(-x / √2) is the probability of N(0, 1) below x: Hendrycks and Gimpel 2016.
 
     approximate: their formula with tanh instead, ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))).
+
+    >>> x = np.array([-1.0, 10.0])
+    >>> tg.ops.gelu(x).round(4), tg.ops.gelu(x, approximate=True).round(4)
+    (array([-0.1587, 10.    ]), array([-0.1588, 10.    ]))
     """
     x = _as_array(x)
     z = kernels.wide(x)
@@ -153,13 +161,22 @@ def _gelu_slope(x: Any, approximate: bool) -> Any:
 
 @elementwise
 def erf(x: Any) -> Array:
-    """2/√π ∫ exp(-t²) dt from 0 to x."""
+    """2/√π ∫ exp(-t²) dt from 0 to x.
+
+    >>> tg.ops.erf([0.0, 1.0]).round(3)
+    array([0.   , 0.843], dtype=float32)
+    """
     return kernels.erf(floats(_as_array(x)))
 
 
 @elementwise
 def erfc(x: Any) -> Array:
-    """1 - erf x, exact where that is small."""
+    """1 - erf x, exact where that is small.
+
+    >>> x = np.array([1.0, 10.0])
+    >>> tg.ops.erfc(x), 1 - tg.ops.erf(x)
+    (array([1.57299207e-01, 2.08848758e-45]), array([0.15729921, 0.        ]))
+    """
     return kernels.erfc(floats(_as_array(x)))
 
 

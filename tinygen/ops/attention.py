@@ -21,6 +21,10 @@ def scaled_dot_product_attention(q: Any, k: Any, v: Any, mask: Any = None, causa
     mask: (..., L, S), booleans, True where a query may attend to a key; or floats, which are added to the scores.
     causal: query i may attend to the keys 0 to i alone. A query to which booleans leave no key gets 0.
     Raises ValueError if the shapes do not fit, TypeError for a mask of integers.
+
+    >>> q, k = np.array([[9.0, 0.0]]), np.array([[9.0, 0.0], [0.0, 9.0]])  # the query fits the first key
+    >>> tg.ops.scaled_dot_product_attention(q, k, v=np.array([[1.0], [2.0]]))
+    array([[1.]])
     """
     _check_shapes(q, k, v)
     scores = matmul(q * (1 / math.sqrt(q.shape[-1] or 1)), k.swapaxes(-1, -2))

@@ -69,13 +69,21 @@ def divide(a: Any, b: Any) -> Array:
 
 @elementwise
 def floor_divide(a: Any, b: Any) -> Array:
-    """a // b: a / b, rounded down; a constant to backward."""
+    """a // b: a / b, rounded down; a constant to backward.
+
+    >>> tg.ops.floor_divide([7.0, -7.0], 2.0)
+    array([ 3., -4.], dtype=float32)
+    """
     return array_module(a, b).floor_divide(a, b)
 
 
 @elementwise
 def remainder(a: Any, b: Any) -> Array:
-    """a % b: a - b · (a // b), which has the sign of b, as in NumPy and Python."""
+    """a % b: a - b · (a // b), which has the sign of b, as in NumPy and Python.
+
+    >>> tg.ops.remainder([7.0, -7.0], 2.0)
+    array([1., 1.], dtype=float32)
+    """
     return array_module(a, b).remainder(a, b)
 
 
@@ -208,19 +216,31 @@ def sign(x: Any) -> Array:
 
 @elementwise
 def floor(x: Any) -> Array:
-    """The largest whole number that is no larger than x; a constant to backward."""
+    """The largest whole number that is no larger than x; a constant to backward.
+
+    >>> tg.ops.floor([1.7, -1.7])
+    array([ 1., -2.], dtype=float32)
+    """
     return x.copy() if _is_whole(x) else array_module(x).floor(x)
 
 
 @elementwise
 def ceil(x: Any) -> Array:
-    """The smallest whole number that is no smaller than x; a constant to backward."""
+    """The smallest whole number that is no smaller than x; a constant to backward.
+
+    >>> tg.ops.ceil([1.2, -1.2])
+    array([ 2., -1.], dtype=float32)
+    """
     return x.copy() if _is_whole(x) else array_module(x).ceil(x)
 
 
 @elementwise
 def round(x: Any) -> Array:
-    """The nearest whole number, of two equally near ones the even one; a constant to backward."""
+    """The nearest whole number, of two equally near ones the even one; a constant to backward.
+
+    >>> tg.ops.round([0.5, 1.5, 1.7])
+    array([0., 2., 2.], dtype=float32)
+    """
     return x.copy() if _is_whole(x) else array_module(x).rint(x)
 
 
@@ -396,19 +416,31 @@ def greater_equal(a: Any, b: Any) -> Array:
 
 @elementwise
 def logical_and(a: Any, b: Any) -> Array:
-    """Whether neither a nor b is 0 or False."""
+    """Whether neither a nor b is 0 or False.
+
+    >>> tg.ops.logical_and([0, 1, 2], True)
+    array([False,  True,  True])
+    """
     return array_module(a, b).logical_and(a, b)
 
 
 @elementwise
 def logical_or(a: Any, b: Any) -> Array:
-    """Whether a or b is anything but 0 or False."""
+    """Whether a or b is anything but 0 or False.
+
+    >>> tg.ops.logical_or([0, 1, 2], False)
+    array([False,  True,  True])
+    """
     return array_module(a, b).logical_or(a, b)
 
 
 @elementwise
 def logical_not(x: Any) -> Array:
-    """Whether x is 0 or False."""
+    """Whether x is 0 or False.
+
+    >>> tg.ops.logical_not([0, 1, 2])
+    array([ True, False, False])
+    """
     return array_module(x).logical_not(x)
 
 

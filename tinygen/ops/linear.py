@@ -85,12 +85,24 @@ _dense.rules(
 
 
 def tril(x: Any, k: int = 0) -> Any:
-    """x (..., M, N) with 0 above the diagonal; k: above the one that is k places further to the right."""
+    """x (..., M, N) with 0 above the diagonal; k: above the one that is k places further to the right.
+
+    >>> tg.ops.tril(np.ones((3, 3)))
+    array([[1., 0., 0.],
+           [1., 1., 0.],
+           [1., 1., 1.]])
+    """
     return where(_is_below("tril", x, k), x, False)
 
 
 def triu(x: Any, k: int = 0) -> Any:
-    """x (..., M, N) with 0 below the diagonal; k: below the one that is k places further to the right."""
+    """x (..., M, N) with 0 below the diagonal; k: below the one that is k places further to the right.
+
+    >>> tg.ops.triu(np.ones((3, 3)), k=1)
+    array([[0., 1., 1.],
+           [0., 0., 1.],
+           [0., 0., 0.]])
+    """
     return where(_is_below("triu", x, k - 1), False, x)
 
 

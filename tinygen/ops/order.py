@@ -16,6 +16,9 @@ def argsort(x: Any, axis: int | None = -1, descending: bool = False) -> Array:
     """Where the smallest element along the axis is, where the next, and so on; a constant to backward.
 
     axis: None for the flattened x.  descending: from the largest on.
+
+    >>> tg.ops.argsort([30, 10, 20])
+    array([1, 2, 0])
     """
     x, along = _along("argsort", x, axis)
     if not descending:
@@ -28,6 +31,11 @@ def sort(x: Any, axis: int | None = -1, descending: bool = False) -> Any:
     """x with its elements along the axis in order, the smallest first, or the largest if descending.
 
     axis: None for the flattened x. An element takes its gradient along.
+
+    >>> x = tg.tensor([30.0, 10.0, 20.0], requires_grad=True)
+    >>> y = tg.ops.sort(x)
+    >>> y.detach(), tg.grad(y[0], x)
+    (Tensor([10., 20., 30.], dtype=float32), Tensor([0., 1., 0.], dtype=float32))
     """
     x, along = _along("sort", x, axis)
     return take_along_axis(x, argsort(x, along, descending), along)
@@ -37,6 +45,9 @@ def topk(x: Any, k: int, axis: int = -1, largest: bool = True) -> tuple[Any, Any
     """The k largest elements along the axis, or the smallest, in order, and where they are.
 
     Raises ValueError unless k is from 0 to the length of the axis.
+
+    >>> tg.ops.topk(np.array([30, 10, 20]), 2)
+    (array([30, 20]), array([0, 2]))
     """
     x, along = _along("topk", x, axis)
     if not 0 <= operator.index(k) <= x.shape[along]:

@@ -117,7 +117,11 @@ def argmax(x: Any, axis: int | None = None) -> Array:
 
 @primitive
 def argmin(x: Any, axis: int | None = None) -> Array:
-    """Where the smallest element along the axis is; a constant to backward."""
+    """Where the smallest element along the axis is; a constant to backward.
+
+    >>> tg.ops.argmin([[3, 9, 2], [7, 5, 6]], axis=1)
+    array([2, 1])
+    """
     return x.argmin(axis=_checked(axis, x.ndim))
 
 
@@ -223,6 +227,10 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
     Half of the elements are multiplied by the other half until one is left. So no gradient divides, and it is right
     where elements are 0.
+
+    >>> x = tg.tensor([0.0, 2.0, 3.0], requires_grad=True)
+    >>> tg.grad(tg.ops.prod(x), x)
+    Tensor([6., 0., 0.], dtype=float32)
     """
     axes = axes_of(_checked(axis, x.ndim), x.ndim)
     others = [a for a in range(x.ndim) if a not in axes]
@@ -238,7 +246,11 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def std(x: Any, axis: Axis = None, ddof: int = 0, keepdims: bool = False) -> Any:
-    """√(Σ (x - mean)² / (n - ddof)) along the axes. The gradient is 0 where the elements are all equal."""
+    """√(Σ (x - mean)² / (n - ddof)) along the axes. The gradient is 0 where the elements are all equal.
+
+    >>> tg.ops.std(np.array([1.0, 2.0, 3.0]), ddof=1)
+    array(1.)
+    """
     check_array("std", x)
     return _narrow(_root(var(_wide(x), _checked(axis, x.ndim), ddof, keepdims)), x)
 
@@ -249,6 +261,10 @@ def norm(x: Any, ord: float | str | None = None, axis: Axis = None, keepdims: bo
     ord, along one axis, of vectors: 2, √Σ x²; 1, Σ |x|; inf, max |x|; -inf, min |x|. Along two axes, of matrices:
     "fro", √Σ x²; 1, the largest Σ |x| of a column; inf, the largest of a row. Without axis, x is one vector or matrix.
     Raises ValueError for another ord.
+
+    >>> x = np.array([[3.0, 4.0], [0.0, -5.0]])
+    >>> tg.ops.norm(x, axis=1), tg.ops.norm(x, ord=1, axis=1)
+    (array([5., 5.]), array([7., 5.]))
     """
     axes, z = axes_of(_checked(axis, x.ndim), x.ndim), _wide(x)
     if ord is None or (len(axes), ord) in ((1, 2), (2, "fro")):

@@ -126,6 +126,10 @@ def pixel_unshuffle(x: Any, factor: int) -> Any:
     """(N, H·r, W·r, C) to (N, H, W, C·r²) for the factor r: what pixel_shuffle undoes.
 
     Raises ValueError if r does not divide the height and the width.
+
+    >>> x = np.arange(4.0).reshape(1, 2, 2, 1)
+    >>> tg.ops.pixel_unshuffle(x, 2)[0, 0, 0]
+    array([0., 1., 2., 3.])
     """
     check_images("pixel_unshuffle", x)
     (r, _), (N, height, width, C) = pair("pixel_unshuffle", "factor", factor), x.shape

@@ -22,6 +22,11 @@ def grid_sample(
     mode: "bilinear", or "nearest", the pixel there, whose derivative by the grid is 0.
     padding_mode, outside of the image: "zeros", or "border", copies of the outermost pixels.
     Raises ValueError for another mode, images without pixels, and a grid of another shape.
+
+    >>> x = np.array([10.0, 20.0]).reshape(1, 1, 2, 1)  # two pixels side by side
+    >>> places = np.array([[-0.5, 0.0], [0.0, 0.0]])  # the centre of the first; between them
+    >>> tg.ops.grid_sample(x, places.reshape(1, 1, 2, 2))[0, 0, :, 0]
+    array([10., 15.])
     """
     check_images("grid_sample", x)
     _check_modes(mode, padding_mode)

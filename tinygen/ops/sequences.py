@@ -18,6 +18,10 @@ def conv1d(x: Any, w: Any, stride: int = 1, padding: RowPadding = 0, dilation: i
     padding: a number of places on each side, (before, after), "valid" (none), or "same", as for conv2d.
     y: (N, OL, CO) with OL = ⌊(L + before + after - d·(K - 1) - 1) / s⌋ + 1.
     Raises ValueError for shapes or options that do not fit.
+
+    >>> x, w = np.array([1.0, 4.0, 9.0, 16.0]), np.array([-1.0, 1.0])  # w takes differences
+    >>> tg.ops.conv1d(x.reshape(1, 4, 1), w.reshape(2, 1, 1))[0, :, 0]
+    array([3., 5., 7.])
     """
     op = "conv1d"
     check_sequences(op, x)
@@ -41,6 +45,10 @@ def conv_transpose1d(
     Result: (N, OL, CO) with OL = (L - 1)·s + d·(K - 1) + 1 - before - after + output_padding, or for "same",
     OL = L·s + output_padding; output_padding: as for conv_transpose2d.
     Raises ValueError for shapes or options that do not fit.
+
+    >>> x, w = np.array([1.0, 2.0]), np.array([1.0, 10.0, 100.0])
+    >>> tg.ops.conv_transpose1d(x.reshape(1, 2, 1), w.reshape(3, 1, 1), stride=2)[0, :, 0]
+    array([  1.,  10., 102.,  20., 200.])
     """
     op = "conv_transpose1d"
     check_sequences(op, x)
@@ -63,6 +71,10 @@ def max_pool1d(
     """The largest element of each window of a sequence (N, L, C), channel by channel.
 
     padding: as for conv1d, but less than the window.  Other options, ties and errors: as for max_pool2d.
+
+    >>> x = np.array([1.0, 4.0, 9.0, 16.0])
+    >>> tg.ops.max_pool1d(x.reshape(1, 4, 1), 2)[0, :, 0]
+    array([ 4., 16.])
     """
     return squeeze(largest(*_row("max_pool1d", x, window, stride, padding, dilation, ceil_mode)), 1)
 
@@ -79,6 +91,10 @@ def avg_pool1d(
     """The mean of each window's elements inside a sequence (N, L, C), channel by channel.
 
     padding: as for conv1d, but less than the window.  Other options and errors: as for avg_pool2d.
+
+    >>> x = np.array([1.0, 4.0, 9.0, 16.0])
+    >>> tg.ops.avg_pool1d(x.reshape(1, 4, 1), 2)[0, :, 0]
+    array([ 2.5, 12.5])
     """
     row = _row("avg_pool1d", x, window, stride, padding, dilation, ceil_mode)
     return squeeze(averages(*row, count_include_pad), 1)

@@ -203,6 +203,9 @@ def tile(x: Any, reps: int | Sequence[int]) -> Any:
     """x side by side with itself, reps times along each axis; if reps are more than the axes, x gets new ones first.
 
     Raises ValueError for a negative number.
+
+    >>> tg.ops.tile(np.array([1, 2]), 2)
+    array([1, 2, 1, 2])
     """
     given: Any = reps if np.ndim(reps) else [reps]
     times = [*map(operator.index, given)]
@@ -219,6 +222,11 @@ def repeat(x: Any, repeats: int | Sequence[int], axis: int | None = None) -> Any
     """Each element along the axis, or of the flattened x, so many times: one number, or one for each element.
 
     Raises ValueError for a negative number, or if they are not as many as the elements.
+
+    >>> tg.ops.repeat(np.array([1, 2]), 2)
+    array([1, 1, 2, 2])
+    >>> tg.ops.repeat(np.array([1, 2]), [3, 1])
+    array([1, 1, 1, 2])
     """
     x, axis = (x.reshape(-1), 0) if axis is None else (x, axis_of("repeat", axis, x))
     n = x.shape[axis]
@@ -300,6 +308,10 @@ def scatter_add(x: Any, indices: Any, updates: Any, axis: int) -> Any:
 
     The adjoint of take_along_axis: for each place of its result there is one update, or updates broadcast to that.
     Raises ValueError if they don't, or if x and indices differ in the number of axes.
+
+    >>> x, i = np.zeros(3), np.array([0, 2, 2])
+    >>> tg.ops.scatter_add(x, i, np.array([1.0, 2.0, 3.0]), axis=0)
+    array([1., 0., 5.])
     """
     check_array("scatter_add", updates, "updates")
     index = _along_axis("scatter_add", x, indices, axis)

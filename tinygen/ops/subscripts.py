@@ -23,6 +23,10 @@ def einsum(subscripts: str, *operands: Any) -> Any:
     are the axes without letters, which broadcast. Without "->" the letters that come once are left, in the order of the
     alphabet. More than two operands are multiplied from left to right.
     Raises ValueError for other subscripts, or a letter with two lengths.
+
+    >>> a = np.array([[1.0, 2.0], [3.0, 4.0]])
+    >>> tg.ops.einsum("ii->", a), tg.ops.einsum("ij,j->i", a, np.array([1.0, 10.0]))
+    (array(5.), array([21., 43.]))
     """
     parts, out = _spelled_out(subscripts, operands)
     lengths = _lengths(subscripts, parts, operands)

@@ -28,6 +28,12 @@ class TensorBoard(Callback):
     The pictures are those that the run directory gets every `sample_every` steps, so there are none without one. A
     resumed run continues in the same folder, and hides what was written after its checkpoint. Raises PackageError
     without tensorboardX, ConfigError if there is neither `out` nor a run directory.
+
+    >>> import os
+    >>> board, digits = tg.train.TensorBoard("events"), tg.data.load("digits")
+    >>> history = tg.fit(tg.models.VAE(), digits, steps=2, callbacks=[board], progress=False)
+    >>> os.listdir("events")
+    ['events.out.tfevents...']
     """
 
     def __init__(self, out: str | os.PathLike[str] | None = None, histograms: bool = True):
