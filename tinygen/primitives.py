@@ -177,3 +177,6 @@ def _shared_version(y: Array, args: Sequence[Any]) -> Version | None:
         if isinstance(a, Tensor) and (base is a.array or base is a.array.base):
             return a.version
     return None
+
+
+elementwise: Any = functools.partial(primitive, elementwise=True)

@@ -195,7 +195,8 @@ def _places(caller: str, module: Module, input_shape: Sequence[int] | None) -> l
 
 
 def _tensors_of(layer: Module) -> dict[str, Tensor]:
-    return {name: x for name, x in layer._attributes() if isinstance(x, Tensor)}
+    """The tensors of its own, by name."""
+    return {name: x for name, x in layer.named_tensors() if "." not in name}
 
 
 def _maps_around(

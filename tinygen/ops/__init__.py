@@ -24,6 +24,17 @@ from .activations import (
 from .attention import scaled_dot_product_attention
 from .choices import gumbel_softmax, one_hot, straight_through
 from .columns import col2im, im2col, textbook_conv2d
+from .comparisons import (
+    equal,
+    greater,
+    greater_equal,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    not_equal,
+)
 from .conv import conv2d, conv2d_weight_grad, conv_transpose2d
 from .elementwise import (
     abs,
@@ -33,25 +44,16 @@ from .elementwise import (
     clip,
     cos,
     divide,
-    equal,
     exp,
     expm1,
     floor,
     floor_divide,
-    greater,
-    greater_equal,
-    less,
-    less_equal,
     log,
     log1p,
-    logical_and,
-    logical_not,
-    logical_or,
     maximum,
     minimum,
     multiply,
     negative,
-    not_equal,
     power,
     remainder,
     round,
@@ -61,6 +63,7 @@ from .elementwise import (
     subtract,
     where,
 )
+from .joining import concatenate, repeat, split, stack, tile
 from .linear import dense, matmul, tril, triu
 from .norm import batch_norm, batch_norm_with_statistics
 from .order import argsort, sort, topk
@@ -87,20 +90,15 @@ from .sampling import grid_sample
 from .sequences import avg_pool1d, conv1d, conv_transpose1d, max_pool1d
 from .shape import (
     broadcast_to,
-    concatenate,
     expand_dims,
     flip,
     getitem,
     moveaxis,
-    repeat,
     reshape,
     scatter_add,
-    split,
     squeeze,
-    stack,
     swapaxes,
     take_along_axis,
-    tile,
     transpose,
 )
 from .style import blur, modulated_conv2d, modulated_conv_transpose2d

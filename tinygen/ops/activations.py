@@ -10,8 +10,10 @@ from typing import Any
 
 from .. import kernels
 from ..backend import Array, array_module
+from ..primitives import elementwise
 from ..rules import flat
-from .elementwise import clip, elementwise, exp, floats, greater, less, less_equal, where
+from .comparisons import greater, less, less_equal
+from .elementwise import clip, exp, floats, where
 
 
 @elementwise

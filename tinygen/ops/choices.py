@@ -14,7 +14,8 @@ from ..backend import Array, array_module, array_of
 from ..checks import check_array, check_indices, whole
 from ..primitives import primitive
 from ..rules import flat
-from .elementwise import astype, equal
+from .comparisons import equal
+from .elementwise import astype
 from .reduce import softmax
 from .shape import expand_dims
 

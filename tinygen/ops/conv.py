@@ -17,7 +17,8 @@ from .. import kernels
 from ..backend import Array
 from ..kernels.reference_conv import Padding, Pair, output_size
 from ..primitives import primitive
-from .shape import concatenate, put, split
+from .joining import concatenate, split
+from .shape import put
 from .windows import PaddingOption, check_fits, check_images, pair, resolve_padding
 
 

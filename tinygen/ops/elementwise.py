@@ -1,4 +1,4 @@
-"""Element by element: arithmetic, functions, choices, comparisons. Arguments broadcast as in NumPy.
+"""Element by element: arithmetic, functions, choices. Arguments broadcast as in NumPy.
 
 At a kink (abs at 0, equal arguments of maximum) the rules give the mean of the two slopes, and at a bound of clip the
 slope inside, as PyTorch does; the second derivative there is 0.
@@ -6,7 +6,6 @@ slope inside, as PyTorch does; the second derivative there is 0.
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -15,11 +14,9 @@ import numpy.typing as npt
 
 from .. import kernels
 from ..backend import Array, array_module
-from ..primitives import primitive
+from ..primitives import elementwise
 from ..rules import flat
-
-elementwise: Any = functools.partial(primitive, elementwise=True)
-
+from .comparisons import equal, greater, less, less_equal
 
 # Arithmetic
 
@@ -349,99 +346,6 @@ where.rules(
 def _unless_lost(gy: Any, loses: Any, tie: Any) -> Any:
     """0 where it loses, half of gy at a tie, else gy; NaN wins on either side."""
     return where(loses, 0.0, where(tie, gy * 0.5, gy))
-
-
-# Comparisons and logic: constants to backward
-
-
-@elementwise
-def equal(a: Any, b: Any) -> Array:
-    """a == b.
-
-    >>> tg.ops.equal([1, 2, 3], 2)
-    array([False,  True, False])
-    """
-    return a == b
-
-
-@elementwise
-def not_equal(a: Any, b: Any) -> Array:
-    """a != b.
-
-    >>> tg.ops.not_equal([1, 2, 3], 2)
-    array([ True, False,  True])
-    """
-    return a != b
-
-
-@elementwise
-def less(a: Any, b: Any) -> Array:
-    """a < b.
-
-    >>> tg.ops.less([1, 2, 3], 2)
-    array([ True, False, False])
-    """
-    return a < b
-
-
-@elementwise
-def less_equal(a: Any, b: Any) -> Array:
-    """a <= b.
-
-    >>> tg.ops.less_equal([1, 2, 3], 2)
-    array([ True,  True, False])
-    """
-    return a <= b
-
-
-@elementwise
-def greater(a: Any, b: Any) -> Array:
-    """a > b.
-
-    >>> tg.ops.greater([1, 2, 3], 2)
-    array([False, False,  True])
-    """
-    return a > b
-
-
-@elementwise
-def greater_equal(a: Any, b: Any) -> Array:
-    """a >= b.
-
-    >>> tg.ops.greater_equal([1, 2, 3], 2)
-    array([False,  True,  True])
-    """
-    return a >= b
-
-
-@elementwise
-def logical_and(a: Any, b: Any) -> Array:
-    """Whether neither a nor b is 0 or False.
-
-    >>> tg.ops.logical_and([0, 1, 2], True)
-    array([False,  True,  True])
-    """
-    return array_module(a, b).logical_and(a, b)
-
-
-@elementwise
-def logical_or(a: Any, b: Any) -> Array:
-    """Whether a or b is anything but 0 or False.
-
-    >>> tg.ops.logical_or([0, 1, 2], False)
-    array([False,  True,  True])
-    """
-    return array_module(a, b).logical_or(a, b)
-
-
-@elementwise
-def logical_not(x: Any) -> Array:
-    """Whether x is 0 or False.
-
-    >>> tg.ops.logical_not([0, 1, 2])
-    array([ True, False, False])
-    """
-    return array_module(x).logical_not(x)
 
 
 @elementwise

@@ -11,8 +11,9 @@ from ..backend import to_host
 from ..primitives import PRIMITIVES
 from ..tape import brief, describe
 from ..tensor import Tensor
+from . import comparisons as c
 from . import elementwise as e
-from . import linear, order, reduce, shape
+from . import joining, linear, order, reduce, shape
 
 
 def _reshape(x: Tensor, *new_shape: Any) -> Tensor:
@@ -44,15 +45,15 @@ def _bool(x: Tensor) -> bool:
 
 
 def _and(a: Any, b: Any) -> Any:
-    return e.logical_and(*_booleans("&", a, b))
+    return c.logical_and(*_booleans("&", a, b))
 
 
 def _or(a: Any, b: Any) -> Any:
-    return e.logical_or(*_booleans("|", a, b))
+    return c.logical_or(*_booleans("|", a, b))
 
 
 def _not(x: Any) -> Any:
-    return e.logical_not(*_booleans("~", x))
+    return c.logical_not(*_booleans("~", x))
 
 
 def _booleans(symbol: str, *operands: Any) -> tuple[Any, ...]:
@@ -129,7 +130,7 @@ def _restored(kind: type[Tensor], data: Any, requires_grad: bool, name: str | No
 
 
 _BINARY = (e.add, e.subtract, e.multiply, e.divide, e.floor_divide, e.remainder, e.power, linear.matmul)
-_COMPARE = (e.equal, e.not_equal, e.less, e.less_equal, e.greater, e.greater_equal)
+_COMPARE = (c.equal, c.not_equal, c.less, c.less_equal, c.greater, c.greater_equal)
 OPERATORS: dict[str, Any] = {op.__name__: op for op in (*_BINARY, *_COMPARE)}
 OPERATORS |= {"bitwise_and": _and, "bitwise_or": _or}
 
@@ -157,12 +158,12 @@ METHODS: dict[str, Any] = {
     "__or__": _or,
     "__ror__": _or,
     "__invert__": _not,
-    "__eq__": e.equal,
-    "__ne__": e.not_equal,
-    "__lt__": e.less,
-    "__le__": e.less_equal,
-    "__gt__": e.greater,
-    "__ge__": e.greater_equal,
+    "__eq__": c.equal,
+    "__ne__": c.not_equal,
+    "__lt__": c.less,
+    "__le__": c.less_equal,
+    "__gt__": c.greater,
+    "__ge__": c.greater_equal,
     "__getitem__": shape.getitem,
     "__setitem__": _no_setitem,
     "__iter__": _iterate,
@@ -197,7 +198,7 @@ METHODS: dict[str, Any] = {
     "transpose": _transpose,
     "swapaxes": shape.swapaxes,
     "squeeze": shape.squeeze,
-    "repeat": shape.repeat,
+    "repeat": joining.repeat,
     "T": property(shape.transpose, doc="The axes in reverse order."),
     "mT": property(lambda x: shape.swapaxes(x, -1, -2), doc="The last two axes exchanged."),
 }

@@ -10,7 +10,8 @@ import numpy as np
 from ..backend import Array, array_module
 from ..primitives import primitive
 from .elementwise import where
-from .shape import broadcast_to, concatenate, flip, getitem
+from .joining import concatenate
+from .shape import broadcast_to, flip, getitem
 
 
 def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = 0.0) -> Any:

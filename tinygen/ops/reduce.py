@@ -14,8 +14,10 @@ from ..backend import Array, array_module
 from ..checks import check_array
 from ..kernels.sums import axes_of
 from ..primitives import primitive
-from .elementwise import abs, astype, equal, exp, not_equal, sqrt, where
-from .shape import broadcast_to, concatenate
+from .comparisons import equal, not_equal
+from .elementwise import abs, astype, exp, sqrt, where
+from .joining import concatenate
+from .shape import broadcast_to
 
 Axis: TypeAlias = "int | tuple[int, ...] | None"
 

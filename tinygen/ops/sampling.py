@@ -6,7 +6,8 @@ import itertools
 from typing import Any
 
 from ..backend import array_module
-from .elementwise import astype, clip, floor, greater_equal, round, where
+from .comparisons import greater_equal
+from .elementwise import astype, clip, floor, round, where
 from .padding import pad
 from .shape import expand_dims, getitem
 from .windows import check_images
