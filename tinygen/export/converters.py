@@ -6,6 +6,7 @@ the input, an array for a constant, and options as they are. It returns the name
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,6 +73,7 @@ for _op, _kind in {
     "add": "Add", "subtract": "Sub", "multiply": "Mul", "divide": "Div", "negative": "Neg", "power": "Pow",
     "exp": "Exp", "log": "Log", "sqrt": "Sqrt", "abs": "Abs", "sign": "Sign", "sin": "Sin", "cos": "Cos",
     "maximum": "Max", "minimum": "Min", "tanh": "Tanh", "sigmoid": "Sigmoid", "softplus": "Softplus", "relu": "Relu",
+    "erf": "Erf", "floor": "Floor", "ceil": "Ceil", "round": "Round",
 }.items():  # fmt: skip
     CONVERTERS[_op] = _same(_kind)
 
@@ -82,10 +84,49 @@ for _op, _kind in {
     CONVERTERS[_op] = lambda g, y, a, b, kind=_kind: elementwise(g, kind, y, a, b)
 
 
+for _op, _kind in {"logical_and": "And", "logical_or": "Or"}.items():
+    CONVERTERS[_op] = lambda g, y, a, b, kind=_kind: elementwise(g, kind, y, a, b, dtype=np.bool_)
+
+
 @converts("not_equal")
 def _not_equal(g: Graph, y: Value, a: Any, b: Any) -> Ordered:
     same = elementwise(g, "Equal", y, a, b)
     return Ordered(g.node("Not", same.name), same.axes)
+
+
+@converts("erfc")
+def _erfc(g: Graph, y: Value, x: Value) -> Ordered:
+    e = elementwise(g, "Erf", y, x, dtype=y.dtype)
+    return Ordered(g.node("Sub", g.constant(1, y.dtype), e.name), e.axes)
+
+
+@converts("silu")
+def _silu(g: Graph, y: Value, x: Value) -> Ordered:
+    """x · σ(x)."""
+    share = elementwise(g, "Sigmoid", y, x, dtype=y.dtype)
+    return Ordered(g.node("Mul", operand(g, x, share.axes, y.dtype), share.name), share.axes)
+
+
+@converts("gelu")
+def _gelu(g: Graph, y: Value, x: Value, approximate: bool) -> Ordered:
+    """½ x (1 + erf(x / √2)), or with tanh(√(2/π) (x + 0.044715 x³)) for the erf: opset 18 has no Gelu."""
+
+    def constant(value: float) -> str:
+        return g.constant(value, y.dtype)
+
+    half = elementwise(g, "Mul", y, x, 0.5, dtype=y.dtype)
+    name = operand(g, x, half.axes, y.dtype)
+    if approximate:
+        cube = g.node("Mul", constant(0.044715), g.node("Mul", name, g.node("Mul", name, name)))
+        bend = g.node("Tanh", g.node("Mul", constant(math.sqrt(2 / math.pi)), g.node("Add", name, cube)))
+    else:
+        bend = g.node("Erf", g.node("Mul", name, constant(math.sqrt(0.5))))
+    return Ordered(g.node("Mul", half.name, g.node("Add", bend, constant(1))), half.axes)
+
+
+@converts("logical_not")
+def _logical_not(g: Graph, y: Value, x: Value) -> Ordered:
+    return Ordered(g.node("Not", g.name(x, x.order, np.bool_)), x.order)
 
 
 @converts("expm1")
@@ -165,11 +206,6 @@ def _matmul(g: Graph, y: Value, a: Any, b: Any) -> str:
 @converts("_dense")
 def _dense(g: Graph, y: Value, x: Any, w: Any, b: Any) -> str:
     return g.node("Gemm", *(g.name(a, None, y.dtype) for a in (x, w, b)))
-
-
-@converts("einsum")
-def _einsum(g: Graph, y: Value, subscripts: str, a: Any, b: Any) -> str:
-    return g.node("Einsum", g.name(a), g.name(b), equation=subscripts.replace(" ", ""))
 
 
 @converts("_conv2d")

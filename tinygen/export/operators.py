@@ -57,6 +57,10 @@ OPERATORS |= {
     "Log": lambda x: ops.log(x),
     "Max": lambda *xs: functools.reduce(ops.maximum, xs),
     "Mean": lambda *xs: functools.reduce(ops.add, xs) / len(xs),
+    "Erf": lambda x: ops.erf(x),
+    "Floor": lambda x: ops.floor(x),
+    "Ceil": lambda x: ops.ceil(x),
+    "Round": lambda x: ops.round(x),
     "Min": lambda *xs: functools.reduce(ops.minimum, xs),
     "Mish": lambda x: x * ops.tanh(ops.softplus(x)),
     "Mul": lambda a, b: ops.multiply(a, b),
@@ -187,20 +191,12 @@ def _gemm(
 
 @reads("Einsum")
 def _einsum(*operands: Any, equation: str) -> Any:
-    """Of one or two operands; without an arrow the result has the letters that occur once, in alphabetical order."""
-    left, arrow, out = equation.replace(" ", "").partition("->")
-    letters = left.replace(",", "")
-    out = out if arrow else "".join(sorted(a for a in letters if letters.count(a) == 1))
-    terms = left.split(",")
-    if not 1 <= len(operands) <= 2 or "." in left or any(len({*term}) < len(term) for term in terms):
-        raise refuse(
-            "Einsum", f"equation is {equation!r}, but it must be of one or two operands, with each letter once"
-        )
-    if len(operands) == 2:
-        return ops.einsum(f"{left}->{out}", *operands)
-    kept = [a for a in left if a in out]
-    y = ops.sum(operands[0], tuple(i for i, a in enumerate(left) if a not in out))
-    return ops.transpose(y, [kept.index(a) for a in out])
+    return ops.einsum(equation, *operands)
+
+
+@reads("Gelu")
+def _gelu(x: Any, *, approximate: str = "none") -> Any:
+    return ops.gelu(x, approximate == "tanh")
 
 
 # Along axes

@@ -7,10 +7,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from .. import ops
-from ..backend import array_module
 from ..kernels.reference_conv import Padding, Pair
 from .graph import NCHW
 from .operators import Operator, numbers, reads, refuse
@@ -108,12 +105,9 @@ def _max_pool(
     x: Any, *, kernel_shape: Sequence[int], strides: Any = None, pads: Any = None, dilations: Any = None,
     ceil_mode: int = 0, storage_order: int = 0, auto_pad: str = "NOTSET",
 ) -> Any:  # fmt: skip
-    images, window, stride, padding, _ = _pooling(
-        "MaxPool", x, kernel_shape, strides, pads, dilations, ceil_mode, auto_pad
-    )
-    least = -math.inf if x.dtype.kind == "f" else int(np.iinfo(x.dtype).min)
-    padded = ops.pad(images, ((0, 0), *padding, (0, 0)), constant_values=least)
-    return ops.transpose(ops.max_pool2d(padded, window, stride), NCHW)
+    images, stride, padding, dilation = _pooling("MaxPool", x, kernel_shape, strides, pads, dilations, auto_pad)
+    y = ops.max_pool2d(images, _two(kernel_shape), stride, padding, dilation, bool(ceil_mode))
+    return ops.transpose(y, NCHW)
 
 
 @reads("AveragePool")
@@ -122,42 +116,24 @@ def _average_pool(
     x: Any, *, kernel_shape: Sequence[int], strides: Any = None, pads: Any = None, dilations: Any = None,
     ceil_mode: int = 0, count_include_pad: int = 0, auto_pad: str = "NOTSET",
 ) -> Any:  # fmt: skip
-    """The mean of what lies in each window; the padding counts if it is asked for, but not what ceil_mode adds."""
-    images, window, stride, padding, extra = _pooling(
-        "AveragePool", x, kernel_shape, strides, pads, dilations, ceil_mode, auto_pad
-    )
-    border: Any = ((0, 0), *padding, (0, 0))
-    y = ops.avg_pool2d(ops.pad(images, border), window, stride)
-    counted = array_module(x).ones((1, *x.shape[2:], 1), np.float64)
-    if count_include_pad:
-        own = [(before, after - more) for (before, after), more in zip(padding, extra, strict=True)]
-        counted = ops.pad(counted, ((0, 0), *own, (0, 0)), constant_values=1.0)
-        border = ((0, 0), *((0, more) for more in extra), (0, 0))
-    share: Any = ops.avg_pool2d(ops.pad(counted, border), window, stride)
-    return ops.transpose(y if (share == 1).all() else y * (1 / share).astype(y.dtype), NCHW)
+    images, stride, padding, dilation = _pooling("AveragePool", x, kernel_shape, strides, pads, dilations, auto_pad)
+    options = bool(ceil_mode), bool(count_include_pad)
+    return ops.transpose(ops.avg_pool2d(images, _two(kernel_shape), stride, padding, dilation, *options), NCHW)
 
 
 def _pooling(
-    kind: str, x: Any, window: Sequence[int], strides: Any, pads: Any, dilations: Any, ceil_mode: int, auto_pad: str
-) -> tuple[Any, Pair, Pair, Padding, list[int]]:
-    """The images, the window, the stride, the padding, and how much of it, below and right, is ceil_mode's."""
-    if any(d != 1 for d in dilations or ()):
-        raise refuse(kind, f"dilations are {dilations}, but tinygen's windows have no gaps")
-    images, (KH, KW) = _channels_last(kind, x), window
-    stride, padding = _geometry(kind, x.shape[2:], window, strides, pads, None, auto_pad)
-    extra = [0, 0]
-    if ceil_mode:
-        sides = zip(x.shape[2:], window, stride, padding, strict=True)
-        extra = [_for_last_window(n, k, s, *side) for n, k, s, side in sides]
-    (top, bottom), (left, right) = padding
-    return images, (KH, KW), stride, ((top, bottom + extra[0]), (left, right + extra[1])), extra
+    kind: str, x: Any, window: Sequence[int], strides: Any, pads: Any, dilations: Any, auto_pad: str
+) -> tuple[Any, Pair, Padding, Pair]:
+    """The images, and the options as tinygen's poolings take them."""
+    images = _channels_last(kind, x)
+    stride, padding = _geometry(kind, x.shape[2:], window, strides, pads, dilations, auto_pad)
+    return images, stride, padding, _two(dilations or (1, 1))
 
 
-def _for_last_window(n: int, k: int, s: int, before: int, after: int) -> int:
-    """How much more padding the last window needs, if it begins within the image or before it."""
-    windows = -(-(n + before + after - k) // s) + 1
-    windows -= (windows - 1) * s >= n + before
-    return max((windows - 1) * s + k - n - before - after, 0)
+def _two(sides: Sequence[int]) -> Pair:
+    """Two numbers as a pair."""
+    first, second = sides
+    return first, second
 
 
 @reads("GlobalAveragePool")
