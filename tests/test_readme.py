@@ -103,6 +103,30 @@ def test_every_language_has_the_same_commands_and_the_same_python(readme):
     assert without == [re.sub(r"\s*#.*", "", block) for block in blocks(english, "python")]
 
 
+def sections(readme: Path) -> list[tuple[int, list[str], list[str]]]:
+    """Of each section: how deep its heading is, its pictures and links in any order, and the numbers of its prose."""
+    found = []
+    prose = re.sub(r"^```.*?^```", "", readme.read_text(encoding="utf-8"), flags=re.M | re.S)
+    prose = re.sub(r"^\[.*README.*\n", "", prose, count=1, flags=re.M)  # the line that leads to the other language
+    for marks, text in re.findall(r"^(#+) (.*?)(?=^#|\Z)", prose, flags=re.M | re.S):
+        links = re.findall(r"!?\[(?:!\[[^]]*\]|[^]])*\](\([^#)]+\))", text)
+        numbers = re.findall(r"(?<![\w.-])\.?\d[\d,.]*(?<![,.])(?:e-\d+)?", re.sub(r"`[^`\n]*`|\]\([^)]*\)", "", text))
+        found.append((len(marks), sorted(links), sorted(numbers)))
+    return found
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_every_language_has_the_same_pictures_links_and_numbers(readme):
+    assert sections(readme) == sections(ROOT / "README.md")
+
+
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_links_within_a_readme_lead_to_a_heading(readme):
+    text = readme.read_text(encoding="utf-8")
+    headings = {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in re.findall(r"^#+ (.*)", text, flags=re.M)}
+    assert {"speed", "速度"} & headings and set(re.findall(r"\]\(#([^)]+)\)", text)) <= headings
+
+
 def test_a_picture_and_a_link_come_before_the_first_command():
     head, _, _ = (ROOT / "README.md").read_text(encoding="utf-8").partition("```sh")
-    assert "![" in head and re.search(r"(?<!!)\[[^]]+\]\(", head)
+    assert "![" in head and re.search(r"(?<!!)\[[^]]+\]\((?!README)", head)
