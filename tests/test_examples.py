@@ -12,7 +12,9 @@ import pytest
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "examples").glob("*.py"))
 EXAMPLES = [
-    path for path in EXAMPLES if path.stem not in ("leaderboard", "systems", "augmentation", "onnx_agreement")
+    path
+    for path in EXAMPLES
+    if path.stem not in ("leaderboard", "systems", "augmentation", "from_pytorch", "onnx_agreement")
 ]  # tested apart
 
 
@@ -27,6 +29,17 @@ def test_example_runs(path, tmp_path, monkeypatch, capsys):
     pictures = re.findall(r'"(\w+\.png)"', source)
     assert all((tmp_path / picture).stat().st_size > 500 for picture in pictures)
     assert capsys.readouterr().out
+
+
+@pytest.mark.oracle
+def test_a_gan_from_pytorch_continues(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch")
+    source = EXAMPLES[0].with_name("from_pytorch.py").read_text()
+    monkeypatch.chdir(tmp_path)
+    exec(compile(re.sub(r"^steps = \d+", "steps = 3", source, flags=re.M), "from_pytorch.py", "exec"), {})
+    said = capsys.readouterr().out
+    assert float(re.search(r"G\(z\) differs by (\S+)", said)[1]) < 1e-5
+    assert (tmp_path / "runs" / "from_pytorch" / "report.html").exists()
 
 
 def test_what_generated_digits_buy_is_measured_in_four_ways(tmp_path, monkeypatch, capsys):
