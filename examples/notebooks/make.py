@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 SCRIPTS = [*sorted(HERE.parent.glob("lessons/*.py")), HERE / "quickstart.py"]
 HOME = "https://github.com/tinygen/tinygen"
 WRITTEN = re.compile(r'viz\.save_grid\(.*"(lessons_out/[\w.]+)"')
+CELL = re.compile(r"/\S*ipykernel_\d+/\d+\.py")  # where a kernel keeps a cell's code
 STUDENT = "ada"  # whose form of an assignment is shown
 HIDDEN = "hidden"  # the id of a cell that is run, and not kept
 INSTALL = f"""\
@@ -146,6 +147,7 @@ def _small(outputs: list[Any]) -> list[Any]:
         if output.output_type == "stream":
             if output.name == "stderr":
                 continue
+            output.text = CELL.sub("cell.py", output.text)
             if kept and kept[-1].output_type == "stream":
                 kept[-1].text += output.text
                 continue
