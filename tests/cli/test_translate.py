@@ -143,6 +143,10 @@ def test_a_mask_is_true_where_it_is_white(run, tmp_path):
     Image.fromarray(np.full((40, 60), 90, np.uint8)).save(tmp_path / "wide.png")
     assert run("translate run wide.png --mask mask.png --fit crop --out made").code == 0
     np.testing.assert_array_equal(pixels(tmp_path / "made/wide.png"), mask)
+    Image.fromarray(np.tile(np.where(np.arange(40) < 20, 255, 0).astype(np.uint8), (28, 1))).save(tmp_path / "half.png")
+    assert run("translate run wide.png --mask half.png --fit crop --out fitted").code == 0
+    half = pixels(tmp_path / "fitted/wide.png")
+    assert (half[:, :14] == 255).all() and (half[:, 14:] == 90).all(), "the mask is cropped as the image is"
     refused(run("translate run x.png --mask small.png"), "--mask small.png: it is 7x28, but x.png is 28x28")
 
 

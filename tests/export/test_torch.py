@@ -101,7 +101,7 @@ def test_a_network_of_pytorch(name: str, exporter: str, tmp_path: Path) -> None:
     for batch in (x, x[:2]):
         leaf, given = tg.tensor(batch.numpy(), requires_grad=True), batch.clone().requires_grad_()
         y, expected = ours(leaf), theirs(given)
-        np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=0, atol=1e-5)
+        np.testing.assert_allclose(y.numpy(), expected.detach().numpy(), rtol=1e-6, atol=1e-5)  # one is near 33
         gy = torch.randn_like(expected)
         (expected * gy).sum().backward()
         names = {name: p for name, p in ours.named_parameters() if name in dict(theirs.named_parameters())}

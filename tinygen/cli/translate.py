@@ -85,8 +85,20 @@ def _options(args: argparse.Namespace, model: Model) -> dict[str, Any]:
     for name in given.keys() - inspect.signature(model.translate).parameters.keys():
         raise ConfigError(f"--{name} {given[name]}: {model.name} takes no {name}; leave the option out")
     if "mask" in given:
-        given["mask"] = to_device(_read(Path(args.mask), 1)[None] > 127)
+        given["mask"] = to_device(_mask(Path(args.mask), model, args.fit)[None] > 127)
     return given
+
+
+def _mask(file: Path, model: Model, fit: str | None) -> np.ndarray:
+    """The picture of a mask, fitted as the images are, unless it has their size already."""
+    mask, size = _read(file, 1), _square(model, fit)
+    return mask if size is None or mask.shape[:2] == (size, size) else _read(file, 1, size, fit or "crop")
+
+
+def _square(model: Model, fit: str | None) -> int | None:
+    """The side of the square to which images are to be fitted, if they are."""
+    wanted = model.accepts or (None, None, None)
+    return wanted[0] if fit and wanted[0] == wanted[1] else None
 
 
 def _files(places: list[str]) -> list[Path]:
@@ -120,8 +132,7 @@ def _image(file: Path, model: Model, fit: str | None) -> np.ndarray:
     wanted = model.accepts or (None, None, None)
     if len(wanted) != 3 or wanted[2] not in (1, 3, 4, None):
         raise ConfigError(f"{model.name} of this run takes examples {wanted}, which are no pictures")
-    size = wanted[0] if fit and wanted[0] == wanted[1] else None
-    image = _read(file, 4 if wanted[2] == 4 else 3, size, fit or "crop")
+    image = _read(file, 4 if wanted[2] == 4 else 3, _square(model, fit), fit or "crop")
     if wanted[2] == 1:
         if (image != image[..., :1]).any():
             raise DataError(f"{file}: the picture has colours, but {model.name} of this run takes grey ones")
