@@ -48,7 +48,7 @@ class TensorBoard(Callback):
         self._folder = Path(self.out) if self.out is not None else Path(run.path, "tensorboard")  # type: ignore[union-attr]
         self._model, self._run, self._shown = model, run, step - 1  # shown: the step of the last picture
         with writing(self._folder):
-            suffix = f".{step:09d}"  # files are named by the second: a run resumed in the same one would write over its first
+            suffix = f".{step:09d}"  # else a run resumed within a second would write over its first file
             self._writer = SummaryWriter(
                 str(self._folder), purge_step=step + 1 if step else None, filename_suffix=suffix
             )
