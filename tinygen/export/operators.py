@@ -45,10 +45,13 @@ def numbers(x: Any) -> list[int]:
 OPERATORS |= {
     "Abs": lambda x: ops.abs(x),
     "Add": lambda a, b: ops.add(a, b),
-    "And": lambda a, b: ops.astype(ops.multiply(a, b), bool),
+    "And": lambda a, b: ops.logical_and(a, b),
+    "Ceil": lambda x: ops.ceil(x),
     "Cos": lambda x: ops.cos(x),
     "Equal": lambda a, b: ops.equal(a, b),
+    "Erf": lambda x: ops.erf(x),
     "Exp": lambda x: ops.exp(x),
+    "Floor": lambda x: ops.floor(x),
     "Greater": lambda a, b: ops.greater(a, b),
     "GreaterOrEqual": lambda a, b: ops.greater_equal(a, b),
     "Identity": lambda x: x,
@@ -57,20 +60,17 @@ OPERATORS |= {
     "Log": lambda x: ops.log(x),
     "Max": lambda *xs: functools.reduce(ops.maximum, xs),
     "Mean": lambda *xs: functools.reduce(ops.add, xs) / len(xs),
-    "Erf": lambda x: ops.erf(x),
-    "Floor": lambda x: ops.floor(x),
-    "Ceil": lambda x: ops.ceil(x),
-    "Round": lambda x: ops.round(x),
     "Min": lambda *xs: functools.reduce(ops.minimum, xs),
     "Mish": lambda x: x * ops.tanh(ops.softplus(x)),
     "Mul": lambda a, b: ops.multiply(a, b),
     "Neg": lambda x: ops.negative(x),
-    "Not": lambda x: ops.equal(x, False),
-    "Or": lambda a, b: ops.maximum(a, b),
+    "Not": lambda x: ops.logical_not(x),
+    "Or": lambda a, b: ops.logical_or(a, b),
     "PRelu": lambda x, slope: ops.prelu(x, slope),
     "Pow": lambda x, p: ops.astype(ops.power(x, p), x.dtype),
     "Reciprocal": lambda x: ops.divide(1, x),
     "Relu": lambda x: ops.relu(x),
+    "Round": lambda x: ops.round(x),
     "Sigmoid": lambda x: ops.sigmoid(x),
     "Sign": lambda x: ops.sign(x),
     "Sin": lambda x: ops.sin(x),
@@ -140,6 +140,11 @@ def _swish(x: Any, *, alpha: float = 1.0) -> Any:
     return x * ops.sigmoid(x * alpha)
 
 
+@reads("Gelu")
+def _gelu(x: Any, *, approximate: str = "none") -> Any:
+    return ops.gelu(x, approximate == "tanh")
+
+
 @reads("Dropout")
 def _dropout(x: Any, ratio: Any = None, training: Any = None, *, seed: int = 0) -> tuple[Any, Any]:
     """x itself, and a mask that keeps all of it."""
@@ -194,11 +199,6 @@ def _einsum(*operands: Any, equation: str) -> Any:
     return ops.einsum(equation, *operands)
 
 
-@reads("Gelu")
-def _gelu(x: Any, *, approximate: str = "none") -> Any:
-    return ops.gelu(x, approximate == "tanh")
-
-
 # Along axes
 
 
@@ -240,17 +240,18 @@ def _log_softmax(x: Any, *, axis: int = -1) -> Any:
     return ops.log_softmax(x, axis)
 
 
-@reads("ArgMax")
-def _argmax(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-    last = x.shape[axis] - 1
-    y = last - ops.argmax(ops.flip(x, axis), axis) if select_last_index else ops.argmax(x, axis)
-    y = ops.astype(y, np.int64)
-    return ops.expand_dims(y, axis) if keepdims else y
+def _place_of(find: Callable[[Any, int], Any]) -> Operator:
+    """An operator that says where along an axis an element is: the first one, or the last, if there are several."""
+
+    def place(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
+        y = x.shape[axis] - 1 - find(ops.flip(x, axis), axis) if select_last_index else find(x, axis)
+        y = ops.astype(y, np.int64)
+        return ops.expand_dims(y, axis) if keepdims else y
+
+    return place
 
 
-@reads("ArgMin")
-def _argmin(x: Any, *, axis: int = 0, keepdims: int = 1, select_last_index: int = 0) -> Any:
-    return _argmax(-x, axis=axis, keepdims=keepdims, select_last_index=select_last_index)
+OPERATORS |= {"ArgMax": _place_of(ops.argmax), "ArgMin": _place_of(ops.argmin)}
 
 
 @reads("CumSum")

@@ -49,9 +49,7 @@ def _expand(x: Any, shape: Any) -> Any:
 
 @reads("Tile")
 def _tile(x: Any, repeats: Any) -> Any:
-    for axis, n in enumerate(numbers(repeats)):
-        x = ops.concatenate([x] * n, axis)
-    return x
+    return ops.tile(x, numbers(repeats))
 
 
 @reads("Concat")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
@@ -20,6 +19,7 @@ from ..rows import Rows, outline
 from ..tracing import Untraceable
 from ..train import RunDirectory
 from ..train.checkpoint import NewerError
+from ..train.shown import data_url
 from ..train.snapshot import class_name
 from ..viz.panels import panels
 from .embed import embed_array, to_script
@@ -187,8 +187,7 @@ def _pictures(samples: dict[int, Path], budget: int) -> dict[int, str]:
     chosen = [steps[i] for i in _evenly(len(steps), MOST_PICTURES)]
     while sum(4 / 3 * samples[step].stat().st_size for step in chosen) > budget:
         chosen = chosen[1 + len(chosen) % 2 :: 2]  # every second one, with the last
-    data = {step: base64.b64encode(_content(samples[step])).decode() for step in chosen}
-    return {step: f"data:image/png;base64,{text}" for step, text in data.items()}
+    return {step: data_url(_content(samples[step])) for step in chosen}
 
 
 def _content(path: Path) -> bytes:
