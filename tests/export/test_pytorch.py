@@ -200,6 +200,38 @@ def flat_like(ours, theirs):
     ).reshape(-1)
 
 
+OTHERS = {  # our layer, PyTorch's, and an input of ours
+    "Conv1d": (
+        lambda: layers.Conv1d(4, 6, 3, padding=1, groups=2), lambda: nn.Conv1d(4, 6, 3, padding=1, groups=2), (2, 5, 4)
+    ),
+    "ConvTranspose1d": (
+        lambda: layers.ConvTranspose1d(4, 6, 3, 2, 1), lambda: nn.ConvTranspose1d(4, 6, 3, 2, 1), (2, 5, 4)
+    ),
+    "LayerNorm": (lambda: layers.LayerNorm(4), lambda: nn.LayerNorm(4), (3, 4)),
+    "InstanceNorm": (lambda: layers.InstanceNorm(4), lambda: nn.InstanceNorm2d(4, affine=True), (2, 3, 3, 4)),
+    "GroupNorm": (lambda: layers.GroupNorm(4, 2), lambda: nn.GroupNorm(2, 4), (2, 3, 3, 4)),
+    "RMSNorm": (lambda: layers.RMSNorm(4), lambda: nn.RMSNorm(4, eps=1e-5), (3, 4)),
+    "PReLU": (lambda: layers.PReLU(4), lambda: nn.PReLU(4), (2, 3, 3, 4)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_other_layers(name):
+    torch.manual_seed(0)
+    ours, theirs, shape = (OTHERS[name][0](), OTHERS[name][1](), OTHERS[name][2])
+    for x in theirs.state_dict().values():
+        x.copy_(torch.randn_like(x))
+    load_torch_state_dict(ours, theirs.state_dict())
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    with torch.no_grad():
+        y = np.moveaxis(theirs(nchw(x)).numpy(), 1, -1)
+    np.testing.assert_allclose(ours(x).numpy(), y, rtol=1e-5, atol=1e-5)
+    saved = torch_state_dict(ours)
+    for (key, a), (wanted, b) in zip(saved.items(), theirs.state_dict().items(), strict=True):
+        assert key == wanted
+        np.testing.assert_array_equal(a, b.numpy())
+
+
 def test_tensors_may_be_half_precision_and_prefixed():
     model, G, _ = dense_pair()
     state = {f"module.{name}": x.bfloat16() for name, x in G.state_dict().items()}

@@ -21,20 +21,22 @@ from ..optimizer import Optimizer
 from ..tensor import Parameter, Tensor
 
 Maps = tuple[int, ...]  # (H, W, C) of the maps whose elements an axis counts
-DENSE, KERNEL, PLAIN = (1, 0), (3, 2, 0, 1), (0,)
+DENSE, KERNEL, KERNEL_OF_ROW, PLAIN = (1, 0), (3, 2, 0, 1), (2, 1, 0), (0,)
+Layout = dict[str, tuple[str, tuple[int, ...]]]  # our name: PyTorch's, and its axes as ours
+SCALE_AND_SHIFT: Layout = {"gamma": ("weight", PLAIN), "beta": ("bias", PLAIN)}
 
-LAYOUTS: dict[type[Module], dict[str, tuple[str, tuple[int, ...]]]] = {  # our name: PyTorch's, and its axes as ours
+LAYOUTS: dict[type[Module], Layout] = {
     layers.Dense: {"w": ("weight", DENSE), "b": ("bias", PLAIN)},
     layers.Conv: {"w": ("weight", KERNEL), "b": ("bias", PLAIN)},
     layers.ConvTranspose: {"w": ("weight", KERNEL), "b": ("bias", PLAIN)},
-    layers.BatchNorm: {
-        "gamma": ("weight", PLAIN),
-        "beta": ("bias", PLAIN),
-        "mean": ("running_mean", PLAIN),
-        "var": ("running_var", PLAIN),
-    },
-    layers.LayerNorm: {"gamma": ("weight", PLAIN), "beta": ("bias", PLAIN)},
-    layers.InstanceNorm: {"gamma": ("weight", PLAIN), "beta": ("bias", PLAIN)},
+    layers.Conv1d: {"w": ("weight", KERNEL_OF_ROW), "b": ("bias", PLAIN)},
+    layers.ConvTranspose1d: {"w": ("weight", KERNEL_OF_ROW), "b": ("bias", PLAIN)},
+    layers.BatchNorm: SCALE_AND_SHIFT | {"mean": ("running_mean", PLAIN), "var": ("running_var", PLAIN)},
+    layers.LayerNorm: SCALE_AND_SHIFT,
+    layers.InstanceNorm: SCALE_AND_SHIFT,
+    layers.GroupNorm: SCALE_AND_SHIFT,
+    layers.RMSNorm: {"gamma": ("weight", PLAIN)},
+    layers.PReLU: {"slope": ("weight", PLAIN)},
     layers.Embedding: {"w": ("weight", (0, 1))},
 }
 NORMS = layers.BatchNorm, layers.LayerNorm  # have a number a feature

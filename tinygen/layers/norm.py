@@ -146,15 +146,16 @@ class RMSNorm(Module):
 
     def forward(self, x: Any) -> Tensor:
         check_input(self, x, features=self.gamma.shape[0])
-        if x.dtype == np.float16:
-            return self.gamma * ops.astype(_of_size_1(ops.astype(x, np.float32), self.eps), x.dtype)
-        return self.gamma * _of_size_1(x, self.eps)
+        return self.gamma * _over_rms(x, self.eps)
 
     def _options(self) -> str:
         return f"{self.gamma.shape[0]}, eps={self.eps}"
 
 
-def _of_size_1(x: Any, eps: float) -> Any:
+def _over_rms(x: Any, eps: float) -> Any:
+    """x / √(mean of x² + eps), with the mean over the last axis."""
+    if x.dtype == np.float16:  # its largest number is 65504: squares overflow
+        return ops.astype(_over_rms(ops.astype(x, np.float32), eps), x.dtype)
     return x / ops.sqrt(ops.mean(x * x, -1, True) + eps)
 
 
