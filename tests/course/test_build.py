@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import jsonschema
 import pytest
@@ -36,7 +37,8 @@ def root(tmp_path, tape):
 
 def run_autograder(root):
     script = root / "source" / "run_autograder"
-    env = os.environ | {"AUTOGRADER": str(root)}
+    own = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])  # whose python3 has NumPy
+    env = os.environ | {"AUTOGRADER": str(root), "PATH": own}
     return subprocess.run(["bash", str(script)], env=env, capture_output=True, text=True)
 
 
