@@ -15,6 +15,7 @@ import numpy as np
 from . import kernels
 from .backend import Array, array_module, array_of, current_device, device_module
 from .kernels.noise import GOLDEN, resolution
+from .processes import own, sharing, whole_shape
 from .tracing import Untraceable, tracing
 
 Shape: TypeAlias = "int | Sequence[int]"
@@ -51,9 +52,14 @@ class Generator:
     def __repr__(self) -> str:
         return f"Generator(seed={self.seed}, name={self.name!r}, device={self.device!r})"
 
-    def normal(self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32) -> Array:
-        """Independent draws from N(mean, std²); for std 0 nothing is drawn, all are the mean."""
-        return _scale_and_shift(self._drawn("normal", shape, dtype, std), std, mean)
+    def normal(
+        self, shape: Shape, mean: float = 0.0, std: float = 1.0, dtype: Any = np.float32, axis: int = 0
+    ) -> Array:
+        """Independent draws from N(mean, std²); for std 0 nothing is drawn, all are the mean.
+
+        axis: that of the examples, along which the draws of a whole batch are dealt out in `parallel.shares()`.
+        """
+        return _scale_and_shift(self._drawn("normal", shape, dtype, std, axis=axis), std, mean)
 
     def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
@@ -71,25 +77,35 @@ class Generator:
 
     def bernoulli(self, p: float, like: Any) -> Array:
         """True with probability p, rounded to 2⁻¹⁶, for each element of an array or Tensor, with its memory layout."""
+        shape = whole_shape(like.shape)
         if (trace := tracing()) is not None:
-            return trace.draw(self, "bernoulli", trace.layout_of(array_of(like), bool), p)
-        return self.fill("bernoulli", device_module(self.device).empty_like(array_of(like), bool), p)
+            return own(trace.draw(self, "bernoulli", trace.layout_of(array_of(like), bool, shape), p))
+        out = device_module(self.device).empty_like(array_of(like), bool, shape=shape)
+        return own(self.fill("bernoulli", out, p))
 
-    def integers(self, low: int, high: int, shape: Shape = ()) -> Array:
-        """Independent draws from low, ..., high - 1, as int64. Raises ValueError unless low < high."""
+    def integers(self, low: int, high: int, shape: Shape = (), axis: int = 0) -> Array:
+        """Independent draws from low, ..., high - 1, as int64. Raises ValueError unless low < high.  axis: as above."""
         if low >= high:
             raise ValueError(f"integers: low is {low}, but it must be less than high, which is {high}")
-        return self._drawn("integers", shape, np.int64, low, high)
+        return self._drawn("integers", shape, np.int64, low, high, axis=axis)
 
     def permutation(self, n: int) -> Array:
-        """A random order of 0, ..., n - 1."""
-        return self._drawn("permutation", (n,), np.int64)
+        """A random order of 0, ..., n - 1; the same in all processes."""
+        return self._drawn("permutation", (n,), np.int64, axis=None)
 
-    def _drawn(self, kind: str, shape: Shape, dtype: Any, *numbers: Any) -> Array:
-        """A new array of draws; while a step is traced, a traced array, for which the program will draw."""
+    def _drawn(self, kind: str, shape: Shape, dtype: Any, *numbers: Any, axis: int | None = 0) -> Array:
+        """A new array of draws; while a step is traced, a traced array, for which the program will draw.
+
+        axis: that of the examples, of which each process gets its own; None: all get the same.
+        """
+        deals = sharing().size > 1 and axis is not None and shape != ()
+        if deals:
+            shape = whole_shape(shape, axis or 0)
         if (trace := tracing()) is not None:
-            return trace.draw(self, kind, np.empty(shape, dtype), *numbers)
-        return self.fill(kind, device_module(self.device).empty(shape, dtype), *numbers)
+            x = trace.draw(self, kind, np.empty(shape, dtype), *numbers)
+        else:
+            x = self.fill(kind, device_module(self.device).empty(shape, dtype), *numbers)
+        return own(x, axis or 0).copy() if deals else x
 
     def fill(self, kind: str, out: Array, *numbers: Any) -> Array:
         """Fill an array with standard draws of a kind: "normal" (std: 0 draws nothing), "uniform", "bernoulli" (p),

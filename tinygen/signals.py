@@ -81,6 +81,11 @@ def ending(number: int) -> BaseException:
     return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
 
 
+def asked() -> bool:
+    """Whether this process was asked to end, and finishes its step first."""
+    return Interrupt.now is not None and Interrupt.now.asked is not None
+
+
 class Interrupt:
     """Within the block Ctrl-C, SIGTERM and SIGHUP only set `asked`, which the loop reads between steps and raises.
 
@@ -89,13 +94,16 @@ class Interrupt:
     """
 
     asked: BaseException | None = None
+    now: Interrupt | None = None  # the one whose block this is
 
     def __enter__(self) -> Interrupt:
+        self._outer, Interrupt.now = Interrupt.now, self
         self._before = take_over(self._on_signal, (*DEFAULTS, leave, stop))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         give_back(self._before)
+        Interrupt.now = self._outer
 
     def ask(self, reason: BaseException) -> None:
         """Have the loop raise `reason` after the step, unless it has another reason already."""

@@ -60,6 +60,7 @@ OPS: dict[str, Callable[..., Array]] = {
         x, gy, kernel_size, stride, padding
     ),
     "concatenate": lambda *xs, axis: array_module(*xs).concatenate(xs, axis),
+    "mean_of_processes": lambda x, group: group.mean_of(x),
     "take": lambda x, *arrays, index: x[joined(index, arrays)],
     "put": _put,
     "put_at": _put_at,

@@ -73,6 +73,12 @@ class TracedModule:
         name = definition.__name__
         return getattr(self._trace, name) if name in CONVOLUTIONS else definition
 
+    def mean_of_processes(self, x: Any, group: Any) -> Any:
+        """The mean over the processes that make the step together: one message, as one instruction."""
+        if self.device != "cpu":
+            raise Untraceable("a step that several processes share is not compiled on a GPU")
+        return self._trace.mean_of_processes(x, group)
+
     # New arrays
 
     def full(self, shape: Any, value: Any, dtype: Any = None) -> Traced:

@@ -212,9 +212,13 @@ class Trace:
         """A draw of random numbers: from this generator, at this place among its draws."""
         return self.traced(op, numbers, like, generator=generator)
 
-    def layout_of(self, x: Any, dtype: Any) -> np.ndarray:
-        """An array laid out as x is, of another dtype."""
-        return np.empty_like(like_of(x), dtype)
+    def layout_of(self, x: Any, dtype: Any, shape: Sequence[int]) -> np.ndarray:
+        """An array laid out as x is, of another dtype and perhaps more examples."""
+        return np.empty_like(like_of(x), dtype, shape=shape)
+
+    def mean_of_processes(self, x: Any, group: Any) -> Traced:
+        """The mean of an array over the processes of a group."""
+        return self.traced("mean_of_processes", (x,), np.empty(x.shape, x.dtype), group=group)
 
     def program(self, outputs: Sequence[Any]) -> Program:
         """The program, given what the step returned."""

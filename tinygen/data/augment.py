@@ -96,7 +96,7 @@ class Shift(Augment):
 
     def __call__(self, x: Array) -> Array:
         xp, (B, H, W, _) = array_module(x), x.shape
-        down, right = self.rng.integers(-self.pixels, self.pixels + 1, (2, B, 1, 1))
+        down, right = self.rng.integers(-self.pixels, self.pixels + 1, (2, B, 1, 1), axis=1)
         rows = xp.clip(xp.arange(H).reshape(H, 1) - down + 1, 0, H + 1)
         cols = xp.clip(xp.arange(W) - right + 1, 0, W + 1)
         return _pick(_framed(x, self.fill), rows, cols)

@@ -10,6 +10,7 @@ import numpy as np
 from ..backend import Array, is_array, to_device
 from ..checks import whole
 from ..errors import ConfigError, DataError
+from ..processes import own
 from ..random import Generator, new_stream
 from .dataset import Dataset
 from .examples import are_tokens, check_examples, kind_of, range_misfit
@@ -86,7 +87,7 @@ class Loader:
     def next_batch(self) -> Any:
         """The next batch x, or (x, labels); after an epoch's last, the first of the next epoch."""
         batch = slice(self._position * self.batch, (self._position + 1) * self.batch)
-        rows, other_rows = self._order[batch], self._other_order[batch]
+        rows, other_rows = own(self._order[batch]), own(self._other_order[batch])
         self._position += 1
         if self._position == len(self):
             self._epoch, self._position = self._epoch + 1, 0

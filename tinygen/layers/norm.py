@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import init, ops
+from ..backend import array_of
 from ..checks import check_input, number, whole
+from ..parallel import gather
+from ..processes import sharing
 from ..tensor import Parameter, Tensor
 from .module import Buffer, Module
 
@@ -47,13 +50,27 @@ class BatchNorm(Module):
             return x * scale + (self.beta - self.mean * scale)
         if math.prod(x.shape[:-1]) < 2:
             raise ValueError(f"BatchNorm: x is {x.shape}, {_few(x.shape[:-1])} per channel; give a larger batch")
-        y, mu, var = ops.batch_norm_with_statistics(x, self.gamma, self.beta, self.eps)
+        group = sharing()
+        normed = ops.batch_norm_with_statistics if group.size == 1 or group.local_batch_norm else _norm_of_whole_batch
+        y, mu, var = normed(x, self.gamma, self.beta, self.eps)
         for running, batch in ((self.mean, mu), (self.var, var)):
             running.assign(running.data * self.momentum + batch * (1 - self.momentum))
         return y
 
     def _options(self) -> str:
         return f"{self.gamma.shape[0]}, momentum={self.momentum}, eps={self.eps}"
+
+
+def _norm_of_whole_batch(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Tensor, Any, Any]:
+    """batch_norm_with_statistics with those of the whole batch, of which each process has a share."""
+    axes = tuple(range(x.ndim - 1))
+    mu, var = ops.mean(x, axes), ops.var(x, axes)
+    both = gather(ops.stack([mu, var]))  # of the R processes: (R, 2, C)
+    mus, variances = both[:, 0], both[:, 1]
+    mu_all = ops.mean(mus, 0)
+    var_all = ops.mean(variances + (mus - mu_all) ** 2, 0)
+    scale = gamma / ops.sqrt(var_all + eps)
+    return x * scale + (beta - mu_all * scale), array_of(mu_all), array_of(var_all)
 
 
 class LayerNorm(Module):

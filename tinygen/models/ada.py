@@ -11,6 +11,8 @@ from typing import Any
 from .. import init, layers, ops
 from ..backend import Array, array_module, array_of
 from ..layers import Buffer
+from ..parallel import mean
+from ..processes import sharing
 from ..random import Generator
 
 SHIFT, BRIGHTNESS, CONTRAST = 1 / 8, 0.2, 0.5  # of the side; standard deviations: appendix B, in images of [-1, 1]
@@ -44,8 +46,8 @@ class Augment(layers.Module):
         scores: D's of N real images: section 3, r_t.
         """
         xp, r = array_module(self.r.data), self.r.data
-        self.r.assign(FOLLOWS * r + (1 - FOLLOWS) * xp.sign(array_of(scores)).mean())
-        step = xp.sign(self.r.data - target) * (len(scores) / images)
+        self.r.assign(FOLLOWS * r + (1 - FOLLOWS) * mean(xp.sign(array_of(scores)).mean()))
+        step = xp.sign(self.r.data - target) * (len(scores) * sharing().size / images)
         self.p.assign((self.p.data + step).clip(0, 1))
 
 

@@ -17,6 +17,7 @@ from ..backend import Array, array_module
 from ..checks import whole
 from ..errors import ConfigError
 from ..fields import Count, Counts
+from ..processes import own, sharing
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
@@ -164,7 +165,7 @@ class Memory(Model):
         Raises ConfigError unless there is one image for each code.
         """
         (x,) = self.checked(batch)
-        self.check_batch(len(x))
+        self.check_batch(len(x) * sharing().size)
 
         def loss() -> Loss:
             z = self.one_hot(x)
@@ -174,7 +175,7 @@ class Memory(Model):
 
     def one_hot(self, x: Array) -> Array:
         """The codes of the images, the rows of the identity matrix."""
-        return array_module(x).eye(len(x), dtype=x.dtype)
+        return own(array_module(x).eye(len(x) * sharing().size, dtype=x.dtype))
 
     def reconstruct(self, x: Array) -> Array:
         """The decoder's images of the codes of x."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from .. import ops
+from .. import ops, parallel
 from ..fields import Limits, NonNegative
 from ..tensor import Tensor
 from ..tracing import per_step
@@ -63,7 +63,7 @@ class BetaVAE(ConvVAE):
         c = self.config
         risen = per_step(self.risen)
         if c.capacity:
-            return c.beta * ops.abs(kl - c.capacity * risen)
+            return c.beta * ops.abs(parallel.mean(kl) - c.capacity * risen)
         return c.beta * risen * kl
 
     def risen(self) -> float:

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from .. import init
-from ..backend import array_module, array_of, current_module
+from ..backend import Array, array_module, array_of, current_module
 from ..checks import whole
 from ..layers import Buffer, Module
+from ..parallel.means import gather_batch
+from .. import processes
+from ..processes import own
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor
@@ -30,8 +33,17 @@ class Pool(Module):
 
     @no_grad()
     def exchange(self, x: Any) -> Tensor:
-        """As many images as x: new ones, and earlier ones in place of others, which stay in the pool."""
-        x, rest = array_of(x)[: self.size], array_of(x)[self.size :]
+        """As many images as x: new ones, and earlier ones in place of others, which stay in the pool.
+
+        Processes that share a batch have the same pool, through which the whole batch goes.
+        """
+        everything = gather_batch(array_of(x))
+        with processes.whole():
+            shown = self._exchanged(everything)
+        return Tensor(own(shown))
+
+    def _exchanged(self, x: Array) -> Array:
+        x, rest = x[: self.size], x[self.size :]
         n, xp, images, count = len(x), array_module(x), self.images.data, self.count.data
         full = count >= self.size
         free = xp.arange(n) + count
@@ -46,7 +58,7 @@ class Pool(Module):
         self.images.assign((flat * (1 - written.sum(axis=0))[:, None] + written.T @ new).reshape(images.shape))
         self.count.assign(xp.minimum(count + n, self.size))
         shown = shown.reshape(x.shape)
-        return Tensor(xp.concatenate([shown, rest]) if len(rest) else shown)
+        return xp.concatenate([shown, rest]) if len(rest) else shown
 
     def _options(self) -> str:
         return str(self.size)

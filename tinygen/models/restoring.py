@@ -13,6 +13,7 @@ from typing import Any
 
 from .. import losses, ops
 from ..backend import Array
+from ..parallel import mean
 from ..random import Generator
 from ..scopes import no_grad
 from ..tensor import Tensor, tensor
@@ -57,4 +58,4 @@ class Restoring(AveragedG):
 
 def psnr(error: Any) -> Tensor:
     """-10 log₁₀ of a mean squared error of images from 0 to 1, in dB."""
-    return tensor(ops.log(error) * (-10 / math.log(10)))
+    return tensor(ops.log(mean(error)) * (-10 / math.log(10)))

@@ -17,7 +17,7 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from .. import init, layers, losses, ops
+from .. import init, layers, losses, ops, parallel
 from ..backend import Array
 from ..errors import ConfigError, DataError
 from ..fields import Count, Limits, NonNegative
@@ -207,7 +207,7 @@ class SRGAN(Restoring):
         if self.maps is None:
             return 0.0
         seen = self.maps(x)
-        return losses.mse(self.maps(fake), seen) / ops.mean(seen * seen)
+        return losses.mse(self.maps(fake), seen) / parallel.mean(ops.mean(seen * seen))
 
     def score(self, x: Any) -> Any:
         """D's score of each image."""

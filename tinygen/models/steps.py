@@ -11,6 +11,7 @@ from ..errors import ConfigError, GradientError
 from ..gradients import grad
 from ..layers import Module
 from ..optim import Optimizer
+from ..parallel import mean
 from ..scopes import frozen
 from ..tensor import Tensor
 
@@ -126,7 +127,7 @@ class Step:
     def take(self) -> Loss:
         """Move the networks that learn one step down their loss; return the loss."""
         loss = self.compute_loss()
-        self.optimizer.step(self.gradients_of(loss))
+        self.optimizer.step(mean(self.gradients_of(loss)))
         self.then()
         return loss
 
@@ -136,7 +137,7 @@ def take_together(steps: Sequence[Step]) -> list[Loss]:
     losses = [step.compute_loss(freeze=False) for step in steps]  # one step's frozen network is another's learner
     gradients = [step.gradients_of(loss, retain_graph=True) for step, loss in zip(steps, losses, strict=True)]
     for step, its_gradients in zip(steps, gradients, strict=True):
-        step.optimizer.step(its_gradients)
+        step.optimizer.step(mean(its_gradients))
     for step in steps:
         step.then()
     return losses

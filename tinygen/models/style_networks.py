@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from .. import init, layers, ops
+from .. import init, layers, ops, parallel
 from ..backend import Array, array_module
 from ..kernels.reference_conv import Pair
 from ..layers import Buffer
@@ -63,7 +63,7 @@ class Mapping(layers.Module):
         w = self.net(z / ops.sqrt(ops.mean(z * z, 1, keepdims=True) + 1e-8))
         if self.training:
             with no_grad():
-                self.mean.assign(FOLLOWS * self.mean.data + (1 - FOLLOWS) * ops.mean(w, 0).data)
+                self.mean.assign(FOLLOWS * self.mean.data + (1 - FOLLOWS) * parallel.mean(ops.mean(w, 0).data))
         return w
 
 
@@ -91,7 +91,7 @@ class StyledConv(layers.Module):
         y = y if self.blur is None else self.blur(y)
         rng = self.rng if rng is None and self.training else rng
         N, H, W, _ = y.shape  # the noise lies in memory as y does: see ops.conv
-        noise = self.fixed if rng is None else rng.normal((H, N, W, 1), dtype=y.dtype).swapaxes(0, 1)
+        noise = self.fixed if rng is None else rng.normal((H, N, W, 1), dtype=y.dtype, axis=1).swapaxes(0, 1)
         return self.act(y + noise * self.strength + self.b)
 
 

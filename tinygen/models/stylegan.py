@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
-from .. import init, layers, ops
+from .. import init, layers, ops, parallel
 from ..backend import Array
 from ..checks import number
 from ..errors import ConfigError
@@ -147,7 +147,8 @@ class StyleGAN(GAN):
             length = ops.sqrt(ops.mean(ops.sum(gw * gw, 2), 1) + 1e-12)
             assert self.length is not None
             with no_grad():
-                mean = self.length.data + (1 - LENGTHS) * (ops.mean(length).data - self.length.data)
+                batch = parallel.mean(ops.mean(length).data)
+                mean = self.length.data + (1 - LENGTHS) * (batch - self.length.data)
                 self.length.assign(mean)
             excess = length - mean.copy()
             value = c.path * c.path_every * ops.mean(excess * excess)

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from .. import losses, ops
+from .. import losses, ops, parallel
 from ..backend import Array, array_module, array_of
 from ..checks import whole
 from ..data.grammar import LENGTH, WORDS
@@ -193,7 +193,7 @@ class TextGAN(AveragedG):
             z = self.noise(len(x))
             with no_grad():
                 drawn, rewards = self.rollouts(z)
-            advantage = rewards - rewards.mean(axis=0)
+            advantage = rewards - parallel.mean(rewards.mean(axis=0))
             y = self.one_hot(drawn)
             policy = ops.sum(self.G.log_probabilities(y) * advantage) * (-1 / len(x))
             nll = self.nll(x)
@@ -212,7 +212,7 @@ class TextGAN(AveragedG):
         for t in range(1, L + 1):
             n = k if t < L else 1
             repeated = [xp.repeat(array_of(a), n, axis=0) for a in (y[:, :t], states[t - 1])]
-            noise = self.rng.gumbel((N * n, L - t, V), dtype=z.dtype)
+            noise = self.rng.gumbel((N, n, L - t, V), dtype=z.dtype).reshape(N * n, L - t, V)
             rest = [word for word, _ in G.go_on(noise, ops.one_hot(repeated[0][:, -1], V, z.dtype), repeated[1])]
             ended = xp.concatenate([repeated[0], *(word[:, None] for word in rest)], axis=1)
             score = self.D(self.one_hot(ended))

@@ -11,6 +11,7 @@ import numpy as np
 from ..backend import is_array, to_device
 from ..checks import as_array
 from ..errors import ConfigError, DataError
+from ..processes import own_batch
 from ..tensor import Tensor
 from .suits import check_examples, check_kind
 
@@ -166,16 +167,20 @@ class LoaderBatches:
     """The batches of a Loader, or of anything with a next_batch() and a state. Going back is exact."""
 
     def __init__(self, loader: Any):
+        from ..data import Loader
+
         if not hasattr(loader, "state"):
             raise ConfigError(
                 f"fit: data is a {type(loader).__name__} with a next_batch(), but without a `state` to go back to; "
                 "give it one, or an iterable of batches"
             )
         self._loader, self._start = loader, loader.state
+        self._deals = isinstance(loader, Loader)  # to the processes of a group, before it takes the examples
         self.first = self._peek()
 
     def next(self) -> Any:
-        return self._loader.next_batch()
+        batch = self._loader.next_batch()
+        return batch if self._deals else own_batch(batch)
 
     def _peek(self) -> Any:
         here = self._loader.state
@@ -212,7 +217,7 @@ class IterableBatches:
                     f"fit: batch {self._passed} of the data is {_in_words(batch)}, but the first was "
                     f"{_in_words(self.first)}; only the number of examples may differ"
                 )
-            return batch
+            return own_batch(batch)
         if iter(self._data) is self._data:
             raise DataError(
                 f"fit: the data ended after {self._passed} batches, and an iterator can't be restarted; give a list of "

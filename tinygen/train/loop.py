@@ -14,6 +14,7 @@ from ..errors import ConfigError
 from ..kinds import RANGE
 from ..models.base import Model
 from ..options import COMPILE, DEFAULTS, CompileMode
+from ..processes import group
 from ..signals import Interrupt
 from .batches import batches_of
 from .callbacks import Callback, Curves, Drawings, Film, History, SamplePictures, StopTraining, as_callbacks
@@ -23,6 +24,7 @@ from .rebuild import start_from
 from .run import RunDirectory
 from .session import Session
 from .suits import check_steps
+from .together import asked_to_stop, check_shares
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -65,6 +67,9 @@ def fit(
     callbacks: Callbacks, or functions f(step, metrics) that are called after each step.
     progress: print a table of metrics, and show a bar on a terminal, samples and curves in a notebook.
 
+    In a program of several processes, see tg.parallel, each calls fit with the same arguments, and `data` gives the
+    batches of all: each process takes its share. The first one alone writes files and calls the callbacks.
+
     Ctrl-C finishes the step, makes a checkpoint and raises KeyboardInterrupt. So do SIGTERM and SIGHUP, with
     SystemExit, and a pipe that was closed, with BrokenPipeError; a handler of your own for a signal stays in charge.
 
@@ -80,6 +85,8 @@ def fit(
     _check_options(steps, log_every, sample_every, checkpoint_every, resume, out, settings, compile)
     if resume and init_from is not None:
         raise ConfigError("fit: init_from is for a new run, and resume=True for an existing one; leave one of them out")
+    if group().rank > 0:  # the first of several processes writes files, prints, and looks at what is learnt
+        out, resume, init_from, callbacks, progress = None, False, None, (), False
     watching = as_callbacks(callbacks)
     origin = None if init_from is None else start_from(init_from, model)
     if out is not None:
@@ -87,6 +94,7 @@ def fit(
     run = None if out is None else RunDirectory(out)
     batches = batches_of(data, model)
     check_steps(model, batches.first)
+    check_shares(model, batches.first)
     dataset = data if hasattr(data, "test") else dataset
     if run is not None:
         watching += [SamplePictures(batches, sample_every), Curves(), Film(), Drawings(batches, dataset)]
@@ -100,15 +108,17 @@ def fit(
                 if session.compiled is not None:
                     shown.aside(*session.compiled.news())
 
-                stops = interrupt.asked
                 logs = step == 1 or step % log_every == 0
-                saves = step == steps or step % checkpoint_every == 0 or stops
+                saves = step == steps or step % checkpoint_every == 0
                 if logs or saves or step % sample_every == 0:
                     values = session.values(step, metrics)
                     shown.pause()
                 began = time.perf_counter()
                 if measured := session.step(step, metrics):
                     shown.measured(step, measured, time.perf_counter() - began)
+                stops = asked_to_stop(interrupt, session)
+                if stops and values is None:
+                    values = session.values(step, metrics)
                 if logs:
                     session.log(step, values or {}, scheduled=True)
                 ends = step == steps or session.raised
@@ -117,7 +127,7 @@ def fit(
                     session.log(step, values, scheduled=False)
                 if logs or ends:
                     shown.log(step, values or {})
-                if saves or ends:
+                if saves or stops or ends:
                     session.history.complete = step == steps or isinstance(session.raised, StopTraining)
                     session.save(step)
                 shown.advance()

@@ -8,9 +8,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Any
 
 from ..options import CompileMode
+from ..processes import group, own_batch, shares
 from ..rows import Rows
 from ..version import __version__
-from . import snapshot
+from . import snapshot, together
 from .batches import Batches
 from .callbacks import Callback, History, StopTraining
 from .checkpoint import Snapshot
@@ -59,7 +60,8 @@ class Session:
         """
         if self.run is None:
             self._begin()
-            with self._interruptible(steps), self._compiled(decide(compile, None, steps), steps):
+            decision = self._like_the_first(decide(compile, None, steps))
+            with self._interruptible(steps), self._compiled(decision, steps):
                 yield
             return
         with self.run.locked(resume):
@@ -77,6 +79,7 @@ class Session:
                 config |= {} if origin is None else {"init_from": origin}
             # Written last: a directory that has this file can be resumed.
             self.run.write_config(config | {"steps": max(steps, self.history.steps)})
+            decision = self._like_the_first(decision)
             with self._interruptible(steps), self._compiled(decision, steps):
                 yield
 
@@ -118,6 +121,17 @@ class Session:
             return config
         return config | {"changes": [*run.read_config().get("changes", []), {"step": newest.step, **changes}]}
 
+    def _like_the_first(self, decision: Decision) -> Decision:
+        """Begin where the first process of the group does: with its weights, streams, data and decision."""
+        if group().size == 1:
+            return decision
+        taken = snapshot.take(self.history.steps, self.model, self.batches, ())
+        first, decision = group().from_first((taken, decision))
+        if group().rank > 0:
+            snapshot.restore(first, self.model, self.batches)
+            self.history.steps, self._safe, self._saved = first.step, first.step, first
+        return decision
+
     def _compiled(self, decision: Decision, steps: int) -> AbstractContextManager[None]:
         """Make a program of the step, if it was decided so, and say what was done. Returns what to hold meanwhile."""
         if self.history.steps >= steps:
@@ -126,7 +140,8 @@ class Session:
             say(f"step not compiled: {decision.why}")
             return nullcontext()
         self.compiled = CompiledStep(self.model)
-        say(self.compiled.prepare(self.batches.first))
+        with shares(self.model.batch_unit):
+            say(self.compiled.prepare(own_batch(self.batches.first)))
         return self.compiled.alone()
 
     def _start(self, step: int) -> None:
@@ -135,19 +150,20 @@ class Session:
 
     def train(self) -> dict[str, Any]:
         """Make a step; returns its metrics, on the device. If the data fail, the steps before are saved."""
-        try:
-            batch = self.batches.next()
-        except Exception as error:
-            self.raised = error
-            if self.history.steps > self._safe:
-                self.save(self.history.steps)
-            raise
-        take = self.model.train_step if self.compiled is None else self.compiled
-        return off_the_tape(take(batch), self._source)
+        with shares(self.model.batch_unit):
+            try:
+                batch = self.batches.next()
+            except Exception as error:
+                self.raised = error
+                if self.history.steps > self._safe:
+                    self.save(self.history.steps)
+                raise
+            take = self.model.train_step if self.compiled is None else self.compiled
+            return off_the_tape(take(batch), self._source)
 
     def values(self, step: int, metrics: dict[str, Any]) -> dict[str, float]:
         """The metrics of a step as numbers. Raises NonFiniteError if one is not finite."""
-        values = fetch_numbers(metrics, self._source)
+        values = together.averaged(fetch_numbers(metrics, self._source))
         if broken := broken_values(values):
             raise self._blame(step, broken)
         return values
@@ -197,6 +213,7 @@ class Session:
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
         self._call("on_checkpoint", step, self.history)
+        together.check_alike(self.model, step)
         taken = snapshot.take(step, self.model, self.batches, self.callbacks)
         if broken := broken_arrays(taken.weights):
             raise self._blame(step, broken)

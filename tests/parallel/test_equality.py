@@ -1,0 +1,47 @@
+"""Every model: the steps that several processes share are those of one process with the whole batch.
+
+The same draws, the same metrics, the same buffers, the same weights up to rounding, on each process; in float64, where rounding is small.
+Adam's eps is 1e-3, as in compiler/test_models.py: where the exact gradient is 0, it would divide rounding by itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from compiler.test_models import SETTINGS, distance, named
+from models.small import batches, fed, in_float64, small
+from processes import on_threads
+
+from tinygen import processes
+
+STEPS = 4
+OF_SHARES = "spread_y", "related"  # metrics of pairs of examples: the mean of those within each share
+
+
+def trained(name: str, options: dict[str, Any], each: int, group: processes.Group = processes.ALONE) -> Any:
+    """A small model after some steps of batches that every group deals out."""
+    model = in_float64(small(name, eps=1e-3, **options))
+    metrics: dict[str, float] = {}
+    for x in batches(STEPS, size=each * model.batches_per_step).astype(np.float64):
+        with processes.shares(model.batch_unit):
+            made = model.train_step(processes.own_batch(fed(model, x)))
+        metrics = {key: np.mean(group.from_all(float(value.numpy()))) for key, value in made.items()}
+    return model, metrics
+
+
+@pytest.mark.parametrize("size", [2, 4])
+@pytest.mark.parametrize("setting", SETTINGS, ids=named)
+def test_shared_steps_are_those_of_one_process(setting, size):
+    name, options = setting
+    each = 4 if name == "memory" else 8  # examples in a batch
+    alone, expected = trained(name, options, each)
+    for model, metrics in on_threads(size, lambda group: trained(name, options, each, group)):
+        state = model.state_dict()
+        far = {n: d for n, x in alone.state_dict().items() if (d := distance(x, state[n])) > 1e-9}
+        assert far == {}
+        compared = [key for key in expected if key not in OF_SHARES]
+        assert {k: d for k in compared if (d := distance(expected[k], metrics[k])) > 1e-9} == {}
+        streams = model.generators()
+        assert all(stream.state == streams[n].state for n, stream in alone.generators().items())

@@ -1,0 +1,144 @@
+"""Processes that `mpiexec` started, over MPI: on CPUs by its own means, on GPUs over NCCL where CuPy has it.
+
+A process that waits for the others looks up from time to time: whether one of them has told why it ended, whether it
+was told to end itself, and for how long nothing has come.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from .. import signals
+from ..backend import array_module, to_device, to_host
+from ..checks import check_installed
+from ..errors import RunError
+from ..processes import Group
+
+ENDED = 91  # the tag of a message that says why a process ended
+PATIENCE = 1800.0  # seconds without an answer after which the others are given up
+GRACE = 0.3  # seconds that a step may take to end once this process is told to end: mpiexec kills it after 1
+LOOKS = 0.01  # seconds between two looks up
+SPINS = 0.002  # seconds that a wait keeps a core busy; a longer one leaves it to others
+
+
+class Lost(RunError):
+    """Another process of the group has ended, or does not answer."""
+
+
+class MPIGroup(Group):
+    """The processes of an MPI communicator, by default all that were started together.
+
+    Raises PackageError without mpi4py, and RunError if that finds no MPI library.
+    """
+
+    def __init__(self, comm: Any = None, local_batch_norm: bool = False, patience: float = PATIENCE):
+        check_installed("parallel training over MPI", "mpi4py")
+        try:
+            from mpi4py import MPI
+        except (ImportError, RuntimeError) as error:
+            raise RunError(f"mpi4py finds no MPI library ({error}); install Open MPI or MPICH") from error
+        self._mpi = MPI
+        self._comm = MPI.COMM_WORLD.Dup() if comm is None else comm
+        self._control = self._comm.Dup()  # for messages that may come at any time
+        self.rank, self.size = self._comm.Get_rank(), self._comm.Get_size()
+        self.local_batch_norm, self._patience = local_batch_norm, patience
+        self._nccl: Any = None
+
+    def __repr__(self) -> str:
+        return f"process {self.rank} of {self.size}"
+
+    def add_up(self, x: np.ndarray) -> None:
+        self._wait(self._comm.Iallreduce(self._mpi.IN_PLACE, x, self._mpi.SUM))
+
+    def mean_of(self, x: Any) -> Any:
+        if array_module(x).__name__ == "cupy":
+            return self._nccl_group().mean_of(x)
+        y = np.array(to_host(x), np.promote_types(x.dtype, np.float32), order="C")  # MPI has no float16
+        self.add_up(y)
+        y /= self.size
+        return to_device(y.astype(x.dtype, copy=False))
+
+    def _nccl_group(self) -> Any:
+        if self._nccl is None:
+            from .nccl import Nccl
+
+            self._nccl = Nccl(self)
+        return self._nccl
+
+    def from_first(self, value: Any) -> Any:
+        return self.from_all(value if self.rank == 0 else None)[0]
+
+    def from_all(self, value: Any) -> list[Any]:
+        packed = np.frombuffer(self._mpi.pickle.dumps(value), np.uint8)
+        sizes = np.zeros(self.size, np.int64)
+        sizes[self.rank] = packed.size
+        self.add_up(sizes)
+        ends = np.cumsum(sizes)
+        all_packed = np.empty(ends[-1], np.uint8)
+        self._wait(self._comm.Iallgatherv(packed, [all_packed, sizes.tolist()]))
+        parts = zip(ends - sizes, ends, strict=True)
+        return [self._mpi.pickle.loads(all_packed[begin:end].tobytes()) for begin, end in parts]
+
+    def any(self, flag: bool) -> bool:
+        flags = np.array([flag], np.int32)
+        self.add_up(flags)
+        return bool(flags[0])
+
+    def node(self) -> tuple[int, int]:
+        """The number of this process among those on its machine that may use the same cores, and how many they are."""
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        here = self._mpi.Get_processor_name(), cores
+        alike = [rank for rank, there in enumerate(self.from_all(here)) if there == here]
+        return alike.index(self.rank), len(alike)
+
+    def _wait(self, request: Any) -> None:
+        began = looked = time.monotonic()
+        told: float | None = None  # when this process was told to end
+        while not request.Test():
+            now = time.monotonic()
+            if now - began > SPINS:
+                time.sleep(1e-4)
+            if now - looked < LOOKS:
+                continue
+            looked = now
+            self._hear()
+            told = (told or now) if signals.asked() else None
+            if told is not None and now - told > GRACE:
+                raise Lost(f"{self!r}: told to end while the others don't answer; one of them may have been killed")
+            if now - began > self._patience:
+                raise Lost(f"{self!r}: no answer from the others for {self._patience:g} seconds")
+
+    def _hear(self) -> None:
+        """Raise what another process said when it ended, if one did."""
+        if self._control.Iprobe(tag=ENDED):
+            rank, reason = self._control.recv(tag=ENDED)
+            raise Lost(f"{self!r}: process {rank} has ended: {reason}")
+
+    def tell(self, reason: str) -> None:
+        """Tell the others why this process ends."""
+        for rank in range(self.size):
+            if rank != self.rank:
+                self._control.isend((self.rank, reason), rank, tag=ENDED)
+
+    def told_before(self, reason: str, seconds: float = 0.5) -> bool:
+        """Whether a process with a lower number ends for the same reason, and so has said it already."""
+        until = time.monotonic() + seconds
+        while self.rank and time.monotonic() < until:
+            if self._control.Iprobe(tag=ENDED):
+                rank, said = self._control.recv(tag=ENDED)
+                if said == reason and rank < self.rank:
+                    return True
+            time.sleep(LOOKS)
+        return False
+
+    def abort(self, code: int) -> None:
+        """End all processes at once, also those that wait for an answer."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(GRACE)  # for the messages, and for what the others have to say
+        self._comm.Abort(code)
