@@ -213,7 +213,8 @@ class Session:
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
         self._call("on_checkpoint", step, self.history)
-        together.check_alike(self.model, step)
+        if step > 0:
+            together.check_alike(self.model, step)
         taken = snapshot.take(step, self.model, self.batches, self.callbacks)
         if broken := broken_arrays(taken.weights):
             raise self._blame(step, broken)
