@@ -17,7 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from .errors import DataError
+from .errors import DataError, RunError
+
+
+LAUNCHERS = ("mpi",)  # what may have started the processes of a group
+
+
+class Lost(RunError):
+    """Another process of the group has ended, or does not answer."""
 
 
 class Group:
@@ -49,6 +56,10 @@ class Group:
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process."""
         return flag
+
+    def fail(self, error: Exception) -> bool:
+        """Tell the others that this process ends with an error. Returns whether it must be said here, too."""
+        return True
 
 
 ALONE = Group()

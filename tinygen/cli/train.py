@@ -17,6 +17,7 @@ examples:
   tinygen train gan --resume --data folder:new/place/of/photos
   tinygen train lsgan --init-from runs/gan     a new run that starts with the weights of another
   tinygen train vae --compile off              each step as it is written, not as a program
+  mpiexec -n 4 tinygen train dcgan --parallel mpi   four processes, each with a quarter of the batch: the same run
   tinygen models gan                           what --set can change, and what it means
 """
 
@@ -25,7 +26,7 @@ from __future__ import annotations
 import argparse
 import shlex
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,7 @@ from ..checks import installed
 from ..errors import ConfigError, RunError
 from ..kinds import COUNT, EVERY, MAY_COUNT, MAY_NONE, SWITCH, Kind
 from ..options import COMPILE, COMPILE_MODES, COURSE, DATA, DEFAULTS, DEVICE, INTERVALS, LOADING, OPTIONS, Option
+from ..processes import LAUNCHERS, Group, group
 from ..settings import describe_settings, format_value, from_data, parse_settings
 from .arguments import SEED, Parser, count_from, count_or_none, path
 from .codes import OK
@@ -72,6 +74,8 @@ def add_arguments(command: Parser) -> None:
     add("--preset", metavar="NAME", help="settings that belong together; `tinygen models MODEL` lists them")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
     _add_options(command, INTERVALS)
+    add("--parallel", choices=LAUNCHERS, help="share each step with the processes that mpiexec started: see below")
+    add("--local-batch-norm", action="store_true", help="with --parallel: of each process's share, not of the batch")
     add("--tensorboard", action="store_true", help="write what `tensorboard --logdir DIR` shows, with tensorboardX")
 
 
@@ -83,12 +87,25 @@ def _add_options(command: Parser, options: Iterable[Option]) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from ..parallel import join
+
+    if args.local_batch_norm and not args.parallel:
+        raise ConfigError("--local-batch-norm: it is for --parallel mpi; leave it out for one process")
+    with join(args.parallel, args.local_batch_norm) if args.parallel else nullcontext(group()) as processes:
+        return _train(args, processes)
+
+
+def _train(args: argparse.Namespace, processes: Group) -> int:
     from ..train import fit
     from ..train.rebuild import build
 
     kind, out = model_class(args.model), Path(args.out or Path("runs", args.model))
     settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from", "preset"])
-    chosen, config, changes = _resumed(args, kind, out, settings) if args.resume else (_begun(args, kind, out), {}, {})
+    chosen, config, changes = {}, {}, {}
+    if processes.rank == 0:  # which reads and writes the files, and prints
+        begun = _resumed(args, kind, out, settings) if args.resume else (_begun(args, kind, out), {}, {})
+        chosen, config, changes = begun
+    chosen, config, changes = processes.from_first((chosen, config, changes))
     dataset = _load(args, kind, out, chosen)
     if args.resume:
         model = build(out, kind, config, {})
@@ -98,7 +115,7 @@ def run(args: argparse.Namespace) -> int:
         model = _build(kind, {**preset.settings, **settings}, dataset, chosen["seed"])
     steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
     loader = _loader(model, dataset, options)
-    if not args.resume:
+    if not args.resume and processes.rank == 0:
         _introduce(model, dataset, steps, options, "" if args.preset else preset.about)
     with _advice_after_nan(args.model, out, model):
         fit(
@@ -115,7 +132,8 @@ def run(args: argparse.Namespace) -> int:
             compile=options["compile"] or "auto",  # None: the run was begun before a step could be compiled
             **{name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")},
         )
-    _say_what_next(out, options["device"])
+    if processes.rank == 0:
+        _say_what_next(out, options["device"])
     return OK
 
 

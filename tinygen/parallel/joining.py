@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import ConfigError
-from ..processes import Group, enter
-from ..settings import did_you_mean
+from ..processes import LAUNCHERS, Group, enter
 
 
 def _mpi(local_batch_norm: bool) -> Group:
     from .mpi import MPIGroup
 
-    return MPIGroup(local_batch_norm=local_batch_norm)
+    group = MPIGroup(local_batch_norm=local_batch_norm)
+    _, several = group.place()
+    share_cores(several)
+    return group
 
 
-KINDS: dict[str, Callable[[bool], Group]] = {"mpi": _mpi}
+def share_cores(several: int) -> None:
+    """Compute on as many threads as there are cores for this process, of several that may use the same ones.
+
+    What the environment says, in OMP_NUM_THREADS and its like, stays as it is.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from ..compiler.threads import default_size
+
+    threads = max(1, default_size() // several)
+    if several > 1 and not any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")):
+        threadpool_limits(threads)
+    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):  # for what is loaded later
+        os.environ.setdefault(name, str(threads))
 
 
 @contextmanager
@@ -28,11 +44,15 @@ def join(kind: str = "mpi", local_batch_norm: bool = False) -> Iterator[Group]:
     If a process ends with an error, the others are told, and end, too.
     Raises ConfigError for another kind, PackageError without mpi4py, and RunError without an MPI library.
     """
-    if kind not in KINDS:
-        raise ConfigError(f"join: kind is {kind!r}, but it must be one of {', '.join(KINDS)}{did_you_mean(kind, KINDS)}")
-    group = KINDS[kind](local_batch_norm)
+    if kind not in LAUNCHERS:
+        raise ConfigError(f"join: kind is {kind!r}, but it must be one of {', '.join(LAUNCHERS)}")
+    group = _mpi(local_batch_norm)
     before = enter(group)
     try:
         yield group
+    except Exception as error:  # not Ctrl-C or SIGTERM, on which all agree
+        if group.fail(error):
+            raise
+        raise SystemExit(2) from None
     finally:
         enter(before)

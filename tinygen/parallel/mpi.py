@@ -6,6 +6,7 @@ was told to end itself, and for how long nothing has come.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import time
@@ -17,17 +18,13 @@ from .. import signals
 from ..backend import array_module, to_device, to_host
 from ..checks import check_installed
 from ..errors import RunError
-from ..processes import Group
+from ..processes import Group, Lost
 
 ENDED = 91  # the tag of a message that says why a process ended
 PATIENCE = 1800.0  # seconds without an answer after which the others are given up
 GRACE = 0.3  # seconds that a step may take to end once this process is told to end: mpiexec kills it after 1
 LOOKS = 0.01  # seconds between two looks up
 SPINS = 0.002  # seconds that a wait keeps a core busy; a longer one leaves it to others
-
-
-class Lost(RunError):
-    """Another process of the group has ended, or does not answer."""
 
 
 class MPIGroup(Group):
@@ -89,8 +86,8 @@ class MPIGroup(Group):
         self.add_up(flags)
         return bool(flags[0])
 
-    def node(self) -> tuple[int, int]:
-        """The number of this process among those on its machine that may use the same cores, and how many they are."""
+    def place(self) -> tuple[int, int]:
+        """The number of this process among those that may use the same cores of one machine, and how many they are."""
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
         here = self._mpi.Get_processor_name(), cores
         alike = [rank for rank, there in enumerate(self.from_all(here)) if there == here]
@@ -119,16 +116,22 @@ class MPIGroup(Group):
             rank, reason = self._control.recv(tag=ENDED)
             raise Lost(f"{self!r}: process {rank} has ended: {reason}")
 
-    def tell(self, reason: str) -> None:
-        """Tell the others why this process ends."""
-        for rank in range(self.size):
-            if rank != self.rank:
-                self._control.isend((self.rank, reason), rank, tag=ENDED)
+    def fail(self, error: Exception) -> bool:
+        """Tell the others why this process ends. When it does, the processes that still wait are ended, too.
 
-    def told_before(self, reason: str, seconds: float = 0.5) -> bool:
-        """Whether a process with a lower number ends for the same reason, and so has said it already."""
-        until = time.monotonic() + seconds
-        while self.rank and time.monotonic() < until:
+        An error that a process with a lower number has as well, such as a wrong option, need not be said twice.
+        """
+        atexit.register(self._abort)
+        reason = str(error) or type(error).__name__
+        if not isinstance(error, Lost):
+            for rank in range(self.size):
+                if rank != self.rank:
+                    self._control.isend((self.rank, reason), rank, tag=ENDED)
+        return isinstance(error, Lost) or not self._said_by_another(reason)
+
+    def _said_by_another(self, reason: str) -> bool:
+        until = time.monotonic() + 3 * GRACE
+        while self.rank > 0 and time.monotonic() < until:
             if self._control.Iprobe(tag=ENDED):
                 rank, said = self._control.recv(tag=ENDED)
                 if said == reason and rank < self.rank:
@@ -136,9 +139,9 @@ class MPIGroup(Group):
             time.sleep(LOOKS)
         return False
 
-    def abort(self, code: int) -> None:
+    def _abort(self) -> None:
         """End all processes at once, also those that wait for an answer."""
         sys.stdout.flush()
         sys.stderr.flush()
-        time.sleep(GRACE)  # for the messages, and for what the others have to say
-        self._comm.Abort(code)
+        time.sleep(2 * GRACE)  # for the messages, and for what the others have to say
+        self._comm.Abort(1)

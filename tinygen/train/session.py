@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from typing import TYPE_CHECKING, Any
 
 from ..options import CompileMode
-from ..processes import group, own_batch, shares
+from ..processes import Lost, group, own_batch, shares
 from ..rows import Rows
 from ..version import __version__
 from . import snapshot, together
@@ -88,7 +88,7 @@ class Session:
         try:
             yield
         except BaseException as error:
-            if isinstance(error, (KeyboardInterrupt, SystemExit)) or error is self.raised:
+            if isinstance(error, (KeyboardInterrupt, SystemExit, Lost)) or error is self.raised:
                 with suppress(OSError):  # the terminal may be gone
                     say(f"\nstopped after step {self.history.steps} of {steps}{self._how_to_resume()}")
             raise
