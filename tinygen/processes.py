@@ -32,11 +32,13 @@ class Group:
 
     rank: the number of this process, from 0 on.  size: how many there are.
     local_batch_norm: whether batch norm takes the statistics of each process's share, and not of the whole batch.
+    saved: the step of the training's last checkpoint, if there is one.
     """
 
     rank = 0
     size = 1
     local_batch_norm = False
+    saved: int | None = None
 
     def add_up(self, x: np.ndarray) -> None:
         """Replace the elements of a contiguous array by their sums over all processes."""

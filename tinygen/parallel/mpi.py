@@ -10,11 +10,12 @@ import atexit
 import os
 import sys
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 
-from .. import signals
+from .. import signals, terminal
 from ..backend import array_module, to_device, to_host
 from ..checks import check_installed
 from ..errors import RunError
@@ -22,7 +23,8 @@ from ..processes import Group, Lost
 
 ENDED = 91  # the tag of a message that says why a process ended
 PATIENCE = 1800.0  # seconds without an answer after which the others are given up
-GRACE = 0.3  # seconds that a step may take to end once this process is told to end: mpiexec kills it after 1
+NOTICE = 0.1  # seconds that the others may take to answer once this process is told to end, before it says so:
+GRACE = 0.6  # and before it gives up. mpiexec kills what it told to end after 0.25 (Open MPI 5) or 1 (Open MPI 4)
 LOOKS = 0.01  # seconds between two looks up
 SPINS = 0.002  # seconds that a wait keeps a core busy; a longer one leaves it to others
 
@@ -96,6 +98,7 @@ class MPIGroup(Group):
     def _wait(self, request: Any) -> None:
         began = looked = time.monotonic()
         told: float | None = None  # when this process was told to end
+        noticed = False
         while not request.Test():
             now = time.monotonic()
             if now - began > SPINS:
@@ -105,16 +108,26 @@ class MPIGroup(Group):
             looked = now
             self._hear()
             told = (told or now) if signals.asked() else None
+            if told is not None and now - told > NOTICE and not noticed:
+                noticed = True
+                self._say(f"told to end, and the others don't answer: one of them may have been killed; {self._left()}")
             if told is not None and now - told > GRACE:
-                raise Lost(f"{self!r}: told to end while the others don't answer; one of them may have been killed")
+                raise Lost(f"{self!r}: the others don't answer; {self._left()}")
             if now - began > self._patience:
-                raise Lost(f"{self!r}: no answer from the others for {self._patience:g} seconds")
+                raise Lost(f"{self!r}: no answer from the others for {self._patience:g} seconds; {self._left()}")
+
+    def _left(self) -> str:
+        return "no checkpoint was made" if self.saved is None else f"the last checkpoint is of step {self.saved}"
+
+    def _say(self, text: str) -> None:
+        with suppress(OSError):
+            terminal.write_line(f"tinygen: {self!r}: {text}", sys.stderr)
 
     def _hear(self) -> None:
         """Raise what another process said when it ended, if one did."""
         if self._control.Iprobe(tag=ENDED):
             rank, reason = self._control.recv(tag=ENDED)
-            raise Lost(f"{self!r}: process {rank} has ended: {reason}")
+            raise Lost(f"{self!r}: process {rank} has ended: {reason}; {self._left()}")
 
     def fail(self, error: Exception) -> bool:
         """Tell the others why this process ends. When it does, the processes that still wait are ended, too.
@@ -130,7 +143,7 @@ class MPIGroup(Group):
         return isinstance(error, Lost) or not self._said_by_another(reason)
 
     def _said_by_another(self, reason: str) -> bool:
-        until = time.monotonic() + 3 * GRACE
+        until = time.monotonic() + 2 * GRACE
         while self.rank > 0 and time.monotonic() < until:
             if self._control.Iprobe(tag=ENDED):
                 rank, said = self._control.recv(tag=ENDED)
@@ -143,5 +156,5 @@ class MPIGroup(Group):
         """End all processes at once, also those that wait for an answer."""
         sys.stdout.flush()
         sys.stderr.flush()
-        time.sleep(2 * GRACE)  # for the messages, and for what the others have to say
+        time.sleep(GRACE)  # for the messages, and for what the others have to say
         self._comm.Abort(1)

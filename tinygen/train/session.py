@@ -223,6 +223,7 @@ class Session:
         else:
             self.run.save(taken)
         self._safe = step
+        together.note_checkpoint(step)
 
     def _blame(self, step: int, broken: list[str]) -> NonFiniteError:
         """The error that says what first went wrong, found by replaying. The model goes back to the last checkpoint."""

@@ -49,6 +49,12 @@ def averaged(values: dict[str, float]) -> dict[str, float]:
     return dict(zip(values, means.tolist(), strict=True))
 
 
+def note_checkpoint(step: int) -> None:
+    """Remember the step of the last checkpoint, to be told if another process is lost."""
+    if group().size > 1:
+        group().saved = step
+
+
 def check_alike(model: Model, step: int) -> None:
     """Raise RunError if the weights differ between processes; that would be a fault of a machine, or of a train_step.
 
