@@ -33,7 +33,7 @@ class ThreadGroup(processes.Group):
         x[...] = total
 
     def mean_of(self, x: Any) -> Any:
-        return sum(self.from_all(x)) / np.asarray(self.size, x.dtype)
+        return sum(self.from_all(x.copy())) / np.asarray(self.size, x.dtype)  # its owner goes on to use the memory
 
     def any(self, flag: bool) -> bool:
         return any(self.from_all(flag))

@@ -132,7 +132,7 @@ class MPIGroup(Group):
     def fail(self, error: Exception) -> bool:
         """Tell the others why this process ends. When it does, the processes that still wait are ended, too.
 
-        An error that a process with a lower number has as well, such as a wrong option, need not be said twice.
+        An error that process 0 has as well, such as a wrong option, need not be said twice.
         """
         atexit.register(self._abort)
         reason = str(error) or type(error).__name__
@@ -140,14 +140,14 @@ class MPIGroup(Group):
             for rank in range(self.size):
                 if rank != self.rank:
                     self._control.isend((self.rank, reason), rank, tag=ENDED)
-        return isinstance(error, Lost) or not self._said_by_another(reason)
+        return isinstance(error, Lost) or not self._said_by_first(reason)
 
-    def _said_by_another(self, reason: str) -> bool:
+    def _said_by_first(self, reason: str) -> bool:
         until = time.monotonic() + 2 * GRACE
         while self.rank > 0 and time.monotonic() < until:
             if self._control.Iprobe(tag=ENDED):
                 rank, said = self._control.recv(tag=ENDED)
-                if said == reason and rank < self.rank:
+                if said == reason and rank == 0:
                     return True
             time.sleep(LOOKS)
         return False
