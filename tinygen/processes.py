@@ -19,7 +19,6 @@ import numpy as np
 
 from .errors import DataError, RunError
 
-
 LAUNCHERS = ("mpi",)  # what may have started the processes of a group
 
 
@@ -58,6 +57,9 @@ class Group:
     def any(self, flag: bool) -> bool:
         """Whether the flag is set in any process."""
         return flag
+
+    def take_gpu(self) -> None:
+        """Compute on a GPU of this process's own, as far as there are enough, and have means travel over NCCL."""
 
     def fail(self, error: Exception) -> bool:
         """Tell the others that this process ends with an error. Returns whether it must be said here, too."""
@@ -132,11 +134,11 @@ def own(x: Any, axis: int = 0) -> Any:
             f"so give a multiple of {group.size}"
         )
     unit = unit if n % (group.size * unit) == 0 else 1
-    before = (slice(None),) * axis
-    if unit == 1:
-        return x[(*before, slice(group.rank, None, group.size))]
-    dealt = x.reshape(*x.shape[:axis], -1, group.size, unit, *x.shape[axis + 1 :])
-    return dealt[(*before, slice(None), group.rank)].reshape(*x.shape[:axis], n // group.size, *x.shape[axis + 1 :])
+    mine: tuple[Any, ...] = (slice(group.rank, None, group.size),)
+    if unit > 1:
+        x, mine = x.reshape((*x.shape[:axis], -1, group.size, unit, *x.shape[axis + 1 :])), (slice(None), group.rank)
+    share = x[(slice(None),) * axis + mine]
+    return share if unit == 1 else share.reshape((*share.shape[:axis], -1, *share.shape[axis + 2 :]))
 
 
 def dealt_back(shares: Any) -> Any:

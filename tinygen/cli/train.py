@@ -164,6 +164,8 @@ def _load(args: argparse.Namespace, kind: type[Model], out: Path, options: dict[
     _check_apart(out, options["data"])
     _check_apart(out, options["data_b"] or "")
     backend.use(options["device"])
+    if options["device"] == "cuda":
+        group().take_gpu()
     random.seed(options["seed"])
     return load_data(options, moved=args.resume and not args.data, two=kind.takes_domains)
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from .. import init
+from .. import init, processes
 from ..backend import Array, array_module, array_of, current_module
 from ..checks import whole
 from ..layers import Buffer, Module
 from ..parallel.means import gather_batch
-from .. import processes
 from ..processes import own
 from ..random import Generator
 from ..scopes import no_grad

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,6 @@ from .. import ops
 from ..backend import Array, array_module, array_of
 from ..primitives import primitive
 from ..processes import dealt_back, sharing
-
-
-@overload
-def mean(x: list[Any] | tuple[Any, ...]) -> list[Any]: ...
-@overload
-def mean(x: Any) -> Any: ...
 
 
 def mean(x: Any) -> Any:
@@ -48,16 +42,15 @@ _mean.rules(lambda gy, y, x: _mean(gy))
 
 def _mean_of_list(grads: Sequence[Any]) -> list[Any]:
     """The means of some arrays, in one message for each dtype."""
-    arrays = [None if g is None else array_of(g) for g in grads]
-    means: list[Any] = [None] * len(arrays)
-    for dtype in dict.fromkeys(a.dtype for a in arrays if a is not None):
-        places = [i for i, a in enumerate(arrays) if a is not None and a.dtype == dtype]
-        flat = array_module(arrays[places[0]]).concatenate([arrays[i].reshape(-1) for i in places])
-        flat, begin = _mean(flat), 0
-        for i in places:
-            end = begin + arrays[i].size
-            means[i] = flat[begin:end].reshape(arrays[i].shape)
-            begin = end
+    means: list[Any] = [None] * len(grads)
+    arrays = {i: array_of(g) for i, g in enumerate(grads) if g is not None}
+    for dtype in dict.fromkeys(a.dtype for a in arrays.values()):
+        alike = {i: a for i, a in arrays.items() if a.dtype == dtype}
+        xp, end = array_module(*alike.values()), 0
+        flat = _mean(xp.concatenate([a.reshape(-1) for a in alike.values()]))
+        for i, a in alike.items():
+            begin, end = end, end + a.size
+            means[i] = flat[begin:end].reshape(a.shape)
     return means
 
 

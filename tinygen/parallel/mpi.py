@@ -55,19 +55,27 @@ class MPIGroup(Group):
         self._wait(self._comm.Iallreduce(self._mpi.IN_PLACE, x, self._mpi.SUM))
 
     def mean_of(self, x: Any) -> Any:
-        if array_module(x).__name__ == "cupy":
-            return self._nccl_group().mean_of(x)
+        if self._nccl is not None and array_module(x).__name__ == "cupy":
+            return self._nccl.mean_of(x)
         y = np.array(to_host(x), np.promote_types(x.dtype, np.float32), order="C")  # MPI has no float16
         self.add_up(y)
         y /= self.size
         return to_device(y.astype(x.dtype, copy=False))
 
-    def _nccl_group(self) -> Any:
-        if self._nccl is None:
-            from .nccl import Nccl
+    def take_gpu(self) -> None:
+        import cupy
 
-            self._nccl = Nccl(self)
-        return self._nccl
+        number, several = self.place()
+        gpus = cupy.cuda.runtime.getDeviceCount()
+        cupy.cuda.Device(number % gpus).use()
+        try:
+            from .nccl import NCCL
+
+            alone = several <= gpus  # NCCL refuses two processes on one GPU
+        except ImportError:
+            alone = False
+        if not self.any(not alone):
+            self._nccl = NCCL(self)
 
     def from_first(self, value: Any) -> Any:
         return self.from_all(value if self.rank == 0 else None)[0]

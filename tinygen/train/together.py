@@ -66,7 +66,7 @@ def check_alike(model: Model, step: int) -> None:
         for _, t in model.named_tensors():
             if isinstance(t, Buffer) and t.data.dtype.kind == "f":
                 t.assign(to_device(group().mean_of(to_host(t.data))))
-    sums = group().from_all({name: zlib.crc32(np.ascontiguousarray(to_host(x))) for name, x in _arrays(model)})
+    sums = group().from_all({name: zlib.crc32(np.ascontiguousarray(to_host(x)).data) for name, x in _arrays(model)})
     apart = [name for name, total in sums[0].items() if any(other[name] != total for other in sums)]
     if apart:
         raise RunError(
