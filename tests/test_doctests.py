@@ -21,6 +21,7 @@ PACKAGES = {  # what an example needs beside NumPy
     "tg.export.onnx": ["onnx"],
     "tg.export.read_onnx": ["onnx"],
     "tg.metrics.Inception": ["onnx", "onnxruntime"],
+    "tg.parallel.join": ["mpi4py"],
     "tg.train.TensorBoard": ["tensorboardX"],
 }
 ROOMS = public_modules()

@@ -26,13 +26,13 @@ Models and training
     models              one file per model: VAE, GAN, WGANGP, DCGAN, ...
     compile, per_step   a training step as a program; a number that it computes anew each time
     fit, load, train    train a model into a run directory and load it again; callbacks, early stopping
+    parallel            one training on several processes, over MPI and NCCL
     metrics             how good samples are: FID, precision, recall, coverage, ...
     inside              what is seen while a model learns: the recorder, and warnings that a GAN collapses
     graph               the tape as a picture; a formula explained step by step
     export              networks to and from PyTorch and ONNX
     tinygen.estimators  an autoencoder and a VAE for scikit-learn; imported apart, as that must be installed
     viz, report         grids, films, curves; the page that shows what happened in a run
-    export              networks as ONNX files, and ONNX files as networks
 
 Devices and random numbers
     use, current_device                     compute on "cpu" or "cuda"
@@ -54,7 +54,7 @@ guard_command()  # first of all: while NumPy loads, Ctrl-C ends the command in g
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from . import init, layers, losses, notebook, ops, optim
+from . import init, layers, losses, notebook, ops, optim, parallel
 from .backend import array_module, current_device, to_device, to_host, use
 from .dlpack import from_dlpack
 from .errors import ConfigError, DataError, DeviceError, GradientError, PackageError, RunError, UserError
@@ -110,6 +110,7 @@ __all__ = [
     "no_grad",
     "ops",
     "optim",
+    "parallel",
     "per_step",
     "primitive",
     "report",

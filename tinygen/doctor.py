@@ -20,6 +20,7 @@ import numpy as np
 
 from . import tables
 from .files import cache_dir, code_dir
+from .processes import cores
 
 AVX512_KERNELS = {"skylakex", "cooperlake", "sapphirerapids"}  # OpenBLAS's names; the others of x86 use AVX2 or less
 THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -114,11 +115,6 @@ def _cpuinfo() -> str:
     """What Linux says about the processor; "" elsewhere."""
     path = Path("/proc/cpuinfo")
     return path.read_text() if path.exists() else ""
-
-
-def cores() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _processor() -> Finding:

@@ -10,6 +10,7 @@ learnt is what one process learns from the whole batch, and a checkpoint says no
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,10 @@ class Group:
     rank: the number of this process, from 0 on.  size: how many there are.
     local_batch_norm: whether batch norm takes the statistics of each process's share, and not of the whole batch.
     saved: the step of the training's last checkpoint, if there is one.
+
+    >>> alone = tg.parallel.Group()
+    >>> alone.rank, alone.size, alone.any(True)
+    (0, 1, True)
     """
 
     rank = 0
@@ -78,8 +83,17 @@ class _State(threading.local):
 _state = _State()
 
 
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def group() -> Group:
-    """The group that this process belongs to; by default it is alone."""
+    """The group that this process belongs to; by default it is alone.
+
+    >>> tg.parallel.group().size
+    1
+    """
     return _state.group
 
 
@@ -100,6 +114,12 @@ def shares(unit: int = 1) -> Iterator[Group]:
 
     Every process must do the same in it, in the same order.
     unit: how many consecutive examples belong together, as those of a pack that D judges do.
+
+    >>> loader = tg.data.Loader(np.zeros((64, 2), np.float32), batch=32)
+    >>> with tg.parallel.shares() as group:  # of 4 processes each would get 8 of the 32
+    ...     x = loader.next_batch()
+    >>> len(x) * group.size
+    32
     """
     before = _state.sharing, _state.unit
     _state.sharing, _state.unit = _state.group, unit

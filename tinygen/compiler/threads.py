@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from ..processes import cores
+
 
 def default_size() -> int:
     """How many threads compute: the CPUs that this process may use, or fewer if OMP_NUM_THREADS says so."""
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limits = [os.environ.get(f"{name}_NUM_THREADS", "") for name in ("OMP", "NUMBA")]
-    return min([cpus, *(int(limit) for limit in limits if limit.isdecimal() and int(limit) > 0)])
+    return min([cores(), *(int(limit) for limit in limits if limit.isdecimal() and int(limit) > 0)])
 
 
 def run_together(parts: Sequence[Sequence[Callable[[], Any]]]) -> None:

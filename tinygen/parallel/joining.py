@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from ..errors import ConfigError
-from ..processes import LAUNCHERS, Group, enter
+from ..processes import LAUNCHERS, Group, cores, enter
 
 
 def _mpi(local_batch_norm: bool) -> Group:
@@ -26,9 +26,7 @@ def share_cores(several: int) -> None:
     """
     from threadpoolctl import threadpool_limits
 
-    from ..compiler.threads import default_size
-
-    threads = max(1, default_size() // several)
+    threads = max(1, cores() // several)
     if several > 1 and not any(name in os.environ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")):
         threadpool_limits(threads)
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):  # for what is loaded later
@@ -43,6 +41,10 @@ def join(kind: str = "mpi", local_batch_norm: bool = False) -> Iterator[Group]:
     each process's share alone: fewer messages, but not what one process would learn.
     If a process ends with an error, the others are told, and end, too.
     Raises ConfigError for another kind, PackageError without mpi4py, and RunError without an MPI library.
+
+    >>> with tg.parallel.join("mpi") as group:  # without mpiexec, a group of one
+    ...     group.size
+    1
     """
     if kind not in LAUNCHERS:
         raise ConfigError(f"join: kind is {kind!r}, but it must be one of {', '.join(LAUNCHERS)}")
