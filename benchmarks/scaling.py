@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
@@ -58,10 +60,10 @@ def message_time(ranks: int, messages: int, size: float, network: Network) -> fl
 
 
 class Counted:
-    """The all-reduces of a group, counted, and each delayed, as by a network."""
+    """The all-reduces of a group, counted from where `starts` is set, and each delayed, as by a network."""
 
     def __init__(self, group: Any, delay: float = 0.0):
-        self.messages, self.bytes, self.waited = 0, 0, 0.0
+        self.messages = self.bytes = 0
         send = group.add_up
 
         def add_up(x: np.ndarray) -> None:
@@ -70,9 +72,18 @@ class Counted:
             while time.perf_counter() - began < delay:
                 pass
             self.messages, self.bytes = self.messages + 1, self.bytes + x.nbytes
-            self.waited += time.perf_counter() - began
 
         group.add_up = add_up
+
+    @property
+    def starts(self) -> bool:
+        """Set it to begin at 0."""
+        return self.messages == 0
+
+    @starts.setter
+    def starts(self, now: bool) -> None:
+        if now:
+            self.messages = self.bytes = 0
 
 
 def worker(options: argparse.Namespace) -> None:
@@ -81,19 +92,16 @@ def worker(options: argparse.Namespace) -> None:
         kind = MODELS[options.model]
         model = kind(kind.Config())
         x = np.random.default_rng(0).uniform(-1, 1, (options.batch, *model.data_shape)).astype(np.float32)
-        step, times, counted = model.train_step, [], None
+        counted, times = Counted(group, options.delay if group.size > 1 else 0.0), []
         for number in range(WARM_UP + options.steps):
-            if number == WARM_UP:
-                counted = Counted(group, options.delay if group.size > 1 else 0.0)
+            counted.starts = number == WARM_UP
             group.any(True)  # all begin at once
             began = time.perf_counter()
-            with processes.shares(model.batch_unit):
-                step(processes.own_batch(x))
+            with nullcontext() if options.apart else processes.shares(model.batch_unit):
+                model.train_step(processes.own_batch(x))
             times.append(time.perf_counter() - began)
-        assert counted is not None
-        sent = counted.messages - options.steps, counted.bytes - 4 * options.steps  # without those that begin together
-        found = {"seconds": median(times[WARM_UP:]), "messages": sent[0] / options.steps}
-        found |= {"bytes": sent[1] / options.steps, "exchange": exchange(group)}
+        found = {"seconds": median(times[WARM_UP:]), "messages": counted.messages / options.steps - 1}
+        found |= {"bytes": counted.bytes / options.steps - 4, "exchange": exchange(group)}
         if group.rank == 0:
             print(json.dumps(found), flush=True)
 
@@ -111,13 +119,13 @@ def exchange(group: processes.Group, sizes: Sequence[int] = (1, 1 << 20, 1 << 22
     return found
 
 
-def measure(options: argparse.Namespace, ranks: int, batch: int) -> dict[str, Any]:
-    """What a group of so many processes, each on one thread, finds."""
+def measure(options: argparse.Namespace, ranks: int, batch: int, apart: bool = False) -> dict[str, Any]:
+    """What so many processes, each on one thread, find: as a group, or each with a batch of its own."""
     launcher = shutil.which("mpiexec", path=f"{Path(sys.executable).parent}:{options.path}") or "mpiexec"
     command = [launcher, *options.launcher_options.split(), "-n", str(ranks), "--oversubscribe", sys.executable]
     command += ["-m", "benchmarks.scaling", "--worker", "--model", options.model, "--batch", str(batch)]
     command += ["--steps", str(options.steps), "--delay", str(options.delay)]
-    command += ["--local-batch-norm"] * options.local_batch_norm
+    command += ["--local-batch-norm"] * options.local_batch_norm + ["--apart"] * apart
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     if ended.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{ended.stderr}")
@@ -135,13 +143,12 @@ def main() -> None:
     add("--delay", type=float, default=0.0, help="seconds that each message takes at least, as over a network")
     add("--local-batch-norm", action="store_true", help="statistics of each process's share alone")
     add("--launcher-options", default="", help="of mpiexec, in one text")
+    add("--apart", action="store_true", help=argparse.SUPPRESS)
     add("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         worker(options)
         return
-    import os
-
     options.path = os.environ.get("PATH", "")
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     report(options)
@@ -154,14 +161,14 @@ def report(options: argparse.Namespace) -> None:
     for _ in range(options.rounds):
         for ranks, share in shares.items():
             found.setdefault((ranks, options.batch), []).append(measure(options, ranks, options.batch))
-            if share != options.batch:  # what one process takes for such a share
-                found.setdefault((1, share), []).append(measure(options, 1, share))
+            if ranks > 1:  # what each takes for such a share, without messages but on one machine
+                found.setdefault((ranks, share), []).append(measure(options, ranks, share, apart=True))
     seconds = {key: median(f["seconds"] for f in many) for key, many in found.items()}
     print(head("processes:", "step, ms:", "efficiency:", "messages:", "MB:", "compute, ms:", "model, ms:"))
     for ranks, share in shares.items():
         first, took = found[ranks, options.batch][0], seconds[ranks, options.batch]
         here = Network("here", max(exchanged(found, ranks, 0)[1], options.delay), bandwidth(found, ranks))
-        compute = seconds[1, share]
+        compute = seconds[ranks, share]
         predicted = compute + message_time(2 if ranks > 1 else 1, first["messages"], first["bytes"], here)
         efficiency = seconds[min(shares), options.batch] * min(shares) / ranks / took
         cells = [took * 1e3, efficiency, first["messages"], first["bytes"] / 1e6, compute * 1e3, predicted * 1e3]
