@@ -21,7 +21,10 @@ BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
 STEPS = re.compile(r"\b(steps\W+)(\d+)")
 ELSEWHERE = ("--device cuda", "--masters", "tinygen evaluate")
 FAILS = "tinygen course check"  # a new piece
-PACKAGES = {"how/programs.md": ["onnx", "onnxruntime", "torch", "tensorboardX", "sklearn"]}
+PACKAGES = {
+    "how/parallel.md": ["mpi4py"],
+    "how/programs.md": ["onnx", "onnxruntime", "torch", "tensorboardX", "sklearn"],
+}
 
 
 def parameter(page):
