@@ -55,10 +55,10 @@ def check_equal(name: str, options: dict[str, Any], train: Callable[[processes.G
     alone, expected = trained(name, options)
     for model, metrics in on_threads(size, train):
         state = model.state_dict()
-        far = {n: d for n, x in alone.state_dict().items() if (d := distance(x, state[n])) > 1e-9}
+        far = {n: d for n, x in alone.state_dict().items() if (d := distance(x, state[n])) > 1e-11}
         assert far == {}
         compared = [key for key in expected if key not in OF_SHARES]
-        far = {k: d for k in compared if (d := distance(expected[k], metrics[k])) > 1e-9}
+        far = {k: d for k in compared if (d := distance(expected[k], metrics[k])) > 1e-11}
         assert far == {}
         streams = model.generators()
         assert all(stream.state == streams[n].state for n, stream in alone.generators().items())
