@@ -42,7 +42,23 @@ from .. import terminal
 from ..errors import UserError
 from ..signals import finish, give_back, stop, take_over
 from ..version import __version__
-from . import course, data, doctor, evaluate, explain, export, gradcheck, models, play, report, sample, train, translate
+from . import (
+    compare,
+    course,
+    data,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    gradcheck,
+    models,
+    play,
+    report,
+    sample,
+    sweep,
+    train,
+    translate,
+)
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
@@ -53,7 +69,23 @@ def __dir__() -> list[str]:
     return __all__
 
 
-COMMANDS = (train, sample, translate, evaluate, report, export, play, models, data, gradcheck, explain, course, doctor)
+COMMANDS = (
+    train,
+    sweep,
+    sample,
+    translate,
+    evaluate,
+    compare,
+    report,
+    export,
+    play,
+    models,
+    data,
+    gradcheck,
+    explain,
+    course,
+    doctor,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
