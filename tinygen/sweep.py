@@ -1,7 +1,7 @@
 """Many trainings, a few at a time: each is a `tinygen train` in a process of its own, and what is done stays done.
 
-Whoever calls `work` again with the same trainings goes on where the last call ended, whatever ended it. Several may work
-on the same trainings at once, on one machine or on several that share a file system: each takes what no other has.
+A second call of `work` with the same trainings goes on where the first ended, whatever ended it. Several may work on
+the same trainings at once, on one machine or on several that share a file system: each takes what no other has.
 """
 
 from __future__ import annotations

@@ -23,9 +23,7 @@ PAGE = "compare.html"
 
 def add_arguments(command: Parser) -> None:
     command.add_argument("runs", type=path, metavar="RUN", nargs="+", help="run directories, and folders of them")
-    command.add_argument(
-        "--out", type=path, metavar="FILE", help=f"the page, an HTML file ({PAGE}, in a single folder)"
-    )
+    command.add_argument("--out", type=path, metavar="FILE", help=f"the page, an HTML file ({PAGE}, in a single RUN)")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""The runs that the command line of a sweep describes: every combination of its values, checked as `train` checks one."""
+"""The runs that the command line of a sweep describes: each combination of values, checked as by `tinygen train`."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class _Loader:
     """Loads the data of a combination, those of the last one once. On the CPU: each run needs the GPU for itself."""
 
     def __init__(self, out: str):
-        self._out, self._key, self._dataset = Path(out), (), None
+        self._out, self._last = Path(out), dict[Any, Dataset]()
 
     def __call__(self, kind: type[Model], options: dict[str, Any]) -> Dataset:
         from ..backend import device_module
@@ -92,9 +92,10 @@ class _Loader:
         for name in ("data", "data_b"):
             train.check_apart(self._out, options[name] or "")
         key = kind.takes_domains, *(options[name] for name in ("data", "data_b", *LOADING))
-        if key != self._key:
-            self._key, self._dataset = key, load_data(options, two=kind.takes_domains)
-        return self._dataset
+        if key not in self._last:
+            self._last.clear()
+            self._last[key] = load_data(options, two=kind.takes_domains)
+        return self._last[key]
 
 
 def _name(model: str, values: dict[str, Any]) -> str:

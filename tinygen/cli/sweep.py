@@ -1,11 +1,11 @@
 """Train many runs: models, settings and seeds, each combination a run of its own in a process of its own.
 
-It takes the options of `tinygen train`, and several values of most; with --set a key that is given twice has two values.
-Everything is checked before the first run begins. The same command again does what is left, whatever ended it: finished
-runs stay, others are resumed. At the end it compares them, as `tinygen compare DIR` does.
+It takes the options of `tinygen train`, and several values of most; with --set, a key given twice has two values.
+Everything is checked before the first run begins. The same command again does what is left, whatever ended it: runs
+that are finished stay, the others are resumed. At the end it compares them, as `tinygen compare DIR` does.
 
-On a cluster let each task of a job array do one: tinygen sweep ... --only $SLURM_ARRAY_TASK_ID; then tinygen compare DIR.
-Of J runs at a time each computes with a J-th of the cores, unless OPENBLAS_NUM_THREADS and so on say otherwise.
+Of J runs at a time each gets a J-th of the cores, unless OPENBLAS_NUM_THREADS and OMP_NUM_THREADS say otherwise. On a
+cluster let each task of a job array do one run, tinygen sweep ... --only $SLURM_ARRAY_TASK_ID, then compare.
 
 examples:
   tinygen sweep gan --seed 0 1 2 --set lr=1e-4 lr=3e-4 --jobs 2

@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from ..settings import format_value
@@ -57,33 +57,37 @@ def page(comparison: Comparison, folder: Path) -> str:
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:
-    head, *others = ([html.escape(cell) for cell in row] for row in rows)
-    heads = "".join(f'<th scope="col">{cell}</th>' for cell in head)
-    lines = ("".join(f'<td class="number">{cell}</td>' for cell in row[1:]) for row in others)
-    lines = (f'<tr><th scope="row">{row[0]}</th>{cells}</tr>\n' for row, cells in zip(others, lines, strict=True))
+    def line(row: Sequence[str], first: str, tag: str) -> str:
+        cells = "".join(f"<{tag}>{html.escape(cell)}</{tag[:2]}>" for cell in row[1:])
+        return f"<tr><{first}>{html.escape(row[0])}</th>{cells}</tr>\n"
+
+    head, *others = rows
+    body = "".join(line(row, 'th scope="row"', "td") for row in others)
+    top = line(head, 'th scope="col"', 'th scope="col"')
     about = (
         "Each row: the mean over its runs, which differ in their seed alone, ± their standard deviation. "
         "Runs that were not evaluated are judged by the mean of the last tenth of their curves."
     )
     return (
-        f'<p class="quiet">{about}</p>\n<div class="scroll panel"><table><thead><tr>{heads}</tr></thead>\n'
-        f"<tbody>{''.join(lines)}</tbody></table></div>\n"
+        f'<p class="quiet">{about}</p>\n<div class="scroll panel"><table><thead>{top}</thead>\n'
+        f"<tbody>{body}</tbody></table></div>\n"
     )
 
 
 def _curves(groups: Sequence[Group]) -> str:
     picture = io.BytesIO()
-    rows = {label(group): [RunDirectory(run.path).read_metrics() for run in group.runs] for group in groups}
-    bands(rows).savefig(picture, format="png")
+    rows = [[RunDirectory(run.path).read_metrics() for run in group.runs] for group in groups]
+    bands(dict(zip(labels(groups), rows, strict=True))).savefig(picture, format="png")
     alt = "The curve of each metric by step, for each row of the table"
     return (
-        "<h2>Curves</h2>\n<p>The mean over the runs of a row; the band is as wide as their standard deviation on either "
-        f'side.</p>\n<img class="curves" alt="{alt}" src="{data_url(picture.getvalue())}">\n'
+        "<h2>Curves</h2>\n<p>The mean over the runs of a row, in a band of a standard deviation to either side.</p>"
+        f'\n<div class="scroll"><img class="curves" alt="{alt}" src="{data_url(picture.getvalue())}"></div>\n'
     )
 
 
 def _samples(groups: Sequence[Group], folder: Path) -> str:
-    rows = [f"<h3>{html.escape(label(group))}</h3>\n{_row(group, folder)}" for group in groups]
+    named = zip(labels(groups), groups, strict=True)
+    rows = [f"<h3>{html.escape(name)}</h3>\n{_row(group, folder)}" for name, group in named]
     return f"<h2>Samples</h2>\n<p>The last that each run drew while it learnt.</p>\n{''.join(rows)}"
 
 
@@ -116,8 +120,7 @@ def _picture(run: Run) -> str:
     return data_url(out.getvalue())
 
 
-def label(group: Group) -> str:
-    """What tells a group from others, in words."""
-    values: dict[str, Any] = dict(group.values)
-    steps, model = values.pop("steps"), values.pop("model")
-    return ", ".join([model, *(f"{k}={format_value(x)}" for k, x in values.items()), f"{steps:,} steps"])
+def labels(groups: Sequence[Group]) -> list[str]:
+    """What tells each group from the others, in words; of a single one, its model."""
+    differing = [key for key in groups[0].values if len({str(group.values[key]) for group in groups}) > 1]
+    return [", ".join(f"{key}={format_value(group.values[key])}" for key in differing or ["model"]) for group in groups]

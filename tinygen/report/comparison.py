@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -93,7 +94,7 @@ class Comparison:
         if reference:
             blank = [""] * (len(self._heads) - 1)
             rows.append(["real data", *blank, *(spread([reference[n]]) if n in reference else "" for n in self.names)])
-        return [[*self._heads, *(name.replace("_", " ") for name in self.names)], *rows]
+        return [[*self._heads, *self.names], *rows]
 
     def markdown(self) -> str:
         """The table in Markdown."""
@@ -134,8 +135,8 @@ class Comparison:
 def compare(*places: str | os.PathLike[str]) -> Comparison:
     """Compare runs: those given, and those in the folders given.
 
-    Each is judged by what `tinygen evaluate` wrote, if that was after its last step, else by the mean of the last tenth of
-    the rows of metrics.jsonl. Runs that differ in their seed alone are one row: mean ± standard deviation.
+    Each is judged by what `tinygen evaluate` wrote, if that was after its last step, else by the mean of the last tenth
+    of the rows of metrics.jsonl. Runs that differ in their seed alone are one row: mean ± standard deviation.
 
     Raises RunError if there is no run, or one can't be read.
 
@@ -148,11 +149,18 @@ def compare(*places: str | os.PathLike[str]) -> Comparison:
 
 
 def spread(numbers: Sequence[float], form: str = "") -> str:
-    """mean ± standard deviation; of one number, itself; "" for none.  form: of both; by default four and two digits."""
+    """mean ± standard deviation; of one number, itself; "" for none.  form: of both (two digits of the deviation)."""
     if not numbers:
         return ""
-    mean = f"{np.mean(numbers):{form or '.4g'}}"
-    return f"{mean} ± {np.std(numbers):{form or '.2g'}}" if len(numbers) > 1 else mean
+    mean, deviation = float(np.mean(numbers)), float(np.std(numbers))
+    form = form or _digits(deviation)
+    return f"{mean:{form}} ± {deviation:{form}}" if len(numbers) > 1 else f"{mean:{form}}"
+
+
+def _digits(deviation: float) -> str:
+    """The format that shows two digits of a deviation; if that takes too many places, or there is none, four digits."""
+    places = 1 - math.floor(math.log10(deviation)) if deviation > 0 and math.isfinite(deviation) else -1
+    return f".{places}f" if 0 <= places <= 6 else ".4g"
 
 
 def markdown(rows: Iterable[Sequence[str]]) -> str:
