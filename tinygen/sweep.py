@@ -22,6 +22,7 @@ from typing import BinaryIO, NamedTuple
 from .doctor import cores
 from .errors import UserError
 from .files import hold, writing
+from .signals import DEFAULTS, give_back, leave, stop, take_over
 from .train import RunDirectory
 
 LOG, LOCK = "train.log", ".sweep"  # in the run directory
@@ -100,6 +101,7 @@ def work(trainings: Sequence[Training], jobs: int, tell: Callable[[Outcome], Non
     their step and save it, and what told it so is raised; a second Ctrl-C ends them at once.
     """
     outcomes, workers, pool = list[Outcome](), _Workers(jobs), ThreadPoolExecutor(jobs)
+    handlers = take_over(stop, (*DEFAULTS, leave))
     try:
         for done in as_completed([pool.submit(workers.do, training) for training in trainings]):
             outcomes.append(done.result())
@@ -111,6 +113,8 @@ def work(trainings: Sequence[Training], jobs: int, tell: Callable[[Outcome], Non
         except BaseException:
             workers.kill()
             raise
+        finally:
+            give_back(handlers)
     return outcomes
 
 

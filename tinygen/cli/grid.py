@@ -83,7 +83,8 @@ class _Loader:
     """Loads the data of a combination, those of the last one once. On the CPU: each run needs the GPU for itself."""
 
     def __init__(self, out: str):
-        self._out, self._last = Path(out), dict[Any, Dataset]()
+        self._out = Path(out)
+        self._last: dict[Any, Dataset] = {}
 
     def __call__(self, kind: type[Model], options: dict[str, Any]) -> Dataset:
         from ..backend import device_module

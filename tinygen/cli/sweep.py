@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from ..files import writing
 from ..options import COURSE, DATA, INTERVALS
 from ..tables import table
 from . import compare, train
@@ -61,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         print(_listed(trainings))
         return OK
     chosen = _chosen(trainings, args.only)
+    with writing(args.out, "directory"):
+        Path(args.out).mkdir(parents=True, exist_ok=True)
     left = [one for one in chosen if not one.is_finished]
     jobs = min(args.jobs, len(left) or 1)
     threads = f", {threads_each(jobs)} thread{'s' * (threads_each(jobs) > 1)} each" if jobs > 1 else ""
@@ -73,11 +76,13 @@ def run(args: argparse.Namespace) -> int:
         done = sum(one.is_finished for one in chosen)
         print(f"stopped: {done} of {_runs(len(chosen))} finished; the same command does the rest", flush=True)
         raise
-    failed = [outcome for outcome in outcomes if outcome.fault not in ("", BUSY)]
     if args.only is None and any(one.made for one in trainings):
         print()
         compare.show([args.out], Path(args.out, compare.PAGE))
-    return FAILED if failed else OK
+    unfinished = [outcome.fault for outcome in outcomes if outcome.fault]
+    if unfinished:
+        print(f"{len(unfinished)} of {_runs(len(chosen))} not finished; the same command tries again", flush=True)
+    return OK if set(unfinished) <= {BUSY} else FAILED
 
 
 class _Teller:
@@ -108,7 +113,7 @@ def _chosen(trainings: list[Training], only: list[int] | None) -> list[Training]
     """The trainings of these numbers; all for None. Raises ConfigError."""
     for number in only or ():
         if number >= len(trainings):
-            raise ConfigError(f"--only {number}: there are {_runs(len(trainings))}, numbered from 0; --list shows them")
+            raise ConfigError(f"--only {number}: the last of {_runs(len(trainings))} is number {len(trainings) - 1}")
     return trainings if only is None else [trainings[number] for number in dict.fromkeys(only)]
 
 

@@ -182,7 +182,7 @@ def _runs_in(place: Path) -> list[Path]:
 def _read(path: Path) -> Run:
     run = RunDirectory(path)
     config, rows = run.read_config(), run.read_metrics()
-    steps = max([*run.checkpoints(), *(row["step"] for row in rows[-1:])], default=0)
+    steps = max(run.checkpoints(), default=rows[-1]["step"] if rows else 0)
     scores = _scores(path / "metrics.json", steps)
     numbers = {name: score["value"] for name, score in scores.items() if score["value"] is not None}
     reference = {name: score["reference"] for name, score in scores.items() if score["reference"] is not None}
