@@ -79,11 +79,12 @@ class Training(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a training ended.  fault: why it is not finished; "" if it is."""
+    """How a training ended.  fault: why it failed; "" if it didn't.  busy: whether it was left to another process."""
 
     training: Training
     seconds: float
-    fault: str
+    fault: str = ""
+    busy: bool = False
 
     @property
     def log(self) -> Path:
@@ -91,21 +92,17 @@ class Outcome(NamedTuple):
         return self.training.out / LOG
 
 
-BUSY = "another process is at it"
-
-
-def work(trainings: Sequence[Training], jobs: int, tell: Callable[[Outcome], None]) -> list[Outcome]:
+def work(trainings: Sequence[Training], jobs: int, tell: Callable[[Outcome], None]) -> None:
     """Do what is left of the trainings, `jobs` at a time, and tell of each as it ends.
 
     One that fails or is killed stops no other. If this process is told to stop, no more begin, those that run finish
     their step and save it, and what told it so is raised; a second Ctrl-C ends them at once.
     """
-    outcomes, workers, pool = list[Outcome](), _Workers(jobs), ThreadPoolExecutor(jobs)
+    workers, pool = _Workers(jobs), ThreadPoolExecutor(jobs)
     handlers = take_over(stop, (*DEFAULTS, leave))
     try:
         for done in as_completed([pool.submit(workers.do, training) for training in trainings]):
-            outcomes.append(done.result())
-            tell(outcomes[-1])
+            tell(done.result())
     finally:
         workers.stop()
         try:
@@ -115,7 +112,6 @@ def work(trainings: Sequence[Training], jobs: int, tell: Callable[[Outcome], Non
             raise
         finally:
             give_back(handlers)
-    return outcomes
 
 
 def threads_each(jobs: int) -> int:
@@ -137,7 +133,7 @@ class _Workers:
         try:
             with _alone(training.out) as log:
                 if log is None:
-                    return Outcome(training, 0.0, BUSY)
+                    return Outcome(training, 0.0, busy=True)
                 for command in training.commands():
                     fault = fault or self._run(command, log)
         except UserError as error:  # its folder can't be written, or read

@@ -69,7 +69,10 @@ def _combinations(args: argparse.Namespace) -> Iterator[Combination]:
         chosen = dict(zip(axes, values, strict=False))
         fixed = {"model": model, "set": values[len(axes) :], "resume": False, **dict.fromkeys(AXES), "seed": None}
         given, kind = argparse.Namespace(**{**vars(args), **fixed, **chosen}), model_class(model)
-        plan = train.plan(given, kind, functools.partial(load, kind))
+        try:
+            plan = train.plan(given, kind, functools.partial(load, kind))
+        except ConfigError as error:
+            raise ConfigError(f"{model}: {error}" if len(args.model) > 1 else str(error)) from error
         assigned = parse_settings(kind.Config, given.set)
         yield Combination(
             given,

@@ -17,6 +17,7 @@ examples:
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -55,67 +56,79 @@ def add_arguments(command: Parser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from ..sweep import BUSY, threads_each, work
-
-    trainings = trainings_of(args)
+    found = trainings_of(args)
     if args.list:
-        print(_listed(trainings))
+        done = (f"{min(one.made, one.steps):,} of {one.steps:,}" for one in found)
+        rows = [(str(i), str(one.out), steps) for i, (one, steps) in enumerate(zip(found, done, strict=True))]
+        print(table([("", "run", "steps"), *rows], right=[0, 2]))
         return OK
-    chosen = _chosen(trainings, args.only)
     with writing(args.out, "directory"):
         Path(args.out).mkdir(parents=True, exist_ok=True)
-    left = [one for one in chosen if not one.is_finished]
-    jobs = min(args.jobs, len(left) or 1)
-    threads = f", {threads_each(jobs)} thread{'s' * (threads_each(jobs) > 1)} each" if jobs > 1 else ""
-    print(
-        f"{_runs(len(chosen))} in {args.out}, {len(chosen) - len(left)} finished; {jobs} at a time{threads}", flush=True
-    )
-    try:
-        outcomes = work(left, jobs, _Teller(len(left), jobs))
-    except (KeyboardInterrupt, SystemExit):
-        done = sum(one.is_finished for one in chosen)
-        print(f"stopped: {done} of {_runs(len(chosen))} finished; the same command does the rest", flush=True)
-        raise
-    if args.only is None and any(one.made for one in trainings):
+    code = do(_chosen(found, args.only), args.jobs)
+    if args.only is None and any(one.made for one in found):
         print()
         compare.show([args.out], Path(args.out, compare.PAGE))
-    unfinished = [outcome.fault for outcome in outcomes if outcome.fault]
-    if unfinished:
-        print(f"{len(unfinished)} of {_runs(len(chosen))} not finished; the same command tries again", flush=True)
-    return OK if set(unfinished) <= {BUSY} else FAILED
+    return code
+
+
+def trainings(line: Sequence[str]) -> list[Training]:
+    """The runs of a command line of `tinygen sweep`, seed by seed. Raises UserError for the first that is wrong."""
+    command = Parser(prog="tinygen sweep")
+    add_arguments(command)
+    return trainings_of(command.parse_args(line))
+
+
+def do(runs: Sequence[Training], jobs: int) -> int:
+    """Do what is left of some trainings, `jobs` at a time, and say how each ended; returns the exit code."""
+    from ..sweep import threads_each, work
+
+    left = [one for one in runs if not one.is_finished]
+    jobs = min(jobs, len(left) or 1)
+    threads = f", {threads_each(jobs)} thread{'s' * (threads_each(jobs) > 1)} each" if jobs > 1 else ""
+    print(f"{_count(len(runs))}, {len(runs) - len(left)} finished; {jobs} at a time{threads}", flush=True)
+    told = _Teller(len(left), jobs)
+    try:
+        work(left, jobs, told)
+    except (KeyboardInterrupt, SystemExit):
+        done = sum(one.is_finished for one in runs)
+        print(f"stopped: {done} of {_count(len(runs))} finished; the same command does the rest", flush=True)
+        raise
+    if told.failed:
+        print(f"{told.failed} of {_count(len(runs))} failed; the same command tries again", flush=True)
+    return FAILED if told.failed else OK
 
 
 class _Teller:
     """Says how each run ended and, after it, how long the others will take."""
 
     def __init__(self, runs: int, jobs: int):
-        self._runs, self._jobs, self._done = runs, jobs, list[float]()
+        self._runs, self._jobs, self._told, self._took = runs, jobs, 0, list[float]()
+        self.failed = 0
 
     def __call__(self, outcome: Outcome) -> None:
         from ..train.progress import in_words
 
-        self._done.append(outcome.seconds)
-        left = sum(self._done) / len(self._done) * -(-(self._runs - len(self._done)) // self._jobs)
-        how = f"{outcome.seconds:.0f} s" if not outcome.fault else f"not finished: {outcome.fault}"
-        log = f"; see {outcome.log}" if outcome.fault and outcome.log.exists() else ""
-        time = f"; {in_words(left)} left" if left else ""
-        print(f"[{len(self._done)}/{self._runs}] {outcome.training.out.name}: {how}{log}{time}", flush=True)
+        self._told += 1
+        if outcome.busy:
+            how = "left to another process, which is at it"
+        elif outcome.fault:
+            how = f"failed: {outcome.fault}{f'; see {outcome.log}' if outcome.log.exists() else ''}"
+            self.failed += 1
+        else:
+            how = f"{outcome.seconds:.0f} s"
+            self._took.append(outcome.seconds)
+        rounds = -(-(self._runs - self._told) // self._jobs)
+        left = f"; {in_words(sum(self._took) / len(self._took) * rounds)} left" if self._took and rounds else ""
+        print(f"[{self._told}/{self._runs}] {outcome.training.out.name}: {how}{left}", flush=True)
 
 
-def _listed(trainings: list[Training]) -> str:
-    """A table of the runs."""
-    done = (f"{min(one.made, one.steps):,} of {one.steps:,}" for one in trainings)
-    rows = [(str(i), str(one.out), steps) for i, (one, steps) in enumerate(zip(trainings, done, strict=True))]
-    return table([("", "run", "steps"), *rows], right=[0, 2])
-
-
-def _chosen(trainings: list[Training], only: list[int] | None) -> list[Training]:
+def _chosen(found: list[Training], only: list[int] | None) -> list[Training]:
     """The trainings of these numbers; all for None. Raises ConfigError."""
     for number in only or ():
-        if number >= len(trainings):
-            raise ConfigError(f"--only {number}: the last of {_runs(len(trainings))} is number {len(trainings) - 1}")
-    return trainings if only is None else [trainings[number] for number in dict.fromkeys(only)]
+        if number >= len(found):
+            raise ConfigError(f"--only {number}: the last of {_count(len(found))} is number {len(found) - 1}")
+    return found if only is None else [found[number] for number in dict.fromkeys(only)]
 
 
-def _runs(n: int) -> str:
+def _count(n: int) -> str:
     return f"{n:,} run{'s' * (n != 1)}"

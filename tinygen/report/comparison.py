@@ -51,6 +51,16 @@ class Group(NamedTuple):
     values: dict[str, Any]
     runs: list[Run]
 
+    @property
+    def model(self) -> str:
+        """The name of their model."""
+        return self.values["model"]
+
+    @property
+    def steps(self) -> int:
+        """The steps that each has made."""
+        return self.values["steps"]
+
     def spread(self, name: str, form: str = "") -> str:
         """mean ± standard deviation of a number over the runs; of one run, the number; "" if none has it."""
         return spread([run.numbers[name] for run in self.runs if name in run.numbers], form)
