@@ -21,7 +21,10 @@ BLOCK = re.compile(r"^```(python|sh)\n(.*?)^```", re.M | re.S)
 STEPS = re.compile(r"\b(steps\W+)(\d+)")
 ELSEWHERE = ("--device cuda", "--masters", "tinygen evaluate")
 FAILS = "tinygen course check"  # a new piece
-PACKAGES = {"how/programs.md": ["onnx", "onnxruntime", "torch", "tensorboardX", "sklearn"]}
+PACKAGES = {
+    "how/programs.md": ["onnx", "onnxruntime", "torch", "tensorboardX", "sklearn"],
+    "how/sweep.md": ["joblib"],
+}
 
 
 def parameter(page):

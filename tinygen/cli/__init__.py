@@ -6,6 +6,7 @@ examples:
   tinygen sample runs/gan -n 64
   tinygen translate runs/srgan photo.png  an image made of an image, here a larger one
   tinygen evaluate runs/gan              how good it is, in numbers
+  tinygen sweep gan --seed 0 1 2         many runs, in one table and on one page
   tinygen report runs/gan                what happened inside of it: a web page
   tinygen export runs/gan G.onnx         a network as an ONNX file, for other programs
   tinygen play                           a GAN that learns live, on a web page to play with
