@@ -2,7 +2,7 @@
 
 Each is trained for a fixed number of steps on the 9,000 embedded digits, about 200 seconds on one core (two minutes on
 two), and compared with the 1,000 test digits. The table has the mean of the seeds ± their standard deviation; nothing
-is selected. Finished trainings stay on disk: stop the script whenever you like; the next call does the rest.
+is selected. The trainings are those of `tinygen sweep`: stop the script whenever you like; the next call does the rest.
 
     python examples/leaderboard.py                                 all of it: 39 trainings, two at a time
     python examples/leaderboard.py --models gan cgan --scale 0.1   a taste
@@ -11,24 +11,20 @@ is selected. Finished trainings stay on disk: stop the script whenever you like;
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import multiprocessing
-import os
-import time
-import warnings
-from concurrent.futures import ProcessPoolExecutor, as_completed
+import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import tinygen as tg
-from tinygen.inside import Warnings
-from tinygen.metrics import augmentation, evaluate, unit_images
-from tinygen.models import MODELS
-from tinygen.settings import format_value, from_data
-from tinygen.train.batches import loader_for
+from tinygen.cli.sweep import do, trainings
+from tinygen.metrics import augmentation, unit_images
+from tinygen.report.comparison import Group, markdown, spread
+from tinygen.settings import format_value
+from tinygen.sweep import Training
 from tinygen.train.disk import write
 from tinygen.viz.plots import figure, write_png
 
@@ -62,7 +58,6 @@ SETTINGS: dict[str, dict[str, Any]] = {  # what differs from a model's defaults
         **OF_IMAGES,
     },
 }
-BATCH = 64
 SCORES = {  # with their formats
     "fid": ".2f",
     "kid": ".3f",
@@ -75,95 +70,32 @@ SCORES = {  # with their formats
     "gan_test": ".1%",
 }
 SHOWN, AUGMENTED = 20, 5000  # samples in a row of the picture; generated images added to few real ones
-ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
 
 
-# One training
+# The trainings
 
 
-def train(name: str, seed: int, steps: int, n: int | None, file: Path) -> str:
-    """Train and evaluate one model, write its result to the file, and return a line about it."""
-    began = time.perf_counter()
-    with file.with_suffix(".log").open("w") as log, contextlib.redirect_stdout(log):
-        write(file, json.dumps(result_of(name, seed, steps, n)).encode())
-    return f"{name} seed {seed}: {steps:,} steps, {time.perf_counter() - began:.0f} s with its evaluation"
+def runs(args: argparse.Namespace) -> list[Training]:
+    """All trainings, seed by seed, so that a stopped script has results of every model."""
+    found = []
+    for name in args.models:
+        steps = max(1, round(args.scale * STEPS[name]))
+        settings = [f"{key}={format_value(value)}" for key, value in SETTINGS.get(name, {}).items()]
+        line = [name, "--batch=64", f"--steps={steps}", f"--out={args.out}", "--seed", *map(str, args.seeds)]
+        line += ["--record=none", "--log-every=100", f"--sample-every={steps}", f"--checkpoint-every={steps}"]
+        line += ["--evaluate", *([f"-n={args.n}"] if args.n else []), *(["--set", *settings] if settings else [])]
+        found.append(trainings(line))
+    return [training for of_a_seed in zip(*found, strict=True) for training in of_a_seed]
 
 
-def result_of(name: str, seed: int, steps: int, n: int | None) -> dict[str, Any]:
-    """One training's scores, from n samples or each score's default, its seconds, warnings and a few samples."""
-    tg.seed(seed)
-    digits, model = tg.data.load("digits"), build(name, seed)
-    loader = loader_for(model, digits.train, BATCH, tg.Generator(seed, "loader"), digits.labels)
-    began = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        tg.fit(model, loader, steps, callbacks=[Warnings(digits)], log_every=100, checkpoint_every=steps)
-    seconds = time.perf_counter() - began
-    scores = {n: score._asdict() for n, score in evaluate(model, digits, n, seed, parts=["images", "transfer"]).items()}
-    result = {**task(name, seed, steps, n), "seconds": seconds, "scores": scores}
-    result["warnings"] = [str(warning.message) for warning in caught]
-    if name == "cgan":
-        result["augmentation"] = augmented(model, digits, seed)
-    samples = tg.to_host(model.sample(SHOWN, tg.Generator(0, "leaderboard")))
-    result["samples"] = np.rint(unit_images(samples, model.value_range)[..., 0] * 255).astype(int).tolist()
-    return result
-
-
-def build(name: str, seed: int) -> Any:
-    kind = MODELS[name]
-    return kind(kind.Config(**SETTINGS.get(name, {}), **from_data(kind.Config, tg.data.load("digits"))), seed)
-
-
-def task(name: str, seed: int, steps: int, n: int | None) -> dict[str, Any]:
-    """All that a result depends on: a file from other settings is not taken for it."""
-    config = {key: format_value(value) for key, value in vars(build(name, seed).config).items()}
-    return {"model": name, "seed": seed, "steps": steps, "n": n, "batch": BATCH, "config": config}
-
-
-def augmented(model: Any, digits: Any, seed: int) -> list[dict[str, float]]:
-    """Accuracies of a classifier trained on 100, 300 and 1,000 real digits, without and with generated ones."""
-    labels = np.arange(AUGMENTED) % 10
-    images = unit_images(model.sample(AUGMENTED, tg.Generator(seed, "augmentation"), labels), model.value_range)
-    rows = augmentation(
-        digits.train, digits.labels, images, labels, digits.test, digits.test_labels, seeds=(seed,), steps=500
-    )
-    return [row._asdict() for row in rows]
-
-
-# All of them
-
-
-def main() -> None:
+def main() -> int:
     args = arguments()
-    missing = [name for name in args.models if name not in MODELS]
-    for name in missing:
-        print(f"{name}: no such model; left out")
-    out = Path(args.out)
-    (out / "results").mkdir(parents=True, exist_ok=True)
-    tasks = [
-        (name, seed, max(1, round(args.scale * STEPS[name])), args.n)
-        for seed in args.seeds  # seed by seed, so that a stopped run has results of every model
-        for name in args.models
-        if name not in missing
-    ]
-    files = {key: out / "results" / "{}-{}-{}.json".format(*key[:3]) for key in tasks}
-    todo = [key for key, file in files.items() if finished(*key, file) is None]
-    print(f"{len(tasks)} trainings, {len(tasks) - len(todo)} of them finished", flush=True)
-    if not args.table:
-        work(todo, files, args.jobs)
-    if results := [result for key, file in files.items() if (result := finished(*key, file))]:
-        report(results, out)
-
-
-def work(todo: list[tuple[Any, ...]], files: dict[Any, Path], jobs: int) -> None:
-    """Do the trainings that are left, `jobs` at a time."""
-    os.environ.update(ONE_THREAD)  # for the processes that start now
-    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
-    try:
-        for future in as_completed([pool.submit(train, *key, files[key]) for key in todo]):
-            print(future.result(), flush=True)
-    finally:  # Ctrl-C ends the running ones too; no more are started
-        pool.shutdown(cancel_futures=True)
+    all_of_them = runs(args)
+    code = 0 if args.table else do(all_of_them, args.jobs)
+    finished = [training.out for training in all_of_them if training.is_finished]
+    if finished:
+        report(tg.report.compare(*finished), Path(args.out))
+    return code
 
 
 def arguments() -> argparse.Namespace:
@@ -172,100 +104,87 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", nargs="+", metavar="N", type=int, default=[0, 1, 2])
     parser.add_argument("--scale", type=float, default=1.0, help="multiplies each model's steps (1)")
     parser.add_argument("-n", type=int, help="samples to score (5,000; 9,000 to train a classifier on)")
-    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on one thread (2)")
+    parser.add_argument("--jobs", type=int, default=2, help="trainings at a time, each on its share of the cores (2)")
     parser.add_argument("--table", action="store_true", help="train nothing: only the table of finished trainings")
     parser.add_argument("--out", metavar="DIR", default="leaderboard", help="the folder for all files (leaderboard)")
     return parser.parse_args()
 
 
-def finished(name: str, seed: int, steps: int, n: int | None, file: Path) -> dict[str, Any] | None:
-    """The result in the file, if it is of this very task."""
-    if not file.exists():
-        return None
-    result = json.loads(file.read_bytes())
-    return result if result.items() >= task(name, seed, steps, n).items() else None
-
-
 # The report
 
 
-def report(results: list[Any], out: Path) -> None:
-    """Write leaderboard.json, leaderboard.md and leaderboard.png, the best FID first."""
-    models = {r["model"]: [q for q in results if q["model"] == r["model"]] for r in results}
-    ranked = sorted(models, key=lambda name: np.mean(values(models[name], "fid")))
-    table = [row(name, models[name]) for name in ranked]
-    real = {
-        n: score["reference"] for r in results for n, score in r["scores"].items() if score["reference"] is not None
-    }
-    table.append(
-        ["*real digits*", "", "", "", *(f"{real[n]:{form}}" if n in real else "" for n, form in SCORES.items())]
-    )
-    heads = ["model", "seeds", "steps", "seconds", *(n.replace("_", " ") for n in SCORES)]
-    lines = [f"| {' | '.join(cells)} |" for cells in (heads, ["---"] * len(heads), *table)]
-    text = "\n".join([*lines, *notes(models)]) + "\n"
-    write(out / "leaderboard.md", text.encode())
-    kept = [{key: value for key, value in r.items() if key != "samples"} for r in results]
-    write(out / "leaderboard.json", json.dumps(kept, indent=1).encode())
-    picture({name: models[name][0] for name in ranked}, out / "leaderboard.png")
-    print(f"\n{text}\n{out / 'leaderboard.md'}, {out / 'leaderboard.json'} and {out / 'leaderboard.png'}")
-
-
-def values(results: list[Any], score: str) -> list[float]:
-    return [r["scores"][score]["value"] for r in results if score in r["scores"]]
-
-
-def row(name: str, results: list[Any]) -> list[str]:
-    seconds = np.mean([r["seconds"] for r in results])
-    return [
-        name,
-        str(len(results)),
-        f"{results[0]['steps']:,}",
-        f"{seconds:.0f}",
-        *(spread(values(results, n), form) for n, form in SCORES.items()),
+def report(comparison: tg.report.Comparison, out: Path) -> None:
+    """Write leaderboard.md and leaderboard.png, the best FID first, and the page of the comparison."""
+    ranked = sorted(comparison.groups, key=lambda group: np.mean([run.numbers["fid"] for run in group.runs]))
+    heads = ["model", "seeds", "steps", *(name.replace("_", " ") for name in SCORES)]
+    rows = [
+        [g.model, str(len(g.runs)), f"{g.steps:,}", *(g.spread(n, form) for n, form in SCORES.items())] for g in ranked
     ]
+    real = {name: x for run in comparison.runs for name, x in run.reference.items()}
+    rows.append(["*real digits*", "", "", *(f"{real[n]:{form}}" if n in real else "" for n, form in SCORES.items())])
+    text = markdown([heads, *rows]) + "\n".join(notes(ranked))
+    write(out / "leaderboard.md", text.encode())
+    picture(ranked, out / "leaderboard.png")
+    page = comparison.write(out / "compare.html")
+    print(f"\n{text}\n{out / 'leaderboard.md'}, {out / 'leaderboard.png'} and {page}")
 
 
-def spread(numbers: list[float], form: str) -> str:
-    """mean ± standard deviation; for one seed, the number."""
-    if not numbers:
-        return ""
-    return f"{np.mean(numbers):{form}}" + (f" ± {np.std(numbers):{form}}" if len(numbers) > 1 else "")
-
-
-def notes(models: dict[str, list[Any]]) -> list[str]:
+def notes(groups: Sequence[Group]) -> list[str]:
     """The models that gave warnings, and what the conditional GAN's images add to few real ones."""
     lines = []
-    for name, results in models.items():
-        names = sorted({message.split(": ")[1] for r in results for message in r["warnings"]})
-        lines += [f"- {name}: {', '.join(names)} (in one or more of {len(results)} seeds)"] if names else []
-    lines = ["", "Warnings while training:", *lines] if lines else []
-    for name, results in models.items():
-        if "augmentation" in results[0]:
+    for group in groups:
+        signs = sorted({event["name"] for run in group.runs for event in tg.train.RunDirectory(run.path).read_events()})
+        lines += [f"- {group.model}: {', '.join(signs)} (in one or more of {len(group.runs)} seeds)"] if signs else []
+    lines = ["", "Warnings while training:", "", *lines] if lines else []
+    for group in groups:
+        if group.model == "cgan":
             lines += [
                 "",
-                f"A classifier trained on few real digits, alone and with {AUGMENTED:,} digits from {name}:",
+                f"A classifier trained on few real digits, alone and with {AUGMENTED:,} digits from cgan:",
                 "",
             ]
-            lines += ["| real digits | alone | with generated ones |", "| --- | --- | --- |"]
-            for rows in zip(*(r["augmentation"] for r in results), strict=True):
-                alone, both = ([r[key] for r in rows] for key in ("real", "both"))
-                lines.append(f"| {rows[0]['size']:,} | {spread(alone, '.1%')} | {spread(both, '.1%')} |")
+            found = [augmented(run.path, run.seed) for run in group.runs]
+            heads = [["real digits", "alone", "with generated ones"]]
+            for rows in zip(*found, strict=True):
+                both = (spread([row[key] for row in rows], ".1%") for key in ("real", "both"))
+                heads.append([f"{rows[0]['size']:,}", *both])
+            lines.append(markdown(heads))
     return lines
 
 
-def picture(first: dict[str, Any], path: Path) -> None:
+def augmented(run: Path, seed: int) -> list[dict[str, float]]:
+    """Accuracies of a classifier trained on 100, 300 and 1,000 real digits, without and with generated ones.
+
+    They are measured once, and kept in the run.
+    """
+    file = run / "augmentation.json"
+    if not file.exists():
+        model, digits, labels = tg.load(run), tg.data.load("digits"), np.arange(AUGMENTED) % 10
+        images = unit_images(model.sample(AUGMENTED, tg.Generator(seed, "augmentation"), labels), model.value_range)
+        real = digits.train, digits.labels, images, labels, digits.test, digits.test_labels
+        rows = augmentation(*real, seeds=(seed,), steps=500)
+        write(file, json.dumps([row._asdict() for row in rows]).encode())
+    return json.loads(file.read_bytes())
+
+
+def picture(groups: Sequence[Group], path: Path) -> None:
     """A row of samples for each model, with its name: those of the first seed, unselected."""
     side, label, gap = 28, 80, 4
-    fig = figure(label + SHOWN * side, len(first) * (side + gap), layout=None)
-    for i, (name, result) in enumerate(first.items()):
-        height = (side + gap) * len(first)
+    fig = figure(label + SHOWN * side, len(groups) * (side + gap), layout=None)
+    for i, group in enumerate(groups):
+        height = (side + gap) * len(groups)
         left, bottom = label / (label + SHOWN * side), 1 - (i + 1) * (side + gap) / height
         axes = fig.add_axes((left, bottom, 1 - left, side / height))
-        axes.imshow(np.hstack(result["samples"]), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.imshow(np.hstack(samples(group.runs[0].path)), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
         axes.set_axis_off()
-        fig.text(left - 0.01, bottom + side / height / 2, name, ha="right", va="center", fontsize=9)
+        fig.text(left - 0.01, bottom + side / height / 2, group.model, ha="right", va="center", fontsize=9)
     write_png(fig, path)
 
 
+def samples(run: Path) -> np.ndarray:
+    model = tg.load(run)
+    return unit_images(tg.to_host(model.sample(SHOWN, tg.Generator(0, "leaderboard"))), model.value_range)[..., 0]
+
+
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -24,6 +24,7 @@ FAILS = "tinygen course check"  # a new piece
 PACKAGES = {
     "how/parallel.md": ["mpi4py"],
     "how/programs.md": ["onnx", "onnxruntime", "torch", "tensorboardX", "sklearn"],
+    "how/sweep.md": ["joblib"],
 }
 
 

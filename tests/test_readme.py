@@ -25,7 +25,7 @@ TINYGEN = f"""#!{sys.executable}
 import sys
 from tinygen.cli import main
 
-if sys.argv[1:2] == ["train"]:
+if sys.argv[1:2] in (["train"], ["sweep"]):
     at = sys.argv.index("--steps") if "--steps" in sys.argv else None
     steps = {STEPS} if at is None else {STEPS} + int(sys.argv[at + 1]) // 1000
     sys.argv[at or len(sys.argv) : None if at is None else at + 2] = ["--steps", str(steps)]

@@ -8,10 +8,15 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Any, BinaryIO
 
 from .errors import RunError
 from .signals import unfinished
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _CAUSES = {  # what to do about it
     **dict.fromkeys([errno.ENOSPC, errno.EDQUOT, errno.EFBIG], "free some space, then {again}"),
@@ -44,6 +49,18 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         file.close()
         raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
     return file
+
+
+def hold(lock: IO[Any]) -> bool:
+    """Lock an open file until it is closed; False if another process holds it. A kill releases it."""
+    try:
+        if fcntl is not None:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a network file system without locks: to go on is better than to refuse
+    return True
 
 
 @contextmanager

@@ -6,6 +6,7 @@ examples:
   tinygen sample runs/gan -n 64
   tinygen translate runs/srgan photo.png  an image made of an image, here a larger one
   tinygen evaluate runs/gan              how good it is, in numbers
+  tinygen sweep gan --seed 0 1 2         many runs, in one table and on one page
   tinygen report runs/gan                what happened inside of it: a web page
   tinygen export runs/gan G.onnx         a network as an ONNX file, for other programs
   tinygen play                           a GAN that learns live, on a web page to play with
@@ -42,7 +43,23 @@ from .. import terminal
 from ..errors import UserError
 from ..signals import finish, give_back, stop, take_over
 from ..version import __version__
-from . import course, data, doctor, evaluate, explain, export, gradcheck, models, play, report, sample, train, translate
+from . import (
+    compare,
+    course,
+    data,
+    doctor,
+    evaluate,
+    explain,
+    export,
+    gradcheck,
+    models,
+    play,
+    report,
+    sample,
+    sweep,
+    train,
+    translate,
+)
 from .arguments import Parser, first_line, help_of
 from .codes import BAD_INPUT, BROKEN_PIPE, FAILED, INTERRUPTED, OK
 
@@ -53,7 +70,23 @@ def __dir__() -> list[str]:
     return __all__
 
 
-COMMANDS = (train, sample, translate, evaluate, report, export, play, models, data, gradcheck, explain, course, doctor)
+COMMANDS = (
+    train,
+    sweep,
+    sample,
+    translate,
+    evaluate,
+    compare,
+    report,
+    export,
+    play,
+    models,
+    data,
+    gradcheck,
+    explain,
+    course,
+    doctor,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

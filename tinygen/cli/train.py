@@ -25,10 +25,10 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import fields
 from ..backend import DEVICES
@@ -62,26 +62,29 @@ FORMS: dict[Kind, dict[str, Any]] = {  # how each kind of option is written
 
 def add_arguments(command: Parser) -> None:
     add, count = command.add_argument, count_from(1)
-    command.settings = _settings_of
+    command.settings = settings_of
     add("model", metavar="MODEL", help="the first argument; `tinygen models` lists them")
-    _add_options(command, DATA)
+    add_options(command, DATA)
     add("--steps", type=count, metavar="N", help="the last step (the model's own)")
-    _add_options(command, COURSE)
+    add_options(command, COURSE)
     add("--out", type=path, metavar="DIR", help="the run directory (runs/MODEL)")
     about = "start with the weights of another run, or of one of its checkpoints"
     add("--init-from", type=path, metavar="RUN", help=about)
     add("--resume", action="store_true", help="resume the run in --out, with its options, from its last checkpoint")
     add("--preset", metavar="NAME", help="settings that belong together; `tinygen models MODEL` lists them")
     add("--set", metavar="KEY=VALUE", nargs="+", action="extend", default=[], help="settings of the model")
-    _add_options(command, INTERVALS)
+    add_options(command, INTERVALS)
     add("--parallel", choices=LAUNCHERS, help="share each step with the processes that mpiexec started: see below")
     add("--local-batch-norm", action="store_true", help="with --parallel: of each process's share, not of the batch")
     add("--tensorboard", action="store_true", help="write what `tensorboard --logdir DIR` shows, with tensorboardX")
 
 
-def _add_options(command: Parser, options: Iterable[Option]) -> None:
+def add_options(command: Parser, options: Iterable[Option], several: bool = False) -> None:
+    """Declare options of a run.  several: whether they take several values each, where they take one at all."""
     for option in options:
         form = FORMS.get(option.kind, {}) | ({"metavar": option.metavar} if option.metavar else {})
+        if several and option.kind is not SWITCH:
+            form |= {"nargs": "+"}
         about = option.help.replace("{default}", format_value(option.default))
         command.add_argument(f"--{option.name.replace('_', '-')}", help=about, **form)
 
@@ -96,27 +99,24 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _train(args: argparse.Namespace, processes: Group) -> int:
-    from ..train import fit
+    from ..train import RunDirectory, fit
     from ..train.rebuild import build
 
-    kind, out = model_class(args.model), Path(args.out or Path("runs", args.model))
-    settings = parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from", "preset"])
-    chosen, config, changes = {}, {}, {}
-    if processes.rank == 0:  # which reads and writes the files, and prints
-        begun = _resumed(args, kind, out, settings) if args.resume else (_begun(args, kind, out), {}, {})
-        chosen, config, changes = begun
-    chosen, config, changes = processes.from_first((chosen, config, changes))
-    dataset = _load(args, kind, out, chosen)
+    kind, out, changes = model_class(args.model), Path(args.out or Path("runs", args.model)), dict[str, Any]()
+    first = processes.rank == 0  # which reads and writes the run's files, and prints
     if args.resume:
+        begun = _resumed(args, kind, out, _settings(args, kind)) if first else None
+        chosen, config, changes = processes.from_first(begun)
+        dataset = _load(args, kind, out, chosen)
         model = build(out, kind, config, {})
+        steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
     else:
-        preset = _preset(args, kind, dataset.shape)
-        chosen = {**chosen, **preset.options, **_given(args)}
-        model = _build(kind, {**preset.settings, **settings}, dataset, chosen["seed"])
-    steps, options = args.steps or chosen["steps"], {name: chosen[name] for name in DEFAULTS}
+        if first:
+            RunDirectory(out).check_unused()
+        model, dataset, steps, options, suited = plan(args, kind, lambda chosen: _load(args, kind, out, chosen))
     loader = _loader(model, dataset, options)
-    if not args.resume and processes.rank == 0:
-        _introduce(model, dataset, steps, options, "" if args.preset else preset.about)
+    if first and not args.resume:
+        _introduce(model, dataset, steps, options, "" if args.preset else suited)
     with _advice_after_nan(args.model, out, model):
         fit(
             model,
@@ -132,17 +132,41 @@ def _train(args: argparse.Namespace, processes: Group) -> int:
             compile=options["compile"] or "auto",  # None: the run was begun before a step could be compiled
             **{name: options[name] for name in ("log_every", "sample_every", "checkpoint_every")},
         )
-    if processes.rank == 0:
+    if first:
         _say_what_next(out, options["device"])
     return OK
 
 
-def _begun(args: argparse.Namespace, kind: type[Model], out: Path) -> dict[str, Any]:
+class Plan(NamedTuple):
+    """A new run before its first step.  suited: what its settings are for, if the kind of data chose them."""
+
+    model: Model
+    dataset: Dataset
+    steps: int
+    options: dict[str, Any]
+    suited: str
+
+
+def plan(args: argparse.Namespace, kind: type[Model], load: Callable[[dict[str, Any]], Dataset]) -> Plan:
+    """The new run that a command line describes. Raises UserError if it describes none.  load: the data of options."""
+    settings, chosen = _settings(args, kind), _begun(args, kind)
+    dataset = load(chosen)
+    preset = _preset(args, kind, dataset.shape)
+    chosen = {**chosen, **preset.options, **_given(args)}
+    model = _build(kind, {**preset.settings, **settings}, dataset, chosen["seed"])
+    options = {name: chosen[name] for name in DEFAULTS}
+    return Plan(model, dataset, args.steps or chosen["steps"], options, preset.about)
+
+
+def _settings(args: argparse.Namespace, kind: type[Model]) -> dict[str, Any]:
+    """The settings of the model that --set gives."""
+    return parse_settings(kind.Config, args.set, [*DEFAULTS, "steps", "out", "resume", "init_from", "preset"])
+
+
+def _begun(args: argparse.Namespace, kind: type[Model]) -> dict[str, Any]:
     """The options of a new run, as far as they don't depend on the data."""
     from ..data import takes
-    from ..train import RunDirectory
 
-    RunDirectory(out).check_unused()
     given = _given(args)
     data = given.get("data", kind.defaults["data"])
     own = {name: x for name, x in kind.defaults.items() if name not in LOADING or takes(data, name)}
@@ -161,8 +185,8 @@ def _load(args: argparse.Namespace, kind: type[Model], out: Path, options: dict[
     """The data set that the options name, with the device and the random numbers set up as they say."""
     from .. import backend, random
 
-    _check_apart(out, options["data"])
-    _check_apart(out, options["data_b"] or "")
+    check_apart(out, options["data"])
+    check_apart(out, options["data_b"] or "")
     backend.use(options["device"])
     if options["device"] == "cuda":
         group().take_gpu()
@@ -206,7 +230,7 @@ def _resumed(
     rates = fields.rates(kind.Config)
     may_change = {*rates, *(option.name for option in OPTIONS if option.may_change)}
     changes = _changes(out, saved, _given(args), settings, may_change)
-    _check_steps(out, args.steps)
+    check_steps(out, args.steps)
     chosen = {**dict.fromkeys(DEFAULTS), **saved["settings"], "steps": saved["steps"], **changes}
     return chosen, saved["config"] | {name: x for name, x in changes.items() if name in rates}, changes
 
@@ -247,15 +271,20 @@ def _advice_after_nan(name: str, out: Path, model: Model) -> Iterator[None]:
         raise
 
 
-def _settings_of(known: argparse.Namespace) -> list[str]:
-    """The settings that --set takes: those of the given model, or of all models if none is given."""
+def settings_of(known: argparse.Namespace) -> list[str]:
+    """The settings that --set takes: those of the given models, or of all models if none is given."""
     from ..models import MODELS
 
-    chosen = [MODELS[known.model]] if getattr(known, "model", None) in MODELS else MODELS.values()
-    return list(dict.fromkeys(setting.name for model in chosen for setting in describe_settings(model.Config)))
+    given = getattr(known, "model", None)
+    chosen = [MODELS[name] for name in (given if isinstance(given, list) else [given]) if name in MODELS]
+    return list(
+        dict.fromkeys(
+            setting.name for model in chosen or MODELS.values() for setting in describe_settings(model.Config)
+        )
+    )
 
 
-def _check_apart(out: Path, data: str) -> None:
+def check_apart(out: Path, data: str) -> None:
     """Raise ConfigError if a run would write among the images that it learns from."""
     kind, _, folder = data.partition(":")
     if kind == "folder" and folder and out.resolve() == Path(folder).resolve():
@@ -312,7 +341,8 @@ def _changes(
     return changes
 
 
-def _check_steps(out: Path, steps: int | None) -> None:
+def check_steps(out: Path, steps: int | None) -> None:
+    """Raise ConfigError if the run in `out` has made more steps than are asked for."""
     from ..train import RunDirectory
 
     made = max(RunDirectory(out).checkpoints(), default=0)

@@ -1,8 +1,9 @@
-"""The page that shows what happened inside a run: one HTML file that needs nothing else."""
+"""The page that shows what happened inside a run, and the comparison of many: HTML files that need nothing else."""
 
+from .comparison import Comparison, compare
 from .page import report
 
-__all__ = ["report"]
+__all__ = ["Comparison", "compare", "report"]
 
 
 def __dir__() -> list[str]:

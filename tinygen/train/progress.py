@@ -101,7 +101,7 @@ class Progress:
         self._done = now
         if not self._told and now - self._first >= TIMED and (left := self._left()):
             self._told = True
-            self._say(f"{_in_words(left)} left")
+            self._say(f"{in_words(left)} left")
         if self._bar is not None:
             self._bar.update()
 
@@ -161,7 +161,7 @@ class Progress:
         return f"{rate:.0f}" if rate >= 10 else f"{rate:.2g}"
 
 
-def _in_words(seconds: float) -> str:
+def in_words(seconds: float) -> str:
     """About how long that is: "about 2 minutes"."""
     if seconds < 90:
         return f"about {max(round(seconds / 5), 1) * 5} seconds"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError, RunError
-from ..files import open_regular, replace_file
+from ..files import hold, open_regular, replace_file
 from ..options import SETTINGS
 from ..rows import Rows
 from . import checkpoint, contents, disk
@@ -21,11 +21,6 @@ from .progress import say
 
 if TYPE_CHECKING:
     from ..data import Dataset
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 KEPT_CHECKPOINTS = 3  # if the newest is damaged, an earlier one remains
 
@@ -103,7 +98,11 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = open(self.path / ".lock", "a")  # noqa: SIM115
         with lock:
-            self._hold(lock)
+            if not hold(lock):
+                raise RunError(
+                    f"{self.path}: another process is training there; wait for it, or choose another directory with "
+                    "--out"
+                )
             if not resume:
                 self.check_unused()
                 self._prepare()
@@ -128,17 +127,6 @@ class RunDirectory:
             disk.remove_leftovers(self.path)
             for folder in ("samples", "checkpoints"):
                 (self.path / folder).mkdir(exist_ok=True)
-
-    def _hold(self, lock: Any) -> None:
-        try:
-            if fcntl is not None:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                f"{self.path}: another process is training there; wait for it, or choose another directory with --out"
-            ) from None
-        except OSError:
-            pass  # a network file system without locks: training there is better than not training
 
     # What the run is
 

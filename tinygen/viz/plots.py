@@ -92,11 +92,11 @@ def _draw_curve(axes: Axes, step: np.ndarray, value: np.ndarray, name: str, colo
     size = -(-len(value) // MOST_POINTS)  # rows per point of the running mean
     step, value = _middle(_stretches(step, size)), _middle(_stretches(value, size))
     known = np.isfinite(value)
-    value[known] = _running_mean(value[known], max(len(value) // 60, 2))
+    value[known] = running_mean(value[known], max(len(value) // 60, 2))
     axes.plot(step, value, color=colour, label=name, linewidth=1.8)
 
 
-def _running_mean(value: np.ndarray, reach: int) -> np.ndarray:
+def running_mean(value: np.ndarray, reach: int) -> np.ndarray:
     """The mean of the middle half of the values within `reach` of each, so that a single spike leaves no plateau.
 
     Beyond an end the values are mirrored in it, so that the curve keeps its true start and end.
