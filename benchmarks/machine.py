@@ -96,6 +96,11 @@ def blas() -> list[str]:
     ]
 
 
+def tf32() -> str:
+    """Whether CuPy may compute float32 products of this process in TF32, in a word."""
+    return "allowed" if os.environ.get("CUPY_TF32") == "1" else "off"
+
+
 def median_time(run: Callable[[], Any], seconds: float, clock: Callable[[], float]) -> float:
     """The median time of a call, over that many seconds, after one that is not counted."""
     run()
@@ -109,7 +114,7 @@ def median_time(run: Callable[[], Any], seconds: float, clock: Callable[[], floa
 
 def rates(device: str = "cpu", clock: str = "wall", seconds: float = 0.5) -> dict[str, Any]:
     """GFLOP/s of a float32 product of 2048x2048 matrices (8192 on a GPU), and GB/s, read and written, of a copy of
-    128 MB (1 GB), by NumPy or CuPy."""
+    128 MB (1 GB), by NumPy or CuPy, which computes the product in TF32 where CUPY_TF32 is 1."""
     xp = importlib.import_module("numpy" if device == "cpu" else "cupy")
     n, size = (2048, 2**25) if device == "cpu" else (8192, 2**28)
     a, b, c = (xp.ones((n, n), xp.float32) for _ in range(3))
@@ -122,7 +127,7 @@ def rates(device: str = "cpu", clock: str = "wall", seconds: float = 0.5) -> dic
     return {
         "sgemm": 2 * n**3 / median_time(lambda: done(xp.matmul(a, b, out=c)), seconds, CLOCKS[clock]) / 1e9,
         "copy": 2 * x.nbytes / median_time(lambda: done(xp.copyto(y, x)), seconds, CLOCKS[clock]) / 1e9,
-        "blas": blas(),
+        "blas": blas() if device == "cpu" else [f"cuBLAS, called by CuPy {xp.__version__}, TF32 {tf32()}"],
     }
 
 

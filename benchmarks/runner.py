@@ -88,9 +88,14 @@ def ends_by_signal() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def rates(threads: int, device: str = "cpu", clock: str = "wall") -> dict[str, Any]:
-    """machine.rates() in a fresh process, whose BLAS chooses its kernels as freely as the peers'."""
-    env = machine.environment(threads)
+def for_device(device: str, tf32: bool) -> dict[str, str]:
+    """The variables of a process on a device: CuPy's precision of products, which is float32 unless TF32 is allowed."""
+    return {"CUPY_TF32": str(int(tf32))} if device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
+
+
+def rates(threads: int, device: str = "cpu", clock: str = "wall", tf32: bool = False) -> dict[str, Any]:
+    """machine.rates() in a fresh process, whose BLAS chooses its kernels as freely as the peers', and as precisely."""
+    env = machine.environment(threads, **for_device(device, tf32))
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.machine", device, clock],
         env=env,
@@ -115,8 +120,7 @@ class Contest:
         entry, o = PEERS[name], self.options
         python = interpreters(o.peers_venv)[entry.ours]
         args = [name, self.w.name, str(data), str(o.threads), o.device, str(int(o.tf32)), o.clock]
-        gpu = {"CUPY_TF32": str(int(o.tf32))} if o.device == "cuda" else {"CUDA_VISIBLE_DEVICES": ""}
-        env = machine.environment(o.threads, **entry.env, **gpu)
+        env = machine.environment(o.threads, **entry.env, **for_device(o.device, o.tf32))
         return Worker([python, "-m", "benchmarks.worker", *args], env, self.out / f"{self.w.name}.{name}.log")
 
     def start(self, name: str, data: Path) -> None:
@@ -228,7 +232,7 @@ def measure(w: Workload, options: argparse.Namespace, out: Path, results: dict[s
     print(f"{w.title}: {w.flops / 1e9:.2f} GFLOP a step", flush=True)
     names, absent = line_up(w, options.peers, options)
     contest = Contest(w, names, options, out)
-    how = options.threads, options.device, options.clock
+    how = options.threads, options.device, options.clock, options.tf32
     entry = {"peers": contest.results, "absent": absent, "rates": [rates(*how)]}
     results["workloads"][w.name] = entry
     try:

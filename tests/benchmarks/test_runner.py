@@ -9,10 +9,12 @@ import sys
 import time
 from argparse import Namespace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import standin
 
 import tinygen
 from benchmarks import machine, micro, runner
@@ -160,6 +162,36 @@ def test_the_environment_of_a_peer_is_fair(monkeypatch: pytest.MonkeyPatch) -> N
     assert machine.describe()["removed_from_environment"] == ["OPENBLAS_CORETYPE"]
 
 
+@pytest.mark.parametrize("allowed", [False, True])
+def test_the_peak_rate_is_of_the_precision_that_the_peers_use(allowed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[dict[str, str]] = []
+
+    def start(command: list[str], env: dict[str, str], **_: Any) -> SimpleNamespace:
+        started.append(env)
+        return SimpleNamespace(stdout="{}")
+
+    monkeypatch.setenv("CUPY_TF32", "1")
+    monkeypatch.setattr(runner.subprocess, "run", start)
+    monkeypatch.setattr(runner, "Worker", lambda command, env, log: started.append(env))
+    options = Namespace(threads=1, device="cuda", tf32=allowed, clock="wall", peers_venv=None)
+    runner.rates(1, "cuda", "wall", allowed)
+    runner.Contest(WORKLOADS["vae_128"], ["tinygen"], options, Path()).command("tinygen", Path())
+    assert [env["CUPY_TF32"] for env in started] == [str(int(allowed))] * 2
+
+
+@pytest.mark.parametrize(("variable", "told"), [("1", "TF32 allowed"), ("0", "TF32 off")])
+def test_the_rates_of_a_gpu_say_their_precision(variable: str, told: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {"__version__": "14.2", "ones": lambda shape, dtype: standin.ones(4, dtype)}  # not 8192 by 8192
+    few = SimpleNamespace(
+        **names, matmul=standin.multiply, **{n: getattr(standin, n) for n in ("copyto", "cuda", "float32")}
+    )
+    monkeypatch.setattr(machine.importlib, "import_module", lambda name: {"cupy": few}[name])
+    monkeypatch.setenv("CUPY_TF32", variable)
+    rates = machine.rates("cuda", seconds=0.001)
+    assert rates["blas"] == [f"cuBLAS, called by CuPy 14.2, {told}"]
+    assert rates["sgemm"] > 0 and rates["copy"] > 0
+
+
 @pytest.mark.parametrize("name", ["vae_128", "dcgan64_128"])
 def test_the_data_lie_in_the_range_of_the_model(name: str, tmp_path: Path) -> None:
     w = WORKLOADS[name]
@@ -170,7 +202,7 @@ def test_the_data_lie_in_the_range_of_the_model(name: str, tmp_path: Path) -> No
 
 
 def test_a_real_run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "rates", lambda threads, device, clock: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
+    monkeypatch.setattr(runner, "rates", lambda *how: {"sgemm": 100.0, "copy": 10.0, "blas": ["x"]})
     args = [
         "run",
         "--workload",
