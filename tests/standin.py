@@ -338,9 +338,12 @@ JOINS = {"concatenate", "hstack", "stack", "vstack"}
 ON_HOST = {"asnumpy", "broadcast_shapes", "can_cast", "isscalar", "issubdtype", "may_share_memory", "ndim"}
 ON_HOST |= {"promote_types", "result_type", "shape", "shares_memory"}  # what gives no array
 KEEPS_ORDER = {"array", "asarray", "astype", "copy", "einsum", "empty", "empty_like", "eye", "full", "full_like"}
-KEEPS_ORDER |= {"ones", "ones_like", "pad", "roll", "zeros", "zeros_like"}  # the rest: in C order, or a view
-OWN_BASE = {"argsort", "array", "cumprod", "cumsum", "flatnonzero", "kron", "nonzero", "repeat", "tile", "where"}
-OWN_BASE |= {"amax", "amin", "max", "min", "prod", "sum"}  # a fresh result may be a view of other fresh memory
+KEEPS_ORDER |= {"eigh", "nan_to_num", "ones", "ones_like", "pad", "qr", "reshape", "roll", "solve", "tile", "zeros"}
+KEEPS_ORDER |= {"zeros_like"}
+# The rest: in C order, or a view
+OWN_BASE = {"argsort", "array", "asarray", "cumprod", "cumsum", "einsum", "flatnonzero", "kron", "nonzero", "repeat"}
+OWN_BASE |= {"amax", "amin", "argmax", "argmin", "max", "mean", "min", "norm", "prod", "qr", "reshape", "roll"}
+OWN_BASE |= {"slogdet", "sum", "tile", "unique", "where"}  # a fresh result may be a view of other fresh memory
 WITHOUT_BASE = {"as_strided", "sliding_window_view"}  # views that do not know of what
 ALONG = {"all", "amax", "amin", "any", "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "max", "mean"}
 ALONG |= {"median", "min", "prod", "ptp", "std", "sum", "var"}  # take no axis of a 0-d array
@@ -504,15 +507,26 @@ def _array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, block
         _synchronise("array(blocking=True)")
     if isinstance(obj, ndarray):
         obj = obj._host
-    elif isinstance(obj, (list, tuple)) and any(isinstance(item, ndarray) for item in obj):
-        together = np.stack([_hidden(item, "array") for item in obj])
-        return np.array(together, dtype, order="F" if order == "F" else "C", ndmin=ndmin)[...]
+    elif isinstance(obj, (list, tuple)) and _of_arrays(obj):
+        together = _stacked(obj)
+        together = together.reshape((1,) * (ndmin - together.ndim) + together.shape)[...]  # as CuPy, which joins them
+        return together.astype(dtype or together.dtype, "F" if order == "F" else "C", copy=False)
     elif not _is_scalar(obj):
         _host_copy("array")
         obj = np.array(obj, dtype, order="F" if isinstance(obj, np.ndarray) and obj.flags.fnc else "C")
     host = np.asarray(obj)
-    host = host.reshape((1,) * (ndmin - host.ndim) + host.shape)
+    if host.ndim < ndmin:
+        host = host.reshape((1,) * (ndmin - host.ndim) + host.shape)
     return np.array(host, dtype, copy=copy, order=order or "K")
+
+
+def _of_arrays(obj: Any) -> bool:
+    """Whether a list or tuple, or what is nested in it, begins with an array of the device."""
+    return isinstance(obj, ndarray) or (isinstance(obj, (list, tuple)) and any(map(_of_arrays, obj)))
+
+
+def _stacked(obj: Any) -> np.ndarray:
+    return np.array([_stacked(item) if isinstance(item, (list, tuple)) else _hidden(item, "array") for item in obj])
 
 
 @special
@@ -522,7 +536,7 @@ def _asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
 
 @special
 def _ascontiguousarray(a, dtype=None):
-    return np.asarray(a, dtype, order="C")  # NumPy's makes 1-d of 0-d
+    return np.ascontiguousarray(a, dtype)
 
 
 @special
@@ -581,7 +595,10 @@ def _argsort(a, axis=-1, kind=None):
 def _scan(function: Callable) -> Callable:
     def call(a, axis=None, dtype=None, out=None):
         sums = function(a, axis, dtype, out)
-        return sums if out is not None else np.array(sums, order="C")[:]
+        if out is not None:
+            return sums
+        moved = np.moveaxis(np.array(sums, order="C"), -1 if axis is None else axis, -1)  # and scanned row by row
+        return np.moveaxis(moved.reshape(-1, moved.shape[-1]).reshape(moved.shape), -1, -1 if axis is None else axis)
 
     return call
 
@@ -589,18 +606,24 @@ def _scan(function: Callable) -> Callable:
 SPECIAL["cumsum"], SPECIAL["cumprod"] = _scan(np.cumsum), _scan(np.cumprod)
 
 
-def _reduction(function: Callable) -> Callable:
-    def call(a, *args, **kwargs):
-        y = function(a, *args, **kwargs)
-        if np.ndim(y) == 0 or y.ndim < a.ndim or y.size > 1 or not a.flags.forc:
+def _reduction(function: Callable, keeps_view: bool = False) -> Callable:
+    """A reduction of a whole contiguous array is computed as a 0-d array, of which what has axes is a view, in CuPy."""
+
+    def call(a, axis=None, *args, **kwargs):
+        y = function(a, axis, *args, **kwargs)
+        if any(y is x for x in (*args, *kwargs.values())):
             return y
-        return y if any(y is x for x in (*args, *kwargs.values())) else y[...]  # CuPy computes a 0-d array first
+        axes = range(a.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        whole = len(axes) == a.ndim and a.flags.forc
+        return np.asarray(y)[...] if whole and (keeps_view or (np.ndim(y) and y.dtype == a.dtype)) else y
 
     return call
 
 
-for _name in ("max", "min", "prod", "sum"):
+for _name in ("max", "mean", "min", "prod", "sum"):
     SPECIAL[_name] = SPECIAL[f"a{_name}"] = _reduction(getattr(np.ndarray, _name))
+for _name in ("argmax", "argmin"):
+    SPECIAL[_name] = _reduction(getattr(np.ndarray, _name), keeps_view=True)  # a view of a place and a value
 
 
 @special
@@ -610,12 +633,14 @@ def _diag(v, k=0):
 
 @special
 def _kron(a, b):
-    return np.kron(a, b)[...]
+    product = np.array(np.kron(a, b))
+    return product[...] if a.ndim and b.ndim else product
 
 
 @special
 def _tile(A, reps):
-    return np.tile(A, reps)[...]
+    copied = np.array(np.tile(A, reps), order="K")
+    return copied[...] if np.any(np.not_equal(reps, 1)) else copied
 
 
 @special
@@ -654,7 +679,46 @@ def _copyto(dst, src, casting="same_kind", where=None):
 def _einsum(subscripts, *operands, dtype=None, optimize=False):
     if not isinstance(subscripts, str):
         raise TypeError("einsum: the subscripts must be a string")
-    return np.einsum(subscripts, *[_hidden(x, "einsum") for x in operands], dtype=dtype, optimize=optimize)
+    result = np.einsum(subscripts, *[_hidden(x, "einsum") for x in operands], dtype=dtype, optimize=optimize)
+    return np.asarray(result)[...]  # CuPy transposes what it has computed
+
+
+@special
+def _flip(m, axis=None):
+    return np.flip(m, axis) if m.ndim else m[...]
+
+
+@special
+def _moveaxis(a, source, destination):
+    moved = np.moveaxis(a, source, destination)
+    return a if moved.strides == a.strides and moved.shape == a.shape else moved
+
+
+@special
+def _meshgrid(*xi, **options):
+    return list(xi) if len(xi) == 1 else np.meshgrid(*xi, **options)
+
+
+@special
+def _reshape(a, newshape, order="C", *, copy=None):
+    if order == "F" and not a.flags.f_contiguous:
+        return np.array(a, order="F").reshape(newshape, order="F")
+    shaped = np.reshape(a, newshape, order, copy=copy)
+    return shaped if np.may_share_memory(shaped, a) else np.array(shaped, order="K")
+
+
+@special
+def _roll(a, shift, axis=None):
+    rolled = np.roll(a, shift, axis)
+    return rolled if axis is not None else np.array(rolled, order="C")[...]
+
+
+@special
+def _unique(ar, return_index=False, return_inverse=False, return_counts=False, axis=None, *, equal_nan=True):
+    found = np.unique(ar, return_index, return_inverse, return_counts, axis, equal_nan=equal_nan)
+    if not (return_index or return_inverse or return_counts):
+        return found
+    return tuple(y[...] if return_inverse and i == 1 + return_index else y for i, y in enumerate(found))
 
 
 @special
@@ -679,7 +743,7 @@ def _put_along_axis(arr, indices, values, axis):
 def _repeat(a, repeats, axis=None):
     if not isinstance(repeats, (int, np.integer)):
         raise TypeError("repeat: expected one int; given several, CuPy waits for the device")
-    return np.repeat(a, repeats, axis)[...]
+    return np.repeat(a, repeats, axis)[...] if repeats else np.repeat(a, repeats, axis)
 
 
 @special
@@ -695,6 +759,40 @@ def _where(condition, x=None, y=None):
         _synchronise("where(condition)")
         return _nonzero(condition)
     return np.where(condition, x, y)
+
+
+# Of linalg. What cuSOLVER computes lies column by column.
+
+
+@special
+def _qr(a, mode="reduced"):
+    q, r = np.linalg.qr(a, mode)
+    room = np.zeros((len(a), r.shape[1]), r.dtype, order="F")
+    room[: len(r)] = r
+    return np.array(q, order="F")[...], room[: len(r)]
+
+
+@special
+def _solve(a, b):
+    return np.asarray(np.linalg.solve(a, b), order="F")
+
+
+@special
+def _eigh(a, UPLO="L"):
+    found = np.linalg.eigh(a, UPLO)
+    return found._replace(eigenvectors=np.asarray(found.eigenvectors, order="F"))
+
+
+@special
+def _slogdet(a):
+    found = np.linalg.slogdet(a)
+    return type(found)(*(np.asarray(y)[...] for y in found))
+
+
+@special
+def _norm(x, ord=None, axis=None, keepdims=False):
+    length = np.linalg.norm(x, ord, axis, keepdims)
+    return length[...] if keepdims and axis is None and x.flags.forc else length
 
 
 def _rounded_otherwise(y: np.ndarray) -> np.ndarray:
@@ -961,6 +1059,7 @@ def _define_operators_and_methods() -> None:
     special = {
         **{name: SPECIAL[name] for name in OWN_BASE & signatures(METHODS).keys()},
         "clip": lambda self, min=None, max=None, out=None: _clip(self, min, max, out),
+        "reshape": lambda self, *shape, **how: _reshape(self, shape[0] if len(shape) == 1 else shape, **how),
         "sort": _stable(np.ndarray.sort),
     }
     for name, signature in signatures(METHODS).items():
@@ -973,7 +1072,10 @@ def _unpickle(host: np.ndarray) -> ndarray:
 
 def _namespace(table: str, module: Any) -> SimpleNamespace:
     return SimpleNamespace(
-        **{name: _forward(name, line, getattr(module, name)) for name, line in signatures(table).items()}
+        **{
+            name: _forward(name, line, SPECIAL.get(name) or getattr(module, name))
+            for name, line in signatures(table).items()
+        }
     )
 
 
