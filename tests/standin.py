@@ -98,6 +98,11 @@ def capturing() -> Iterator[None]:
         _capturing = before
 
 
+def is_capturing() -> bool:
+    """Whether this is within a block of `capturing`."""
+    return _capturing
+
+
 def _synchronise(what: str) -> None:
     global sync_count
     if _capturing:

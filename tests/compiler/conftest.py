@@ -6,6 +6,8 @@ import importlib.util
 from collections.abc import Iterator
 
 import pytest
+from compiler.graphs import on_standin
+from conftest import Backend
 
 NATIVE = pytest.param(
     "native",
@@ -20,6 +22,14 @@ NATIVE = pytest.param(
 def back_end(request: pytest.FixtureRequest) -> str:
     """Each back end in turn that makes something of a program."""
     return request.param
+
+
+@pytest.fixture
+def graphs(gpu: Backend, monkeypatch: pytest.MonkeyPatch) -> Backend:
+    """The backends of a GPU in turn, on which compiled steps are captured as graphs."""
+    if gpu.name == "standin":
+        on_standin(monkeypatch)
+    return gpu
 
 
 @pytest.fixture(scope="session", autouse=True)

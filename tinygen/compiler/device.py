@@ -124,6 +124,8 @@ class CuPyLowering(Lowering):
             self.numbers.set(value, generator.take(kind, out.size, *self._numbers(draw)))
 
         self.on_host.append(take)
+        if kind == "normal":  # of any width: what is drawn is scaled later, and by 0 where nothing is to be drawn
+            return functools.partial(fill_from, first, kind, out)
         if not any(draw.values):
             return functools.partial(fill_from, first, kind, out, *draw.operands)
         self._stay_single(f"how {kind} numbers are drawn changes from step to step")
