@@ -89,7 +89,7 @@ def as_launches(function: Callable, count: Callable[..., int] = lambda *_, **__:
 
 @contextmanager
 def capturing() -> Iterator[None]:
-    """A block in which a synchronisation, or a copy from host to device, raises, as while a CUDA graph is captured."""
+    """A block in which a synchronisation, a copy from host to device or cuBLAS raises, as while a graph is captured."""
     global _capturing
     before, _capturing = _capturing, True
     try:
@@ -114,6 +114,14 @@ def _synchronise(what: str) -> None:
 def _host_copy(what: str) -> None:
     if _capturing:
         raise RuntimeError(f"{what} copies from the host, which is not permitted while a stream is capturing")
+
+
+def _product(what: str, operands: Sequence[Any]) -> None:
+    """A product of matrices: by cuBLAS, for all but whole numbers, which CuPy does not call while it is capturing."""
+    arrays = [x for x in operands if isinstance(x, np.ndarray)]
+    by_cublas = all(x.size and x.dtype.kind in "fc" for x in arrays) and any(x.ndim > 1 for x in arrays)
+    if _capturing and by_cublas:
+        raise NotImplementedError(f"{what}: calling cuBLAS API during stream capture is currently unsupported")
 
 
 # The tables: what NumPy and CuPy share. Each line has CuPy's parameters in CuPy's order, and no more; the annotation
@@ -340,6 +348,7 @@ ATOMIC |= dict.fromkeys(("bitwise_and", "bitwise_or", "bitwise_xor"), "iIlLqQ")
 
 SYNCHRONISES = {"argwhere", "bincount", "flatnonzero", "nonzero", "shares_memory", "sliding_window_view", "unique"}
 JOINS = {"concatenate", "hstack", "stack", "vstack"}
+PRODUCTS = {"dot", "inner", "matmul", "tensordot"}
 ON_HOST = {"asnumpy", "broadcast_shapes", "can_cast", "isscalar", "issubdtype", "may_share_memory", "ndim"}
 ON_HOST |= {"promote_types", "result_type", "shape", "shares_memory"}  # what gives no array
 KEEPS_ORDER = {"array", "asarray", "astype", "copy", "einsum", "empty", "empty_like", "eye", "full", "full_like"}
@@ -471,6 +480,8 @@ def _forward(name: str, signature: inspect.Signature, function: Callable) -> Cal
             _synchronise(name)
         if joins and len(args[0]) > 8:
             _host_copy(f"{name} of more than 8 arrays")  # CuPy sends their addresses
+        if name in PRODUCTS:
+            _product(name, taken)
         with np.errstate(all="ignore"):
             result = function(*taken, **named)
         if name in ON_HOST:
@@ -684,7 +695,11 @@ def _copyto(dst, src, casting="same_kind", where=None):
 def _einsum(subscripts, *operands, dtype=None, optimize=False):
     if not isinstance(subscripts, str):
         raise TypeError("einsum: the subscripts must be a string")
-    result = np.einsum(subscripts, *[_hidden(x, "einsum") for x in operands], dtype=dtype, optimize=optimize)
+    hosts = [_hidden(x, "einsum") for x in operands]
+    given, _, kept = subscripts.partition("->")
+    if len(hosts) > 1 and set(given) - set(kept) - set(","):
+        _product("einsum", hosts)
+    result = np.einsum(subscripts, *hosts, dtype=dtype, optimize=optimize)
     return np.asarray(result)[...]  # CuPy transposes what it has computed
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 from types import SimpleNamespace
 
+import cublas_on_host
 import numpy as np
 import pytest
 from conftest import BACKENDS, device
@@ -19,46 +19,6 @@ class Placed(np.ndarray):
     data = property(lambda self: SimpleNamespace(ptr=self.ctypes.data))
 
 
-class Library:
-    """cuBLAS on the host: columns lie one after the other, `step` elements from each other."""
-
-    def cublasGemmEx(
-        self,
-        handle,
-        a_turned,
-        b_turned,
-        m,
-        n,
-        k,
-        one,
-        a,
-        a_kind,
-        a_step,
-        b,
-        b_kind,
-        b_step,
-        zero,
-        c,
-        kind,
-        step,
-        compute,
-        how,
-    ):
-        number = {0: ctypes.c_float, 1: ctypes.c_double}[kind]
-        assert a_kind == b_kind == kind and compute == {0: 68, 1: 70}[kind] and how == -1
-        assert (one._obj.value, zero._obj.value) == (1, 0)
-
-        def matrix(pointer, rows, columns, step):
-            assert step >= rows
-            flat = np.ctypeslib.as_array(ctypes.cast(pointer, ctypes.POINTER(number)), ((columns - 1) * step + rows,))
-            return np.lib.stride_tricks.as_strided(flat, (rows, columns), (flat.itemsize, step * flat.itemsize))
-
-        x = matrix(a, *((k, m) if a_turned else (m, k)), a_step)
-        y = matrix(b, *((n, k) if b_turned else (k, n)), b_step)
-        matrix(c, m, n, step)[...] = (x.T if a_turned else x) @ (y.T if b_turned else y)
-        return 0
-
-
 @pytest.fixture(params=["host", *(["cupy"] if "cupy" in BACKENDS else [])])
 def products(request):
     """What makes products, and the array module whose arrays it takes."""
@@ -68,10 +28,7 @@ def products(request):
 
             yield Products(backend.xp.cuda.get_current_stream()), backend.xp.asarray
     else:
-        cublas = on_host("cublas")
-        made = object.__new__(cublas.Products)
-        made._library, made._handle = Library(), ctypes.c_void_p()
-        yield made, lambda x: x.view(Placed)
+        yield cublas_on_host.products(on_host("cublas")), lambda x: x.view(Placed)
 
 
 def laid_out(x, layout):
@@ -102,10 +59,60 @@ def test_products_of_every_layout(shape, dtype, products):
                 np.testing.assert_allclose(got, a @ b, rtol=1e-4, atol=1e-5, err_msg=f"{of_a}, {of_b}, {of_out}")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_stacks_of_matrices(dtype, products):
+    makes, placed = products
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(6, 3, 4)).astype(dtype), rng.normal(size=(6, 4, 5)).astype(dtype)
+    turned, wide = np.ascontiguousarray(b.mT).mT, np.zeros((6, 3, 9), dtype)[..., :4]
+    wide[...] = a
+    for x, y in [
+        (a, b),
+        (a[0], b),
+        (a, b[0]),
+        (a[:1], b),
+        (wide, turned),
+        (a[::2], b[::2]),
+        (a[::-1], b),
+        (a[:1], b[:1]),
+    ]:
+        for out in (np.zeros_like(x @ y), np.zeros_like((x @ y).mT).mT):
+            assert_product(makes, *map(placed, (x, y, out)), x @ y)
+
+
+def test_what_has_gaps_or_repeats_or_another_dtype_is_copied_first_each_time(products):
+    makes, placed = products
+    x, y = np.arange(32.0).reshape(4, 8), np.ones((3, 5))
+    row = np.broadcast_to(np.arange(3.0), (4, 3))
+    for a, b in [
+        (x[:, ::3], y),
+        (row, y),
+        (y.T, row.T),
+        (np.arange(64.0).reshape(2, 4, 8)[..., ::3], y),
+        (x[:, :3].astype("f4"), y),
+    ]:
+        out = np.zeros(np.matmul(a, b).shape)
+        assert_product(makes, *map(placed, (a, b, out)), a @ b)
+    a, out = placed(x[:, ::3]), placed(np.zeros((4, 5)))
+    call = makes.product(a, placed(y), out)
+    for k in (1, 2):
+        a[...] = k
+        call()
+        assert float(out[0, 0]) == 3 * k
+
+
+def assert_product(makes, x, y, out, right):
+    makes.product(x, y, out)()
+    np.testing.assert_allclose(out.get() if hasattr(out, "get") else out, right, rtol=1e-4, atol=1e-5)
+
+
 def test_what_cublas_does_not_take(products):
     makes, placed = products
     x = placed(np.ones((4, 4), np.float32))
-    for refused in (x[::2, ::2], x.astype(np.float16), x.astype(np.float64), x[:0], x.reshape(2, 2, 4)):
+    for refused in (x[:0], x[0]):
         assert makes.product(refused, x, x) is None
-    whole = placed(np.ones((4, 4), np.int64))
-    assert makes.product(whole, whole, whole) is None
+    assert makes.product(x, x, x[::2, ::2]) is None
+    assert makes.product(x, x, x.reshape(2, 2, 2, 2)) is None
+    for dtype in (np.int64, np.float16):
+        other = placed(np.ones((4, 4), dtype))
+        assert makes.product(other, other, other) is None

@@ -600,6 +600,27 @@ def test_work_on_the_device_waits_for_nothing(expression):
     assert syncs.count == 0, syncs
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        *("x @ x.T", "xp.matmul(x, x[0])", "xp.dot(x, x.T)", "x.dot(x.T)", "xp.tensordot(x, x)", "xp.inner(x, x)"),
+        *("xp.einsum('ij,kj->ik', x, x)", "xp.matmul(x.astype('e'), x.T.astype('e'))"),
+    ],
+)
+def test_cublas_is_refused_while_capturing(expression):
+    evaluate = _evaluate(expression)
+    evaluate()
+    with capturing(), pytest.raises(NotImplementedError, match="cuBLAS API during stream capture"):
+        evaluate()
+
+
+@pytest.mark.parametrize("expression", ["x[0] @ x[0]", "xp.outer(x[0], x[0])", "x.astype(int) @ x.T.astype(int)"])
+def test_products_by_kernels_of_cupys_own_can_be_captured(expression):
+    evaluate = _evaluate(expression)
+    with capturing():
+        evaluate()
+
+
 def test_counts_nest_and_say_what_waited():
     with count_syncs() as outer:
         float(X[0, 0])

@@ -10,9 +10,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import cublas_on_host
 import numpy as np
 import pytest
 import standin
+from test_kernels_cuda import on_host
 
 from tinygen.compiler import device
 from tinygen.compiler.device import DeviceNumbers
@@ -23,10 +25,9 @@ from tinygen.compiler.program import Value
 class Launches:
     """As graph.Launches. Here no loop has a kernel, and what is said of that is no reason against a graph."""
 
-    products = None
-
     def __init__(self) -> None:
         self.runs, self._why_not = 0, ""
+        self.products = cublas_on_host.products(on_host("cublas"))
 
     @property
     def why_not(self) -> str:

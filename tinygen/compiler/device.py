@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -137,35 +138,35 @@ class CuPyLowering(Lowering):
             self._launches.why_not = why
 
     def _convolution(self, instruction: Instruction) -> list[Call]:
-        if self._are_matrices(instruction):
-            return getattr(self, f"_{instruction.op}")(instruction)
-        return super()._convolution(instruction)
+        arrays = [self.plan[v] for v in (*instruction.values, instruction.result)]
+        if not _are_matrices(arrays):
+            return super()._convolution(instruction)
+        copies, rows = zip(*map(self._in_rows, arrays), strict=True)
+        return [*itertools.chain(*copies), *getattr(self, f"_{instruction.op}")(*rows, instruction.options)]
+
+    def _in_rows(self, x: Array) -> tuple[list[Call], Array]:
+        """x, where it lies row by row; or else a copy that does, and what makes it again."""
+        if x.flags.c_contiguous:
+            return [], x
+        there = self.xp.empty(x.shape, x.dtype)
+        return [functools.partial(self.xp.copyto, there, x)], there
 
     def _fused(self, instruction: Instruction) -> list[Call]:
         return self._group(instruction, self.plan.arrays)
 
-    def _are_matrices(self, convolution: Instruction) -> bool:
-        """Whether what a convolution reads and makes can be seen as matrices, of a dtype that the kernels take."""
-        arrays = [self.plan[v] for v in (*convolution.values, convolution.result)]
-        return all(a.flags.c_contiguous and a.dtype == arrays[0].dtype and a.dtype.char in "fd" for a in arrays)
-
-    def _conv2d(self, instruction: Instruction) -> list[Call]:
-        x, w, y = (self.plan[v] for v in (*instruction.values, instruction.result))
-        gather, cols = self._columns(x, (*y.shape[:3], *w.shape[:3]), instruction.options)
+    def _conv2d(self, x: Array, w: Array, y: Array, options: dict[str, Any]) -> list[Call]:
+        gather, cols = self._columns(x, (*y.shape[:3], *w.shape[:3]), options)
         return [gather, self._product(cols, w.reshape(cols.shape[1], -1), y.reshape(len(cols), -1))]
 
-    def _conv2d_weight_grad(self, instruction: Instruction) -> list[Call]:
-        x, gy, gw = (self.plan[v] for v in (*instruction.values, instruction.result))
-        gather, cols = self._columns(x, (*gy.shape[:3], *gw.shape[:3]), instruction.options)
+    def _conv2d_weight_grad(self, x: Array, gy: Array, gw: Array, options: dict[str, Any]) -> list[Call]:
+        gather, cols = self._columns(x, (*gy.shape[:3], *gw.shape[:3]), options)
         return [gather, self._product(cols.T, gy.reshape(len(cols), -1), gw.reshape(cols.shape[1], -1))]
 
-    def _conv_transpose2d(self, instruction: Instruction) -> list[Call]:
-        gy, w, x = (self.plan[v] for v in (*instruction.values, instruction.result))
+    def _conv_transpose2d(self, gy: Array, w: Array, x: Array, options: dict[str, Any]) -> list[Call]:
         shape = (*gy.shape[:3], *w.shape[:3])
         rows, columns = windows_by_taps(shape)
         (cols,) = self._borrow([(shape, x.dtype)])
         multiply = self._product(gy.reshape(rows, -1), w.reshape(columns, -1).T, cols.reshape(rows, columns))
-        options = instruction.options
         add = functools.partial(kernels.col2im, cols, options["size"], options["stride"], options["padding"], x)
         return [multiply, add]
 
@@ -256,6 +257,12 @@ class BodyByCalls:
             made[member.result] = xp.asarray(y).astype(member.result.dtype, copy=False)
         for value, out in self._outs.items():
             out[...] = made[value]
+
+
+def _are_matrices(arrays: Sequence[Array]) -> bool:
+    """Whether what a convolution reads, and makes, can be seen as matrices of a dtype that the kernels take."""
+    *_, made = arrays
+    return made.flags.c_contiguous and all(a.dtype == made.dtype and a.dtype.char in "fd" for a in arrays)
 
 
 def _read_as_arrays(program: Program) -> set[Value]:

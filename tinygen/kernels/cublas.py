@@ -7,6 +7,7 @@ may be used then; so all products of a step go through one, and give the same bi
 from __future__ import annotations
 
 import ctypes
+import functools
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -46,36 +47,50 @@ class Products:
             raise RuntimeError(f"{name}: cuBLAS answers with status {status}")
 
     def product(self, a: Array, b: Array, out: Array) -> Callable[[], None] | None:
-        """out[...] = a @ b as a call without arguments, for matrices that stay where they are.
+        """out[...] = a @ b as a call without arguments, for matrices, or stacks of them, that stay where they are.
 
-        None for what cuBLAS doesn't take as it lies, or of another dtype than float32 and float64.
+        What is of another dtype than out, or lies as cuBLAS doesn't take it, is copied first, each time. None if out is
+        neither of float32 nor of float64, for stacks of stacks, and for what is empty.
         """
-        if (layout := _layout(out)) is not None and layout.in_rows:  # cuBLAS writes columns: out.T = b.T @ a.T
-            a, b, out = b.T, a.T, out.T
-        layouts = [_layout(x) for x in (a, b, out)]
-        alike = a.dtype == b.dtype == out.dtype and out.dtype.char in _TYPES
-        if not alike or None in layouts:
+        fits = out.dtype.char in _TYPES and a.size and b.size and out.size
+        if not fits or out.ndim > 3 or min(a.ndim, b.ndim) < 2 or _layout(out) is None:
             return None
-        (a_rows, a_step), (b_rows, b_step), (_, step) = filter(None, layouts)
+        given = a, b
+        a, b = (x if x.dtype == out.dtype and _layout(x) else x.astype(out.dtype, order="C") for x in given)
+        copies = [(here, x) for here, x in zip((a, b), given, strict=True) if here is not x]
+        gemm = self._gemm(a, b, out)
+
+        def call(keep: Any = (a, b, out)) -> None:
+            for here, x in copies:
+                here[...] = x
+            if status := gemm():
+                raise RuntimeError(f"cuBLAS: status {status} for {a.shape} @ {b.shape}")
+
+        return call
+
+    def _gemm(self, a: Array, b: Array, out: Array) -> Callable[[], int]:
+        """The call of cuBLAS, which returns its status."""
+        if (layout := _layout(out)) is not None and layout.in_rows:  # cuBLAS writes columns: out.T = b.T @ a.T
+            a, b, out = b.mT, a.mT, out.mT
         kind, compute = _TYPES[out.dtype.char]
         if out.dtype.char == "f" and os.environ.get("CUPY_TF32") == "1":
             compute = _FAST_TF32
         number = ctypes.c_float if out.dtype.char == "f" else ctypes.c_double
         one, zero = number(1), number(0)
-        (m, k), n = a.shape, b.shape[1]
-        pa, pb, pout = (ctypes.c_void_p(x.data.ptr) for x in (a, b, out))
-        gemm, arrays = self._library.cublasGemmEx, (a, b, out)
+        stacked = out.ndim == 3
+        (a_rows, a_step), (b_rows, b_step), (_, step) = filter(None, map(_layout, (a, b, out)))
+
+        def matrices(x: Array, step: int) -> tuple[Any, ...]:
+            apart = x.strides[0] // x.itemsize if x.ndim == 3 and len(x) > 1 else 0  # 0: each time the same one
+            return ctypes.c_void_p(x.data.ptr), kind, step, *([ctypes.c_longlong(apart)] * stacked)
+
         arguments = (
-            *(self._handle, int(a_rows), int(b_rows), m, n, k),
-            *(ctypes.byref(one), pa, kind, a_step, pb, kind, b_step),
-            *(ctypes.byref(zero), pout, kind, step, compute, _DEFAULT),
+            *(self._handle, int(a_rows), int(b_rows), *out.shape[-2:], a.shape[-1]),
+            *(ctypes.byref(one), *matrices(a, a_step), *matrices(b, b_step)),
+            *(ctypes.byref(zero), *matrices(out, step), *([len(out)] * stacked), compute, _DEFAULT),
         )
-
-        def call(keep: Any = (arrays, one, zero)) -> None:
-            if status := gemm(*arguments):
-                raise RuntimeError(f"cublasGemmEx: status {status} for ({m}, {k}) @ ({k}, {n})")
-
-        return call
+        function = self._library.cublasGemmStridedBatchedEx if stacked else self._library.cublasGemmEx
+        return functools.partial(function, *arguments)
 
 
 class _Layout(NamedTuple):
@@ -86,10 +101,10 @@ class _Layout(NamedTuple):
 
 
 def _layout(x: Array) -> _Layout | None:
-    """None for what is no matrix, is empty, or lies with gaps in its rows and its columns."""
-    if x.ndim != 2 or not x.size:
+    """Of a matrix, or of each in a stack. None for what lies with gaps in its rows and its columns."""
+    if x.ndim == 3 and x.strides[0] < 0:
         return None
-    (rows, columns), (down, right) = x.shape, (step // x.itemsize for step in x.strides)
+    (rows, columns), (down, right) = x.shape[-2:], (step // x.itemsize for step in x.strides[-2:])
     if (down == 1 or rows == 1) and (columns == 1 or right >= rows):
         return _Layout(False, max(right, rows))
     if (right == 1 or columns == 1) and (rows == 1 or down >= columns):
@@ -108,5 +123,5 @@ def _library() -> Any:
         from cuda import pathfinder  # comes with CuPy
 
         library = ctypes.CDLL(pathfinder.load_nvidia_dynamic_lib("cublas").abs_path)
-    library.cublasGemmEx.restype = ctypes.c_int
+    library.cublasGemmEx.restype = library.cublasGemmStridedBatchedEx.restype = ctypes.c_int
     return library
