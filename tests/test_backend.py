@@ -95,6 +95,29 @@ def test_without_a_driver_the_error_carries_the_cause(monkeypatch, error):
         tg.use("cuda")
 
 
+def test_the_first_compilation_of_kernels_is_told_once(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "kernels"
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(folder))
+    line = "tinygen: CuPy compiles its kernels for this GPU, once, when each is first used ...\n"
+    for there, told in [(None, line), ("ab.cubin.cu", line), ("ab.cubin", "")]:
+        folder.mkdir(exist_ok=True)
+        if there:
+            (folder / there).touch()
+        _install_cupy(monkeypatch, standin)
+        for _ in range(2):
+            with tg.use("cuda"):
+                tg.current_module().zeros(3)
+        assert capsys.readouterr().err == told
+
+
+def test_no_compilation_is_told_where_there_is_no_gpu(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(tmp_path))
+    _install_cupy(monkeypatch, _fake_cupy(lambda: 0))
+    with pytest.raises(DeviceError):
+        tg.use("cuda")
+    assert capsys.readouterr().err == ""
+
+
 def test_an_array_that_was_made_before_cuda_was_asked_for(monkeypatch):
     cupy = _fake_cupy(lambda: 1)
     _install_cupy(monkeypatch, cupy)

@@ -1,6 +1,7 @@
 """The doctor: it tells what is there, what is missing and what to do, and nothing that is broken stops it."""
 
 import importlib
+import os
 import re
 import sys
 import tempfile
@@ -201,10 +202,19 @@ def fake_cupy(count):
     return SimpleNamespace(__version__="14.0", cuda=SimpleNamespace(runtime=runtime))
 
 
-def test_gpus_are_named_with_their_memory(monkeypatch):
+def test_gpus_are_named_with_their_memory(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "cupy", fake_cupy(2))
     monkeypatch.setattr(doctor, "_driver", lambda: "580.65")
-    assert finding("CuPy").value == "14.0, built for CUDA 13.2"
+    monkeypatch.setenv("CUPY_CACHE_DIR", str(tmp_path / "kernels"))
+    none = f"14.0, built for CUDA 13.2; no kernel is compiled yet in {tmp_path / 'kernels'}"
+    assert finding("CuPy") == ("CuPy", none, True, "")
+    (tmp_path / "kernels").mkdir()
+    for name in ("a.cubin", "b.cubin", "b.cubin.cu"):
+        (tmp_path / "kernels" / name).touch()
+    assert finding("CuPy").value.endswith(f"; 2 kernels kept in {tmp_path / 'kernels'}")
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    told = finding("CuPy")
+    assert told.ok is None and told.advice.endswith("can't be written: set CUPY_CACHE_DIR to a folder that can")
     assert finding("GPU").value == "Test GPU, 8 GiB; Test GPU, 9 GiB; NVIDIA driver 580.65, up to CUDA 13.0"
 
 

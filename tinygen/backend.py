@@ -1,18 +1,22 @@
 """What an array is and where it lives: NumPy on the CPU, CuPy on a GPU.
 
 Everything above this file asks `array_module(x)` for the module that owns x and never names numpy or cupy itself, so
-one line of code serves both. CuPy is imported only when somebody asks for "cuda".
+one line of code serves both. CuPy is imported only when somebody asks for "cuda". It compiles each kernel when it is
+first used, which the first steps on a machine wait for, and keeps it on disk.
 """
 
 from __future__ import annotations
 
 import importlib
+import sys
 from types import ModuleType
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .errors import DeviceError
+from .files import kernels_kept
+from .terminal import write_line
 from .tracing import tracing
 
 Array: TypeAlias = Any  # numpy.ndarray or cupy.ndarray: what they share has no static type
@@ -91,6 +95,8 @@ def device_module(device: str) -> ModuleType:
             ) from None
         _modules[device] = module
         _module_of[module.ndarray] = module
+        if kernels_kept()[0] == 0:
+            write_line("tinygen: CuPy compiles its kernels for this GPU, once, when each is first used ...", sys.stderr)
     return _modules[device]
 
 

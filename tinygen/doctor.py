@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import tables
-from .files import cache_dir, code_dir
+from .files import cache_dir, code_dir, kernels_kept
 from .processes import cores
 
 AVX512_KERNELS = {"skylakex", "cooperlake", "sapphirerapids"}  # OpenBLAS's names; the others of x86 use AVX2 or less
@@ -217,7 +217,11 @@ def _cupy() -> Finding:
         advice = 'to train on the GPU: pip install "tinygen[cuda13]", or [cuda12] for a driver before 580'
         return Finding("CuPy", "not installed", None, advice)
     runtime = cupy.cuda.runtime.runtimeGetVersion()
-    return Finding("CuPy", f"{cupy.__version__}, built for CUDA {_cuda_version(runtime)}")
+    kept, folder = kernels_kept()
+    there = f"{kept:,} kernel{'s' * (kept != 1)} kept in {folder}" if kept else f"no kernel is compiled yet in {folder}"
+    advice = _cache_advice(Path(folder), "CUPY_CACHE_DIR")
+    value = f"{cupy.__version__}, built for CUDA {_cuda_version(runtime)}; {there}"
+    return Finding("CuPy", value, None if advice else True, advice)
 
 
 def _gpu() -> Finding:
@@ -260,11 +264,11 @@ def _data_sets() -> Finding:
     return Finding("data sets", value, None if advice else True, advice)
 
 
-def _cache_advice(folder: Path) -> str:
+def _cache_advice(folder: Path, variable: str = "TINYGEN_CACHE") -> str:
     """What to do if nothing can be kept in a folder; "" if it can."""
     parent = next(path for path in [folder, *folder.parents] if path.is_dir())
     writable = os.access(parent, os.W_OK)
-    return "" if writable else f"{parent} can't be written: set TINYGEN_CACHE to a folder that can"
+    return "" if writable else f"{parent} can't be written: set {variable} to a folder that can"
 
 
 def _this_folder() -> Finding:

@@ -42,6 +42,12 @@ def code_dir() -> Path:
     return cache_dir() / "code"
 
 
+def kernels_kept() -> tuple[int, str]:
+    """How many compiled kernels CuPy keeps, and in which folder: $CUPY_CACHE_DIR, or ~/.cupy/kernel_cache."""
+    folder = os.environ.get("CUPY_CACHE_DIR", os.path.expanduser("~/.cupy/kernel_cache"))
+    return sum(name.endswith(".cubin") for name in os.listdir(folder)) if os.path.isdir(folder) else 0, folder
+
+
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     """Open a file for reading its bytes. Raises OSError, also for a pipe or a device: they may never end."""
     file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | getattr(os, "O_NONBLOCK", 0)))  # noqa: SIM115
