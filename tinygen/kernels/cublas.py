@@ -50,15 +50,16 @@ class Products:
         """out[...] = a @ b as a call without arguments, for matrices, or stacks of them, that stay where they are.
 
         What is of another dtype than out, or lies as cuBLAS doesn't take it, is copied first, each time. None if out is
-        neither of float32 nor of float64, for stacks of stacks, and for what is empty.
+        neither of float32 nor of float64 or lies so itself, for stacks of stacks that broadcast, and for what is empty.
         """
-        fits = out.dtype.char in _TYPES and a.size and b.size and out.size
-        if not fits or out.ndim > 3 or min(a.ndim, b.ndim) < 2 or _layout(out) is None:
+        fits = out.dtype.char in _TYPES and a.size and b.size and out.size and min(a.ndim, b.ndim) >= 2
+        alike = out.ndim <= 3 or all(x.shape[:-2] in ((), out.shape[:-2]) for x in (a, b))
+        if not fits or not alike or _layout(out) is None:
             return None
         given = a, b
         a, b = (x if x.dtype == out.dtype and _layout(x) else x.astype(out.dtype, order="C") for x in given)
         copies = [(here, x) for here, x in zip((a, b), given, strict=True) if here is not x]
-        gemm = self._gemm(a, b, out)
+        gemm = self._gemm(*map(_stack, (a, b, out)))
 
         def call(keep: Any = (a, b, out)) -> None:
             for here, x in copies:
@@ -102,7 +103,7 @@ class _Layout(NamedTuple):
 
 def _layout(x: Array) -> _Layout | None:
     """Of a matrix, or of each in a stack. None for what lies with gaps in its rows and its columns."""
-    if x.ndim == 3 and x.strides[0] < 0:
+    if (x := _stack(x)) is None or (x.ndim == 3 and x.strides[0] < 0):
         return None
     (rows, columns), (down, right) = x.shape[-2:], (step // x.itemsize for step in x.strides[-2:])
     if (down == 1 or rows == 1) and (columns == 1 or right >= rows):
@@ -110,6 +111,15 @@ def _layout(x: Array) -> _Layout | None:
     if (right == 1 or columns == 1) and (rows == 1 or down >= columns):
         return _Layout(True, max(down, columns))
     return None
+
+
+def _stack(x: Array) -> Array:
+    """x with all axes but the last two as one: a view, or None where they don't follow each other in memory."""
+    if x.ndim <= 3:
+        return x
+    if x.flags.c_contiguous:
+        return x.reshape(-1, *x.shape[-2:])
+    return _stack(x.mT).mT if x.mT.flags.c_contiguous else None
 
 
 def _library() -> Any:
