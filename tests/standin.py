@@ -28,7 +28,7 @@ sync_count = 0
 
 _log: list[str] = []
 _launched: list[str] = []
-_capturing = False
+_capturing, _cublas = False, True
 
 
 class Noted:
@@ -88,14 +88,17 @@ def as_launches(function: Callable, count: Callable[..., int] = lambda *_, **__:
 
 
 @contextmanager
-def capturing() -> Iterator[None]:
-    """A block in which a synchronisation, a copy from host to device or cuBLAS raises, as while a graph is captured."""
-    global _capturing
-    before, _capturing = _capturing, True
+def capturing(cublas: bool = True) -> Iterator[None]:
+    """A block in which a synchronisation, or a copy from host to device, raises, as while a CUDA graph is captured.
+
+    cublas: False refuses products of matrices, too, as CuPy does then.
+    """
+    global _capturing, _cublas
+    before, (_capturing, _cublas) = (_capturing, _cublas), (True, cublas)
     try:
         yield
     finally:
-        _capturing = before
+        _capturing, _cublas = before
 
 
 def is_capturing() -> bool:
@@ -120,7 +123,7 @@ def _product(what: str, operands: Sequence[Any]) -> None:
     """A product of matrices: by cuBLAS, for all but whole numbers, which CuPy does not call while it is capturing."""
     arrays = [x for x in operands if isinstance(x, np.ndarray)]
     by_cublas = all(x.size and x.dtype.kind in "fc" for x in arrays) and any(x.ndim > 1 for x in arrays)
-    if _capturing and by_cublas:
+    if not _cublas and by_cublas:
         raise NotImplementedError(f"{what}: calling cuBLAS API during stream capture is currently unsupported")
 
 
@@ -613,6 +616,8 @@ def _scan(function: Callable) -> Callable:
         sums = function(a, axis, dtype, out)
         if out is not None:
             return sums
+        if not sums.size:
+            return np.array(sums)
         moved = np.moveaxis(np.array(sums, order="C"), -1 if axis is None else axis, -1)  # and scanned row by row
         return np.moveaxis(moved.reshape(-1, moved.shape[-1]).reshape(moved.shape), -1, -1 if axis is None else axis)
 
