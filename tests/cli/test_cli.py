@@ -141,6 +141,8 @@ def weights(folder, step):
     "command",
     [
         "train",
+        "sweep",
+        "compare",
         "sample",
         "translate",
         "evaluate",

@@ -12,13 +12,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from tinygen import sweep
+from tinygen import sweep, viz
 from tinygen.cli import main
 from tinygen.cli.grid import LONGEST
 from tinygen.cli.sweep import trainings
 from tinygen.errors import UserError
+from tinygen.report import compared
 from tinygen.train import RunDirectory
 
+WORK = sweep.work
 ROOT = Path(__file__).parents[2]
 SMALL = "gan --data ring8 --steps 2 --log-every 1 --record none --set g_hidden=4 d_hidden=4"
 
@@ -42,7 +44,7 @@ def run(capsys):
 
 @pytest.fixture
 def here(monkeypatch):
-    """Sweeps whose runs are trained in this process, one after the other."""
+    """Sweeps whose runs are trained in this process, one after the other, and draw nothing; nor does the comparison."""
 
     def work(left, jobs, tell):
         for training in left:
@@ -50,6 +52,9 @@ def here(monkeypatch):
             tell(sweep.Outcome(training, 1.0, "" if not any(codes) else f"code {max(codes)}"))
 
     monkeypatch.setattr(sweep, "work", work)
+    for name in ("save_grid", "save_curves", "save_gif"):
+        monkeypatch.setattr(viz, name, lambda *given, **options: None)
+    monkeypatch.setattr(compared, "page", lambda comparison, folder: "")
 
 
 def names(line):
@@ -63,7 +68,9 @@ def test_each_combination_is_a_run_seed_by_seed():
         for batch in (8, 16)
         for size in (2, 5)
     ]
-    assert names("gan lsgan --preset keras") == ["gan-preset=keras-seed=0", "lsgan-preset=keras-seed=0"]
+    assert names("gan lsgan --preset plane --data ring8") == [
+        f"{model}-data=ring8-preset=plane-seed=0" for model in ("gan", "lsgan")
+    ]
     assert names("gan") == ["gan-seed=0"] and names("gan --set lr=1e-3 g_hidden=8,16") == [
         "gan-lr=0.001-g_hidden=8,16-seed=0"
     ]
@@ -100,9 +107,10 @@ REFUSED = {
     "gan --set lr=1e-3 lr=fast": ["--set lr", "'fast'"],
     "gan --set lr=1e-3 lr=-1": ["lr is -1.0", "at least 0"],
     "gan --set lr": ["--set lr", "lr=0.0002"],
-    "gan --set rl=1": ["'lr'"],
+    "gan --set rl=1": ["--set rl: no such setting"],
     "gan vae --set g_hidden=4": ["vae: --set g_hidden", "no such setting"],
-    "gan --preset keras kears": ["no preset 'kears'"],
+    "gan --preset keras kears": ["gan: no preset 'kears'"],
+    "gan lsgan --preset keras": ["error: lsgan: no preset 'keras'"],
     "gan --data digits ring9": ["no data set 'ring9'", "ring8"],
     "gan --data-b digits": ["one domain"],
     "gan --device cuda": ["CuPy"],
@@ -178,15 +186,15 @@ def test_a_run_that_fails_is_named_and_the_others_are_compared(run, monkeypatch,
     assert "1 of 2 runs failed; the same command tries again" in result.out and "open s/compare.html" in result.out
 
 
-def test_a_sweep_trains_what_train_does_in_processes_of_their_own(run, tmp_path):
-    """The one test with real processes; each imports tinygen as this one does."""
-    result = run(f"sweep {SMALL} --seed 5 6 --jobs 2 --out s")
-    assert result.code == 0, result.out
-    for seed in (5, 6):
-        run(f"train {SMALL} --seed {seed} --out alone-{seed}")
-        swept = RunDirectory(f"s/gan-data=ring8-g_hidden=4-d_hidden=4-seed={seed}")
-        assert swept.metrics_file.read_bytes() == RunDirectory(f"alone-{seed}").metrics_file.read_bytes()
-        assert "2 steps of batch" in (swept.path / sweep.LOG).read_text()
+def test_a_sweep_trains_what_train_does_in_a_process_of_its_own(run, here, monkeypatch):
+    """The one test with a real process, which imports tinygen as this one does."""
+    run(f"train {SMALL} --seed 5 --out alone")
+    monkeypatch.setattr(sweep, "work", WORK)
+    result = run(f"sweep {SMALL} --seed 5 --out s --only 0")
+    assert result.code == 0 and "seed=5: " in result.out, result.out
+    swept = RunDirectory("s/gan-data=ring8-g_hidden=4-d_hidden=4-seed=5")
+    assert swept.metrics_file.read_bytes() == RunDirectory("alone").metrics_file.read_bytes()
+    assert "seed 5, cpu" in (swept.path / sweep.LOG).read_text()
 
 
 @pytest.mark.more

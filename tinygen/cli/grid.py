@@ -72,7 +72,8 @@ def _combinations(args: argparse.Namespace) -> Iterator[Combination]:
         try:
             plan = train.plan(given, kind, functools.partial(load, kind))
         except ConfigError as error:
-            raise ConfigError(f"{model}: {error}" if len(args.model) > 1 else str(error)) from error
+            named = len(args.model) == 1 or str(error).startswith(f"{model}: ")
+            raise ConfigError(str(error) if named else f"{model}: {error}") from error
         assigned = parse_settings(kind.Config, given.set)
         yield Combination(
             given,

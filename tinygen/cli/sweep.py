@@ -62,9 +62,10 @@ def run(args: argparse.Namespace) -> int:
         rows = [(str(i), str(one.out), steps) for i, (one, steps) in enumerate(zip(found, done, strict=True))]
         print(table([("", "run", "steps"), *rows], right=[0, 2]))
         return OK
+    chosen = _chosen(found, args.only)
     with writing(args.out, "directory"):
         Path(args.out).mkdir(parents=True, exist_ok=True)
-    code = do(_chosen(found, args.only), args.jobs)
+    code = do(chosen, args.jobs)
     if args.only is None and any(one.made for one in found):
         print()
         compare.show([args.out], Path(args.out, compare.PAGE))

@@ -155,7 +155,7 @@ def compare(*places: str | os.PathLike[str]) -> Comparison:
     ['loss', 'reconstruction', 'kl']
     """
     found = [path for place in places for path in _runs_in(Path(place))]
-    return Comparison([_read(path) for path in dict.fromkeys(found)])
+    return Comparison([_read(path) for path in {path.resolve(): path for path in found}.values()])
 
 
 def spread(numbers: Sequence[float], form: str = "") -> str:
