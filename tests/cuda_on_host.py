@@ -95,7 +95,7 @@ class Parameter(NamedTuple):
         return TYPES.get(self.type, self.type)
 
 
-def _parameters(line: str) -> list[Parameter]:
+def parameters(line: str) -> list[Parameter]:
     """Of "const T* x, long long n" or "raw T x, uint64 k"."""
     ones = [one.replace("const ", "").strip() for one in line.split(",")]
     return [Parameter(*one.removeprefix("raw ").rsplit(" ", 1), one.startswith("raw ")) for one in ones]
@@ -104,12 +104,12 @@ def _parameters(line: str) -> list[Parameter]:
 def signatures(source: str) -> dict[str, list[Parameter]]:
     """The kernels of a source, and what they take."""
     found = re.findall(r'extern "C" __global__ void (\w+)\((.*?)\)', source, re.DOTALL)
-    return {name: _parameters(" ".join(line.split())) for name, line in found}
+    return {name: parameters(" ".join(line.split())) for name, line in found}
 
 
 def elementwise_source(dtype: Any, in_params: str, out_params: str, body: str, name: str, preamble: str = "") -> str:
     """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size, or raw."""
-    inputs, outputs = _parameters(in_params), _parameters(out_params)
+    inputs, outputs = parameters(in_params), parameters(out_params)
     bind = [
         f"{const}{p.c_type}* {p.name} = ({p.c_type}*)_args[{k}];"
         if p.is_raw
@@ -220,7 +220,7 @@ class ElementwiseKernel:
         preamble: str = "",
     ):
         assert isinstance(reduce_dims, bool), f"reduce_dims: {reduce_dims!r}"
-        self.inputs, self.outputs = _parameters(in_params), _parameters(out_params)
+        self.inputs, self.outputs = parameters(in_params), parameters(out_params)
         self.text = (in_params, out_params, operation, name, preamble)
 
     def __call__(self, *args: Any) -> Any:

@@ -422,6 +422,6 @@ def test_cupy_takes_the_texts():
     assert ours == its[: len(ours)]
     for name, text in (cuda.ELEMENTWISE | noise.CUDA | gathers()).items():
         kernel = cupy.ElementwiseKernel(*text, name)
-        assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
+        assert len(kernel.in_params) == len(cuda_on_host.parameters(text[0])), name
     for dtype in DTYPES:
         assert cupy.RawModule(code=cuda.column_source(dtype)).code.startswith("#define THREADS")
