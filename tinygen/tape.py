@@ -152,8 +152,16 @@ def _run_hooks(node: Node, gy: Any) -> Any:
 
 
 def _is_new(g: Array, known: tuple[Any, ...]) -> bool:
-    """Whether a rule allocated this array for this argument alone: it is not a view, and is in `known` only once."""
-    return g.base is None and [x is g for x in known].count(True) == 1
+    """Whether a rule allocated this array for this argument alone: it is all of a memory that is in `known` once."""
+    memory = _memory(g)
+    is_whole = memory is g or (g.flags.forc and g.size == getattr(memory, "size", None))
+    return is_whole and [_memory(x) is memory for x in known].count(True) == 1
+
+
+def _memory(x: Any) -> Any:
+    """The array that x is a view of, or x itself."""
+    base = getattr(x, "base", None)
+    return x if base is None else base
 
 
 def _routes(root: Node, targets: set[Node]) -> dict[Node, list[tuple[int, Node]]]:
