@@ -1007,6 +1007,7 @@ class Stream:
     """A stream, in which everything is done at once."""
 
     null: Stream
+    ptr = 0
 
     def synchronize(self) -> None:
         _synchronise("Stream.synchronize")
@@ -1020,6 +1021,7 @@ cuda = SimpleNamespace(
     Device=Device,
     Stream=Stream,
     get_current_stream=lambda: Stream.null,
+    get_device_id=lambda: 0,
     is_available=lambda: True,
     runtime=SimpleNamespace(getDeviceCount=lambda: 1, deviceSynchronize=lambda: _synchronise("deviceSynchronize")),
 )

@@ -40,6 +40,12 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
     return sums.narrow(gx, x), ggamma, gbeta
 
 
+def keep_running(mean: Array, var: Array, mu: Array, s2: Array, momentum: float) -> None:
+    """mean ← momentum · mean + (1 - momentum) · mu, and var so from s2, in place: batch norm's running statistics."""
+    for running, batch in ((mean, mu), (var, s2)):
+        running[...] = running * momentum + batch * (1 - momentum)
+
+
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     """a @ b, or a @ b + bias with a bias for each column."""
     if a.dtype.char == "e" == b.dtype.char:  # NumPy's own product of float16 takes a hundred times as long
