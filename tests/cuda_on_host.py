@@ -173,6 +173,10 @@ def _as_c(value: Any, parameter: Parameter, dtype: np.dtype) -> Any:
         assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter!r}: {value!r}"
         assert value.dtype == pointers[parameter.type], f"{parameter!r}: {value.dtype}"
         return ctypes.c_void_p(value.ctypes.data)
+    if parameter.type == "Table":  # a structure, by value
+        assert isinstance(value, np.ndarray) and value.shape == (1,) and value.dtype.names, f"{parameter!r}: {value!r}"
+        words = ctypes.c_uint64 * (value.nbytes // 8)
+        return type("Table", (ctypes.Structure,), {"_fields_": [("words", words)]})(words(*value.view(np.uint64)))
     expected, c_type = {
         "T": (dtype.type, ctypes.c_float if dtype == np.float32 else ctypes.c_double),
         "long long": (np.int64, ctypes.c_longlong),
@@ -251,9 +255,19 @@ class ElementwiseKernel:
 
 
 ndarray = np.ndarray
-arange, ascontiguousarray, cos, log, sqrt = np.arange, np.ascontiguousarray, np.cos, np.log, np.sqrt
+arange, cos, log, sqrt = np.arange, np.cos, np.log, np.sqrt
 asarray, broadcast_to, searchsorted, zeros = np.asarray, np.broadcast_to, np.searchsorted, np.zeros
 argsort = functools.partial(np.argsort, kind="stable")
+
+
+class _Placed(np.ndarray):
+    """An array that knows its address, as CuPy's do."""
+
+    data = property(lambda x: SimpleNamespace(ptr=x.ctypes.data))  # type: ignore[assignment]
+
+
+def ascontiguousarray(x: Any, dtype: Any = None) -> np.ndarray:
+    return np.ascontiguousarray(x, dtype).view(_Placed)
 
 
 def empty(shape: Any, dtype: Any = float) -> np.ndarray:

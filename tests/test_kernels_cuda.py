@@ -168,6 +168,26 @@ def test_adam(twins, betas, dtype, layout):
 
 
 @every_dtype
+def test_arrays_are_written_one_after_the_other(dtype):
+    """More of them than a launch takes, of every size and layout; none is written beyond its end."""
+    cuda, rng = on_host("cuda_flat"), np.random.default_rng(0)
+    shapes = [(3,), (2, 5), (), (0, 4), (9000,), (2048,), (33, 65), *[(n % 7,) for n in range(300)]]
+    arrays = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    arrays[1], arrays[6] = arrays[1].T, arrays[6][:, ::2]
+    out = np.full(sum(x.size for x in arrays) + 3, np.nan, dtype)
+    cuda.flatten_into(out[:-3], arrays)
+    np.testing.assert_array_equal(out[:-3], np.concatenate([x.ravel() for x in arrays]))
+    assert np.isnan(out[-3:]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64])
+def test_arrays_of_other_dtypes_are_written_by_the_definition(dtype):
+    out = np.zeros(5, dtype)
+    on_host("cuda_flat").flatten_into(out, [np.ones((2, 2), np.float32), np.full(1, 3.0)])
+    assert out.tolist() == [1, 1, 1, 1, 3]
+
+
+@every_dtype
 def test_running_statistics(twins, dtype):
     old, new = np.random.default_rng(0).normal(size=(2, 2, 7)).astype(dtype)
     (mean, var), rtol = map(twins.backend.asarray, old), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
@@ -348,8 +368,9 @@ def test_the_twins_take_what_the_definitions_take():
     assert len(twins) == 13
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
+    flatten = reference.flatten_into
     draws, totals = (noise.bits, noise.bernoulli, noise.uniform, noise.normal), (sums.total, sums.total_into)
-    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda_columns", f) for f in totals)]:
+    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda_columns", f) for f in totals), ("cuda_flat", flatten)]:
         twin = getattr(on_host(module), definition.__name__)
         assert list(inspect.signature(twin).parameters) == list(inspect.signature(definition).parameters)
 
@@ -414,6 +435,7 @@ def compile_all(dtype, folder, *options):
         pytest.skip("no nvcc, which compiles CUDA")
     cuda, columns = on_host(), on_host("cuda_columns")
     sources = [columns.column_source(dtype), noise.MIX_CUDA]
+    sources.append(on_host("cuda_flat").flatten_source(dtype).replace("typedef", "// "))  # which comes once
     texts = (
         cuda.ELEMENTWISE
         | columns.ELEMENTWISE

@@ -4,8 +4,8 @@
     numba.py, thin.py, gemm.py
                         for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
-    cuda.py, cuda_columns.py, cuda_conv.py, cuda_noise.py, cuda_add.py
-                        for CuPy
+    cuda.py, cuda_columns.py, cuda_conv.py, cuda_noise.py, cuda_add.py,
+    cuda_flat.py        for CuPy
     cublas.py           for CuPy, products that can be captured in a graph
 
 Which of them serves an array is decided here, by its kind; a twin leaves what it is not made for, such as
@@ -45,6 +45,7 @@ __all__ = [
     "dropout",
     "erf",
     "erfc",
+    "flatten_into",
     "im2col",
     "keep_running",
     "leaky_relu",
@@ -128,6 +129,7 @@ conv_transpose2d = _in_single(_kernel(reference_conv.conv_transpose2d, conv, gpu
 dropout = _kernel(reference.dropout, "numba", gpu="cuda")
 erf = _kernel(reference.erf, "numba", gpu="cuda")
 erfc = _kernel(reference.erfc, "numba", gpu="cuda")
+flatten_into = _kernel(reference.flatten_into, gpu="cuda_flat")
 im2col = _kernel(reference_conv.im2col, gpu="cuda_conv")
 keep_running = _kernel(reference.keep_running, gpu="cuda")
 leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")

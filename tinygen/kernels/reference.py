@@ -220,3 +220,11 @@ def _adam_sizes(lr: float, beta1: float, beta2: float, eps: float, t: int) -> tu
 def add_at(x: Array, index: Any, value: Any) -> None:
     """x[index] += value, in place, where an element that the index picks twice gets both."""
     array_module(x).add.at(x, index, value)
+
+
+def flatten_into(out: Array, arrays: Sequence[Array]) -> None:
+    """Write arrays, each flat, one after the other into a flat array as long as all of them."""
+    begin = 0
+    for x in arrays:
+        out[begin : begin + x.size] = x.reshape(-1)
+        begin += x.size
