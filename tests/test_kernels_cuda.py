@@ -149,6 +149,21 @@ def test_the_last_block_adds_up_what_all_found_and_leaves_zeros(twins):
     assert not twins.backend.to_host(counters).any()
 
 
+@every_dtype
+@pytest.mark.parametrize("probability", [False, True])
+@pytest.mark.parametrize("limit", [None, 0.0, 0.5])
+def test_verdicts(twins, limit, probability, dtype):
+    for n, m in ((1, 1), (7, 300), (128, 128), (1, 40_000)):
+        rng = np.random.default_rng(n)
+        real, fake = rng.normal(2, 9, (n, 1)).astype(dtype), rng.normal(0, 9, (m, 1)).astype(dtype)
+        fake[0] = 0.5
+        found = twins.columns.verdicts(twins.backend.asarray(real), twins.backend.asarray(fake), limit, probability)
+        share = real.mean() - fake.mean() if limit is None else ((real > limit).mean() + (fake <= limit).mean()) / 2
+        means = [np.mean(np.exp(-np.logaddexp(0, -in_64(x)[0])) if probability else x, dtype=np.float64) for x in (real, fake)]
+        for result, right in zip(found, (share, *means), strict=True):
+            assert_near(twins.backend.to_host(result), right, dtype)
+
+
 @pytest.mark.parametrize("first", [1000.0, 5000.0])
 def test_statistics_far_from_zero(twins, first):
     """The mean is 1000 standard deviations from 0, and the first row may be as far from the mean."""
@@ -365,7 +380,7 @@ def test_add_at_adds_in_the_order_of_the_values(dtype):
 def test_the_twins_take_what_the_definitions_take():
     modules = on_host(), on_host("cuda_columns")
     twins = {name: f for m in modules for name, f in vars(m).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
-    assert len(twins) == 13
+    assert len(twins) == 14
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
     flatten = reference.flatten_into

@@ -62,6 +62,7 @@ __all__ = [
     "total_into",
     "uniform",
     "variance",
+    "verdicts",
     "wide",
 ]
 
@@ -142,3 +143,4 @@ sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numb
 total = _kernel(sums.total, gpu="cuda_columns")
 total_into = _kernel(sums.total_into, gpu="cuda_columns")
 uniform = _kernel(noise.uniform, gpu="cuda_noise")
+verdicts = _kernel(reference.verdicts, gpu="cuda_columns")

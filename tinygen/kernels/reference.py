@@ -222,6 +222,20 @@ def add_at(x: Array, index: Any, value: Any) -> None:
     array_module(x).add.at(x, index, value)
 
 
+def verdicts(real: Array, fake: Array, limit: float | None, probability: bool) -> tuple[Array, Array, Array]:
+    """The share of scores on the right side of the limit, real ones above it; and the mean of real ones, and of fake.
+
+    limit: None for E real - E fake instead of the share.  probability: whether the means are those of σ(score).
+    """
+    if limit is None:
+        first = real.mean() - fake.mean()
+    else:
+        first = 0.5 * ((real > limit).mean(dtype=real.dtype) + (fake <= limit).mean(dtype=real.dtype))
+    if probability:
+        real, fake = sigmoid(real), sigmoid(fake)
+    return first, real.mean(), fake.mean()
+
+
 def flatten_into(out: Array, arrays: Sequence[Array]) -> None:
     """Write arrays, each flat, one after the other into a flat array as long as all of them."""
     begin = 0
