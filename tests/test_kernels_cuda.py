@@ -249,6 +249,13 @@ def test_sigmoid(twins, dtype):
 
 
 @every_dtype
+def test_tanh_grad(twins, dtype):
+    gy, x = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(dtype)
+    right, rtol = in_64(gy)[0] / np.cosh(in_64(x)[0]) ** 2, {np.float32: 1e-5, np.float64: 1e-13}[dtype]
+    np.testing.assert_allclose(run(twins, "tanh_grad", gy.T, np.tanh(x).T), right.T, rtol=rtol)
+
+
+@every_dtype
 @pytest.mark.parametrize("name", ["erf", "erfc"])
 def test_the_error_function(twins, name, dtype):
     x, rtol = np.linspace(-9, 9, 200).reshape(4, 50).T.astype(dtype), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
@@ -380,7 +387,7 @@ def test_add_at_adds_in_the_order_of_the_values(dtype):
 def test_the_twins_take_what_the_definitions_take():
     modules = on_host(), on_host("cuda_columns")
     twins = {name: f for m in modules for name, f in vars(m).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
-    assert len(twins) == 14
+    assert len(twins) == 15
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
     flatten = reference.flatten_into

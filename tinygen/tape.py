@@ -92,7 +92,7 @@ def walk_back(
             saved = node.saved
             if saved is None or node.versions is not None or wrap is not None:
                 saved = _unpack(node, wrap)
-            rules, first = plan.rules, next(orders) if wrap is not None else 0
+            rules, first = (plan.first_rules, 0) if wrap is None else (plan.rules, next(orders))
             joint = None if rules is not None else plan.joint_gradients(gy, saved, node.aux, wrap is not None)
             for i, parent in zip(plan.positions, node.parents) if routes is None else routes[node]:  # noqa: B905, slower
                 g = rules[i](gy, *saved) if joint is None else joint[i]

@@ -58,6 +58,7 @@ __all__ = [
     "sigmoid",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_grad",
+    "tanh_grad",
     "total",
     "total_into",
     "uniform",
@@ -140,6 +141,7 @@ normal = _kernel(noise.normal, gpu="cuda_noise")
 sigmoid = _kernel(reference.sigmoid, gpu="cuda")
 sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu="cuda")
 sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu="cuda")
+tanh_grad = _kernel(reference.tanh_grad, gpu="cuda")
 total = _kernel(sums.total, gpu="cuda_columns")
 total_into = _kernel(sums.total_into, gpu="cuda_columns")
 uniform = _kernel(noise.uniform, gpu="cuda_noise")

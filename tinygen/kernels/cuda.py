@@ -43,6 +43,7 @@ ELEMENTWISE = {
         "const T e = exp(x > 0 ? -x : x); gx = gy * ((x > 0 ? T(1) : e) / (1 + e) - t)",
     ),
     "sigmoid": ("T x", "T y", "const T e = exp(x > 0 ? -x : x); y = (x > 0 ? T(1) : e) / (1 + e)"),
+    "tanh_grad": ("T gy, T y", "T gx", "gx = gy * (1 - y * y)"),
     "erf": ("T x", "T y", "y = erf(x)"),
     "erfc": ("T x", "T y", "y = erfc(x)"),
     "keep_running": (
@@ -100,6 +101,12 @@ def sigmoid_cross_entropy_grad(gy: Array, x: Array, t: Array) -> Array:
 def sigmoid(x: Array) -> Array:
     """As reference.sigmoid, in one launch."""
     return _elementwise("sigmoid")(x)
+
+
+@of_one_dtype()
+def tanh_grad(gy: Array, y: Array) -> Array:
+    """As reference.tanh_grad, in one launch."""
+    return _elementwise("tanh_grad")(gy, y)
 
 
 @of_one_dtype()

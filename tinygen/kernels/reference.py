@@ -124,6 +124,11 @@ def sigmoid(x: Array) -> Array:
     return xp.maximum(xp.greater_equal(x, 0).astype(e.dtype), e) / (1 + e)
 
 
+def tanh_grad(gy: Array, y: Array) -> Array:
+    """gy · (1 - y²), the gradient of tanh from its result."""
+    return gy * (1 - y * y)
+
+
 _ERFC = (  # of (x - 4) / (x + 4), from its highest power down: (1 + 2x) exp(x²) erfc x by 24 Chebyshev polynomials
     9.311744978232572e-10, 1.5738283774192037e-09, -1.234686604382353e-08, -1.6371779763566967e-08,
     1.0633855618594884e-07, 7.115337800585303e-08, -8.210939042560568e-07, 2.9801353803031333e-07,
