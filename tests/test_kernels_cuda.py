@@ -363,6 +363,32 @@ def test_large_arrays_are_gathered_by_whole_numbers_of_64_bits(name, dtype):
     assert np.any(small)
 
 
+INDICES = [
+    ((7,), slice(2, 5)),
+    ((7,), (slice(None, None, -2),)),
+    ((5, 6), (slice(1, 4), slice(None, None, 3))),
+    ((5, 6), -2),
+    ((5, 6), (..., 3)),
+    ((5, 6), (None, slice(-1, 0, -2), None, ..., slice(2, None))),
+    ((3, 4, 5, 2), (1, slice(None), slice(0, 4, 2))),
+    ((3, 4, 5, 2), (..., slice(1, 3), 0)),
+    ((2, 3), (1, 2)),
+    ((2, 3), (slice(None), slice(3, None))),
+    ((2, 3), np.array([[True, False, True], [False, False, True]])),
+]
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, np.float16])
+@pytest.mark.parametrize(("shape", "index"), INDICES, ids=str)
+def test_put(shape, index, dtype):
+    put = on_host("cuda_put").put
+    expected = np.zeros(shape, dtype)
+    x = np.random.default_rng(0).normal(size=expected[index].shape).astype(dtype)
+    expected[index] = x
+    np.testing.assert_array_equal(put(x, shape, index), expected)
+    np.testing.assert_array_equal(put(np.repeat(x, 2, -1)[..., ::2] if x.ndim else x, shape, index), expected)
+
+
 @every_dtype
 def test_add_at_adds_in_the_order_of_the_values(dtype):
     add, rng = on_host("cuda_add").add_at, np.random.default_rng(0)
@@ -390,9 +416,9 @@ def test_the_twins_take_what_the_definitions_take():
     assert len(twins) == 15
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
-    flatten = reference.flatten_into
+    more = [("cuda_flat", reference.flatten_into), ("cuda_put", reference.put), ("cuda_add", reference.add_at)]
     draws, totals = (noise.bits, noise.bernoulli, noise.uniform, noise.normal), (sums.total, sums.total_into)
-    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda_columns", f) for f in totals), ("cuda_flat", flatten)]:
+    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda_columns", f) for f in totals), *more]:
         twin = getattr(on_host(module), definition.__name__)
         assert list(inspect.signature(twin).parameters) == list(inspect.signature(definition).parameters)
 
@@ -462,7 +488,7 @@ def compile_all(dtype, folder, *options):
         cuda.ELEMENTWISE
         | columns.ELEMENTWISE
         | gathers()
-        | {"add_at": on_host("cuda_add").SEGMENTS}
+        | {"add_at": on_host("cuda_add").SEGMENTS, "put4": on_host("cuda_put").put_text(4)}
         | ({} if "-ptx" in options else noise.CUDA)
     )
     sources += [cuda_on_host.elementwise_source(dtype, *text, f"tinygen_{name}") for name, text in texts.items()]

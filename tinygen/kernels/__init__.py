@@ -5,7 +5,8 @@
                         for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
     cuda.py, cuda_columns.py, cuda_conv.py, cuda_noise.py, cuda_add.py,
-    cuda_flat.py        for CuPy
+    cuda_flat.py, cuda_put.py
+                        for CuPy
     cublas.py           for CuPy, products that can be captured in a graph
 
 Which of them serves an array is decided here, by its kind; a twin leaves what it is not made for, such as
@@ -55,6 +56,7 @@ __all__ = [
     "mean",
     "narrow",
     "normal",
+    "put",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_grad",
@@ -138,6 +140,7 @@ leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")
 leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu="cuda")
 matmul = _kernel(reference.matmul, blas)
 normal = _kernel(noise.normal, gpu="cuda_noise")
+put = _kernel(reference.put, gpu="cuda_put")
 sigmoid = _kernel(reference.sigmoid, gpu="cuda")
 sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu="cuda")
 sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu="cuda")

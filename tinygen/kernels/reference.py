@@ -222,6 +222,13 @@ def _adam_sizes(lr: float, beta1: float, beta2: float, eps: float, t: int) -> tu
     return lr / (1 - beta1**t) / correction, eps / correction
 
 
+def put(x: Array, shape: Sequence[int], index: Any) -> Array:
+    """Zeros of the shape, but x at an index that picks nothing twice."""
+    y = array_module(x).zeros(shape, x.dtype)
+    y[index] = x
+    return y
+
+
 def add_at(x: Array, index: Any, value: Any) -> None:
     """x[index] += value, in place, where an element that the index picks twice gets both."""
     array_module(x).add.at(x, index, value)
