@@ -58,8 +58,16 @@ class RawModule:
         return lambda grid, block, args, **options: standin.note_launch(name)
 
 
+class _Add(standin.ufunc):
+    def at(self, a: Any, indices: Any, b: Any = None) -> None:
+        """Refuses floats: CuPy adds atomically, in the order in which threads happen to come, so sums would vary."""
+        assert a.dtype.kind != "f", "add.at adds floats in no fixed order; kernels.add_at does in that of the values"
+        super().at(a, indices, b)
+
+
 class _CuPy(ModuleType):
     ElementwiseKernel, RawModule = ElementwiseKernel, RawModule
+    add = _Add("add")
 
     def __getattr__(self, name: str) -> Any:
         return getattr(standin, name)

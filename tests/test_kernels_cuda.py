@@ -159,7 +159,10 @@ def test_verdicts(twins, limit, probability, dtype):
         fake[0] = 0.5
         found = twins.columns.verdicts(twins.backend.asarray(real), twins.backend.asarray(fake), limit, probability)
         share = real.mean() - fake.mean() if limit is None else ((real > limit).mean() + (fake <= limit).mean()) / 2
-        means = [np.mean(np.exp(-np.logaddexp(0, -in_64(x)[0])) if probability else x, dtype=np.float64) for x in (real, fake)]
+        means = [
+            np.mean(np.exp(-np.logaddexp(0, -in_64(x)[0])) if probability else x, dtype=np.float64)
+            for x in (real, fake)
+        ]
         for result, right in zip(found, (share, *means), strict=True):
             assert_near(twins.backend.to_host(result), right, dtype)
 

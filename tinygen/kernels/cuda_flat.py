@@ -1,4 +1,4 @@
-"""Many arrays at once, for CuPy: a launch takes the table of where they lie by value, so nothing is copied to the GPU."""
+"""Many arrays at once, for CuPy: a launch takes the table of where they lie by value; nothing is copied to the GPU."""
 
 from __future__ import annotations
 

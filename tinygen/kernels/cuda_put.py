@@ -50,6 +50,6 @@ def put(x: Array, shape: Sequence[int], index: Any) -> Array:
     missing = [slice(None)] * (len(shape) - len(parts) + (dots < len(parts)))
     sizes = list[int]()
     for part, length in zip([*parts[:dots], *missing, *parts[dots + 1 :]], shape, strict=True):
-        places = range(length)[part] if isinstance(part, slice) else range(length)[part :][:1]
+        places = range(length)[part] if isinstance(part, slice) else range(length)[part:][:1]
         sizes += [length, places.start, places.step, len(places)]
     return _put(len(shape))(cupy.ascontiguousarray(x), *sizes, y)
