@@ -141,7 +141,7 @@ class Optimizer:
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         arrays = [g.astype(self.flat.dtype, copy=False) for _, g in given]
         if len(given) == len(grads) > 1 and array_module(*arrays).__name__ not in ("numpy", "traced"):
-            parts, flat = [[self.flat, *self.state.values()]], [flattened(arrays)]
+            parts, flat = [[self.flat, *self.state.values()]], [kernels.wide(kernels.flattened(arrays))]
         else:
             parts, flat = [self._parts[i] for i, _ in given], [kernels.wide(g).reshape(-1) for g in arrays]
         flat = self._clipped(flat)
@@ -248,14 +248,6 @@ class Optimizer:
                 f"load_state_dict: in a state of {name}, t counts steps; {' and '.join(self.slots) or 'the rest'} must "
                 f"be floats, {' and '.join(self.squares) or 'none'} at least 0; is this the state of another optimiser?"
             )
-
-
-def flattened(arrays: Sequence[Array]) -> Array:
-    """Arrays, each flat, one after the other in a new flat one; float16 becomes float32."""
-    x = arrays[0]
-    flat = array_module(x).empty(sum(a.size for a in arrays), np.promote_types(x.dtype, np.float32))
-    kernels.flatten_into(flat, arrays)
-    return flat
 
 
 def _parameters(name: str, params: Any) -> list[Parameter]:

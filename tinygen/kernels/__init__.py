@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -47,6 +47,7 @@ __all__ = [
     "erf",
     "erfc",
     "flatten_into",
+    "flattened",
     "im2col",
     "keep_running",
     "leaky_relu",
@@ -149,3 +150,13 @@ total = _kernel(sums.total, gpu="cuda_columns")
 total_into = _kernel(sums.total_into, gpu="cuda_columns")
 uniform = _kernel(noise.uniform, gpu="cuda_noise")
 verdicts = _kernel(reference.verdicts, gpu="cuda_columns")
+
+
+def flattened(arrays: Sequence[Array]) -> Array:
+    """Arrays of one dtype, each flat, one after the other in a new array; on a GPU in one launch."""
+    xp = array_module(*arrays)
+    if xp.__name__ in ("numpy", "traced"):
+        return xp.concatenate([x.reshape(-1) for x in arrays])
+    out = xp.empty(sum(x.size for x in arrays), arrays[0].dtype)
+    flatten_into(out, arrays)
+    return out
