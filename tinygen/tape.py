@@ -153,15 +153,11 @@ def _run_hooks(node: Node, gy: Any) -> Any:
 
 def _is_new(g: Array, known: tuple[Any, ...]) -> bool:
     """Whether a rule allocated this array for this argument alone: it is all of a memory that is in `known` once."""
-    memory = _memory(g)
-    is_whole = memory is g or (g.flags.forc and g.size == getattr(memory, "size", None))
-    return is_whole and [_memory(x) is memory for x in known].count(True) == 1
-
-
-def _memory(x: Any) -> Any:
-    """The array that x is a view of, or x itself."""
-    base = getattr(x, "base", None)
-    return x if base is None else base
+    base = g.base
+    if base is not None and (not g.flags.forc or g.size != getattr(base, "size", None)):
+        return False
+    memory = g if base is None else base
+    return [x is memory or getattr(x, "base", None) is memory for x in known].count(True) == 1
 
 
 def _routes(root: Node, targets: set[Node]) -> dict[Node, list[tuple[int, Node]]]:

@@ -92,7 +92,9 @@ class Dropout(Module):
         check_input(self, x)
         if not self.training or self.rate == 0:
             return x
-        kept = Tensor(self.rng.bernoulli(1 - self.rate, x))  # the tape keeps that of a Tensor uncopied
+        kept = self.rng.bernoulli(1 - self.rate, x)
+        if isinstance(x, Tensor):
+            kept = Tensor(kept)  # which the tape keeps uncopied
         return ops.dropout(x, kept, 1 / (1 - self.rate))
 
     def _options(self) -> str:
