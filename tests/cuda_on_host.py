@@ -1,7 +1,7 @@
-"""CUDA without a GPU: as much of CuPy as tinygen/kernels/cuda.py takes, on NumPy arrays, with kernels run by the host.
+"""CUDA without a GPU: as much of CuPy as tinygen/kernels/cuda*.py take, on NumPy arrays, with kernels run by the host.
 
 A kernel is compiled by g++ behind a header that stands for CUDA. The blocks of a grid run one after the other, and the
-threads of a block are coroutines: each runs to its next __syncthreads(), then the next does. They take turns from the
+threads of a block are coroutines: each runs to its next __syncthreads(), then the next does. Both take turns from the
 first to the last or the other way round, so that a result that depends on an order (a barrier that is missing) shows.
 """
 
@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,8 @@ using namespace std;
 #define __shared__ static
 struct Dim { unsigned x, y, z; };
 static Dim threadIdx, blockIdx, blockDim, gridDim;
+static inline void __threadfence() {}
+static inline unsigned atomicAdd(unsigned* x, unsigned n) { *x += n; return *x - n; }
 static inline float rsqrt(float x) { return 1 / sqrt(x); }
 static inline double rsqrt(double x) { return 1 / sqrt(x); }
 
@@ -67,16 +70,15 @@ static bool run_block(vector<Thread>& threads, bool backwards) {
 static bool run(Dim grid, Dim block, bool backwards, function<void()> f) {
   kernel = f; gridDim = grid; blockDim = block;
   vector<Thread> threads(block.x * block.y * block.z);
-  for (unsigned y = 0; y < grid.y; ++y)
-    for (unsigned x = 0; x < grid.x; ++x) {
-      blockIdx = {x, y, 0};
-      if (!run_block(threads, backwards)) return false;
-    }
+  for (unsigned n = grid.x * grid.y, k = 0; k < n; ++k) {
+    const unsigned i = backwards ? n - 1 - k : k;
+    blockIdx = {i % grid.x, i / grid.x, 0};
+    if (!run_block(threads, backwards)) return false;
+  }
   return true;
 }
 """
 
-DTYPES = {"T*": "array", "long long": np.int64}
 TYPES = {"bool": "bool", "float32": "float", "float64": "double"}
 TYPES |= {"int8": "signed char", "int16": "short", "int32": "int", "int64": "long long"}
 TYPES |= {f"u{name}": f"unsigned {c.removeprefix('signed ')}" for name, c in TYPES.items() if name.startswith("int")}
@@ -95,7 +97,7 @@ class Parameter(NamedTuple):
         return TYPES.get(self.type, self.type)
 
 
-def _parameters(line: str) -> list[Parameter]:
+def parameters(line: str) -> list[Parameter]:
     """Of "const T* x, long long n" or "raw T x, uint64 k"."""
     ones = [one.replace("const ", "").strip() for one in line.split(",")]
     return [Parameter(*one.removeprefix("raw ").rsplit(" ", 1), one.startswith("raw ")) for one in ones]
@@ -104,12 +106,12 @@ def _parameters(line: str) -> list[Parameter]:
 def signatures(source: str) -> dict[str, list[Parameter]]:
     """The kernels of a source, and what they take."""
     found = re.findall(r'extern "C" __global__ void (\w+)\((.*?)\)', source, re.DOTALL)
-    return {name: _parameters(" ".join(line.split())) for name, line in found}
+    return {name: parameters(" ".join(line.split())) for name, line in found}
 
 
 def elementwise_source(dtype: Any, in_params: str, out_params: str, body: str, name: str, preamble: str = "") -> str:
     """An elementwise kernel as CuPy wraps it, but for strides: all its arguments are arrays of one size, or raw."""
-    inputs, outputs = _parameters(in_params), _parameters(out_params)
+    inputs, outputs = parameters(in_params), parameters(out_params)
     bind = [
         f"{const}{p.c_type}* {p.name} = ({p.c_type}*)_args[{k}];"
         if p.is_raw
@@ -167,10 +169,14 @@ class Dim(ctypes.Structure):
 
 def _as_c(value: Any, parameter: Parameter, dtype: np.dtype) -> Any:
     """An argument as C takes it. CuPy checks nothing here: another type or another order would be read as garbage."""
-    if parameter.type in ("T*", "void**"):
+    if parameter.type in (pointers := {"T*": dtype, "unsigned*": np.uint32, "void**": np.uintp}):
         assert isinstance(value, np.ndarray) and value.flags.c_contiguous, f"{parameter!r}: {value!r}"
-        assert value.dtype == (dtype if parameter.type == "T*" else np.uintp), f"{parameter!r}: {value.dtype}"
+        assert value.dtype == pointers[parameter.type], f"{parameter!r}: {value.dtype}"
         return ctypes.c_void_p(value.ctypes.data)
+    if parameter.type == "Table":  # a structure, by value
+        assert isinstance(value, np.ndarray) and value.shape == (1,) and value.dtype.names, f"{parameter!r}: {value!r}"
+        words = ctypes.c_uint64 * (value.nbytes // 8)
+        return type("Table", (ctypes.Structure,), {"_fields_": [("words", words)]})(words(*value.view(np.uint64)))
     expected, c_type = {
         "T": (dtype.type, ctypes.c_float if dtype == np.float32 else ctypes.c_double),
         "long long": (np.int64, ctypes.c_longlong),
@@ -220,7 +226,7 @@ class ElementwiseKernel:
         preamble: str = "",
     ):
         assert isinstance(reduce_dims, bool), f"reduce_dims: {reduce_dims!r}"
-        self.inputs, self.outputs = _parameters(in_params), _parameters(out_params)
+        self.inputs, self.outputs = parameters(in_params), parameters(out_params)
         self.text = (in_params, out_params, operation, name, preamble)
 
     def __call__(self, *args: Any) -> Any:
@@ -249,11 +255,24 @@ class ElementwiseKernel:
 
 
 ndarray = np.ndarray
-arange, ascontiguousarray, cos, log, sqrt = np.arange, np.ascontiguousarray, np.cos, np.log, np.sqrt
-asarray, broadcast_to, searchsorted = np.asarray, np.broadcast_to, np.searchsorted
+arange, cos, log, sqrt = np.arange, np.cos, np.log, np.sqrt
+asarray, broadcast_to, searchsorted, zeros = np.asarray, np.broadcast_to, np.searchsorted, np.zeros
 argsort = functools.partial(np.argsort, kind="stable")
+
+
+class _Placed(np.ndarray):
+    """An array that knows its address, as CuPy's do."""
+
+    data = property(lambda x: SimpleNamespace(ptr=x.ctypes.data))  # type: ignore[assignment]
+
+
+def ascontiguousarray(x: Any, dtype: Any = None) -> np.ndarray:
+    return np.ascontiguousarray(x, dtype).view(_Placed)
 
 
 def empty(shape: Any, dtype: Any = float) -> np.ndarray:
     """What was not written shows."""
     return np.full(shape, np.nan if np.dtype(dtype).kind == "f" else 7, dtype)
+
+
+cuda = SimpleNamespace(get_device_id=lambda: 0, get_current_stream=lambda: SimpleNamespace(ptr=0))

@@ -74,6 +74,11 @@ def count_launches() -> Iterator[Noted]:
         launches.stop()
 
 
+def note_launch(what: str) -> None:
+    """Count a launch of what is not of this module, such as a kernel made of CUDA text."""
+    _launched.append(what)
+
+
 def as_launches(function: Callable, count: Callable[..., int] = lambda *_, **__: 1) -> Callable:
     """A function that is so many launches on a GPU, such as one that has a kernel there, whatever it does here."""
 
@@ -445,8 +450,9 @@ def _wrap(result: Any, sources: Sequence[Any] = (), name: str = "") -> Any:
 
 def _computed(result: Any, taken: list[Any]) -> bool:
     """Whether a result is no view of an argument."""
+    hosts = [x._host if type(x) is ndarray else x for x in taken]
     shared = isinstance(result, ndarray) and any(
-        isinstance(x, np.ndarray) and np.may_share_memory(x, result._host) for x in taken
+        isinstance(x, np.ndarray) and np.may_share_memory(x, result._host) for x in hosts
     )
     return not shared
 
@@ -1128,6 +1134,7 @@ class Stream:
     """A stream, in which everything is done at once."""
 
     null: Stream
+    ptr = 0
 
     def synchronize(self) -> None:
         _synchronise("Stream.synchronize")
@@ -1141,6 +1148,7 @@ cuda = SimpleNamespace(
     Device=Device,
     Stream=Stream,
     get_current_stream=lambda: Stream.null,
+    get_device_id=lambda: 0,
     is_available=lambda: True,
     runtime=SimpleNamespace(getDeviceCount=lambda: 1, deviceSynchronize=lambda: _synchronise("deviceSynchronize")),
 )

@@ -12,6 +12,7 @@ import math
 import shutil
 import subprocess
 import sys
+import threading
 from types import ModuleType
 from typing import NamedTuple
 
@@ -30,7 +31,7 @@ SHAPES = [(1, 1), (7, 5), (1, 3), (5000, 1), (5000, 3), (300, 33), (9, 70), (3, 
 
 CONVOLUTIONS = [size for size in CONVOLUTION_SIZES if size[0][0] > 0][:14]
 
-MODULES = ("cuda", "cuda_noise")
+MODULES = ("cuda", "cuda_columns", "cuda_noise")
 
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
@@ -41,6 +42,7 @@ class Twins(NamedTuple):
     """The modules of the twins, and the arrays that they take."""
 
     cuda: ModuleType
+    columns: ModuleType
     noise: ModuleType
     backend: Backend
 
@@ -72,7 +74,8 @@ def run(twins, name, *args):
     """What a twin returns, as arrays of the host, for arrays of the host, which it must leave alone."""
     given = [twins.backend.xp.asarray(a) if isinstance(a, np.ndarray) else a for a in args]
     before = [np.copy(a) for a in args]
-    result = getattr(twins.cuda, name)(*given)
+    module = twins.cuda if hasattr(twins.cuda, name) else twins.columns
+    result = getattr(module, name)(*given)
     for a, b in zip(given, before, strict=True):
         np.testing.assert_array_equal(twins.backend.to_host(a), b)
     assert all(r.dtype == given[0].dtype for r in (result if isinstance(result, tuple) else (result,)))
@@ -134,6 +137,36 @@ def test_batch_norm_grad(twins, shape, layout, dtype):
         assert_near(result, right, dtype)
 
 
+def test_the_last_block_adds_up_what_all_found_and_leaves_zeros(twins):
+    x = np.random.default_rng(0).normal(size=(5000, 40)).astype(np.float32)
+    columns = twins.columns
+    assert columns._geometry(*x.shape)[0] == (2, 79)
+    first = run(twins, "column_sum", x)
+    assert_near(first, x.sum(axis=0, dtype=np.float64), np.float32)
+    np.testing.assert_array_equal(run(twins, "column_sum", x), first)
+    cuda = columns.cupy.cuda
+    counters = columns._counters(cuda.get_device_id(), cuda.get_current_stream().ptr, threading.get_ident())
+    assert not twins.backend.to_host(counters).any()
+
+
+@every_dtype
+@pytest.mark.parametrize("probability", [False, True])
+@pytest.mark.parametrize("limit", [None, 0.0, 0.5])
+def test_verdicts(twins, limit, probability, dtype):
+    for n, m in ((1, 1), (7, 300), (128, 128), (1, 40_000)):
+        rng = np.random.default_rng(n)
+        real, fake = rng.normal(2, 9, (n, 1)).astype(dtype), rng.normal(0, 9, (m, 1)).astype(dtype)
+        fake[0] = 0.5
+        found = twins.columns.verdicts(twins.backend.asarray(real), twins.backend.asarray(fake), limit, probability)
+        share = real.mean() - fake.mean() if limit is None else ((real > limit).mean() + (fake <= limit).mean()) / 2
+        means = [
+            np.mean(np.exp(-np.logaddexp(0, -in_64(x)[0])) if probability else x, dtype=np.float64)
+            for x in (real, fake)
+        ]
+        for result, right in zip(found, (share, *means), strict=True):
+            assert_near(twins.backend.to_host(result), right, dtype)
+
+
 @pytest.mark.parametrize("first", [1000.0, 5000.0])
 def test_statistics_far_from_zero(twins, first):
     """The mean is 1000 standard deviations from 0, and the first row may be as far from the mean."""
@@ -150,6 +183,35 @@ def test_statistics_far_from_zero(twins, first):
 def test_adam(twins, betas, dtype, layout):
     for size in SIZES:
         assert_is_adam(twins.cuda.adam, twins.backend, size, betas, dtype, layout)
+
+
+@every_dtype
+def test_arrays_are_written_one_after_the_other(dtype):
+    """More of them than a launch takes, of every size and layout; none is written beyond its end."""
+    cuda, rng = on_host("cuda_flat"), np.random.default_rng(0)
+    shapes = [(3,), (2, 5), (), (0, 4), (9000,), (2048,), (33, 65), *[(n % 7,) for n in range(300)]]
+    arrays = [rng.normal(size=shape).astype(dtype) for shape in shapes]
+    arrays[1], arrays[6] = arrays[1].T, arrays[6][:, ::2]
+    out = np.full(sum(x.size for x in arrays) + 3, np.nan, dtype)
+    cuda.flatten_into(out[:-3], arrays)
+    np.testing.assert_array_equal(out[:-3], np.concatenate([x.ravel() for x in arrays]))
+    assert np.isnan(out[-3:]).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.int64])
+def test_arrays_of_other_dtypes_are_written_by_the_definition(dtype):
+    out = np.zeros(5, dtype)
+    on_host("cuda_flat").flatten_into(out, [np.ones((2, 2), np.float32), np.full(1, 3.0)])
+    assert out.tolist() == [1, 1, 1, 1, 3]
+
+
+@every_dtype
+def test_running_statistics(twins, dtype):
+    old, new = np.random.default_rng(0).normal(size=(2, 2, 7)).astype(dtype)
+    (mean, var), rtol = map(twins.backend.asarray, old), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
+    twins.cuda.keep_running(mean, var, *map(twins.backend.asarray, new), 0.8)
+    for running, right in zip((mean, var), 0.8 * old.astype(np.float64) + 0.2 * new, strict=True):
+        np.testing.assert_allclose(twins.backend.to_host(running), right, rtol=rtol, atol=rtol)
 
 
 @every_dtype
@@ -190,6 +252,13 @@ def test_sigmoid(twins, dtype):
 
 
 @every_dtype
+def test_tanh_grad(twins, dtype):
+    gy, x = np.random.default_rng(0).normal(size=(2, 4, 5)).astype(dtype)
+    right, rtol = in_64(gy)[0] / np.cosh(in_64(x)[0]) ** 2, {np.float32: 1e-5, np.float64: 1e-13}[dtype]
+    np.testing.assert_allclose(run(twins, "tanh_grad", gy.T, np.tanh(x).T), right.T, rtol=rtol)
+
+
+@every_dtype
 @pytest.mark.parametrize("name", ["erf", "erfc"])
 def test_the_error_function(twins, name, dtype):
     x, rtol = np.linspace(-9, 9, 200).reshape(4, 50).T.astype(dtype), {np.float32: 1e-6, np.float64: 1e-14}[dtype]
@@ -226,7 +295,7 @@ def test_other_dtypes_are_left_to_the_definition(twins, x, gamma):
     args = (np.arange(12).reshape(4, 3).astype(x), np.ones(3, gamma), np.zeros(3, gamma), EPS)
     right = reference.batch_norm(*args)
     on_device = [twins.backend.asarray(a) for a in args[:3]]
-    for result, expected in zip(twins.cuda.batch_norm(*on_device, EPS), right, strict=True):
+    for result, expected in zip(twins.columns.batch_norm(*on_device, EPS), right, strict=True):
         assert result.dtype == expected.dtype
         np.testing.assert_allclose(twins.backend.to_host(result), expected, rtol=2e-3)
 
@@ -258,7 +327,7 @@ def test_sums_are_written_where_they_belong(twins, dtype):
     for axes in ((0, 1), (0,), (1,), (0, 1, 2)):
         right = x.sum(axes, dtype=np.float64)
         out = twins.backend.xp.zeros(right.shape, dtype)
-        twins.cuda.total_into(twins.backend.xp.asarray(x), axes, out)
+        twins.columns.total_into(twins.backend.xp.asarray(x), axes, out)
         assert_near(twins.backend.to_host(out), right, dtype)
 
 
@@ -297,6 +366,32 @@ def test_large_arrays_are_gathered_by_whole_numbers_of_64_bits(name, dtype):
     assert np.any(small)
 
 
+INDICES = [
+    ((7,), slice(2, 5)),
+    ((7,), (slice(None, None, -2),)),
+    ((5, 6), (slice(1, 4), slice(None, None, 3))),
+    ((5, 6), -2),
+    ((5, 6), (..., 3)),
+    ((5, 6), (None, slice(-1, 0, -2), None, ..., slice(2, None))),
+    ((3, 4, 5, 2), (1, slice(None), slice(0, 4, 2))),
+    ((3, 4, 5, 2), (..., slice(1, 3), 0)),
+    ((2, 3), (1, 2)),
+    ((2, 3), (slice(None), slice(3, None))),
+    ((2, 3), np.array([[True, False, True], [False, False, True]])),
+]
+
+
+@pytest.mark.parametrize("dtype", [*DTYPES, np.float16])
+@pytest.mark.parametrize(("shape", "index"), INDICES, ids=str)
+def test_put(shape, index, dtype):
+    put = on_host("cuda_put").put
+    expected = np.zeros(shape, dtype)
+    x = np.random.default_rng(0).normal(size=expected[index].shape).astype(dtype)
+    expected[index] = x
+    np.testing.assert_array_equal(put(x, shape, index), expected)
+    np.testing.assert_array_equal(put(np.repeat(x, 2, -1)[..., ::2] if x.ndim else x, shape, index), expected)
+
+
 @every_dtype
 def test_add_at_adds_in_the_order_of_the_values(dtype):
     add, rng = on_host("cuda_add").add_at, np.random.default_rng(0)
@@ -319,12 +414,14 @@ def test_add_at_adds_in_the_order_of_the_values(dtype):
 
 
 def test_the_twins_take_what_the_definitions_take():
-    twins = {name: f for name, f in vars(on_host()).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
-    assert len(twins) == 12
+    modules = on_host(), on_host("cuda_columns")
+    twins = {name: f for m in modules for name, f in vars(m).items() if hasattr(f, "__wrapped__") and name[0] != "_"}
+    assert len(twins) == 15
     for name, twin in twins.items():
         assert inspect.signature(twin) == inspect.signature(getattr(reference, name)), name
+    more = [("cuda_flat", reference.flatten_into), ("cuda_put", reference.put), ("cuda_add", reference.add_at)]
     draws, totals = (noise.bits, noise.bernoulli, noise.uniform, noise.normal), (sums.total, sums.total_into)
-    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda", f) for f in totals)]:
+    for module, definition in [*(("cuda_noise", f) for f in draws), *(("cuda_columns", f) for f in totals), *more]:
         twin = getattr(on_host(module), definition.__name__)
         assert list(inspect.signature(twin).parameters) == list(inspect.signature(definition).parameters)
 
@@ -332,21 +429,21 @@ def test_the_twins_take_what_the_definitions_take():
 @pytest.mark.parametrize("columns", [1, 2, 3, 20, 32, 33, 100, 512, 4096, 100_000])
 @pytest.mark.parametrize("rows", [1, 2, 7, 64, 1000, 131_072, 3_000_000])
 def test_blocks_take_every_row_and_fill_the_chip(rows, columns):
-    cuda = on_host()
+    cuda = on_host("cuda_columns")
     (tiles, blocks), (across, down), chunk = cuda._geometry(rows, columns)
     assert across * down == cuda.THREADS and down & (down - 1) == 0 and tiles * across >= columns
     assert (blocks - 1) * chunk < rows <= blocks * chunk and blocks < 65_536
     assert tiles * blocks <= max(tiles, cuda.BLOCKS)
     if rows * columns > 1e8:
         assert tiles * blocks > 500
-    assert cuda._geometry(rows, columns, 1)[0] == (tiles, 1)
+    assert blocks == 1 or tiles <= len(cuda._counters(0, 0, 0))
 
 
 # The host in the GPU's place
 
 
 def test_a_missing_barrier_is_noticed(monkeypatch):
-    cuda, x = on_host(), np.ones((512, 1), np.float32)
+    cuda, x = on_host("cuda_columns"), np.ones((512, 1), np.float32)
     monkeypatch.setattr(cuda, "COLUMNS", cuda.COLUMNS.replace("__syncthreads();", ""))
     sums = []
     for order in (False, True):
@@ -356,21 +453,22 @@ def test_a_missing_barrier_is_noticed(monkeypatch):
 
 
 def test_a_barrier_that_some_threads_never_reach_is_noticed(monkeypatch):
-    cuda = on_host()
-    monkeypatch.setattr(cuda, "COLUMNS", cuda.COLUMNS.replace("sum = down(sum);", "if (inside) sum = down(sum);"))
+    cuda = on_host("cuda_columns")
+    monkeypatch.setattr(cuda, "COLUMNS", cuda.COLUMNS.replace("v = down(v);", "if (c < columns) v = down(v);"))
     assert cuda.column_sum(np.ones((512, 4), np.float32)).tolist() == [512] * 4
     with pytest.raises(AssertionError, match="column_sum: threads wait at a barrier for others that have ended"):
         cuda.column_sum(np.ones((512, 3), np.float32))
 
 
 def test_what_cupy_would_not_check_is_checked():
-    cuda, x = on_host(), np.ones((4, 4), np.float32)
-    kernel, more = cuda._columns(x.dtype, "column_sum"), (np.empty(4, np.float32), *[np.int64(4)] * 3)
+    cuda, x = on_host("cuda_columns"), np.ones((4, 4), np.float32)
+    kernel = cuda._columns(x.dtype, "column_sum")
+    more = (*(np.empty(4, np.float32) for _ in range(2)), np.zeros(1, np.uint32), *[np.int64(4)] * 3)
     for wrong in (x[:, ::2], x.astype(np.float64)):
         with pytest.raises(AssertionError, match="name='x'"):
             kernel((1, 1), (4, 64), (wrong, *more))
     with pytest.raises(AssertionError, match="name='rows'"):
-        kernel((1, 1), (4, 64), (x, more[0], 4, 4, 4))
+        kernel((1, 1), (4, 64), (x, *more[:3], 4, 4, 4))
 
 
 # The compiler of CUDA, and CuPy itself
@@ -386,12 +484,14 @@ def compile_all(dtype, folder, *options):
     """What nvcc makes of all kernels; as PTX, of all but the noise, which is computed in float64 for every dtype."""
     if shutil.which("nvcc") is None:
         pytest.skip("no nvcc, which compiles CUDA")
-    cuda = on_host()
-    sources = [cuda.column_source(dtype), noise.MIX_CUDA]
+    cuda, columns = on_host(), on_host("cuda_columns")
+    sources = [columns.column_source(dtype), noise.MIX_CUDA]
+    sources.append(on_host("cuda_flat").flatten_source(dtype).replace("typedef", "// "))  # which comes once
     texts = (
         cuda.ELEMENTWISE
+        | columns.ELEMENTWISE
         | gathers()
-        | {"add_at": on_host("cuda_add").SEGMENTS}
+        | {"add_at": on_host("cuda_add").SEGMENTS, "put4": on_host("cuda_put").put_text(4)}
         | ({} if "-ptx" in options else noise.CUDA)
     )
     sources += [cuda_on_host.elementwise_source(dtype, *text, f"tinygen_{name}") for name, text in texts.items()]
@@ -415,13 +515,13 @@ def test_no_kernel_of_floats_computes_in_doubles(tmp_path):
 
 def test_cupy_takes_the_texts():
     """As far as it looks at them without a GPU."""
-    cupy, cuda = pytest.importorskip("cupy"), on_host()
+    cupy, cuda, columns = pytest.importorskip("cupy"), on_host(), on_host("cuda_columns")
     line = cupy.ElementwiseKernel.__doc__.splitlines()[0]  # which begins with the signature
     its = [part.split("=")[0] for part in line.partition("(")[2].split(", ")]
     ours = [*inspect.signature(cuda_on_host.ElementwiseKernel).parameters]
     assert ours == its[: len(ours)]
-    for name, text in (cuda.ELEMENTWISE | noise.CUDA | gathers()).items():
+    for name, text in (cuda.ELEMENTWISE | columns.ELEMENTWISE | noise.CUDA | gathers()).items():
         kernel = cupy.ElementwiseKernel(*text, name)
-        assert len(kernel.in_params) == len(cuda_on_host._parameters(text[0])), name
+        assert len(kernel.in_params) == len(cuda_on_host.parameters(text[0])), name
     for dtype in DTYPES:
-        assert cupy.RawModule(code=cuda.column_source(dtype)).code.startswith("#define THREADS")
+        assert cupy.RawModule(code=columns.column_source(dtype)).code.startswith("#define THREADS")

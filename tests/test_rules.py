@@ -224,6 +224,28 @@ def test_the_fused_rule_serves_the_first_order_and_the_joint_rule_the_rest(backe
     assert (grad(ga, b).item(), grad(gb, a).item()) == (1, 1)
 
 
+def test_the_fused_rule_stands_for_those_of_the_arguments_too(backend):
+    calls = []
+
+    @primitive
+    def times(a, b):
+        return a * b
+
+    def fused(gy, y, a, b):
+        calls.append("fused")
+        return gy * b, gy * a
+
+    times.rules(lambda gy, y, a, b: gy * b, lambda gy, y, a, b: gy * a)
+    times.fused(fused)
+    a, b = tensor([2.0], True), tensor([3.0], True)
+    y = times(a, b)
+    assert [g.item() for g in grad(y, [a, b], retain_graph=True)] == [3, 2]
+    assert calls == ["fused"]
+    ga, gb = grad(y, [a, b], create_graph=True)
+    assert calls == ["fused"]
+    assert (grad(ga, b).item(), grad(gb, a).item()) == (1, 1)
+
+
 def test_what_a_primitive_returns_beside_y_is_freed_too(backend):
     @primitive(aux=True)
     def twice(x):

@@ -846,14 +846,38 @@ def test_what_a_rule_made_is_handed_over_uncopied(backend):
     assert x.grad.data is made[-1]
 
 
-def test_a_joint_rule_may_return_one_array_for_two(backend):
+RULES = {  # of x (2,), by whether what they return is handed over uncopied
+    "all of what it made": (True, lambda gy, y, x: (gy * 2).reshape(1, 2).reshape(2)),
+    "a part": (False, lambda gy, y, x: ops.concatenate([gy, gy])[:2]),
+    "one element, twice": (False, lambda gy, y, x: ops.broadcast_to((gy * 2)[:1], (2,))),
+    "a view of what arrived": (False, lambda gy, y, x: gy[::-1]),
+    "a view of the argument": (False, lambda gy, y, x: x.reshape(1, 2).reshape(2)),
+}
+
+
+@pytest.mark.parametrize(("is_handed_over", "rule"), RULES.values(), ids=RULES.keys())
+def test_a_view_is_handed_over_if_the_rule_made_all_that_it_shows(backend, is_handed_over, rule):
+    @primitive
+    def mine(x):
+        return x * 2
+
+    mine.rules(rule)
+    x, made = leaf([1.0, 2.0]), []
+    with trace(lambda op, phase, inputs, output, where: made.append(output)):
+        mine(x).sum().backward()
+    assert (x.grad.data is made[-1]) == is_handed_over
+    assert not backend.shares_memory(x.grad.data, x.data)
+
+
+@pytest.mark.parametrize("again", [lambda g: g, lambda g: g.reshape(-1)], ids=["itself", "a view"])
+def test_a_joint_rule_may_return_one_array_for_two(backend, again):
     @primitive
     def scaled_sum(a, b):
         return (a + b) * 2
 
     def rule(gy, y, a, b):
         g = gy * 2
-        return g, g
+        return g, again(g)
 
     scaled_sum.joint(rule)
     a, b = leaf([1.0, 2.0]), leaf([3.0, 4.0])

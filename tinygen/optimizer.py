@@ -1,7 +1,8 @@
 """What all optimisers share: flat buffers, checks, clipping and the count of steps. The optimisers are in optim.py.
 
 An optimiser moves its parameters into one flat buffer, makes each a view of it, and keeps its state the same way.
-A step reads each parameter's gradient where it lies: gathering them first would copy everything once more.
+On the CPU a step reads each parameter's gradient where it lies: gathering them first would copy everything once more.
+On a GPU that copy is one launch, and then the step is as few launches as that of a single parameter.
 """
 
 from __future__ import annotations
@@ -138,11 +139,16 @@ class Optimizer:
         self.adopt()
         given = [(i, array_of(g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
-        flat = self._clipped([kernels.wide(g.astype(self.flat.dtype, copy=False)).reshape(-1) for _, g in given])
+        arrays = [g.astype(self.flat.dtype, copy=False) for _, g in given]
+        if len(given) == len(grads) > 1 and array_module(*arrays).__name__ not in ("numpy", "traced"):
+            parts, flat = [[self.flat, *self.state.values()]], [kernels.wide(kernels.flattened(arrays))]
+        else:
+            parts, flat = [self._parts[i] for i, _ in given], [kernels.wide(g).reshape(-1) for g in arrays]
+        flat = self._clipped(flat)
         per_step(self._advance)
-        for (i, _), g in zip(given, flat, strict=True):
-            p, *state = self._parts[i]
+        for (p, *state), g in zip(parts, flat, strict=True):
             self.update(p, g, *state, lr=lr)
+        for i, _ in given:
             self.params[i].changed()
 
     @reads

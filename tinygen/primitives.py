@@ -55,8 +55,9 @@ def primitive(fn: Any = None, *, elementwise: bool = False, aux: bool = False) -
     no rule, so a Tensor that requires grad is an error there. `.joint(rule)` gives all in one tuple; `without` names
     arguments that it leaves out. Rules use operators and tg.ops only.
     elementwise: arguments broadcast, so the engine sums each gradient back to its argument's shape.
-    aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradients, read only by
-    `.fused(rule)`, which replaces the joint rule at first order and takes gy, y, the arguments, then more.
+    `.fused(rule)` gives all at first order, in a tuple, where a kernel does so faster.
+    aux: fn returns (y, *more) and so does the primitive; more are plain arrays without gradients, read only by the
+    fused rule, which takes gy, y, the arguments, then more.
 
     >>> @tg.primitive
     ... def cube(x):

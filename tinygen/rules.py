@@ -46,6 +46,7 @@ class Plan:
 
     op: Op
     rules: tuple[Callable[..., Any] | None, ...] | None  # one an argument; None if one serves all
+    first_rules: tuple[Callable[..., Any] | None, ...] | None  # the same, of first order
     positions: tuple[int, ...]  # of the arguments whose gradients are wanted
     skips: bool  # whether y also depends, in steps, on others that require grad
     whole: tuple[int, ...]  # what the rules read, in `saved`
@@ -53,7 +54,7 @@ class Plan:
     unread: tuple[int, ...]
     blank: tuple[None, ...] | None  # `saved`, if they read nothing
 
-    __slots__ = ("blank", "facts", "op", "positions", "rules", "skips", "unread", "whole")
+    __slots__ = ("blank", "facts", "first_rules", "op", "positions", "rules", "skips", "unread", "whole")
 
     def __init__(self, **values: Any):  # a dataclass takes a millisecond of `import tinygen`
         for name, value in values.items():
@@ -86,7 +87,7 @@ class Plan:
         return found or None
 
     def joint_gradients(self, gy: Any, saved: Sequence[Any], aux: Sequence[Any], on_tape: bool) -> Sequence[Any]:
-        """The gradients of all arguments: by the joint rule, or at first order by the fused one, if there is one."""
+        """The gradients of all arguments: by the fused rule at first order, if there is one, else by the joint one."""
         op = self.op
         made = op.joint(gy, *saved) if on_tape or op.fused is None else op.fused(gy, *saved, *aux)  # type: ignore[misc]
         if not isinstance(made, (tuple, list)) or len(made) <= self.positions[-1]:
@@ -130,7 +131,7 @@ class Op:
         self.plans.clear()
 
     def set_fused(self, rule: Callable[..., Any]) -> None:
-        """The rule that replaces the joint one at first order."""
+        """The rule of first order that replaces the joint one, or those of the arguments."""
         self.fused = rule
         self.plans.clear()
 
@@ -203,6 +204,7 @@ class Op:
             self.plans[key] = Plan(
                 op=self,
                 rules=rules if self.joint is None else None,
+                first_rules=rules if self.joint is None and self.fused is None else None,
                 positions=positions,
                 skips=len(positions) < key.bit_count() - 1,
                 whole=tuple(whole),

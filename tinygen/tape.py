@@ -92,7 +92,7 @@ def walk_back(
             saved = node.saved
             if saved is None or node.versions is not None or wrap is not None:
                 saved = _unpack(node, wrap)
-            rules, first = plan.rules, next(orders) if wrap is not None else 0
+            rules, first = (plan.first_rules, 0) if wrap is None else (plan.rules, next(orders))
             joint = None if rules is not None else plan.joint_gradients(gy, saved, node.aux, wrap is not None)
             for i, parent in zip(plan.positions, node.parents) if routes is None else routes[node]:  # noqa: B905, slower
                 g = rules[i](gy, *saved) if joint is None else joint[i]
@@ -152,8 +152,12 @@ def _run_hooks(node: Node, gy: Any) -> Any:
 
 
 def _is_new(g: Array, known: tuple[Any, ...]) -> bool:
-    """Whether a rule allocated this array for this argument alone: it is not a view, and is in `known` only once."""
-    return g.base is None and [x is g for x in known].count(True) == 1
+    """Whether a rule allocated this array for this argument alone: it is all of a memory that is in `known` once."""
+    base = g.base
+    if base is not None and (not g.flags.forc or g.size != getattr(base, "size", None)):
+        return False
+    memory = g if base is None else base
+    return [x is memory or getattr(x, "base", None) is memory for x in known].count(True) == 1
 
 
 def _routes(root: Node, targets: set[Node]) -> dict[Node, list[tuple[int, Node]]]:

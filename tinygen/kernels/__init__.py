@@ -4,7 +4,8 @@
     numba.py, thin.py, gemm.py
                         for the CPU, if Numba is installed (`pip install "tinygen[fast]"`) and TINYGEN_NUMBA is not 0
     conv.py, blas.py    convolutions and products on the CPU, with NumPy alone
-    cuda.py, cuda_conv.py, cuda_noise.py, cuda_add.py
+    cuda.py, cuda_columns.py, cuda_conv.py, cuda_noise.py, cuda_add.py,
+    cuda_flat.py, cuda_put.py
                         for CuPy
     cublas.py           for CuPy, products that can be captured in a graph
 
@@ -16,7 +17,7 @@ from __future__ import annotations
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, ModuleType
 from typing import Any
 
@@ -45,7 +46,10 @@ __all__ = [
     "dropout",
     "erf",
     "erfc",
+    "flatten_into",
+    "flattened",
     "im2col",
+    "keep_running",
     "leaky_relu",
     "leaky_relu_grad",
     "log1p_to_1",
@@ -53,13 +57,16 @@ __all__ = [
     "mean",
     "narrow",
     "normal",
+    "put",
     "sigmoid",
     "sigmoid_cross_entropy",
     "sigmoid_cross_entropy_grad",
+    "tanh_grad",
     "total",
     "total_into",
     "uniform",
     "variance",
+    "verdicts",
     "wide",
 ]
 
@@ -115,11 +122,11 @@ def _in_single(kernel: Callable[..., Any]) -> Callable[..., Any]:
 
 adam = _kernel(reference.adam, "numba", gpu="cuda")
 add_at = _kernel(reference.add_at, gpu="cuda_add")
-batch_norm = _kernel(reference.batch_norm, "numba", gpu="cuda")
-batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu="cuda")
+batch_norm = _kernel(reference.batch_norm, "numba", gpu="cuda_columns")
+batch_norm_grad = _kernel(reference.batch_norm_grad, "numba", gpu="cuda_columns")
 bernoulli = _kernel(noise.bernoulli, gpu="cuda_noise")
 bits = _kernel(noise.bits, gpu="cuda_noise")
-column_sum = _kernel(reference.column_sum, gpu="cuda")
+column_sum = _kernel(reference.column_sum, gpu="cuda_columns")
 col2im = _kernel(reference_conv.col2im, gpu="cuda_conv")
 conv2d = _in_single(_kernel(reference_conv.conv2d, conv, gpu="cuda_conv"))
 conv2d_weight_grad = _in_single(_kernel(reference_conv.conv2d_weight_grad, conv, gpu="cuda_conv"))
@@ -127,14 +134,29 @@ conv_transpose2d = _in_single(_kernel(reference_conv.conv_transpose2d, conv, gpu
 dropout = _kernel(reference.dropout, "numba", gpu="cuda")
 erf = _kernel(reference.erf, "numba", gpu="cuda")
 erfc = _kernel(reference.erfc, "numba", gpu="cuda")
+flatten_into = _kernel(reference.flatten_into, gpu="cuda_flat")
 im2col = _kernel(reference_conv.im2col, gpu="cuda_conv")
+keep_running = _kernel(reference.keep_running, gpu="cuda")
 leaky_relu = _kernel(reference.leaky_relu, "numba", gpu="cuda")
 leaky_relu_grad = _kernel(reference.leaky_relu_grad, "numba", gpu="cuda")
 matmul = _kernel(reference.matmul, blas)
 normal = _kernel(noise.normal, gpu="cuda_noise")
+put = _kernel(reference.put, gpu="cuda_put")
 sigmoid = _kernel(reference.sigmoid, gpu="cuda")
 sigmoid_cross_entropy = _kernel(reference.sigmoid_cross_entropy, "numba", gpu="cuda")
 sigmoid_cross_entropy_grad = _kernel(reference.sigmoid_cross_entropy_grad, "numba", gpu="cuda")
-total = _kernel(sums.total, gpu="cuda")
-total_into = _kernel(sums.total_into, gpu="cuda")
+tanh_grad = _kernel(reference.tanh_grad, gpu="cuda")
+total = _kernel(sums.total, gpu="cuda_columns")
+total_into = _kernel(sums.total_into, gpu="cuda_columns")
 uniform = _kernel(noise.uniform, gpu="cuda_noise")
+verdicts = _kernel(reference.verdicts, gpu="cuda_columns")
+
+
+def flattened(arrays: Sequence[Array]) -> Array:
+    """Arrays of one dtype, each flat, one after the other in a new array; on a GPU in one launch."""
+    xp = array_module(*arrays)
+    if xp.__name__ in ("numpy", "traced"):
+        return xp.concatenate([x.reshape(-1) for x in arrays])
+    out = xp.empty(sum(x.size for x in arrays), arrays[0].dtype)
+    flatten_into(out, arrays)
+    return out

@@ -40,6 +40,12 @@ def batch_norm_grad(gy: Array, x: Array, gamma: Array, mu: Array, var: Array, ep
     return sums.narrow(gx, x), ggamma, gbeta
 
 
+def keep_running(mean: Array, var: Array, mu: Array, s2: Array, momentum: float) -> None:
+    """mean ← momentum · mean + (1 - momentum) · mu, and var so from s2, in place: batch norm's running statistics."""
+    for running, batch in ((mean, mu), (var, s2)):
+        running[...] = running * momentum + batch * (1 - momentum)
+
+
 def matmul(a: Array, b: Array, bias: Array | None = None) -> Array:
     """a @ b, or a @ b + bias with a bias for each column."""
     if a.dtype.char == "e" == b.dtype.char:  # NumPy's own product of float16 takes a hundred times as long
@@ -116,6 +122,11 @@ def sigmoid(x: Array) -> Array:
     xp = array_module(x)
     e = xp.exp(-xp.abs(x))
     return xp.maximum(xp.greater_equal(x, 0).astype(e.dtype), e) / (1 + e)
+
+
+def tanh_grad(gy: Array, y: Array) -> Array:
+    """gy · (1 - y²), the gradient of tanh from its result."""
+    return gy * (1 - y * y)
 
 
 _ERFC = (  # of (x - 4) / (x + 4), from its highest power down: (1 + 2x) exp(x²) erfc x by 24 Chebyshev polynomials
@@ -211,6 +222,35 @@ def _adam_sizes(lr: float, beta1: float, beta2: float, eps: float, t: int) -> tu
     return lr / (1 - beta1**t) / correction, eps / correction
 
 
+def put(x: Array, shape: Sequence[int], index: Any) -> Array:
+    """Zeros of the shape, but x at an index that picks nothing twice."""
+    y = array_module(x).zeros(shape, x.dtype)
+    y[index] = x
+    return y
+
+
 def add_at(x: Array, index: Any, value: Any) -> None:
     """x[index] += value, in place, where an element that the index picks twice gets both."""
     array_module(x).add.at(x, index, value)
+
+
+def verdicts(real: Array, fake: Array, limit: float | None, probability: bool) -> tuple[Array, Array, Array]:
+    """The share of scores on the right side of the limit, real ones above it; and the mean of real ones, and of fake.
+
+    limit: None for E real - E fake instead of the share.  probability: whether the means are those of σ(score).
+    """
+    if limit is None:
+        first = real.mean() - fake.mean()
+    else:
+        first = 0.5 * ((real > limit).mean(dtype=real.dtype) + (fake <= limit).mean(dtype=real.dtype))
+    if probability:
+        real, fake = sigmoid(real), sigmoid(fake)
+    return first, real.mean(), fake.mean()
+
+
+def flatten_into(out: Array, arrays: Sequence[Array]) -> None:
+    """Write arrays, each flat, one after the other into a flat array as long as all of them."""
+    begin = 0
+    for x in arrays:
+        out[begin : begin + x.size] = x.reshape(-1)
+        begin += x.size

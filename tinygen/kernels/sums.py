@@ -60,6 +60,8 @@ def total_into(x: Array, axis: tuple[int, ...], out: Array) -> Array:
 
 def mean(x: Array, axis: Axis = None, keepdims: bool = False) -> Array:
     """The mean of x along the axes; in float32 for float16."""
+    if type(x) is not np.ndarray and x.dtype.kind == "f":
+        return x.mean(axis=axis, dtype=np.float32 if x.dtype.char == "e" else None, keepdims=keepdims)
     return total(x, axis, keepdims) / count(x.shape, axis)
 
 

@@ -92,7 +92,10 @@ class Dropout(Module):
         check_input(self, x)
         if not self.training or self.rate == 0:
             return x
-        return ops.dropout(x, self.rng.bernoulli(1 - self.rate, x), 1 / (1 - self.rate))
+        kept = self.rng.bernoulli(1 - self.rate, x)
+        if isinstance(x, Tensor):
+            kept = Tensor(kept)  # which the tape keeps uncopied
+        return ops.dropout(x, kept, 1 / (1 - self.rate))
 
     def _options(self) -> str:
         return str(self.rate)

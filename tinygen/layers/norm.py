@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import init, ops
+from .. import init, kernels, ops
 from ..backend import array_of
 from ..checks import check_input, number, whole
 from ..parallel import gather
@@ -53,8 +53,9 @@ class BatchNorm(Module):
         group = sharing()
         normed = ops.batch_norm_with_statistics if group.size == 1 or group.local_batch_norm else _norm_of_whole_batch
         y, mu, var = normed(x, self.gamma, self.beta, self.eps)
-        for running, batch in ((self.mean, mu), (self.var, var)):
-            running.assign(running.data * self.momentum + batch * (1 - self.momentum))
+        self.mean.changed()
+        self.var.changed()
+        kernels.keep_running(self.mean.data, self.var.data, mu, var, self.momentum)
         return y
 
     def _options(self) -> str:

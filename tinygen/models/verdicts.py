@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .. import ops
+from .. import kernels
 from ..backend import array_module
 from ..losses import GANLoss
 from ..tensor import Tensor
@@ -14,13 +14,6 @@ def verdicts(game: GANLoss, real_score: Tensor, fake_score: Tensor) -> dict[str,
     The verdict is D's probability that an image is real, where the loss defines one, else its score. A critic's scores
     only rank images, so instead of an accuracy it has the gap E D(x) - E D(G(z)).
     """
-    real, fake, limit = real_score.data, fake_score.data, game.threshold
-    values = {}
-    if limit is None:
-        values["gap"] = real.mean() - fake.mean()
-    else:
-        values["acc"] = 0.5 * ((real > limit).mean(dtype=real.dtype) + (fake <= limit).mean(dtype=real.dtype))
-    if game.probability:
-        real, fake = ops.sigmoid(real), ops.sigmoid(fake)
-    values |= {"D(x)": real.mean(), "D(G(z))": fake.mean()}
+    first, of_real, of_fake = kernels.verdicts(real_score.data, fake_score.data, game.threshold, game.probability)
+    values = {"gap" if game.threshold is None else "acc": first, "D(x)": of_real, "D(G(z))": of_fake}
     return {name: Tensor(array_module(real_score).asarray(value)) for name, value in values.items()}

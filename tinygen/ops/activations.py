@@ -135,6 +135,7 @@ def _leaky_relu_grad(gy: Any, y: Any, slope: float) -> Array:
 
 
 tanh.rules(lambda gy, y, x: gy * (1 - y * y))
+tanh.fused(lambda gy, y, x: (kernels.tanh_grad(gy, y),))
 sigmoid.rules(lambda gy, y, x: gy * y * sigmoid(-x))  # 1 - y has no digits left where x is large
 softplus.rules(lambda gy, y, x: gy * sigmoid(x))
 silu.rules(lambda gy, y, x: gy * sigmoid(x) * (1 + x * sigmoid(-x)))

@@ -208,13 +208,11 @@ def _getitem(x: Any, form: tuple[Any, ...], *arrays: Any) -> Array:
 @primitive
 def put(gy: Any, shape: tuple[int, ...], form: tuple[Any, ...], *arrays: Any) -> Array:
     """Zeros of the shape with gy added at an index: the adjoint of x[index]. What is picked twice is added twice."""
-    xp = array_module(gy)
-    gx = xp.zeros(shape, gy.dtype)
     index = _joined(form, arrays) if arrays else form
-    if any(a.dtype.kind != "b" for a in arrays):  # slices, whole numbers and masks pick nothing twice
-        kernels.add_at(gx, index, gy)
-    else:
-        gx[index] = gy
+    if all(a.dtype.kind == "b" for a in arrays):  # slices, whole numbers and masks pick nothing twice
+        return kernels.put(gy, shape, index)
+    gx = array_module(gy).zeros(shape, gy.dtype)
+    kernels.add_at(gx, index, gy)
     return gx
 
 

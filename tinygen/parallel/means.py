@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import ops
+from .. import kernels, ops
 from ..backend import Array, array_module, array_of
 from ..primitives import primitive
 from ..processes import dealt_back, sharing
@@ -46,8 +46,7 @@ def _mean_of_list(grads: Sequence[Any]) -> list[Any]:
     arrays = {i: array_of(g) for i, g in enumerate(grads) if g is not None}
     for dtype in dict.fromkeys(a.dtype for a in arrays.values()):
         alike = {i: a for i, a in arrays.items() if a.dtype == dtype}
-        xp, end = array_module(*alike.values()), 0
-        flat = _mean(xp.concatenate([a.reshape(-1) for a in alike.values()]))
+        flat, end = _mean(kernels.flattened([*alike.values()])), 0
         for i, a in alike.items():
             begin, end = end, end + a.size
             means[i] = flat[begin:end].reshape(a.shape)
