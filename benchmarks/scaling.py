@@ -60,7 +60,7 @@ def message_time(ranks: int, messages: int, size: float, network: Network) -> fl
 
 
 class Counted:
-    """The all-reduces of a group, counted from where `starts` is set, and each delayed, as by a network."""
+    """The all-reduces of a group, counted, and each delayed, as by a network."""
 
     def __init__(self, group: Any, delay: float = 0.0):
         self.messages = self.bytes = 0
@@ -75,15 +75,9 @@ class Counted:
 
         group.add_up = add_up
 
-    @property
-    def starts(self) -> bool:
-        """Set it to begin at 0."""
-        return self.messages == 0
-
-    @starts.setter
-    def starts(self, now: bool) -> None:
-        if now:
-            self.messages = self.bytes = 0
+    def reset(self) -> None:
+        """Begin at 0."""
+        self.messages = self.bytes = 0
 
 
 def worker(options: argparse.Namespace) -> None:
@@ -94,7 +88,8 @@ def worker(options: argparse.Namespace) -> None:
         x = np.random.default_rng(0).uniform(-1, 1, (options.batch, *model.data_shape)).astype(np.float32)
         counted, times = Counted(group, options.delay if group.size > 1 else 0.0), []
         for number in range(WARM_UP + options.steps):
-            counted.starts = number == WARM_UP
+            if number == WARM_UP:
+                counted.reset()
             group.any(True)  # all begin at once
             began = time.perf_counter()
             with nullcontext() if options.apart else processes.shares(model.batch_unit):
@@ -113,7 +108,7 @@ def exchange(group: processes.Group, sizes: Sequence[int] = (1, 1 << 20, 1 << 22
         x, times = np.ones(size, np.float32), []
         for _ in range(15):
             began = time.perf_counter()
-            processes.Group.add_up(group, x) if group.size == 1 else type(group).add_up(group, x)
+            type(group).add_up(group, x)  # without delay
             times.append(time.perf_counter() - began)
         found.append((4 * size, median(times)))
     return found
@@ -149,6 +144,9 @@ def main() -> None:
     if options.worker:
         worker(options)
         return
+    options.processes = sorted({1, *options.processes})
+    if wrong := [ranks for ranks in options.processes if ranks < 1 or options.batch % ranks]:
+        parser.error(f"--processes {wrong[0]}: a batch of {options.batch} can't be dealt out to so many")
     options.path = os.environ.get("PATH", "")
     os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"), "1")
     report(options)
@@ -169,7 +167,8 @@ def report(options: argparse.Namespace) -> None:
         first, took = found[ranks, options.batch][0], seconds[ranks, options.batch]
         here = Network("here", max(exchanged(found, ranks, 0)[1], options.delay), bandwidth(found, ranks))
         compute = seconds[ranks, share]
-        predicted = compute + message_time(2 if ranks > 1 else 1, first["messages"], first["bytes"], here)
+        # what an all-reduce takes here was measured with as many processes: no factor of theirs is left
+        predicted = compute + message_time(min(ranks, 2), first["messages"], first["bytes"], here)
         efficiency = seconds[min(shares), options.batch] * min(shares) / ranks / took
         cells = [took * 1e3, efficiency, first["messages"], first["bytes"] / 1e6, compute * 1e3, predicted * 1e3]
         print(row(str(ranks), *(f"{cell:.{digits}f}" for cell, digits in zip(cells, (1, 2, 0, 1, 1, 1), strict=True))))

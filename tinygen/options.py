@@ -53,4 +53,5 @@ INTERVALS = (
 )
 OPTIONS = (*DATA, *COURSE, *INTERVALS)
 DEFAULTS = {option.name: option.default for option in OPTIONS}
-SETTINGS = {option.name: option.kind for option in OPTIONS} | {"classes": TEXTS}  # what config.json may hold
+SETTINGS = {option.name: option.kind for option in OPTIONS}  # what config.json may hold
+SETTINGS |= {"classes": TEXTS, "local_batch_norm": COUNT}  # the latter: of how many processes, if of more than one

@@ -66,7 +66,7 @@ class Group:
     def take_gpu(self) -> None:
         """Compute on a GPU of this process's own, as far as there are enough, and have means travel over NCCL."""
 
-    def fail(self, error: Exception) -> bool:
+    def fail(self, error: BaseException) -> bool:
         """Tell the others that this process ends with an error. Returns whether it must be said here, too."""
         return True
 
@@ -86,6 +86,11 @@ _state = _State()
 def cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def share() -> tuple[int, int, int]:
+    """What decides this process's share: its number, of how many, and how many examples belong together."""
+    return _state.sharing.rank, _state.sharing.size, _state.unit
 
 
 def group() -> Group:
@@ -131,7 +136,13 @@ def shares(unit: int = 1) -> Iterator[Group]:
 
 @contextmanager
 def whole() -> Iterator[Group]:
-    """In this block, within `shares()`, draws are for the whole batch again, the same in each process."""
+    """In this block, within `shares()`, draws and batches are those of the whole batch, the same in each process.
+
+    >>> with tg.parallel.shares(), tg.parallel.whole():
+    ...     order = tg.Generator(0).permutation(4)
+    >>> sorted(order.tolist())
+    [0, 1, 2, 3]
+    """
     before, _state.sharing = _state.sharing, ALONE
     try:
         yield before
@@ -140,25 +151,29 @@ def whole() -> Iterator[Group]:
 
 
 def own(x: Any, axis: int = 0) -> Any:
-    """This process's share of an array with an axis of examples, of a whole batch; all of it, if it is alone.
+    """This process's share of an array of a whole batch; all of it outside of `shares()`.  axis: of the examples.
 
     Raises DataError unless each process gets as many examples as the others.
+
+    >>> tg.parallel.own(np.arange(4))  # alone
+    array([0, 1, 2, 3])
     """
     group, unit = _state.sharing, _state.unit
     if group.size == 1:
         return x
-    n = x.shape[axis]
+    axis, n = axis % x.ndim, x.shape[axis]
     if n % group.size:
         raise DataError(
-            f"a batch of {n} examples can't be dealt out to {group.size} processes; each needs as many as the others, "
-            f"so give a multiple of {group.size}"
+            f"a batch of {n} examples can't be dealt out to {group.size} processes: each needs as many as the others; "
+            "if it is what is left of an epoch, leave it out (drop_last=True)"
         )
-    unit = unit if n % (group.size * unit) == 0 else 1
-    mine: tuple[Any, ...] = (slice(group.rank, None, group.size),)
-    if unit > 1:
-        x, mine = x.reshape((*x.shape[:axis], -1, group.size, unit, *x.shape[axis + 1 :])), (slice(None), group.rank)
-    share = x[(slice(None),) * axis + mine]
-    return share if unit == 1 else share.reshape((*share.shape[:axis], -1, *share.shape[axis + 2 :]))
+    before = (slice(None),) * axis
+    if unit == 1 or n % (group.size * unit):
+        index: tuple[Any, ...] = (*before, slice(group.rank, None, group.size))
+        return x[index]
+    units = x.reshape((*x.shape[:axis], -1, group.size, unit, *x.shape[axis + 1 :]))
+    index = (*before, slice(None), group.rank)
+    return units[index].reshape((*x.shape[:axis], n // group.size, *x.shape[axis + 1 :]))
 
 
 def dealt_back(shares: Any) -> Any:
@@ -177,6 +192,7 @@ def own_batch(batch: Any) -> Any:
 def whole_shape(shape: int | Sequence[int], axis: int = 0) -> tuple[int, ...]:
     """The shape of the whole batch's array, given that of this process's share."""
     shape = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape)
+    axis %= max(len(shape), 1)
     return tuple(n * _state.sharing.size if i == axis else n for i, n in enumerate(shape))
 
 

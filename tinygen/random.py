@@ -57,13 +57,16 @@ class Generator:
     ) -> Array:
         """Independent draws from N(mean, std²); for std 0 nothing is drawn, all are the mean.
 
-        axis: that of the examples, along which the draws of a whole batch are dealt out in `parallel.shares()`.
+        axis: that of the examples, along which the draws of a whole batch are dealt out in `parallel.shares()`. A draw
+        that all processes need alike has the shape (), or is made in `parallel.whole()`.
         """
         return _scale_and_shift(self._drawn("normal", shape, dtype, std, axis=axis), std, mean)
 
-    def uniform(self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32) -> Array:
+    def uniform(
+        self, shape: Shape, low: float = 0.0, high: float = 1.0, dtype: Any = np.float32, axis: int = 0
+    ) -> Array:
         """Independent draws from the uniform distribution on [low, high); rounding may give high if low is not 0."""
-        return _scale_and_shift(self._drawn("uniform", shape, dtype), high - low, low)
+        return _scale_and_shift(self._drawn("uniform", shape, dtype, axis=axis), high - low, low)
 
     def gumbel(self, shape: Shape, loc: float = 0.0, scale: float = 1.0, dtype: Any = np.float32) -> Array:
         """Independent draws from the standard Gumbel distribution, times scale, plus loc: -log(-log u), u ~ U(0, 1).
@@ -77,11 +80,14 @@ class Generator:
 
     def bernoulli(self, p: float, like: Any) -> Array:
         """True with probability p, rounded to 2⁻¹⁶, for each element of an array or Tensor, with its memory layout."""
+        like = array_of(like)
         shape = whole_shape(like.shape)
         if (trace := tracing()) is not None:
-            return own(trace.draw(self, "bernoulli", trace.layout_of(array_of(like), bool, shape), p))
-        out = device_module(self.device).empty_like(array_of(like), bool, shape=shape)
-        return own(self.fill("bernoulli", out, p))
+            x = trace.draw(self, "bernoulli", trace.layout_of(like, bool, shape), p)
+            return own(x) if x.ndim else x
+        out = device_module(self.device).empty_like(like, bool, shape=shape)
+        self.fill("bernoulli", out, p)
+        return own(out) if out.ndim else out
 
     def integers(self, low: int, high: int, shape: Shape = (), axis: int = 0) -> Array:
         """Independent draws from low, ..., high - 1, as int64. Raises ValueError unless low < high.  axis: as above."""
@@ -98,7 +104,7 @@ class Generator:
 
         axis: that of the examples, of which each process gets its own; None: all get the same.
         """
-        deals = sharing().size > 1 and axis is not None and shape != ()
+        deals = sharing().size > 1 and axis is not None and shape not in ((), [])
         if deals:
             shape = whole_shape(shape, axis or 0)
         if (trace := tracing()) is not None:

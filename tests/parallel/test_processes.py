@@ -131,3 +131,59 @@ def test_local_batch_norm_takes_the_statistics_of_the_share():
 def test_an_unknown_kind_of_group_is_refused():
     with pytest.raises(tg.ConfigError, match="kind is 'gloo', but it must be one of mpi"), parallel.join("gloo"):
         pass
+
+
+def test_what_is_drawn_along_the_last_axis_or_without_one():
+    rng = tg.Generator(0)
+    expected = rng.normal((3, 4)), rng.bernoulli(0.5, np.zeros(())), rng.normal([])
+
+    def work():
+        rng = tg.Generator(0)
+        return rng.normal((3, 2), axis=-1), rng.bernoulli(0.5, np.zeros(())), rng.normal([])
+
+    for rank, (x, flag, number) in enumerate(on_threads(2, lambda group: shared(group, work))):
+        np.testing.assert_array_equal(x, expected[0][:, rank::2])
+        assert flag == expected[1] and number == expected[2]
+
+
+def test_means_and_gathers_of_numbers_and_of_what_is_infinite():
+    def work():
+        rank = processes.sharing().rank
+        return parallel.mean(rank), parallel.mean([rank]), parallel.gather(np.array([1.0, [2.0, np.inf][rank]]))
+
+    for mean, (of_list,), gathered in on_threads(2, lambda group: shared(group, work)):
+        assert mean == of_list == 0.5
+        np.testing.assert_array_equal(gathered, [[1, 2], [1, np.inf]])
+
+
+def test_batch_norm_of_the_whole_batch_in_float16_and_of_single_examples():
+    x = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32) * 300
+
+    def work(dtype):
+        return tg.layers.BatchNorm(3, dtype=dtype)(processes.own(x).astype(dtype)).numpy()
+
+    expected = tg.layers.BatchNorm(3)(x).numpy()
+    for dtype, tolerance in (("f4", 1e-5), ("f2", 2e-3)):
+        for rank, y in enumerate(on_threads(2, lambda group, dtype=dtype: shared(group, lambda: work(dtype)))):
+            assert y.dtype == dtype
+            np.testing.assert_allclose(y, expected[rank::2], rtol=tolerance)
+
+
+def test_a_compiled_step_has_a_program_of_its_own_for_shares():
+    def work(group):
+        w = tg.Parameter(np.zeros(1))
+        opt = tg.optim.SGD([w], lr=1.0)
+
+        @tg.compile
+        def step(x):
+            opt.step(parallel.mean(tg.grad((w * x).sum(), [w])))
+
+        x = np.array([1.0 + 2 * group.rank])
+        step(x)  # alone
+        before = w.numpy().copy()
+        with processes.shares():
+            step(x)
+        return before, w.numpy() - before
+
+    for rank, (alone, together) in enumerate(on_threads(2, work)):
+        assert alone == -(1 + 2 * rank) and together == -2

@@ -13,6 +13,7 @@ from ..errors import UserError
 from ..kernels.memory import give_back
 from ..layers.module import thread_state
 from ..places import lines_of
+from ..processes import share
 from ..tape import mode
 from ..tracing import Untraceable, recording, tracing
 from .backends import check_back_end, default_back_end, in_words, load_back_end
@@ -189,7 +190,7 @@ def _device_of_all(state: State, arrays: list[Any]) -> str:
 def _key(form: Any, arrays: list[Any]) -> Any:
     """On what a program depends, besides the state: the kind of the batch, and the blocks around the call."""
     kinds = [(a.shape, a.dtype, None if a.flags.c_contiguous else np.empty_like(likeness(a)).strides) for a in arrays]
-    key = key_of(form), *kinds, mode.recording, mode.frozen, thread_state.evaluated, current_device()
+    key = key_of(form), *kinds, mode.recording, mode.frozen, thread_state.evaluated, current_device(), share()
     try:
         hash(key)
     except TypeError:

@@ -48,10 +48,10 @@ class BatchNorm(Module):
         if not self.training:
             scale = self.gamma / ops.sqrt(self.var + self.eps)
             return x * scale + (self.beta - self.mean * scale)
-        if math.prod(x.shape[:-1]) < 2:
+        shares = sharing().size > 1 and not sharing().local_batch_norm
+        if math.prod(x.shape[:-1]) < (1 if shares else 2):
             raise ValueError(f"BatchNorm: x is {x.shape}, {_few(x.shape[:-1])} per channel; give a larger batch")
-        group = sharing()
-        normed = ops.batch_norm_with_statistics if group.size == 1 or group.local_batch_norm else _norm_of_whole_batch
+        normed = _norm_of_whole_batch if shares else ops.batch_norm_with_statistics
         y, mu, var = normed(x, self.gamma, self.beta, self.eps)
         self.mean.changed()
         self.var.changed()
@@ -64,6 +64,10 @@ class BatchNorm(Module):
 
 def _norm_of_whole_batch(x: Any, gamma: Any, beta: Any, eps: float) -> tuple[Tensor, Any, Any]:
     """batch_norm_with_statistics with those of the whole batch, of which each process has a share."""
+    if x.dtype == np.float16:  # its largest number is 65504: squares overflow
+        wide, gamma, beta = (ops.astype(a, np.float32) for a in (x, gamma, beta))
+        y, mu, var = _norm_of_whole_batch(wide, gamma, beta, eps)
+        return ops.astype(y, x.dtype), mu.astype(x.dtype), var.astype(x.dtype)
     axes = tuple(range(x.ndim - 1))
     mu, var = ops.mean(x, axes), ops.var(x, axes)
     both = gather(ops.stack([mu, var]))  # of the R processes: (R, 2, C)

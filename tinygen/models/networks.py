@@ -12,6 +12,7 @@ from ..errors import ConfigError
 from ..fields import Choices, Count, Counts, LearningRate, Limits, NonNegative, Share
 from ..optim import OPTIMIZERS, Optimizer
 from ..optimizer import Rate
+from ..processes import sharing
 from ..random import Generator
 from ..schedules import linear_decay
 from ..tensor import Parameter
@@ -123,7 +124,7 @@ def output_for(output: str, data_shape: Sequence[int], images: str) -> str:
 
 def check_batch_norm(model: Any, batch: int) -> None:
     """Raise ConfigError for a model with batch norm of vectors, and a batch of one, which has no spread."""
-    if model.config.batch_norm and batch < 2:
+    if model.config.batch_norm and batch * (1 if sharing().local_batch_norm else sharing().size) < 2:
         raise ConfigError(f"{model.name}: batch norm needs a batch of at least 2, not {batch}; or set batch_norm=false")
 
 

@@ -13,11 +13,11 @@
 What is learnt equals, to rounding, what one process learns from the whole batch, batch norm and noise included.
 """
 
-from ..processes import Group, group, shares
+from ..processes import Group, group, own, shares, whole
 from .joining import join
 from .means import gather, mean
 
-__all__ = ["Group", "gather", "group", "join", "mean", "shares"]
+__all__ = ["Group", "gather", "group", "join", "mean", "own", "shares", "whole"]
 
 
 def __dir__() -> list[str]:

@@ -26,7 +26,7 @@ def mean(x: Any) -> Any:
     """
     if sharing().size == 1:
         return x
-    return _mean_of_list(x) if isinstance(x, (list, tuple)) else _mean(x)
+    return _mean_of_list(x) if isinstance(x, (list, tuple)) else _mean(_in_floats(x))
 
 
 @primitive
@@ -43,7 +43,7 @@ _mean.rules(lambda gy, y, x: _mean(gy))
 def _mean_of_list(grads: Sequence[Any]) -> list[Any]:
     """The means of some arrays, in one message for each dtype."""
     means: list[Any] = [None] * len(grads)
-    arrays = {i: array_of(g) for i, g in enumerate(grads) if g is not None}
+    arrays = {i: array_of(_in_floats(g)) for i, g in enumerate(grads) if g is not None}
     for dtype in dict.fromkeys(a.dtype for a in arrays.values()):
         alike = {i: a for i, a in arrays.items() if a.dtype == dtype}
         flat, end = _mean(kernels.flattened([*alike.values()])), 0
@@ -51,6 +51,12 @@ def _mean_of_list(grads: Sequence[Any]) -> list[Any]:
             begin, end = end, end + a.size
             means[i] = flat[begin:end].reshape(a.shape)
     return means
+
+
+def _in_floats(x: Any) -> Any:
+    """x as an array or Tensor of floats."""
+    x = x if hasattr(x, "dtype") else np.asarray(x)
+    return x if x.dtype.kind == "f" else x.astype(np.float64)
 
 
 def gather(x: Any) -> Any:
@@ -62,8 +68,9 @@ def gather(x: Any) -> Any:
     group = sharing()
     if group.size == 1:
         return ops.reshape(x, (1, *x.shape))
-    place = array_module(array_of(x)).asarray(np.arange(group.size) == group.rank).astype(x.dtype) * group.size
-    return mean(ops.reshape(x, (1, *x.shape)) * place.reshape(-1, *[1] * x.ndim))
+    x = _in_floats(x)
+    mine = array_module(array_of(x)).asarray(np.arange(group.size) == group.rank).reshape(-1, *[1] * x.ndim)
+    return mean(ops.where(mine, ops.reshape(x, (1, *x.shape)) * group.size, 0.0))
 
 
 def gather_batch(x: Array) -> Array:

@@ -18,13 +18,13 @@ import numpy as np
 from .. import signals, terminal
 from ..backend import array_module, to_device, to_host
 from ..checks import check_installed
-from ..errors import RunError
+from ..errors import RunError, UserError
 from ..processes import Group, Lost
 
 ENDED = 91  # the tag of a message that says why a process ended
 PATIENCE = 1800.0  # seconds without an answer after which the others are given up
-NOTICE = 0.1  # seconds that the others may take to answer once this process is told to end, before it says so:
-GRACE = 0.6  # and before it gives up. mpiexec kills what it told to end after 0.25 (Open MPI 5) or 1 (Open MPI 4)
+NOTICE = 0.1  # seconds after which a process that was told to end says that it waits: mpiexec may kill it after 0.25
+GRACE = 0.6  # seconds that the others get to say why they end, before all are ended
 LOOKS = 0.01  # seconds between two looks up
 SPINS = 0.002  # seconds that a wait keeps a core busy; a longer one leaves it to others
 
@@ -64,17 +64,15 @@ class MPIGroup(Group):
 
     def take_gpu(self) -> None:
         import cupy
+        from cupy.cuda import nccl
 
-        number, several = self.place()
+        from .nccl import NCCL
+
+        number, several = self._among(self._mpi.Get_processor_name())
         gpus = cupy.cuda.runtime.getDeviceCount()
         cupy.cuda.Device(number % gpus).use()
-        try:
-            from .nccl import NCCL
-
-            alone = several <= gpus  # NCCL refuses two processes on one GPU
-        except ImportError:
-            alone = False
-        if not self.any(not alone):
+        shared = several > gpus  # which NCCL refuses
+        if not self.any(shared or not nccl.available):
             self._nccl = NCCL(self)
 
     def from_first(self, value: Any) -> Any:
@@ -96,10 +94,13 @@ class MPIGroup(Group):
         self.add_up(flags)
         return bool(flags[0])
 
-    def place(self) -> tuple[int, int]:
-        """The number of this process among those that may use the same cores of one machine, and how many they are."""
+    def neighbours(self) -> int:
+        """How many processes, with this one, may use the same cores of one machine."""
         cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        here = self._mpi.Get_processor_name(), cores
+        return self._among((self._mpi.Get_processor_name(), cores))[1]
+
+    def _among(self, here: Any) -> tuple[int, int]:
+        """The number of this process among those that give the same value, and how many they are."""
         alike = [rank for rank, there in enumerate(self.from_all(here)) if there == here]
         return alike.index(self.rank), len(alike)
 
@@ -114,13 +115,12 @@ class MPIGroup(Group):
             if now - looked < LOOKS:
                 continue
             looked = now
-            self._hear()
-            told = (told or now) if signals.asked() else None
+            self._hear(request)
+            if told is None and signals.asked():
+                told = now
             if told is not None and now - told > NOTICE and not noticed:
                 noticed = True
-                self._say(f"told to end, and the others don't answer: one of them may have been killed; {self._left()}")
-            if told is not None and now - told > GRACE:
-                raise Lost(f"{self!r}: the others don't answer; {self._left()}")
+                self._say(f"told to end; waiting for the others, unless one was killed; {self._left()}")
             if now - began > self._patience:
                 raise Lost(f"{self!r}: no answer from the others for {self._patience:g} seconds; {self._left()}")
 
@@ -131,38 +131,42 @@ class MPIGroup(Group):
         with suppress(OSError):
             terminal.write_line(f"tinygen: {self!r}: {text}", sys.stderr)
 
-    def _hear(self) -> None:
-        """Raise what another process said when it ended, if one did."""
+    def _hear(self, request: Any) -> None:
+        """Raise what another process said when it ended, if one did before it answered this request."""
         if self._control.Iprobe(tag=ENDED):
             rank, reason = self._control.recv(tag=ENDED)
-            raise Lost(f"{self!r}: process {rank} has ended: {reason}; {self._left()}")
+            time.sleep(LOOKS)
+            if not request.Test():
+                raise Lost(f"{self!r}: process {rank} has ended: {reason}; {self._left()}")
 
-    def fail(self, error: Exception) -> bool:
-        """Tell the others why this process ends. When it does, the processes that still wait are ended, too.
+    def fail(self, error: BaseException) -> bool:
+        """Tell the others why this process ends. After an error, the processes that still wait are ended, too.
 
         An error that process 0 has as well, such as a wrong option, need not be said twice.
         """
-        atexit.register(self._abort)
+        if self.size == 1:
+            return True
+        if isinstance(error, Exception):
+            atexit.register(self._abort, 2 if isinstance(error, UserError) else 1, isinstance(error, Lost))
+        if isinstance(error, Lost):
+            return True
         reason = str(error) or type(error).__name__
-        if not isinstance(error, Lost):
-            for rank in range(self.size):
-                if rank != self.rank:
-                    self._control.isend((self.rank, reason), rank, tag=ENDED)
-        return isinstance(error, Lost) or not self._said_by_first(reason)
+        for rank in range(self.size):
+            if rank != self.rank:
+                self._control.isend((self.rank, reason), rank, tag=ENDED)
+        return not isinstance(error, Exception) or not self._said_by_first(reason)
 
     def _said_by_first(self, reason: str) -> bool:
-        until = time.monotonic() + 2 * GRACE
+        until = time.monotonic() + GRACE / 2
         while self.rank > 0 and time.monotonic() < until:
-            if self._control.Iprobe(tag=ENDED):
-                rank, said = self._control.recv(tag=ENDED)
-                if said == reason and rank == 0:
-                    return True
+            if self._control.Iprobe(0, tag=ENDED):
+                return bool(self._control.recv(source=0, tag=ENDED)[1] == reason)
             time.sleep(LOOKS)
         return False
 
-    def _abort(self) -> None:
-        """End all processes at once, also those that wait for an answer."""
+    def _abort(self, code: int, lost: bool) -> None:
+        """End all processes at once, also those that wait for an answer. lost: whether another has more to say."""
         sys.stdout.flush()
         sys.stderr.flush()
-        time.sleep(GRACE)  # for the messages, and for what the others have to say
-        self._comm.Abort(1)
+        time.sleep(2 * GRACE if lost else GRACE)
+        self._comm.Abort(code)

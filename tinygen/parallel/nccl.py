@@ -11,7 +11,7 @@ from ..processes import Group
 class NCCL:
     """A communicator of NCCL for a group, each process of which computes on a GPU of its own.
 
-    Raises ImportError if CuPy finds no NCCL: pip install nvidia-nccl-cu13 (or -cu12, as CuPy's own name ends).
+    CuPy finds NCCL where it is installed: pip install nvidia-nccl-cu13, or -cu12, as CuPy's own name ends.
     """
 
     def __init__(self, group: Group):

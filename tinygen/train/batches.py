@@ -11,7 +11,7 @@ import numpy as np
 from ..backend import is_array, to_device
 from ..checks import as_array
 from ..errors import ConfigError, DataError
-from ..processes import own_batch
+from ..processes import own_batch, whole
 from ..tensor import Tensor
 from .suits import check_examples, check_kind
 
@@ -179,8 +179,11 @@ class LoaderBatches:
         self.first = self._peek()
 
     def next(self) -> Any:
-        batch = self._loader.next_batch()
-        return batch if self._deals else own_batch(batch)
+        if self._deals:
+            return self._loader.next_batch()
+        with whole():
+            batch = self._loader.next_batch()
+        return own_batch(batch)
 
     def _peek(self) -> Any:
         here = self._loader.state
@@ -209,6 +212,11 @@ class IterableBatches:
         self.first = self._first
 
     def next(self) -> Any:
+        with whole():
+            batch = self._next()
+        return own_batch(batch)
+
+    def _next(self) -> Any:
         for batch in self._iterator:
             self._passed += 1
             batch = _on_device(batch)
@@ -217,14 +225,14 @@ class IterableBatches:
                     f"fit: batch {self._passed} of the data is {_in_words(batch)}, but the first was "
                     f"{_in_words(self.first)}; only the number of examples may differ"
                 )
-            return own_batch(batch)
+            return batch
         if iter(self._data) is self._data:
             raise DataError(
                 f"fit: the data ended after {self._passed} batches, and an iterator can't be restarted; give a list of "
                 "batches, an array or a Loader"
             )
         self._restart()
-        return self.next()
+        return self._next()
 
     def _restart(self) -> None:
         iterator = iter(self._data)

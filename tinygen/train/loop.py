@@ -24,7 +24,7 @@ from .rebuild import start_from
 from .run import RunDirectory
 from .session import Session
 from .suits import check_steps
-from .together import asked_to_stop, check_shares
+from .together import asked_to_stop, check_alike, check_shares, note_checkpoint
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -103,8 +103,11 @@ def fit(
     quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")  # NonFiniteError explains an overflow
     with quiet, quietly(not progress), session.opened(steps, settings, resume, changing, origin, compile):
         with Interrupt() as interrupt, Progress(session.history.steps, steps, interrupt.ask) as shown:
-            for step in range(session.history.steps + 1, steps + 1):
+            began_at = session.history.steps
+            for step in range(began_at + 1, steps + 1):
                 metrics, values = session.train(), None
+                if step == began_at + 1:
+                    check_alike(model, step)
                 if session.compiled is not None:
                     shown.aside(*session.compiled.news())
 
@@ -121,6 +124,7 @@ def fit(
                     values = session.values(step, metrics)
                 if logs:
                     session.log(step, values or {}, scheduled=True)
+                    stops = asked_to_stop(interrupt, session) or stops
                 ends = step == steps or session.raised
                 if ends and not logs:
                     values = values or session.values(step, metrics)
@@ -130,6 +134,8 @@ def fit(
                 if saves or stops or ends:
                     session.history.complete = step == steps or isinstance(session.raised, StopTraining)
                     session.save(step)
+                    stops = asked_to_stop(interrupt, session) or stops
+                    note_checkpoint(step)
                 shown.advance()
                 if stops or session.raised:
                     break

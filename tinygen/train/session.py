@@ -130,6 +130,8 @@ class Session:
         if group().rank > 0:
             snapshot.restore(first, self.model, self.batches)
             self.history.steps, self._safe, self._saved = first.step, first.step, first
+        together.check_data(self.batches.first)
+        group().saved = first.step
         return decision
 
     def _compiled(self, decision: Decision, steps: int) -> AbstractContextManager[None]:
@@ -150,14 +152,15 @@ class Session:
 
     def train(self) -> dict[str, Any]:
         """Make a step; returns its metrics, on the device. If the data fail, the steps before are saved."""
-        with shares(self.model.batch_unit):
-            try:
+        try:
+            with shares(self.model.batch_unit):
                 batch = self.batches.next()
-            except Exception as error:
-                self.raised = error
-                if self.history.steps > self._safe:
-                    self.save(self.history.steps)
-                raise
+        except Exception as error:
+            self.raised = error
+            if self.history.steps > self._safe and group().size == 1:  # of several, the others go on
+                self.save(self.history.steps)
+            raise
+        with shares(self.model.batch_unit):
             take = self.model.train_step if self.compiled is None else self.compiled
             return off_the_tape(take(batch), self._source)
 
@@ -212,9 +215,11 @@ class Session:
 
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
-        self._call("on_checkpoint", step, self.history)
         if step > 0:
             together.check_alike(self.model, step)
+        self._call("on_checkpoint", step, self.history)
+        if self.history.complete:
+            together.follow_first(self.model)  # in which a callback may have put other weights
         taken = snapshot.take(step, self.model, self.batches, self.callbacks)
         if broken := broken_arrays(taken.weights):
             raise self._blame(step, broken)
@@ -223,7 +228,6 @@ class Session:
         else:
             self.run.save(taken)
         self._safe = step
-        together.note_checkpoint(step)
 
     def _blame(self, step: int, broken: list[str]) -> NonFiniteError:
         """The error that says what first went wrong, found by replaying. The model goes back to the last checkpoint."""
@@ -252,6 +256,9 @@ class Session:
 
 
 def _recorded(settings: dict[str, Any], decision: Decision, older: bool) -> dict[str, Any]:
-    """The settings with what was decided about compiling, unless a run of an older version continues as it was."""
-    others = {name: value for name, value in settings.items() if name != "compile"}
+    """The settings with what was decided about compiling, unless a run of an older version continues as it was, and how
+    many processes had statistics of their own."""
+    others = {name: value for name, value in settings.items() if name not in ("compile", "local_batch_norm")}
+    if group().local_batch_norm and group().size > 1:
+        others["local_batch_norm"] = group().size
     return others if older and decision.mode == "off" else {**others, "compile": decision.mode}

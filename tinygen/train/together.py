@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..backend import to_device, to_host
-from ..errors import RunError
+from ..errors import ConfigError, DataError, RunError
 from ..layers import Buffer
-from ..processes import check_batch, group
+from ..processes import check_batch, group, sharing
 from .callbacks import StopTraining
 
 if TYPE_CHECKING:
@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 
 def check_shares(model: Model, batch: Any) -> None:
     """Raise DataError unless a batch can be dealt out to the processes evenly."""
+    if sharing().size > 1:
+        raise ConfigError("fit: it shares each step itself; call it outside of parallel.shares()")
     first = batch[0] if isinstance(batch, tuple) else batch
     check_batch(len(first) // model.batches_per_step, model.batch_unit, group())
+
+
+def check_data(batch: Any) -> None:
+    """Raise DataError unless the first batch of the run is the same in all processes, before it is dealt out."""
+    arrays = batch if isinstance(batch, tuple) else (batch,)
+    if len(set(group().from_all(tuple(map(_checksum, arrays))))) > 1:
+        raise DataError("fit: the processes have different data; give each the same, of which it takes its share")
 
 
 def asked_to_stop(interrupt: Interrupt, session: Session) -> bool:
@@ -32,12 +41,14 @@ def asked_to_stop(interrupt: Interrupt, session: Session) -> bool:
         return interrupt.asked is not None
     if not group().any(interrupt.asked is not None or session.raised is not None):
         return False
-    reasons = group().from_all((interrupt.asked, str(session.raised) if session.raised else None))
-    for asked, raised in reasons:
+    raised = session.raised and (isinstance(session.raised, StopTraining), str(session.raised))
+    reasons = group().from_all((interrupt.asked, raised))
+    for rank, (asked, raised) in enumerate(reasons):
         if asked is not None:
             interrupt.ask(asked)
-        if raised is not None and session.raised is None:
-            session.raised = StopTraining(raised)
+        if raised and session.raised is None:
+            planned, why = raised
+            session.raised = StopTraining(why) if planned else RunError(f"process {rank} has ended: {why}")
     return any(asked is not None for asked, _ in reasons)
 
 
@@ -49,16 +60,10 @@ def averaged(values: dict[str, float]) -> dict[str, float]:
     return dict(zip(values, means.tolist(), strict=True))
 
 
-def note_checkpoint(step: int) -> None:
-    """Remember the step of the last checkpoint, to be told if another process is lost."""
-    if group().size > 1:
-        group().saved = step
-
-
 def check_alike(model: Model, step: int) -> None:
-    """Raise RunError if the weights differ between processes; that would be a fault of a machine, or of a train_step.
+    """Raise RunError if the weights differ between processes: by a train_step, a callback, or a fault of a machine.
 
-    Running statistics that each process has of its own share, with local batch norm, become their means first.
+    With local batch norm, the running statistics of the processes are averaged first.
     """
     if group().size == 1:
         return
@@ -66,14 +71,29 @@ def check_alike(model: Model, step: int) -> None:
         for _, t in model.named_tensors():
             if isinstance(t, Buffer) and t.data.dtype.kind == "f":
                 t.assign(to_device(group().mean_of(to_host(t.data))))
-    sums = group().from_all({name: zlib.crc32(np.ascontiguousarray(to_host(x)).data) for name, x in _arrays(model)})
-    apart = [name for name, total in sums[0].items() if any(other[name] != total for other in sums)]
+    sums = group().from_all({name: _checksum(x) for name, x in model.state_dict().items()})
+    apart = [name for name, total in sums[0].items() if any(other.get(name) != total for other in sums)]
     if apart:
         raise RunError(
-            f"the processes hold different values of {', '.join(apart[:3])} after step {step}: does train_step draw or "
-            "compute outside of the model's steps? parallel.mean(grads) must be what the optimiser gets"
+            f"the processes have different values of {', '.join(apart[:3])} after step {step}. A train_step must give "
+            "the optimiser parallel.mean(grads), and draw from the model's generators; a callback, which only process "
+            "0 calls, must not change the model"
         )
 
 
-def _arrays(model: Model) -> list[tuple[str, object]]:
-    return [*model.state_dict().items()]
+def follow_first(model: Model) -> None:
+    """Take the weights of the first process, in which a callback may have put others."""
+    if group().size > 1:
+        state = group().from_first({name: np.array(to_host(x)) for name, x in model.state_dict().items()})
+        if group().rank > 0:
+            model.load_state_dict(state)
+
+
+def note_checkpoint(step: int) -> None:
+    """Remember the step of the last checkpoint, to be told if another process is lost."""
+    if group().size > 1:
+        group().saved = step
+
+
+def _checksum(x: Any) -> int:
+    return zlib.crc32(np.ascontiguousarray(to_host(x)).data)
