@@ -480,22 +480,26 @@ def gathers():
     return {f"{name}{bits}": conv.gather_text(name, bits) for name in conv.GATHERS for bits in (32, 64)}
 
 
+def elementwise_texts():
+    """The elementwise kernels, but for the noise."""
+    texts = on_host("cuda").ELEMENTWISE | on_host("cuda_columns").ELEMENTWISE | gathers()
+    return texts | {"add_at": on_host("cuda_add").SEGMENTS, "put4": on_host("cuda_put").put_text(4)}
+
+
+def sources(dtype):
+    """The sources that have several kernels."""
+    return [on_host("cuda_columns").column_source(dtype), on_host("cuda_flat").flatten_source(dtype)]
+
+
 def compile_all(dtype, folder, *options):
     """What nvcc makes of all kernels; as PTX, of all but the noise, which is computed in float64 for every dtype."""
     if shutil.which("nvcc") is None:
         pytest.skip("no nvcc, which compiles CUDA")
-    cuda, columns = on_host(), on_host("cuda_columns")
-    sources = [columns.column_source(dtype), noise.MIX_CUDA]
-    sources.append(on_host("cuda_flat").flatten_source(dtype).replace("typedef", "// "))  # which comes once
-    texts = (
-        cuda.ELEMENTWISE
-        | columns.ELEMENTWISE
-        | gathers()
-        | {"add_at": on_host("cuda_add").SEGMENTS, "put4": on_host("cuda_put").put_text(4)}
-        | ({} if "-ptx" in options else noise.CUDA)
-    )
-    sources += [cuda_on_host.elementwise_source(dtype, *text, f"tinygen_{name}") for name, text in texts.items()]
-    (folder / "all.cu").write_text("\n".join(sources))
+    first, *more = sources(dtype)
+    parts = [first, noise.MIX_CUDA, *(source.replace("typedef", "// ") for source in more)]  # which comes once
+    texts = elementwise_texts() | ({} if "-ptx" in options else noise.CUDA)
+    parts += [cuda_on_host.elementwise_source(dtype, *text, f"tinygen_{name}") for name, text in texts.items()]
+    (folder / "all.cu").write_text("\n".join(parts))
     command = ["nvcc", *options, "-std=c++17", "-Werror", "all-warnings", "all.cu", "-o", "all.out"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

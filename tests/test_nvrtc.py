@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import standin
 from conftest import device
-from test_kernels_cuda import gathers, on_host
+from test_kernels_cuda import elementwise_texts, sources
 
 import tinygen as tg
 from tinygen.kernels import noise
@@ -60,8 +60,7 @@ def elementwise_source(text: tuple[Any, ...], dtype: Any, ndim: int) -> str:
 
 def texts() -> dict[str, tuple[Any, ...]]:
     """The elementwise kernels of tinygen/kernels."""
-    of_all = on_host("cuda").ELEMENTWISE | gathers() | {"add_at": on_host("cuda_add").SEGMENTS}
-    plain = {name: (*text, f"tinygen_{name}", "") for name, text in of_all.items()}
+    plain = {name: (*text, f"tinygen_{name}", "") for name, text in elementwise_texts().items()}
     return plain | {name: (*text, f"tinygen_{name}", noise.MIX_CUDA) for name, text in noise.CUDA.items()}
 
 
@@ -73,11 +72,10 @@ def test_elementwise_kernels(dtype, ndim, nvrtc):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_kernels_of_columns(dtype, nvrtc):
-    source = on_host("cuda").column_source(dtype)
-    binary = compiled(source)
-    names = re.findall(r'extern "C" __global__ void (\w+)', source)
-    assert len(names) > 3 and all(name.encode() in binary for name in names)
+def test_sources_of_several_kernels(dtype, nvrtc):
+    for source in sources(dtype):
+        binary, names = compiled(source), re.findall(r'extern "C" __global__ void (\w+)', source)
+        assert names and all(name.encode() in binary for name in names)
 
 
 class Recorded:
@@ -105,8 +103,8 @@ def test_kernels_that_are_made_for_a_compiled_step(name, nvrtc, monkeypatch):
         step = tg.compile(model)
         step(backend.xp.zeros((4, 28, 28, 1), np.float32))
     assert step.reason is None
-    sources = {source_of(*text, **more): None for text, more in Recorded.made}
-    assert sources and all(len(compiled(source)) > 1000 for source in sources)
+    made = {source_of(*text, **more): None for text, more in Recorded.made}
+    assert made and all(len(compiled(source)) > 1000 for source in made)
 
 
 def source_of(*text: Any, code: str = "", preamble: str = "") -> str:
