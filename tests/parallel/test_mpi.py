@@ -99,18 +99,23 @@ def test_when_a_process_is_killed_the_others_say_so_and_a_checkpoint_is_left():
     Path("train.py").write_text(TRAINS.replace("HOW", "os.kill(os.getpid(), signal.SIGKILL)"))
     ended = python("train.py", size=4)
     for rank in (0, 2, 3):
-        assert f"process {rank} of 4: told to end, and the others don't answer" in ended.stderr
+        assert f"process {rank} of 4: told to end; waiting for the others" in ended.stderr
     assert ended.returncode != 0
     made = RunDirectory("run").newest()
     assert made.step >= 20
     assert all(np.isfinite(x).all() for x in made.weights.values())
 
 
-def test_a_process_that_is_asked_to_end_ends_all_after_the_step():
-    Path("train.py").write_text(TRAINS.replace("HOW", "os.kill(os.getpid(), signal.SIGTERM)"))
+@pytest.mark.parametrize("callbacks", ["[]", "[lambda step, metrics: time.sleep(step == 22)]"], ids=["", "a slow one"])
+def test_a_process_that_is_asked_to_end_ends_all_after_the_step(callbacks):
+    program = TRAINS.replace("HOW", "os.kill(os.getpid(), signal.SIGTERM)").replace(
+        "compile=", f"callbacks={callbacks}, compile="
+    )
+    Path("train.py").write_text(program)
     ended = python("train.py", size=2)
     assert ended.returncode == 143
-    assert "don't answer" not in ended.stderr
+    assert "tinygen: error" not in ended.stderr and "Traceback" not in ended.stderr
+    assert RunDirectory("run").newest().step > 20  # that of the step, not only the last planned one
 
 
 FAILS = """
@@ -126,4 +131,17 @@ def test_an_error_of_one_process_is_told_to_the_others():
     Path("fail.py").write_text(FAILS)
     ended = python("fail.py", size=2)
     assert ended.returncode != 0
+    assert "ValueError: the disk of this machine is gone" in ended.stderr
     assert "process 0 of 2: process 1 has ended: the disk of this machine is gone" in ended.stderr
+
+
+@pytest.mark.parametrize("leaves", ["sys.exit('usage: ...')", "raise KeyboardInterrupt"])
+def test_a_process_that_leaves_alone_is_not_waited_for(leaves):
+    Path("leave.py").write_text(
+        FAILS.replace('raise ValueError("the disk of this machine is gone")', leaves).replace(
+            "import", "import sys\nimport", 1
+        )
+    )
+    ended = python("leave.py", size=2)
+    assert ended.returncode != 0
+    assert "process 0 of 2: process 1 has ended: " in ended.stderr
