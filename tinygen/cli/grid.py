@@ -77,7 +77,7 @@ def _combinations(args: argparse.Namespace) -> Iterator[Combination]:
         assigned = parse_settings(kind.Config, given.set)
         yield Combination(
             given,
-            _name(model, chosen | assigned),
+            _name(model, chosen | dict(sorted(assigned.items()))),
             plan.steps,
             {**identity(plan.model), "settings": plan.options},
         )
