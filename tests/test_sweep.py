@@ -3,6 +3,7 @@
 A script of a few lines stands for the command, so that a process takes moments; the real one runs in cli/test_sweep.py.
 """
 
+import io
 import json
 import os
 import signal
@@ -15,6 +16,7 @@ from tinygen import sweep
 from tinygen.files import hold
 from tinygen.signals import leave
 from tinygen.sweep import Training, work
+from tinygen.train import RunDirectory
 
 COMMAND = """
 import json, os, pathlib, signal, sys, time
@@ -136,7 +138,20 @@ def test_what_another_process_works_on_is_left_to_it(tmp_path):
     with (one.out / sweep.LOCK).open("ab") as lock:
         assert hold(lock)
         assert done([one])["a"].busy and not one.is_finished
+    with RunDirectory(one.out).locked(resume=False):
+        assert done([one])["a"].busy, "a training that another program began"
     assert not done([one])["a"].busy and one.is_finished
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [("what is wrong", "what is wrong"), ("NaN, made at\n  line 3", "NaN, made at ..."), (None, "ended with code 1")],
+)
+def test_why_a_run_failed_is_what_it_said_last(tmp_path, said, why):
+    log = io.BytesIO(b"tinygen: error: of a call before\n")
+    start = log.seek(0, os.SEEK_END)
+    log.write(b"step 1\n" if said is None else f"tinygen: error: {said}\n".encode())
+    assert sweep._why(1, log, start) == why
 
 
 def test_a_folder_that_can_not_be_made_is_a_fault_of_its_run(tmp_path):

@@ -173,13 +173,13 @@ class _Workers:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[BinaryIO | None]:
-    """The log of a run, while no other sweep can work on the run; None if another does. Raises RunError."""
+    """The log of a run, while no other sweep can work on it; None if another process does. Raises RunError."""
     with ExitStack() as stack:
         with writing(out, "directory", again="call again"):
             out.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(open(out / LOCK, "ab"))
             log = stack.enter_context(open(out / LOG, "ab+"))
-        yield log if hold(lock) else None
+        yield log if hold(lock) and RunDirectory(out).is_free() else None
 
 
 def _why(code: int, log: BinaryIO, start: int) -> str:
@@ -190,5 +190,8 @@ def _why(code: int, log: BinaryIO, start: int) -> str:
         hint = ", as a system does that is out of memory" if -code == signal.SIGKILL else ""
         return f"killed by {signal.Signals(-code).name}{hint}"
     log.seek(start)
-    errors = [line for line in log.read().decode(errors="replace").splitlines() if line.startswith(ERROR)]
-    return errors[-1].removeprefix(ERROR) if errors else f"ended with code {code}"
+    _, error, text = f"\n{log.read().decode(errors='replace')}".rpartition(f"\n{ERROR}")
+    if not error:
+        return f"ended with code {code}"
+    first, _, more = text.strip().partition("\n")
+    return f"{first} ..." if more else first

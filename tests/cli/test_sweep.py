@@ -71,8 +71,9 @@ def test_each_combination_is_a_run_seed_by_seed():
     assert names("gan lsgan --preset plane --data ring8") == [
         f"{model}-data=ring8-preset=plane-seed=0" for model in ("gan", "lsgan")
     ]
+    assert names("gan --set slope=0.1 lr=1") == names("gan --set lr=1.0 slope=0.1"), "in any order"
     assert names("gan") == ["gan-seed=0"] and names("gan --set lr=1e-3 g_hidden=8,16") == [
-        "gan-lr=0.001-g_hidden=8,16-seed=0"
+        "gan-g_hidden=8,16-lr=0.001-seed=0"
     ]
 
 
@@ -166,7 +167,7 @@ def test_the_same_line_does_what_is_left_and_another_may_add(run, tmp_path, here
     assert [" ".join(line.split()[2:]) for line in listed[1:]] == ["2 of 2", "2 of 2", "0 of 2"]
     longer = SMALL.replace("--steps 2", "--steps 5")
     assert "1 run, 0 finished" in run(f"sweep {longer} --out s").out
-    assert RunDirectory(tmp_path / "s" / "gan-data=ring8-g_hidden=4-d_hidden=4-seed=0").read_metrics()[-1]["step"] == 5
+    assert RunDirectory(tmp_path / "s" / "gan-data=ring8-d_hidden=4-g_hidden=4-seed=0").read_metrics()[-1]["step"] == 5
 
 
 def test_runs_of_another_sweep_are_not_taken_for_its_own(run, here):
@@ -192,7 +193,7 @@ def test_a_sweep_trains_what_train_does_in_a_process_of_its_own(run, here, monke
     monkeypatch.setattr(sweep, "work", WORK)
     result = run(f"sweep {SMALL} --seed 5 --out s --only 0")
     assert result.code == 0 and "seed=5: " in result.out, result.out
-    swept = RunDirectory("s/gan-data=ring8-g_hidden=4-d_hidden=4-seed=5")
+    swept = RunDirectory("s/gan-data=ring8-d_hidden=4-g_hidden=4-seed=5")
     assert swept.metrics_file.read_bytes() == RunDirectory("alone").metrics_file.read_bytes()
     assert "seed 5, cpu" in (swept.path / sweep.LOG).read_text()
 
@@ -204,7 +205,7 @@ def test_ctrl_c_at_a_terminal_saves_each_run_and_says_one_line(tmp_path):
     command = [sys.executable, "-m", "tinygen", "sweep", *line.split()]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     process = subprocess.Popen([*command, "s"], stdout=subprocess.PIPE, text=True, env=environment, process_group=0)
-    run = RunDirectory("s/gan-data=ring8-g_hidden=4-d_hidden=4-seed=0")
+    run = RunDirectory("s/gan-data=ring8-d_hidden=4-g_hidden=4-seed=0")
     while 500 not in run.checkpoints():
         assert process.poll() is None
     os.killpg(process.pid, 2)
@@ -216,7 +217,7 @@ def test_ctrl_c_at_a_terminal_saves_each_run_and_says_one_line(tmp_path):
     subprocess.run([*command, "whole"], env=environment, check=True, stdout=subprocess.DEVNULL)
     for seed in (0, 1):
         files = [
-            Path(out, f"gan-data=ring8-g_hidden=4-d_hidden=4-seed={seed}", "metrics.jsonl") for out in ("s", "whole")
+            Path(out, f"gan-data=ring8-d_hidden=4-g_hidden=4-seed={seed}", "metrics.jsonl") for out in ("s", "whole")
         ]
         assert files[0].read_bytes() == files[1].read_bytes()
 

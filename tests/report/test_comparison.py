@@ -163,7 +163,7 @@ def test_only_what_differs_names_a_group(tmp_path):
     for place, lr, steps in (("a", 0.1, 2), ("b", 0.2, 2)):
         make(tmp_path / place, [1.0] * steps, lr=lr)
     assert labels(compare(tmp_path).groups) == ["lr=0.1", "lr=0.2"]
-    assert labels(compare(tmp_path / "a").groups) == ["model=gan"]
+    assert labels(compare(tmp_path / "a").groups) == ["gan"]
 
 
 def test_what_is_wrong_is_named(tmp_path):

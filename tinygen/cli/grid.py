@@ -16,7 +16,7 @@ from ..kinds import SWITCH
 from ..options import COURSE, DATA, LOADING, OPTIONS
 from ..settings import format_value, parse_settings
 from . import train
-from .runs import load_data, model_class
+from .runs import check_apart, load_data, model_class
 
 if TYPE_CHECKING:
     from ..data import Dataset
@@ -77,7 +77,7 @@ def _combinations(args: argparse.Namespace) -> Iterator[Combination]:
         assigned = parse_settings(kind.Config, given.set)
         yield Combination(
             given,
-            _name(model, chosen | assigned),
+            _name(model, chosen | dict(sorted(assigned.items()))),
             plan.steps,
             {**identity(plan.model), "settings": plan.options},
         )
@@ -95,7 +95,7 @@ class _Loader:
 
         device_module(options["device"])  # raises DeviceError if it isn't there
         for name in ("data", "data_b"):
-            train.check_apart(self._out, options[name] or "")
+            check_apart(self._out, options[name] or "")
         key = kind.takes_domains, *(options[name] for name in ("data", "data_b", *LOADING))
         if key not in self._last:
             self._last.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConfigError, DataError
@@ -21,6 +22,13 @@ def model_class(name: str) -> type[Model]:
     if name not in MODELS:
         raise ConfigError(f"there is no model {name!r}{did_you_mean(name, MODELS)}; `tinygen models` lists them")
     return MODELS[name]
+
+
+def check_apart(out: Path, data: str) -> None:
+    """Raise ConfigError if a run would write among the images that it learns from."""
+    kind, _, folder = data.partition(":")
+    if kind == "folder" and folder and out.resolve() == Path(folder).resolve():
+        raise ConfigError(f"--out {out}: the images are there; choose another directory for the run")
 
 
 def load_data(settings: dict[str, Any], moved: bool = False, two: bool = True) -> Dataset:

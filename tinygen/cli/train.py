@@ -40,7 +40,7 @@ from ..processes import LAUNCHERS, Group, group
 from ..settings import describe_settings, format_value, from_data, parse_settings
 from .arguments import SEED, Parser, count_from, count_or_none, path
 from .codes import OK
-from .runs import FROM_DATA, load_data, model_class
+from .runs import FROM_DATA, check_apart, load_data, model_class
 
 if TYPE_CHECKING:
     from ..data import Dataset, Loader
@@ -282,13 +282,6 @@ def settings_of(known: argparse.Namespace) -> list[str]:
             setting.name for model in chosen or MODELS.values() for setting in describe_settings(model.Config)
         )
     )
-
-
-def check_apart(out: Path, data: str) -> None:
-    """Raise ConfigError if a run would write among the images that it learns from."""
-    kind, _, folder = data.partition(":")
-    if kind == "folder" and folder and out.resolve() == Path(folder).resolve():
-        raise ConfigError(f"--out {out}: the images are there; choose another directory for the run")
 
 
 def _build(kind: type[Model], settings: dict[str, Any], dataset: Dataset, seed: int) -> Model:

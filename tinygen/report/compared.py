@@ -7,7 +7,7 @@ import io
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ..settings import format_value
@@ -123,4 +123,8 @@ def _picture(run: Run) -> str:
 def labels(groups: Sequence[Group]) -> list[str]:
     """What tells each group from the others, in words; of a single one, its model."""
     differing = [key for key in groups[0].values if len({str(group.values[key]) for group in groups}) > 1]
-    return [", ".join(f"{key}={format_value(group.values[key])}" for key in differing or ["model"]) for group in groups]
+    return [", ".join(_said(key, group.values[key]) for key in differing or ["model"]) for group in groups]
+
+
+def _said(key: str, value: Any) -> str:
+    return value if key == "model" else f"{key}={format_value(value)}"

@@ -22,6 +22,7 @@ from .progress import say
 if TYPE_CHECKING:
     from ..data import Dataset
 
+LOCK = ".lock"
 KEPT_CHECKPOINTS = 3  # if the newest is damaged, an earlier one remains
 
 
@@ -96,7 +97,7 @@ class RunDirectory:
             self.read_config()
         with disk.writing(self.path):
             self.path.mkdir(parents=True, exist_ok=True)
-            lock = open(self.path / ".lock", "a")  # noqa: SIM115
+            lock = open(self.path / LOCK, "a")  # noqa: SIM115
         with lock:
             if not hold(lock):
                 raise RunError(
@@ -110,6 +111,13 @@ class RunDirectory:
                     for path in (self.metrics_file, self.events_file):  # of a run that made no step
                         path.unlink(missing_ok=True)
             yield
+
+    def is_free(self) -> bool:
+        """Whether no other process trains there."""
+        if not (self.path / LOCK).exists():
+            return True
+        with open(self.path / LOCK, "ab") as lock:  # held for this moment
+            return hold(lock)
 
     def check_unused(self) -> None:
         """Raise RunError if the directory holds a run that has made a step; one that ended earlier may begin again."""
