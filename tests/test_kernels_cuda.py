@@ -524,7 +524,8 @@ def test_cupy_takes_the_texts():
     its = [part.split("=")[0] for part in line.partition("(")[2].split(", ")]
     ours = [*inspect.signature(cuda_on_host.ElementwiseKernel).parameters]
     assert ours == its[: len(ours)]
-    for name, text in (cuda.ELEMENTWISE | columns.ELEMENTWISE | noise.CUDA | gathers()).items():
+    texts = cuda.ELEMENTWISE | columns.ELEMENTWISE | noise.CUDA | gathers() | {"put": on_host("cuda_put").put_text(4)}
+    for name, text in texts.items():
         kernel = cupy.ElementwiseKernel(*text, name)
         assert len(kernel.in_params) == len(cuda_on_host.parameters(text[0])), name
     for dtype in DTYPES:

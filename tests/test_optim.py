@@ -572,3 +572,15 @@ def test_an_optimiser_of_one_s_own_is_one_entry(monkeypatch):
     made = make_optimizer(ModelConfig(optimizer="sign", beta1=0.25), [Parameter(np.zeros(2, np.float32))])
     assert repr(made) == "Sign(1 tensor, lr=0.001, pull=0.25)"
     assert repr(Sign(made.params, clip_value=1)) == "Sign(1 tensor, lr=0.1, pull=0.0, clip_value=1.0)"
+
+
+def test_an_update_by_the_norm_of_a_parameter_is_called_for_each(backend):
+    class Trust(Optimizer):
+        """p ← p - lr ‖p‖ g."""
+
+        def update(self, p, g, *state, lr):
+            p -= lr * backend.xp.sqrt((p * p).sum()) * g
+
+    params = [Parameter(backend.asarray(value, np.float32)) for value in ([3.0, 4.0], [6.0, 8.0])]
+    Trust(params, lr=0.5).step([backend.asarray([1.0, 0.0], np.float32)] * 2)
+    assert [backend.to_host(p.data).tolist() for p in params] == [[0.5, 4], [1, 8]]

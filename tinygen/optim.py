@@ -9,7 +9,7 @@ from . import kernels
 from .backend import Array, array_module
 from .checks import number
 from .names import MissingName
-from .optimizer import Optimizer, Rate
+from .optimizer import Optimizer, Rate, by_element
 from .schedules import cosine_decay, exponential_decay, linear_decay, step_decay
 from .tensor import Parameter
 
@@ -70,6 +70,7 @@ class SGD(Optimizer):
     def options_of(cls, config: Any) -> dict[str, Any]:
         return {"momentum": config.beta1}
 
+    @by_element
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         if state:
             (v,) = state
@@ -105,6 +106,7 @@ class RMSprop(Optimizer):
     def options_of(cls, config: Any) -> dict[str, Any]:
         return {"alpha": config.beta2, "eps": config.eps}
 
+    @by_element
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         (v,) = state
         v *= self.alpha
@@ -144,6 +146,7 @@ class Adam(Optimizer):
     def options_of(cls, config: Any) -> dict[str, Any]:
         return {"betas": (config.beta1, config.beta2), "eps": config.eps}
 
+    @by_element
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         (m, v), (beta1, beta2) = state, self.betas
         kernels.adam(p, g, m, v, lr, beta1, beta2, self.eps, self.t)
@@ -170,6 +173,7 @@ class AdamW(Adam):
         self.weight_decay = number("AdamW", "weight_decay", weight_decay, 0)
         super().__init__(params, lr, betas, eps, **options)
 
+    @by_element
     def update(self, p: Array, g: Array, *state: Array, lr: float) -> None:
         p *= 1 - lr * self.weight_decay
         super().update(p, g, *state, lr=lr)

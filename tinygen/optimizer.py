@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -31,7 +31,18 @@ if TYPE_CHECKING:
         clip_value: float | None
 
 
+F = TypeVar("F", bound=Callable[..., Any])
 Rate: TypeAlias = "float | Callable[[int], float]"  # a number, or a schedule: the rate of step 0, 1, 2, ...
+
+
+def by_element(update: F) -> F:
+    """Mark an optimiser's update() that does with each element the same, whatever the others are.
+
+    On a GPU it is called once, with all parameters as one; others, which may take the norm of a parameter, are called
+    for each.
+    """
+    update.by_element = True  # type: ignore[attr-defined]
+    return update
 
 
 class _Signature:
@@ -140,7 +151,8 @@ class Optimizer:
         given = [(i, array_of(g)) for i, g in enumerate(grads) if g is not None]
         given = [(i, g.copy() if g is self.flat or g.base is self.flat else g) for i, g in given]  # a parameter itself
         arrays = [g.astype(self.flat.dtype, copy=False) for _, g in given]
-        if len(given) == len(grads) > 1 and array_module(*arrays).__name__ not in ("numpy", "traced"):
+        on_gpu = array_module(*arrays).__name__ not in ("numpy", "traced")
+        if on_gpu and len(given) == len(grads) > 1 and hasattr(self.update, "by_element"):
             parts, flat = [[self.flat, *self.state.values()]], [kernels.wide(kernels.flattened(arrays))]
         else:
             parts, flat = [self._parts[i] for i, _ in given], [kernels.wide(g).reshape(-1) for g in arrays]
@@ -192,6 +204,7 @@ class Optimizer:
         """Change flat p and state in place, given the flat gradient g, which must stay as it is.
 
         self.t is the number of this step, from 1 on; it and lr may be numbers that a compiled step computes anew.
+        See by_element() for one that is called once for all parameters.
         """
         raise NotImplementedError(f"{type(self).__name__} has no update(); write one")
 
