@@ -80,7 +80,7 @@ ALLOWED = {"getitem"}  # it takes the index apart, which has no gradient
 
 def test_all_rules_are_found():
     with_rules = {
-        name for name, p in PRIMITIVES.items() if p.__module__.startswith("tinygen.") and (p.op.rules or p.op.joint)
+        name for name, p in PRIMITIVES.items() if p.__module__.startswith("tinygen.ops.") and (p.op.rules or p.op.joint)
     }
     assert {name for name, _ in RULES} == with_rules
     assert len(RULES) == sum(len(PRIMITIVES[n].op.rules) or 1 for n in with_rules)
