@@ -42,6 +42,8 @@ static ucontext_t scheduler;
 static Thread* current;
 static function<void()> kernel;
 static void start() { kernel(); current->done = true; }
+static void __threadfence() {}
+static unsigned atomicAdd(unsigned* p, unsigned n) { const unsigned before = *p; *p += n; return before; }
 static void __syncthreads() { swapcontext(&current->context, &scheduler); }
 
 // False if some threads of a block wait at a barrier for others that have ended.
@@ -99,7 +101,7 @@ class Parameter(NamedTuple):
 
 def parameters(line: str) -> list[Parameter]:
     """Of "const T* x, long long n" or "raw T x, uint64 k"."""
-    ones = [one.replace("const ", "").strip() for one in line.split(",")]
+    ones = [one.replace("const ", "").replace("volatile ", "").strip() for one in line.split(",")]
     return [Parameter(*one.removeprefix("raw ").rsplit(" ", 1), one.startswith("raw ")) for one in ones]
 
 
@@ -177,6 +179,10 @@ def _as_c(value: Any, parameter: Parameter, dtype: np.dtype) -> Any:
         assert isinstance(value, np.ndarray) and value.shape == (1,) and value.dtype.names, f"{parameter!r}: {value!r}"
         words = ctypes.c_uint64 * (value.nbytes // 8)
         return type("Table", (ctypes.Structure,), {"_fields_": [("words", words)]})(words(*value.view(np.uint64)))
+    if parameter.type.endswith("*"):  # of an array of one dtype, which may lie in any way
+        kind = next(name for name, c in TYPES.items() if f"{c}*" == parameter.type)
+        assert isinstance(value, np.ndarray) and value.dtype == kind, f"{parameter!r}: {value!r}"
+        return ctypes.c_void_p(value.ctypes.data)
     expected, c_type = {
         "T": (dtype.type, ctypes.c_float if dtype == np.float32 else ctypes.c_double),
         "long long": (np.int64, ctypes.c_longlong),

@@ -168,7 +168,7 @@ def _draw_into(draw: Any, out: Array) -> None:
 def _bernoulli(source: np.random.Generator, out: Array, p: float) -> None:
     flat = out.ravel(order="K")  # a view: in the order of the memory
     raw = source.bit_generator.random_raw(-(-flat.size // 4)).view(np.uint16)
-    flat[...] = raw[: flat.size] < _below(p)
+    flat[...] = raw[: flat.size] < as_16_bits(p)
 
 
 def _integers(source: np.random.Generator, out: Array, low: int, high: int) -> None:
@@ -197,7 +197,7 @@ def fill_from(first: Any, kind: str, out: Array, *numbers: Any) -> Array:
     if _draws_nothing(kind, *numbers):
         out[...] = 0
     elif kind == "bernoulli":
-        kernels.bernoulli(out, first, _below(*numbers))
+        kernels.bernoulli(out, first, as_16_bits(*numbers))
     elif kind == "integers":
         low, high = numbers
         u = kernels.uniform(xp.empty(out.shape, np.float64), first)
@@ -214,7 +214,7 @@ def _draws_nothing(kind: str, std: float = 1.0, *_: Any) -> bool:
     return kind == "normal" and std == 0
 
 
-def _below(p: float) -> int:
+def as_16_bits(p: float) -> int:
     """The bound below which a share p of all numbers of 16 bits lies."""
     return round(p * 65536)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 
-import cuda_on_host
 import numpy as np
 import pytest
+from compiler.on_host import launch
 
-from tinygen.compiler.cuda_text import TEXTS, arguments_of, text_of
+from tinygen.compiler.cuda_kernel import has_kernel
+from tinygen.compiler.cuda_text import TEXTS, arguments_of
+from tinygen.compiler.passes.fuse import loop_of
 from tinygen.compiler.program import ELEMENTWISE, Instruction, Value
 from tinygen.compiler.trace import _result_like
 
@@ -45,13 +47,12 @@ def operands(dtype, seed=0):
     return a.astype(dtype).T, b.astype(dtype)[:, :1], c.astype(dtype)[..., ::-2]
 
 
-def launched(body, outputs, numbers=()):
+def launched(body, outputs):
     """What a kernel makes of a body, in outputs that lie in Fortran order."""
-    text = text_of(body, outputs)
-    arrays = [v.like for v in text.arrays]
-    outs = [np.zeros(SHAPE, v.dtype, order="F") for v in outputs]
-    text.kernel(cuda_on_host)(*arrays, *(dict(numbers)[v] for v, _ in text.numbers), *outs)
-    return outs
+    loop = loop_of(body, SHAPE, outputs)
+    arrays = {v: v.like for v in loop.values} | {v: np.zeros(SHAPE, v.dtype, order="F") for v in outputs}
+    launch([loop], arrays)
+    return [arrays[v] for v in outputs]
 
 
 def has_text(op, values):
@@ -60,7 +61,7 @@ def has_text(op, values):
         member = copied(values[0]) if op == "copy" else made(op, *values[: arguments_of(op)])
     except (TypeError, ValueError):
         return None
-    return member if text_of([member], member.results) else None
+    return member if has_kernel(loop_of([member], SHAPE, member.results)) else None
 
 
 def test_every_function_of_elements_has_a_text():
@@ -78,7 +79,7 @@ def test_every_op_is_as_in_numpy(dtype):
         with np.errstate(all="ignore"):
             given = [v.like for v in member.operands]
             right = np.array(given[0]) if member.op == "copy" else getattr(np, member.op)(*given)
-        right = cuda_on_host.flushed(np.broadcast_to(right, SHAPE))
+        right = np.broadcast_to(right, SHAPE)
         np.testing.assert_allclose(y, right, rtol=3e-6 if dtype == "float32" else 1e-13, err_msg=member.op)
 
 
@@ -98,10 +99,10 @@ def test_numbers_and_what_is_written_where_it_is_read():
     scaled = made("multiply", x, rate)
     shifted = made("subtract", scaled.result, 0.1)
     doubled = made("add", shifted.result, ones)
-    text = text_of([scaled, shifted, doubled], [shifted.result, doubled.result])
-    assert text.in_params == "float32 x0, float32 s0" and text.out_params == "float32 y0, float32 y1"
     before, other = x.like.copy(), np.zeros(SHAPE, np.float32)
-    text.kernel(cuda_on_host)(x.like, 0.3, x.like, other)
+    loop = loop_of([scaled, shifted, doubled], SHAPE, [shifted.result, doubled.result])
+    kernel = launch([loop], {x: x.like, shifted.result: x.like, doubled.result: other}, {rate: 0.3})
+    assert kernel.params.declared() == ["const float* x0", "float* y0", "float* y1", "const float* s0"]
     right = before * np.float32(0.3) - np.float32(0.1)
     np.testing.assert_allclose(x.like, right, rtol=1e-6)
     np.testing.assert_allclose(other, right + 1, rtol=1e-6)
@@ -110,7 +111,7 @@ def test_numbers_and_what_is_written_where_it_is_read():
 def test_no_text_for_half_precision_or_powers_of_integers():
     half, whole = value(np.ones(3, np.float16)), value(np.ones(3, np.int64))
     for member in (made("add", half, half), made("power", whole, whole)):
-        assert text_of([member], member.results) is None
+        assert not has_kernel(loop_of([member], (3,), member.results))
 
 
 def test_numbers_that_c_writes_otherwise():

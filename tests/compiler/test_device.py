@@ -10,13 +10,15 @@ import cuda_on_host
 import numpy as np
 import pytest
 import standin
+from compiler.on_host import races
+from compiler.test_random_steps import clashes
 from conftest import device
 from models.small import SMALL, batches, fed, in_float64, small
 
 import tinygen as tg
 from tinygen.backend import to_host
-from tinygen.compiler.cuda_text import text_of
-from tinygen.compiler.device import CuPyLowering
+from tinygen.compiler import device as lowered
+from tinygen.compiler.cuda_kernel import kernel_of
 
 
 @pytest.fixture
@@ -77,35 +79,40 @@ def test_every_model_compiled_is_as_eager(name, graphs):
         np.testing.assert_allclose(to_host(b), to_host(a), rtol=1e-8, atol=1e-10, err_msg=path)
 
 
-class OnHost(cuda_on_host.ElementwiseKernel):
-    """A kernel run by the host, on what arrays of the stand-in hide."""
+class OnHost(cuda_on_host.RawModule):
+    """Kernels run by the host, on what arrays of the stand-in hide."""
 
-    def __call__(self, *args):
-        super().__call__(*(a._host if isinstance(a, standin.ndarray) else a for a in args))
+    def get_function(self, name):
+        launch = super().get_function(name)
+        return lambda grid, block, args: launch(grid, block, [a._host for a in args])
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="no g++, which compiles the kernels for the host")
-def test_a_model_with_the_kernels_of_its_loops(on_standin, monkeypatch):
-    eager, *_ = trained("vae", lambda model: model.train_step, on_standin)
-    monkeypatch.setattr(standin, "ElementwiseKernel", OnHost, raising=False)
-    model, _, step = trained("vae", tg.compile, on_standin)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.more] * (n != "vae")) for n in SMALL])
+def test_a_model_with_the_kernels_of_its_loops(name, on_standin, monkeypatch):
+    """Two models work on their noise in float32, and take sums and logarithms of it, so the last bits differ."""
+    eager, *_ = trained(name, lambda model: model.train_step, on_standin)
+    monkeypatch.setattr(standin, "RawModule", OnHost, raising=False)
+    model, _, step = trained(name, tg.compile, on_standin)
     assert step.reason is None
     for (path, a), (_, b) in zip(eager.named_tensors(), model.named_tensors(), strict=True):
-        np.testing.assert_allclose(to_host(b), to_host(a), rtol=1e-8, atol=1e-10, err_msg=path)
+        np.testing.assert_allclose(
+            to_host(b), to_host(a), rtol=1e-8, atol=1e-8 if name in ("stylegan", "textgan") else 1e-10, err_msg=path
+        )
 
 
 @pytest.mark.parametrize("name", SMALL)
 @pytest.mark.families(everywhere=True)
-def test_every_loop_has_a_kernel(name, on_standin, monkeypatch):
-    texts, launch_of = [], CuPyLowering._launch
-
-    def launch(lowering, group, outputs, arrays):
-        texts.append(text_of(group.body, outputs))
-        return launch_of(lowering, group, outputs, arrays)
-
-    monkeypatch.setattr(CuPyLowering, "_launch", launch)
+def test_every_loop_has_a_kernel_and_memory_of_its_own(name, on_standin, monkeypatch):
+    kernels = []
+    monkeypatch.setattr(standin, "RawModule", None, raising=False)
+    monkeypatch.setattr(lowered, "kernel_of", lambda *given: kernels.append(kernel_of(*given)))
     model = small(name)
     step = tg.compile(model)
     step(fed(model, on_standin.xp.asarray(batches(1)[0])))
-    assert texts and None not in texts
-    assert max(len(t.arrays) + len(t.numbers) + t.out_params.count(",") + 1 for t in texts) < 50
+    assert kernels and None not in kernels
+    assert max(len(kernel.params.declared()) for kernel in kernels) <= 512  # 4 KB
+    for ready in step._ready.values():
+        plan = ready.executable.plan
+        arrays = {v: getattr(x, "_host", x) for v, x in plan.arrays.items()}
+        assert races(plan.program, arrays) == [] and clashes(plan.program, arrays) == []

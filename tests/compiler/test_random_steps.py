@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import pytest
+from compiler.on_host import for_a_gpu, races, ran
 from compiler.random_steps import batch, random_step, states
 from compiler.written import program_of
 
 from tinygen import compile
+from tinygen.compiler.definitions import interpret
 from tinygen.compiler.passes import optimised
 from tinygen.compiler.plan import Plan
-from tinygen.compiler.program import GROUPS, VIEWS, Program
+from tinygen.compiler.program import GROUPS, VIEWS, Program, Value
 
 SEEDS = range(24)
 LENGTHS = (4, 8, 16, 30)
@@ -29,7 +35,12 @@ def test_a_compiled_step_leaves_what_numpy_leaves(length, back_end):
                 np.testing.assert_allclose(y, z, 1e-9, 1e-9, err_msg=f"seed {seed}")
 
 
-def clashes(program: Program, plan: Plan) -> list[str]:
+def traced_step(seed: int, length: int) -> Callable[..., list[Any]]:
+    """A random step as a function of its batch and its states."""
+    return lambda x, y, *held: random_step(seed, length, held)(x, y)
+
+
+def clashes(program: Program, plan: Plan | Mapping[Value, Any]) -> list[str]:
     """What is written where something lies that is read later, or lies in a state without being its new value."""
     found, last = [], dict[int, int]()
     for place, instruction in enumerate(program.instructions):
@@ -57,8 +68,29 @@ def clashes(program: Program, plan: Plan) -> list[str]:
 def test_values_that_live_at_the_same_time_share_no_memory(length):
     for seed in SEEDS:
         held = states(seed)
-        program = optimised(program_of(lambda x, y, *s, seed=seed: random_step(seed, length, s)(x, y), batch(0), held))
+        program = optimised(program_of(traced_step(seed, length), batch(0), held))
         assert clashes(program, Plan(program)) == [], seed
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_what_runs_at_the_same_time_on_a_gpu_shares_no_memory(length):
+    for seed in SEEDS:
+        held, twin = states(seed), states(seed)
+        program = for_a_gpu(optimised(program_of(traced_step(seed, length), batch(0), twin)))
+        plan = Plan(program)
+        assert clashes(program, plan) == [] and races(program, plan) == [], seed
+        expected, made = random_step(seed, length, held)(*batch(0)), interpret(program, batch(0))
+        for y, z in zip([*made, *twin], [*expected, *held], strict=True):
+            np.testing.assert_allclose(y, z, 1e-9, 1e-9, err_msg=f"seed {seed}")
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="no g++, which compiles the kernels for the host")
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.more) for seed in SEEDS[1:])])
+def test_kernels_for_a_gpu_leave_what_numpy_leaves(seed):
+    held, twin = states(seed), states(seed)
+    program = for_a_gpu(optimised(program_of(traced_step(seed, 30), batch(0), twin)))
+    for y, z in zip([*ran(program, batch(0)), *twin], [*random_step(seed, 30, held)(*batch(0)), *held], strict=True):
+        np.testing.assert_allclose(y, z, 1e-9, 1e-9)
 
 
 def test_a_clash_is_found():
@@ -70,3 +102,11 @@ def test_a_clash_is_found():
     exp = next(i.result for i in program.instructions if i.op == "exp")
     plan.arrays[exp] = plan.arrays[program.inputs[1]]
     assert clashes(program, plan)[0].startswith(f"{program.instructions.index(exp.maker)}: ")
+
+
+def test_a_race_is_found():
+    program = for_a_gpu(optimised(program_of(lambda x, y: [x * 2, y * 3], [np.ones(3), np.ones(4)])))
+    plan = Plan(program)
+    assert races(program, plan) == []
+    plan.arrays[program.outputs[0]] = plan.arrays[program.inputs[1]][:3]
+    assert races(program, plan) != []

@@ -16,10 +16,10 @@ from tinygen.tracing import recording
 def program_of(
     function: Callable[..., Any], inputs: Sequence[np.ndarray], states: Sequence[np.ndarray] = (), name: str = "f"
 ) -> Program:
-    """function(*inputs, *states) as a program; the inputs are x, y, z, the states s, t, u."""
+    """function(*inputs, *states) as a program; the inputs are x, y, z, w, the states s, t, u."""
     trace = Trace(name)
     with recording(trace):
-        batch = [trace.input(x, n) for x, n in zip(inputs, "xyz", strict=False)]
+        batch = [trace.input(x, n) for x, n in zip(inputs, ["x", "y", "z", *["w"] * len(inputs)], strict=False)]
         held = trace.states([*zip(states, "stuvwpqr", strict=False)])
         made = function(*batch, *held)
         outputs = list(made) if isinstance(made, (tuple, list)) else [] if made is None else [made]

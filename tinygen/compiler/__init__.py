@@ -9,7 +9,9 @@ lowering.py                                   what the back ends share: a progra
 calls.py, blocks.py                           the back end for NumPy alone
 machine.py, jobs.py, loops.py, native/        the back end for native code, made with LLVM
 convolutions.py                               convolutions as products, for both of these
-device.py, cuda_text.py, graph.py             the back end for CuPy
+device.py, graph.py                           the back end for CuPy
+cuda_kernel.py, cuda_loop.py, cuda_text.py    its loops as kernels of CUDA
+columns.py                                    which threads of a GPU have which elements
 threads.py, shares.py                         how many threads there are, and which does what
 compiled.py                                   `tg.compile`
 """

@@ -1,24 +1,25 @@
-"""A fused group as the text of one kernel for CuPy's ElementwiseKernel, which broadcasts and takes any strides.
+"""What each op of a loop is in CUDA: an expression, and the function that it calls.
 
-%4 = add(%3, G.0.b)                const float v0 = add<float>(x0, x1);
-%5 = multiply(%4, s)               const float v1 = multiply<float>(v0, s0);
-%6 = maximum(%4, %5)       ->      const float v2 = maximum<float>(v0, v1);
-                                   y0 = v2;
+%4 = add(%3, G.0.b)                add_<float>(e0, e1)
+%5 = multiply(%4, s)        ->     multiply_<float>(v0, s0)
+%6 = normal(1)                     normal_<float>(s1, k)
 
-All is read before anything is written: an output may lie where an input does. A number that changes from step to step
-is an argument; one that does not stands in the text.
+cuda_kernel.py puts them together.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..kernels.noise import CUDA as NOISE
+from ..kernels.noise import MIX_CUDA
+from ..random import as_16_bits
 from .definitions import operand_dtypes
-from .program import Instruction, Value
+from .program import DRAWS, Instruction
 
 TEXTS = {  # what each op does with elements a, b and c, which are of the type T, as NumPy does it
     "copy": "a",
@@ -97,92 +98,43 @@ C_TYPES = {
 }
 
 
-class Text(NamedTuple):
-    """An elementwise kernel of CuPy, and what to call it with: arrays, then numbers, then what it writes."""
+DRAWN = {  # each draw with its place in the stream, that of the first one and what else it takes
+    "normal": ("", "const double unit = 1.0 / 9007199254740992; T x;", "x"),
+    "uniform": ("", "const int digits = sizeof(T) > 4 ? 53 : 24; const T unit = T(1) / T(1ULL << digits); T u;", "u"),
+    "bernoulli": (", unsigned long long below", "bool drawn;", "drawn"),
+}
 
-    in_params: str
-    out_params: str
-    operation: str
-    name: str
-    preamble: str
-    arrays: list[Value]
-    numbers: list[tuple[Value, str]]  # with the dtype in which it is read
-
-    def kernel(self, xp: Any) -> Any:
-        """The kernel, made by CuPy."""
-        return xp.ElementwiseKernel(self.in_params, self.out_params, self.operation, self.name, preamble=self.preamble)
+Write: TypeAlias = "Callable[[Any, np.dtype[Any]], str]"
 
 
-def text_of(body: Sequence[Instruction], outputs: Sequence[Value]) -> Text | None:
-    """The kernel that makes these of the body's values; None if the body has an op or a dtype that no text has."""
-    writer = _Writer()
-    try:
-        for member in body:
-            if member.op != "sum":
-                writer.write(member)
-    except KeyError:
-        return None
-    if any(v.dtype.name not in C_TYPES for v in (*writer.arrays, *outputs)):
-        return None
-    return writer.text(outputs)
+def expression_of(member: Instruction, operand: Write, place: Callable[[], str]) -> tuple[str, str]:
+    """What a member of a loop makes of an element, and the op whose function it calls, "" if none.
+
+    operand: writes an operand, of which an element of a dtype is wanted.  place: writes the place of a draw in its
+    stream, as two numbers.  Raises KeyError if there is no text for the op, or for its dtypes.
+    """
+    op, y = member.op, member.result
+    kind = C_TYPES[y.dtype.name]
+    if op == "astype":
+        return f"({kind}){operand(member.operands[0], y.dtype)}", ""
+    if op in DRAWS:
+        if op not in DRAWN or (op != "normal" and any(member.values)):  # a normal draw of any width is the same
+            raise KeyError(op)
+        bound = f", {as_16_bits(*member.operands)}ULL" if op == "bernoulli" else ""
+        return f"{op}_<{kind}>({place()}{bound})", op
+    types = operand_dtypes(member)
+    mixed = op != "where" and len(set(types)) > 1
+    if op not in TEXTS or mixed or (op in _FLOATS_ONLY and types[-1].kind != "f"):
+        raise KeyError(op)
+    operands = ", ".join(operand(x, t) for x, t in zip(member.operands, types, strict=True))
+    return f"{op}_<{C_TYPES[types[-1].name]}>({operands})", op
 
 
-class _Writer:
-    """A kernel in the making: its lines, and the names of its values."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.names: dict[Value, str] = {}
-        self.arrays: list[Value] = []
-        self.numbers: dict[tuple[Value, str], str] = {}
-        self.ops: list[str] = []
-
-    def write(self, member: Instruction) -> None:
-        """Add a line. Raises KeyError if there is no text for it."""
-        op, y = member.op, member.result
-        kind = C_TYPES[y.dtype.name]
-        if op == "astype":
-            value = f"({kind}){self._operand(member.operands[0], y.dtype)}"
-        else:
-            types = operand_dtypes(member)
-            mixed = op != "where" and len(set(types)) > 1
-            if op not in TEXTS or mixed or (op in _FLOATS_ONLY and types[-1].kind != "f"):
-                raise KeyError(op)
-            operands = ", ".join(self._operand(x, t) for x, t in zip(member.operands, types, strict=True))
-            value = f"{op}_<{C_TYPES[types[-1].name]}>({operands})"
-            self.ops.append(op)
-        self.names[y] = f"v{len(self.names)}"
-        self.lines.append(f"const {kind} {self.names[y]} = {value};")
-
-    def _operand(self, x: Any, dtype: np.dtype[Any]) -> str:
-        """An operand, of which an element of this dtype is wanted."""
-        if not isinstance(x, Value):
-            return _literal(x, dtype)
-        if x in self.names:
-            return self.names[x]
-        if x.op == "full":
-            return _literal(x.maker.options["value"], x.dtype)
-        if x.op == "call":
-            kind = dtype.name if dtype.kind == "f" else "float64"
-            return self.numbers.setdefault((x, kind), f"s{len(self.numbers)}")
-        if x not in self.arrays:
-            self.arrays.append(x)
-        return f"x{self.arrays.index(x)}"
-
-    def text(self, outputs: Sequence[Value]) -> Text:
-        inputs = [f"{v.dtype.name} x{n}" for n, v in enumerate(self.arrays)]
-        inputs += [f"{kind} {name}" for (_, kind), name in self.numbers.items()]
-        stores = [f"y{n} = {self.names[v]};" for n, v in enumerate(outputs)]
-        ops = list(dict.fromkeys(self.ops))
-        return Text(
-            ", ".join(inputs),
-            ", ".join(f"{v.dtype.name} y{n}" for n, v in enumerate(outputs)),
-            "\n".join([*self.lines, *stores]),
-            "_".join(["tinygen", *ops])[:60],
-            HELPERS * ("remainder" in ops or "floor_divide" in ops) + "\n".join(map(function_of, ops)),
-            self.arrays,
-            [*self.numbers],
-        )
+def functions_of(ops: Iterable[str]) -> str:
+    """The functions that the expressions of some ops call."""
+    ops = {*ops}
+    helpers = [HELPERS] * bool(ops & {"remainder", "floor_divide"}) + [MIX_CUDA] * bool(ops & {*DRAWN})
+    return "\n".join([*helpers, *map(_function_of, sorted(ops))])
 
 
 def arguments_of(op: str) -> int:
@@ -190,14 +142,19 @@ def arguments_of(op: str) -> int:
     return {"copy": 1, "where": 3}.get(op) or getattr(np, op).nin
 
 
-def function_of(op: str) -> str:
-    """The function of CUDA for an op."""
+def _function_of(op: str) -> str:
+    if op in DRAWN:
+        more, before, made = DRAWN[op]
+        arguments = f"unsigned long long first, unsigned long long i{more}"
+        return (
+            f"template <class T> __device__ auto {op}_({arguments}) {{\n{before}\n{NOISE[op][2]};\nreturn {made};\n}}"
+        )
     arguments = ", ".join(f"T {name}" for name in "abc"[: arguments_of(op)])
     return f"template <class T> __device__ auto {op}_({arguments}) {{ return {TEXTS[op]}; }}"
 
 
-def _literal(x: Any, dtype: np.dtype[Any]) -> str:
-    """A number in C, rounded to the dtype."""
+def literal(x: Any, dtype: np.dtype[Any]) -> str:
+    """A number in C, rounded to the dtype. Raises KeyError for a dtype that has no name in C."""
     kind = C_TYPES[dtype.name]
     if dtype.kind == "b":
         return "true" if x else "false"

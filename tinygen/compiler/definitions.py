@@ -111,6 +111,8 @@ def _results(instruction: Instruction, values: dict[Value, Any]) -> Sequence[Any
         terms = [np.matmul(*term.factors(values)) for term in options["terms"]]
         gradient = functools.reduce(np.add, terms).reshape(options["gradient"].shape)
         return _results(options["loop"], {**values, options["gradient"]: gradient})
+    if op == "beside":
+        return [made for loop in options["loops"] for made in _results(loop, values)]
     if op == "fused":
         inside = dict(values)
         for member in instruction.body:

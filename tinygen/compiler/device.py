@@ -1,6 +1,6 @@
 """The back end for CuPy: a program as a list of launches into memory of the GPU that is planned once.
 
-A fused group is one launch of a kernel that is made for it (cuda_text.py), and its sums are taken of what that leaves.
+Loops, and the sums of what they make, are launches of kernels that are made for them (cuda_kernel.py).
 Nothing within a step waits for the GPU. First Python computes the scalars of the step and its places in the random
 streams, then they are copied to the GPU, and then all is launched, from the second step on as a CUDA graph (graph.py).
 """
@@ -21,12 +21,14 @@ from ..backend import Array, device_module, device_of
 from ..kernels.reference_conv import windows_by_taps
 from ..random import fill_from
 from ..tracing import Untraceable
-from .cuda_text import text_of
+from .columns import THREADS
+from .cuda_kernel import Kernel, has_kernel, kernel_of, source_of
 from .definitions import definition
 from .lowering import Call, Executable, Lowering, Numbers
-from .passes import compute_small_again, side_by_side
+from .memory import address
+from .passes import compute_small_again, in_loops, side_by_side
 from .plan import Plan
-from .program import DRAWS, VIEWS, Instruction, Program, Value
+from .program import DRAWS, ELEMENTWISE, GROUPS, VIEWS, Instruction, Program, Value
 
 
 class DeviceStep(Executable):
@@ -36,12 +38,12 @@ class DeviceStep(Executable):
         for state, array in program.arrays.items():
             if state.op == "state" and device_of(array) != "cuda":
                 raise Untraceable(f"{state.name} is an array on the CPU, but the step runs on a GPU")
-        program = side_by_side(compute_small_again(program))
-        super().__init__(Plan(program, "cuda"))
+        beside = side_by_side(in_loops(compute_small_again(program), has_kernel), has_kernel)
+        super().__init__(Plan(beside, "cuda"))
         graph = _graph()
         self.launches = graph.Launches() if graph else None
-        self._lowering = CuPyLowering(self.plan, self.launches)
-        self.calls = [call for instruction in program.instructions for call in self._lowering.calls(instruction)]
+        self._lowering = CuPyLowering(self.plan, program, self.launches)
+        self.calls = [call for instruction in beside.instructions for call in self._lowering.calls(instruction)]
 
     @property
     def note(self) -> str:
@@ -92,39 +94,49 @@ class DeviceNumbers(Numbers):
 class CuPyLowering(Lowering):
     """What each instruction becomes with CuPy.
 
-    on_host: calls that compute scalars; they need nothing of the GPU, and come before all launches.
+    on_host: calls that compute scalars, and move random streams, in the order in which the step does; they need nothing
+    of the GPU, and come before all launches.
     """
 
     numbers: DeviceNumbers
 
-    def __init__(self, plan: Plan, launches: Any = None):
+    def __init__(self, plan: Plan, step: Program, launches: Any = None):
         xp = device_module("cuda")
-        super().__init__(plan, DeviceNumbers(plan.program, xp), xp)
-        self.on_host: list[Call] = []
+        super().__init__(plan, DeviceNumbers(step, xp), xp)
+        self.on_host = [call for instruction in step.instructions for call in self._on_host(instruction)]
         self._launches = launches
+        self._kernels = Kernels(xp) if hasattr(xp, "RawModule") else None
         self._scratch: list[Array] = []
+        self._held: Any = None  # which columns the scratch memory holds, from the instruction before
         self._read = _read_as_arrays(plan.program)
 
     def calls(self, instruction: Instruction) -> list[Call]:
         """The calls of an instruction; none, too, for a number everywhere that only loops read."""
+        if instruction.op not in ("conv2d", "conv2d_weight_grad", *VIEWS):
+            self._held = None
         if instruction.op == "full" and instruction.result not in self._read:
             return []
         if instruction.op == "call":
-            self.on_host += super().calls(instruction)
             return []
         if instruction.op in DRAWS:
             return [self._drawn(instruction)]
+        if instruction.op == "beside":
+            return self._beside(instruction.options["loops"])
         return super().calls(instruction)
 
+    def _on_host(self, instruction: Instruction) -> list[Call]:
+        """What Python does for an instruction. The place of a draw in its stream is a scalar of the step."""
+        if instruction.op == "call":
+            return super().calls(instruction)
+        return [functools.partial(self._take, instruction)] if instruction.op in DRAWS else []
+
+    def _take(self, draw: Instruction) -> None:
+        first = draw.options["generator"].take(draw.op, draw.result.like.size, *self._numbers(draw))
+        self.numbers.set(draw.result, first)
+
     def _drawn(self, draw: Instruction) -> Call:
-        """The launch of a draw. Its place in the stream is a scalar of the step."""
-        kind, out, value = draw.op, self.plan[draw.result], draw.result
-        generator, first = draw.options["generator"], self.numbers.array(value, np.uint64)
-
-        def take() -> None:
-            self.numbers.set(value, generator.take(kind, out.size, *self._numbers(draw)))
-
-        self.on_host.append(take)
+        """The launch of a draw."""
+        kind, out, first = draw.op, self.plan[draw.result], self.numbers.array(draw.result, np.uint64)
         if kind == "normal":  # of any width: what is drawn is scaled later, and by 0 where nothing is to be drawn
             return functools.partial(fill_from, first, kind, out)
         if not any(draw.values):
@@ -151,16 +163,13 @@ class CuPyLowering(Lowering):
         there = self.xp.empty(x.shape, x.dtype)
         return [functools.partial(self.xp.copyto, there, x)], there
 
-    def _fused(self, instruction: Instruction) -> list[Call]:
-        return self._group(instruction, self.plan.arrays)
-
     def _conv2d(self, x: Array, w: Array, y: Array, options: dict[str, Any]) -> list[Call]:
         gather, cols = self._columns(x, (*y.shape[:3], *w.shape[:3]), options)
-        return [gather, self._product(cols, w.reshape(cols.shape[1], -1), y.reshape(len(cols), -1))]
+        return [*gather, self._product(cols, w.reshape(cols.shape[1], -1), y.reshape(len(cols), -1))]
 
     def _conv2d_weight_grad(self, x: Array, gy: Array, gw: Array, options: dict[str, Any]) -> list[Call]:
         gather, cols = self._columns(x, (*gy.shape[:3], *gw.shape[:3]), options)
-        return [gather, self._product(cols.T, gy.reshape(len(cols), -1), gw.reshape(cols.shape[1], -1))]
+        return [*gather, self._product(cols.T, gy.reshape(len(cols), -1), gw.reshape(cols.shape[1], -1))]
 
     def _conv_transpose2d(self, gy: Array, w: Array, x: Array, options: dict[str, Any]) -> list[Call]:
         shape = (*gy.shape[:3], *w.shape[:3])
@@ -170,11 +179,16 @@ class CuPyLowering(Lowering):
         add = functools.partial(kernels.col2im, cols, options["size"], options["stride"], options["padding"], x)
         return [multiply, add]
 
-    def _columns(self, x: Array, shape: tuple[int, ...], options: dict[str, Any]) -> tuple[Call, Array]:
-        """What lays the windows of x side by side in scratch memory, and this as a matrix: a row a window."""
-        (cols,) = self._borrow([(shape, x.dtype)])
+    def _columns(self, x: Array, shape: tuple[int, ...], options: dict[str, Any]) -> tuple[list[Call], Array]:
+        """What lays the windows of x side by side in scratch memory, and this as a matrix: a row a window.
+
+        Nothing, if they lie there: the gradients of a transposed convolution read the same windows.
+        """
+        held = address(x), x.dtype, shape, options["stride"], options["padding"]
+        (cols,), before = self._borrow([(shape, x.dtype)]), self._held
         gather = functools.partial(kernels.im2col, x, shape[3:5], options["stride"], options["padding"], cols)
-        return gather, cols.reshape(windows_by_taps(shape))
+        self._held = held
+        return [] if before == held else [gather], cols.reshape(windows_by_taps(shape))
 
     def _single(self, instruction: Instruction) -> Call:
         if instruction.op == "matmul":
@@ -186,40 +200,22 @@ class CuPyLowering(Lowering):
         call = products.product(a, b, out) if products else None
         return call or functools.partial(self.xp.matmul, a, b, out=out)
 
-    def _update(self, instruction: Instruction) -> list[Call]:
-        """The product, into scratch memory, and the optimiser's loop."""
-        gradient, terms = instruction.options["gradient"], instruction.options["terms"]
-        flat, *more = self._borrow([(gradient.shape, gradient.dtype)] * min(len(terms), 2))
-        shape, calls = gradient.maker.operands[0].shape, list[Call]()
-        for i, (a, b) in enumerate(term.factors(self.plan.arrays) for term in terms):
-            out = more[0] if i else flat
-            calls.append(self._product(a, b, out.reshape(shape)))
-            if i:
-                calls.append(functools.partial(self.xp.add, flat, out, out=flat))
-        return [*calls, *self._group(instruction.options["loop"], self.plan.arrays | {gradient: flat})]
+    def _fused(self, instruction: Instruction) -> list[Call]:
+        return self._beside([instruction])
 
-    def _group(self, group: Instruction, arrays: dict[Value, Array]) -> list[Call]:
-        """One launch for all that the group makes, and the sums of some of it."""
-        sums = [member for member in group.body if member.op == "sum"]
-        made = {v for member in group.body if member.op != "sum" for v in member.results}
-        outputs = [v for v in group.results if v in made]
-        summed = [*dict.fromkeys(s.operands[0] for s in sums if s.operands[0] in made and s.operands[0] not in outputs)]
-        arrays = arrays | dict(zip(summed, self._borrow([(v.shape, v.dtype) for v in summed]), strict=True))
-        calls: list[Call] = [self._launch(group, [*outputs, *summed], arrays)] if made else []
-        for member in sums:
-            x, y = arrays[member.operands[0]], arrays[member.result]
-            calls.append(functools.partial(kernels.total_into, x, member.options["axes"], y))
-        return calls
-
-    def _launch(self, group: Instruction, outputs: list[Value], arrays: dict[Value, Array]) -> Call:
-        text = text_of(group.body, outputs) if hasattr(self.xp, "ElementwiseKernel") else None
-        outs = [arrays[v] for v in outputs]
-        if text is None:
-            if any(v.op == "call" for v in group.values):
+    def _beside(self, loops: Sequence[Instruction]) -> list[Call]:
+        """One launch for all that some loops make; none, if it is empty."""
+        kernel = kernel_of(loops, self.plan.arrays) if self._kernels else None
+        if kernel is None or self._kernels is None:
+            if any(v.op == "call" for loop in loops for v in loop.values):
                 self._stay_single("a loop of a dtype that kernels don't take reads numbers of the step")
-            return BodyByCalls(group.body, dict(zip(outputs, outs, strict=True)), arrays, self.numbers.now)
-        numbers = [self.numbers.array(v, kind) for v, kind in text.numbers]
-        return functools.partial(text.kernel(self.xp), *(arrays[v] for v in text.arrays), *numbers, *outs)
+            return [LoopsByCalls(loops, self.plan.arrays, self.numbers)]
+        params = kernel.params
+        partial = self._borrow([((n,), dtype) for dtype, n in params.partial])
+        tickets = [self.xp.zeros(params.tickets, np.uint32)] * (params.tickets > 0)
+        arrays = [self.plan[v] for v in (*params.read, *params.written)]
+        numbers = [self.numbers.array(v, kind) for v, kind in params.numbers]
+        return [self._kernels.call(kernel, [*arrays, *numbers, *partial, *tickets])] if kernel.blocks else []
 
     def _borrow(self, kinds: Sequence[tuple[tuple[int, ...], Any]]) -> list[Array]:
         """Memory for the time of one instruction: the next ones use the same, as launches run in their order."""
@@ -234,29 +230,67 @@ class CuPyLowering(Lowering):
         return made
 
 
-class BodyByCalls:
-    """A group without a kernel: what its members mean, one after the other, for dtypes that kernels do not take."""
+class Kernels:
+    """The kernels of a program, compiled together when the first is called."""
 
-    def __init__(self, body: Sequence[Instruction], outs: dict[Value, Array], arrays: dict[Value, Array], now: Any):
-        self._body = [member for member in body if member.op != "sum"]
-        self._outs, self._arrays, self._now = outs, arrays, now
+    def __init__(self, xp: Any):
+        self._xp, self._kernels = xp, list[Kernel]()
+        self._functions: dict[str, Any] = {}
+
+    def call(self, kernel: Kernel, arguments: list[Any]) -> Call:
+        """What launches a kernel."""
+        self._kernels.append(kernel)
+        return functools.partial(self._launch, kernel.name, (kernel.blocks,), (THREADS,), tuple(arguments))
+
+    def _launch(self, name: str, *launch: Any) -> None:
+        if not self._functions:
+            module = self._xp.RawModule(code=source_of(self._kernels))
+            self._functions = {kernel.name: module.get_function(kernel.name) for kernel in self._kernels}
+        self._functions[name](*launch)
+
+
+class LoopsByCalls:
+    """Loops without a kernel: what their members mean, one after the other, for dtypes that kernels do not take.
+
+    All is read before anything is written, as loops run in any order.
+    """
+
+    def __init__(self, loops: Sequence[Instruction], arrays: dict[Value, Array], numbers: DeviceNumbers):
+        self._loops, self._arrays, self._numbers = loops, arrays, numbers
+        for draw in (m for loop in loops for m in loop.body if m.op in DRAWS):
+            numbers.array(draw.result, np.uint64)
 
     def __call__(self) -> None:
-        made: dict[Value, Any] = {}
+        made = [(v, y) for loop in self._loops for v, y in self._made(loop).items() if v in loop.results]
+        for value, y in made:
+            self._arrays[value][...] = y
+
+    def _made(self, loop: Instruction) -> dict[Value, Any]:
+        xp, made = device_module("cuda"), dict[Value, Any]()
 
         def element(x: Any) -> Any:
             if not isinstance(x, Value):
                 return x
             if x.op == "full":
                 return x.dtype.type(x.maker.options["value"])
-            return made[x] if x in made else self._now[x] if x.op == "call" else self._arrays[x]
+            return made[x] if x in made else self._numbers.now[x] if x.op == "call" else self._arrays[x]
 
-        xp = device_module("cuda")
-        for member in self._body:
-            y = definition(member.op, xp)(*map(element, member.operands), **member.options)
-            made[member.result] = xp.asarray(y).astype(member.result.dtype, copy=False)
-        for value, out in self._outs.items():
-            out[...] = made[value]
+        def whole(x: Value) -> Any:
+            return xp.full(x.shape, x.maker.options["value"], x.dtype) if x.op == "full" else element(x)
+
+        for member in loop.body:
+            op, y = member.op, member.result
+            if op in DRAWS:
+                first = self._numbers.array(y, np.uint64)
+                made[y] = fill_from(first, op, xp.empty(y.shape, y.dtype), *(member.operands if op != "normal" else ()))
+            elif op == "sum":
+                made[y] = kernels.total_into(
+                    whole(member.operands[0]), member.options["axes"], xp.empty(y.shape, y.dtype)
+                )
+            else:
+                given = map(element if op in ELEMENTWISE else whole, member.operands)
+                made[y] = xp.asarray(definition(op, xp)(*given, **member.options)).astype(y.dtype, copy=False)
+        return made
 
 
 def _are_matrices(arrays: Sequence[Array]) -> bool:
@@ -269,8 +303,5 @@ def _read_as_arrays(program: Program) -> set[Value]:
     """The values that something else than a loop reads."""
     found = {v.root for v in (*program.outputs, *program.updates.values())}
     for i in program.instructions:
-        makers = [term.product for term in i.options["terms"]] if i.op == "update" else [] if i.op == "fused" else [i]
-        found.update(v.root for maker in makers for v in maker.values)
-    sums = (m.operands[0] for i in program.instructions if i.op == "fused" for m in i.body if m.op == "sum")
-    views = (v.root for i in program.instructions for v in i.values if v.op in VIEWS)
-    return found | {*sums} | {*views}
+        found.update(v.root for v in (i.values if i.op not in GROUPS else ()))
+    return found | {v.root for i in program.instructions for v in i.values if v.op in VIEWS}

@@ -37,6 +37,7 @@ class Plan:
         self.copies: list[tuple[Value, Value]] = []
         self._last = _last_reads(program)
         self._in_state = self._updated_in_place()
+        self._together = self._returned_together(device)
         rooms = self._placed(self._rooms())
         self.room = max((room.at + room.size for room in rooms), default=0)
         memory = device_module(device).empty(self.room + LINE, np.uint8)
@@ -54,11 +55,29 @@ class Plan:
 
     def finish(self) -> list[Any]:
         """The end of a step: the outputs, as arrays of their own, and then the copies. What is read may be a state."""
-        outputs = [self[value].copy() for value in self.program.outputs]
+        outputs = self._outputs()
         new = [self[value].copy() if self._lies_in_state(value) else self[value] for value, _ in self.copies]
         for (_, state), array in zip(self.copies, new, strict=True):
             self[state][...] = array
         return outputs
+
+    def _outputs(self) -> list[Any]:
+        copied: Any = self._together.copy() if self._places else None
+        return [
+            _laid_out(copied[self._places[v] :], v) if v in self._places else self[v].copy()
+            for v in self.program.outputs
+        ]
+
+    def _returned_together(self, device: str) -> Any:
+        """Memory for what is returned. On a GPU it lies together, so that one copy takes all of it."""
+        self._places: dict[Value, int] = {}
+        size = 0
+        for value in self.program.outputs if device == "cuda" else ():
+            if value.op not in VIEWS and not self._lies_in_state(value) and value not in (*self.arrays, *self._places):
+                self._places[value], size = size, size + _size(value)
+        memory = device_module(device).empty(size, np.uint8)
+        self.arrays |= {value: _laid_out(memory[at:], value) for value, at in self._places.items()}
+        return memory
 
     def _lies_in_state(self, value: Value) -> bool:
         """Whether a value lies in the memory of a state, which a copy to that state would overwrite."""
@@ -72,7 +91,12 @@ class Plan:
             for value in instruction.results if instruction.op in GROUPS else ():
                 state = value.state
                 old = None if state is None else there.get(state)
-                if state is not None and old is not None and self._last.get(old, -1) <= i and _fits(value, old):
+                if (
+                    state is not None
+                    and old is not None
+                    and self._last.get(old, -1) <= i
+                    and _fits(value, old, instruction)
+                ):
                     found[value], there[state] = state, value
         self.copies = [(value, state) for state, value in self.program.updates.items() if there[state] is not value]
         return found
@@ -100,7 +124,7 @@ class Plan:
             for value in instruction.results if instruction.op not in VIEWS else ():
                 if value in self.arrays:
                     continue
-                old = next((v for v in dying if instruction.op in GROUPS and _fits(value, v)), None)
+                old = next((v for v in dying if instruction.op in GROUPS and _fits(value, v, instruction)), None)
                 room = rooms[value] = _Room(_size(value), i) if old is None else rooms[old]
                 room.values.append(value)
                 room.last = max(self._last.get(value, i), i)
@@ -141,14 +165,17 @@ def _last_reads(program: Program) -> dict[Value, int]:
     return last
 
 
-def _fits(value: Value, old: Value) -> bool:
+def _fits(value: Value, old: Value, maker: Instruction) -> bool:
     """Whether a loop that makes a value may write it over an old one: it reads that element by element, if at all, and
-    not after it has made the value. A back end may take sums at the end."""
-    maker = value.maker
-    loop = maker.options["loop"] if maker.op == "update" else maker
+    not after it has made the value. A back end may take sums at the end, and run loops beside each other in any order.
+    """
     if maker.op == "update" and any(v.root is old for term in maker.options["terms"] for v in term.product.values):
         return False
-    alike = value.shape == old.shape == loop.options["shape"] and value.like.strides == old.like.strides
+    loops = maker.options["loops"] if maker.op == "beside" else [maker.options.get("loop", maker)]
+    loop = next(one for one in loops if value in one.results)
+    if any(v.root is old for one in loops if one is not loop for v in one.values):
+        return False
+    alike = value.shape == old.shape and value.like.strides == old.like.strides and not _is_sum(value, loop)
     made = next(n for n, member in enumerate(loop.body) if value in member.results)
     read_later = any(old in member.values for n, member in enumerate(loop.body) if n > made or member.op == "sum")
     return (
@@ -157,6 +184,10 @@ def _fits(value: Value, old: Value) -> bool:
         and not read_later
         and all(v is old or v.root is not old for v in loop.values)
     )
+
+
+def _is_sum(value: Value, loop: Instruction) -> bool:
+    return any(member.op == "sum" and value in member.results for member in loop.body)
 
 
 def _size(value: Value) -> int:

@@ -117,6 +117,9 @@ def _where(place: Place) -> str:
 
 def rows(instruction: Instruction) -> list[str | Row]:
     """An instruction as a line; a group as a line for each member, and one above."""
+    if instruction.op == "beside":
+        loops = instruction.options["loops"]
+        return [f"  {len(loops)} loops side by side", *(row for loop in loops for row in rows(loop))]
     body, kept = members(instruction), {*instruction.results}
     if len(body) == 1:
         return [_row(body[0], "  ", _amount(flops(instruction), "FLOP") if flops(instruction) else "")]

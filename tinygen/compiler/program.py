@@ -29,7 +29,7 @@ SILENT = frozenset({"input", "state", "constant"})
 SOURCES = frozenset({"input", "state", "constant", "full", "number"})
 CONVOLUTIONS = frozenset({"conv2d", "conv_transpose2d", "conv2d_weight_grad"})
 DRAWS = frozenset({"normal", "uniform", "bernoulli", "integers", "permutation"})
-GROUPS = frozenset({"fused", "update"})  # ops that stand for several instructions
+GROUPS = frozenset({"fused", "update", "beside"})  # ops that stand for several instructions
 
 
 class Value:
@@ -98,6 +98,8 @@ class Instruction:
             products = [term.product for term in self.options["terms"]]
             added = self.options["adder"].body if self.options["adder"] else []
             return [*products, *added, self.options["gradient"].maker, *self.options["loop"].body]
+        if self.op == "beside":
+            return [member for loop in self.options["loops"] for member in loop.body]
         return self.options["body"]
 
     def __repr__(self) -> str:

@@ -9,6 +9,7 @@ from .beside import side_by_side
 from .common import merge_equal
 from .dead import drop_unused
 from .fuse import fuse
+from .loops import in_loops
 from .order import calls_first
 from .simplify import simplify
 from .update import update_at_once
@@ -31,6 +32,7 @@ __all__ = [
     "compute_small_again",
     "drop_unused",
     "fuse",
+    "in_loops",
     "merge_equal",
     "optimised",
     "side_by_side",

@@ -91,7 +91,7 @@ class _Again:
         if not direct or not (reader.op in CONVOLUTIONS or (reader.op == "fused" and _shape(reader) == value.shape)):
             return []
         there = {v for v in value.maker.results if v is not value and self._is_there(v, reader)}
-        found = _needed_for([value], body, there)
+        found = needed_for([value], body, there)
         made = {v for m in found for v in m.results}
         read = {v for m in found for v in m.values} - made
         once = any(m.op not in _ARITHMETIC or m.result.state is not None for m in found)
@@ -172,12 +172,12 @@ def _small_source(value: Value, loop: Instruction) -> list[Instruction]:
     """The few instructions that make a small value, if another loop has them."""
     if value.op != "fused" or math.prod(value.shape) * _SMALLER > math.prod(loop.options["shape"]):
         return []
-    source = _needed_for([value], value.maker.body)
+    source = needed_for([value], value.maker.body)
     once = any(m.op == "sum" or m.result.state is not None for m in source)  # sums, and what is written to a state
     return [] if once or len(source) > _LONG else source
 
 
-def _needed_for(values: Iterable[Value], body: list[Instruction], there: Collection[Value] = ()) -> list[Instruction]:
+def needed_for(values: Iterable[Value], body: list[Instruction], there: Collection[Value] = ()) -> list[Instruction]:
     """The members of a body that make values, or something that they need and is not there."""
     wanted, kept = {*values}, []
     for member in reversed(body):
@@ -195,7 +195,7 @@ def _without_unread(program: Program, instructions: list[Instruction]) -> list[I
             results = [v for v in instruction.results if v in read]
             if not results:
                 continue
-            instruction = loop_of(_needed_for(results, instruction.body), instruction.options["shape"], results)
+            instruction = loop_of(needed_for(results, instruction.body), instruction.options["shape"], results)
         kept.append(instruction)
         read.update(v.root for v in instruction.values)
     return kept[::-1]
