@@ -42,8 +42,6 @@ static ucontext_t scheduler;
 static Thread* current;
 static function<void()> kernel;
 static void start() { kernel(); current->done = true; }
-static void __threadfence() {}
-static unsigned atomicAdd(unsigned* p, unsigned n) { const unsigned before = *p; *p += n; return before; }
 static void __syncthreads() { swapcontext(&current->context, &scheduler); }
 
 // False if some threads of a block wait at a barrier for others that have ended.
