@@ -506,7 +506,7 @@ def compile_all(dtype, folder, *options):
     return (folder / "all.out").read_bytes()
 
 
-@pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
+@pytest.mark.parametrize("architecture", ["sm_90", pytest.param("sm_80", marks=pytest.mark.more)])
 @every_dtype
 def test_nvcc_compiles_every_kernel(dtype, architecture, tmp_path):
     assert len(compile_all(dtype, tmp_path, "-cubin", f"-arch={architecture}")) > 10_000

@@ -36,6 +36,7 @@ def call(tmp_path, monkeypatch, capsys):
     return call
 
 
+@pytest.mark.more
 def test_two_models_and_two_seeds(call, tmp_path):
     models = ["--models", "vae", "gan", "--scale", "0.0005", "-n", "300"]
     code, printed = call(*models, "--seeds", "0")

@@ -24,7 +24,7 @@ def test_fit_and_the_recorder_have_the_defaults_of_the_command_line():
 def test_every_option_has_a_default_that_a_config_json_may_hold():
     for option in OPTIONS:
         assert option.default is None or option.kind.test(option.default), option.name
-    assert SETTINGS.keys() == {*DEFAULTS, "classes"}
+    assert SETTINGS.keys() == {*DEFAULTS, "classes", "local_batch_norm"}
 
 
 def test_the_help_tells_every_option_with_its_default(capsys):

@@ -46,9 +46,9 @@ def distance(x: Any, y: Any) -> float:
     return float(np.linalg.norm(x - y) / max(np.linalg.norm(x), 1e-3))
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=named)
-def test_compiled_steps_are_the_eager_ones(setting, back_end, campaign):
-    name, options = setting
+@pytest.mark.parametrize(("name", "options"), [pytest.param(*s, id=named(s)) for s in SETTINGS])
+@pytest.mark.families(everywhere=True)
+def test_compiled_steps_are_the_eager_ones(name, options, back_end, campaign):
     if back_end == "native" and (name not in NATIVE or options) and not campaign:
         return
     wide = back_end == "numpy"

@@ -80,7 +80,7 @@ def test_a_signal_ends_a_run_that_goes_on_as_if_there_had_been_none(tmp_path, vi
     fit(Net(), DATA, 9, out=tmp_path / "straight", compile="on", **EVERY)
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         fit(Net(), DATA, 9, out=tmp_path / "run", compile="on", callbacks=[press], **EVERY)
-    assert max(RunDirectory(tmp_path / "run").checkpoints()) == 5
+    assert max(RunDirectory(tmp_path / "run").checkpoints()) == 4
     fit(Net(), DATA, 9, out=tmp_path / "run", resume=True, **EVERY)
     assert_same(tmp_path / "run", tmp_path / "straight")
 
