@@ -34,6 +34,7 @@ SETTINGS: list[tuple[str, dict[str, Any]]] = [
 ]
 STEPS = 20
 NATIVE = "vae", "gan", "dcgan", "wgangp", "vaegan", "srgan"  # code is made for each of their loops
+DRAWN_NARROW = "stylegan", "textgan"  # some of whose noise is computed in float32 whatever the model's dtype
 
 
 def named(setting: tuple[str, dict[str, Any]]) -> str:
@@ -51,7 +52,7 @@ def distance(x: Any, y: Any) -> float:
 def test_compiled_steps_are_the_eager_ones(name, options, back_end, campaign):
     if back_end == "native" and (name not in NATIVE or options) and not campaign:
         return
-    wide = back_end == "numpy"
+    wide = back_end == "numpy" or name not in (*NATIVE, *DRAWN_NARROW)
     model, twin = (small(name, eps=1e-3, **options) for _ in range(2))
     if wide:
         model, twin = in_float64(model), in_float64(twin)
