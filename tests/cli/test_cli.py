@@ -878,7 +878,10 @@ FASTER |= {"inpaint": "--batch 4 --set e_channels=4,6 d_channels=4,6"}
 FASTER |= {"cyclegan": "--data negatives --batch 2 --set g_channels=4,6 d_channels=4,6 blocks=1"}
 
 
-@pytest.mark.parametrize("name", REAL)
+SLOW = "cyclegan", "vaegan", "srgan", "textgan"
+
+
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.more) if n in SLOW else n for n in REAL])
 @pytest.mark.families(everywhere=True)
 def test_every_model_trains_resumes_and_samples(run, tmp_path, name):
     assert run(f"train {name} --steps 2 --out run {FASTER.get(name, '')}").code == 0

@@ -114,7 +114,7 @@ def assert_same(out, straight, step):
     assert rows[0] == rows[1]
 
 
-@pytest.mark.parametrize("mode", ["off", "on"])
+@pytest.mark.parametrize("mode", ["off", pytest.param("on", marks=pytest.mark.more)])
 def test_stops_at_random_moments(commands, tmp_path, campaign, mode):
     began = time.perf_counter()
     assert train(commands, tmp_path / "straight", mode) == 0, (tmp_path / "straight.err").read_text()
