@@ -734,8 +734,11 @@ def _meshgrid(*xi, **options):
 def _reshape(a, newshape, order="C", *, copy=None):
     if order == "F" and not a.flags.f_contiguous:
         return np.array(a, order="F").reshape(newshape, order="F")
-    shaped = np.reshape(a, newshape, order, copy=copy)
-    return shaped if np.may_share_memory(shaped, a) else np.array(shaped, order="K")
+    shaped = np.reshape(a, newshape, order)  # whose own `copy` NumPy 2.0 lacks
+    is_view = np.may_share_memory(shaped, a)
+    if copy is False and a.size and not is_view:
+        raise ValueError("reshape: copy is False, but this takes a copy")
+    return np.array(shaped, order="K") if copy or not is_view else shaped
 
 
 @special
