@@ -8,9 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-
-from tinygen import sweep, viz
-from tinygen.cli import main
+from sweeps import in_this_process
 
 SCRIPT = Path(__file__).parents[1] / "examples" / "leaderboard.py"
 
@@ -18,15 +16,7 @@ SCRIPT = Path(__file__).parents[1] / "examples" / "leaderboard.py"
 @pytest.fixture
 def call(tmp_path, monkeypatch, capsys):
     """A function that runs the script, whose trainings are in this process and draw nothing."""
-
-    def work(left, jobs, tell):
-        for training in left:
-            codes = [main(command) for command in training.commands()]
-            tell(sweep.Outcome(training, 1.0, "" if not any(codes) else f"code {max(codes)}"))
-
-    monkeypatch.setattr(sweep, "work", work)
-    for name in ("save_grid", "save_curves", "save_gif"):
-        monkeypatch.setattr(viz, name, lambda *given, **options: None)
+    in_this_process(monkeypatch)
     script = runpy.run_path(str(SCRIPT))
 
     def call(*options):

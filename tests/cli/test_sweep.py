@@ -11,8 +11,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from sweeps import in_this_process
 
-from tinygen import sweep, viz
+from tinygen import sweep
 from tinygen.cli import main
 from tinygen.cli.grid import LONGEST
 from tinygen.cli.sweep import trainings
@@ -45,15 +46,7 @@ def run(capsys):
 @pytest.fixture
 def here(monkeypatch):
     """Sweeps whose runs are trained in this process, one after the other, and draw nothing; nor does the comparison."""
-
-    def work(left, jobs, tell):
-        for training in left:
-            codes = [main(command) for command in training.commands()]
-            tell(sweep.Outcome(training, 1.0, "" if not any(codes) else f"code {max(codes)}"))
-
-    monkeypatch.setattr(sweep, "work", work)
-    for name in ("save_grid", "save_curves", "save_gif"):
-        monkeypatch.setattr(viz, name, lambda *given, **options: None)
+    in_this_process(monkeypatch)
     monkeypatch.setattr(compared, "page", lambda comparison, folder: "")
 
 

@@ -106,7 +106,7 @@ def fit(
             began_at = session.history.steps
             for step in range(began_at + 1, steps + 1):
                 metrics, values = session.train(), None
-                if step == began_at + 1:
+                if step == began_at + 1 and not group().local_batch_norm:  # else statistics differ until they are saved
                     check_alike(model, step)
                 if session.compiled is not None:
                     shown.aside(*session.compiled.news())

@@ -216,6 +216,7 @@ class Session:
     def save(self, step: int) -> None:
         """Make a checkpoint. Raises NonFiniteError for weights that are not finite, RunError if it can't be written."""
         if step > 0:
+            together.average_statistics(self.model)
             together.check_alike(self.model, step)
         self._call("on_checkpoint", step, self.history)
         if self.history.complete:

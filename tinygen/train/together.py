@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def check_shares(model: Model, batch: Any) -> None:
-    """Raise DataError unless a batch can be dealt out to the processes evenly."""
+    """Raise DataError unless a batch can be dealt out to the processes evenly, and ConfigError within `shares()`."""
     if sharing().size > 1:
         raise ConfigError("fit: it shares each step itself; call it outside of parallel.shares()")
     first = batch[0] if isinstance(batch, tuple) else batch
@@ -61,16 +61,9 @@ def averaged(values: dict[str, float]) -> dict[str, float]:
 
 
 def check_alike(model: Model, step: int) -> None:
-    """Raise RunError if the weights differ between processes: by a train_step, a callback, or a fault of a machine.
-
-    With local batch norm, the running statistics of the processes are averaged first.
-    """
+    """Raise RunError if the weights differ between processes: by a train_step, a callback, or a fault of a machine."""
     if group().size == 1:
         return
-    if group().local_batch_norm:
-        for _, t in model.named_tensors():
-            if isinstance(t, Buffer) and t.data.dtype.kind == "f":
-                t.assign(to_device(group().mean_of(to_host(t.data))))
     sums = group().from_all({name: _checksum(x) for name, x in model.state_dict().items()})
     apart = [name for name, total in sums[0].items() if any(other.get(name) != total for other in sums)]
     if apart:
@@ -79,6 +72,14 @@ def check_alike(model: Model, step: int) -> None:
             "the optimiser parallel.mean(grads), and draw from the model's generators; a callback, which only process "
             "0 calls, must not change the model"
         )
+
+
+def average_statistics(model: Model) -> None:
+    """With local batch norm, give all processes the means of their running statistics."""
+    if group().size > 1 and group().local_batch_norm:
+        for _, t in model.named_tensors():
+            if isinstance(t, Buffer) and t.data.dtype.kind == "f":
+                t.assign(to_device(group().mean_of(to_host(t.data))))
 
 
 def follow_first(model: Model) -> None:
